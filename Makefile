@@ -1,0 +1,191 @@
+# Retort. `make study` and `make test` work from a bare clone: they install what is missing first.
+#
+#   make            build/release/retort and retort-stage (also as build/retort, build/retort-stage)
+#   make study      install what is missing, build, run the smoke study
+#   make test       install what is missing, build, run every test of this page (minutes)
+#   make help       the other targets
+
+CONFIG ?= release
+BUILD ?= build/$(CONFIG)
+CC = cc
+AR = ar
+PKG_CONFIG ?= pkg-config
+
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wformat=2 -Wundef -Wcast-qual \
+	-Wpointer-arith -Wvla -Wdouble-promotion $(if $(WERROR),-Werror)
+CFLAGS_release = -O2 -g
+CFLAGS_asan = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_tsan = -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+LDFLAGS_asan = -fsanitize=address,undefined
+LDFLAGS_tsan = -fsanitize=thread
+# Asked for when a rule runs, so that a machine without pkg-config can still parse this file and install it.
+CJSON_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcjson)
+BLAS_CFLAGS = $(shell $(PKG_CONFIG) --cflags openblas)
+# Linked statically: loading the shared library costs every stage 2 ms, its archive a tenth of that.
+BLAS_LIBS = $(shell $(PKG_CONFIG) --variable=libdir openblas)/libopenblas.a -lgfortran
+CPPFLAGS_ALL = -I. -D_GNU_SOURCE $(CPPFLAGS)
+CFLAGS_ALL = -std=c11 $(WARNINGS) $(CFLAGS_$(CONFIG)) $(CFLAGS)
+LDFLAGS_ALL = $(LDFLAGS_$(CONFIG)) $(LDFLAGS)
+
+# One archive a room; a room's archive may be linked only with those it may include (see check-includes).
+SRC_base = $(wildcard engine/base/*.c)
+SRC_meter = $(wildcard engine/meter/*.c)
+SRC_kinds = $(wildcard stages/kinds/*.c)
+SRC_store = $(wildcard store/*.c)
+SRC_engine = $(wildcard engine/pipeline/*.c engine/plan/*.c engine/run/*.c engine/provenance/*.c engine/report/*.c engine/command/*.c)
+SRC_kernels = $(wildcard kernels/*.c kernels/*/*.c)
+SRC_stages = $(filter-out stages/main.c,$(wildcard stages/*.c stages/run/*.c))
+ROOMS = base meter kinds store engine kernels stages
+
+objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
+lib = $(BUILD)/lib$(1).a
+
+LIBS_retort = $(call lib,engine) $(call lib,kinds) $(call lib,store) $(call lib,meter) $(call lib,base)
+SYSLIBS_retort = -luv -lgit2 -lsqlite3 -lcjson -lcrypto -lpthread -lm
+LIBS_retort-stage = $(call lib,stages) $(call lib,kinds) $(call lib,kernels) $(call lib,meter) $(call lib,base)
+SYSLIBS_retort-stage = $(BLAS_LIBS) -lsleef -lcjson -lcrypto -lpthread -lm
+
+all: $(BUILD)/retort $(BUILD)/retort-stage
+	@[ $(BUILD) != build/release ] || ln -sf release/retort release/retort-stage build/
+
+$(BUILD)/retort: $(BUILD)/engine/main.o $(LIBS_retort)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(SYSLIBS_retort)
+
+$(BUILD)/retort-stage: $(BUILD)/stages/main.o $(LIBS_retort-stage)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(SYSLIBS_retort-stage)
+
+define room_rule
+$(call lib,$(1)): $(call objects,$(SRC_$(1)))
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+endef
+$(foreach room,$(ROOMS),$(eval $(call room_rule,$(room))))
+
+# No -ffast-math and no fused contraction behind the author's back: the bytes are part of the contract.
+$(BUILD)/kernels/%.o: CFLAGS_ALL = -std=c11 $(WARNINGS) $(CFLAGS_$(CONFIG)) $(if $(filter release,$(CONFIG)),-O3) -ffp-contract=off -fno-math-errno $(CFLAGS)
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CJSON_CFLAGS) $(if $(filter kernels/% stages/% tests/%,$<),$(BLAS_CFLAGS)) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# Unit tests: tests/unit/<room>/<name>_test.c is a program of its own, linked with what that room may include.
+TEST_LIBS_base = $(call lib,base)
+TEST_LIBS_meter = $(call lib,meter) $(call lib,base)
+TEST_LIBS_kinds = $(call lib,kinds) $(call lib,base)
+TEST_LIBS_store = $(call lib,store) $(call lib,base)
+TEST_LIBS_kernels = $(call lib,kernels)
+TEST_LIBS_stages = $(LIBS_retort-stage)
+TEST_LIBS_engine = $(LIBS_retort)
+TEST_SYSLIBS_base = -lcjson -lcrypto -lm
+TEST_SYSLIBS_meter = $(TEST_SYSLIBS_base)
+TEST_SYSLIBS_kinds = $(TEST_SYSLIBS_base)
+TEST_SYSLIBS_store = -lsqlite3 $(TEST_SYSLIBS_base) -lpthread
+TEST_SYSLIBS_kernels = $(SYSLIBS_retort-stage)
+TEST_SYSLIBS_stages = $(SYSLIBS_retort-stage)
+TEST_SYSLIBS_engine = $(SYSLIBS_retort)
+UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
+
+define unit_rule
+$(BUILD)/tests/unit/$(1)/%_test: $(BUILD)/tests/unit/$(1)/%_test.o $(TEST_LIBS_$(1))
+	$$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ -lcmocka $$(TEST_SYSLIBS_$(1))
+endef
+$(foreach room,$(ROOMS),$(eval $(call unit_rule,$(room))))
+
+unit-programs: $(UNIT_TESTS)
+
+# ---- what must be installed ----
+
+BUILD_PACKAGES = gcc libc6-dev make git pkg-config libuv1-dev libcjson-dev libgit2-dev libsqlite3-dev libopenblas-pthread-dev \
+	gfortran libsleef-dev librandom123-dev libssl-dev gnuplot-nox graphviz
+TEST_PACKAGES = libcmocka-dev python3 procps
+LINT_PACKAGES = clang-tidy clang cppcheck
+
+# Debian packages, as root or through sudo, after saying which; nothing when all are there.
+define install
+@missing=$$(for p in $(1); do dpkg-query -W -f='$${db:Status-Status}\n' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \
+if [ -n "$$missing" ]; then \
+	echo "installing Debian packages:" $$missing; \
+	if [ "$$(id -u)" = 0 ]; then as=; elif command -v sudo >/dev/null; then as=sudo; \
+	else echo "please install them as root: apt-get install" $$missing >&2; exit 1; fi; \
+	$$as apt-get update -q && \
+	$$as env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
+fi
+endef
+
+deps:
+	$(call install,$(BUILD_PACKAGES))
+test-deps: deps
+	$(call install,$(TEST_PACKAGES))
+lint-deps: test-deps
+	$(call install,$(LINT_PACKAGES))
+
+# ---- the study ----
+
+JOBS ?= $(shell nproc)
+
+study: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	build/retort run pipelines/deeprx-kd-smoke.json
+
+# ---- tests ----
+
+test: test-deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all unit-programs
+	@BUILD=$(BUILD) tests/run $(TESTS)
+
+asan tsan:
+	@$(MAKE) --no-print-directory CONFIG=$@ test
+
+# A bare Debian 12, made from this machine's own package sources; the repository is cloned into it and the README's
+# two commands run there.
+fresh:
+	@tests/fresh
+
+lint: lint-deps
+	@$(MAKE) --no-print-directory check-includes
+	clang-tidy --quiet $(wildcard $(LINT_SOURCES)) -- -std=c11 $(CPPFLAGS_ALL) $(CJSON_CFLAGS) $(BLAS_CFLAGS)
+	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+		--suppress=missingIncludeSystem -I. -D_GNU_SOURCE -D__x86_64__ engine store stages kernels
+LINT_SOURCES = engine/*.c engine/*/*.c store/*.c stages/*.c stages/*/*.c kernels/*.c kernels/*/*.c
+
+# Which room may include which: DESIGN's table, as code.
+check-includes:
+	@tests/check-includes
+
+# Texts made from the programs' own tables.
+docs: all
+	build/retort kinds --reference > stages/kinds/REFERENCE.md
+	build/retort kinds --schema > pipelines/schema/pipeline-1.schema.json
+
+bench: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(BENCHES)
+	@for b in $(BENCHES); do echo "== $${b##*/}"; $$b; done
+BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*_bench.c))
+$(BUILD)/tests/bench/%_bench: $(BUILD)/tests/bench/%_bench.o $(call lib,engine) $(call lib,store) $(LIBS_retort-stage)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(SYSLIBS_retort) $(SYSLIBS_retort-stage)
+
+# ---- install ----
+
+PREFIX ?= /usr/local
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install build/retort build/retort-stage $(DESTDIR)$(PREFIX)/bin
+	build/retort --man > $(DESTDIR)$(PREFIX)/share/man/man1/retort.1
+	for c in run plan why check graph show log runs metrics energy kinds exec fsck; do \
+		build/retort --man $$c > $(DESTDIR)$(PREFIX)/share/man/man1/retort-$$c.1; done
+	build/retort --completion > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/retort
+
+help:
+	@sed -n '3,7s/^# \{0,1\}//p' Makefile
+	@echo "  make asan | tsan    the tests under the sanitizers"
+	@echo "  make lint           include rule, clang-tidy, cppcheck"
+	@echo "  make fresh          both commands in a bare Debian 12 (needs root; about ten minutes)"
+	@echo "  make bench          how fast things are (about a minute)"
+	@echo "  make docs           the kinds' reference page and the JSON Schema"
+	@echo "  make install        PREFIX=/usr/local"
+
+clean:
+	rm -rf build
+
+.SECONDARY:
+.PHONY: all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes docs bench install help clean
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

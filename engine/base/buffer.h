@@ -1,0 +1,24 @@
+/* A growing string of bytes, always followed by a NUL. `{0}` is an empty buffer. */
+#ifndef RETORT_BASE_BUFFER_H
+#define RETORT_BASE_BUFFER_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+struct buffer {
+    char *data; /* NULL while nothing was ever appended; else data[size] == 0 */
+    size_t size;
+    size_t capacity;
+};
+
+void buffer_append(struct buffer *b, const void *bytes, size_t size);
+void buffer_puts(struct buffer *b, const char *text);
+void buffer_putc(struct buffer *b, char c);
+void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buffer_vprintf(struct buffer *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+void buffer_clear(struct buffer *b);             /* keeps the memory */
+const char *buffer_text(const struct buffer *b); /* "" for an empty buffer; never NULL */
+char *buffer_detach(struct buffer *b);           /* the caller frees; the buffer is empty again; never NULL */
+void buffer_close(struct buffer *b);
+
+#endif

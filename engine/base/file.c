@@ -1,0 +1,131 @@
+#include "engine/base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/base/memory.h"
+
+enum { READ_SIZE = 64 * 1024 };
+
+static int read_all(struct buffer *out, int fd, const char *path, size_t limit, struct error *err) {
+    size_t start = out->size;
+    char chunk[READ_SIZE];
+    for (;;) {
+        ssize_t got = read(fd, chunk, sizeof chunk);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_errno(err, errno, "%s: cannot be read", path);
+        if (got == 0)
+            return 0;
+        if ((size_t)got > limit - (out->size - start))
+            return error_set(err, ERR_INVALID, "%s: is larger than the %zu bytes allowed", path, limit);
+        buffer_append(out, chunk, (size_t)got);
+    }
+}
+
+int file_read(struct buffer *out, const char *path, size_t limit, struct error *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0 && errno == ENOENT)
+        return error_set(err, ERR_NOT_FOUND, "%s: does not exist", path);
+    if (fd < 0)
+        return error_errno(err, errno, "%s: cannot be opened", path);
+    size_t start = out->size;
+    int rc = read_all(out, fd, path, limit, err);
+    close(fd);
+    if (rc < 0 && out->data) {
+        out->size = start;
+        out->data[start] = '\0';
+    }
+    return rc;
+}
+
+int file_write_all(int fd, const void *bytes, size_t size, const char *path, struct error *err) {
+    const char *next = bytes;
+    while (size > 0) {
+        ssize_t written = write(fd, next, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return error_errno(err, errno, "%s: cannot be written", path);
+        next += written;
+        size -= (size_t)written;
+    }
+    return 0;
+}
+
+int file_sync(const char *path, struct error *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return error_errno(err, errno, "%s: cannot be opened for syncing", path);
+    int rc = fsync(fd) < 0 ? error_errno(err, errno, "%s: cannot be synced", path) : 0;
+    close(fd);
+    return rc;
+}
+
+static int write_and_close(int fd, const void *bytes, size_t size, mode_t mode, const char *path, struct error *err) {
+    int rc = file_write_all(fd, bytes, size, path, err);
+    if (rc == 0 && fchmod(fd, mode) < 0)
+        rc = error_errno(err, errno, "%s: its mode cannot be set", path);
+    if (rc == 0 && fsync(fd) < 0)
+        rc = error_errno(err, errno, "%s: cannot be synced", path);
+    if (close(fd) < 0 && rc == 0)
+        rc = error_errno(err, errno, "%s: cannot be closed", path);
+    return rc;
+}
+
+int file_replace(const char *path, const void *bytes, size_t size, mode_t mode, struct error *err) {
+    char *directory = path_directory(path);
+    char *name = mem_printf(".%s.tmp-XXXXXX", path_base(path));
+    char *temporary = path_join(directory, name);
+    int rc = 0;
+    int fd = mkostemp(temporary, O_CLOEXEC);
+    if (fd < 0) {
+        rc = error_errno(err, errno, "%s: no temporary file can be made beside it", path);
+        goto out;
+    }
+    rc = write_and_close(fd, bytes, size, mode, path, err);
+    if (rc == 0 && rename(temporary, path) < 0)
+        rc = error_errno(err, errno, "%s: cannot be replaced", path);
+    if (rc < 0) {
+        unlink(temporary);
+        goto out;
+    }
+    rc = file_sync(directory, err);
+out:
+    free(temporary);
+    free(name);
+    free(directory);
+    return rc;
+}
+
+int file_make_directory(const char *path, struct error *err) {
+    char *prefix = mem_strdup(path);
+    size_t length = strlen(prefix);
+    int rc = 0;
+    for (size_t i = 1; i <= length && rc == 0; i++) {
+        if ((prefix[i] != '/' && prefix[i] != '\0') || prefix[i - 1] == '/')
+            continue;
+        char after = prefix[i];
+        prefix[i] = '\0';
+        if (mkdir(prefix, 0777) < 0 && !file_is_directory(prefix))
+            rc = error_errno(err, errno, "%s: cannot be made a directory", prefix);
+        prefix[i] = after;
+    }
+    free(prefix);
+    return rc;
+}
+
+bool file_exists(const char *path) {
+    return access(path, F_OK) == 0;
+}
+
+bool file_is_directory(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}

@@ -1,0 +1,43 @@
+/* Files: whole reads, atomic writes, trees. Every message starts with the path. */
+#ifndef RETORT_BASE_FILE_H
+#define RETORT_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "engine/base/buffer.h"
+#include "engine/base/error.h"
+
+/* Appends a whole file; ERR_INVALID beyond `limit` bytes; ERR_NOT_FOUND when it does not exist. */
+int file_read(struct buffer *out, const char *path, size_t limit, struct error *err);
+
+/* Writes all bytes (retrying short writes) to an open descriptor; `path` is for the message. */
+int file_write_all(int fd, const void *bytes, size_t size, const char *path, struct error *err);
+
+/* Replaces `path` so that a reader, or a machine that loses power, sees the old file or the new one: temporary file
+   beside it (".<name>.tmp-XXXXXX"), write, fsync, rename, fsync of the directory. `mode` is exact: no umask. */
+int file_replace(const char *path, const void *bytes, size_t size, mode_t mode, struct error *err);
+
+int file_sync(const char *path, struct error *err);           /* fsync of a file or directory */
+int file_make_directory(const char *path, struct error *err); /* with parents; fine when it is there */
+
+/* Fine when it is not there; never follows links; makes read-only directories writable on its way. */
+int file_remove_tree(const char *path, struct error *err);
+
+bool file_exists(const char *path);
+bool file_is_directory(const char *path);
+
+/* Joins with one "/"; an absolute `name` stands alone. The caller frees. */
+char *path_join(const char *directory, const char *name);
+
+/* The directory part ("." when there is none). The caller frees. */
+char *path_directory(const char *path);
+
+/* The part after the last "/". Points into `path`. */
+const char *path_base(const char *path);
+
+/* Lexically normal form: no ".", no "x/..", no double slash. The caller frees. */
+char *path_normal(const char *path);
+
+#endif

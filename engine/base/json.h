@@ -1,0 +1,71 @@
+/*
+ * Strict JSON (RFC 8259) with positions, canonical JSON (RFC 8785), merge patch (RFC 7396).
+ *
+ * cJSON builds the tree but accepts what RFC 8259 forbids and knows no positions, so a scanner of ours reads the
+ * text first: it refuses what is not JSON, duplicate keys, text behind the value, NUL in strings, invalid UTF-8,
+ * lone surrogates, integers beyond +-2^53 and nesting beyond a limit; and notes where each value and key stands.
+ */
+#ifndef RETORT_BASE_JSON_H
+#define RETORT_BASE_JSON_H
+
+#include <cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "engine/base/buffer.h"
+#include "engine/base/error.h"
+
+struct json_position {
+    size_t line;   /* from 1 */
+    size_t column; /* from 1, in characters */
+};
+
+/* A parsed document; owns the tree. */
+struct json_document;
+
+enum { JSON_MAX_DEPTH = 100 };
+#define JSON_MAX_BYTES ((size_t)64 << 20)
+
+/* Parses `size` bytes. ERR_INVALID: the message is "line:column: what is wrong"; `at` (may be NULL) gets the place. */
+int json_parse(struct json_document **out, const char *text, size_t size, struct json_position *at, struct error *err);
+
+/* Reads and parses a file; messages start with "path:" (and line:column). */
+int json_read(struct json_document **out, const char *path, struct json_position *at, struct error *err);
+void json_free(struct json_document *doc);
+
+cJSON *json_root(const struct json_document *doc);
+
+/* The tree without its positions; the caller frees it with cJSON_Delete. `doc` is freed. */
+cJSON *json_detach(struct json_document *doc);
+
+/* Where a node of the document starts; where the key of an object's member stands (the node itself when it has
+   none). {0,0} for a node that is not of this document. */
+struct json_position json_value_position(const struct json_document *doc, const cJSON *node);
+struct json_position json_key_position(const struct json_document *doc, const cJSON *node);
+
+/* Appends the JSON Pointer (RFC 6901) of a node; "" for the root. */
+void json_pointer(struct buffer *out, const struct json_document *doc, const cJSON *node);
+
+/* Appends RFC 8785: keys sorted by UTF-16 code units, ECMAScript numbers, no white space. */
+void json_canonical(struct buffer *out, const cJSON *value);
+char *json_canonical_text(const cJSON *value);   /* the caller frees */
+bool json_equal(const cJSON *a, const cJSON *b); /* same canonical form */
+
+/* Appends an ECMAScript number ("0.1", "5e-7", "500000"); NaN and infinities as null. */
+void json_number(struct buffer *out, double value);
+
+/* Appends a quoted string with RFC 8785 escapes. */
+void json_string(struct buffer *out, const char *text);
+
+/* Appends indented JSON for people (two spaces, members in the tree's order), without a final newline. */
+void json_pretty(struct buffer *out, const cJSON *value);
+
+/* RFC 7396: a new tree of `base` with `patch` over it; both stay the caller's. */
+cJSON *json_merge(const cJSON *base, const cJSON *patch);
+
+/* Typed reads for documents that we wrote ourselves: the fallback where missing or of another type. */
+const char *json_text(const cJSON *object, const char *name, const char *fallback);
+double json_double(const cJSON *object, const char *name, double fallback);
+bool json_bool(const cJSON *object, const char *name, bool fallback);
+
+#endif

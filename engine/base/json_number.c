@@ -1,0 +1,98 @@
+/* ECMAScript's Number::toString, which RFC 8785 prescribes. Source: ECMA-262, 6.1.6.1.20. */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/json.h"
+
+enum { MAX_DIGITS = 17 };
+
+/* A decimal number 0.d1d2d3... * 10^point. */
+struct decimal {
+    char digits[MAX_DIGITS + 2];
+    int count;
+    int point;
+};
+
+static double decimal_value(const struct decimal *d) {
+    char text[MAX_DIGITS + 16];
+    snprintf(text, sizeof text, "0.%se%d", d->digits, d->point);
+    return strtod(text, NULL);
+}
+
+/* `value` rounded to `count` digits. */
+static void decimal_round(struct decimal *d, double value, int count) {
+    char text[MAX_DIGITS + 16];
+    snprintf(text, sizeof text, "%.*e", count - 1, value);
+    d->digits[0] = text[0];
+    if (count > 1)
+        memcpy(d->digits + 1, text + 2, (size_t)count - 1);
+    d->digits[count] = '\0';
+    d->count = count;
+    d->point = (int)strtol(strchr(text, 'e') + 1, NULL, 10) + 1;
+}
+
+/* One unit more in the last place. */
+static void decimal_increment(struct decimal *d) {
+    int i = d->count - 1;
+    while (i >= 0 && d->digits[i] == '9')
+        d->digits[i--] = '0';
+    if (i >= 0) {
+        d->digits[i]++;
+        return;
+    }
+    d->digits[0] = '1';
+    d->point++;
+}
+
+/* The shortest digits that read back as `value` (finite, above 0), the nearest of them. */
+static void decimal_shortest(struct decimal *d, double value) {
+    /* 15 digits survive a double in the normal range, so nothing shorter needs trying there. */
+    for (int count = value < DBL_MIN ? 1 : DBL_DIG; count <= MAX_DIGITS; count++) {
+        decimal_round(d, value, count);
+        if (decimal_value(d) == value)
+            break;
+        /* Above a power of two doubles lie twice as far apart as below it: the decimal above may read back though
+           the nearer one below does not. */
+        decimal_increment(d);
+        if (decimal_value(d) == value)
+            break;
+    }
+    while (d->count > 1 && d->digits[d->count - 1] == '0')
+        d->digits[--d->count] = '\0';
+}
+
+static void append_decimal(struct buffer *out, const struct decimal *d) {
+    if (d->count <= d->point && d->point <= 21) {
+        buffer_puts(out, d->digits);
+        for (int i = d->count; i < d->point; i++)
+            buffer_putc(out, '0');
+    } else if (0 < d->point && d->point <= 21) {
+        buffer_printf(out, "%.*s.%s", d->point, d->digits, d->digits + d->point);
+    } else if (-6 < d->point && d->point <= 0) {
+        buffer_puts(out, "0.");
+        for (int i = d->point; i < 0; i++)
+            buffer_putc(out, '0');
+        buffer_puts(out, d->digits);
+    } else {
+        buffer_printf(out, "%c%s%se%+d", d->digits[0], d->count > 1 ? "." : "", d->digits + 1, d->point - 1);
+    }
+}
+
+void json_number(struct buffer *out, double value) {
+    if (!isfinite(value)) {
+        buffer_puts(out, "null");
+        return;
+    }
+    if (fabs(value) <= 0x1p53 && value == trunc(value)) {
+        buffer_printf(out, "%lld", (long long)value); /* also turns -0 into 0 */
+        return;
+    }
+    struct decimal d = {0};
+    if (value < 0)
+        buffer_putc(out, '-');
+    decimal_shortest(&d, fabs(value));
+    append_decimal(out, &d);
+}

@@ -1,0 +1,342 @@
+#include "engine/base/json_scan.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/memory.h"
+
+enum {
+    MAX_NUMBER_LENGTH = 63, /* cJSON copies a number into 64 bytes and stumbles over the rest */
+    END = -1
+};
+
+struct scanner {
+    const unsigned char *text;
+    size_t size;
+    size_t offset;
+    struct json_position here;
+    int depth;
+    struct json_mark *marks;
+    size_t count;
+    size_t capacity;
+    struct json_position *at;
+    struct error *err;
+};
+
+static int peek(const struct scanner *s) {
+    return s->offset < s->size ? s->text[s->offset] : END;
+}
+
+static void advance(struct scanner *s) {
+    unsigned char c = s->text[s->offset++];
+    if (c == '\n') {
+        s->here.line++;
+        s->here.column = 1;
+    } else if ((c & 0xC0) != 0x80) { /* the later bytes of a character take no column */
+        s->here.column++;
+    }
+}
+
+static int fail_at(struct scanner *s, struct json_position place, const char *what) {
+    *s->at = place;
+    return error_set(s->err, ERR_INVALID, "%zu:%zu: %s", place.line, place.column, what);
+}
+
+/* "expected ..., found ...". */
+static int fail_expected(struct scanner *s, const char *expected) {
+    char what[160];
+    int c = peek(s);
+    if (c == END)
+        snprintf(what, sizeof what, "expected %s, found the end of the text", expected);
+    else if (c > 0x20 && c < 0x7F)
+        snprintf(what, sizeof what, "expected %s, found '%c'", expected, c);
+    else
+        snprintf(what, sizeof what, "expected %s, found the byte 0x%02x", expected, (unsigned)c);
+    return fail_at(s, s->here, what);
+}
+
+static void skip_space(struct scanner *s) {
+    for (int c = peek(s); c == ' ' || c == '\t' || c == '\n' || c == '\r'; c = peek(s))
+        advance(s);
+}
+
+/* The length of the UTF-8 character at the scanner, 0 when it is none. Source: Unicode 15, table 3-7. */
+static size_t utf8_length(const struct scanner *s) {
+    const unsigned char *c = s->text + s->offset;
+    size_t left = s->size - s->offset;
+    unsigned low = 0x80;
+    unsigned high = 0xBF;
+    size_t length;
+    if (c[0] >= 0xC2 && c[0] <= 0xDF)
+        length = 2;
+    else if (c[0] >= 0xE0 && c[0] <= 0xEF)
+        length = 3;
+    else if (c[0] >= 0xF0 && c[0] <= 0xF4)
+        length = 4;
+    else
+        return 0;
+    if (c[0] == 0xE0)
+        low = 0xA0; /* shorter forms exist below */
+    if (c[0] == 0xED)
+        high = 0x9F; /* surrogates above */
+    if (c[0] == 0xF0)
+        low = 0x90; /* shorter forms exist below */
+    if (c[0] == 0xF4)
+        high = 0x8F; /* beyond U+10FFFF above */
+    if (left < length || c[1] < low || c[1] > high)
+        return 0;
+    for (size_t i = 2; i < length; i++) {
+        if (c[i] < 0x80 || c[i] > 0xBF)
+            return 0;
+    }
+    return length;
+}
+
+/* The four digits behind "\u". */
+static int scan_hex4(struct scanner *s, unsigned *unit) {
+    *unit = 0;
+    for (int i = 0; i < 4; i++) {
+        int c = peek(s);
+        if (c >= '0' && c <= '9')
+            *unit = *unit * 16 + (unsigned)(c - '0');
+        else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))
+            *unit = *unit * 16 + (unsigned)((c | 0x20) - 'a' + 10);
+        else
+            return fail_expected(s, "four hexadecimal digits after \\u");
+        advance(s);
+    }
+    return 0;
+}
+
+/* Behind "\u"; `start` is the place of the backslash. */
+static int scan_unicode_escape(struct scanner *s, struct json_position start) {
+    unsigned unit;
+    unsigned low;
+    int rc = scan_hex4(s, &unit);
+    if (rc < 0)
+        return rc;
+    if (unit == 0)
+        return fail_at(s, start, "\\u0000 is not allowed: no text here holds a NUL");
+    if (unit >= 0xDC00 && unit <= 0xDFFF)
+        return fail_at(s, start, "the second half of a surrogate pair stands without its first half");
+    if (unit < 0xD800 || unit > 0xDBFF)
+        return 0;
+    if (peek(s) != '\\' || s->offset + 1 >= s->size || s->text[s->offset + 1] != 'u')
+        return fail_at(s, start, "the first half of a surrogate pair stands without its second half");
+    advance(s);
+    advance(s);
+    rc = scan_hex4(s, &low);
+    if (rc < 0)
+        return rc;
+    if (low < 0xDC00 || low > 0xDFFF)
+        return fail_at(s, start, "the first half of a surrogate pair stands without its second half");
+    return 0;
+}
+
+static int scan_escape(struct scanner *s) {
+    struct json_position start = s->here;
+    advance(s);
+    int c = peek(s);
+    if (c == END || c == 0 || !strchr("\"\\/bfnrtu", c))
+        return fail_expected(s, "one of \" \\ / b f n r t u after \\");
+    advance(s);
+    return c == 'u' ? scan_unicode_escape(s, start) : 0;
+}
+
+static int scan_string(struct scanner *s) {
+    struct json_position start = s->here;
+    advance(s);
+    for (;;) {
+        int c = peek(s);
+        int rc = 0;
+        if (c == END)
+            return fail_at(s, start, "this string is not closed");
+        if (c == '"') {
+            advance(s);
+            return 0;
+        }
+        if (c == '\\') {
+            rc = scan_escape(s);
+        } else if (c < 0x20) {
+            char what[96];
+            snprintf(what, sizeof what, "a control character in a string must be written as \\u%04x", (unsigned)c);
+            rc = fail_at(s, s->here, c == 0 ? "a NUL byte in a string" : what);
+        } else if (c < 0x80) {
+            advance(s);
+        } else {
+            size_t length = utf8_length(s);
+            if (length == 0)
+                rc = fail_at(s, s->here, "this is not UTF-8");
+            while (length-- > 0)
+                advance(s);
+        }
+        if (rc < 0)
+            return rc;
+    }
+}
+
+static size_t scan_digits(struct scanner *s) {
+    size_t count = 0;
+    for (; peek(s) >= '0' && peek(s) <= '9'; count++)
+        advance(s);
+    return count;
+}
+
+/* A whole number's digits against 2^53, as text: as doubles, 2^53 + 1 would pass. */
+static bool integer_fits(const unsigned char *digits, size_t length) {
+    static const char largest[] = "9007199254740992";
+    const size_t most = sizeof largest - 1;
+    return length < most || (length == most && memcmp(digits, largest, most) <= 0);
+}
+
+static int check_number(struct scanner *s, size_t first, bool integer, struct json_position start) {
+    const unsigned char *text = s->text + first;
+    size_t length = s->offset - first;
+    if (length > MAX_NUMBER_LENGTH)
+        return fail_at(s, start, "this number has more than 63 characters");
+    size_t sign = text[0] == '-';
+    if (integer && !integer_fits(text + sign, length - sign))
+        return fail_at(s, start,
+                       "this integer is beyond 2^53 (9007199254740992) and would be rounded; write it as a string");
+    char copy[MAX_NUMBER_LENGTH + 1];
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    if (!isfinite(strtod(copy, NULL)))
+        return fail_at(s, start, "this number is beyond the largest double (1.7976931348623157e308)");
+    return 0;
+}
+
+static int scan_number(struct scanner *s) {
+    struct json_position start = s->here;
+    size_t first = s->offset;
+    bool integer = true;
+    if (peek(s) == '-')
+        advance(s);
+    if (peek(s) == '0') {
+        advance(s);
+        if (peek(s) >= '0' && peek(s) <= '9')
+            return fail_at(s, start, "a number may not start with 0 and more digits");
+    } else if (scan_digits(s) == 0) {
+        return fail_expected(s, "a digit");
+    }
+    if (peek(s) == '.') {
+        integer = false;
+        advance(s);
+        if (scan_digits(s) == 0)
+            return fail_expected(s, "a digit after the decimal point");
+    }
+    if (peek(s) == 'e' || peek(s) == 'E') {
+        integer = false;
+        advance(s);
+        if (peek(s) == '+' || peek(s) == '-')
+            advance(s);
+        if (scan_digits(s) == 0)
+            return fail_expected(s, "a digit in the exponent");
+    }
+    return check_number(s, first, integer, start);
+}
+
+static int scan_word(struct scanner *s, const char *word) {
+    size_t length = strlen(word);
+    if (s->size - s->offset < length || memcmp(s->text + s->offset, word, length) != 0)
+        return fail_expected(s, "a value (an object, array, string, number, true, false or null)");
+    while (length-- > 0)
+        advance(s);
+    return 0;
+}
+
+static int scan_value(struct scanner *s, struct json_position key);
+
+/* After an element: 1 when another one follows, 0 behind the closing bracket. */
+static int scan_separator(struct scanner *s, int close) {
+    skip_space(s);
+    int c = peek(s);
+    if (c != ',' && c != close)
+        return fail_expected(s, close == ']' ? "',' or ']'" : "',' or '}'");
+    struct json_position comma = s->here;
+    advance(s);
+    if (c == close)
+        return 0;
+    skip_space(s);
+    if (peek(s) == close)
+        return fail_at(s, comma, "a comma may not stand before the closing bracket");
+    return 1;
+}
+
+static int scan_member(struct scanner *s) {
+    struct json_position key = s->here;
+    if (peek(s) != '"')
+        return fail_expected(s, "a member name in double quotes");
+    int rc = scan_string(s);
+    if (rc < 0)
+        return rc;
+    skip_space(s);
+    if (peek(s) != ':')
+        return fail_expected(s, "':' after the member name");
+    advance(s);
+    skip_space(s);
+    return scan_value(s, key);
+}
+
+static int scan_container(struct scanner *s, int close) {
+    if (++s->depth > JSON_MAX_DEPTH)
+        return fail_at(s, s->here, "arrays and objects are nested more than 100 deep");
+    advance(s);
+    skip_space(s);
+    int more = peek(s) != close;
+    if (!more)
+        advance(s);
+    while (more > 0) {
+        const struct json_position none = {0, 0};
+        int rc = close == ']' ? scan_value(s, none) : scan_member(s);
+        more = rc < 0 ? rc : scan_separator(s, close);
+    }
+    s->depth--;
+    return more;
+}
+
+static int scan_value(struct scanner *s, struct json_position key) {
+    mem_grow(s->marks, &s->capacity, s->count + 1);
+    s->marks[s->count++] = (struct json_mark){s->here, key};
+    int c = peek(s);
+    switch (c) {
+    case '{':
+        return scan_container(s, '}');
+    case '[':
+        return scan_container(s, ']');
+    case '"':
+        return scan_string(s);
+    case 't':
+        return scan_word(s, "true");
+    case 'f':
+        return scan_word(s, "false");
+    default:
+        return c == '-' || (c >= '0' && c <= '9') ? scan_number(s) : scan_word(s, "null");
+    }
+}
+
+int json_scan(struct json_mark **marks, size_t *count, const char *text, size_t size, struct json_position *at,
+              struct error *err) {
+    struct scanner s = {.text = (const unsigned char *)text, .size = size, .here = {1, 1}, .at = at, .err = err};
+    const struct json_position none = {0, 0};
+    int rc = 0;
+    if (size > JSON_MAX_BYTES)
+        rc = fail_at(&s, s.here, "the text is longer than 64 MiB");
+    else if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
+        rc = fail_at(&s, s.here, "the text starts with a byte order mark; save it as UTF-8 without one");
+    if (rc == 0) {
+        skip_space(&s);
+        rc = scan_value(&s, none);
+    }
+    if (rc == 0) {
+        skip_space(&s);
+        if (peek(&s) != END)
+            rc = fail_expected(&s, "nothing more after the value");
+    }
+    *marks = s.marks;
+    *count = s.count;
+    return rc;
+}

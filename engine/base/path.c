@@ -1,0 +1,63 @@
+#include <string.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+
+char *path_join(const char *directory, const char *name) {
+    size_t length = strlen(directory);
+    if (length == 0 || name[0] == '/')
+        return mem_strdup(name);
+    while (length > 1 && directory[length - 1] == '/')
+        length--;
+    return mem_printf("%.*s%s%s", (int)length, directory, directory[length - 1] == '/' ? "" : "/", name);
+}
+
+char *path_directory(const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return mem_strdup(".");
+    while (slash > path && slash[-1] == '/')
+        slash--;
+    return slash == path ? mem_strdup("/") : mem_strndup(path, (size_t)(slash - path));
+}
+
+const char *path_base(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* Drops the last part of a normal form for a ".."; false where there is none to drop. */
+static bool drop_part(struct buffer *b, size_t root) {
+    if (b->size == root)
+        return false;
+    const char *parts = b->data + root;
+    const char *slash = strrchr(parts, '/');
+    const char *last = slash ? slash + 1 : parts;
+    if (strcmp(last, "..") == 0)
+        return false;
+    b->size = slash ? (size_t)(slash - b->data) : root;
+    b->data[b->size] = '\0';
+    return true;
+}
+
+char *path_normal(const char *path) {
+    struct buffer b = {0};
+    size_t root = path[0] == '/';
+    if (root)
+        buffer_putc(&b, '/');
+    while (*path) {
+        size_t length = strcspn(path, "/");
+        bool up = length == 2 && memcmp(path, "..", 2) == 0;
+        bool here = length == 0 || (length == 1 && path[0] == '.');
+        if (!here && !(up && (drop_part(&b, root) || root))) {
+            if (b.size > root)
+                buffer_putc(&b, '/');
+            buffer_append(&b, path, length);
+        }
+        path += length;
+        path += *path == '/';
+    }
+    if (b.size == 0)
+        buffer_putc(&b, '.');
+    return buffer_detach(&b);
+}

@@ -1,0 +1,12 @@
+/* Processes of this machine, as /proc shows them. */
+#ifndef RETORT_BASE_PROCESS_H
+#define RETORT_BASE_PROCESS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* The living and dead, not yet reaped children of `parent` (whichever of its threads has them). `*out` is freed by
+   the caller; returns how many there are: 0 where /proc cannot be read. */
+size_t process_children(pid_t **out, pid_t parent);
+
+#endif

@@ -1,0 +1,121 @@
+/*
+ * Removing a tree without recursion: however deep a program has nested its directories, three descriptors do. A
+ * directory that is not empty is moved up beside the first level and emptied there; passes over the first level
+ * repeat until nothing is left.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+
+struct removal {
+    const char *path;
+    int top;         /* descriptor of the tree's root */
+    unsigned serial; /* for the names of directories moved up */
+    size_t left;     /* directories of this pass that are still there */
+};
+
+static int removal_failed(const struct removal *r, const char *name, struct error *err) {
+    return error_errno(err, errno, "%s: cannot be removed: %s", r->path, name);
+}
+
+static int open_directory(int parent, const char *name) {
+    return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Moves directory `name` of `parent` to the first level under a name that is free there. */
+static int move_up(struct removal *r, int parent, const char *name, struct error *err) {
+    for (;;) {
+        char moved[32];
+        snprintf(moved, sizeof moved, ".removing-%u", r->serial++);
+        if (renameat(parent, name, r->top, moved) == 0)
+            return 0;
+        if (errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR)
+            return removal_failed(r, name, err);
+    }
+}
+
+/* 0: gone; 1: a directory that still holds something, now open to us; negative: failed. */
+static int remove_entry(struct removal *r, int parent, const char *name, struct error *err) {
+    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno != EISDIR && errno != EPERM)
+        return removal_failed(r, name, err);
+    if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
+        return 0;
+    if (errno != ENOTEMPTY && errno != EEXIST)
+        return removal_failed(r, name, err);
+    if (fchmodat(parent, name, S_IRWXU, AT_SYMLINK_NOFOLLOW) < 0)
+        return removal_failed(r, name, err);
+    return 1;
+}
+
+/* Calls `visit` for each entry of a directory; closes `fd`. */
+static int each_entry(struct removal *r, int fd,
+                      int (*visit)(struct removal *r, int directory, const char *name, struct error *err),
+                      struct error *err) {
+    DIR *entries = fdopendir(fd);
+    if (!entries) {
+        int rc = removal_failed(r, ".", err);
+        close(fd);
+        return rc;
+    }
+    int rc = 0;
+    while (rc >= 0) {
+        errno = 0;
+        struct dirent *entry = readdir(entries);
+        if (!entry) {
+            rc = errno ? removal_failed(r, ".", err) : 0;
+            break;
+        }
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            rc = visit(r, dirfd(entries), entry->d_name, err);
+    }
+    closedir(entries);
+    return rc;
+}
+
+static int visit_second_level(struct removal *r, int directory, const char *name, struct error *err) {
+    int rc = remove_entry(r, directory, name, err);
+    return rc > 0 ? move_up(r, directory, name, err) : rc;
+}
+
+static int visit_first_level(struct removal *r, int directory, const char *name, struct error *err) {
+    int rc = remove_entry(r, directory, name, err);
+    if (rc <= 0)
+        return rc;
+    r->left++;
+    int fd = open_directory(directory, name);
+    return fd < 0 ? removal_failed(r, name, err) : each_entry(r, fd, visit_second_level, err);
+}
+
+static int remove_contents(struct removal *r, struct error *err) {
+    do {
+        r->left = 0;
+        int fd = open_directory(r->top, ".");
+        int rc = fd < 0 ? removal_failed(r, ".", err) : each_entry(r, fd, visit_first_level, err);
+        if (rc < 0)
+            return rc;
+    } while (r->left > 0);
+    return 0;
+}
+
+int file_remove_tree(const char *path, struct error *err) {
+    struct removal r = {.path = path, .top = -1};
+    int rc = remove_entry(&r, AT_FDCWD, path, err);
+    if (rc <= 0)
+        return rc;
+    r.top = open_directory(AT_FDCWD, path);
+    if (r.top < 0)
+        return removal_failed(&r, ".", err);
+    rc = remove_contents(&r, err);
+    close(r.top);
+    if (rc == 0 && unlinkat(AT_FDCWD, path, AT_REMOVEDIR) < 0)
+        rc = removal_failed(&r, ".", err);
+    return rc;
+}

@@ -1,0 +1,13 @@
+/* "did you mean": the nearest of some names. */
+#ifndef RETORT_BASE_SUGGEST_H
+#define RETORT_BASE_SUGGEST_H
+
+#include <stddef.h>
+
+/* Edits (insert, delete, replace, swap of neighbours) between two names. */
+size_t suggest_distance(const char *a, const char *b);
+
+/* The nearest candidate that is near enough to be meant (at most a third of its letters differ), or NULL. */
+const char *suggest_nearest(const char *name, const char *const *candidates, size_t count);
+
+#endif

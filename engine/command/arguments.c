@@ -1,0 +1,169 @@
+#include "engine/command/command.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/memory.h"
+#include "engine/base/suggest.h"
+
+struct given {
+    const struct option *option;
+    const char *value; /* NULL for a switch */
+};
+
+struct arguments {
+    const struct command *command;
+    struct given *given;
+    size_t given_count, given_capacity;
+    const char **operands;
+    size_t operand_count, operand_capacity;
+};
+
+static const struct option *find_option(const struct command *c, const char *name, size_t length) {
+    for (size_t i = 0; i < c->option_count; i++)
+        if (strlen(c->options[i].name) == length && strncmp(c->options[i].name, name, length) == 0)
+            return &c->options[i];
+    return NULL;
+}
+
+static const struct option *find_letter(const struct command *c, char letter) {
+    for (size_t i = 0; i < c->option_count; i++)
+        if (c->options[i].letter == letter) return &c->options[i];
+    return NULL;
+}
+
+static int unknown_option(const struct command *c, const char *name, struct error *err) {
+    const char **names = mem_array(c->option_count + 1, sizeof *names);
+    for (size_t i = 0; i < c->option_count; i++) names[i] = c->options[i].name;
+    names[c->option_count] = "help";
+    const char *nearest = suggest_nearest(name, names, c->option_count + 1);
+    int code = nearest ? error_set(err, ERR_USAGE, "%s: unknown option --%s; did you mean --%s?", c->name, name, nearest)
+                       : error_set(err, ERR_USAGE, "%s: unknown option --%s; retort %s --help lists them", c->name,
+                                   name, c->name);
+    free(names);
+    return code;
+}
+
+static void add_given(struct arguments *a, const struct option *option, const char *value) {
+    mem_grow(a->given, &a->given_capacity, a->given_count + 1);
+    a->given[a->given_count++] = (struct given){option, value};
+}
+
+/* `*index` moves on when the value is the next word. */
+static int take(struct arguments *a, const struct option *option, const char *attached, int argc, char **argv,
+                int *index, struct error *err) {
+    if (!option->argument) {
+        if (attached) return error_set(err, ERR_USAGE, "%s: --%s takes no value", a->command->name, option->name);
+        add_given(a, option, NULL);
+        return 0;
+    }
+    if (!attached && ++*index >= argc)
+        return error_set(err, ERR_USAGE, "%s: --%s needs a value: --%s %s", a->command->name, option->name,
+                         option->name, option->argument);
+    add_given(a, option, attached ? attached : argv[*index]);
+    return 0;
+}
+
+static int take_long(struct arguments *a, int argc, char **argv, int *index, struct error *err) {
+    const char *word = argv[*index] + 2;
+    const char *equals = strchr(word, '=');
+    size_t length = equals ? (size_t)(equals - word) : strlen(word);
+    const struct option *option = find_option(a->command, word, length);
+    if (!option) {
+        char *name = mem_strndup(word, length);
+        int code = unknown_option(a->command, name, err);
+        free(name);
+        return code;
+    }
+    return take(a, option, equals ? equals + 1 : NULL, argc, argv, index, err);
+}
+
+static int take_letter(struct arguments *a, int argc, char **argv, int *index, struct error *err) {
+    const char *word = argv[*index];
+    const struct option *option = find_letter(a->command, word[1]);
+    if (!option)
+        return error_set(err, ERR_USAGE, "%s: unknown option -%c; retort %s --help lists them", a->command->name,
+                         word[1], a->command->name);
+    return take(a, option, word[2] ? word + 2 : NULL, argc, argv, index, err);
+}
+
+int arguments_parse(struct arguments **out, const struct command *c, int argc, char **argv, struct error *err) {
+    struct arguments *a = mem_alloc(sizeof *a);
+    a->command = c;
+    int code = 0;
+    bool only_operands = false;
+    for (int i = 0; i < argc && code == 0; i++) {
+        const char *word = argv[i];
+        if (!only_operands && strcmp(word, "--") == 0)
+            only_operands = true;
+        else if (!only_operands && strncmp(word, "--", 2) == 0)
+            code = take_long(a, argc, argv, &i, err);
+        else if (!only_operands && word[0] == '-' && word[1])
+            code = take_letter(a, argc, argv, &i, err);
+        else {
+            mem_grow(a->operands, &a->operand_capacity, a->operand_count + 2);
+            a->operands[a->operand_count++] = word;
+            a->operands[a->operand_count] = NULL;
+        }
+    }
+    if (code) {
+        arguments_free(a);
+        return code;
+    }
+    *out = a;
+    return 0;
+}
+
+void arguments_free(struct arguments *a) {
+    if (!a) return;
+    free(a->given);
+    free(a->operands);
+    free(a);
+}
+
+bool argument_given(const struct arguments *a, const char *option) {
+    for (size_t i = 0; i < a->given_count; i++)
+        if (strcmp(a->given[i].option->name, option) == 0) return true;
+    return false;
+}
+
+const char *argument_value(const struct arguments *a, const char *option, const char *fallback) {
+    for (size_t i = a->given_count; i-- > 0;)
+        if (strcmp(a->given[i].option->name, option) == 0) return a->given[i].value;
+    return fallback;
+}
+
+const char *argument_each(const struct arguments *a, const char *option, const char *other, size_t index,
+                          const char **which) {
+    for (size_t i = 0; i < a->given_count; i++) {
+        const char *name = a->given[i].option->name;
+        if (strcmp(name, option) != 0 && !(other && strcmp(name, other) == 0)) continue;
+        if (index-- > 0) continue;
+        if (which) *which = name;
+        return a->given[i].value;
+    }
+    return NULL;
+}
+
+int argument_count(const struct arguments *a, const char *option, long fallback, long *out, struct error *err) {
+    const char *text = argument_value(a, option, NULL);
+    *out = fallback;
+    if (!text) return 0;
+    char *end = NULL;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end || value < 1 || value > 1000000)
+        return error_set(err, ERR_USAGE, "%s: --%s takes a whole number from 1, not \"%s\"", a->command->name, option, text);
+    *out = value;
+    return 0;
+}
+
+size_t operand_count(const struct arguments *a) { return a->operand_count; }
+
+const char *operand(const struct arguments *a, size_t index) {
+    return index < a->operand_count ? a->operands[index] : NULL;
+}
+
+const char *const *operands_from(const struct arguments *a, size_t index) {
+    static const char *const none[] = {NULL};
+    return index < a->operand_count ? a->operands + index : none;
+}

@@ -1,0 +1,69 @@
+/*
+ * The commands of `retort`, each a table row: from it come the parser, --help, the man pages and the completion, so
+ * that none of them can say what another does not.
+ */
+#ifndef RETORT_ENGINE_COMMAND_COMMAND_H
+#define RETORT_ENGINE_COMMAND_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "engine/base/buffer.h"
+#include "engine/base/error.h"
+
+struct option {
+    const char *name;     /* "json" for --json */
+    char letter;          /* 'j' for -j; 0: none */
+    const char *argument; /* "N"; NULL: a switch */
+    const char *doc;      /* one sentence, no final stop */
+};
+
+struct arguments;
+
+struct command {
+    const char *name;
+    const char *operands; /* "[PIPELINE] [STAGE...]" */
+    const char *summary;  /* one line of `retort --help` */
+    const char *doc;      /* paragraphs of --help and the man page, wrapped */
+    const struct option *options;
+    size_t option_count;
+    int (*run)(const struct arguments *a, struct error *err); /* 0 or a negative code */
+};
+
+extern const struct command command_run, command_plan, command_why, command_check, command_graph, command_show,
+    command_log, command_runs, command_metrics, command_energy, command_kinds, command_exec, command_fsck;
+
+const struct command *const *commands_all(size_t *count);
+
+/* Options that most commands share. */
+#define OPTION_SET {"set", 0, "NAME=VALUE", "Override a parameter (params.steps=500); may be repeated"}
+#define OPTION_PARAMS {"params", 0, "FILE", "Override parameters by a JSON file; may be repeated"}
+#define OPTION_STORE {"store", 0, "DIR", "The store (default: RETORT_STORE, or .retort beside the pipeline's git root)"}
+#define OPTION_JSON {"json", 0, NULL, "Print JSON"}
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Parses what follows the command's name. ERR_USAGE with the nearest option for an unknown one. */
+int arguments_parse(struct arguments **out, const struct command *c, int argc, char **argv, struct error *err);
+void arguments_free(struct arguments *a);
+
+bool argument_given(const struct arguments *a, const char *option);
+/* The last value of an option, or `fallback`. */
+const char *argument_value(const struct arguments *a, const char *option, const char *fallback);
+/* The `index`-th value of a repeated option in the order given, across the two names (`other` may be NULL); `which`
+   (may be NULL) gets the name it was given by. NULL behind the last. */
+const char *argument_each(const struct arguments *a, const char *option, const char *other, size_t index,
+                          const char **which);
+/* A positive whole number; ERR_USAGE otherwise. */
+int argument_count(const struct arguments *a, const char *option, long fallback, long *out, struct error *err);
+
+size_t operand_count(const struct arguments *a);
+const char *operand(const struct arguments *a, size_t index); /* NULL behind the last */
+const char *const *operands_from(const struct arguments *a, size_t index);
+
+/* Texts made from the tables. */
+void help_overview(struct buffer *out);
+void help_command(struct buffer *out, const struct command *c);
+void help_man(struct buffer *out, const struct command *c); /* NULL: retort(1) itself */
+void help_completion(struct buffer *out);                   /* for bash */
+
+#endif

@@ -1,0 +1,207 @@
+/*
+ * One kind by hand, with no store: a spec is written into a temporary directory, retort-stage runs it there, and its
+ * outs land in --out.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "engine/base/sha256.h"
+#include "engine/command/project.h"
+
+extern char **environ;
+
+struct faults {
+    struct buffer text;
+    const struct kind *kind;
+};
+
+static void on_fault(void *context, const cJSON *at, bool on_key, const char *message) {
+    struct faults *f = context;
+    buffer_printf(&f->text, "retort: exec: --with%s%s%s: %s\n", at->string ? " " : "", at->string ? at->string : "",
+                  on_key ? " (name)" : "", message);
+}
+
+static int read_with(cJSON **out, const struct arguments *a, const struct kind *kind, struct error *err) {
+    const char *text = argument_value(a, "with", "{}");
+    struct json_document *doc = NULL;
+    int code = *text == '@' ? json_read(&doc, text + 1, NULL, err) : json_parse(&doc, text, strlen(text), NULL, err);
+    if (code) return error_prefix(err, "exec: --with");
+    cJSON *with = json_detach(doc);
+    struct faults faults = {.kind = kind};
+    if (!cJSON_IsObject(with))
+        code = error_set(err, ERR_INVALID, "exec: --with takes an object, as in --with '{\"size\": 11}'");
+    else if (kind_check_with(kind, with, NULL, on_fault, &faults) > 0) {
+        fputs(buffer_text(&faults.text), stderr);
+        code = error_set(err, ERR_INVALID, "exec: --with does not fit %s@%d; retort kinds %s@%d describes it", kind->name,
+                         kind->version, kind->name, kind->version);
+    }
+    buffer_close(&faults.text);
+    if (code == 0) *out = kind_with_complete(kind, with);
+    cJSON_Delete(with);
+    return code;
+}
+
+/* NAME=FILE; a name given again makes a list. */
+static int add_input(cJSON *in, const struct kind *kind, const char *argument, struct error *err) {
+    const char *equals = strchr(argument, '=');
+    if (!equals) return error_set(err, ERR_USAGE, "exec: --in takes NAME=FILE, not \"%s\"", argument);
+    char *name = mem_strndup(argument, (size_t)(equals - argument));
+    char *path = realpath(equals + 1, NULL);
+    const struct kind_input *input = kind_input(kind, name);
+    struct digest digest;
+    int code = 0;
+    if (!input)
+        code = error_set(err, ERR_USAGE, "exec: %s@%d has no input \"%s\"", kind->name, kind->version, name);
+    else if (!path)
+        code = error_errno(err, errno, "exec: --in %s: %s", name, equals + 1);
+    else
+        code = sha256_file(&digest, NULL, path, err);
+    if (code == 0) {
+        char hex[DIGEST_HEX_SIZE];
+        digest_hex(hex, &digest);
+        cJSON *item = cJSON_CreateObject();
+        cJSON_AddStringToObject(item, "path", path);
+        cJSON_AddStringToObject(item, "name", path_base(path));
+        cJSON_AddStringToObject(item, "sha256", hex);
+        cJSON_AddBoolToObject(item, "executable", false);
+        cJSON_AddObjectToObject(item, "labels");
+        cJSON *list = cJSON_GetObjectItemCaseSensitive(in, name);
+        if (!list && input->list) list = cJSON_AddArrayToObject(in, name);
+        if (list && !input->list) {
+            code = error_set(err, ERR_USAGE, "exec: --in %s is given twice; %s@%d takes one file there", name, kind->name,
+                             kind->version);
+            cJSON_Delete(item);
+        } else if (list) {
+            cJSON_AddItemToArray(list, item);
+        } else {
+            cJSON_AddItemToObject(in, name, item);
+        }
+    }
+    free(path);
+    free(name);
+    return code;
+}
+
+static int make_spec(cJSON **out, const struct arguments *a, const struct kind *kind, struct error *err) {
+    cJSON *with = NULL;
+    int code = read_with(&with, a, kind, err);
+    if (code) return code;
+    cJSON *spec = cJSON_CreateObject();
+    char *uses = mem_printf("%s@%d", kind->name, kind->version);
+    cJSON_AddNumberToObject(spec, "retort_spec", 1);
+    cJSON_AddStringToObject(spec, "kind", uses);
+    free(uses);
+    cJSON_AddItemToObject(spec, "with", with);
+    cJSON *in = cJSON_AddObjectToObject(spec, "in");
+    const char *argument;
+    for (size_t i = 0; code == 0 && (argument = argument_each(a, "in", NULL, i, NULL)); i++)
+        code = add_input(in, kind, argument, err);
+    for (size_t i = 0; code == 0 && i < kind->input_count; i++)
+        if (kind->inputs[i].required && !cJSON_HasObjectItem(in, kind->inputs[i].name))
+            code = error_set(err, ERR_USAGE, "exec: %s@%d needs --in %s=FILE (%s)", kind->name, kind->version,
+                             kind->inputs[i].name, kind->inputs[i].doc);
+    cJSON *outs = cJSON_AddObjectToObject(spec, "outs");
+    for (size_t i = 0; i < kind->out_count; i++) {
+        cJSON *o = cJSON_AddObjectToObject(outs, kind->outs[i].name);
+        cJSON_AddStringToObject(o, "path", kind->outs[i].path);
+        cJSON_AddStringToObject(o, "type", kind->outs[i].type);
+    }
+    long cpus = 1;
+    if (code == 0) code = argument_count(a, "cpus", 1, &cpus, err);
+    cJSON_AddNumberToObject(spec, "cpus", (double)cpus);
+    if (code)
+        cJSON_Delete(spec);
+    else
+        *out = spec;
+    return code;
+}
+
+/* The outs of an earlier run are not overwritten unread. */
+static int prepare_out(const char *out, const struct kind *kind, struct error *err) {
+    for (size_t i = 0; i < kind->out_count; i++) {
+        char *path = path_join(out, kind->outs[i].path);
+        bool there = file_exists(path);
+        int code = there ? error_set(err, ERR_USAGE, "exec: %s is there already; name an empty --out", path) : 0;
+        free(path);
+        if (code) return code;
+    }
+    return file_make_directory(out, err);
+}
+
+static int run_stage(const char *spec_path, const char *directory, struct error *err) {
+    char *program = project_stage_program();
+    char *const argv[] = {program, (char[]){"kind"}, (char[]){"spec.json"}, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addchdir_np(&actions, directory);
+    setenv("RETORT_SPEC", spec_path, 1);
+    setenv("OPENBLAS_NUM_THREADS", "1", 1);
+    pid_t pid;
+    int failed = posix_spawn(&pid, program, &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    int code = failed ? error_errno(err, failed, "start %s", program) : 0;
+    free(program);
+    if (code) return code;
+    int status;
+    signal(SIGINT, SIG_IGN); /* the stage decides; it is in our process group */
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    if (WIFSIGNALED(status)) return error_set(err, ERR_FAILED, "exec: the stage was killed by signal %d", WTERMSIG(status));
+    if (WEXITSTATUS(status)) return error_set(err, ERR_FAILED, "exec: the stage failed with exit status %d", WEXITSTATUS(status));
+    return 0;
+}
+
+static int run(const struct arguments *a, struct error *err) {
+    const struct kind *kind = NULL;
+    cJSON *spec = NULL;
+    const char *out = argument_value(a, "out", NULL);
+    struct buffer text = {0};
+    char *spec_path = NULL;
+    if (operand_count(a) != 1 || !out)
+        return error_set(err, ERR_USAGE, "exec: retort exec KIND --with JSON --in NAME=FILE --out DIR");
+    char *uses = strchr(operand(a, 0), '@') ? mem_strdup(operand(a, 0)) : mem_printf("%s@1", operand(a, 0));
+    int code = kind_find(&kind, uses, err);
+    if (code == 0) code = make_spec(&spec, a, kind, err);
+    if (code == 0) code = prepare_out(out, kind, err);
+    if (code == 0) {
+        spec_path = path_join(out, "spec.json");
+        json_pretty(&text, spec);
+        buffer_puts(&text, "\n");
+        code = file_replace(spec_path, buffer_text(&text), text.size, 0644, err);
+    }
+    if (code == 0) code = run_stage("spec.json", out, err);
+    if (code == 0) printf("outs: %s/\n", out);
+    buffer_close(&text);
+    free(spec_path);
+    free(uses);
+    cJSON_Delete(spec);
+    return code;
+}
+
+static const struct option options[] = {
+    {"with", 0, "JSON", "The parameters as an object; @FILE reads them from a file"},
+    {"in", 0, "NAME=FILE", "An input; may be repeated, the same name again makes a list"},
+    {"out", 0, "DIR", "Where the outs go (with the spec that made them)"},
+    {"cpus", 0, "N", "Threads (default 1); the bytes of the outs do not depend on it"},
+};
+
+const struct command command_exec = {
+    .name = "exec",
+    .operands = "KIND",
+    .summary = "run one built-in stage kind by hand, with no store",
+    .doc = "Runs one kind on given inputs and leaves its outs, and the spec that made them, in a folder. Nothing is looked up and "
+           "nothing is recorded.\n"
+           "Example: retort exec deeprx/profile --with '{\"architecture\":\"deeprx\"}' --out /tmp/profile",
+    .options = options,
+    .option_count = COUNT(options),
+    .run = run,
+};

@@ -1,0 +1,44 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/command/project.h"
+#include "engine/report/kind_reference.h"
+
+static int run(const struct arguments *a, struct error *err) {
+    struct buffer out = {0};
+    int code = 0;
+    const char *name = operand(a, 0);
+    bool json = argument_given(a, "json");
+    if (argument_given(a, "schema")) {
+        kind_schema(&out);
+    } else if (argument_given(a, "reference")) {
+        kind_reference_page(&out);
+    } else if (name) {
+        const struct kind *kind = NULL;
+        code = kind_find(&kind, name, err);
+        if (code == 0 && json) kind_json(&out, kind);
+        else if (code == 0) kind_text(&out, kind);
+    } else {
+        kind_list(&out, json);
+    }
+    fputs(buffer_text(&out), stdout);
+    buffer_close(&out);
+    return code;
+}
+
+static const struct option options[] = {
+    OPTION_JSON,
+    {"schema", 0, NULL, "Print the JSON Schema of pipeline files with all kinds"},
+    {"reference", 0, NULL, "Print the reference page of all kinds (Markdown)"},
+};
+
+const struct command command_kinds = {
+    .name = "kinds",
+    .operands = "[KIND]",
+    .summary = "the built-in stage kinds and what they take and give",
+    .doc = "Lists the built-in kinds, or describes one (deeprx/train@1): its parameters with types, units, ranges and defaults, its "
+           "inputs, outs and metrics.",
+    .options = options,
+    .option_count = COUNT(options),
+    .run = run,
+};

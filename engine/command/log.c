@@ -1,0 +1,92 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "engine/command/states.h"
+
+#define LOG_LIMIT ((size_t)256 << 20)
+
+struct logs {
+    size_t shown;
+};
+
+static void print_stream(const struct project *p, const char *attempt, const char *stream) {
+    char *path = store_log_path(p->store, attempt, stream);
+    struct buffer text = {0};
+    if (file_read(&text, path, LOG_LIMIT, NULL) == 0 && text.size > 0) {
+        printf("-- %s\n", stream);
+        fwrite(text.data, 1, text.size, stdout);
+        if (text.data[text.size - 1] != '\n') putchar('\n');
+    }
+    buffer_close(&text);
+    free(path);
+}
+
+/* The attempt of the record, or, of a stage that has none, the last one that a run made. */
+static char *find_attempt(const struct project *p, const struct instance *i) {
+    cJSON *record = NULL;
+    char *attempt = NULL;
+    if (i->state == INSTANCE_DONE && store_record_find(p->store, &i->key, p->platform, &record, NULL) == 0)
+        attempt = mem_strdup(json_text(record, "attempt", ""));
+    cJSON_Delete(record);
+    if (attempt) return attempt;
+    char **ids = NULL;
+    size_t count = 0;
+    store_run_list(p->store, &ids, &count, NULL);
+    for (size_t k = 0; k < count; k++) {
+        cJSON *run = NULL;
+        if (!attempt && store_run_read(p->store, ids[k], &run, NULL) == 0) {
+            const cJSON *row;
+            cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(run, "stages")) {
+                const char *of = json_text(row, "attempt", NULL);
+                if (of && strcmp(json_text(row, "stage", ""), i->name) == 0) {
+                    free(attempt);
+                    attempt = mem_strdup(of);
+                }
+            }
+        }
+        cJSON_Delete(run);
+        free(ids[k]);
+    }
+    free(ids);
+    return attempt;
+}
+
+static void print_log(void *context, const struct project *p, const struct instance *i) {
+    struct logs *logs = context;
+    if (i->decl->type == STAGE_SELECT) return;
+    char *attempt = find_attempt(p, i);
+    if (!attempt) return;
+    printf("== %s (attempt %s)\n", i->name, attempt);
+    print_stream(p, attempt, "stdout");
+    print_stream(p, attempt, "stderr");
+    logs->shown++;
+    free(attempt);
+}
+
+static int run(const struct arguments *a, struct error *err) {
+    if (operand_count(a) < 2)
+        return error_set(err, ERR_USAGE, "log: name the pipeline and a stage: retort log PIPELINE STAGE");
+    struct project p;
+    struct logs logs = {0};
+    int code = project_open(&p, a, PROJECT_STORE, err);
+    if (code == 0) code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
+    if (code == 0) state_each_named(&p, a, print_log, &logs);
+    if (code == 0 && logs.shown == 0) code = error_set(err, ERR_NOT_FOUND, "%s was never started", operand(a, 1));
+    project_close(&p);
+    return code;
+}
+
+static const struct option options[] = {OPTION_SET, OPTION_PARAMS, OPTION_STORE};
+
+const struct command command_log = {
+    .name = "log",
+    .operands = "PIPELINE STAGE...",
+    .summary = "what a stage wrote to stdout and stderr",
+    .doc = "Prints the output of the attempt that made a stage's result or, of a stage without a result, of its last attempt.",
+    .options = options,
+    .option_count = COUNT(options),
+    .run = run,
+};

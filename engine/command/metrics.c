@@ -1,0 +1,70 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/command/project.h"
+#include "engine/report/table.h"
+
+enum { METRIC_DIGITS = 6 };
+
+static size_t metric_rows(struct table *t, struct instance *const *all, size_t count, const struct stage_decl *only) {
+    size_t rows = 0;
+    for (size_t k = 0; k < count; k++) {
+        const struct instance *i = all[k];
+        if (i->decl != only || !i->metrics || !i->metrics->child) continue;
+        rows++;
+        table_row(t);
+        table_text(t, "stage", i->decl->full_name);
+        for (size_t c = 0; c < i->coordinate_count; c++)
+            table_value(t, i->coordinates[c].axis, i->coordinates[c].value);
+        for (const cJSON *m = i->metrics->child; m; m = m->next)
+            table_number(t, m->string, cJSON_IsNumber(m) ? m->valuedouble : (double)NAN, METRIC_DIGITS);
+    }
+    return rows;
+}
+
+/* Stages differ in their axes and metrics: for people each gets a table of its own. */
+static void print_metrics(const struct project *p, enum table_format format) {
+    size_t count;
+    struct instance *const *all = plan_instances(p->plan, &count);
+    struct buffer out = {0};
+    struct table *t = table_create();
+    for (size_t s = 0; s < p->pipeline->stage_count; s++) {
+        if (p->pipeline->stages[s]->type == STAGE_SELECT) continue;
+        size_t rows = metric_rows(t, all, count, p->pipeline->stages[s]);
+        if (rows == 0 || format != TABLE_TEXT) continue;
+        if (out.size) buffer_puts(&out, "\n");
+        table_print(&out, t, format);
+        table_free(t);
+        t = table_create();
+    }
+    if (format != TABLE_TEXT) table_print(&out, t, format);
+    fputs(buffer_text(&out), stdout);
+    buffer_close(&out);
+    table_free(t);
+}
+
+static int run(const struct arguments *a, struct error *err) {
+    struct project p;
+    int code = project_open(&p, a, PROJECT_STORE, err);
+    if (code == 0) code = project_plan(&p, operands_from(a, 1), operand_count(a) > 1 ? operand_count(a) - 1 : 0, err);
+    if (code == 0)
+        print_metrics(&p, argument_given(a, "json") ? TABLE_JSON : argument_given(a, "csv") ? TABLE_CSV : TABLE_TEXT);
+    project_close(&p);
+    return code;
+}
+
+static const struct option options[] = {
+    OPTION_JSON, {"csv", 0, NULL, "Print CSV"}, OPTION_SET, OPTION_PARAMS, OPTION_STORE,
+};
+
+const struct command command_metrics = {
+    .name = "metrics",
+    .operands = "[PIPELINE] [STAGE...]",
+    .summary = "table of axes and metrics over a sweep",
+    .doc = "Prints one row for every instance whose result is known: its axes and its metrics.",
+    .options = options,
+    .option_count = COUNT(options),
+    .run = run,
+};

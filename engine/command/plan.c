@@ -1,0 +1,88 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/memory.h"
+#include "engine/command/states.h"
+
+static bool is_shown(const struct instance *i) { return i->wanted && i->decl->type != STAGE_SELECT; }
+
+static void print_json_row(struct buffer *out, const char *stage, const char *key, const char *state, const char *reason) {
+    buffer_puts(out, out->size > 2 ? ",\n{\"stage\":" : "{\"stage\":");
+    json_string(out, stage);
+    buffer_puts(out, ",\"key\":");
+    if (key)
+        json_string(out, key);
+    else
+        buffer_puts(out, "null");
+    buffer_printf(out, ",\"state\":\"%s\",\"reason\":", state);
+    json_string(out, reason);
+    buffer_puts(out, "}");
+}
+
+static void print_row(struct buffer *out, bool json, const char *stage, const char *key, const char *state,
+                      const char *reason) {
+    if (json)
+        print_json_row(out, stage, key, state, reason);
+    else
+        buffer_printf(out, "%-8s %-44s %s\n", state, stage, strcmp(state, "known") == 0 ? "" : reason);
+}
+
+/* Stages whose instances are not known yet stand for all of them. */
+static void print_unexpanded(struct buffer *out, const struct project *p, bool json) {
+    size_t count = plan_unexpanded(p->plan, NULL, 0);
+    const struct stage_decl **stages = mem_array(count + 1, sizeof(const struct stage_decl *));
+    plan_unexpanded(p->plan, stages, count);
+    for (size_t k = 0; k < count; k++)
+        if (stages[k]->type != STAGE_SELECT)
+            print_row(out, json, stages[k]->full_name, NULL, "waiting", "its matrix depends on results still to come");
+    free(stages);
+}
+
+static void print_plan(const struct project *p, bool json) {
+    struct buffer out = {0};
+    size_t count, counts[3] = {0};
+    struct instance *const *all = plan_instances(p->plan, &count);
+    if (json) buffer_puts(&out, "[\n");
+    for (size_t k = 0; k < count; k++) {
+        const struct instance *i = all[k];
+        if (!is_shown(i)) continue;
+        struct buffer reason = {0};
+        char key[DIGEST_HEX_SIZE];
+        digest_hex(key, &i->key);
+        state_reason(&reason, p, i);
+        print_row(&out, json, i->name, i->action ? key : NULL, state_name(i), buffer_text(&reason));
+        buffer_close(&reason);
+        counts[i->state == INSTANCE_DONE ? 0 : i->state == INSTANCE_KEYED ? 1 : 2]++;
+    }
+    print_unexpanded(&out, p, json);
+    if (json)
+        buffer_puts(&out, "\n]\n");
+    else
+        buffer_printf(&out, "%zu known, %zu to run, %zu waiting\n", counts[0], counts[1], counts[2]);
+    fputs(buffer_text(&out), stdout);
+    buffer_close(&out);
+}
+
+static int run(const struct arguments *a, struct error *err) {
+    struct project p;
+    int code = project_open(&p, a, PROJECT_STORE_CREATE, err);
+    if (code == 0) code = project_plan(&p, operands_from(a, 1), operand_count(a) > 1 ? operand_count(a) - 1 : 0, err);
+    if (code == 0) print_plan(&p, argument_given(a, "json"));
+    project_close(&p);
+    return code;
+}
+
+static const struct option options[] = {OPTION_JSON, OPTION_SET, OPTION_PARAMS, OPTION_STORE};
+
+const struct command command_plan = {
+    .name = "plan",
+    .operands = "[PIPELINE] [STAGE...]",
+    .summary = "show what would run and why, running nothing",
+    .doc = "Lists every stage as known, run (its key is not known yet) or waiting (its key or its instances depend on results "
+           "still to come), with the reason.\n"
+           "--json prints one array of {\"stage\",\"key\",\"state\",\"reason\"}.",
+    .options = options,
+    .option_count = COUNT(options),
+    .run = run,
+};

@@ -1,0 +1,197 @@
+#include "engine/command/project.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+
+char *project_root(const char *directory) {
+    char *here = realpath(directory, NULL);
+    char *start = here ? mem_strdup(here) : mem_strdup(directory);
+    while (here) {
+        char *git = path_join(here, ".git");
+        bool found = file_exists(git);
+        free(git);
+        if (found) {
+            free(start);
+            return here;
+        }
+        if (strcmp(here, "/") == 0) break;
+        char *parent = path_directory(here);
+        free(here);
+        here = parent;
+    }
+    free(here);
+    return start;
+}
+
+char *project_stage_program(void) {
+    char self[4096];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (length <= 0) return mem_strdup("retort-stage");
+    self[length] = '\0';
+    char *directory = path_directory(self);
+    char *program = path_join(directory, "retort-stage");
+    free(directory);
+    return program;
+}
+
+char *project_store_path(const struct arguments *a, const char *root) {
+    const char *named = argument_value(a, "store", getenv("RETORT_STORE"));
+    return named && *named ? mem_strdup(named) : path_join(root, ".retort");
+}
+
+static int open_store_at(struct store **out, const struct arguments *a, const char *root, bool create, struct error *err) {
+    char *path = project_store_path(a, root);
+    int code = create || file_is_directory(path)
+                   ? store_open(out, path, create, err)
+                   : error_set(err, ERR_NOT_FOUND, "no store at %s yet; retort run makes one, --store names another", path);
+    free(path);
+    return code;
+}
+
+int project_open_store(struct store **out, const struct arguments *a, struct error *err) {
+    char *root = project_root(".");
+    int code = open_store_at(out, a, root, false, err);
+    free(root);
+    return code;
+}
+
+int project_report(struct diagnostics *d, struct error *err) {
+    if (d->count == 0) return 0;
+    struct buffer text = {0};
+    diagnostics_print(&text, d);
+    fputs(buffer_text(&text), stderr);
+    buffer_close(&text);
+    if (d->errors == 0) return 0;
+    return error_set(err, ERR_INVALID, "%zu error%s; nothing was run", d->errors, d->errors == 1 ? "" : "s");
+}
+
+static bool is_pipeline_file(const char *path) {
+    struct json_document *doc = NULL;
+    if (json_read(&doc, path, NULL, NULL)) return false;
+    const cJSON *format = cJSON_GetObjectItemCaseSensitive(json_root(doc), "retort");
+    bool is = cJSON_IsNumber(format) && cJSON_GetObjectItemCaseSensitive(json_root(doc), "stages");
+    json_free(doc);
+    return is;
+}
+
+/* The only pipeline file of the working directory. */
+static int find_pipeline(char **out, struct error *err) {
+    DIR *dir = opendir(".");
+    struct dirent *entry;
+    size_t count = 0;
+    struct buffer names = {0};
+    while (dir && (entry = readdir(dir))) {
+        size_t length = strlen(entry->d_name);
+        if (length < 6 || strcmp(entry->d_name + length - 5, ".json") != 0 || !is_pipeline_file(entry->d_name)) continue;
+        if (count++ == 0) *out = mem_strdup(entry->d_name);
+        buffer_printf(&names, "%s%s", count > 1 ? ", " : "", entry->d_name);
+    }
+    if (dir) closedir(dir);
+    int code = 0;
+    if (count == 0)
+        code = error_set(err, ERR_USAGE, "no pipeline file in this folder; name one: retort COMMAND PIPELINE");
+    else if (count > 1)
+        code = error_set(err, ERR_USAGE, "several pipeline files in this folder; name one of %s", buffer_text(&names));
+    if (code) {
+        free(*out);
+        *out = NULL;
+    }
+    buffer_close(&names);
+    return code;
+}
+
+static int add_override(struct project *p, const char *which, const char *value, struct error *err) {
+    struct override *o = &p->overrides[p->override_count];
+    if (strcmp(which, "set") == 0) {
+        int code = override_parse(o, value, err);
+        if (code == 0) p->override_count++;
+        return code;
+    }
+    struct json_document *doc = NULL;
+    int code = json_read(&doc, value, NULL, err);
+    if (code) return error_prefix(err, "--params");
+    p->override_files[p->override_file_count++] = doc;
+    *o = (struct override){"", json_root(doc), value};
+    p->override_count++;
+    return 0;
+}
+
+static int read_overrides(struct project *p, const struct arguments *a, struct error *err) {
+    size_t count = 0;
+    while (argument_each(a, "set", "params", count, NULL)) count++;
+    p->overrides = mem_array(count + 1, sizeof *p->overrides);
+    p->override_files = mem_array(count + 1, sizeof(struct json_document *));
+    for (size_t i = 0; i < count; i++) {
+        const char *which = NULL;
+        const char *value = argument_each(a, "set", "params", i, &which);
+        int code = add_override(p, which, value, err);
+        if (code) return code;
+    }
+    return 0;
+}
+
+static int read_pipeline(struct project *p, const struct arguments *a, struct error *err) {
+    char *found = NULL;
+    const char *path = operand(a, 0);
+    int code = read_overrides(p, a, err);
+    if (code == 0 && !path) {
+        code = find_pipeline(&found, err);
+        path = found;
+    }
+    if (code == 0) {
+        code = pipeline_read(&p->pipeline, path, p->overrides, p->override_count, &p->diagnostics, err);
+        if (p->diagnostics.count > 0) {
+            int reported = project_report(&p->diagnostics, err);
+            if (code == 0) code = reported;
+        }
+    }
+    free(found);
+    return code;
+}
+
+int project_open(struct project *p, const struct arguments *a, enum project_store store, struct error *err) {
+    *p = (struct project){0};
+    int code = read_pipeline(p, a, err);
+    if (code) return code;
+    p->root = project_root(p->pipeline->directory);
+    p->stage_program = project_stage_program();
+    if (store == PROJECT_NO_STORE) return 0;
+    code = open_store_at(&p->store, a, p->root, store == PROJECT_STORE_CREATE, err);
+    if (code == 0) p->facts = facts_create(p->store, p->stage_program);
+    return code;
+}
+
+int project_plan(struct project *p, const char *const *targets, size_t target_count, struct error *err) {
+    struct plan_facts facts = facts_table(p->facts);
+    int code = plan_create(&p->plan, p->pipeline, &facts, targets, target_count, err);
+    if (code) return code;
+    code = run_lookup(p->plan, p->store, p->platform, &p->diagnostics, err);
+    if (p->diagnostics.count > 0) {
+        int reported = project_report(&p->diagnostics, err);
+        if (code == 0) code = reported;
+    }
+    return code;
+}
+
+void project_close(struct project *p) {
+    plan_free(p->plan);
+    facts_free(p->facts);
+    store_close(p->store);
+    pipeline_free(p->pipeline);
+    diagnostics_close(&p->diagnostics);
+    for (size_t i = 0; i < p->override_count; i++)
+        if (*p->overrides[i].path) override_close(&p->overrides[i]);
+    for (size_t i = 0; i < p->override_file_count; i++) json_free(p->override_files[i]);
+    free(p->overrides);
+    free(p->override_files);
+    free(p->platform);
+    free(p->root);
+    free(p->stage_program);
+    *p = (struct project){0};
+}

@@ -1,0 +1,92 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "engine/command/project.h"
+#include "engine/report/progress.h"
+
+enum { GRACE_MS = 10000, BACKOFF_MS = 1000 };
+
+static int read_style(const struct arguments *a, enum progress_style *out, struct error *err) {
+    const char *style = argument_value(a, "progress", "auto");
+    if (strcmp(style, "json") == 0)
+        *out = PROGRESS_JSON;
+    else if (strcmp(style, "none") == 0)
+        *out = PROGRESS_NONE;
+    else if (strcmp(style, "plain") == 0 || strcmp(style, "auto") == 0)
+        *out = PROGRESS_PLAIN;
+    else
+        return error_set(err, ERR_USAGE, "run: --progress is auto, plain, json or none, not \"%s\"", style);
+    return 0;
+}
+
+static int read_limits(const struct arguments *a, struct scheduler_limits *out, struct error *err) {
+    long jobs;
+    int code = argument_count(a, "jobs", sysconf(_SC_NPROCESSORS_ONLN), &jobs, err);
+    out->cpus = (double)jobs;
+    out->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    out->grace_ms = GRACE_MS;
+    out->backoff_ms = BACKOFF_MS;
+    return code;
+}
+
+static int run_it(struct project *p, const struct arguments *a, enum progress_style style, struct run_options *options,
+                  struct error *err) {
+    struct run_summary summary = {0};
+    char *results = path_join(p->root, "results");
+    struct progress *progress = progress_create(style, stdout);
+    options->observer = progress_observer(progress);
+    options->stage_program = p->stage_program;
+    options->results = results;
+    options->targets = operands_from(a, 1);
+    options->target_count = operand_count(a) > 1 ? operand_count(a) - 1 : 0;
+    int code = run_pipeline(p->pipeline, p->store, options, &summary, &p->diagnostics, err);
+    if (p->diagnostics.count > 0) project_report(&p->diagnostics, NULL);
+    progress_end(progress, &summary);
+    progress_free(progress);
+    free(summary.results_path);
+    free(summary.run_id);
+    free(results);
+    return code;
+}
+
+static int run(const struct arguments *a, struct error *err) {
+    enum progress_style style = PROGRESS_PLAIN;
+    struct run_options options = {.keep_going = argument_given(a, "keep-going"),
+                                  .same_platform = argument_given(a, "same-platform")};
+    struct project p;
+    int code = read_style(a, &style, err);
+    if (code == 0) code = read_limits(a, &options.limits, err);
+    if (code) return code;
+    code = project_open(&p, a, PROJECT_STORE_CREATE, err);
+    if (code == 0) code = run_it(&p, a, style, &options, err);
+    project_close(&p);
+    return code;
+}
+
+static const struct option options[] = {
+    {"jobs", 'j', "N", "Cpu tokens to share out among stages (default: the cores of this machine)"},
+    {"keep-going", 'k', NULL, "Go on with what does not depend on a failed stage"},
+    {"progress", 0, "STYLE", "auto, plain, json (one object a line) or none"},
+    {"same-platform", 0, NULL, "Take only results of this code path and library versions as known"},
+    OPTION_SET,
+    OPTION_PARAMS,
+    OPTION_STORE,
+};
+
+const struct command command_run = {
+    .name = "run",
+    .operands = "[PIPELINE] [STAGE...]",
+    .summary = "bring stages up to date",
+    .doc = "Runs every stage whose result is not known yet, in the order that ends soonest, as many side by side as fit.\n"
+           "STAGE is a stage (scratch), an instance (scratch[size=7,seed=1]) or part of one (scratch[size=7]); what it "
+           "needs is brought up to date first. Without STAGE everything is.\n"
+           "Interrupting (Ctrl-C) lets stages leave a checkpoint and keeps all that is finished; a second Ctrl-C kills. "
+           "Run again to go on. Files named in the pipeline's \"results\" are published to results/NAME/.",
+    .options = options,
+    .option_count = COUNT(options),
+    .run = run,
+};

@@ -1,0 +1,120 @@
+#include "engine/command/states.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/memory.h"
+#include "engine/plan/why.h"
+
+const char *state_name(const struct instance *i) {
+    switch (i->state) {
+    case INSTANCE_DONE: return "known";
+    case INSTANCE_KEYED: return "run";
+    case INSTANCE_WAITING:
+    case INSTANCE_FAILED:
+    case INSTANCE_SKIPPED: break;
+    }
+    return "waiting";
+}
+
+static const char *kind_text(const cJSON *components) {
+    const cJSON *kind = cJSON_GetObjectItemCaseSensitive(components, "kind");
+    return cJSON_IsString(kind) ? kind->valuestring : "cmd";
+}
+
+cJSON *state_nearest_record(const struct project *p, const struct instance *i) {
+    cJSON **records = NULL;
+    size_t count = 0;
+    cJSON *nearest = NULL;
+    cJSON *components = action_components(i->action);
+    if (store_record_similar(p->store, i->name, kind_text(components), SIMILAR_RECORDS, &records, &count, NULL) == 0 &&
+        count > 0) {
+        const cJSON **earlier = mem_array(count, sizeof *earlier);
+        for (size_t k = 0; k < count; k++) earlier[k] = cJSON_GetObjectItemCaseSensitive(records[k], "components");
+        size_t best = why_nearest(components, earlier, count);
+        nearest = records[best];
+        records[best] = NULL;
+        free(earlier);
+    }
+    for (size_t k = 0; k < count; k++) cJSON_Delete(records[k]);
+    free(records);
+    cJSON_Delete(components);
+    return nearest;
+}
+
+static void reason_to_run(struct buffer *out, const struct project *p, const struct instance *i) {
+    cJSON *nearest = state_nearest_record(p, i);
+    if (!nearest) {
+        buffer_puts(out, "never run");
+        return;
+    }
+    cJSON *components = action_components(i->action);
+    struct buffer reason = {0};
+    why_reason(&reason, components, cJSON_GetObjectItemCaseSensitive(nearest, "components"));
+    if (reason.size > 0)
+        buffer_puts(out, buffer_text(&reason));
+    else
+        buffer_puts(out, i->decl->cache ? "its results are gone or of another platform" : "never cached");
+    buffer_close(&reason);
+    cJSON_Delete(components);
+    cJSON_Delete(nearest);
+}
+
+static void reason_to_wait(struct buffer *out, const struct instance *i) {
+    buffer_puts(out, "waits for ");
+    size_t shown = 0, open = 0;
+    for (size_t k = 0; k < i->need_count; k++) {
+        if (i->needs[k]->state == INSTANCE_DONE) continue;
+        if (open++ < 3) buffer_printf(out, "%s%s", shown++ ? ", " : "", i->needs[k]->name);
+    }
+    if (open > 3) buffer_printf(out, " and %zu more", open - 3);
+    if (open == 0) buffer_puts(out, "its inputs");
+}
+
+void state_reason(struct buffer *out, const struct project *p, const struct instance *i) {
+    if (i->state == INSTANCE_DONE)
+        buffer_puts(out, "known");
+    else if (i->state == INSTANCE_KEYED)
+        reason_to_run(out, p, i);
+    else if (i->reason)
+        buffer_puts(out, i->reason);
+    else
+        reason_to_wait(out, i);
+}
+
+bool state_is_named(const struct instance *i, const char *name) {
+    size_t stage = strcspn(name, "[");
+    if (strlen(i->decl->full_name) != stage || strncmp(i->decl->full_name, name, stage) != 0) return false;
+    const char *pin = name + stage;
+    while (*pin == '[' || *pin == ',') {
+        size_t length = strcspn(++pin, ",]");
+        const char *in = strchr(i->name, '[');
+        bool found = false;
+        while (in && *in && !found) {
+            in++;
+            found = strncmp(in, pin, length) == 0 && (in[length] == ',' || in[length] == ']');
+            in = strpbrk(in, ",]");
+        }
+        if (!found) return false;
+        pin += length;
+    }
+    return true;
+}
+
+static bool is_any_named(const struct instance *i, const struct arguments *a) {
+    for (size_t o = 1; o < operand_count(a); o++)
+        if (state_is_named(i, operand(a, o))) return true;
+    return false;
+}
+
+size_t state_each_named(const struct project *p, const struct arguments *a,
+                        void (*each)(void *context, const struct project *p, const struct instance *i), void *context) {
+    size_t count, named = 0;
+    struct instance *const *all = plan_instances(p->plan, &count);
+    for (size_t k = 0; k < count; k++) {
+        if (!is_any_named(all[k], a)) continue;
+        each(context, p, all[k]);
+        named++;
+    }
+    return named;
+}

@@ -1,0 +1,82 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/command/states.h"
+#include "engine/plan/why.h"
+
+static void explain_run(struct buffer *out, const struct project *p, const struct instance *i) {
+    cJSON *nearest = state_nearest_record(p, i);
+    if (!nearest) {
+        buffer_puts(out, "  no earlier record of this stage or its kind\n");
+        return;
+    }
+    cJSON *components = action_components(i->action);
+    struct buffer lines = {0};
+    why_difference(&lines, components, cJSON_GetObjectItemCaseSensitive(nearest, "components"));
+    buffer_printf(out, "  against the nearest earlier record, %s of run %s:\n", json_text(nearest, "stage", "?"),
+                  json_text(nearest, "run", "?"));
+    for (const char *line = buffer_text(&lines); *line;) {
+        size_t length = strcspn(line, "\n");
+        buffer_printf(out, "    %.*s\n", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
+    buffer_close(&lines);
+    cJSON_Delete(components);
+    cJSON_Delete(nearest);
+}
+
+static void explain_select(struct buffer *out, const struct project *p, const struct instance *i) {
+    const cJSON *table = plan_select_table(p->plan, i);
+    if (!table) return;
+    json_pretty(out, table);
+    buffer_puts(out, "\n");
+}
+
+static void explain(void *context, const struct project *p, const struct instance *i) {
+    struct buffer *out = context;
+    struct buffer reason = {0};
+    state_reason(&reason, p, i);
+    buffer_printf(out, "%s: ", i->name);
+    if (i->decl->type == STAGE_SELECT) {
+        buffer_printf(out, "%s\n", i->state == INSTANCE_DONE ? "selected" : buffer_text(&reason));
+        explain_select(out, p, i);
+    } else if (i->state == INSTANCE_DONE) {
+        char key[DIGEST_HEX_SIZE];
+        digest_hex(key, &i->key);
+        buffer_printf(out, "known: key %.12s has a record\n", key);
+    } else {
+        buffer_printf(out, "%s: %s\n", i->state == INSTANCE_KEYED ? "runs" : "waiting", buffer_text(&reason));
+        if (i->state == INSTANCE_KEYED) explain_run(out, p, i);
+    }
+    buffer_close(&reason);
+}
+
+static int run(const struct arguments *a, struct error *err) {
+    if (operand_count(a) < 2)
+        return error_set(err, ERR_USAGE, "why: name the pipeline and a stage: retort why PIPELINE STAGE");
+    struct project p;
+    struct buffer out = {0};
+    int code = project_open(&p, a, PROJECT_STORE_CREATE, err);
+    if (code == 0) code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
+    if (code == 0) state_each_named(&p, a, explain, &out);
+    if (code == 0 && out.size == 0)
+        buffer_printf(&out, "%s: its instances depend on results still to come\n", operand(a, 1));
+    fputs(buffer_text(&out), stdout);
+    buffer_close(&out);
+    project_close(&p);
+    return code;
+}
+
+static const struct option options[] = {OPTION_SET, OPTION_PARAMS, OPTION_STORE};
+
+const struct command command_why = {
+    .name = "why",
+    .operands = "PIPELINE STAGE...",
+    .summary = "explain why a stage is known or would run",
+    .doc = "Says for each named instance that it is known, or which component of its key changed, from what to what, against the "
+           "nearest earlier record. For a select it shows the candidates and the winner.",
+    .options = options,
+    .option_count = COUNT(options),
+    .run = run,
+};

@@ -1,0 +1,402 @@
+/* What a reference means: params are looked up, the rest is bound to its stage and noted for the checks. */
+#include <string.h>
+
+#include "engine/base/suggest.h"
+#include "engine/pipeline/reader.h"
+
+const struct place place_pin = {"in a pin", ALLOW_MATRIX | ALLOW_STAGE_VALUES, true, false};
+const struct place place_fixed_pin = {"in a pin here", ALLOW_STAGE_VALUES, false, false};
+
+static const struct resolved faulty = {NULL, NULL};
+
+static struct site site_at(const struct site *text, size_t offset) {
+    return (struct site){text->part, text->node, offset};
+}
+
+struct draft *draft_of(struct reader *r, const struct stage_decl *decl) {
+    return r->drafts[decl->index];
+}
+
+void draft_need(struct draft *from, struct draft *to) {
+    for (struct edge *e = from->needs; e; e = e->next)
+        if (e->to == to)
+            return;
+    struct edge *edge = arena_alloc(from->part->reader->arena, sizeof *edge);
+    edge->to = to;
+    *from->needs_end = edge;
+    from->needs_end = &edge->next;
+}
+
+/* The part that a reference looks into. NULL: faulty, reported; or broken, where nothing more is said. */
+static struct part *target_part(const struct scope *scope, const struct syntax_reference *syntax,
+                                const struct site *text) {
+    struct part *part = scope->part;
+    if (!syntax->include)
+        return part;
+    for (size_t i = 0; i < part->include_count; i++)
+        if (strcmp(part->includes[i].name, syntax->include) == 0)
+            return part->includes[i].part;
+    struct site site = site_at(text, syntax->include_offset);
+    report_site(&site, "there is no include \"%s\"%s", syntax->include,
+                mend(part->reader, syntax->include, part->include_names, part->include_count, "this file includes nothing"));
+    return NULL;
+}
+
+/* ---- params ---- */
+
+static const cJSON *fail_member(const struct site *site, const cJSON *object, const char *name, const char *path) {
+    struct reader *r = site->part->reader;
+    size_t count = 0;
+    const char **names = arena_array(r->arena, (size_t)cJSON_GetArraySize(object), sizeof *names);
+    const cJSON *known;
+    cJSON_ArrayForEach(known, object) names[count++] = known->string;
+    report_site(site, "%s has no \"%s\"%s", path, name, mend(r, name, names, count, "it is empty"));
+    return NULL;
+}
+
+static const cJSON *walk_step(const cJSON *json, const struct syntax_step *step, const struct site *site,
+                              const char *path) {
+    struct reader *r = site->part->reader;
+    if (step->name && !cJSON_IsObject(json)) {
+        report_site(site, "%s is %s: it has no members, so no \"%s\"", path, describe(r, json), step->name);
+        return NULL;
+    }
+    if (step->name) {
+        const cJSON *found = cJSON_GetObjectItemCaseSensitive(json, step->name);
+        return found ? found : fail_member(site, json, step->name, path);
+    }
+    if (!cJSON_IsArray(json)) {
+        report_site(site, "%s is %s: only a list has an item [%zu]", path, describe(r, json), step->index);
+        return NULL;
+    }
+    const cJSON *found = cJSON_GetArrayItem(json, (int)step->index);
+    if (!found)
+        report_site(site, "%s has %d items: there is no [%zu] (the first is [0])", path, cJSON_GetArraySize(json),
+                    step->index);
+    return found;
+}
+
+static const cJSON *walk_steps(const cJSON *json, const struct syntax_reference *syntax, const struct site *text,
+                               const char *path) {
+    struct reader *r = text->part->reader;
+    for (size_t i = 1; json && i < syntax->step_count; i++) {
+        const struct syntax_step *step = &syntax->steps[i];
+        struct site site = site_at(text, step->offset);
+        json = walk_step(json, step, &site, path);
+        path = step->name ? arena_printf(r->arena, "%s.%s", path, step->name)
+                          : arena_printf(r->arena, "%s[%zu]", path, step->index);
+    }
+    return json;
+}
+
+static struct resolved resolve_params(const struct scope *scope, const struct syntax_reference *syntax,
+                                      const struct site *text) {
+    struct part *part = target_part(scope, syntax, text);
+    if (!part)
+        return faulty;
+    struct reader *r = part->reader;
+    const struct syntax_step *step = syntax->steps;
+    struct site site = site_at(text, syntax->step_count ? step->offset : syntax->begin);
+    if (syntax->step_count == 0 || !step->name) {
+        report_site(&site, "\"params\" needs the name of a param behind it, as in ${params.steps}");
+        return faulty;
+    }
+    for (size_t i = 0; i < part->param_count; i++) {
+        if (strcmp(part->params[i].name, step->name) != 0)
+            continue;
+        const cJSON *value = param_value(&part->params[i], &site);
+        const char *path = arena_printf(r->arena, "%s%sparams.%s", syntax->include ? syntax->include : "",
+                                        syntax->include ? "." : "", step->name);
+        value = value ? walk_steps(value, syntax, text, path) : NULL;
+        return (struct resolved){value, NULL};
+    }
+    const char **names = arena_array(r->arena, part->param_count, sizeof *names);
+    for (size_t i = 0; i < part->param_count; i++)
+        names[i] = part->params[i].name;
+    report_site(&site, "%s has no param \"%s\"%s",
+                syntax->include ? arena_printf(r->arena, "the include \"%s\"", syntax->include) : "this file", step->name,
+                mend(r, step->name, names, part->param_count, "it declares none"));
+    return faulty;
+}
+
+/* ---- where what may stand ---- */
+
+static const char *allowed_text(struct reader *r, unsigned allowed) {
+    struct buffer text = {0};
+    buffer_puts(&text, "params");
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } all[] = {{ALLOW_MATRIX, "matrix"},
+               {ALLOW_IN, "in"},
+               {ALLOW_OUTS, "outs"},
+               {ALLOW_CHECKPOINT, "checkpoint"},
+               {ALLOW_STAGE_OUTS, "outs of stages"},
+               {ALLOW_STAGE_VALUES, "metrics and matrix of stages"},
+               {ALLOW_WHOLE_STAGE, "stages"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (allowed & all[i].bit)
+            buffer_printf(&text, ", %s", all[i].name);
+    const char *kept = arena_strdup(r->arena, buffer_text(&text));
+    buffer_close(&text);
+    return kept;
+}
+
+static unsigned needed_permission(const struct syntax_reference *syntax) {
+    switch (syntax->root) {
+    case REFERENCE_MATRIX:
+        return ALLOW_MATRIX;
+    case REFERENCE_IN:
+        return ALLOW_IN;
+    case REFERENCE_OUTS:
+        return ALLOW_OUTS;
+    case REFERENCE_CHECKPOINT:
+        return ALLOW_CHECKPOINT;
+    default:
+        break;
+    }
+    if (syntax->step_count == 0)
+        return ALLOW_WHOLE_STAGE;
+    return syntax->steps[0].name && strcmp(syntax->steps[0].name, "outs") == 0 ? ALLOW_STAGE_OUTS : ALLOW_STAGE_VALUES;
+}
+
+/* How what stands at the wrong place is written instead. */
+static const char *placement_hint(unsigned needed, const struct place *place) {
+    if (needed == ALLOW_STAGE_OUTS && (place->allowed & ALLOW_IN))
+        return "; an out is a file: declare it under \"in\" and write ${in.NAME}";
+    if (needed == ALLOW_STAGE_OUTS && place == &place_axis)
+        return "; an out stands in an object of the axis, as in {\"label\": \"large\", \"model\": \"${...}\"}";
+    if (needed == ALLOW_STAGE_OUTS && (place == &place_with || place == &place_label))
+        return "; an out is a file: it belongs under \"in\"";
+    if (needed == ALLOW_STAGE_VALUES && place == &place_in)
+        return "; it is a value, not a file: it belongs under \"with\", \"cmd\" or \"env\"";
+    if (needed == ALLOW_WHOLE_STAGE)
+        return "; say what of the stage: .outs.NAME, .metrics.NAME, or .matrix.AXIS of a select";
+    return "";
+}
+
+static bool check_place(const struct scope *scope, const struct syntax_reference *syntax, const struct site *site) {
+    unsigned needed = needed_permission(syntax);
+    if (scope->place->allowed & needed)
+        return true;
+    const char *hint = placement_hint(needed, scope->place);
+    report_site(site, "%s cannot stand %s%s%s%s", syntax->text, scope->place->name, hint,
+                *hint ? "" : "; allowed: ", *hint ? "" : allowed_text(scope->part->reader, scope->place->allowed));
+    return false;
+}
+
+/* What must follow each root. */
+static bool check_shape(const struct syntax_reference *syntax, const struct site *site) {
+    const struct syntax_step *steps = syntax->steps;
+    size_t count = syntax->step_count;
+    bool named = count >= 1 && steps[0].name;
+    const char *wrong = NULL;
+    if (syntax->root == REFERENCE_MATRIX && !named)
+        wrong = "\"matrix\" needs the name of an axis behind it, as in ${matrix.seed}";
+    else if (syntax->root == REFERENCE_IN && (count != 1 || !named))
+        wrong = "\"in\" needs the name of an input behind it and nothing more, as in ${in.model}";
+    else if (syntax->root == REFERENCE_OUTS && (count != 1 || !named))
+        wrong = "\"outs\" needs the name of an out behind it and nothing more, as in ${outs.table}";
+    else if (syntax->root == REFERENCE_CHECKPOINT && count)
+        wrong = "nothing may follow \"checkpoint\": it is one directory";
+    if (wrong)
+        report_site(site, "%s", wrong);
+    return !wrong;
+}
+
+/* ".outs.name", ".metrics.name", ".matrix.axis..." behind a stage. */
+static bool check_stage_path(struct reader *r, const struct syntax_reference *syntax, const struct site *text) {
+    static const char *const parts[] = {"outs", "metrics", "matrix"};
+    const struct syntax_step *first = syntax->steps;
+    struct site site = site_at(text, first->offset);
+    bool known = false;
+    for (size_t i = 0; first->name && i < 3; i++)
+        known |= strcmp(first->name, parts[i]) == 0;
+    if (!known) {
+        report_site(&site, "a stage has no %s%s", first->name ? arena_printf(r->arena, "\"%s\"", first->name) : "index",
+                    first->name ? mend_key(r, first->name, parts, 3) : "; pins stand before the first \".\"");
+        return false;
+    }
+    bool matrix = strcmp(first->name, "matrix") == 0;
+    bool good = syntax->step_count >= 2 && syntax->steps[1].name && (matrix || syntax->step_count == 2);
+    if (!good)
+        report_site(&site, "\"%s\" needs one name behind it, as in %s", first->name,
+                    matrix                               ? "${stages.student.matrix.size}"
+                    : strcmp(first->name, "outs") == 0   ? "${stages.train.outs.model}"
+                                                         : "${stages.train.metrics.loss}");
+    return good;
+}
+
+/* ---- stages ---- */
+
+static struct draft *fail_stage(const struct scope *scope, struct part *part, const char *name,
+                                const struct site *site) {
+    struct reader *r = part->reader;
+    const char **names = arena_array(r->arena, part->draft_count, sizeof *names);
+    for (size_t i = 0; i < part->draft_count; i++)
+        names[i] = part->drafts[i]->decl.name;
+    if (part != scope->part) {
+        report_site(site, "the include \"%s\" has no stage \"%s\"%s", part->include_name, name,
+                    mend(r, name, names, part->draft_count, "it has none"));
+        return NULL;
+    }
+    for (size_t i = 0; i < part->include_count; i++) {
+        const struct part *include = part->includes[i].part;
+        for (size_t k = 0; include && k < include->draft_count; k++) {
+            if (strcmp(include->drafts[k]->decl.name, name) != 0)
+                continue;
+            report_site(site, "there is no stage \"%s\" in this file; did you mean ${%s.stages.%s...}?", name,
+                        include->include_name, name);
+            return NULL;
+        }
+    }
+    report_site(site, "there is no stage \"%s\"%s", name,
+                mend(r, name, names, part->draft_count, "this file has none"));
+    return NULL;
+}
+
+static struct draft *find_stage(const struct scope *scope, struct part *part, const char *name,
+                                const struct site *site) {
+    for (size_t i = 0; i < part->draft_count; i++)
+        if (strcmp(part->drafts[i]->decl.name, name) == 0)
+            return part->drafts[i];
+    return fail_stage(scope, part, name, site);
+}
+
+static const struct value *resolve_pin_reference(const struct scope *scope, const struct syntax_reference *syntax,
+                                                 const struct site *text) {
+    struct reader *r = scope->part->reader;
+    struct scope inner = *scope;
+    inner.place = scope->place->allowed & ALLOW_MATRIX ? &place_pin : &place_fixed_pin;
+    inner.in_text = false;
+    struct site site = site_at(text, syntax->begin);
+    struct resolved resolved = reference_resolve(&inner, syntax, &site);
+    struct location at = locate_value(text->part, text->node);
+    if (resolved.constant)
+        return value_literal(r, resolved.constant, &at);
+    if (!resolved.open)
+        return NULL;
+    struct value *v = arena_alloc(r->arena, sizeof *v);
+    v->type = VALUE_REFERENCE;
+    v->at = at;
+    v->as.reference = resolved.open;
+    return v;
+}
+
+static bool resolve_pins(const struct scope *scope, struct reference *out, const struct syntax_reference *syntax,
+                         const struct site *text) {
+    struct reader *r = scope->part->reader;
+    struct location at = locate_value(text->part, text->node);
+    struct pin *pins = arena_array(r->arena, syntax->pin_count, sizeof *pins);
+    bool good = true;
+    for (size_t i = 0; i < syntax->pin_count; i++) {
+        const struct syntax_pin *pin = &syntax->pins[i];
+        pins[i] = (struct pin){pin->axis, pin->collect, NULL};
+        if (pin->json)
+            pins[i].value = value_literal(r, pin->json, &at);
+        else if (pin->reference)
+            pins[i].value = resolve_pin_reference(scope, pin->reference, text);
+        good &= pin->collect || pins[i].value;
+    }
+    out->pins = pins;
+    out->pin_count = syntax->pin_count;
+    out->collect = syntax->collect;
+    return good;
+}
+
+static void copy_steps(struct reader *r, struct reference *out, const struct syntax_reference *syntax) {
+    struct step *steps = arena_array(r->arena, syntax->step_count, sizeof *steps);
+    for (size_t i = 0; i < syntax->step_count; i++)
+        steps[i] = (struct step){syntax->steps[i].name, syntax->steps[i].index};
+    out->steps = steps;
+    out->step_count = syntax->step_count;
+}
+
+static bool resolve_stage(const struct scope *scope, struct reference *out, const struct syntax_reference *syntax,
+                          const struct site *text) {
+    struct part *part = target_part(scope, syntax, text);
+    if (!part)
+        return false;
+    struct site site = site_at(text, syntax->stage_offset);
+    struct draft *target = find_stage(scope, part, syntax->stage, &site);
+    bool good = resolve_pins(scope, out, syntax, text);
+    if (!target)
+        return false;
+    out->stage = &target->decl;
+    if (scope->draft)
+        draft_need(scope->draft, target);
+    return good;
+}
+
+static void note_use(const struct scope *scope, const struct reference *reference, const struct syntax_reference *syntax,
+                     const struct site *text) {
+    struct use *use = arena_alloc(scope->part->reader->arena, sizeof *use);
+    *use = (struct use){.reference = reference,
+                        .syntax = syntax,
+                        .site = site_at(text, syntax->begin),
+                        .place = scope->place,
+                        .in_text = scope->in_text,
+                        .in_list = scope->in_list,
+                        .axis_limit = scope->axis_limit};
+    *scope->uses->end = use;
+    scope->uses->end = &use->next;
+}
+
+struct resolved reference_resolve(const struct scope *scope, const struct syntax_reference *syntax, const struct site *text) {
+    if (syntax->root == REFERENCE_PARAMS)
+        return resolve_params(scope, syntax, text);
+    struct reader *r = scope->part->reader;
+    struct reference *out = arena_alloc(r->arena, sizeof *out);
+    struct site site = site_at(text, syntax->begin);
+    out->root = syntax->root;
+    out->text = syntax->text;
+    bool path = syntax->root != REFERENCE_STAGE || syntax->step_count == 0 || check_stage_path(r, syntax, text);
+    bool good = path && check_place(scope, syntax, &site) && check_shape(syntax, &site);
+    if (good && syntax->root == REFERENCE_STAGE)
+        good = resolve_stage(scope, out, syntax, text);
+    if (!good)
+        return faulty;
+    copy_steps(r, out, syntax);
+    note_use(scope, out, syntax, text);
+    return (struct resolved){NULL, out};
+}
+
+/* "scratch": as if "${stages.scratch}" stood there. */
+static const struct reference *resolve_bare_name(const struct scope *scope, const cJSON *node) {
+    struct reader *r = scope->part->reader;
+    struct site site = {scope->part, node, 0};
+    const char *name = node->valuestring;
+    if (strchr(name, '/') || strchr(name, '.') || strchr(name, '[')) {
+        report_site(&site, "\"%s\" is no name of a stage; pins and stages of an include are written as in "
+                           "\"${stages.scratch[seed=1]}\" and \"${study.stages.scratch}\"", name);
+        return NULL;
+    }
+    struct draft *target = find_stage(scope, scope->part, name, &site);
+    if (!target)
+        return NULL;
+    struct reference *out = arena_alloc(r->arena, sizeof *out);
+    out->root = REFERENCE_STAGE;
+    out->stage = &target->decl;
+    out->text = arena_printf(r->arena, "${stages.%s}", name);
+    draft_need(scope->draft, target);
+    return out;
+}
+
+const struct reference *resolve_stage_name(const struct scope *scope, const cJSON *node) {
+    const struct reference *out = NULL;
+    if (!cJSON_IsString(node)) {
+        report_value(scope->part, node, "a stage is named by text, as in \"scratch\"; found %s",
+                     describe(scope->part->reader, node));
+    } else if (!strstr(node->valuestring, "${")) {
+        out = resolve_bare_name(scope, node);
+    } else {
+        const struct value *v = value_compile(scope, node);
+        if (v->type == VALUE_REFERENCE)
+            out = v->as.reference;
+        else if (!value_is_broken(v))
+            report_value(scope->part, node, "a stage is named by text, as in \"scratch\", or by one reference to it");
+    }
+    if (!out)
+        scope->draft->broken = true;
+    return out;
+}

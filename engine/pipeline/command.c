@@ -1,0 +1,208 @@
+/* Fields of commands: cmd, env, pass_env, pin, outs; and the outs that a kind brings. */
+#include <string.h>
+
+#include "engine/pipeline/reader.h"
+
+/* ---- argv ---- */
+
+static void check_word(struct draft *d, const cJSON *node, const struct value *v, bool first) {
+    struct reader *r = d->part->reader;
+    if (v->type != VALUE_LITERAL || value_is_broken(v))
+        return;
+    const cJSON *json = v->as.literal;
+    const char *found = describe(r, json);
+    bool list = cJSON_IsArray(json);
+    const cJSON *item;
+    cJSON_ArrayForEach(item, json) if (cJSON_IsArray(item) || cJSON_IsObject(item)) list = false;
+    if (first && (!cJSON_IsString(json) || !json->valuestring[0]))
+        report_value(d->part, node, "the first word of \"cmd\" is the program, as text; found %s",
+                     cJSON_IsString(json) ? "the empty text" : found);
+    else if (cJSON_IsObject(json) || cJSON_IsNull(json) || (cJSON_IsArray(json) && !list))
+        report_value(d->part, node, "a word of \"cmd\" is text, or a reference to text, a number or a list of them; found %s",
+                     found);
+}
+
+/* `node` is the list that the file shows, or what stands for it ("${params.argv}"). */
+static void check_words(struct draft *d, const cJSON *node, const struct value *words) {
+    const cJSON *next = cJSON_IsArray(node) ? node->child : NULL;
+    for (size_t i = 0; i < words->as.list.count; i++) {
+        const cJSON *shown = next;
+        next = next ? next->next : NULL;
+        if (shown && !cJSON_IsString(shown)) {
+            report_value(d->part, shown, "a word of \"cmd\" is text; found %s%s", describe(d->part->reader, shown),
+                         cJSON_IsNumber(shown) ? " (write it in quotes)" : "");
+            continue;
+        }
+        check_word(d, shown ? shown : node, words->as.list.items[i], i == 0);
+    }
+}
+
+void read_cmd(struct draft *d, const cJSON *node) {
+    struct scope scope = {.part = d->part, .draft = d, .place = &place_cmd, .uses = &d->uses};
+    if (cJSON_IsString(node) && !strstr(node->valuestring, "${")) {
+        report_value(d->part, node, "\"cmd\" is a list of words, run without a shell; found %s; write [\"sh\", \"-c\", \"...\"] "
+                                    "for a shell", describe(d->part->reader, node));
+        return;
+    }
+    const struct value *v = value_structured(d->part->reader, value_compile(&scope, node));
+    d->decl.cmd = v;
+    if (value_is_broken(v) && v->type != VALUE_LIST)
+        return;
+    if (v->type != VALUE_LIST) {
+        report_value(d->part, node, "\"cmd\" is a list of words; found %s", describe(d->part->reader, node));
+        d->broken = true;
+    } else if (v->as.list.count == 0) {
+        report_value(d->part, node, "\"cmd\" is empty: its first word is the program");
+    } else {
+        check_words(d, node, v);
+    }
+}
+
+/* ---- environment ---- */
+
+static const char *env_name_fault(const char *name) {
+    size_t letters = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+    if (!name[0] || name[letters] || (name[0] >= '0' && name[0] <= '9'))
+        return "a name of the environment is letters, digits and \"_\", and begins with no digit";
+    if (strncmp(name, "RETORT_", 7) == 0)
+        return "names that begin with RETORT_ belong to the stage protocol";
+    return NULL;
+}
+
+void read_env(struct draft *d, const cJSON *node) {
+    struct reader *r = d->part->reader;
+    if (!need_object(d->part, node, "\"env\""))
+        return;
+    struct scope scope = {.part = d->part, .draft = d, .place = &place_env, .uses = &d->uses};
+    struct env_decl *env = arena_array(r->arena, (size_t)cJSON_GetArraySize(node), sizeof *env);
+    const cJSON *member;
+    cJSON_ArrayForEach(member, node) {
+        const char *fault = env_name_fault(member->string);
+        if (fault)
+            report_key(d->part, member, "\"%s\" cannot be set: %s", member->string, fault);
+        const struct value *v = value_compile(&scope, member);
+        const cJSON *json = v->type == VALUE_LITERAL && !value_is_broken(v) ? v->as.literal : NULL;
+        bool scalar = cJSON_IsString(json) || cJSON_IsNumber(json) || cJSON_IsBool(json);
+        if ((json && !scalar) || v->type == VALUE_LIST || v->type == VALUE_OBJECT || v->type == VALUE_EXTENDS)
+            report_value(d->part, member, "the variable \"%s\" is text; found %s", member->string,
+                         describe(r, json ? json : member));
+        env[d->decl.env_count++] = (struct env_decl){member->string, v};
+    }
+    d->decl.env = env;
+}
+
+static void check_pass_env(struct part *part, const cJSON *item) {
+    const char *fault = env_name_fault(item->valuestring);
+    if (fault)
+        report_value(part, item, "\"%s\" cannot be passed: %s", item->valuestring, fault);
+}
+
+void read_pass_env(struct draft *d, const cJSON *node) {
+    d->decl.pass_env = read_texts(d->part, node, &d->decl.pass_env_count, check_pass_env);
+    for (size_t i = 0; i < d->decl.pass_env_count; i++)
+        for (size_t k = 0; k < d->decl.env_count; k++)
+            if (strcmp(d->decl.pass_env[i], d->decl.env[k].name) == 0)
+                report_value(d->part, node, "\"%s\" stands in \"env\" and in \"pass_env\": only one can set it",
+                             d->decl.env[k].name);
+}
+
+static void check_program(struct part *part, const cJSON *item) {
+    if (item->valuestring[0] != '/' && strchr(item->valuestring, '/'))
+        report_value(part, item, "\"%s\" is no program on PATH: a program of the project is an input (\"in\")",
+                     item->valuestring);
+}
+
+void read_pin(struct draft *d, const cJSON *node) {
+    d->decl.pin = read_texts(d->part, node, &d->decl.pin_count, check_program);
+}
+
+/* ---- outs ---- */
+
+static const char *const out_types[] = {"file", "directory", "metrics", "series"}; /* by enum out_type */
+enum { OUT_TYPES = sizeof out_types / sizeof *out_types };
+
+static bool out_type_of(enum out_type *out, const char *name) {
+    for (int i = 0; i < OUT_TYPES; i++) {
+        if (strcmp(out_types[i], name) != 0)
+            continue;
+        *out = (enum out_type)i;
+        return true;
+    }
+    return false;
+}
+
+static void read_out_type(struct draft *d, const cJSON *node, struct out_decl *out) {
+    if (!need_text(d->part, node, "\"type\""))
+        return;
+    if (!out_type_of(&out->type, node->valuestring))
+        report_value(d->part, node, "\"%s\" is no type of an out%s", node->valuestring,
+                     mend_key(d->part->reader, node->valuestring, out_types, OUT_TYPES));
+}
+
+/* One path is the other, or lies in it. */
+static bool paths_overlap(const char *a, const char *b) {
+    size_t length = strlen(a) < strlen(b) ? strlen(a) : strlen(b);
+    const char *longer = strlen(a) < strlen(b) ? b : a;
+    return strncmp(a, b, length) == 0 && (longer[length] == '\0' || longer[length] == '/');
+}
+
+static void check_out_path(struct draft *d, const cJSON *node, const struct out_decl *outs, size_t count) {
+    const char *path = outs[count].path;
+    const char *fault = path_fault(path);
+    if (!fault && path[strlen(path) - 1] == '/')
+        fault = "ends in \"/\": for a directory write {\"path\": ..., \"type\": \"directory\"}";
+    if (!fault && (strcmp(path, "in") == 0 || strncmp(path, "in/", 3) == 0))
+        fault = "lies in \"in\", where the inputs are: choose another folder";
+    if (fault)
+        report_value(d->part, node, "the path \"%s\" of the out \"%s\" %s", path, outs[count].name, fault);
+    for (size_t i = 0; i < count && !fault; i++)
+        if (outs[i].path && paths_overlap(outs[i].path, path))
+            report_value(d->part, node, "the outs \"%s\" and \"%s\" have paths that are the same or lie in each other",
+                         outs[i].name, outs[count].name);
+}
+
+static void read_out(struct draft *d, const cJSON *node, struct out_decl *outs, size_t count) {
+    static const char *const keys[] = {"path", "type"};
+    struct out_decl *out = &outs[count];
+    *out = (struct out_decl){.name = node->string, .type = OUT_FILE, .at = locate_key(d->part, node)};
+    need_name(d->part, node, "an out");
+    const cJSON *path = node;
+    if (cJSON_IsObject(node)) {
+        CHECK_KEYS(d->part, node, keys);
+        path = cJSON_GetObjectItemCaseSensitive(node, "path");
+        const cJSON *type = cJSON_GetObjectItemCaseSensitive(node, "type");
+        if (type)
+            read_out_type(d, type, out);
+        if (!path)
+            report_value(d->part, node, "the out \"%s\" needs \"path\"", node->string);
+    } else if (!cJSON_IsString(node)) {
+        report_value(d->part, node, "an out is a path or {\"path\": ..., \"type\": ...}; found %s",
+                     describe(d->part->reader, node));
+        return;
+    }
+    if (!path || !need_text(d->part, path, "the path of an out"))
+        return;
+    out->path = path->valuestring;
+    check_out_path(d, path, outs, count);
+}
+
+void read_outs(struct draft *d, const cJSON *node) {
+    if (!need_object(d->part, node, "\"outs\""))
+        return;
+    struct out_decl *outs = arena_array(d->part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *outs);
+    d->decl.outs = outs;
+    const cJSON *member;
+    cJSON_ArrayForEach(member, node) read_out(d, member, outs, d->decl.out_count++);
+}
+
+void kind_outs(struct draft *d) {
+    const struct kind *kind = d->decl.kind;
+    struct out_decl *outs = arena_array(d->part->reader->arena, kind->out_count, sizeof *outs);
+    for (size_t i = 0; i < kind->out_count; i++) {
+        outs[i] = (struct out_decl){.name = kind->outs[i].name, .path = kind->outs[i].path, .at = d->decl.at};
+        out_type_of(&outs[i].type, kind->outs[i].type);
+    }
+    d->decl.outs = outs;
+    d->decl.out_count = kind->out_count;
+    d->decl.checkpoint = kind->checkpoints;
+}

@@ -1,0 +1,201 @@
+/* Keys and plain values of a file's objects. */
+#include <math.h>
+#include <string.h>
+
+#include "engine/pipeline/quantity.h"
+#include "engine/pipeline/reader.h"
+
+void check_keys(const struct part *part, const cJSON *object, const char *const *allowed, size_t count) {
+    const cJSON *member;
+    cJSON_ArrayForEach(member, object) {
+        bool known = false;
+        for (size_t i = 0; i < count && !known; i++)
+            known = strcmp(member->string, allowed[i]) == 0;
+        if (!known)
+            report_key(part, member, "unknown key \"%s\"%s", member->string,
+                       mend_key(part->reader, member->string, allowed, count));
+    }
+}
+
+static bool need_moderate(const struct part *part, const cJSON *node, const char *what) {
+    size_t count = 0;
+    for (const cJSON *child = node->child; child && count <= MAX_ENTRIES; child = child->next)
+        count++;
+    if (count > MAX_ENTRIES)
+        report_value(part, node, "%s has more than %d entries", what, MAX_ENTRIES);
+    return count <= MAX_ENTRIES;
+}
+
+bool need_object(const struct part *part, const cJSON *node, const char *what) {
+    if (cJSON_IsObject(node))
+        return need_moderate(part, node, what);
+    report_value(part, node, "%s is an object; found %s", what, describe(part->reader, node));
+    return false;
+}
+
+bool need_list(const struct part *part, const cJSON *node, const char *what) {
+    if (cJSON_IsArray(node))
+        return need_moderate(part, node, what);
+    report_value(part, node, "%s is a list; found %s", what, describe(part->reader, node));
+    return false;
+}
+
+bool need_text(const struct part *part, const cJSON *node, const char *what) {
+    if (!cJSON_IsString(node) || !node->valuestring[0]) {
+        report_value(part, node, "%s is text; found %s", what,
+                     cJSON_IsString(node) ? "the empty text" : describe(part->reader, node));
+        return false;
+    }
+    if (!strstr(node->valuestring, "${"))
+        return true;
+    report_value(part, node, "%s is plain text: no reference may stand in it", what);
+    return false;
+}
+
+bool need_name(const struct part *part, const cJSON *key, const char *what) {
+    if (name_is_valid(key->string))
+        return true;
+    report_key(part, key, "\"%s\" cannot be the name of %s: " NAME_ALLOWED, key->string, what);
+    return false;
+}
+
+/* The constant that a member comes to; NULL when faulty. */
+static const cJSON *constant(struct part *part, const cJSON *node) {
+    return cJSON_IsString(node) ? compile_constant(part, node) : node;
+}
+
+static bool wrong_value(struct part *part, const cJSON *node, const cJSON *found, const char *allowed) {
+    report_value(part, node, "\"%s\" is %s; found %s", node->string, allowed, describe(part->reader, found));
+    return false;
+}
+
+bool read_bool(struct part *part, const cJSON *node, bool *out) {
+    const cJSON *value = constant(part, node);
+    if (!value)
+        return false;
+    if (!cJSON_IsBool(value))
+        return wrong_value(part, node, value, "true or false");
+    *out = cJSON_IsTrue(value);
+    return true;
+}
+
+/* "a number from 0 to 1", "an integer of at least 0". */
+static const char *range_text(struct reader *r, const char *type, double min, double max) {
+    struct buffer text = {0};
+    buffer_puts(&text, type);
+    buffer_puts(&text, isfinite(max) ? " from " : isfinite(min) ? " of at least " : "");
+    if (isfinite(min))
+        json_number(&text, min);
+    if (isfinite(max)) {
+        buffer_puts(&text, " to ");
+        json_number(&text, max);
+    }
+    const char *kept = arena_strdup(r->arena, buffer_text(&text));
+    buffer_close(&text);
+    return kept;
+}
+
+bool read_number(struct part *part, const cJSON *node, double min, double max, double *out) {
+    const cJSON *value = constant(part, node);
+    if (!value)
+        return false;
+    if (!cJSON_IsNumber(value) || !(value->valuedouble >= min && value->valuedouble <= max))
+        return wrong_value(part, node, value, range_text(part->reader, "a number", min, max));
+    *out = value->valuedouble;
+    return true;
+}
+
+bool read_integer(struct part *part, const cJSON *node, int min, int max, int *out) {
+    const cJSON *value = constant(part, node);
+    if (!value)
+        return false;
+    double number = value->valuedouble;
+    if (!cJSON_IsNumber(value) || !(number >= min && number <= max) || number != trunc(number))
+        return wrong_value(part, node, value, range_text(part->reader, "an integer", min, max));
+    *out = (int)number;
+    return true;
+}
+
+bool read_duration(struct part *part, const cJSON *node, uint64_t *out_ms) {
+    const cJSON *value = constant(part, node);
+    if (!value)
+        return false;
+    if (!cJSON_IsString(value) || !quantity_duration(out_ms, value->valuestring))
+        return wrong_value(part, node, value, QUANTITY_DURATION_ALLOWED);
+    if (*out_ms == 0)
+        return wrong_value(part, node, value, "longer than nothing (leave it out for no limit)");
+    return true;
+}
+
+bool read_bytes(struct part *part, const cJSON *node, uint64_t *out) {
+    const cJSON *value = constant(part, node);
+    if (!value)
+        return false;
+    if (cJSON_IsNumber(value) && value->valuedouble >= 1 && value->valuedouble == trunc(value->valuedouble)) {
+        *out = (uint64_t)value->valuedouble;
+        return true;
+    }
+    if (!cJSON_IsString(value) || !quantity_bytes(out, value->valuestring) || *out == 0)
+        return wrong_value(part, node, value, QUANTITY_BYTES_ALLOWED);
+    return true;
+}
+
+bool read_energy(struct part *part, const cJSON *node, double *out_j) {
+    const cJSON *value = constant(part, node);
+    if (!value)
+        return false;
+    if (!cJSON_IsString(value) || !quantity_energy(out_j, value->valuestring) || !(*out_j > 0))
+        return wrong_value(part, node, value, QUANTITY_ENERGY_ALLOWED);
+    return true;
+}
+
+static bool is_repeated(const char *const *texts, size_t count, const char *text) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(texts[i], text) == 0)
+            return true;
+    return false;
+}
+
+const char *const *read_texts(struct part *part, const cJSON *node, size_t *count,
+                              void (*check)(struct part *part, const cJSON *item)) {
+    *count = 0;
+    const char *what = arena_printf(part->reader->arena, "\"%s\"", node->string);
+    if (!need_list(part, node, what))
+        return NULL;
+    const char **texts = arena_array(part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *texts);
+    what = arena_printf(part->reader->arena, "an entry of \"%s\"", node->string);
+    const cJSON *item;
+    cJSON_ArrayForEach(item, node) {
+        if (!need_text(part, item, what))
+            continue;
+        if (is_repeated(texts, *count, item->valuestring)) {
+            report_value(part, item, "\"%s\" is given twice", item->valuestring);
+            continue;
+        }
+        texts[(*count)++] = item->valuestring;
+        if (check)
+            check(part, item);
+    }
+    return texts;
+}
+
+const char *path_fault(const char *path) {
+    if (!path[0])
+        return "is empty";
+    if (path[0] == '/')
+        return "is absolute: write it relative";
+    for (const char *c = path; *c; c++)
+        if (*c == '\\' || (unsigned char)*c < 0x20 || *c == 0x7F)
+            return *c == '\\' ? "holds a backslash: write \"/\"" : "holds a control character";
+    for (const char *part = path; *part; part += strspn(part, "/")) {
+        size_t length = strcspn(part, "/");
+        if (length == 2 && strncmp(part, "..", 2) == 0)
+            return "leads out of its folder with \"..\"";
+        if (length == 1 && *part == '.')
+            return "holds \".\" as a folder: leave it out";
+        part += length;
+        if (strncmp(part, "//", 2) == 0)
+            return "holds \"//\": write one \"/\"";
+    }
+    return NULL;
+}

@@ -1,0 +1,159 @@
+/* Params: each is folded when it is first asked for, so that they may refer to each other in any order. */
+#include <string.h>
+
+#include "engine/base/buffer.h"
+#include "engine/base/memory.h"
+#include "engine/pipeline/reader.h"
+
+static const cJSON *member(const cJSON *object, const char *name) {
+    return object ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
+}
+
+/* What the includer gives for a name that the part does not declare. */
+static void check_include_params(struct part *part, const cJSON *given, const char *const *names) {
+    struct reader *r = part->reader;
+    const cJSON *node;
+    cJSON_ArrayForEach(node, given) {
+        bool known = false;
+        for (size_t i = 0; i < part->param_count && !known; i++)
+            known = strcmp(names[i], node->string) == 0;
+        if (!known)
+            report_key(part->includer, node, "the part %s declares no param \"%s\"%s", part->file, node->string,
+                       mend(r, node->string, names, part->param_count, "it declares none"));
+    }
+}
+
+static const cJSON *given_params(const struct part *part) {
+    for (size_t i = 0; part->includer && i < part->includer->include_count; i++)
+        if (part->includer->includes[i].part == part)
+            return part->includer->includes[i].params;
+    return NULL;
+}
+
+void params_declare(struct part *part) {
+    struct reader *r = part->reader;
+    const cJSON *list = member(part->root, "params");
+    if (list && !need_object(part, list, "\"params\""))
+        list = NULL;
+    const cJSON *given = given_params(part);
+    size_t count = (size_t)cJSON_GetArraySize(list);
+    const char **names = arena_array(r->arena, count, sizeof *names);
+    part->params = arena_array(r->arena, count, sizeof *part->params);
+    const cJSON *node;
+    cJSON_ArrayForEach(node, list) {
+        need_name(part, node, "a param");
+        struct param_slot *slot = &part->params[part->param_count];
+        names[part->param_count++] = node->string;
+        *slot = (struct param_slot){.name = node->string, .node = node, .patch = member(given, node->string), .part = part};
+    }
+    check_include_params(part, given, names);
+    for (size_t i = 0; i < part->include_count; i++)
+        if (part->includes[i].part)
+            params_declare(part->includes[i].part);
+}
+
+static const char *slot_name(const struct param_slot *slot) {
+    const struct part *part = slot->part;
+    return arena_printf(part->reader->arena, "%s%sparams.%s", part->include_name ? part->include_name : "",
+                        part->include_name ? "." : "", slot->name);
+}
+
+/* `slot` is being folded already: names all that lead back to it. */
+static void report_cycle(const struct param_slot *slot, const struct site *site) {
+    struct reader *r = slot->part->reader;
+    const struct param_slot *links[64];
+    size_t count = 0;
+    for (const struct param_slot *s = r->chain; s && count < 64; s = s == slot ? NULL : s->below)
+        links[count++] = s;
+    struct buffer text = {0};
+    while (count)
+        buffer_printf(&text, "%s -> ", slot_name(links[--count]));
+    report_site(site, "cycle: %s%s (each param needs the next)", buffer_text(&text), slot_name(slot));
+    buffer_close(&text);
+}
+
+static const cJSON *fold_overrides(struct param_slot *slot, const cJSON *value) {
+    struct reader *r = slot->part->reader;
+    bool good = true;
+    for (size_t i = 0; i < r->override_count; i++) {
+        const cJSON *patch = member(r->patches[i], slot->name);
+        struct location at = override_location(&r->overrides[i]);
+        if (patch)
+            good &= patch_check(r, value, patch, slot_name(slot), &at);
+    }
+    const cJSON *patch = member(r->recorded, slot->name);
+    if (!good)
+        return NULL;
+    return patch ? keep_json(r, patch_apply(value, patch)) : value;
+}
+
+static const cJSON *fold_include_patch(struct param_slot *slot, const cJSON *value) {
+    struct reader *r = slot->part->reader;
+    const cJSON *patch = compile_constant(slot->part->includer, slot->patch);
+    struct location at = locate_value(slot->part->includer, slot->patch);
+    if (!patch || !patch_check(r, value, patch, slot_name(slot), &at))
+        return NULL;
+    return keep_json(r, patch_apply(value, patch));
+}
+
+const cJSON *param_value(struct param_slot *slot, const struct site *site) {
+    struct reader *r = slot->part->reader;
+    if (slot->state == FOLD_BUSY) {
+        report_cycle(slot, site);
+        return NULL;
+    }
+    if (slot->state == FOLD_DONE)
+        return slot->value;
+    slot->depth = r->chain ? r->chain->depth + 1 : 0;
+    if (slot->depth >= MAX_PARAM_CHAIN) {
+        report_site(site, "params refer to each other over more than %d steps", MAX_PARAM_CHAIN);
+        return NULL;
+    }
+    slot->state = FOLD_BUSY;
+    slot->below = r->chain;
+    r->chain = slot;
+    const cJSON *value = compile_constant(slot->part, slot->node);
+    if (value && slot->patch)
+        value = fold_include_patch(slot, value);
+    else if (value && !slot->part->includer)
+        value = fold_overrides(slot, value);
+    r->chain = slot->below;
+    slot->state = FOLD_DONE;
+    slot->value = value;
+    return value;
+}
+
+/* Overrides of names that the pipeline does not declare. */
+static void check_overrides(struct part *root) {
+    struct reader *r = root->reader;
+    const char **names = arena_array(r->arena, root->param_count, sizeof *names);
+    for (size_t i = 0; i < root->param_count; i++)
+        names[i] = root->params[i].name;
+    for (size_t i = 0; i < r->override_count; i++) {
+        struct location at = override_location(&r->overrides[i]);
+        const cJSON *node;
+        cJSON_ArrayForEach(node, r->patches[i]) {
+            if (!member(member(root->root, "params"), node->string))
+                report(r, &at, "the pipeline declares no param \"%s\"%s", node->string,
+                       mend(r, node->string, names, root->param_count, "it declares none"));
+        }
+    }
+}
+
+void params_fold(struct part *part) {
+    struct reader *r = part->reader;
+    if (!part->includer)
+        check_overrides(part);
+    cJSON *all = mem_checked(cJSON_CreateObject());
+    for (size_t i = 0; i < part->param_count; i++) {
+        struct site site = {part, part->params[i].node, 0};
+        const cJSON *value = param_value(&part->params[i], &site);
+        struct location at = locate_key(part, part->params[i].node);
+        if (value && count_folded(r, &at, value))
+            cJSON_AddItemToObject(all, part->params[i].name, mem_checked(cJSON_Duplicate(value, true)));
+    }
+    part->pipeline->params = keep_json(r, all);
+    for (size_t i = 0; i < part->include_count; i++)
+        if (part->includes[i].part)
+            params_fold(part->includes[i].part);
+}

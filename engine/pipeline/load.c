@@ -1,0 +1,251 @@
+/* Files and their includes: the tree of parts. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "engine/pipeline/reader.h"
+
+static void destroy_document(void *doc) {
+    json_free(doc);
+}
+
+static void destroy_memory(void *memory) {
+    free(memory);
+}
+
+/* Into the arena; frees `text`. */
+static const char *keep_text(struct reader *r, char *text) {
+    const char *kept = arena_strdup(r->arena, text);
+    free(text);
+    return kept;
+}
+
+static void note_file(struct reader *r, const char *file) {
+    for (size_t i = 0; i < r->file_count; i++)
+        if (strcmp(r->files[i], file) == 0)
+            return;
+    mem_grow(r->files, &r->file_capacity, r->file_count + 1);
+    r->files[r->file_count++] = file;
+}
+
+static struct part *part_create(struct reader *r, struct part *includer, const char *name, const char *file) {
+    struct part *part = arena_alloc(r->arena, sizeof *part);
+    part->reader = r;
+    part->includer = includer;
+    part->include_name = name;
+    part->file = file;
+    part->depth = includer ? includer->depth + 1 : 0;
+    part->uses.end = &part->uses.first;
+    part->pipeline = arena_alloc(r->arena, sizeof *part->pipeline);
+    part->pipeline->arena = r->arena;
+    part->pipeline->path = file;
+    part->pipeline->prefix = includer ? arena_printf(r->arena, "%s%s/", includer->pipeline->prefix, name) : "";
+    return part;
+}
+
+/* Bytes of the file into the part. */
+static int read_bytes_of(struct part *part, struct error *err) {
+    struct reader *r = part->reader;
+    char *real = realpath(part->file, NULL);
+    if (!real && errno == ENOENT)
+        return error_set(err, ERR_NOT_FOUND, "there is no file %s", part->file);
+    if (!real)
+        return error_errno(err, errno, "%s", part->file);
+    part->real = keep_text(r, real);
+    part->pipeline->directory = keep_text(r, path_directory(part->real));
+    struct buffer text = {0};
+    int rc = file_read(&text, part->file, MAX_FILE_BYTES, err);
+    part->size = text.size;
+    char *bytes = buffer_detach(&text);
+    arena_own(r->arena, bytes, destroy_memory);
+    part->text = bytes;
+    return rc;
+}
+
+static void parse(struct part *part) {
+    struct error err = {0};
+    struct json_position at = {0, 0};
+    if (json_parse(&part->doc, part->text, part->size, &at, &err) == 0) {
+        arena_own(part->reader->arena, part->doc, destroy_document);
+        part->root = json_root(part->doc);
+        return;
+    }
+    /* The place stands before the message already. */
+    char place[64];
+    snprintf(place, sizeof place, "%zu:%zu: ", at.line, at.column);
+    bool repeated = strncmp(err.message, place, strlen(place)) == 0;
+    struct location where = {part->file, at, ""};
+    report(part->reader, &where, "%s", err.message + (repeated ? strlen(place) : 0));
+    part->broken = true;
+}
+
+static void check_head(struct part *part) {
+    static const char *const keys[] = {"$schema",  "retort", "name",   "description",  "include",
+                                       "params", "defaults", "stages", "results", "energy_budget"};
+    struct reader *r = part->reader;
+    if (!cJSON_IsObject(part->root)) {
+        report_value(part, part->root, "a pipeline is an object; found %s", describe(r, part->root));
+        part->broken = true;
+        return;
+    }
+    CHECK_KEYS(part, part->root, keys);
+    const cJSON *format = cJSON_GetObjectItemCaseSensitive(part->root, "retort");
+    if (!format)
+        report_value(part, part->root, "the key \"retort\" is missing: write \"retort\": %d, the version of the format",
+                     PIPELINE_FORMAT);
+    else if (!cJSON_IsNumber(format) || format->valuedouble != PIPELINE_FORMAT)
+        report_value(part, format, "\"retort\" is the version of the format, %d; found %s", PIPELINE_FORMAT,
+                     describe(r, format));
+}
+
+static void read_names(struct part *part) {
+    struct pipeline *p = part->pipeline;
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(part->root, "name");
+    if (name && need_text(part, name, "\"name\"")) {
+        p->name = name->valuestring;
+        if (!name_is_valid(p->name))
+            report_value(part, name, "\"%s\" cannot be the name of a pipeline: " NAME_ALLOWED, p->name);
+    } else if (!name && !part->includer) {
+        report_value(part, part->root, "the key \"name\" is missing: results are published under it");
+    }
+    const cJSON *schema = cJSON_GetObjectItemCaseSensitive(part->root, "$schema");
+    if (schema)
+        need_text(part, schema, "\"$schema\"");
+    const cJSON *description = cJSON_GetObjectItemCaseSensitive(part->root, "description");
+    if (cJSON_IsString(description))
+        p->description = description->valuestring;
+    else if (description)
+        report_value(part, description, "\"description\" is text; found %s", describe(part->reader, description));
+}
+
+/* "a.json includes b.json includes a.json", when `part` stands in its own chain. */
+static bool in_own_chain(const struct part *part, const cJSON *at) {
+    const struct part *same = part->includer;
+    while (same && strcmp(same->real, part->real) != 0)
+        same = same->includer;
+    if (!same)
+        return false;
+    struct buffer chain = {0};
+    const struct part *links[MAX_INCLUDE_DEPTH + 2];
+    size_t count = 0;
+    for (const struct part *p = part; p != same; p = p->includer)
+        links[count++] = p;
+    buffer_puts(&chain, same->file);
+    while (count)
+        buffer_printf(&chain, " includes %s", links[--count]->file);
+    report_value(part->includer, at, "a file cannot include itself: %s", buffer_text(&chain));
+    buffer_close(&chain);
+    return true;
+}
+
+static void load_includes(struct part *part);
+
+/* A part's file, relative to the includer's. NULL when it cannot be used. */
+static struct part *load_part(struct part *includer, const cJSON *include, const cJSON *path) {
+    struct reader *r = includer->reader;
+    struct error err = {0};
+    if (path->valuestring[0] == '/')
+        warn_value(includer, path, "an absolute path works on this machine alone");
+    char *directory = path_directory(includer->file);
+    char *joined = path_join(directory, path->valuestring);
+    const char *file = keep_text(r, path_normal(joined));
+    free(joined);
+    free(directory);
+    struct part *part = part_create(r, includer, include->string, file);
+    if (part->depth > MAX_INCLUDE_DEPTH) {
+        report_value(includer, path, "includes are nested deeper than %d", MAX_INCLUDE_DEPTH);
+        return NULL;
+    }
+    if (++r->part_count > MAX_PARTS) {
+        report_value(includer, path, "a pipeline includes at most %d parts, counted each time they are included", MAX_PARTS);
+        return NULL;
+    }
+    if (read_bytes_of(part, &err) < 0) {
+        report_value(includer, path, "the include cannot be read: %s", err.message);
+        return NULL;
+    }
+    if (in_own_chain(part, path))
+        return NULL;
+    note_file(r, file);
+    parse(part);
+    if (!part->broken)
+        check_head(part);
+    if (!part->broken) {
+        read_names(part);
+        load_includes(part);
+    }
+    return part->broken ? NULL : part;
+}
+
+static void load_include(struct part *part, const cJSON *node, struct include_slot *slot) {
+    static const char *const keys[] = {"path", "params", "git", "rev"};
+    slot->name = node->string;
+    slot->at = locate_key(part, node);
+    if (!need_name(part, node, "an include") || !need_object(part, node, "an include"))
+        return;
+    if (name_is_reserved(node->string)) {
+        report_key(part, node, "\"%s\" cannot be the name of an include: it is a word of references (\"${%s...}\")", node->string,
+                   node->string);
+        return;
+    }
+    CHECK_KEYS(part, node, keys);
+    const cJSON *git = cJSON_GetObjectItemCaseSensitive(node, "git");
+    if (git) {
+        report_key(part, git, "includes from git are not supported by this version yet; copy the part beside this file "
+                              "and include it with \"path\" alone");
+        return;
+    }
+    const cJSON *rev = cJSON_GetObjectItemCaseSensitive(node, "rev");
+    if (rev)
+        report_key(part, rev, "\"rev\" belongs to an include from git; an include by path takes \"path\" and \"params\"");
+    const cJSON *path = cJSON_GetObjectItemCaseSensitive(node, "path");
+    if (!path)
+        report_value(part, node, "the include \"%s\" needs \"path\", the file of the part", node->string);
+    else if (need_text(part, path, "\"path\""))
+        slot->part = load_part(part, node, path);
+    const cJSON *params = cJSON_GetObjectItemCaseSensitive(node, "params");
+    if (params && need_object(part, params, "\"params\""))
+        slot->params = params;
+}
+
+static void load_includes(struct part *part) {
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(part->root, "include");
+    if (!list || !need_object(part, list, "\"include\""))
+        return;
+    struct arena *arena = part->reader->arena;
+    size_t count = (size_t)cJSON_GetArraySize(list);
+    const char **names = arena_array(arena, count, sizeof *names);
+    struct include_decl *decls = arena_array(arena, count, sizeof *decls);
+    part->includes = arena_array(arena, count, sizeof *part->includes);
+    const cJSON *node;
+    cJSON_ArrayForEach(node, list) {
+        struct include_slot *slot = &part->includes[part->include_count];
+        names[part->include_count++] = node->string;
+        load_include(part, node, slot);
+        if (slot->part)
+            decls[part->pipeline->include_count++] =
+                (struct include_decl){slot->name, slot->part->pipeline, slot->at};
+    }
+    part->include_names = names;
+    part->pipeline->includes = decls;
+}
+
+int load_root(struct reader *r, const char *path, struct error *err) {
+    r->root = part_create(r, NULL, NULL, arena_strdup(r->arena, path));
+    int rc = read_bytes_of(r->root, err);
+    if (rc < 0)
+        return rc;
+    note_file(r, r->root->file);
+    parse(r->root);
+    if (!r->root->broken)
+        check_head(r->root);
+    if (!r->root->broken) {
+        read_names(r->root);
+        load_includes(r->root);
+    }
+    return 0;
+}

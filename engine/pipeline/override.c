@@ -1,0 +1,140 @@
+/*
+ * Overrides of params: --set, --params and the `params` of an include. All are patches: objects go over objects member
+ * by member, anything else replaces; and only what is declared can be overridden, at every depth.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/memory.h"
+#include "engine/pipeline/reader.h"
+
+struct location override_location(const struct override *o) {
+    return (struct location){o->source, {0, 0}, ""};
+}
+
+cJSON *patch_apply(const cJSON *base, const cJSON *patch) {
+    if (!cJSON_IsObject(base) || !cJSON_IsObject(patch))
+        return mem_checked(cJSON_Duplicate(patch, true));
+    cJSON *out = mem_checked(cJSON_Duplicate(base, true));
+    const cJSON *member;
+    cJSON_ArrayForEach(member, patch) {
+        const cJSON *old = cJSON_GetObjectItemCaseSensitive(out, member->string);
+        cJSON *merged = old ? patch_apply(old, member) : mem_checked(cJSON_Duplicate(member, true));
+        if (old)
+            cJSON_ReplaceItemInObjectCaseSensitive(out, member->string, merged);
+        else
+            cJSON_AddItemToObject(out, member->string, merged);
+    }
+    return out;
+}
+
+static bool fail_unknown(struct reader *r, const cJSON *declared, const cJSON *member, const char *path,
+                         const struct location *at) {
+    size_t count = 0;
+    const char **names = arena_array(r->arena, (size_t)cJSON_GetArraySize(declared), sizeof *names);
+    const cJSON *known;
+    cJSON_ArrayForEach(known, declared) names[count++] = known->string;
+    report(r, at, "%s has no \"%s\" to override%s", path, member->string,
+           mend(r, member->string, names, count, "it declares nothing"));
+    return false;
+}
+
+bool patch_check(struct reader *r, const cJSON *declared, const cJSON *patch, const char *path,
+                 const struct location *at) {
+    if (cJSON_IsObject(declared) != cJSON_IsObject(patch) && !cJSON_IsNull(declared)) {
+        report(r, at, "%s is %s and cannot be overridden by %s", path, describe(r, declared), describe(r, patch));
+        return false;
+    }
+    if (!cJSON_IsObject(declared))
+        return true;
+    bool good = true;
+    const cJSON *member;
+    cJSON_ArrayForEach(member, patch) {
+        const cJSON *old = cJSON_GetObjectItemCaseSensitive(declared, member->string);
+        if (!old)
+            good = fail_unknown(r, declared, member, path, at);
+        else
+            good &= patch_check(r, old, member, arena_printf(r->arena, "%s.%s", path, member->string), at);
+    }
+    return good;
+}
+
+/* {"a": {"b": value}} for "a.b". */
+static cJSON *patch_of(const struct override *o) {
+    cJSON *patch = mem_checked(cJSON_Duplicate(o->value, true));
+    size_t length = strlen(o->path);
+    while (length) {
+        size_t begin = length;
+        while (begin && o->path[begin - 1] != '.')
+            begin--;
+        char *name = mem_strndup(o->path + begin, length - begin);
+        cJSON *outer = mem_checked(cJSON_CreateObject());
+        cJSON_AddItemToObject(outer, name, patch);
+        free(name);
+        patch = outer;
+        length = begin ? begin - 1 : 0;
+    }
+    return patch;
+}
+
+static bool holds_reference(const cJSON *node) {
+    if (cJSON_IsString(node))
+        return strstr(node->valuestring, "${") != NULL;
+    const cJSON *child;
+    cJSON_ArrayForEach(child, node) if (holds_reference(child)) return true;
+    return false;
+}
+
+void overrides_prepare(struct reader *r) {
+    r->patches = arena_array(r->arena, r->override_count, sizeof *r->patches);
+    cJSON *recorded = mem_checked(cJSON_CreateObject());
+    for (size_t i = 0; i < r->override_count; i++) {
+        const struct override *o = &r->overrides[i];
+        struct location at = override_location(o);
+        cJSON *patch = patch_of(o);
+        keep_json(r, patch);
+        if (!cJSON_IsObject(patch)) {
+            report(r, &at, "params are an object; found %s", describe(r, patch));
+            continue;
+        }
+        if (holds_reference(patch)) {
+            report(r, &at, "an override is a plain value: no reference may stand in it");
+            continue;
+        }
+        r->patches[i] = patch;
+        cJSON *merged = patch_apply(recorded, patch);
+        cJSON_Delete(recorded);
+        recorded = merged;
+    }
+    keep_json(r, recorded);
+    r->recorded = recorded;
+}
+
+int override_parse(struct override *out, const char *argument, struct error *err) {
+    static const char root[] = "params.";
+    const char *equals = strchr(argument, '=');
+    if (strncmp(argument, root, sizeof root - 1) != 0 || !equals || equals < argument + sizeof root)
+        return error_set(err, ERR_USAGE, "\"%s\" is no override: write params.NAME=VALUE, as in params.steps=500",
+                         argument);
+    const char *path = argument + sizeof root - 1;
+    if (*path == '.' || equals[-1] == '.' || strstr(path, "..") == path || memchr(path, '[', (size_t)(equals - path)))
+        return error_set(err, ERR_USAGE, "\"%.*s\" is no path to a param: write names with single dots between them",
+                         (int)(equals - argument), argument);
+    struct json_document *doc = NULL;
+    cJSON *value;
+    if (json_parse(&doc, equals + 1, strlen(equals + 1), NULL, NULL) == 0)
+        value = json_detach(doc);
+    else
+        value = mem_checked(cJSON_CreateString(equals + 1));
+    *out = (struct override){mem_strndup(path, (size_t)(equals - path)), value, mem_printf("--set %s", argument)};
+    return 0;
+}
+
+void override_close(struct override *o) {
+    /* Read-only for everybody but their owner, who is here. */
+    free((void *)(uintptr_t)o->path);
+    free((void *)(uintptr_t)o->source);
+    cJSON_Delete((cJSON *)(uintptr_t)o->value);
+    *o = (struct override){0};
+}

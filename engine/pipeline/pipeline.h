@@ -1,0 +1,212 @@
+/*
+ * A pipeline file, read and checked, with its includes: immutable, owned by one arena.
+ *
+ *   file --json--> tree --fold params--> values --check--> struct pipeline
+ *
+ * Reading never executes anything. Everything that can be known without results is checked here, all faults at once:
+ * names, types, references, axes, kinds' parameters, cycles among stages. What depends on results or on axis values
+ * (a pin that names no instance, a list in a text) is found by the plan.
+ */
+#ifndef RETORT_ENGINE_PIPELINE_PIPELINE_H
+#define RETORT_ENGINE_PIPELINE_PIPELINE_H
+
+#include <stdint.h>
+
+#include "engine/base/arena.h"
+#include "engine/pipeline/diagnostics.h"
+#include "engine/pipeline/value.h"
+#include "stages/kinds/kind.h"
+
+enum { PIPELINE_FORMAT = 1 };
+
+struct token_need {
+    const char *name;
+    double amount;
+};
+
+struct resources {
+    double cpus;           /* default 1 */
+    uint64_t memory_bytes; /* 0: not declared */
+    double gpus;
+    const struct token_need *custom;
+    size_t custom_count;
+};
+
+struct axis {
+    const char *name;
+    /* A list value (VALUE_LIST or a literal array), or a reference that gives a list, or one that gives one value
+       (`${stages.student.matrix.size}`: an axis of one). */
+    const struct value *values;
+    struct location at;
+};
+
+struct matrix {
+    const struct axis *axes; /* those of `like` first, then the stage's own, in file order */
+    size_t axis_count;
+    const struct stage_decl *like; /* NULL, or the stage whose axes (and their values) these begin with */
+    size_t like_count;             /* how many of `axes` are like's; their `values` are NULL and `like`'s count */
+    const struct value *exclude;   /* list of partial coordinates, or NULL */
+    const struct value *extra;     /* list of whole coordinates, or NULL */
+};
+
+/* An item of `in`. A list is flattened in matrix order. */
+enum input_type {
+    INPUT_FILE,      /* a file or directory of the project: `path` */
+    INPUT_REFERENCE, /* outs of stages, or something of the matrix that resolves to one */
+    INPUT_LIST
+};
+
+struct input_decl {
+    const char *name; /* NULL for an item of a list */
+    enum input_type type;
+    /* INPUT_FILE: text relative to the declaring file's directory, may hold matrix references. INPUT_REFERENCE. */
+    const struct value *value;
+    const struct value *label; /* {"from": ..., "label": {...}}: an object, or NULL */
+    const struct input_decl *items;
+    size_t item_count;
+    struct location at;
+};
+
+enum out_type { OUT_FILE, OUT_DIRECTORY, OUT_METRICS, OUT_SERIES };
+
+struct out_decl {
+    const char *name;
+    const char *path; /* relative, below the working directory */
+    enum out_type type;
+    struct location at;
+};
+
+enum where_type { WHERE_AT_MOST, WHERE_AT_LEAST, WHERE_EQUALS };
+
+struct where {
+    const char *metric; /* without the "metrics." */
+    enum where_type type;
+    double bound;
+};
+
+enum reduce_type { REDUCE_MEAN, REDUCE_MEDIAN, REDUCE_MIN, REDUCE_MAX };
+enum pick_type { PICK_ALL, PICK_BEST, PICK_MEDIAN, PICK_FIRST };
+
+struct select_decl {
+    const struct reference *from; /* a stage, pins allowed */
+    const char *const *group_by;
+    size_t group_by_count;
+    enum reduce_type reduce;
+    const struct where *where;
+    size_t where_count;
+    const struct where *where_each;
+    size_t where_each_count;
+    const char *metric; /* minimized or maximized */
+    bool maximize;
+    enum pick_type pick;
+};
+
+enum stage_type { STAGE_KIND, STAGE_COMMAND, STAGE_SELECT };
+
+struct env_decl {
+    const char *name;
+    const struct value *value;
+};
+
+struct stage_decl {
+    const char *name;      /* "scratch" */
+    const char *full_name; /* "study/scratch" for a stage of an include */
+    const char *description;
+    enum stage_type type;
+    const struct pipeline *scope; /* the file that declares it */
+    size_t index;                 /* in the pipeline's `stages` */
+    struct location at;
+
+    struct matrix matrix;
+    const struct input_decl *in;
+    size_t in_count;
+    const struct value *with; /* kinds: an object; NULL when absent */
+    const struct out_decl *outs; /* a kind's outs come from its description, in its order */
+    size_t out_count;
+
+    const struct kind *kind;         /* STAGE_KIND */
+    const struct value *cmd;         /* STAGE_COMMAND: a list */
+    const struct select_decl *select; /* STAGE_SELECT */
+
+    const struct env_decl *env;
+    size_t env_count;
+    const char *const *pass_env;
+    size_t pass_env_count;
+    const char *const *pin; /* programs whose digest enters the key */
+    size_t pin_count;
+    bool checkpoint; /* commands that ask for one; kinds say it themselves */
+
+    struct resources resources;
+    int retries;
+    uint64_t timeout_ms; /* 0: none */
+    const struct stage_decl *const *after;
+    size_t after_count;
+    const struct stage_decl *const *needs; /* every stage it refers to or comes after, each once */
+    size_t need_count;
+    bool cache;         /* default true */
+    bool deterministic; /* default true */
+    double tolerance;
+    double energy_budget_j; /* 0: none */
+};
+
+struct include_decl {
+    const char *name;
+    const struct pipeline *part;
+    struct location at;
+};
+
+struct result_decl {
+    const char *name;          /* file name below results/<pipeline>/; ending in "/": takes a list */
+    const struct value *value; /* a reference to outs */
+    struct location at;
+};
+
+struct pipeline {
+    struct arena *arena; /* shared by a pipeline and its includes; the root frees */
+    const char *name;
+    const char *description;
+    const char *path;      /* the file as given */
+    const char *directory; /* its directory, absolute: where input paths resolve */
+    const char *prefix;    /* "" or "study/" */
+    const cJSON *params;   /* after overrides and folding */
+    const cJSON *overrides; /* what --set and --params changed, as an object; recorded with the run */
+    const struct include_decl *includes;
+    size_t include_count;
+    const struct result_decl *results;
+    size_t result_count;
+    double energy_budget_j;
+
+    /* All stages of the file and its includes, in an order in which every stage follows those it refers to
+       (file order where free). Set in the root alone. */
+    const struct stage_decl *const *stages;
+    size_t stage_count;
+
+    const char *const *files; /* every file read: the pipeline and its parts */
+    size_t file_count;
+};
+
+/* One override: `--set params.steps=500` is {"steps", 500}; a file of --params is one entry with an empty path. */
+struct override {
+    const char *path;   /* dotted path below params; "" for the whole object (merged) */
+    const cJSON *value;
+    const char *source; /* for messages: "--set params.steps=500" */
+};
+
+/* Reads, folds and checks. ERR_INVALID when `diagnostics` holds errors (warnings alone do not fail); ERR_IO or
+   ERR_NOT_FOUND for a file that cannot be read. `*out` is freed with pipeline_free. */
+int pipeline_read(struct pipeline **out, const char *path, const struct override *overrides, size_t override_count,
+                  struct diagnostics *diagnostics, struct error *err);
+void pipeline_free(struct pipeline *p); /* NULL is fine */
+
+/* By full name; NULL when there is none. */
+const struct stage_decl *pipeline_stage(const struct pipeline *p, const char *full_name);
+
+/* Axes that a reader of this stage sees: its own, or for a select the axes of `from` that are neither grouped nor
+   pinned (none with pick). Writes up to `capacity` names, returns how many there are. */
+size_t stage_visible_axes(const struct stage_decl *stage, const char **names, size_t capacity);
+
+/* Parses "params.steps=500": the value as JSON, or as text where it is not JSON. Freed by override_close. */
+int override_parse(struct override *out, const char *argument, struct error *err);
+void override_close(struct override *o);
+
+#endif

@@ -1,0 +1,405 @@
+#include "engine/pipeline/reference.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/base/error.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "engine/base/suggest.h"
+
+enum { MAX_NESTING = 8, MAX_INDEX_DIGITS = 9 };
+
+struct parser {
+    struct arena *arena;
+    const char *text;
+    size_t at;
+    const char *const *includes;
+    size_t include_count;
+    struct syntax_fault *fault;
+    int depth;
+};
+
+static const char *const root_words[] = {"params", "matrix", "in", "outs", "checkpoint", "stages"};
+enum { ROOT_WORDS = sizeof root_words / sizeof *root_words };
+static const enum reference_root roots[ROOT_WORDS] = {REFERENCE_PARAMS, REFERENCE_MATRIX,     REFERENCE_IN,
+                                                      REFERENCE_OUTS,   REFERENCE_CHECKPOINT, REFERENCE_STAGE};
+
+static bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+static bool is_name_byte(char c) {
+    return is_letter(c) || is_digit(c) || c == '_' || c == '-';
+}
+
+static size_t name_length(const char *text) {
+    size_t length = 0;
+    if (is_letter(text[0]))
+        while (is_name_byte(text[length]))
+            length++;
+    return length;
+}
+
+bool name_is_valid(const char *text) {
+    size_t length = name_length(text);
+    return length > 0 && text[length] == '\0';
+}
+
+static int find_root(const char *word) {
+    for (int i = 0; i < ROOT_WORDS; i++)
+        if (strcmp(root_words[i], word) == 0)
+            return i;
+    return -1;
+}
+
+bool name_is_reserved(const char *text) {
+    return find_root(text) >= 0;
+}
+
+static int fail(struct parser *p, size_t offset, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static int fail(struct parser *p, size_t offset, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(p->fault->message, sizeof p->fault->message, format, args);
+    va_end(args);
+    p->fault->offset = offset;
+    return ERR_INVALID;
+}
+
+/* "expected ..., found ..." at the parser's place. */
+static int fail_expected(struct parser *p, const char *expected) {
+    const char *here = p->text + p->at;
+    if (!*here)
+        return fail(p, p->at, "expected %s, found the end of the text", expected);
+    int length = 1; /* a whole character of UTF-8 */
+    while ((here[length] & 0xC0) == 0x80)
+        length++;
+    return fail(p, p->at, "expected %s, found '%.*s'", expected, length, here);
+}
+
+static char next(const struct parser *p) {
+    return p->text[p->at];
+}
+
+static bool take(struct parser *p, char c) {
+    if (next(p) != c)
+        return false;
+    p->at++;
+    return true;
+}
+
+static int parse_name(struct parser *p, const char **out, const char *expected) {
+    size_t length = name_length(p->text + p->at);
+    if (length == 0)
+        return fail_expected(p, expected);
+    *out = arena_strndup(p->arena, p->text + p->at, length);
+    p->at += length;
+    return 0;
+}
+
+static int parse_index(struct parser *p, size_t *out) {
+    size_t begin = p->at;
+    *out = 0;
+    while (is_digit(next(p)))
+        *out = *out * 10 + (size_t)(p->text[p->at++] - '0');
+    if (p->at == begin)
+        return fail_expected(p, "an index (0, 1, ...)");
+    if (p->at - begin > MAX_INDEX_DIGITS)
+        return fail(p, begin, "an index has at most %d digits", MAX_INDEX_DIGITS);
+    return take(p, ']') ? 0 : fail_expected(p, "\"]\" behind the index");
+}
+
+/* Appends to an arena's array; `capacity` doubles, so that a long list stays linear. */
+static void *append(struct arena *arena, const void *items, size_t count, size_t *capacity, size_t size) {
+    if (count < *capacity)
+        return NULL;
+    *capacity = *capacity ? 2 * *capacity : 4;
+    void *grown = arena_array(arena, *capacity, size);
+    if (count)
+        memcpy(grown, items, count * size);
+    return grown;
+}
+
+static int parse_steps(struct parser *p, struct syntax_reference *r) {
+    struct syntax_step *steps = NULL;
+    size_t capacity = 0;
+    int rc = 0;
+    while (rc == 0 && (next(p) == '.' || next(p) == '[')) {
+        struct syntax_step step = {NULL, 0, p->at + 1};
+        if (take(p, '.'))
+            rc = parse_name(p, &step.name, "a name behind the \".\"");
+        else
+            rc = (p->at++, parse_index(p, &step.index));
+        struct syntax_step *grown = append(p->arena, steps, r->step_count, &capacity, sizeof *steps);
+        steps = grown ? grown : steps;
+        steps[r->step_count++] = step;
+    }
+    r->steps = steps;
+    return rc;
+}
+
+/* The bytes of a quoted string, from its quote to behind its end; 0 when it does not end. */
+static size_t quoted_length(const char *text) {
+    for (size_t i = 1; text[i]; i++) {
+        if (text[i] == '\\' && text[i + 1])
+            i++;
+        else if (text[i] == '"')
+            return i + 1;
+    }
+    return 0;
+}
+
+/* The bytes of a JSON list or object, by its brackets; 0 when it does not end. */
+static size_t bracketed_length(const char *text) {
+    size_t depth = 0;
+    for (size_t i = 0; text[i]; i++) {
+        if (text[i] == '"') {
+            size_t quoted = quoted_length(text + i);
+            if (quoted == 0)
+                return 0;
+            i += quoted - 1;
+        } else if (text[i] == '{' || text[i] == '[') {
+            depth++;
+        } else if (text[i] == '}' || text[i] == ']') {
+            if (--depth == 0)
+                return i + 1;
+        }
+    }
+    return 0;
+}
+
+static void delete_json(void *json) {
+    cJSON_Delete(json);
+}
+
+/* Gives the tree of `length` bytes to the arena; NULL when they are no JSON. */
+static const cJSON *read_json(struct parser *p, size_t length, struct error *err) {
+    struct json_document *doc = NULL;
+    if (json_parse(&doc, p->text + p->at, length, NULL, err) < 0)
+        return NULL;
+    cJSON *tree = json_detach(doc);
+    arena_own(p->arena, tree, delete_json);
+    return tree;
+}
+
+static int parse_json_value(struct parser *p, struct syntax_pin *pin) {
+    struct error err = {0};
+    size_t length = next(p) == '"' ? quoted_length(p->text + p->at) : bracketed_length(p->text + p->at);
+    if (length == 0)
+        return fail(p, p->at, "the value of \"%s\" does not end", pin->axis);
+    pin->json = read_json(p, length, &err);
+    if (!pin->json)
+        return fail(p, p->at, "the value of \"%s\" is no JSON (%s)", pin->axis, err.message);
+    p->at += length;
+    return 0;
+}
+
+/* A number, true, false, null; any other text stands for itself. */
+static int parse_bare_value(struct parser *p, struct syntax_pin *pin) {
+    size_t length = strcspn(p->text + p->at, ",[]{}\"$=");
+    if (length == 0)
+        return fail_expected(p, "a value behind the \"=\"");
+    const char *bytes = p->text + p->at;
+    if (bytes[0] == ' ' || bytes[length - 1] == ' ')
+        return fail(p, p->at, "no space may stand around the value of \"%s\"", pin->axis);
+    pin->json = read_json(p, length, NULL);
+    if (!pin->json) {
+        cJSON *text = mem_checked(cJSON_CreateString(arena_strndup(p->arena, bytes, length)));
+        arena_own(p->arena, text, delete_json);
+        pin->json = text;
+    }
+    p->at += length;
+    return 0;
+}
+
+static int parse_reference(struct parser *p, const struct syntax_reference **out);
+
+static int parse_pin(struct parser *p, struct syntax_pin *pin) {
+    pin->offset = p->at;
+    int rc = parse_name(p, &pin->axis, "an axis (axis=value) or \"*\"");
+    if (rc < 0)
+        return rc;
+    if (!take(p, '='))
+        return fail_expected(p, "\"=\" behind the axis");
+    char c = next(p);
+    if (c == '*') {
+        p->at++;
+        pin->collect = true;
+        return 0;
+    }
+    if (c == '"' || c == '{' || c == '[')
+        return parse_json_value(p, pin);
+    if (c == '$' && p->text[p->at + 1] == '{')
+        return parse_reference(p, &pin->reference);
+    return parse_bare_value(p, pin);
+}
+
+static int check_repeated_pin(struct parser *p, const struct syntax_pin *pins, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(pins[i].axis, pins[count].axis) == 0)
+            return fail(p, pins[count].offset, "the axis \"%s\" is pinned twice", pins[i].axis);
+    return 0;
+}
+
+static int parse_pins(struct parser *p, struct syntax_reference *r) {
+    if (take(p, '*')) {
+        r->collect = true;
+        return take(p, ']') ? 0 : fail_expected(p, "\"]\" behind the \"*\"");
+    }
+    struct syntax_pin *pins = NULL;
+    size_t capacity = 0;
+    do {
+        struct syntax_pin pin = {0};
+        int rc = parse_pin(p, &pin);
+        if (rc < 0)
+            return rc;
+        struct syntax_pin *grown = append(p->arena, pins, r->pin_count, &capacity, sizeof *pins);
+        pins = grown ? grown : pins;
+        pins[r->pin_count] = pin;
+        rc = check_repeated_pin(p, pins, r->pin_count++);
+        if (rc < 0)
+            return rc;
+    } while (take(p, ','));
+    r->pins = pins;
+    return take(p, ']') ? 0 : fail_expected(p, "\",\" or \"]\" behind the value");
+}
+
+static bool is_include(const struct parser *p, const char *word) {
+    for (size_t i = 0; i < p->include_count; i++)
+        if (strcmp(p->includes[i], word) == 0)
+            return true;
+    return false;
+}
+
+/* The first word is no root: what may be meant. */
+static int fail_root(struct parser *p, const char *word, size_t offset) {
+    size_t count = ROOT_WORDS + p->include_count;
+    const char **known = arena_array(p->arena, count, sizeof *known);
+    memcpy(known, root_words, sizeof root_words);
+    if (p->include_count)
+        memcpy(known + ROOT_WORDS, p->includes, p->include_count * sizeof *known);
+    const char *near = suggest_nearest(word, known, count);
+    if (near)
+        return fail(p, offset, "a reference cannot begin with \"%s\"; did you mean \"%s\"?", word, near);
+    return fail(p, offset,
+                "a reference cannot begin with \"%s\"; it begins with params, matrix, in, outs, checkpoint, stages or the "
+                "name of an include",
+                word);
+}
+
+/* "name" behind "stages.", and its pins. */
+static int parse_stage(struct parser *p, struct syntax_reference *r) {
+    if (!take(p, '.'))
+        return fail_expected(p, "\".\" and a stage behind \"stages\"");
+    r->stage_offset = p->at;
+    int rc = parse_name(p, &r->stage, "the name of a stage");
+    if (rc == 0 && take(p, '['))
+        rc = parse_pins(p, r);
+    return rc;
+}
+
+/* "include.params" or "include.stages": `word` is the include, the rest is read up to its root word. */
+static int parse_include(struct parser *p, struct syntax_reference *r, const char **word) {
+    const char *include = *word;
+    size_t offset = p->at - strlen(include);
+    if (!take(p, '.'))
+        return is_include(p, include) ? fail(p, p->at, "expected \".params\" or \".stages\" behind the include \"%s\"", include)
+                                      : fail_root(p, include, offset);
+    size_t second = p->at;
+    int rc = parse_name(p, word, "\"params\" or \"stages\"");
+    if (rc < 0)
+        return rc;
+    if (strcmp(*word, "params") != 0 && strcmp(*word, "stages") != 0)
+        return is_include(p, include)
+                   ? fail(p, second, "\"%s\" cannot follow the include \"%s\"; allowed: params, stages", *word, include)
+                   : fail_root(p, include, offset);
+    r->include = include;
+    r->include_offset = offset;
+    return 0;
+}
+
+static int parse_body(struct parser *p, struct syntax_reference *r) {
+    const char *word = NULL;
+    int rc = parse_name(p, &word, "params, matrix, in, outs, checkpoint, stages or the name of an include");
+    if (rc == 0 && find_root(word) < 0)
+        rc = parse_include(p, r, &word);
+    if (rc < 0)
+        return rc;
+    r->root = roots[find_root(word)];
+    if (r->root == REFERENCE_STAGE)
+        rc = parse_stage(p, r);
+    if (rc == 0)
+        rc = parse_steps(p, r);
+    if (rc == 0 && !take(p, '}'))
+        rc = fail_expected(p, "\".\", \"[\" or \"}\"");
+    return rc;
+}
+
+static int parse_reference(struct parser *p, const struct syntax_reference **out) {
+    struct syntax_reference *r = arena_alloc(p->arena, sizeof *r);
+    r->begin = p->at;
+    if (++p->depth > MAX_NESTING)
+        return fail(p, p->at, "references are nested deeper than %d", MAX_NESTING);
+    p->at += 2; /* "${" */
+    int rc = parse_body(p, r);
+    p->depth--;
+    r->end = p->at;
+    r->text = arena_strndup(p->arena, p->text + r->begin, r->end - r->begin);
+    *out = r;
+    return rc;
+}
+
+/* Bytes up to the next reference or the end. */
+static size_t text_length(const char *text) {
+    size_t length = 0;
+    while (text[length] && strncmp(text + length, "${", 2) != 0)
+        length += strncmp(text + length, "$${", 3) == 0 ? 3 : 1;
+    return length;
+}
+
+/* That text with "$${" unescaped. */
+static const char *parse_text(struct parser *p) {
+    size_t end = p->at + text_length(p->text + p->at);
+    char *out = arena_alloc(p->arena, end - p->at + 1);
+    size_t size = 0;
+    while (p->at < end) {
+        if (strncmp(p->text + p->at, "$${", 3) == 0) {
+            p->at += 3;
+            out[size++] = '$';
+            out[size++] = '{';
+        } else {
+            out[size++] = p->text[p->at++];
+        }
+    }
+    return out;
+}
+
+int template_parse(struct syntax_template *out, struct arena *arena, const char *text, const char *const *includes,
+                   size_t include_count, struct syntax_fault *fault) {
+    struct parser p = {arena, text, 0, includes, include_count, fault, 0};
+    struct syntax_part *parts = NULL;
+    size_t capacity = 0;
+    out->count = 0;
+    do {
+        struct syntax_part part = {0};
+        if (strncmp(text + p.at, "${", 2) == 0) {
+            int rc = parse_reference(&p, &part.reference);
+            if (rc < 0)
+                return rc;
+        } else {
+            part.text = parse_text(&p);
+        }
+        struct syntax_part *grown = append(arena, parts, out->count, &capacity, sizeof *parts);
+        parts = grown ? grown : parts;
+        parts[out->count++] = part;
+    } while (text[p.at]);
+    out->parts = parts;
+    return 0;
+}

@@ -1,0 +1,202 @@
+/* Places, and messages about them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/memory.h"
+#include "engine/base/suggest.h"
+#include "engine/pipeline/reader.h"
+
+enum { MAX_QUOTED = 60, MAX_LISTED = 24 };
+
+static const char *pointer_of(const struct part *part, const cJSON *node) {
+    struct buffer text = {0};
+    json_pointer(&text, part->doc, node);
+    const char *pointer = arena_strdup(part->reader->arena, buffer_text(&text));
+    buffer_close(&text);
+    return pointer;
+}
+
+struct location locate_value(const struct part *part, const cJSON *node) {
+    return (struct location){part->file, json_value_position(part->doc, node), pointer_of(part, node)};
+}
+
+struct location locate_key(const struct part *part, const cJSON *node) {
+    return (struct location){part->file, json_key_position(part->doc, node), pointer_of(part, node)};
+}
+
+/* Bytes of UTF-8 that one character of a JSON string stands for; `*taken`: its bytes in the file. */
+static size_t decoded_bytes(const char *raw, size_t *taken) {
+    *taken = 1;
+    if (raw[0] != '\\')
+        return 1;
+    *taken = 2;
+    if (raw[1] != 'u')
+        return 1;
+    char digits[5] = {raw[2], raw[3], raw[4], raw[5], 0};
+    unsigned long code = strtoul(digits, NULL, 16);
+    bool pair = code >= 0xD800 && code < 0xDC00;
+    *taken = pair ? 12 : 6;
+    return pair ? 4 : code < 0x80 ? 1 : code < 0x800 ? 2 : 3;
+}
+
+static const char *find_position(const struct part *part, struct json_position position) {
+    const char *c = part->text;
+    for (size_t line = 1; line < position.line; line++)
+        c = strchr(c, '\n') + 1;
+    for (size_t column = 1; column < position.column; column++) {
+        c++;
+        while ((*c & 0xC0) == 0x80)
+            c++;
+    }
+    return c;
+}
+
+struct location locate_site(const struct site *site) {
+    struct location at = locate_value(site->part, site->node);
+    if (!cJSON_IsString(site->node))
+        return at;
+    const char *raw = find_position(site->part, at.position) + 1; /* behind the quote */
+    at.position.column++;
+    for (size_t offset = 0, taken = 0; offset < site->offset; raw += taken) {
+        offset += decoded_bytes(raw, &taken);
+        if (taken > 1 || (raw[0] & 0xC0) != 0x80)
+            at.position.column += taken;
+    }
+    return at;
+}
+
+static void add(struct reader *r, enum severity severity, const struct location *at, const char *format, va_list args)
+    __attribute__((format(printf, 4, 0)));
+
+static void add(struct reader *r, enum severity severity, const struct location *at, const char *format, va_list args) {
+    if (r->diagnostics->errors > MAX_ERRORS)
+        return;
+    if (r->diagnostics->errors == MAX_ERRORS && severity == SEVERITY_ERROR) {
+        struct location whole = {r->root->file, {0, 0}, ""};
+        diagnostics_add(r->diagnostics, severity, &whole, "more than %d errors: the rest is not shown", MAX_ERRORS);
+        return;
+    }
+    struct buffer text = {0};
+    buffer_vprintf(&text, format, args);
+    diagnostics_add(r->diagnostics, severity, at, "%s", buffer_text(&text));
+    buffer_close(&text);
+}
+
+void report(struct reader *r, const struct location *at, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    add(r, SEVERITY_ERROR, at, format, args);
+    va_end(args);
+}
+
+void report_value(const struct part *part, const cJSON *node, const char *format, ...) {
+    struct location at = locate_value(part, node);
+    va_list args;
+    va_start(args, format);
+    add(part->reader, SEVERITY_ERROR, &at, format, args);
+    va_end(args);
+}
+
+void report_key(const struct part *part, const cJSON *node, const char *format, ...) {
+    struct location at = locate_key(part, node);
+    va_list args;
+    va_start(args, format);
+    add(part->reader, SEVERITY_ERROR, &at, format, args);
+    va_end(args);
+}
+
+void report_site(const struct site *site, const char *format, ...) {
+    struct location at = locate_site(site);
+    va_list args;
+    va_start(args, format);
+    add(site->part->reader, SEVERITY_ERROR, &at, format, args);
+    va_end(args);
+}
+
+void warn_value(const struct part *part, const cJSON *node, const char *format, ...) {
+    struct location at = locate_value(part, node);
+    va_list args;
+    va_start(args, format);
+    add(part->reader, SEVERITY_WARNING, &at, format, args);
+    va_end(args);
+}
+
+static const char *keep_buffer(struct reader *r, struct buffer *text) {
+    const char *kept = arena_strdup(r->arena, buffer_text(text));
+    buffer_close(text);
+    return kept;
+}
+
+const char *describe(struct reader *r, const cJSON *node) {
+    struct buffer text = {0};
+    if (cJSON_IsString(node)) {
+        size_t length = strlen(node->valuestring);
+        size_t shown = length > MAX_QUOTED ? MAX_QUOTED : length;
+        while (shown && shown < length && (node->valuestring[shown] & 0xC0) == 0x80)
+            shown--;
+        buffer_printf(&text, "the text \"%.*s%s\"", (int)shown, node->valuestring, shown < length ? "..." : "");
+    } else if (cJSON_IsNumber(node)) {
+        buffer_puts(&text, "the number ");
+        json_number(&text, node->valuedouble);
+    } else {
+        buffer_puts(&text, cJSON_IsArray(node)    ? "a list"
+                           : cJSON_IsObject(node) ? "an object"
+                           : cJSON_IsTrue(node)   ? "true"
+                           : cJSON_IsFalse(node)  ? "false"
+                                                  : "null");
+    }
+    return keep_buffer(r, &text);
+}
+
+const char *join(struct reader *r, const char *const *names, size_t count) {
+    struct buffer text = {0};
+    for (size_t i = 0; i < count && i < MAX_LISTED; i++)
+        buffer_printf(&text, "%s%s", i ? ", " : "", names[i]);
+    if (count > MAX_LISTED)
+        buffer_printf(&text, " and %zu more", count - MAX_LISTED);
+    return keep_buffer(r, &text);
+}
+
+static size_t common_prefix(const char *a, const char *b) {
+    size_t length = 0;
+    while (a[length] && a[length] == b[length])
+        length++;
+    return length;
+}
+
+/* The name that begins like it, where none is near by its letters: "env" for "environment", "retries" for "retry". */
+static const char *suggest_beginning(const char *name, const char *const *known, size_t count) {
+    const char *best = NULL;
+    size_t longest = 2; /* two letters are no beginning */
+    for (size_t i = 0; i < count; i++) {
+        size_t shorter = strlen(known[i]) < strlen(name) ? strlen(known[i]) : strlen(name);
+        size_t common = common_prefix(name, known[i]);
+        if (common > longest && 3 * common >= 2 * shorter) {
+            best = known[i];
+            longest = common;
+        }
+    }
+    return best;
+}
+
+static const char *mend_with(struct reader *r, const char *name, const char *const *known, size_t count,
+                             const char *lead, const char *capital) {
+    const char *near = suggest_nearest(name, known, count);
+    if (!near)
+        near = suggest_beginning(name, known, count);
+    if (near && count == 1)
+        return arena_printf(r->arena, "; did you mean \"%s\"?", near);
+    if (near)
+        return arena_printf(r->arena, "; did you mean \"%s\"? %s: %s", near, capital, join(r, known, count));
+    return arena_printf(r->arena, "; %s: %s", lead, join(r, known, count));
+}
+
+const char *mend(struct reader *r, const char *name, const char *const *known, size_t count, const char *none) {
+    if (count == 0)
+        return arena_printf(r->arena, "; %s", none);
+    return mend_with(r, name, known, count, count == 1 ? "there is" : "there are", count == 1 ? "There is" : "There are");
+}
+
+const char *mend_key(struct reader *r, const char *name, const char *const *allowed, size_t count) {
+    return mend_with(r, name, allowed, count, "allowed", "Allowed");
+}

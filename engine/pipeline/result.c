@@ -1,0 +1,67 @@
+/* "results": what is published. */
+#include <string.h>
+
+#include "engine/pipeline/reader.h"
+
+static bool check_name(struct part *part, const cJSON *node) {
+    const char *fault = path_fault(node->string);
+    if (fault)
+        report_key(part, node, "the name \"%s\" of a result %s", node->string, fault);
+    return !fault;
+}
+
+/* One result where another keeps its folder. */
+static void check_overlap(struct part *part, const cJSON *node) {
+    size_t length = strlen(node->string);
+    if (length && node->string[length - 1] == '/')
+        length--;
+    const cJSON *other;
+    cJSON_ArrayForEach(other, cJSON_GetObjectItemCaseSensitive(part->root, "results"))
+        if (other != node && strncmp(other->string, node->string, length) == 0 &&
+            (other->string[length] == '/' || other->string[length] == '\0'))
+            report_key(part, other, "the results \"%s\" and \"%s\" would lie in each other", node->string, other->string);
+}
+
+void read_results(struct part *part, const cJSON *node) {
+    if (!need_object(part, node, "\"results\""))
+        return;
+    struct result_decl *results =
+        arena_array(part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *results);
+    struct scope scope = {.part = part, .place = &place_result, .uses = &part->uses};
+    const cJSON *member;
+    cJSON_ArrayForEach(member, node) {
+        if (!check_name(part, member))
+            continue;
+        check_overlap(part, member);
+        if (!cJSON_IsString(member)) {
+            report_value(part, member, "a result is a reference to an out, as in \"${stages.plot.outs.svg}\"; found %s",
+                         describe(part->reader, member));
+            continue;
+        }
+        const struct value *v = value_compile(&scope, member);
+        if (value_is_broken(v))
+            continue;
+        if (v->type != VALUE_REFERENCE) {
+            report_value(part, member, "a result is one reference to an out, as in \"${stages.plot.outs.svg}\"; found %s",
+                         describe(part->reader, member));
+            continue;
+        }
+        results[part->pipeline->result_count++] = (struct result_decl){member->string, v, locate_key(part, member)};
+    }
+    part->pipeline->results = results;
+}
+
+void check_results(struct part *part) {
+    struct reader *r = part->reader;
+    check_uses(r, NULL, &part->uses);
+    for (size_t i = 0; i < part->pipeline->result_count; i++) {
+        const struct result_decl *result = &part->pipeline->results[i];
+        const struct reference *reference = result->value->as.reference;
+        if (use_is_list(reference) && result->name[strlen(result->name) - 1] != '/')
+            report(r, &result->at, "%s is a list of files: a result that takes a list has a name that ends in \"/\", as in "
+                                   "\"%s/\"", reference->text, result->name);
+    }
+    for (size_t i = 0; i < part->include_count; i++)
+        if (part->includes[i].part)
+            check_results(part->includes[i].part);
+}

@@ -1,0 +1,209 @@
+/* "select": one group of a stage's instances, chosen by its metrics. */
+#include <math.h>
+#include <string.h>
+
+#include "engine/pipeline/reader.h"
+
+static const char *const reduce_names[] = {"mean", "median", "min", "max"}; /* by enum reduce_type */
+static const char *const pick_names[] = {"best", "median", "first"};        /* by enum pick_type, from PICK_BEST */
+
+/* Index of a text in a list of choices; -1 when it is none, reported. */
+static int read_choice(struct part *part, const cJSON *node, const char *const *choices, size_t count) {
+    const char *what = arena_printf(part->reader->arena, "\"%s\"", node->string);
+    if (!need_text(part, node, what))
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(choices[i], node->valuestring) == 0)
+            return (int)i;
+    report_value(part, node, "\"%s\" is no value of \"%s\"%s", node->valuestring, node->string,
+                 mend_key(part->reader, node->valuestring, choices, count));
+    return -1;
+}
+
+/* "metrics.loss" as "loss"; NULL when faulty. */
+static const char *read_metric(struct part *part, const cJSON *node) {
+    static const char root[] = "metrics.";
+    const char *what = arena_printf(part->reader->arena, "\"%s\"", node->string);
+    if (!need_text(part, node, what))
+        return NULL;
+    const char *text = node->valuestring;
+    if (strncmp(text, root, sizeof root - 1) == 0 && name_is_valid(text + sizeof root - 1))
+        return text + sizeof root - 1;
+    report_value(part, node, "\"%s\" names a metric, as in \"metrics.%s\"; found \"%s\"", node->string,
+                 name_is_valid(text) ? text : "loss", text);
+    return NULL;
+}
+
+static bool read_bound(struct part *part, const cJSON *node, struct where *out) {
+    static const char *const bounds[] = {"at_most", "at_least", "equals"}; /* by enum where_type */
+    size_t found = 0;
+    bool good = true;
+    for (int i = 0; i < 3; i++) {
+        const cJSON *bound = cJSON_GetObjectItemCaseSensitive(node, bounds[i]);
+        if (!bound)
+            continue;
+        found++;
+        out->type = (enum where_type)i;
+        good &= read_number(part, bound, -INFINITY, INFINITY, &out->bound);
+    }
+    if (found != 1)
+        report_value(part, node, "a condition needs exactly one of \"at_most\", \"at_least\" and \"equals\"; found %zu",
+                     found);
+    return good && found == 1;
+}
+
+static const struct where *read_where(struct draft *d, const cJSON *node, size_t *count) {
+    static const char *const keys[] = {"metric", "at_most", "at_least", "equals"};
+    struct part *part = d->part;
+    *count = 0;
+    if (!need_list(part, node, arena_printf(part->reader->arena, "\"%s\"", node->string)))
+        return NULL;
+    struct where *where = arena_array(part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *where);
+    const cJSON *item;
+    cJSON_ArrayForEach(item, node) {
+        if (!need_object(part, item, "a condition"))
+            continue;
+        CHECK_KEYS(part, item, keys);
+        const cJSON *metric = cJSON_GetObjectItemCaseSensitive(item, "metric");
+        if (!metric)
+            report_value(part, item, "a condition needs \"metric\", as in {\"metric\": \"metrics.loss\", \"at_most\": 0.1}");
+        struct where entry = {.metric = metric ? read_metric(part, metric) : NULL};
+        bool bound = read_bound(part, item, &entry);
+        if (entry.metric && bound)
+            where[(*count)++] = entry;
+    }
+    return where;
+}
+
+static void read_goal(struct draft *d, const cJSON *node, struct select_decl *select) {
+    const cJSON *minimize = cJSON_GetObjectItemCaseSensitive(node, "minimize");
+    const cJSON *maximize = cJSON_GetObjectItemCaseSensitive(node, "maximize");
+    if (!minimize == !maximize) {
+        report_value(d->part, node, "a select needs exactly one of \"minimize\" and \"maximize\"; found %s",
+                     minimize ? "both" : "none");
+        return;
+    }
+    select->maximize = maximize != NULL;
+    select->metric = read_metric(d->part, minimize ? minimize : maximize);
+}
+
+static void read_from(struct draft *d, const cJSON *node, struct select_decl *select) {
+    const cJSON *from = cJSON_GetObjectItemCaseSensitive(node, "from");
+    if (!from) {
+        report_value(d->part, node, "a select needs \"from\", the stage whose instances it chooses from");
+        return;
+    }
+    struct scope scope = {.part = d->part, .draft = d, .place = &place_from, .uses = &d->uses};
+    select->from = resolve_stage_name(&scope, from);
+    if (!select->from)
+        return;
+    bool collects = use_is_list(select->from);
+    if (collects)
+        report_value(d->part, from, "\"from\" takes all instances anyway: leave \"*\" out");
+    if (collects)
+        select->from = NULL;
+}
+
+void read_select(struct draft *d, const cJSON *node) {
+    static const char *const keys[] = {"from", "group_by", "reduce", "where", "where_each", "minimize", "maximize", "pick"};
+    struct part *part = d->part;
+    d->axes_broken = true;
+    if (!need_object(part, node, "\"select\""))
+        return;
+    CHECK_KEYS(part, node, keys);
+    struct select_decl *select = arena_alloc(part->reader->arena, sizeof *select);
+    d->decl.select = select;
+    read_from(d, node, select);
+    d->axes_broken = !select->from;
+    read_goal(d, node, select);
+    const cJSON *group_by = cJSON_GetObjectItemCaseSensitive(node, "group_by");
+    const cJSON *reduce = cJSON_GetObjectItemCaseSensitive(node, "reduce");
+    const cJSON *where = cJSON_GetObjectItemCaseSensitive(node, "where");
+    const cJSON *where_each = cJSON_GetObjectItemCaseSensitive(node, "where_each");
+    const cJSON *pick = cJSON_GetObjectItemCaseSensitive(node, "pick");
+    if (group_by)
+        select->group_by = read_texts(part, group_by, &select->group_by_count, NULL);
+    if (!group_by || (cJSON_IsArray(group_by) && !group_by->child))
+        report_value(part, group_by ? group_by : node, "a select needs \"group_by\", the axes whose values it chooses");
+    int choice = reduce ? read_choice(part, reduce, reduce_names, 4) : REDUCE_MEAN;
+    select->reduce = choice < 0 ? REDUCE_MEAN : (enum reduce_type)choice;
+    choice = pick ? read_choice(part, pick, pick_names, 3) : -1;
+    select->pick = choice < 0 ? PICK_ALL : (enum pick_type)(PICK_BEST + choice);
+    if (where)
+        select->where = read_where(d, where, &select->where_count);
+    if (where_each)
+        select->where_each = read_where(d, where_each, &select->where_each_count);
+}
+
+/* ---- checking ---- */
+
+const struct stage_decl *stage_source(const struct stage_decl *stage) {
+    while (stage->type == STAGE_SELECT)
+        stage = stage->select->from->stage;
+    return stage;
+}
+
+static bool is_pinned(const struct reference *from, const char *axis) {
+    for (size_t i = 0; i < from->pin_count; i++)
+        if (strcmp(from->pins[i].axis, axis) == 0)
+            return true;
+    return false;
+}
+
+static void check_groups(struct draft *d, const cJSON *node) {
+    struct reader *r = d->part->reader;
+    const struct select_decl *select = d->decl.select;
+    const struct draft *from = draft_of(r, select->from->stage);
+    const char **open = arena_array(r->arena, from->axis_count, sizeof *open);
+    size_t count = 0;
+    for (size_t i = 0; i < from->axis_count; i++)
+        if (!is_pinned(select->from, from->axes[i]))
+            open[count++] = from->axes[i];
+    if (from->axis_count == 0) {
+        report_value(d->part, cJSON_GetObjectItemCaseSensitive(node, "from"),
+                     "the %s \"%s\" has no axis: there is nothing to choose from",
+                     from->decl.type == STAGE_SELECT ? "select" : "stage", from->decl.full_name);
+        return;
+    }
+    const cJSON *item;
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(node, "group_by")) {
+        bool known = !cJSON_IsString(item);
+        for (size_t i = 0; i < count && !known; i++)
+            known = strcmp(open[i], item->valuestring) == 0;
+        if (!known && is_pinned(select->from, item->valuestring))
+            report_value(d->part, item, "the axis \"%s\" is pinned in \"from\": it has one value to choose from",
+                         item->valuestring);
+        else if (!known)
+            report_value(d->part, item, "the %s \"%s\" has no axis \"%s\"%s",
+                         from->decl.type == STAGE_SELECT ? "select" : "stage", from->decl.full_name, item->valuestring,
+                         mend(r, item->valuestring, open, count, "all its axes are pinned"));
+    }
+}
+
+static void check_metric_at(struct draft *d, const cJSON *node) {
+    static const char root[] = "metrics.";
+    struct reader *r = d->part->reader;
+    if (!cJSON_IsString(node) || strncmp(node->valuestring, root, sizeof root - 1) != 0)
+        return;
+    struct location at = locate_value(d->part, node);
+    check_metric(r, d->decl.select->from->stage, node->valuestring + sizeof root - 1, &at);
+}
+
+static void check_conditions(struct draft *d, const cJSON *list) {
+    const cJSON *item;
+    cJSON_ArrayForEach(item, list) check_metric_at(d, cJSON_GetObjectItemCaseSensitive(item, "metric"));
+}
+
+void check_select(struct draft *d) {
+    struct reader *r = d->part->reader;
+    if (!d->decl.select || !d->decl.select->from || !draft_of(r, d->decl.select->from->stage)->axes_known) {
+        d->axes_broken = true;
+        return;
+    }
+    const cJSON *node = cJSON_GetObjectItemCaseSensitive(d->node, "select");
+    check_groups(d, node);
+    check_metric_at(d, cJSON_GetObjectItemCaseSensitive(node, "minimize"));
+    check_metric_at(d, cJSON_GetObjectItemCaseSensitive(node, "maximize"));
+    check_conditions(d, cJSON_GetObjectItemCaseSensitive(node, "where"));
+    check_conditions(d, cJSON_GetObjectItemCaseSensitive(node, "where_each"));
+}

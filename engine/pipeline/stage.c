@@ -1,0 +1,284 @@
+/* Stages: what type each has, and its fields. What a field means stands in the file of that name. */
+#include <math.h>
+#include <string.h>
+
+#include "engine/base/memory.h"
+#include "engine/pipeline/reader.h"
+
+enum { KIND = 1 << STAGE_KIND, COMMAND = 1 << STAGE_COMMAND, SELECT = 1 << STAGE_SELECT, RUNS = KIND | COMMAND };
+
+static const char *const type_keys[] = {"uses", "cmd", "select"}; /* by enum stage_type */
+
+static void read_description(struct draft *d, const cJSON *node) {
+    if (cJSON_IsString(node))
+        d->decl.description = node->valuestring;
+    else
+        report_value(d->part, node, "\"description\" is text; found %s", describe(d->part->reader, node));
+}
+
+static void read_uses(struct draft *d, const cJSON *node) {
+    struct error err = {0};
+    d->kind_unknown = true;
+    if (!need_text(d->part, node, "\"uses\""))
+        return;
+    if (kind_find(&d->decl.kind, node->valuestring, &err) < 0) {
+        report_value(d->part, node, "%s", err.message);
+        d->decl.kind = NULL;
+        return;
+    }
+    d->kind_unknown = false;
+    kind_outs(d);
+}
+
+static void read_with(struct draft *d, const cJSON *node) {
+    struct scope scope = {.part = d->part, .draft = d, .place = &place_with, .uses = &d->uses};
+    const struct value *v = value_compile(&scope, node);
+    d->decl.with = v;
+    bool object = v->type == VALUE_OBJECT || v->type == VALUE_EXTENDS || value_is_broken(v) ||
+                  (v->type == VALUE_LITERAL && cJSON_IsObject(v->as.literal));
+    if (object)
+        return;
+    report_value(d->part, node, "\"with\" is an object; found %s",
+                 describe(d->part->reader, v->type == VALUE_LITERAL ? v->as.literal : node));
+    d->broken = true;
+}
+
+static void read_checkpoint(struct draft *d, const cJSON *node) {
+    read_bool(d->part, node, &d->decl.checkpoint);
+}
+
+static void read_stage_resources(struct draft *d, const cJSON *node) {
+    read_resources(d->part, node, &d->decl.resources);
+}
+
+static void read_retries(struct draft *d, const cJSON *node) {
+    read_integer(d->part, node, 0, 100, &d->decl.retries);
+}
+
+static void read_timeout(struct draft *d, const cJSON *node) {
+    read_duration(d->part, node, &d->decl.timeout_ms);
+}
+
+static void read_cache(struct draft *d, const cJSON *node) {
+    read_bool(d->part, node, &d->decl.cache);
+}
+
+static void read_deterministic(struct draft *d, const cJSON *node) {
+    read_bool(d->part, node, &d->decl.deterministic);
+}
+
+static void read_tolerance(struct draft *d, const cJSON *node) {
+    read_number(d->part, node, 0, 1, &d->decl.tolerance);
+}
+
+static void read_energy_budget(struct draft *d, const cJSON *node) {
+    read_energy(d->part, node, &d->decl.energy_budget_j);
+}
+
+static void read_after(struct draft *d, const cJSON *node) {
+    struct reader *r = d->part->reader;
+    if (!need_list(d->part, node, "\"after\""))
+        return;
+    const struct stage_decl **after = arena_array(r->arena, (size_t)cJSON_GetArraySize(node), sizeof *after);
+    struct scope scope = {.part = d->part, .draft = d, .place = &place_whole, .uses = &d->uses};
+    const cJSON *item;
+    cJSON_ArrayForEach(item, node) {
+        const struct reference *reference = resolve_stage_name(&scope, item);
+        if (!reference)
+            continue;
+        if (reference->collect || reference->pin_count)
+            report_value(d->part, item, "\"after\" names whole stages: no pins");
+        after[d->decl.after_count++] = reference->stage;
+    }
+    d->decl.after = after;
+}
+
+static void keep_matrix(struct draft *d, const cJSON *node) {
+    d->matrix_node = node;
+    read_matrix(d, node);
+}
+
+/* In this order: what is read later may ask for what was read before. */
+static const struct stage_field {
+    const char *name;
+    unsigned types;
+    void (*read)(struct draft *d, const cJSON *node);
+    const char *hint; /* where the key does not fit */
+} fields[] = {
+    {"description", KIND | COMMAND | SELECT, read_description, NULL},
+    {"uses", KIND, read_uses, NULL},
+    {"cmd", COMMAND, read_cmd, NULL},
+    {"select", SELECT, read_select, NULL},
+    {"matrix", RUNS, keep_matrix, "a select has the axes of its \"from\""},
+    {"in", RUNS, read_inputs, "a select reads the metrics of its \"from\""},
+    {"with", KIND, read_with, "a command takes its values in \"cmd\" or \"env\""},
+    {"outs", COMMAND, read_outs, "the outs of a kind are fixed"},
+    {"env", COMMAND, read_env, "a kind takes its values in \"with\""},
+    {"pass_env", COMMAND, read_pass_env, "a kind sees no environment"},
+    {"pin", COMMAND, read_pin, "a kind has a version instead"},
+    {"checkpoint", COMMAND, read_checkpoint, "a kind says itself whether it keeps checkpoints"},
+    {"resources", RUNS, read_stage_resources, NULL},
+    {"retries", RUNS, read_retries, NULL},
+    {"timeout", RUNS, read_timeout, NULL},
+    {"after", RUNS, read_after, NULL},
+    {"cache", RUNS, read_cache, NULL},
+    {"deterministic", RUNS, read_deterministic, NULL},
+    {"tolerance", RUNS, read_tolerance, NULL},
+    {"energy_budget", RUNS, read_energy_budget, NULL},
+};
+enum { FIELDS = sizeof fields / sizeof *fields };
+
+static size_t field_names(const char **names, unsigned types) {
+    size_t count = 0;
+    for (size_t i = 0; i < FIELDS; i++)
+        if (fields[i].types & types)
+            names[count++] = fields[i].name;
+    return count;
+}
+
+static void check_stage_key(struct draft *d, const cJSON *member, unsigned type) {
+    struct reader *r = d->part->reader;
+    const char *names[FIELDS];
+    size_t count = field_names(names, type);
+    for (size_t i = 0; i < FIELDS; i++) {
+        if (strcmp(fields[i].name, member->string) != 0)
+            continue;
+        if (fields[i].types & type || fields[i].read == read_uses || fields[i].read == read_cmd ||
+            fields[i].read == read_select)
+            return;
+        const char *hint = type == SELECT && !(fields[i].types == RUNS && fields[i].hint) ? NULL : fields[i].hint;
+        report_key(d->part, member, "\"%s\" does not fit a stage with \"%s\"%s%s", member->string,
+                   type_keys[d->decl.type], hint ? ": " : "; allowed: ", hint ? hint : join(r, names, count));
+        return;
+    }
+    report_key(d->part, member, "unknown key \"%s\"%s", member->string, mend_key(r, member->string, names, count));
+}
+
+/* Exactly one of uses, cmd, select. */
+static void read_type(struct draft *d) {
+    const cJSON *found[3];
+    size_t count = 0;
+    for (int i = 0; i < 3; i++) {
+        const cJSON *node = cJSON_GetObjectItemCaseSensitive(d->node, type_keys[i]);
+        if (!node)
+            continue;
+        d->decl.type = (enum stage_type)i;
+        found[count++] = node;
+    }
+    d->typed = count == 1;
+    d->broken |= !d->typed;
+    if (count == 0) {
+        report_value(d->part, d->node,
+                     "the stage \"%s\" does nothing: it needs exactly one of \"uses\" (a kind), \"cmd\" (a command) or "
+                     "\"select\"", d->decl.name);
+    } else if (count > 1) {
+        report_key(d->part, found[1], "the stage \"%s\" has \"%s\" and \"%s\": exactly one of \"uses\", \"cmd\" and \"select\" "
+                                      "may stand", d->decl.name, found[0]->string, found[1]->string);
+    }
+}
+
+static void declare(struct part *part, const cJSON *node) {
+    struct reader *r = part->reader;
+    struct draft *d = arena_alloc(r->arena, sizeof *d);
+    d->part = part;
+    d->node = node;
+    d->uses.end = &d->uses.first;
+    d->needs_end = &d->needs;
+    d->decl.name = node->string;
+    d->decl.full_name = arena_printf(r->arena, "%s%s", part->pipeline->prefix, node->string);
+    d->decl.scope = part->pipeline;
+    d->decl.index = r->draft_count;
+    d->decl.at = locate_key(part, node);
+    mem_grow(r->drafts, &r->draft_capacity, r->draft_count + 1);
+    r->drafts[r->draft_count++] = d;
+    part->drafts[part->draft_count++] = d;
+    need_name(part, node, "a stage");
+    if (need_object(part, node, "a stage"))
+        read_type(d);
+    else
+        d->broken = true;
+}
+
+void stages_declare(struct part *part) {
+    struct reader *r = part->reader;
+    for (size_t i = 0; i < part->include_count; i++)
+        if (part->includes[i].part)
+            stages_declare(part->includes[i].part);
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(part->root, "stages");
+    if (!list || !need_object(part, list, "\"stages\""))
+        return;
+    part->drafts = arena_array(r->arena, (size_t)cJSON_GetArraySize(list), sizeof *part->drafts);
+    const cJSON *node;
+    cJSON_ArrayForEach(node, list) {
+        if (r->draft_count == MAX_STAGES) {
+            report_key(part, node, "a pipeline has at most %d stages", MAX_STAGES);
+            return;
+        }
+        declare(part, node);
+    }
+}
+
+static void read_defaults(struct part *part) {
+    static const char *const keys[] = {"resources", "retries", "timeout"};
+    part->defaults.cache = true;
+    part->defaults.deterministic = true;
+    part->defaults.resources.cpus = 1;
+    const cJSON *node = cJSON_GetObjectItemCaseSensitive(part->root, "defaults");
+    if (!node || !need_object(part, node, "\"defaults\""))
+        return;
+    CHECK_KEYS(part, node, keys);
+    const cJSON *resources = cJSON_GetObjectItemCaseSensitive(node, "resources");
+    const cJSON *retries = cJSON_GetObjectItemCaseSensitive(node, "retries");
+    const cJSON *timeout = cJSON_GetObjectItemCaseSensitive(node, "timeout");
+    if (resources)
+        read_resources(part, resources, &part->defaults.resources);
+    if (retries)
+        read_integer(part, retries, 0, 100, &part->defaults.retries);
+    if (timeout)
+        read_duration(part, timeout, &part->defaults.timeout_ms);
+}
+
+static void copy_defaults(struct stage_decl *decl, const struct stage_decl *defaults) {
+    decl->resources = defaults->resources;
+    decl->retries = defaults->retries;
+    decl->timeout_ms = defaults->timeout_ms;
+    decl->cache = defaults->cache;
+    decl->deterministic = defaults->deterministic;
+}
+
+static void check_tolerance(struct draft *d) {
+    const cJSON *tolerance = cJSON_GetObjectItemCaseSensitive(d->node, "tolerance");
+    if (tolerance && d->decl.deterministic)
+        report_key(d->part, tolerance, "\"tolerance\" stands beside \"deterministic\": false alone; otherwise the bytes are "
+                                       "compared");
+}
+
+static void compile(struct draft *d) {
+    if (!cJSON_IsObject(d->node))
+        return;
+    unsigned type = d->typed ? 1U << d->decl.type : KIND | COMMAND | SELECT;
+    copy_defaults(&d->decl, &d->part->defaults);
+    const cJSON *member;
+    cJSON_ArrayForEach(member, d->node) check_stage_key(d, member, type);
+    for (size_t i = 0; i < FIELDS; i++) {
+        const cJSON *node = cJSON_GetObjectItemCaseSensitive(d->node, fields[i].name);
+        if (node && fields[i].types & type)
+            fields[i].read(d, node);
+    }
+    check_tolerance(d);
+}
+
+void stages_compile(struct part *part) {
+    for (size_t i = 0; i < part->include_count; i++)
+        if (part->includes[i].part)
+            stages_compile(part->includes[i].part);
+    read_defaults(part);
+    for (size_t i = 0; i < part->draft_count; i++)
+        compile(part->drafts[i]);
+    const cJSON *results = cJSON_GetObjectItemCaseSensitive(part->root, "results");
+    if (results)
+        read_results(part, results);
+    const cJSON *budget = cJSON_GetObjectItemCaseSensitive(part->root, "energy_budget");
+    if (budget)
+        read_energy(part, budget, &part->pipeline->energy_budget_j);
+}

@@ -1,0 +1,303 @@
+/*
+ * Every reference that a stage (or a result) holds, against what it refers to: does it exist, does it come to one
+ * thing or to a list, and which axes does it use up.
+ */
+#include <string.h>
+
+#include "engine/pipeline/reader.h"
+
+bool use_is_list(const struct reference *r) {
+    bool list = r->collect;
+    for (size_t i = 0; i < r->pin_count; i++)
+        list |= r->pins[i].collect;
+    return list;
+}
+
+static const struct pin *find_pin(const struct reference *reference, const char *axis) {
+    for (size_t i = 0; i < reference->pin_count; i++)
+        if (strcmp(reference->pins[i].axis, axis) == 0)
+            return &reference->pins[i];
+    return NULL;
+}
+
+/* Index among the stage's axes; its number of axes when there is no such one. */
+static size_t find_axis(const struct draft *d, const char *name) {
+    size_t i = 0;
+    while (i < d->decl.matrix.axis_count && strcmp(d->decl.matrix.axes[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+static struct site step_site(const struct use *use, size_t step) {
+    struct site site = use->site;
+    site.offset = use->syntax->steps[step].offset;
+    return site;
+}
+
+/* ---- matrix, in, outs, checkpoint ---- */
+
+/* "${matrix.receiver.model}": each object that the axis lists has a "model". */
+static void check_member(const struct draft *d, const struct use *use, const struct axis *axis) {
+    struct reader *r = d->part->reader;
+    if (use->reference->step_count < 2 || !use->reference->steps[1].name || !axis->values ||
+        axis->values->type != VALUE_LIST)
+        return;
+    const char *member = use->reference->steps[1].name;
+    struct site site = step_site(use, 1);
+    for (size_t i = 0; i < axis->values->as.list.count; i++) {
+        const struct value *item = value_structured(r, axis->values->as.list.items[i]);
+        if (item->type == VALUE_LITERAL && !value_is_broken(item)) {
+            report_site(&site, "a value of the axis \"%s\" is %s: it has no \"%s\"", axis->name,
+                        describe(r, item->as.literal), member);
+            return;
+        }
+        if (item->type != VALUE_OBJECT || value_member(item, member))
+            continue;
+        report_site(&site, "value %zu of the axis \"%s\" has no \"%s\"%s", i + 1, axis->name, member,
+                    mend(r, member, item->as.object.names, item->as.object.count, "it is empty"));
+        return;
+    }
+}
+
+static void check_matrix_use(struct draft *d, const struct use *use, bool *used) {
+    struct reader *r = d->part->reader;
+    const struct matrix *matrix = &d->decl.matrix;
+    const char *name = use->reference->steps[0].name;
+    size_t index = find_axis(d, name);
+    struct site site = step_site(use, 0);
+    if (index == matrix->axis_count) {
+        if (d->axes_broken)
+            return;
+        const char **names = arena_array(r->arena, matrix->axis_count, sizeof *names);
+        for (size_t i = 0; i < matrix->axis_count; i++)
+            names[i] = matrix->axes[i].name;
+        report_site(&site, "the stage \"%s\" has no axis \"%s\"%s", d->decl.name, name,
+                    mend(r, name, names, matrix->axis_count, "it has no matrix"));
+        return;
+    }
+    used[index] = true;
+    if (use->axis_limit && index >= matrix->like_count + use->axis_limit - 1)
+        report_site(&site, "a value of an axis can refer to axes that stand before it alone, not to \"%s\"", name);
+    else
+        check_member(d, use, &matrix->axes[index]);
+}
+
+static bool is_list_input(const struct input_decl *input) {
+    return input->type == INPUT_LIST ||
+           (input->type == INPUT_REFERENCE && !value_is_broken(input->value) && use_is_list(input->value->as.reference));
+}
+
+static void check_in_use(const struct draft *d, const struct use *use) {
+    struct reader *r = d->part->reader;
+    const char *name = use->reference->steps[0].name;
+    const char **names = arena_array(r->arena, d->decl.in_count, sizeof *names);
+    struct site site = step_site(use, 0);
+    for (size_t i = 0; i < d->decl.in_count; i++) {
+        const struct input_decl *input = &d->decl.in[i];
+        names[i] = input->name;
+        if (strcmp(names[i], name) != 0)
+            continue;
+        if (is_list_input(input) && (use->in_text || !use->place->lists))
+            report_site(&use->site, "the input \"%s\" is a list: it can only be a word of \"cmd\" by itself", name);
+        return;
+    }
+    report_site(&site, "the stage \"%s\" has no input \"%s\"%s", d->decl.name, name,
+                mend(r, name, names, d->decl.in_count, "it has none"));
+}
+
+static const char **out_names(struct reader *r, const struct stage_decl *stage) {
+    const char **names = arena_array(r->arena, stage->out_count, sizeof *names);
+    for (size_t i = 0; i < stage->out_count; i++)
+        names[i] = stage->outs[i].name;
+    return names;
+}
+
+static bool has_out(const struct stage_decl *stage, const char *name) {
+    for (size_t i = 0; i < stage->out_count; i++)
+        if (strcmp(stage->outs[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static void check_outs_use(const struct draft *d, const struct use *use) {
+    struct reader *r = d->part->reader;
+    const char *name = use->reference->steps[0].name;
+    struct site site = step_site(use, 0);
+    if (!has_out(&d->decl, name))
+        report_site(&site, "the stage \"%s\" has no out \"%s\"%s", d->decl.name, name,
+                    mend(r, name, out_names(r, &d->decl), d->decl.out_count, "it declares none"));
+}
+
+/* ---- stages ---- */
+
+static void check_pins(struct reader *r, const struct use *use, const struct draft *target) {
+    const struct syntax_reference *syntax = use->syntax;
+    for (size_t i = 0; syntax && i < syntax->pin_count; i++) {
+        const char *axis = syntax->pins[i].axis;
+        bool known = false;
+        for (size_t k = 0; k < target->axis_count && !known; k++)
+            known = strcmp(target->axes[k], axis) == 0;
+        if (known)
+            continue;
+        struct site site = use->site;
+        site.offset = syntax->pins[i].offset;
+        bool chosen = target->decl.type == STAGE_SELECT;
+        report_site(&site, "the %s \"%s\" has no %s \"%s\" to pin%s", chosen ? "select" : "stage", target->decl.full_name,
+                    chosen ? "open axis" : "axis", axis,
+                    mend(r, axis, target->axes, target->axis_count,
+                         chosen ? "none is open behind its choice: leave the pins out" : "it has no matrix"));
+    }
+}
+
+/* The axes of the target: pinned, collected, matched (and so used) by the stage's own, or left over. */
+static void check_open_axes(struct reader *r, const struct draft *d, const struct use *use, const struct draft *target,
+                            bool *used) {
+    const struct reference *reference = use->reference;
+    const char **open = arena_array(r->arena, target->axis_count, sizeof *open);
+    size_t count = 0;
+    for (size_t i = 0; i < target->axis_count; i++) {
+        if (find_pin(reference, target->axes[i]))
+            continue;
+        size_t own = d && use->place->matches ? find_axis(d, target->axes[i]) : 0;
+        if (d && use->place->matches && own < d->decl.matrix.axis_count)
+            used[own] = true;
+        else if (!reference->collect)
+            open[count++] = target->axes[i];
+    }
+    if (count == 0 || (d && d->axes_broken))
+        return;
+    bool can_match = d && use->place->matches;
+    report_site(&use->site, "%s leaves open %s %s of \"%s\": pin %s ([%s=...])%s%s%s", use->reference->text,
+                count == 1 ? "the axis" : "the axes", join(r, open, count), target->decl.full_name,
+                count == 1 ? "it" : "each", open[0], can_match ? ", give this stage an axis of that name" : "",
+                use->place->lists && can_match ? "," : "", use->place->lists ? " or collect all ([*])" : "");
+}
+
+static void check_list_use(const struct use *use) {
+    if (!use_is_list(use->reference) || use->place == &place_from)
+        return;
+    if (use->in_text)
+        report_site(&use->site, "%s is a list, which cannot be written into text", use->reference->text);
+    else if (!use->place->lists)
+        report_site(&use->site, "%s is a list; %s there is room for one value: pin the axis instead of collecting it",
+                    use->reference->text, use->place->name);
+}
+
+bool check_metric(struct reader *r, const struct stage_decl *stage, const char *name, const struct location *at) {
+    const struct stage_decl *source = stage_source(stage);
+    if (source->type == STAGE_KIND && source->kind) {
+        const struct kind *kind = source->kind;
+        const char **names = arena_array(r->arena, kind->metric_count, sizeof *names);
+        for (size_t i = 0; i < kind->metric_count; i++) {
+            names[i] = kind->metrics[i].name;
+            if (strcmp(names[i], name) == 0)
+                return true;
+        }
+        report(r, at, "the kind %s@%d has no metric \"%s\"%s", kind->name, kind->version, name,
+               mend(r, name, names, kind->metric_count, "it has none"));
+        return false;
+    }
+    bool measures = source->type != STAGE_COMMAND;
+    for (size_t i = 0; i < source->out_count; i++)
+        measures |= source->outs[i].type == OUT_METRICS;
+    if (!measures)
+        report(r, at, "the stage \"%s\" has no metrics: none of its outs has the type \"metrics\"", source->full_name);
+    return measures;
+}
+
+static void check_stage_out(struct reader *r, const struct use *use, const struct stage_decl *stage) {
+    const struct stage_decl *source = stage_source(stage);
+    const char *name = use->reference->steps[1].name;
+    struct site site = step_site(use, 1);
+    if (draft_of(r, source)->kind_unknown || has_out(source, name))
+        return;
+    if (source->kind)
+        report_site(&site, "the kind %s@%d has no out \"%s\"%s", source->kind->name, source->kind->version, name,
+                    mend(r, name, out_names(r, source), source->out_count, "it has none"));
+    else
+        report_site(&site, "the stage \"%s\" has no out \"%s\"%s", source->full_name, name,
+                    mend(r, name, out_names(r, source), source->out_count, "it declares none"));
+}
+
+static void check_stage_matrix(struct reader *r, const struct use *use, const struct stage_decl *stage) {
+    struct site site = step_site(use, 1);
+    if (use->reference->collect || use->reference->pin_count)
+        report_site(&use->site, "the choice of a select is one for all its instances: leave the pins out of %s",
+                    use->reference->text);
+    const char *name = use->reference->steps[1].name;
+    if (stage->type != STAGE_SELECT) {
+        report_site(&site, "\"%s\" is no select: only a select has a choice to refer to with \".matrix\"", stage->full_name);
+        return;
+    }
+    for (size_t i = 0; i < stage->select->group_by_count; i++)
+        if (strcmp(stage->select->group_by[i], name) == 0)
+            return;
+    report_site(&site, "the select \"%s\" does not choose \"%s\"%s", stage->full_name, name,
+                mend(r, name, stage->select->group_by, stage->select->group_by_count, "it groups by nothing"));
+}
+
+static void check_stage_use(struct reader *r, const struct draft *d, const struct use *use, bool *used) {
+    const struct draft *target = draft_of(r, use->reference->stage);
+    if (!target->axes_known)
+        return;
+    check_pins(r, use, target);
+    check_list_use(use);
+    if (use->reference->step_count == 0)
+        return;
+    const char *what = use->reference->steps[0].name;
+    struct site site = step_site(use, 1);
+    struct location at = locate_site(&site);
+    bool choice = strcmp(what, "matrix") == 0; /* one for all instances: no axis is open */
+    if (!choice)
+        check_open_axes(r, d, use, target, used);
+    if (strcmp(what, "outs") == 0)
+        check_stage_out(r, use, &target->decl);
+    else if (!choice)
+        check_metric(r, &target->decl, use->reference->steps[1].name, &at);
+    else
+        check_stage_matrix(r, use, &target->decl);
+}
+
+/* ---- all of a stage ---- */
+
+static void check_use(struct reader *r, struct draft *d, const struct use *use, bool *used) {
+    switch (use->reference->root) {
+    case REFERENCE_MATRIX:
+        check_matrix_use(d, use, used);
+        break;
+    case REFERENCE_IN:
+        check_in_use(d, use);
+        break;
+    case REFERENCE_OUTS:
+        check_outs_use(d, use);
+        break;
+    case REFERENCE_CHECKPOINT:
+        if (!d->decl.checkpoint)
+            report_site(&use->site, "${checkpoint} needs \"checkpoint\": true beside \"cmd\"");
+        break;
+    case REFERENCE_STAGE:
+        check_stage_use(r, d, use, used);
+        break;
+    case REFERENCE_PARAMS:
+        break;
+    }
+}
+
+static void check_unused(struct draft *d, const bool *used) {
+    for (size_t i = 0; i < d->decl.matrix.axis_count; i++) {
+        const struct axis *axis = &d->decl.matrix.axes[i];
+        if (!used[i])
+            report(d->part->reader, &axis->at, "nothing in the stage \"%s\" uses the axis \"%s\": its instances would all be "
+                                               "equal; refer to ${matrix.%s} or %s",
+                   d->decl.name, axis->name, axis->name,
+                   i < d->decl.matrix.like_count ? "write the other axes out instead of \"like\"" : "leave the axis out");
+    }
+}
+
+void check_uses(struct reader *r, struct draft *d, const struct use_list *uses) {
+    bool *used = arena_array(r->arena, d ? d->decl.matrix.axis_count : 0, sizeof *used);
+    for (const struct use *use = uses->first; use; use = use->next)
+        check_use(r, d, use, used);
+    if (d && !d->broken && !d->axes_broken)
+        check_unused(d, used);
+}

@@ -1,0 +1,111 @@
+/*
+ * An action: one stage instance with everything substituted; what is executed, and what the key is made of.
+ *
+ * `in`, `outs` and `checkpoint` stay symbolic in argv and env: the executor puts paths in, which are in no key.
+ */
+#ifndef RETORT_ENGINE_PLAN_ACTION_H
+#define RETORT_ENGINE_PLAN_ACTION_H
+
+#include <cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/base/buffer.h"
+#include "engine/base/sha256.h"
+#include "engine/pipeline/pipeline.h"
+
+/* Content: a file, or a directory as the digest of its listing. */
+struct content {
+    struct digest digest;
+    uint64_t size;
+    bool directory;
+    bool executable;
+};
+
+struct action_item {
+    const char *name; /* visible file name: "model.safetensors" */
+    struct content content;
+    const char *path;    /* a file of the project: absolute path; NULL: an object of the store */
+    const cJSON *labels; /* an object */
+};
+
+struct action_input {
+    const char *name;
+    bool list;
+    const struct action_item *items; /* exactly one unless list */
+    size_t count;
+};
+
+/* A word of argv or an env value: texts and symbols in turn ("--out", "${outs.table}"). */
+enum word_symbol { WORD_TEXT, WORD_IN, WORD_OUT, WORD_CHECKPOINT };
+struct word_part {
+    enum word_symbol symbol;
+    const char *text; /* WORD_TEXT: the text; WORD_IN, WORD_OUT: the name */
+};
+struct word {
+    const struct word_part *parts;
+    size_t count;
+};
+
+struct action_env {
+    const char *name;
+    struct word value;
+};
+
+struct action_pin {
+    const char *program;
+    struct digest digest;
+};
+
+struct action {
+    const struct kind *kind; /* NULL: a command */
+    const cJSON *with;       /* complete, for kinds */
+    const struct word *argv; /* a list input in a word of its own stands for all its items */
+    size_t argc;
+    const struct action_env *env;
+    size_t env_count;
+    const struct action_input *inputs; /* in the order of their names */
+    size_t input_count;
+    const struct out_decl *outs;
+    size_t out_count;
+    const struct action_pin *pins;
+    size_t pin_count;
+    const cJSON *machine; /* kinds that measure the machine: {"host","cpu","meter"}; else NULL */
+};
+
+/* "file", "directory", "metrics" or "series". */
+const char *action_out_type(enum out_type type);
+
+/*
+ * The components of the key, a flat object with one entry a field, sorted by name: what a record keeps so that `why` can
+ * name what changed. The caller deletes it.
+ *
+ *   "kind": "deeprx/train@1"     "with.size": 11 (entries equal to the kind's default are left out)
+ *   "argv.0": "python3"          "outs.table": {"path","type"}   (commands)
+ *   "in.teacher": {"executable","labels","name","sha256"} (a list of them for a list; "directory": true for a directory)
+ *   "env.LANG": "C"              "pin.python3": "<sha256>"       "machine": {"cpu","host","meter"}
+ *
+ * A word of argv or env is a string, or {"in": name}, {"out": name}, {"checkpoint": true}, or an array of such parts.
+ */
+cJSON *action_components(const struct action *a);
+
+/* SHA-256 over the tag "retort-key-1" and then name and canonical text of every component, in the order of the names
+   (bytes), each framed by its length (sha256_field). */
+void action_key(struct digest *out, const struct action *a);
+
+/* The spec a stage is shown (stages/README.md). `item_path(context, input, index, buffer)` appends where an item will
+   be found; cpus is what the scheduler granted. For a command `argv` (the words as run) is given. The caller deletes it. */
+typedef void action_item_path(void *context, const struct action_input *input, size_t index, struct buffer *path);
+cJSON *action_spec(const struct action *a, const char *const *argv, size_t argc, int cpus, action_item_path *item_path,
+                   void *context);
+
+/* Resolves the words of argv or an env value into text: in as paths, outs as their declared path, checkpoint as given
+   (NULL: an empty text). Appends strings (heap, the caller frees them and `*out`) to the `*count` that are there, and a
+   NULL that is not counted. */
+void action_argv(char ***out, size_t *count, const struct action *a, const char *checkpoint, action_item_path *item_path,
+                 void *context);
+char *action_env_text(const struct action *a, const struct action_env *env, const char *checkpoint,
+                      action_item_path *item_path, void *context);
+
+#endif

@@ -1,0 +1,122 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/memory.h"
+#include "engine/plan/expand.h"
+
+const cJSON *axis_label(const cJSON *json) {
+    const cJSON *label = cJSON_IsObject(json) ? cJSON_GetObjectItemCaseSensitive(json, "label") : NULL;
+    return label ? label : json;
+}
+
+/* Letters that mean nothing in an instance's name, and not what JSON would read as something else. */
+static bool is_bare(const char *text) {
+    if (!*text)
+        return false;
+    for (const char *c = text; *c; c++)
+        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || strchr("_-./:+", *c)))
+            return false;
+    struct json_document *doc = NULL;
+    bool json = json_parse(&doc, text, strlen(text), NULL, NULL) == 0;
+    json_free(doc);
+    return !json;
+}
+
+void axis_put_name(struct buffer *out, const cJSON *json) {
+    const cJSON *label = axis_label(json);
+    if (cJSON_IsString(label) && is_bare(label->valuestring))
+        buffer_puts(out, label->valuestring);
+    else
+        json_canonical(out, label);
+}
+
+static const struct axis_value *known_identity(const struct plan *p, const cJSON *json, struct buffer *text) {
+    json_canonical(text, axis_label(json));
+    return bytemap_get(&p->values, buffer_text(text), text->size);
+}
+
+uint32_t axis_identity(const struct plan *p, const cJSON *json) {
+    struct buffer text = {0};
+    const struct axis_value *known = known_identity(p, json, &text);
+    buffer_close(&text);
+    return known ? known->id : 0;
+}
+
+const struct axis_value *axis_value_literal(struct plan *p, const cJSON *json, const char *directory) {
+    struct buffer text = {0}, name = {0};
+    struct axis_value *v = arena_alloc(p->arena, sizeof *v);
+    const struct axis_value *known = known_identity(p, json, &text);
+    axis_put_name(&name, json);
+    *v = (struct axis_value){.json = json, .directory = directory, .name = arena_strdup(p->arena, buffer_text(&name))};
+    v->id = known ? known->id : ++p->value_count;
+    if (!known)
+        bytemap_put(&p->values, arena_strndup(p->arena, buffer_text(&text), text.size), text.size, v);
+    buffer_close(&text);
+    buffer_close(&name);
+    return v;
+}
+
+const struct value *axis_open_label(const struct value *v) {
+    if (v->type == VALUE_EXTENDS) {
+        const struct value *label = axis_open_label(v->as.extends.patch);
+        const struct value *patch = v->as.extends.patch;
+        if (label || (patch->type == VALUE_LITERAL && cJSON_HasObjectItem(patch->as.literal, "label")))
+            return label;
+        return axis_open_label(v->as.extends.base);
+    }
+    for (size_t i = 0; v->type == VALUE_OBJECT && i < v->as.object.count; i++)
+        if (strcmp(v->as.object.names[i], "label") == 0)
+            return v->as.object.values[i];
+    return NULL;
+}
+
+/* The label of an object is part of its name, so it must be known now; the other members wait until they are used. */
+static int resolve_label(struct scope *s, cJSON *json, const struct value *v) {
+    const struct value *label = axis_open_label(v);
+    if (!label || label->type == VALUE_LITERAL)
+        return 0;
+    cJSON *resolved = NULL;
+    int rc = resolve_json(&resolved, s, label);
+    if (rc == 0)
+        cJSON_ReplaceItemInObjectCaseSensitive(json, "label", resolved);
+    return rc;
+}
+
+int axis_value_make(const struct axis_value **out, struct scope *s, const struct value *v, const char *directory) {
+    if (v->type == VALUE_LITERAL) {
+        *out = axis_value_literal(s->plan, v->as.literal, directory);
+        return 0;
+    }
+    cJSON *json = NULL;
+    bool object = v->type == VALUE_OBJECT || v->type == VALUE_EXTENDS;
+    if (object)
+        json = value_as_written(s->plan, v);
+    int rc = object ? resolve_label(s, json, v) : resolve_json(&json, s, v);
+    if (json)
+        plan_keep(s->plan, json);
+    if (rc)
+        return rc;
+    struct axis_value copy = *axis_value_literal(s->plan, json, directory);
+    copy.source = object ? v : NULL;
+    struct axis_value *made = arena_alloc(s->plan->arena, sizeof *made);
+    *made = copy;
+    *out = made;
+    return 0;
+}
+
+const struct axis_value **view_axis_values(const struct view *v, size_t axis, size_t *count) {
+    const struct axis_value **values = mem_array(v->row_count + 1, sizeof *values);
+    uint32_t last = 0;
+    struct bytemap seen = {0};
+    *count = 0;
+    for (size_t row = 0; row < v->row_count; row++) {
+        const struct axis_value *value = v->cells[row * v->axis_count + axis];
+        if (value->id == last || bytemap_get(&seen, &value->id, sizeof value->id))
+            continue;
+        last = value->id;
+        values[(*count)++] = value;
+        bytemap_put(&seen, &value->id, sizeof value->id, values);
+    }
+    bytemap_close(&seen);
+    return values;
+}

@@ -1,0 +1,117 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/memory.h"
+#include "engine/plan/expand.h"
+
+static bool is_object(const struct value *v) {
+    return v->type == VALUE_OBJECT || v->type == VALUE_EXTENDS;
+}
+
+static void label_references(void *context, const struct reference *r, const struct location *at) {
+    struct value one = {.type = VALUE_REFERENCE, .at = *at};
+    one.as.reference = r;
+    scope_discover(context, &one);
+}
+
+/* What an axis value needs now: everything, but of an object its label alone. */
+static void discover_value(struct scope *s, const struct value *v) {
+    const struct value *label = is_object(v) ? axis_open_label(v) : v;
+    if (label)
+        value_references(label, label_references, s);
+}
+
+static void discover_axis(struct scope *s, const struct value *v) {
+    if (v->type != VALUE_LIST)
+        discover_value(s, v);
+    for (size_t i = 0; v->type == VALUE_LIST && i < v->as.list.count; i++)
+        discover_value(s, v->as.list.items[i]);
+}
+
+static void discover_matrix(struct scope *s, const struct matrix *m) {
+    if (m->like)
+        scope_need_stage(s, &s->plan->stages[m->like->index]);
+    for (size_t i = m->like ? m->like_count : 0; i < m->axis_count; i++)
+        discover_axis(s, m->axes[i].values);
+    if (m->exclude)
+        scope_discover(s, m->exclude);
+    if (m->extra)
+        scope_discover(s, m->extra);
+}
+
+static const char *row_name(struct plan *p, const struct stage_decl *decl, const struct axis_value *const *cells) {
+    struct buffer b = {0};
+    buffer_puts(&b, decl->full_name);
+    for (size_t i = 0; i < decl->matrix.axis_count; i++) {
+        buffer_putc(&b, i ? ',' : '[');
+        buffer_puts(&b, decl->matrix.axes[i].name);
+        buffer_putc(&b, '=');
+        buffer_puts(&b, cells[i]->name);
+    }
+    if (decl->matrix.axis_count)
+        buffer_putc(&b, ']');
+    const char *name = arena_strndup(p->arena, buffer_text(&b), b.size);
+    buffer_close(&b);
+    return name;
+}
+
+static struct node *create_row(struct plan *p, struct stage_plan *stage, const struct axis_value *const *cells) {
+    const struct matrix *m = &stage->decl->matrix;
+    struct node *n = node_create(p, stage, row_name(p, stage->decl, cells));
+    struct coordinate *coordinates = arena_array(p->arena, m->axis_count, sizeof *coordinates);
+    for (size_t i = 0; i < m->axis_count; i++)
+        coordinates[i] = (struct coordinate){m->axes[i].name, cells[i]->json};
+    n->pub.coordinates = coordinates;
+    n->pub.coordinate_count = m->axis_count;
+    n->values = cells;
+    return n;
+}
+
+/* Takes the rows that matrix_rows found. */
+static void create_rows(struct plan *p, struct stage_plan *stage, const struct rows *rows) {
+    size_t width = stage->decl->matrix.axis_count;
+    struct view *v = &stage->view;
+    const char **axes = arena_array(p->arena, width, sizeof *axes);
+    for (size_t i = 0; i < width; i++)
+        axes[i] = stage->decl->matrix.axes[i].name;
+    v->axes = axes;
+    v->axis_count = width;
+    v->row_count = rows->count;
+    v->cells = arena_array(p->arena, rows->count * width, sizeof *v->cells);
+    if (rows->cells)
+        memcpy(v->cells, rows->cells, rows->count * width * sizeof *v->cells);
+    stage->nodes = v->rows = arena_array(p->arena, rows->count, sizeof *v->rows);
+    stage->node_count = rows->count;
+    for (size_t row = 0; row < rows->count; row++)
+        v->rows[row] = create_row(p, stage, v->cells + row * width);
+}
+
+void stage_plan_expand(struct plan *p, struct stage_plan *stage) {
+    struct scope s = {.plan = p, .stage = stage};
+    struct rows rows = {0};
+    if (stage->state != STAGE_CLOSED)
+        return;
+    discover_matrix(&s, &stage->decl->matrix);
+    if (!s.fault && s.blocker) {
+        stage_plan_die(p, stage, NULL, s.blocker->cause ? s.blocker->cause : s.blocker);
+        return;
+    }
+    if (!s.fault && s.waits)
+        return;
+    if (!s.fault && matrix_rows(&rows, &s, stage->decl) == 0) {
+        create_rows(p, stage, &rows);
+        stage_plan_opened(p, stage);
+    } else {
+        stage_plan_die(p, stage, s.fault, NULL);
+    }
+    free(rows.cells);
+}
+
+void stage_plan_request(struct plan *p, struct stage_plan *stage) {
+    if (stage->requested)
+        return;
+    stage->requested = true;
+    if (stage->state == STAGE_DEAD)
+        stage->nodes[0]->pub.wanted = true;
+    queue_expansion(p, stage);
+}

@@ -1,0 +1,19 @@
+/* The rows of a matrix, for expand.c. */
+#ifndef RETORT_ENGINE_PLAN_EXPAND_H
+#define RETORT_ENGINE_PLAN_EXPAND_H
+
+#include "engine/plan/internal.h"
+
+/* Coordinates in matrix order. */
+struct rows {
+    const struct axis_value **cells; /* [row][axis]; the caller frees */
+    size_t count, capacity;
+};
+
+/* The product of the axes (of `like`: its instances), less exclude, then extra. Everything referred to is there. */
+int matrix_rows(struct rows *out, struct scope *s, const struct stage_decl *decl);
+
+/* The label of an object where it is not plain JSON; NULL else. */
+const struct value *axis_open_label(const struct value *v);
+
+#endif

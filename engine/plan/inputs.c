@@ -1,0 +1,230 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "engine/plan/internal.h"
+
+/* The items of one input, while they are gathered. */
+struct gathered {
+    struct action_item *items;
+    size_t count, capacity;
+    bool list;
+};
+
+/* What a project's file was when the plan first asked. */
+struct known_file {
+    const char *path;
+    const char *name;
+    struct content content;
+};
+
+const cJSON *node_labels(struct node *n) {
+    if (n->labels)
+        return n->labels;
+    n->labels = cJSON_CreateObject();
+    for (size_t i = 0; i < n->pub.coordinate_count; i++)
+        cJSON_AddItemToObject(n->labels, n->pub.coordinates[i].axis,
+                              cJSON_Duplicate(axis_label(n->pub.coordinates[i].value), true));
+    return n->labels;
+}
+
+static void add_item(struct gathered *g, const struct action_item *item) {
+    mem_grow(g->items, &g->capacity, g->count + 1);
+    g->items[g->count++] = *item;
+}
+
+/* A fault of the file is a diagnostic; anything else (an interrupt, say) ends the planning. */
+static int facts_fault(struct scope *s, const struct location *at, const struct error *err) {
+    if (err->code == ERR_NOT_FOUND || err->code == ERR_INVALID || err->code == ERR_IO)
+        return scope_fault(s, at, "%s", err->message);
+    s->plan->error = *err;
+    return err->code;
+}
+
+static int known_file(const struct known_file **out, struct scope *s, const char *directory, const char *path,
+                      const struct location *at) {
+    struct plan *p = s->plan;
+    char *joined = path_join(directory, path);
+    char *normal = path_normal(joined);
+    struct known_file *file = bytemap_get(&p->files, normal, strlen(normal));
+    struct error err = {0};
+    int rc = 0;
+    if (!file) {
+        struct content content = {0};
+        rc = p->facts.file_content(p->facts.context, normal, &content, &err);
+        if (rc) {
+            rc = facts_fault(s, at, &err);
+            goto out;
+        }
+        file = arena_alloc(p->arena, sizeof *file);
+        file->path = arena_strdup(p->arena, normal);
+        file->name = path_base(file->path);
+        file->content = content;
+        bytemap_put(&p->files, file->path, strlen(file->path), file);
+    }
+    *out = file;
+out:
+    free(joined);
+    free(normal);
+    return rc;
+}
+
+static int add_file(struct gathered *g, struct scope *s, const char *directory, const cJSON *path,
+                    const struct location *at) {
+    const struct known_file *file;
+    if (!cJSON_IsString(path))
+        return scope_fault(s, at, "an input is a file, an out of a stage, or a list of them");
+    int rc = known_file(&file, s, directory, path->valuestring, at);
+    if (rc == 0)
+        add_item(g, &(struct action_item){file->name, file->content, file->path, NULL});
+    return rc;
+}
+
+static int add_json(struct gathered *g, struct scope *s, const char *directory, const cJSON *json,
+                    const struct location *at) {
+    int rc = 0;
+    if (!cJSON_IsArray(json))
+        return add_file(g, s, directory, json, at);
+    g->list = true;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, json) {
+        if (rc == 0)
+            rc = add_json(g, s, directory, item, at);
+    }
+    return rc;
+}
+
+const struct out_decl *decl_out(const struct stage_decl *decl, const char *name, size_t *index) {
+    for (*index = 0; *index < decl->out_count; ++*index)
+        if (strcmp(decl->outs[*index].name, name) == 0)
+            return &decl->outs[*index];
+    return NULL;
+}
+
+static int add_outs(struct gathered *g, struct scope *s, const struct reference *r, const struct location *at) {
+    struct match m;
+    size_t index;
+    if (r->step_count != 2 || !r->steps[0].name || strcmp(r->steps[0].name, "outs") != 0 || !r->steps[1].name)
+        return scope_fault(s, at, "%s is no file: an input names an out, as in ${stages.%s.outs.NAME}", r->text,
+                           r->stage->name);
+    int rc = match_reference(&m, s, r, at);
+    if (rc)
+        return rc;
+    g->list |= m.list;
+    for (size_t i = 0; i < m.count; i++) {
+        struct node *n = m.rows[i];
+        const struct out_decl *out = decl_out(n->pub.decl, r->steps[1].name, &index);
+        if (!out)
+            return scope_fault(s, at, "%s: %s has no out \"%s\"", r->text, n->pub.name, r->steps[1].name);
+        add_item(g, &(struct action_item){path_base(out->path), n->pub.outs[index], NULL, node_labels(n)});
+    }
+    return 0;
+}
+
+static int add_value(struct gathered *g, struct scope *s, const char *directory, const struct value *v);
+
+static int add_reference(struct gathered *g, struct scope *s, const char *directory, const struct value *v) {
+    const struct reference *r = v->as.reference;
+    struct matrix_member member;
+    if (r->root == REFERENCE_STAGE)
+        return add_outs(g, s, r, &v->at);
+    if (r->root != REFERENCE_MATRIX)
+        return scope_fault(s, &v->at, "%s is no file", r->text);
+    int rc = resolve_matrix(&member, s, r, &v->at);
+    if (rc)
+        return rc;
+    const char *beside = member.directory ? member.directory : directory;
+    return member.value ? add_value(g, s, beside, member.value) : add_json(g, s, beside, member.json, &v->at);
+}
+
+static int add_value(struct gathered *g, struct scope *s, const char *directory, const struct value *v) {
+    cJSON *json = NULL;
+    int rc = 0;
+    if (v->type == VALUE_REFERENCE)
+        return add_reference(g, s, directory, v);
+    if (v->type == VALUE_LIST) {
+        g->list = true;
+        for (size_t i = 0; rc == 0 && i < v->as.list.count; i++)
+            rc = add_value(g, s, directory, v->as.list.items[i]);
+        return rc;
+    }
+    if (v->type == VALUE_LITERAL)
+        return add_json(g, s, directory, v->as.literal, &v->at);
+    rc = resolve_json(&json, s, v);
+    if (rc == 0)
+        rc = add_json(g, s, directory, json, &v->at);
+    cJSON_Delete(json);
+    return rc;
+}
+
+/* Labels that the input adds; they win over coordinates of the same name. */
+static int add_labels(struct gathered *g, struct scope *s, const struct value *label, size_t first) {
+    cJSON *added = NULL;
+    int rc = resolve_json(&added, s, label);
+    if (rc)
+        return rc;
+    for (size_t i = first; i < g->count; i++) {
+        cJSON *labels = g->items[i].labels ? cJSON_Duplicate(g->items[i].labels, true) : cJSON_CreateObject();
+        const cJSON *member;
+        cJSON_ArrayForEach(member, added) {
+            cJSON_DeleteItemFromObjectCaseSensitive(labels, member->string);
+            cJSON_AddItemToObject(labels, member->string, cJSON_Duplicate(axis_label(member), true));
+        }
+        g->items[i].labels = plan_keep(s->plan, labels);
+    }
+    cJSON_Delete(added);
+    return 0;
+}
+
+static int gather(struct gathered *g, struct scope *s, const struct input_decl *in) {
+    const char *directory = s->node->pub.decl->scope->directory;
+    size_t first = g->count;
+    int rc = in->value && in->type != INPUT_LIST ? add_value(g, s, directory, in->value) : 0;
+    g->list |= in->type == INPUT_LIST;
+    for (size_t i = 0; rc == 0 && i < in->item_count; i++)
+        rc = gather(g, s, &in->items[i]);
+    return rc == 0 && in->label ? add_labels(g, s, in->label, first) : rc;
+}
+
+static int check_list(struct scope *s, const struct input_decl *in, const struct gathered *g) {
+    const struct kind *kind = s->node->pub.decl->kind;
+    const struct kind_input *declared = kind ? kind_input(kind, in->name) : NULL;
+    if (!declared || declared->list || !g->list)
+        return 0;
+    return scope_fault(s, &in->at, "the input \"%s\" of %s takes one file; found a list of %zu", in->name, kind->name,
+                       g->count);
+}
+
+static int build_input(struct action_input *out, struct scope *s, const struct input_decl *in) {
+    struct gathered g = {0};
+    int rc = gather(&g, s, in);
+    if (rc == 0)
+        rc = check_list(s, in, &g);
+    if (rc == 0) {
+        struct action_item *items = arena_array(s->plan->arena, g.count, sizeof *items);
+        if (g.count)
+            memcpy(items, g.items, g.count * sizeof *items);
+        *out = (struct action_input){in->name, g.list, items, g.count};
+    }
+    free(g.items);
+    return rc;
+}
+
+static int by_name(const void *a, const void *b) {
+    const struct action_input *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
+int build_inputs(struct action *a, struct scope *s) {
+    const struct stage_decl *decl = s->node->pub.decl;
+    struct action_input *inputs = arena_array(s->plan->arena, decl->in_count, sizeof *inputs);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < decl->in_count; i++)
+        rc = build_input(&inputs[i], s, &decl->in[i]);
+    if (rc == 0 && decl->in_count > 1)
+        qsort(inputs, decl->in_count, sizeof *inputs, by_name);
+    a->inputs = inputs;
+    a->input_count = decl->in_count;
+    return rc;
+}

@@ -1,0 +1,284 @@
+/*
+ * What the files of the planner share.
+ *
+ *   plan.c      the queues: what can go on, goes on     expand.c   a declaration becomes instances
+ *   targets.c   what is wanted                          axis.c     the values of an axis
+ *   discover.c  what an instance needs                  view.c     instances by their coordinates
+ *   build.c     an instance's action and key            match.c    a reference becomes instances
+ *   inputs.c, words.c, with.c  its parts                resolve.c, resolve_reference.c  a value in an instance's context
+ *   select.c, select_table.c   decisions                order.c, results.c
+ *
+ * Everything here lives as long as the plan. Dependents wait on two counters: `open_needs` (instances not yet DONE) and
+ * `open_stages` (declarations not yet expanded, or ordered before with `after` and not yet all DONE); whoever brings
+ * both to zero puts the dependent into a queue, and plan_advance takes it from there. So an event costs what it changes.
+ */
+#ifndef RETORT_ENGINE_PLAN_INTERNAL_H
+#define RETORT_ENGINE_PLAN_INTERNAL_H
+
+#include "engine/base/json.h"
+#include "engine/plan/bytemap.h"
+#include "engine/plan/plan.h"
+
+enum { PLAN_MAX_INSTANCES = 1000000, PLAN_MAX_AXES = 64 };
+
+struct stage_plan;
+
+/* One value of an axis. Values are the same when their ids are: canonical JSON, or the label of an object. */
+struct axis_value {
+    const cJSON *json;          /* as written; an object's label resolved */
+    const struct value *source; /* with the references inside; NULL: `json` says all */
+    const char *directory;      /* where a path inside it resolves */
+    const char *name;           /* in the names of instances */
+    uint32_t id;                /* 0 is no value */
+};
+
+/* An instance and what only the planner knows of it. */
+struct node {
+    struct instance pub; /* first: a struct instance * of the plan is a struct node * */
+    struct stage_plan *stage;
+    const struct axis_value *const *values; /* one per coordinate */
+    cJSON *labels;                          /* made on first use */
+    const struct node *cause;               /* SKIPPED: the one that failed */
+    struct stage_plan **waiting_stages;     /* expansions that wait for this one */
+    size_t waiting_stage_count, waiting_stage_capacity;
+    size_t need_capacity;
+    size_t open_stages;
+    struct stage_plan **leaders; /* the stages it follows (`after`) */
+    size_t leader_count;
+    uint64_t stamp; /* of the last discovery that met it */
+    bool discovered, incomplete, queued;
+    size_t pending; /* order.c: dependents not yet settled */
+};
+
+/* Rows of equal coordinates on some of the axes. */
+struct view_index {
+    struct view_index *next;
+    uint64_t mask; /* of the axes that count */
+    uint32_t *slots; /* group + 1, 0: free */
+    size_t slot_count;
+    size_t *first_rows; /* one row of each group */
+    size_t *offsets;    /* of each group in `rows`, and the end */
+    struct node **rows; /* by group, each in matrix order */
+};
+
+/* A declaration as its readers see it: for a select the winning group over its remaining axes. */
+struct view {
+    const char *const *axes;
+    size_t axis_count;
+    struct node **rows; /* in matrix order */
+    const struct axis_value **cells; /* [row][axis] */
+    size_t row_count;
+    struct view_index *indexes;
+};
+
+struct fixed_axis {
+    const char *axis;
+    const struct axis_value *value;
+};
+
+enum stage_state { STAGE_CLOSED, STAGE_OPEN, STAGE_DEAD };
+
+/* A declaration. */
+struct stage_plan {
+    const struct stage_decl *decl;
+    enum stage_state state;
+    bool needed;    /* a target refers to it, by way of any declarations */
+    bool requested; /* its instances are waited for */
+    bool all_wanted;
+    bool queued;
+    size_t open; /* instances and declarations that its expansion waits for */
+    struct view view;
+    struct node **nodes; /* its instances in matrix order; when DEAD one that stands for all */
+    size_t node_count;
+    size_t undone;              /* nodes not DONE */
+    const struct node *unended; /* a node that FAILED or was SKIPPED */
+    struct node **waiting_nodes; /* wait for the expansion */
+    size_t waiting_node_count, waiting_node_capacity;
+    struct stage_plan **waiting_stages;
+    size_t waiting_stage_count, waiting_stage_capacity;
+    struct node **followers; /* ordered behind all its instances with `after` */
+    size_t follower_count, follower_capacity;
+
+    /* Kinds: `with` where it is the same for all instances. */
+    const cJSON *with;
+
+    /* Selects, once decided. */
+    const struct fixed_axis *fixed; /* axes with one value in the winner that are not axes of the view */
+    size_t fixed_count;
+    cJSON *table;
+
+    /* order.c: the stage's instances as one for those behind it. */
+    size_t pending;
+    double remaining_s;
+};
+
+struct node_queue {
+    struct node **items;
+    size_t head, count, capacity;
+};
+
+struct stage_queue {
+    struct stage_plan **items;
+    size_t head, count, capacity;
+};
+
+/* A target as a reference that collects what it does not pin. */
+struct target {
+    struct stage_plan *stage;
+    struct reference reference;
+    const char *fault; /* it names no instance */
+};
+
+struct plan {
+    struct arena *arena;
+    const struct pipeline *pipeline;
+    struct plan_facts facts;
+    struct stage_plan *stages; /* by decl->index */
+    size_t stage_count;
+    struct instance **instances;
+    size_t instance_count, instance_capacity;
+    struct target *targets;
+    size_t target_count;
+    bool created; /* plan_create is over: faults of targets are diagnostics from now on */
+    struct node_queue pending; /* something they waited for has come */
+    struct stage_queue expansions;
+    struct node_queue keyed; /* for plan_next */
+    uint64_t stamp;
+    uint32_t value_count;
+    struct bytemap values; /* canonical text of an identity -> struct axis_value */
+    struct bytemap files, programs;
+    struct bytemap names; /* instance name -> instance */
+    cJSON *machine;
+    cJSON **trees; /* JSON owned by the plan */
+    size_t tree_count, tree_capacity;
+    struct diagnostics faults; /* found since the last plan_advance */
+    struct error error;        /* not the file's fault: ends plan_advance */
+};
+
+/*
+ * The context in which references are resolved. `node`: an instance, whose coordinates match axes and who comes to need what is met.
+ * `stage`: an expansion, which waits for what it meets. Neither: a result, which only looks.
+ */
+struct scope {
+    struct plan *plan;
+    struct node *node;
+    struct stage_plan *stage;
+    bool waits;                 /* met something that is not there yet */
+    bool incomplete;            /* and cannot name all its needs before it is */
+    const struct node *blocker; /* met something that failed or was skipped */
+    const char *fault;          /* the first fault; also among plan->faults */
+    bool silent;                /* not among them: the caller tells it */
+};
+
+/* axis.c */
+const struct axis_value *axis_value_literal(struct plan *p, const cJSON *json, const char *directory);
+int axis_value_make(const struct axis_value **out, struct scope *s, const struct value *v, const char *directory);
+/* The id that a value with this JSON has, 0 when no axis has it. */
+uint32_t axis_identity(const struct plan *p, const cJSON *json);
+const cJSON *axis_label(const cJSON *json); /* what it is compared and shown by: an object's label, else itself */
+void axis_put_name(struct buffer *out, const cJSON *json);
+/* The distinct values of an axis of a view, in order of rows. Freed by the caller. */
+const struct axis_value **view_axis_values(const struct view *v, size_t axis, size_t *count);
+
+/* view.c */
+#define AXIS_NONE ((size_t)-1)
+size_t view_axis(const struct view *v, const char *name); /* AXIS_NONE when it has no such axis */
+/* Rows whose coordinates on the axes of `mask` have these ids (`ids` by axis), in matrix order. */
+void view_find(struct plan *p, struct view *v, uint64_t mask, const uint32_t *ids, struct node ***rows, size_t *count);
+
+/* match.c */
+struct match {
+    struct node **rows;
+    size_t count;
+    bool list; /* it collects; else there is exactly one */
+};
+/* The instances that a reference means; its stage is open (a select: done) and its pins are ready. */
+int match_reference(struct match *out, struct scope *s, const struct reference *r, const struct location *at);
+/* The rows of `from` of a select. */
+int match_from(struct match *out, struct scope *s, const struct reference *r, const struct location *at);
+const struct axis_value *node_value(const struct node *n, const char *axis); /* NULL when it has no such axis */
+
+/* discover.c */
+void scope_discover(struct scope *s, const struct value *v);
+void scope_need(struct scope *s, struct node *n);
+/* True when the stage has its instances, or for a select its winner; else the scope waits. */
+bool scope_need_stage(struct scope *s, struct stage_plan *stage);
+void node_discover(struct plan *p, struct node *n);
+/* Calls `visit` for each reference of a declaration. */
+typedef void reference_visit(void *context, const struct reference *r, const struct location *at);
+void value_references(const struct value *v, reference_visit *visit, void *context);
+void decl_references(const struct stage_decl *decl, reference_visit *visit, void *context);
+
+/* resolve.c, resolve_reference.c */
+int scope_fault(struct scope *s, const struct location *at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The value as JSON. The caller deletes it. */
+int resolve_json(cJSON **out, struct scope *s, const struct value *v);
+int resolve_reference(cJSON **out, struct scope *s, const struct reference *r, const struct location *at);
+/* As written: a reference as its text. The caller deletes it. */
+cJSON *value_as_written(struct plan *p, const struct value *v);
+/* Appends a scalar as text; a fault for lists and objects. */
+int put_scalar(struct buffer *out, struct scope *s, const cJSON *json, const struct location *at);
+/* What a reference to the matrix means: a value with references (`*value`) or plain JSON. */
+struct matrix_member {
+    const struct value *value; /* NULL: `json` */
+    const cJSON *json;
+    const char *directory;
+};
+int resolve_matrix(struct matrix_member *out, struct scope *s, const struct reference *r, const struct location *at);
+
+/* inputs.c, words.c, with.c, build.c */
+int build_inputs(struct action *a, struct scope *s);
+int build_command(struct action *a, struct scope *s);
+int build_env(struct action *a, struct scope *s);
+int build_with(struct action *a, struct scope *s);
+int build_action(struct scope *s);
+/* Its coordinates, objects by their labels. */
+const cJSON *node_labels(struct node *n);
+/* The out of that name and its place; NULL when there is none. */
+const struct out_decl *decl_out(const struct stage_decl *decl, const char *name, size_t *index);
+
+/* expand.c */
+void stage_plan_expand(struct plan *p, struct stage_plan *stage);
+void stage_plan_request(struct plan *p, struct stage_plan *stage);
+
+/* targets.c */
+int targets_read(struct plan *p, const char *const *targets, size_t count, struct error *err);
+/* After expansion: wants what the targets name. */
+void targets_apply(struct plan *p, struct stage_plan *stage);
+/* ERR_USAGE for a target that names no instance of a stage that is expanded. */
+int targets_check(struct plan *p, struct error *err);
+
+/* plan.c */
+const cJSON *plan_keep(struct plan *p, cJSON *tree); /* the plan deletes it at its end */
+struct node *node_create(struct plan *p, struct stage_plan *stage, const char *name);
+void node_want(struct plan *p, struct node *n);
+void node_done(struct plan *p, struct node *n);
+void node_fail(struct plan *p, struct node *n, const char *reason);
+void node_skip(struct plan *p, struct node *n, const struct node *cause);
+void queue_node(struct node_queue *q, struct node *n);
+void queue_expansion(struct plan *p, struct stage_plan *stage);
+/* The expansion is over: everybody who waited for it goes on. */
+void stage_plan_opened(struct plan *p, struct stage_plan *stage);
+void stage_plan_die(struct plan *p, struct stage_plan *stage, const char *reason, const struct node *cause);
+
+/* select.c, select_table.c */
+struct candidate {
+    struct node **rows; /* those that where_each leaves */
+    size_t count, capacity;
+    const struct axis_value **group; /* by group_by */
+    cJSON *metrics;                  /* reduced; a missing one is absent */
+    double objective;
+    bool passes;
+    const char *reason; /* why it does not pass */
+};
+void select_decide(struct plan *p, struct node *n);
+cJSON *select_table_json(const struct select_decl *select, const struct candidate *candidates, size_t count,
+                         const struct candidate *winner);
+/* The table as lines of text. */
+void select_table_text(struct buffer *out, const struct select_decl *select, const struct candidate *candidates,
+                       size_t count);
+/* A metric that counts: a number that is not NaN. */
+bool metric_number(const cJSON *metrics, const char *name, double *out);
+
+#endif

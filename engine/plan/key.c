@@ -1,0 +1,222 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "engine/plan/action.h"
+
+/* One field of the key; both strings stand in the text of the list. */
+struct component {
+    size_t name, name_size;
+    size_t value, value_size;
+};
+
+struct components {
+    struct component *items;
+    size_t count, capacity;
+    struct buffer text;
+};
+
+static void begin(struct components *c, const char *prefix, const char *name) {
+    mem_grow(c->items, &c->capacity, c->count + 1);
+    struct component *item = &c->items[c->count++];
+    item->name = c->text.size;
+    buffer_puts(&c->text, prefix);
+    buffer_puts(&c->text, name);
+    item->name_size = c->text.size - item->name;
+    buffer_putc(&c->text, '\0');
+    item->value = c->text.size;
+}
+
+static void end(struct components *c) {
+    struct component *item = &c->items[c->count - 1];
+    item->value_size = c->text.size - item->value;
+    buffer_putc(&c->text, '\0');
+}
+
+static void put_string(struct buffer *b, const char *name, const char *text) {
+    json_string(b, name);
+    buffer_putc(b, ':');
+    json_string(b, text);
+}
+
+static void put_part(struct buffer *b, const struct word_part *part) {
+    switch (part->symbol) {
+    case WORD_TEXT:
+        json_string(b, part->text);
+        return;
+    case WORD_CHECKPOINT:
+        buffer_puts(b, "{\"checkpoint\":true}");
+        return;
+    case WORD_IN:
+    case WORD_OUT:
+        buffer_putc(b, '{');
+        put_string(b, part->symbol == WORD_IN ? "in" : "out", part->text);
+        buffer_putc(b, '}');
+        return;
+    }
+}
+
+/* A word without symbols is a string; {"in": name} a word that is one symbol; else an array of such parts. */
+static void put_word(struct buffer *b, const struct word *w) {
+    if (w->count == 0)
+        json_string(b, "");
+    if (w->count > 1)
+        buffer_putc(b, '[');
+    for (size_t i = 0; i < w->count; i++) {
+        if (i > 0)
+            buffer_putc(b, ',');
+        put_part(b, &w->parts[i]);
+    }
+    if (w->count > 1)
+        buffer_putc(b, ']');
+}
+
+/* Members in the order of RFC 8785. */
+static void put_item(struct buffer *b, const struct action_item *item) {
+    char hex[DIGEST_HEX_SIZE];
+    digest_hex(hex, &item->content.digest);
+    buffer_putc(b, '{');
+    if (item->content.directory)
+        buffer_puts(b, "\"directory\":true,");
+    buffer_printf(b, "\"executable\":%s,\"labels\":", item->content.executable ? "true" : "false");
+    if (item->labels)
+        json_canonical(b, item->labels);
+    else
+        buffer_puts(b, "{}");
+    buffer_putc(b, ',');
+    put_string(b, "name", item->name);
+    buffer_putc(b, ',');
+    put_string(b, "sha256", hex);
+    buffer_putc(b, '}');
+}
+
+static void add_input(struct components *c, const struct action_input *in) {
+    begin(c, "in.", in->name);
+    if (in->list)
+        buffer_putc(&c->text, '[');
+    for (size_t i = 0; i < in->count; i++) {
+        if (i > 0)
+            buffer_putc(&c->text, ',');
+        put_item(&c->text, &in->items[i]);
+    }
+    if (in->list)
+        buffer_putc(&c->text, ']');
+    end(c);
+}
+
+static void add_kind(struct components *c, const struct action *a) {
+    char version[32];
+    struct buffer uses = {0};
+    snprintf(version, sizeof version, "@%d", a->kind->version);
+    buffer_puts(&uses, a->kind->name);
+    buffer_puts(&uses, version);
+    begin(c, "kind", "");
+    json_string(&c->text, buffer_text(&uses));
+    end(c);
+    buffer_close(&uses);
+
+    cJSON *reduced = kind_with_reduced(a->kind, a->with);
+    const cJSON *member;
+    cJSON_ArrayForEach(member, reduced) {
+        begin(c, "with.", member->string);
+        json_canonical(&c->text, member);
+        end(c);
+    }
+    cJSON_Delete(reduced);
+}
+
+static void add_command(struct components *c, const struct action *a) {
+    char index[32];
+    for (size_t i = 0; i < a->argc; i++) {
+        snprintf(index, sizeof index, "%zu", i);
+        begin(c, "argv.", index);
+        put_word(&c->text, &a->argv[i]);
+        end(c);
+    }
+    for (size_t i = 0; i < a->out_count; i++) {
+        begin(c, "outs.", a->outs[i].name);
+        buffer_putc(&c->text, '{');
+        put_string(&c->text, "path", a->outs[i].path);
+        buffer_putc(&c->text, ',');
+        put_string(&c->text, "type", action_out_type(a->outs[i].type));
+        buffer_putc(&c->text, '}');
+        end(c);
+    }
+}
+
+static void add_pin(struct components *c, const struct action_pin *pin) {
+    char hex[DIGEST_HEX_SIZE];
+    digest_hex(hex, &pin->digest);
+    begin(c, "pin.", pin->program);
+    json_string(&c->text, hex);
+    end(c);
+}
+
+static void collect(struct components *c, const struct action *a) {
+    if (a->kind)
+        add_kind(c, a);
+    else
+        add_command(c, a);
+    for (size_t i = 0; i < a->input_count; i++)
+        add_input(c, &a->inputs[i]);
+    for (size_t i = 0; i < a->env_count; i++) {
+        begin(c, "env.", a->env[i].name);
+        put_word(&c->text, &a->env[i].value);
+        end(c);
+    }
+    for (size_t i = 0; i < a->pin_count; i++)
+        add_pin(c, &a->pins[i]);
+    if (a->machine) {
+        begin(c, "machine", "");
+        json_canonical(&c->text, a->machine);
+        end(c);
+    }
+}
+
+/* Insertion sort: a key has some ten fields, mostly in order already. */
+static void sort(struct components *c) {
+    const char *text = buffer_text(&c->text);
+    for (size_t i = 1; i < c->count; i++) {
+        struct component item = c->items[i];
+        size_t k = i;
+        for (; k > 0 && strcmp(text + c->items[k - 1].name, text + item.name) > 0; k--)
+            c->items[k] = c->items[k - 1];
+        c->items[k] = item;
+    }
+}
+
+static void components_close(struct components *c) {
+    free(c->items);
+    buffer_close(&c->text);
+}
+
+cJSON *action_components(const struct action *a) {
+    struct components c = {0};
+    collect(&c, a);
+    sort(&c);
+    cJSON *out = cJSON_CreateObject();
+    for (size_t i = 0; i < c.count; i++) {
+        const char *text = buffer_text(&c.text);
+        cJSON_AddItemToObject(out, text + c.items[i].name, cJSON_Parse(text + c.items[i].value));
+    }
+    components_close(&c);
+    return out;
+}
+
+void action_key(struct digest *out, const struct action *a) {
+    static const char tag[] = "retort-key-1";
+    struct components c = {0};
+    collect(&c, a);
+    sort(&c);
+    struct sha256 *h = sha256_create();
+    sha256_field(h, tag, sizeof tag - 1);
+    for (size_t i = 0; i < c.count; i++) {
+        const char *text = buffer_text(&c.text);
+        sha256_field(h, text + c.items[i].name, c.items[i].name_size);
+        sha256_field(h, text + c.items[i].value, c.items[i].value_size);
+    }
+    sha256_finish(h, out);
+    components_close(&c);
+}

@@ -1,0 +1,319 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/memory.h"
+#include "engine/base/suggest.h"
+#include "engine/plan/expand.h"
+
+struct axis_values {
+    const struct axis_value **items;
+    size_t count, capacity;
+};
+
+/* A partial coordinate that exclude lists; `used` once it left something out. */
+struct excluded {
+    const struct location *at;
+    bool used;
+    struct excluded *next;
+};
+
+/* The exclusions that name the same axes. */
+struct exclusion {
+    uint64_t mask;
+    struct bytemap set; /* ids on the axes of `mask` -> struct excluded */
+    struct exclusion *next;
+};
+
+struct matrix_build {
+    struct scope *scope;
+    const struct stage_decl *decl;
+    struct axis_values axes[PLAN_MAX_AXES]; /* those behind like's */
+    struct view none;                       /* without like: one row of nothing */
+    const struct view *like;
+    struct exclusion *exclusions;
+    struct excluded *excluded;
+    struct rows *rows;
+};
+
+static int add_axis_value(struct axis_values *values, struct scope *s, const struct axis_value *value,
+                          struct bytemap *seen, const struct axis *axis) {
+    const struct axis_value *first = bytemap_get(seen, &value->id, sizeof value->id);
+    if (first) {
+        if (json_equal(first->json, value->json))
+            return 0;
+        return scope_fault(s, &axis->at, "two values of the axis \"%s\" have the label %s", axis->name, value->name);
+    }
+    struct axis_value *key = arena_alloc(s->plan->arena, sizeof *key);
+    *key = *value;
+    bytemap_put(seen, &key->id, sizeof key->id, key);
+    mem_grow(values->items, &values->capacity, values->count + 1);
+    values->items[values->count++] = key;
+    return 0;
+}
+
+static int add_json(struct axis_values *values, struct scope *s, const cJSON *json, struct bytemap *seen,
+                    const struct axis *axis, const char *directory) {
+    if (!cJSON_IsArray(json))
+        return add_axis_value(values, s, axis_value_literal(s->plan, json, directory), seen, axis);
+    const cJSON *item;
+    cJSON_ArrayForEach(item, json) {
+        int rc = add_axis_value(values, s, axis_value_literal(s->plan, item, directory), seen, axis);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* A list is the axis; a reference that gives a list too, one that gives a value is an axis of one. */
+static int read_axis(struct axis_values *values, struct scope *s, const struct axis *axis, const char *directory) {
+    const struct value *v = axis->values;
+    const struct axis_value *value;
+    struct bytemap seen = {0};
+    cJSON *json = NULL;
+    int rc = 0;
+    if (v->type == VALUE_LITERAL) {
+        rc = add_json(values, s, v->as.literal, &seen, axis, directory);
+    } else if (v->type == VALUE_LIST) {
+        for (size_t i = 0; rc == 0 && i < v->as.list.count; i++) {
+            rc = axis_value_make(&value, s, v->as.list.items[i], directory);
+            if (rc == 0)
+                rc = add_axis_value(values, s, value, &seen, axis);
+        }
+    } else if (v->type == VALUE_REFERENCE) {
+        rc = resolve_json(&json, s, v);
+        if (rc == 0)
+            rc = add_json(values, s, plan_keep(s->plan, json), &seen, axis, directory);
+    } else {
+        rc = axis_value_make(&value, s, v, directory);
+        if (rc == 0)
+            rc = add_axis_value(values, s, value, &seen, axis);
+    }
+    bytemap_close(&seen);
+    return rc;
+}
+
+static size_t axis_index(const struct matrix *m, const char *name) {
+    for (size_t i = 0; i < m->axis_count; i++)
+        if (strcmp(m->axes[i].name, name) == 0)
+            return i;
+    return AXIS_NONE;
+}
+
+static int unknown_axis(struct matrix_build *b, const struct location *at, const char *name) {
+    const struct matrix *m = &b->decl->matrix;
+    const char *names[PLAN_MAX_AXES];
+    for (size_t i = 0; i < m->axis_count; i++)
+        names[i] = m->axes[i].name;
+    const char *nearest = suggest_nearest(name, names, m->axis_count);
+    return scope_fault(b->scope, at, "%s has no axis \"%s\"%s%s%s", b->decl->full_name, name,
+                       nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+/* An entry of exclude or extra, by axis; NULL where it names none. */
+static int read_entry(const struct axis_value **values, struct matrix_build *b, const cJSON *entry,
+                      const struct location *at) {
+    if (!cJSON_IsObject(entry))
+        return scope_fault(b->scope, at, "exclude and extra list objects of axes and values");
+    const cJSON *member;
+    cJSON_ArrayForEach(member, entry) {
+        size_t axis = axis_index(&b->decl->matrix, member->string);
+        if (axis == AXIS_NONE)
+            return unknown_axis(b, at, member->string);
+        values[axis] = axis_value_literal(b->scope->plan, member, b->decl->scope->directory);
+    }
+    return 0;
+}
+
+typedef int each_entry(struct matrix_build *b, const struct axis_value *const *values, const struct location *at);
+
+/* Calls `each` for the entries of exclude or extra. */
+static int for_entries(struct matrix_build *b, const struct value *list, each_entry *each) {
+    cJSON *json = NULL;
+    int rc = resolve_json(&json, b->scope, list);
+    if (rc)
+        return rc;
+    plan_keep(b->scope->plan, json);
+    const cJSON *entry;
+    size_t index = 0;
+    cJSON_ArrayForEach(entry, json) {
+        const struct axis_value *values[PLAN_MAX_AXES] = {0};
+        const struct location *at = list->type == VALUE_LIST ? &list->as.list.items[index++]->at : &list->at;
+        rc = read_entry(values, b, entry, at);
+        if (rc == 0)
+            rc = each(b, values, at);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* The ids on the axes of a mask, side by side. */
+static size_t pack(uint32_t *ids, const struct axis_value *const *values, uint64_t mask) {
+    size_t count = 0;
+    for (size_t axis = 0; mask; axis++, mask >>= 1)
+        if (mask & 1)
+            ids[count++] = values[axis]->id;
+    return count * sizeof *ids;
+}
+
+static int add_exclusion(struct matrix_build *b, const struct axis_value *const *values, const struct location *at) {
+    struct arena *arena = b->scope->plan->arena;
+    uint64_t mask = 0;
+    for (size_t axis = 0; axis < b->decl->matrix.axis_count; axis++)
+        mask |= (uint64_t)(values[axis] != NULL) << axis;
+    struct exclusion *x = b->exclusions;
+    while (x && x->mask != mask)
+        x = x->next;
+    if (!x) {
+        x = arena_alloc(arena, sizeof *x);
+        x->mask = mask;
+        x->next = b->exclusions;
+        b->exclusions = x;
+    }
+    uint32_t *ids = arena_array(arena, PLAN_MAX_AXES, sizeof *ids);
+    size_t size = pack(ids, values, mask);
+    if (bytemap_get(&x->set, ids, size))
+        return 0;
+    struct excluded *e = arena_alloc(arena, sizeof *e);
+    *e = (struct excluded){.at = at, .next = b->excluded};
+    b->excluded = e;
+    bytemap_put(&x->set, ids, size, e);
+    return 0;
+}
+
+static bool is_excluded(struct matrix_build *b, const struct axis_value *const *cells) {
+    uint32_t ids[PLAN_MAX_AXES];
+    bool found = false;
+    for (struct exclusion *x = b->exclusions; x; x = x->next) {
+        struct excluded *e = bytemap_get(&x->set, ids, pack(ids, cells, x->mask));
+        if (e)
+            found = e->used = true;
+    }
+    return found;
+}
+
+static void close_exclusions(struct matrix_build *b, bool complete) {
+    for (struct exclusion *x = b->exclusions; x; x = x->next)
+        bytemap_close(&x->set);
+    for (const struct excluded *e = b->excluded; e; e = e->next)
+        if (complete && !e->used)
+            diagnostics_add(&b->scope->plan->faults, SEVERITY_WARNING, e->at,
+                            "this entry of exclude matches no instance of %s", b->decl->full_name);
+}
+
+static void add_row(struct rows *rows, const struct axis_value *const *cells, size_t width) {
+    if (width) {
+        mem_grow(rows->cells, &rows->capacity, (rows->count + 1) * width);
+        memcpy(rows->cells + rows->count * width, cells, width * sizeof *cells);
+    }
+    rows->count++;
+}
+
+static int check_size(struct matrix_build *b, size_t total) {
+    if (total <= PLAN_MAX_INSTANCES - b->scope->plan->instance_count)
+        return 0;
+    return scope_fault(b->scope, &b->decl->at, "%s would have %zu instances; a plan has at most %d in all",
+                       b->decl->full_name, total, PLAN_MAX_INSTANCES);
+}
+
+static size_t product_size(const struct matrix_build *b) {
+    size_t total = b->like->row_count;
+    for (size_t i = b->like->axis_count; i < b->decl->matrix.axis_count; i++)
+        if (__builtin_mul_overflow(total, b->axes[i].count, &total))
+            return SIZE_MAX;
+    return total;
+}
+
+/* Counts through the axes behind like's, the last one fastest. */
+static bool next_row(const struct matrix_build *b, size_t *digits) {
+    for (size_t axis = b->decl->matrix.axis_count; axis-- > b->like->axis_count;) {
+        if (++digits[axis] < b->axes[axis].count)
+            return true;
+        digits[axis] = 0;
+    }
+    return false;
+}
+
+static void product(struct matrix_build *b) {
+    size_t width = b->decl->matrix.axis_count, first = b->like->axis_count;
+    const struct axis_value *cells[PLAN_MAX_AXES];
+    for (size_t axis = first; axis < width; axis++)
+        if (b->axes[axis].count == 0)
+            return;
+    for (size_t row = 0; row < b->like->row_count; row++) {
+        size_t digits[PLAN_MAX_AXES] = {0};
+        if (first)
+            memcpy(cells, b->like->cells + row * first, first * sizeof *cells);
+        do {
+            for (size_t axis = first; axis < width; axis++)
+                cells[axis] = b->axes[axis].items[digits[axis]];
+            if (!is_excluded(b, cells))
+                add_row(b->rows, cells, width);
+        } while (next_row(b, digits));
+    }
+}
+
+static int add_extra(struct matrix_build *b, const struct axis_value *const *values, const struct location *at) {
+    size_t width = b->decl->matrix.axis_count;
+    for (size_t axis = 0; axis < width; axis++)
+        if (!values[axis])
+            return scope_fault(b->scope, at, "an entry of extra names every axis; \"%s\" is missing",
+                               b->decl->matrix.axes[axis].name);
+    add_row(b->rows, values, width);
+    return 0;
+}
+
+/* Rows of equal coordinates keep the first. Only extra can bring them. */
+static void drop_repeats(struct matrix_build *b) {
+    size_t width = b->decl->matrix.axis_count, kept = 0;
+    const struct axis_value **cells = b->rows->cells;
+    uint32_t *ids = mem_array(b->rows->count * width + 1, sizeof *ids);
+    uint64_t all = width == PLAN_MAX_AXES ? UINT64_MAX : (UINT64_C(1) << width) - 1;
+    struct bytemap seen = {0};
+    for (size_t row = 0; row < b->rows->count; row++) {
+        uint32_t *key = ids + row * width;
+        size_t size = pack(key, cells + row * width, all);
+        if (bytemap_get(&seen, key, size))
+            continue;
+        bytemap_put(&seen, key, size, ids);
+        memmove(cells + kept++ * width, cells + row * width, width * sizeof(const struct axis_value *));
+    }
+    b->rows->count = kept;
+    bytemap_close(&seen);
+    free(ids);
+}
+
+static int read_axes(struct matrix_build *b) {
+    const struct matrix *m = &b->decl->matrix;
+    int rc = 0;
+    if (m->axis_count > PLAN_MAX_AXES)
+        return scope_fault(b->scope, &b->decl->at, "%s has %zu axes; at most %d are possible", b->decl->full_name,
+                           m->axis_count, PLAN_MAX_AXES);
+    for (size_t i = m->like ? m->like_count : 0; rc == 0 && i < m->axis_count; i++)
+        rc = read_axis(&b->axes[i], b->scope, &m->axes[i], b->decl->scope->directory);
+    return rc;
+}
+
+int matrix_rows(struct rows *out, struct scope *s, const struct stage_decl *decl) {
+    const struct matrix *m = &decl->matrix;
+    struct matrix_build b = {.scope = s, .decl = decl, .none = {.row_count = 1}, .rows = out};
+    b.like = m->like ? &s->plan->stages[m->like->index].view : &b.none;
+    int rc = read_axes(&b);
+    if (rc == 0)
+        rc = check_size(&b, product_size(&b));
+    if (rc == 0 && m->exclude)
+        rc = for_entries(&b, m->exclude, add_exclusion);
+    if (rc == 0)
+        product(&b);
+    if (rc == 0 && m->extra) {
+        rc = for_entries(&b, m->extra, add_extra);
+        if (rc == 0)
+            drop_repeats(&b);
+    }
+    if (rc == 0)
+        rc = check_size(&b, out->count);
+    close_exclusions(&b, rc == 0);
+    for (size_t i = 0; i < PLAN_MAX_AXES; i++)
+        free(b.axes[i].items);
+    return rc;
+}

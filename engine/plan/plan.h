@@ -1,0 +1,108 @@
+/*
+ * The plan: which instances a pipeline has, what each needs, and the key of each as soon as it can be known. Pure: no
+ * store, no clock, no loop; facts come through `struct plan_facts`, results through plan_finish.
+ *
+ *                    all it refers to is done               key looked up by the caller
+ *   declaration --> instances  WAITING --> KEYED --> plan_finish (known, or run) --> DONE
+ *      ^  expansion waits for the selects and                     plan_fail          --> FAILED
+ *      |  metrics its axes refer to               dependents of a failed one         --> SKIPPED
+ *
+ * A key holds the content of inputs, never upstream keys: a stage that is run again and gives the same bytes leaves
+ * every key behind it as it was (early cutoff). Selects are instances too, decided here without a key.
+ */
+#ifndef RETORT_ENGINE_PLAN_PLAN_H
+#define RETORT_ENGINE_PLAN_PLAN_H
+
+#include "engine/plan/action.h"
+
+enum instance_state { INSTANCE_WAITING, INSTANCE_KEYED, INSTANCE_DONE, INSTANCE_FAILED, INSTANCE_SKIPPED };
+
+struct coordinate {
+    const char *axis;
+    const cJSON *value; /* as written, references inside an object resolved on use */
+};
+
+struct instance {
+    const struct stage_decl *decl;
+    size_t index;     /* in the plan, in order of creation */
+    const char *name; /* "scratch[size=7,seed=1]"; an object value by its label */
+    const struct coordinate *coordinates;
+    size_t coordinate_count;
+    enum instance_state state;
+    bool wanted; /* a target, or needed by one */
+
+    struct instance **needs; /* instances whose outs, metrics or order it depends on; each once */
+    size_t need_count;
+    struct instance **needed_by;
+    size_t needed_by_count, needed_by_capacity;
+    size_t open_needs; /* not yet DONE */
+
+    /* From KEYED on (not for selects). */
+    struct digest key;
+    const struct action *action;
+
+    /* From DONE on. */
+    const struct content *outs; /* one per decl->outs, in its order */
+    const cJSON *metrics;       /* an object of numbers */
+
+    /* FAILED and SKIPPED: why, in a line. Select failures show the table. */
+    const char *reason;
+
+    double remaining_s; /* longest remaining path, see plan_order */
+};
+
+/* What the plan asks of the world. Each fails with an error that names the path. */
+struct plan_facts {
+    void *context;
+    int (*file_content)(void *context, const char *path, struct content *out, struct error *err);
+    int (*program_digest)(void *context, const char *program, struct digest *out, struct error *err);
+    cJSON *(*machine)(void *context); /* {"host","cpu","meter"} for measuring kinds; the plan deletes it */
+};
+
+struct plan;
+
+/* `targets` are stage names ("scratch"), instance names ("scratch[size=7,seed=1]"), or partial ones
+   ("scratch[size=7]"); none: everything. ERR_USAGE for an unknown target, with the nearest name. Limits: a million
+   instances. */
+int plan_create(struct plan **out, const struct pipeline *pipeline, const struct plan_facts *facts,
+                const char *const *targets, size_t target_count, struct error *err);
+void plan_free(struct plan *p);
+
+/* Expands and keys all that can be, decides selects; faults found in the file on the way (a pin that names no instance, a missing input
+   file, a value that does not fit the kind) go to `diagnostics` and fail the instance. Newly KEYED instances are then given by plan_next. */
+int plan_advance(struct plan *p, struct diagnostics *diagnostics, struct error *err);
+
+/* Each wanted KEYED instance once, in plan order; NULL when there is none now. */
+struct instance *plan_next(struct plan *p);
+
+/* The instance's results are known (from a record, or it ran). Copies what it keeps. */
+void plan_finish(struct plan *p, struct instance *i, const struct content *outs, const cJSON *metrics);
+
+/* It failed for good: what depends on it becomes SKIPPED. */
+void plan_fail(struct plan *p, struct instance *i, const char *reason);
+
+/* Instances that exist by now, in order of creation (of a stage: matrix order); declarations that still wait for their expansion. */
+struct instance *const *plan_instances(const struct plan *p, size_t *count);
+struct instance *plan_instance(const struct plan *p, const char *name);
+size_t plan_unexpanded(const struct plan *p, const struct stage_decl **out, size_t capacity);
+
+/* Sets `remaining_s` of all instances: the longest path of estimates from it to an end. `estimate(context, i)` is the
+   expected seconds of an instance. */
+void plan_order(struct plan *p, double (*estimate)(void *context, const struct instance *i), void *context);
+
+/* Resolves a `results` entry once what it refers to is done: items in matrix order. 0 with *count == 0 and
+   `*waiting` true when something is not done. Items live as long as the plan. */
+struct result_item {
+    const struct instance *instance;
+    const struct out_decl *out;
+    const struct content *content;
+    const cJSON *labels;
+};
+int plan_result(struct plan *p, const struct result_decl *result, const struct result_item **items, size_t *count,
+                bool *waiting, struct error *err);
+
+/* A select's table: {"candidates":[{"group":{...},"metrics":{...},"passes":true,"winner":false,"reason":"..."}],
+   "ties":[...]}; NULL before it is decided. Lives as long as the plan. */
+const cJSON *plan_select_table(const struct plan *p, const struct instance *select);
+
+#endif

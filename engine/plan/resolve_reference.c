@@ -1,0 +1,234 @@
+#include <string.h>
+
+#include "engine/base/memory.h"
+#include "engine/base/suggest.h"
+#include "engine/plan/internal.h"
+
+/* One step into a value that may still hold references; `*found` is false when there is no such member. */
+static struct matrix_member step_into(struct plan *p, struct matrix_member from, const struct step *step, bool *found);
+
+static struct matrix_member step_json(struct matrix_member from, const struct step *step, bool *found) {
+    const cJSON *json = step->name ? cJSON_GetObjectItemCaseSensitive(from.json, step->name)
+                                   : cJSON_GetArrayItem(from.json, (int)step->index);
+    *found = json != NULL;
+    return (struct matrix_member){NULL, json, from.directory};
+}
+
+/* The patch first: what it says stands; objects on both sides are merged when they are used. */
+static struct matrix_member step_extends(struct plan *p, struct matrix_member from, const struct step *step,
+                                         bool *found) {
+    const struct value *v = from.value;
+    struct matrix_member patch =
+        step_into(p, (struct matrix_member){v->as.extends.patch, NULL, from.directory}, step, found);
+    if (*found && !(patch.value && (patch.value->type == VALUE_OBJECT || patch.value->type == VALUE_LITERAL)))
+        return patch;
+    bool patched = *found;
+    struct matrix_member base =
+        step_into(p, (struct matrix_member){v->as.extends.base, NULL, from.directory}, step, found);
+    if (!patched)
+        return base;
+    bool is_object = patch.value->type == VALUE_OBJECT || cJSON_IsObject(patch.value->as.literal);
+    bool is_null = patch.value->type == VALUE_LITERAL && cJSON_IsNull(patch.value->as.literal);
+    if (!is_object || !*found || !base.value) {
+        *found = !is_null;
+        return patch;
+    }
+    struct value *merged = arena_alloc(p->arena, sizeof *merged);
+    *merged = (struct value){.type = VALUE_EXTENDS, .at = v->at};
+    merged->as.extends.base = base.value;
+    merged->as.extends.patch = patch.value;
+    return (struct matrix_member){merged, NULL, from.directory};
+}
+
+/* Plain JSON below a literal becomes a literal value, so that every member is a value. */
+static struct matrix_member step_literal(struct plan *p, struct matrix_member from, const struct step *step,
+                                         bool *found) {
+    from.json = from.value->as.literal;
+    struct matrix_member member = step_json(from, step, found);
+    if (!*found)
+        return member;
+    struct value *literal = arena_alloc(p->arena, sizeof *literal);
+    *literal = (struct value){.type = VALUE_LITERAL, .at = from.value->at};
+    literal->as.literal = member.json;
+    return (struct matrix_member){literal, NULL, from.directory};
+}
+
+static struct matrix_member step_into(struct plan *p, struct matrix_member from, const struct step *step, bool *found) {
+    const struct value *v = from.value;
+    *found = false;
+    if (!v)
+        return step_json(from, step, found);
+    if (v->type == VALUE_LITERAL)
+        return step_literal(p, from, step, found);
+    if (v->type == VALUE_EXTENDS)
+        return step_extends(p, from, step, found);
+    if (v->type == VALUE_LIST && !step->name && step->index < v->as.list.count) {
+        *found = true;
+        return (struct matrix_member){v->as.list.items[step->index], NULL, from.directory};
+    }
+    for (size_t i = 0; v->type == VALUE_OBJECT && step->name && i < v->as.object.count; i++)
+        if (strcmp(v->as.object.names[i], step->name) == 0) {
+            *found = true;
+            return (struct matrix_member){v->as.object.values[i], NULL, from.directory};
+        }
+    return from;
+}
+
+static int missing_step(struct scope *s, const struct reference *r, const struct location *at, const cJSON *in,
+                        const struct step *step) {
+    if (!step->name)
+        return scope_fault(s, at, "%s: there is no item [%zu]", r->text, step->index);
+    const char *names[64];
+    size_t count = 0;
+    const cJSON *member;
+    cJSON_ArrayForEach(member, in) {
+        if (member->string && count < 64)
+            names[count++] = member->string;
+    }
+    const char *nearest = suggest_nearest(step->name, names, count);
+    return scope_fault(s, at, "%s: there is no \"%s\"%s%s%s", r->text, step->name, nearest ? "; did you mean \"" : "",
+                       nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+/* Follows the reference's steps from the one numbered `first` into the value of an axis. */
+static int walk(struct matrix_member *out, struct scope *s, const struct reference *r, const struct location *at,
+                const struct axis_value *value, size_t first) {
+    *out = (struct matrix_member){value->source, value->json, value->directory};
+    const cJSON *shown = value->json;
+    for (size_t i = first; i < r->step_count; i++) {
+        bool found;
+        struct matrix_member next = step_into(s->plan, *out, &r->steps[i], &found);
+        if (!found)
+            return missing_step(s, r, at, shown, &r->steps[i]);
+        shown = r->steps[i].name ? cJSON_GetObjectItemCaseSensitive(shown, r->steps[i].name)
+                                 : cJSON_GetArrayItem(shown, (int)r->steps[i].index);
+        *out = next;
+    }
+    if (out->value && out->value->type == VALUE_LITERAL)
+        *out = (struct matrix_member){NULL, out->value->as.literal, out->directory};
+    return 0;
+}
+
+int resolve_matrix(struct matrix_member *out, struct scope *s, const struct reference *r, const struct location *at) {
+    const struct axis_value *value =
+        s->node && r->step_count && r->steps[0].name ? node_value(s->node, r->steps[0].name) : NULL;
+    if (!value)
+        return scope_fault(s, at, "%s: %s has no such axis", r->text, s->node ? s->node->pub.name : "this place");
+    return walk(out, s, r, at, value, 1);
+}
+
+static int resolve_coordinate(cJSON **out, struct scope *s, const struct reference *r, const struct location *at) {
+    struct matrix_member member;
+    int rc = resolve_matrix(&member, s, r, at);
+    if (rc)
+        return rc;
+    if (member.value)
+        return resolve_json(out, s, member.value);
+    *out = cJSON_Duplicate(member.json, true);
+    return 0;
+}
+
+static int missing_metric(struct scope *s, const struct reference *r, const struct location *at, const struct node *n,
+                          const char *name) {
+    struct buffer names = {0};
+    const cJSON *metric;
+    cJSON_ArrayForEach(metric, n->pub.metrics)
+        buffer_printf(&names, "%s%s", names.size ? ", " : "", metric->string);
+    int rc = scope_fault(s, at, "%s: %s gave no number \"%s\"; it gave %s", r->text, n->pub.name, name,
+                         names.size ? buffer_text(&names) : "no metrics");
+    buffer_close(&names);
+    return rc;
+}
+
+static int resolve_metric(cJSON **out, struct scope *s, const struct reference *r, const struct location *at,
+                          const struct node *n) {
+    double number;
+    if (!metric_number(n->pub.metrics, r->steps[1].name, &number))
+        return missing_metric(s, r, at, n, r->steps[1].name);
+    *out = cJSON_CreateNumber(number);
+    return 0;
+}
+
+/* The coordinate of another stage, or something inside it. */
+static int other_coordinate(cJSON **out, struct scope *s, const struct reference *r, const struct location *at,
+                            const struct axis_value *value) {
+    struct matrix_member member;
+    int rc = walk(&member, s, r, at, value, 2);
+    if (rc)
+        return rc;
+    if (member.value)
+        return scope_fault(s, at, "%s holds references that only %s can resolve", r->text, r->stage->full_name);
+    *out = cJSON_Duplicate(member.json, true);
+    return 0;
+}
+
+static int fixed_value(cJSON **out, struct scope *s, const struct reference *r, const struct location *at,
+                       const struct stage_plan *stage) {
+    struct buffer names = {0};
+    for (size_t i = 0; i < stage->fixed_count; i++) {
+        if (strcmp(stage->fixed[i].axis, r->steps[1].name) == 0) {
+            buffer_close(&names);
+            return other_coordinate(out, s, r, at, stage->fixed[i].value);
+        }
+        buffer_printf(&names, "%s%s", names.size ? ", " : "", stage->fixed[i].axis);
+    }
+    int rc = scope_fault(s, at, "%s: the winner has no single \"%s\"; it has %s", r->text, r->steps[1].name,
+                         names.size ? buffer_text(&names) : "none");
+    buffer_close(&names);
+    return rc;
+}
+
+static int row_value(cJSON **out, struct scope *s, const struct reference *r, const struct location *at,
+                     const struct node *n) {
+    if (strcmp(r->steps[0].name, "metrics") == 0)
+        return resolve_metric(out, s, r, at, n);
+    const struct axis_value *value = node_value(n, r->steps[1].name);
+    if (!value)
+        return scope_fault(s, at, "%s: %s has no axis \"%s\"", r->text, n->pub.name, r->steps[1].name);
+    return other_coordinate(out, s, r, at, value);
+}
+
+static int resolve_rows(cJSON **out, struct scope *s, const struct reference *r, const struct location *at,
+                        const struct match *m) {
+    if (!m->list)
+        return row_value(out, s, r, at, m->rows[0]);
+    cJSON *list = cJSON_CreateArray(), *item = NULL;
+    for (size_t i = 0; i < m->count; i++) {
+        int rc = row_value(&item, s, r, at, m->rows[i]);
+        if (rc) {
+            cJSON_Delete(list);
+            return rc;
+        }
+        cJSON_AddItemToArray(list, item);
+    }
+    *out = list;
+    return 0;
+}
+
+static int resolve_stage(cJSON **out, struct scope *s, const struct reference *r, const struct location *at) {
+    struct stage_plan *stage = &s->plan->stages[r->stage->index];
+    struct match m;
+    bool matrix = r->step_count >= 2 && r->steps[0].name && strcmp(r->steps[0].name, "matrix") == 0;
+    bool metric = r->step_count == 2 && r->steps[0].name && strcmp(r->steps[0].name, "metrics") == 0;
+    if ((!matrix && !metric) || !r->steps[1].name)
+        return scope_fault(s, at, "%s is no value: a file of a stage is taken through \"in\"", r->text);
+    if (matrix && r->stage->type == STAGE_SELECT && view_axis(&stage->view, r->steps[1].name) == AXIS_NONE)
+        return fixed_value(out, s, r, at, stage);
+    int rc = match_reference(&m, s, r, at);
+    return rc ? rc : resolve_rows(out, s, r, at, &m);
+}
+
+int resolve_reference(cJSON **out, struct scope *s, const struct reference *r, const struct location *at) {
+    switch (r->root) {
+    case REFERENCE_MATRIX:
+        return resolve_coordinate(out, s, r, at);
+    case REFERENCE_STAGE:
+        return resolve_stage(out, s, r, at);
+    case REFERENCE_PARAMS:
+    case REFERENCE_IN:
+    case REFERENCE_OUTS:
+    case REFERENCE_CHECKPOINT:
+        break;
+    }
+    return scope_fault(s, at, "%s has no value here: it is a path that only a command sees", r->text);
+}

@@ -1,0 +1,268 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/memory.h"
+#include "engine/plan/internal.h"
+
+bool metric_number(const cJSON *metrics, const char *name, double *out) {
+    const cJSON *metric = cJSON_GetObjectItemCaseSensitive(metrics, name);
+    if (!cJSON_IsNumber(metric) || isnan(metric->valuedouble))
+        return false;
+    *out = metric->valuedouble;
+    return true;
+}
+
+struct decision {
+    struct plan *plan;
+    const struct select_decl *select;
+    const struct view *from;
+    struct candidate *candidates;
+    size_t count, capacity;
+};
+
+/* Appends why a metric does not keep a bound; true when it does. */
+static bool keeps(struct buffer *why, const struct where *w, const cJSON *metrics) {
+    static const char *const names[] = {"at most", "at least", "equal to"};
+    double value;
+    if (!metric_number(metrics, w->metric, &value)) {
+        buffer_printf(why, "metrics.%s is missing", w->metric);
+        return false;
+    }
+    bool good = w->type == WHERE_AT_MOST    ? value <= w->bound
+                : w->type == WHERE_AT_LEAST ? value >= w->bound
+                                            : value == w->bound;
+    if (!good) {
+        buffer_printf(why, "metrics.%s = ", w->metric);
+        json_number(why, value);
+        buffer_printf(why, " is not %s ", names[w->type]);
+        json_number(why, w->bound);
+    }
+    return good;
+}
+
+static bool keeps_all(const char **reason, struct plan *p, const struct where *where, size_t count,
+                      const cJSON *metrics) {
+    struct buffer why = {0};
+    bool good = true;
+    for (size_t i = 0; good && i < count; i++)
+        good = keeps(&why, &where[i], metrics);
+    if (!good && reason)
+        *reason = arena_strdup(p->arena, buffer_text(&why));
+    buffer_close(&why);
+    return good;
+}
+
+static struct candidate *candidate_of(struct decision *d, struct bytemap *groups, const struct node *n) {
+    size_t width = d->select->group_by_count;
+    uint32_t *ids = arena_array(d->plan->arena, width, sizeof *ids);
+    const struct axis_value **group = arena_array(d->plan->arena, width, sizeof *group);
+    for (size_t i = 0; i < width; i++) {
+        group[i] = node_value(n, d->select->group_by[i]);
+        ids[i] = group[i]->id;
+    }
+    size_t known = (size_t)(uintptr_t)bytemap_get(groups, ids, width * sizeof *ids);
+    if (known)
+        return &d->candidates[known - 1];
+    mem_grow(d->candidates, &d->capacity, d->count + 1);
+    d->candidates[d->count] = (struct candidate){.group = group};
+    bytemap_put(groups, ids, width * sizeof *ids, (void *)(uintptr_t)(d->count + 1));
+    return &d->candidates[d->count++];
+}
+
+/* Groups in the order of their first instance; where_each leaves single instances out. */
+static void collect_groups(struct decision *d, const struct match *m) {
+    struct bytemap groups = {0};
+    for (size_t i = 0; i < m->count; i++) {
+        struct candidate *c = candidate_of(d, &groups, m->rows[i]);
+        const cJSON *metrics = m->rows[i]->pub.metrics;
+        if (!keeps_all(NULL, d->plan, d->select->where_each, d->select->where_each_count, metrics))
+            continue;
+        mem_grow(c->rows, &c->capacity, c->count + 1);
+        c->rows[c->count++] = m->rows[i];
+    }
+    bytemap_close(&groups);
+}
+
+static int by_size(const void *a, const void *b) {
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+/* Sums run in matrix order. */
+static double reduce(enum reduce_type type, double *values, size_t count) {
+    double sum = 0;
+    if (type == REDUCE_MEAN) {
+        for (size_t i = 0; i < count; i++)
+            sum += values[i];
+        return sum / (double)count;
+    }
+    qsort(values, count, sizeof *values, by_size);
+    if (type == REDUCE_MEDIAN)
+        return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+    return type == REDUCE_MIN ? values[0] : values[count - 1];
+}
+
+/* A metric that one instance of the group lacks is missing from the group. */
+static void reduce_group(const struct select_decl *select, struct candidate *c) {
+    c->metrics = cJSON_CreateObject();
+    if (c->count == 0)
+        return;
+    double *values = mem_array(c->count, sizeof *values);
+    const cJSON *metric;
+    cJSON_ArrayForEach(metric, c->rows[0]->pub.metrics) {
+        bool all = true;
+        for (size_t i = 0; all && i < c->count; i++)
+            all = metric_number(c->rows[i]->pub.metrics, metric->string, &values[i]);
+        if (!all)
+            continue;
+        double reduced = reduce(select->reduce, values, c->count);
+        if (!isnan(reduced))
+            cJSON_AddNumberToObject(c->metrics, metric->string, reduced);
+    }
+    free(values);
+}
+
+static void judge(struct plan *p, const struct select_decl *select, struct candidate *c) {
+    if (c->count == 0) {
+        c->reason = "no instance passes where_each";
+        return;
+    }
+    c->passes = keeps_all(&c->reason, p, select->where, select->where_count, c->metrics);
+    if (c->passes && !metric_number(c->metrics, select->metric, &c->objective)) {
+        c->passes = false;
+        c->reason = arena_printf(p->arena, "metrics.%s is missing", select->metric);
+    }
+}
+
+static bool better(const struct select_decl *select, double a, double b) {
+    return select->maximize ? a > b : a < b;
+}
+
+static struct candidate *find_winner(const struct decision *d) {
+    struct candidate *winner = NULL;
+    for (size_t i = 0; i < d->count; i++) {
+        struct candidate *c = &d->candidates[i];
+        if (c->passes && (!winner || better(d->select, c->objective, winner->objective)))
+            winner = c;
+    }
+    return winner;
+}
+
+struct ranked {
+    const struct select_decl *select;
+    struct node *node;
+    double value;
+    size_t order;
+};
+
+static int best_first(const void *a, const void *b) {
+    const struct ranked *x = a, *y = b;
+    if (x->value != y->value)
+        return better(x->select, x->value, y->value) ? -1 : 1;
+    return (x->order > y->order) - (x->order < y->order);
+}
+
+/* The median is the lower one by value; "best first" puts it at the upper half when large values are better. */
+static struct node *pick_row(const struct select_decl *select, const struct candidate *winner) {
+    if (select->pick == PICK_FIRST)
+        return winner->rows[0];
+    struct ranked *ranked = mem_array(winner->count, sizeof *ranked);
+    for (size_t i = 0; i < winner->count; i++) {
+        ranked[i] = (struct ranked){select, winner->rows[i], 0, i};
+        metric_number(winner->rows[i]->pub.metrics, select->metric, &ranked[i].value);
+    }
+    qsort(ranked, winner->count, sizeof *ranked, best_first);
+    size_t median = select->maximize ? winner->count / 2 : (winner->count - 1) / 2;
+    struct node *picked = ranked[select->pick == PICK_BEST ? 0 : median].node;
+    free(ranked);
+    return picked;
+}
+
+static bool is_grouped(const struct select_decl *select, const char *axis) {
+    for (size_t i = 0; i < select->group_by_count; i++)
+        if (strcmp(select->group_by[i], axis) == 0)
+            return true;
+    return false;
+}
+
+static bool is_pinned(const struct select_decl *select, const char *axis) {
+    for (size_t i = 0; i < select->from->pin_count; i++)
+        if (strcmp(select->from->pins[i].axis, axis) == 0 && !select->from->pins[i].collect)
+            return true;
+    return false;
+}
+
+/* Axes of `from` that the reader of the winner sees; the others have one value each. */
+static void split_axes(struct decision *d, struct stage_plan *stage, const struct stage_plan *from) {
+    struct arena *arena = d->plan->arena;
+    const char **axes = arena_array(arena, d->from->axis_count, sizeof *axes);
+    size_t capacity = d->from->axis_count + from->fixed_count;
+    struct fixed_axis *fixed = arena_array(arena, capacity, sizeof *fixed);
+    const struct node *first = stage->view.rows[0];
+    for (size_t i = 0; i < d->from->axis_count; i++) {
+        const char *axis = d->from->axes[i];
+        if (d->select->pick != PICK_ALL || is_grouped(d->select, axis) || is_pinned(d->select, axis))
+            fixed[stage->fixed_count++] = (struct fixed_axis){axis, node_value(first, axis)};
+        else
+            axes[stage->view.axis_count++] = axis;
+    }
+    if (from->fixed_count)
+        memcpy(fixed + stage->fixed_count, from->fixed, from->fixed_count * sizeof *fixed);
+    stage->fixed_count += from->fixed_count;
+    stage->fixed = fixed;
+    stage->view.axes = axes;
+}
+
+static void take_winner(struct decision *d, struct stage_plan *stage, const struct candidate *winner) {
+    struct view *v = &stage->view;
+    *v = (struct view){.row_count = d->select->pick == PICK_ALL ? winner->count : 1};
+    v->rows = arena_array(d->plan->arena, v->row_count, sizeof *v->rows);
+    if (d->select->pick == PICK_ALL)
+        memcpy(v->rows, winner->rows, v->row_count * sizeof *v->rows);
+    else
+        v->rows[0] = pick_row(d->select, winner);
+    split_axes(d, stage, &d->plan->stages[d->select->from->stage->index]);
+    v->cells = arena_array(d->plan->arena, v->row_count * v->axis_count, sizeof *v->cells);
+    for (size_t row = 0; row < v->row_count; row++)
+        for (size_t axis = 0; axis < v->axis_count; axis++)
+            v->cells[row * v->axis_count + axis] = node_value(v->rows[row], v->axes[axis]);
+}
+
+static void fail_without_candidate(struct decision *d, struct node *n) {
+    struct buffer text = {0};
+    buffer_puts(&text, "no group qualifies\n");
+    select_table_text(&text, d->select, d->candidates, d->count);
+    node_fail(d->plan, n, buffer_text(&text));
+    buffer_close(&text);
+}
+
+void select_decide(struct plan *p, struct node *n) {
+    const struct stage_decl *decl = n->pub.decl;
+    struct scope s = {.plan = p, .node = n};
+    struct decision d = {.plan = p, .select = decl->select};
+    struct match m;
+    d.from = &p->stages[decl->select->from->stage->index].view;
+    if (match_from(&m, &s, decl->select->from, &decl->at)) {
+        node_fail(p, n, s.fault);
+        return;
+    }
+    collect_groups(&d, &m);
+    for (size_t i = 0; i < d.count; i++) {
+        reduce_group(d.select, &d.candidates[i]);
+        judge(p, d.select, &d.candidates[i]);
+    }
+    const struct candidate *winner = find_winner(&d);
+    n->stage->table = select_table_json(d.select, d.candidates, d.count, winner);
+    if (winner) {
+        take_winner(&d, n->stage, winner);
+        node_done(p, n);
+    } else {
+        fail_without_candidate(&d, n);
+    }
+    for (size_t i = 0; i < d.count; i++) {
+        free(d.candidates[i].rows);
+        cJSON_Delete(d.candidates[i].metrics);
+    }
+    free(d.candidates);
+}

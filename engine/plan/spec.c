@@ -1,0 +1,60 @@
+#include <string.h>
+
+#include "engine/plan/action.h"
+
+static cJSON *spec_item(const struct action_input *in, size_t index, action_item_path *item_path, void *context) {
+    const struct action_item *item = &in->items[index];
+    struct buffer path = {0};
+    char hex[DIGEST_HEX_SIZE];
+    digest_hex(hex, &item->content.digest);
+    item_path(context, in, index, &path);
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddStringToObject(out, "path", buffer_text(&path));
+    cJSON_AddStringToObject(out, "name", item->name);
+    cJSON_AddStringToObject(out, "sha256", hex);
+    cJSON_AddBoolToObject(out, "executable", item->content.executable);
+    cJSON_AddItemToObject(out, "labels", item->labels ? cJSON_Duplicate(item->labels, true) : cJSON_CreateObject());
+    buffer_close(&path);
+    return out;
+}
+
+static cJSON *spec_input(const struct action_input *in, action_item_path *item_path, void *context) {
+    if (!in->list)
+        return spec_item(in, 0, item_path, context);
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; i < in->count; i++)
+        cJSON_AddItemToArray(list, spec_item(in, i, item_path, context));
+    return list;
+}
+
+static void add_what(cJSON *spec, const struct action *a, const char *const *argv, size_t argc) {
+    struct buffer uses = {0};
+    if (a->kind) {
+        buffer_printf(&uses, "%s@%d", a->kind->name, a->kind->version);
+        cJSON_AddStringToObject(spec, "kind", buffer_text(&uses));
+        cJSON_AddItemToObject(spec, "with", a->with ? cJSON_Duplicate(a->with, true) : cJSON_CreateObject());
+        buffer_close(&uses);
+        return;
+    }
+    cJSON *cmd = cJSON_AddArrayToObject(spec, "cmd");
+    for (size_t i = 0; i < argc; i++)
+        cJSON_AddItemToArray(cmd, cJSON_CreateString(argv[i]));
+}
+
+cJSON *action_spec(const struct action *a, const char *const *argv, size_t argc, int cpus, action_item_path *item_path,
+                   void *context) {
+    cJSON *spec = cJSON_CreateObject();
+    cJSON_AddNumberToObject(spec, "retort_spec", 1);
+    add_what(spec, a, argv, argc);
+    cJSON *in = cJSON_AddObjectToObject(spec, "in");
+    for (size_t i = 0; i < a->input_count; i++)
+        cJSON_AddItemToObject(in, a->inputs[i].name, spec_input(&a->inputs[i], item_path, context));
+    cJSON *outs = cJSON_AddObjectToObject(spec, "outs");
+    for (size_t i = 0; i < a->out_count; i++) {
+        cJSON *out = cJSON_AddObjectToObject(outs, a->outs[i].name);
+        cJSON_AddStringToObject(out, "path", a->outs[i].path);
+        cJSON_AddStringToObject(out, "type", action_out_type(a->outs[i].type));
+    }
+    cJSON_AddNumberToObject(spec, "cpus", cpus);
+    return spec;
+}

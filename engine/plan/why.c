@@ -1,0 +1,188 @@
+#include "engine/plan/why.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+
+/* A component that two keys do not share; NULL on the side that has none. */
+struct change {
+    const char *name;
+    const cJSON *before, *after;
+};
+
+struct changes {
+    struct change *items;
+    size_t count, capacity;
+};
+
+static void add(struct changes *c, const char *name, const cJSON *before, const cJSON *after) {
+    mem_grow(c->items, &c->capacity, c->count + 1);
+    c->items[c->count++] = (struct change){name, before, after};
+}
+
+static const cJSON *member(const cJSON *object, const char *name) {
+    return cJSON_GetObjectItemCaseSensitive(object, name);
+}
+
+/* What says most comes first: the kind, its parameters, the command, the environment, inputs, the rest. */
+static int rank(const char *name) {
+    static const char *const order[] = {"kind", "with.", "argv.", "env.", "in.", "outs.", "pin.", "machine"};
+    const int count = (int)(sizeof order / sizeof *order);
+    for (int i = 0; i < count; i++)
+        if (strncmp(name, order[i], strlen(order[i])) == 0)
+            return i;
+    return count;
+}
+
+static int by_rank(const void *a, const void *b) {
+    const struct change *x = a, *y = b;
+    int by = rank(x->name) - rank(y->name);
+    if (by == 0 && strncmp(x->name, "argv.", 5) == 0)
+        by = atoi(x->name + 5) - atoi(y->name + 5);
+    return by ? by : strcmp(x->name, y->name);
+}
+
+static void compare(struct changes *out, const cJSON *components, const cJSON *earlier) {
+    const cJSON *item;
+    cJSON_ArrayForEach(item, components) {
+        const cJSON *before = member(earlier, item->string);
+        if (!before || !json_equal(before, item))
+            add(out, item->string, before, item);
+    }
+    cJSON_ArrayForEach(item, earlier) {
+        if (!member(components, item->string))
+            add(out, item->string, item, NULL);
+    }
+    if (out->count)
+        qsort(out->items, out->count, sizeof *out->items, by_rank);
+}
+
+size_t why_nearest(const cJSON *components, const cJSON *const *earlier, size_t count) {
+    size_t nearest = 0, fewest = (size_t)-1;
+    for (size_t i = 0; i < count && fewest > 0; i++) {
+        struct changes c = {0};
+        compare(&c, components, earlier[i]);
+        if (c.count < fewest) {
+            fewest = c.count;
+            nearest = i;
+        }
+        free(c.items);
+    }
+    return nearest;
+}
+
+static void put_value(struct buffer *out, const char *name, const cJSON *value) {
+    if (value)
+        json_canonical(out, value);
+    else
+        buffer_puts(out, strncmp(name, "with.", 5) == 0 ? "(default)" : "(none)");
+}
+
+enum { SHORT_DIGEST = 12 };
+
+static void put_item(struct buffer *out, const cJSON *item) {
+    const char *digest = json_text(item, "sha256", "");
+    buffer_printf(out, "%s %.*s", json_text(item, "name", "?"), SHORT_DIGEST, digest);
+    if (json_bool(item, "executable", false))
+        buffer_puts(out, " (executable)");
+}
+
+static void put_labels(struct buffer *out, const cJSON *item) {
+    const cJSON *labels = member(item, "labels");
+    if (labels)
+        json_canonical(out, labels);
+    else
+        buffer_puts(out, "{}");
+}
+
+static bool only_labels_differ(const cJSON *a, const cJSON *b) {
+    struct buffer x = {0}, y = {0};
+    put_item(&x, a);
+    put_item(&y, b);
+    bool same = strcmp(buffer_text(&x), buffer_text(&y)) == 0;
+    buffer_close(&x);
+    buffer_close(&y);
+    return same;
+}
+
+static void put_item_change(struct buffer *out, const cJSON *before, const cJSON *after) {
+    bool labels = only_labels_differ(before, after);
+    void (*put)(struct buffer *, const cJSON *) = labels ? put_labels : put_item;
+    buffer_puts(out, labels ? " labels: " : ": ");
+    put(out, before);
+    buffer_puts(out, " -> ");
+    put(out, after);
+}
+
+/* A list against a list of the same length: its first item that differs, and how many more do. */
+static void put_list_change(struct buffer *out, const cJSON *before, const cJSON *after) {
+    const cJSON *a = after->child, *first_before = NULL, *first_after = NULL;
+    size_t index = 0, first = 0, differ = 0;
+    for (const cJSON *b = before->child; a && b; a = a->next, b = b->next, index++) {
+        if (json_equal(a, b))
+            continue;
+        if (differ++ == 0) {
+            first = index;
+            first_before = b;
+            first_after = a;
+        }
+    }
+    buffer_printf(out, "[%zu]", first);
+    put_item_change(out, first_before, first_after);
+    if (differ > 1)
+        buffer_printf(out, " (and %zu more of its items)", differ - 1);
+}
+
+static void put_input(struct buffer *out, const cJSON *input) {
+    if (!input)
+        buffer_puts(out, "(none)");
+    else if (cJSON_IsArray(input))
+        buffer_printf(out, "a list of %d", cJSON_GetArraySize(input));
+    else
+        put_item(out, input);
+}
+
+static void put_change(struct buffer *out, const struct change *c) {
+    bool input = strncmp(c->name, "in.", 3) == 0;
+    buffer_puts(out, c->name);
+    if (input && cJSON_IsObject(c->before) && cJSON_IsObject(c->after)) {
+        put_item_change(out, c->before, c->after);
+    } else if (input && cJSON_IsArray(c->before) && cJSON_IsArray(c->after) &&
+               cJSON_GetArraySize(c->before) == cJSON_GetArraySize(c->after)) {
+        put_list_change(out, c->before, c->after);
+    } else {
+        buffer_puts(out, ": ");
+        if (input)
+            put_input(out, c->before);
+        else
+            put_value(out, c->name, c->before);
+        buffer_puts(out, " -> ");
+        if (input)
+            put_input(out, c->after);
+        else
+            put_value(out, c->name, c->after);
+    }
+}
+
+void why_difference(struct buffer *out, const cJSON *components, const cJSON *earlier) {
+    struct changes c = {0};
+    compare(&c, components, earlier);
+    for (size_t i = 0; i < c.count; i++) {
+        put_change(out, &c.items[i]);
+        buffer_putc(out, '\n');
+    }
+    free(c.items);
+}
+
+void why_reason(struct buffer *out, const cJSON *components, const cJSON *earlier) {
+    struct changes c = {0};
+    compare(&c, components, earlier);
+    if (c.count > 0)
+        put_change(out, &c.items[0]);
+    if (c.count > 1)
+        buffer_printf(out, " (and %zu more)", c.count - 1);
+    free(c.items);
+}

@@ -1,0 +1,25 @@
+/* A table of texts and numbers, printed for people (aligned), as CSV (RFC 4180) or as a JSON array of objects. */
+#ifndef RETORT_ENGINE_REPORT_TABLE_H
+#define RETORT_ENGINE_REPORT_TABLE_H
+
+#include <cJSON.h>
+
+#include "engine/base/buffer.h"
+
+enum table_format { TABLE_TEXT, TABLE_CSV, TABLE_JSON };
+
+struct table;
+
+struct table *table_create(void);
+void table_free(struct table *t);
+
+/* Columns appear in the order in which they are first named. */
+void table_row(struct table *t);
+void table_text(struct table *t, const char *column, const char *text);
+void table_number(struct table *t, const char *column, double value, int digits); /* NaN: left empty */
+void table_value(struct table *t, const char *column, const cJSON *value);        /* as JSON; strings bare */
+
+size_t table_rows(const struct table *t);
+void table_print(struct buffer *out, const struct table *t, enum table_format format);
+
+#endif

@@ -1,0 +1,230 @@
+#include "engine/run/attempt.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "engine/base/scratch.h"
+#include "engine/run/copy.h"
+#include "engine/run/executor.h"
+#include "engine/run/stamp.h"
+
+/* ---- the struct ---- */
+
+bool attempt_uses_checkpoint(const struct instance *i) {
+    return i->decl->checkpoint || (i->action->kind && i->action->kind->checkpoints);
+}
+
+struct attempt *attempt_create(struct store *store, const struct instance *instance, const char *id, char *checkpoint) {
+    struct attempt *a = mem_alloc(sizeof *a);
+    double cpus = instance->decl->resources.cpus;
+    a->store = store;
+    a->instance = instance;
+    a->cpus = cpus > 1 ? (int)cpus : 1;
+    a->id = mem_strdup(id);
+    a->root = store_work_path(store, id);
+    a->directory = path_join(a->root, "dir");
+    a->file = path_join(a->root, "attempt.json");
+    a->spec = path_join(a->root, "spec.json");
+    a->result = path_join(a->root, "result.json");
+    a->stdout_log = store_log_path(store, id, "stdout");
+    a->stderr_log = store_log_path(store, id, "stderr");
+    a->checkpoint = checkpoint;
+    return a;
+}
+
+void attempt_free(struct attempt *a) {
+    if (!a)
+        return;
+    char *const texts[] = {a->id,     a->root,       a->directory,  a->file,      a->spec,
+                           a->result, a->stdout_log, a->stderr_log, a->checkpoint};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        free(texts[i]);
+    for (size_t i = 0; i < a->argc; i++)
+        free(a->argv[i]);
+    free(a->argv);
+    for (size_t i = 0; i < a->linked_count; i++)
+        free(a->linked[i].path);
+    free(a->linked);
+    free(a);
+}
+
+/* ---- inputs ---- */
+
+/* A kind reads files in place; a command, and whoever takes a directory object, gets them in its directory. */
+static bool reads_in_place(const struct attempt *a, const struct action_item *item) {
+    return a->instance->action->kind && (item->path || !item->content.directory);
+}
+
+static void item_path(void *context, const struct action_input *input, size_t index, struct buffer *path) {
+    const struct attempt *a = context;
+    const struct action_item *item = &input->items[index];
+    if (!reads_in_place(a, item)) {
+        buffer_printf(path, "in/%s/", input->name);
+        if (input->list)
+            buffer_printf(path, "%zu/", index);
+        buffer_puts(path, item->name);
+    } else if (item->path) {
+        buffer_puts(path, item->path);
+    } else {
+        char *object = store_object_path(a->store, &item->content.digest);
+        buffer_puts(path, object);
+        free(object);
+    }
+}
+
+static int check_object(const struct attempt *a, const struct action_item *item, struct error *err) {
+    char *path = store_object_path(a->store, &item->content.digest);
+    struct stat st;
+    int rc = 0;
+    if (stat(path, &st) < 0)
+        rc = error_set(err, ERR_NOT_FOUND, "%s: the object is gone from the store; run again, and what made it runs again", path);
+    else if ((uint64_t)st.st_size != item->content.size)
+        rc = error_set(err, ERR_CORRUPT, "%s: the object is damaged; `retort fsck` sets it aside", path);
+    free(path);
+    return rc;
+}
+
+static int give_object(struct attempt *a, const char *input, const struct action_item *item, const char *path,
+                       struct error *err) {
+    struct object o = {item->content.digest, item->content.size, item->content.directory, item->content.executable};
+    int rc = store_materialise(a->store, &o, path, MATERIALISE_LINK, err);
+    if (rc < 0)
+        return rc;
+    mem_grow(a->linked, &a->linked_capacity, a->linked_count + 1);
+    struct linked_input *l = &a->linked[a->linked_count++];
+    *l = (struct linked_input){.input = input, .path = mem_strdup(path), .object = o};
+    stamp_take(&l->stamp, path);
+    return 0;
+}
+
+static int give_item(struct attempt *a, const struct action_input *input, size_t index, struct error *err) {
+    const struct action_item *item = &input->items[index];
+    if (reads_in_place(a, item))
+        return item->path ? 0 : check_object(a, item, err);
+    struct buffer relative = {0};
+    item_path(a, input, index, &relative);
+    char *path = path_join(a->directory, buffer_text(&relative));
+    char *parent = path_directory(path);
+    int rc = file_make_directory(parent, err);
+    if (rc == 0)
+        rc = item->path ? copy_tree(item->path, path, err) : give_object(a, input->name, item, path, err);
+    free(parent);
+    free(path);
+    buffer_close(&relative);
+    return rc;
+}
+
+static int give_inputs(struct attempt *a, struct error *err) {
+    const struct action *action = a->instance->action;
+    for (size_t i = 0; i < action->input_count; i++) {
+        for (size_t k = 0; k < action->inputs[i].count; k++) {
+            if (give_item(a, &action->inputs[i], k, err) < 0)
+                return error_prefix(err, "in.%s", action->inputs[i].name);
+        }
+    }
+    return 0;
+}
+
+/* ---- places ---- */
+
+static int make_places(struct attempt *a, struct error *err) {
+    const struct action *action = a->instance->action;
+    static const char *const own[] = {".home", ".tmp"};
+    int rc = file_make_directory(a->directory, err);
+    for (size_t i = 0; rc == 0 && i < sizeof own / sizeof *own; i++) {
+        char *path = path_join(a->directory, own[i]);
+        if (mkdir(path, 0755) < 0)
+            rc = error_errno(err, errno, "%s: cannot be made", path);
+        free(path);
+    }
+    for (size_t i = 0; rc == 0 && i < action->out_count; i++) {
+        if (!strchr(action->outs[i].path, '/'))
+            continue;
+        char *path = path_join(a->directory, action->outs[i].path);
+        char *parent = path_directory(path);
+        rc = file_make_directory(parent, err);
+        free(parent);
+        free(path);
+    }
+    if (rc == 0 && a->checkpoint) {
+        rc = file_make_directory(a->checkpoint, err);
+        stamp_take(&a->checkpoint_stamp, a->checkpoint);
+    }
+    return rc;
+}
+
+/* ---- the files the keeper and the stage read ---- */
+
+static int write_json(const char *path, const cJSON *value, struct error *err) {
+    struct buffer text = {0};
+    json_canonical(&text, value);
+    int rc = scratch_write(path, text.data, text.size, err);
+    buffer_close(&text);
+    return rc;
+}
+
+static void add_command(cJSON *file, struct attempt *a) {
+    const struct action *action = a->instance->action;
+    const struct stage_decl *decl = a->instance->decl;
+    cJSON *argv = cJSON_AddArrayToObject(file, "argv");
+    for (size_t i = 0; i < a->argc; i++)
+        cJSON_AddItemToArray(argv, cJSON_CreateString(a->argv[i]));
+    cJSON *env = cJSON_AddObjectToObject(file, "env");
+    for (size_t i = 0; i < action->env_count; i++) {
+        char *value = action_env_text(action, &action->env[i], a->checkpoint, item_path, a);
+        cJSON_AddStringToObject(env, action->env[i].name, value);
+        free(value);
+    }
+    cJSON *pass = cJSON_AddArrayToObject(file, "pass_env");
+    for (size_t i = 0; i < decl->pass_env_count; i++)
+        cJSON_AddItemToArray(pass, cJSON_CreateString(decl->pass_env[i]));
+}
+
+static int write_attempt(struct attempt *a, struct error *err) {
+    const struct action *action = a->instance->action;
+    cJSON *file = cJSON_CreateObject();
+    cJSON_AddNumberToObject(file, "retort_attempt", 1);
+    if (action->kind)
+        cJSON_AddStringToObject(file, "kind", action->kind->name);
+    else
+        add_command(file, a);
+    cJSON_AddStringToObject(file, "directory", a->directory);
+    cJSON_AddStringToObject(file, "path", ATTEMPT_PATH);
+    cJSON_AddStringToObject(file, "spec", a->spec);
+    if (a->checkpoint)
+        cJSON_AddStringToObject(file, "checkpoint", a->checkpoint);
+    cJSON_AddNumberToObject(file, "cpus", a->cpus);
+    cJSON_AddStringToObject(file, "stdout", a->stdout_log);
+    cJSON_AddStringToObject(file, "stderr", a->stderr_log);
+    cJSON_AddStringToObject(file, "result", a->result);
+    cJSON_AddNumberToObject(file, "events_fd", EXECUTOR_EVENTS_FD);
+    cJSON_AddNumberToObject(file, "lifeline_fd", EXECUTOR_LIFELINE_FD);
+    int rc = write_json(a->file, file, err);
+    cJSON_Delete(file);
+    return rc;
+}
+
+static int write_spec(struct attempt *a, struct error *err) {
+    cJSON *spec = action_spec(a->instance->action, (const char *const *)a->argv, a->argc, a->cpus, item_path, a);
+    int rc = write_json(a->spec, spec, err);
+    cJSON_Delete(spec);
+    return rc;
+}
+
+int attempt_prepare(struct attempt *a, struct error *err) {
+    const struct action *action = a->instance->action;
+    int rc = make_places(a, err);
+    if (rc == 0)
+        rc = give_inputs(a, err);
+    if (rc < 0)
+        return rc;
+    if (!action->kind)
+        action_argv(&a->argv, &a->argc, action, a->checkpoint, item_path, a);
+    rc = write_spec(a, err);
+    return rc == 0 ? write_attempt(a, err) : rc;
+}

@@ -1,0 +1,77 @@
+/*
+ * The files of one attempt: what the stage is given before, what it left behind after.
+ *
+ *   attempt_create --main thread
+ *   attempt_prepare --worker--> work/<id>/attempt.json, spec.json, dir/in/..., dir/.home, dir/.tmp
+ *                               (the keeper runs it: executor.h; it writes work/<id>/result.json and the logs)
+ *   attempt_collect --worker--> struct outcome; outs are in the store, work/<id> is gone
+ *
+ * One thread at a time; the action must live as long.
+ */
+#ifndef RETORT_ENGINE_RUN_ATTEMPT_H
+#define RETORT_ENGINE_RUN_ATTEMPT_H
+
+#include "engine/plan/plan.h"
+#include "store/store.h"
+
+/* Where stages find their programs. */
+#define ATTEMPT_PATH "/usr/local/bin:/usr/bin:/bin"
+
+/* An object that the stage was given as a hard link. */
+struct linked_input {
+    const char *input; /* its name */
+    char *path;
+    struct object object;
+    struct digest stamp; /* when it was given */
+};
+
+struct attempt {
+    struct store *store;
+    const struct instance *instance;
+    int cpus;
+    char *id;
+    char *root;      /* work/<id> */
+    char *directory; /* where the stage works */
+    char *file, *spec, *result, *stdout_log, *stderr_log;
+    char *checkpoint; /* NULL: the stage has none */
+    struct digest checkpoint_stamp;
+    char **argv; /* of a command, as run */
+    size_t argc;
+    struct linked_input *linked;
+    size_t linked_count, linked_capacity;
+};
+
+/* `checkpoint`: the path of the checkpoint directory, NULL for a stage that has none. The caller frees with attempt_free. */
+struct attempt *attempt_create(struct store *store, const struct instance *instance, const char *id, char *checkpoint);
+void attempt_free(struct attempt *a);
+
+/* Whether a stage uses a checkpoint directory. */
+bool attempt_uses_checkpoint(const struct instance *i);
+
+/* ERR_IO: the disk, the system. ERR_NOT_FOUND, ERR_CORRUPT, ERR_INVALID: an input is not there or not what it was. */
+int attempt_prepare(struct attempt *a, struct error *err);
+
+struct log {
+    struct digest digest;
+    uint64_t size; /* 0: the file was removed */
+};
+
+struct outcome {
+    bool finished;       /* exit 0 and every out is as declared */
+    int exit;            /* -1: it did not exit */
+    int signal;          /* 0: it did not die of one */
+    bool checkpoint_stuck; /* there is a checkpoint, and this attempt did not advance it */
+    char *reason;        /* not finished: why, in a line with the path of the log */
+    char *detail;        /* not finished: the reason and the last lines of its stderr */
+    cJSON *result;       /* what the keeper reported; NULL when it was killed */
+    struct object *outs; /* finished: one per action->outs */
+    cJSON *metrics;      /* finished: an object */
+    struct log stdout_log, stderr_log;
+    double wall_s;
+};
+
+/* `keeper_status` as of waitpid. ERR_IO: the store could not take an out; everything else is an outcome. */
+int attempt_collect(struct attempt *a, int keeper_status, struct outcome *out, struct error *err);
+void outcome_close(struct outcome *o);
+
+#endif

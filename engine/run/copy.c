@@ -1,0 +1,82 @@
+#include "engine/run/copy.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+
+enum { COPY_CHUNK = 1 << 30 };
+
+static int copy_content(int from, int to) {
+    if (ioctl(to, FICLONE, from) == 0)
+        return 0;
+    ssize_t copied;
+    do
+        copied = sendfile(to, from, NULL, COPY_CHUNK);
+    while (copied > 0 || (copied < 0 && errno == EINTR));
+    return copied < 0 ? -1 : 0;
+}
+
+static int copy_file(const char *from, const char *to, int flags, struct error *err) {
+    struct stat st;
+    int rc = 0, target = -1;
+    int source = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
+    if (source < 0)
+        return errno == ENOENT ? error_set(err, ERR_NOT_FOUND, "%s: does not exist", from)
+                               : error_errno(err, errno, "%s: cannot be opened", from);
+    if (fstat(source, &st) < 0 || !S_ISREG(st.st_mode)) {
+        rc = error_set(err, ERR_INVALID, "%s: is no regular file", from);
+        goto out;
+    }
+    target = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, st.st_mode & 0111 ? 0755 : 0644);
+    if (target < 0)
+        rc = error_errno(err, errno, "%s: cannot be created", to);
+    else if (copy_content(source, target) < 0)
+        rc = error_errno(err, errno, "%s: cannot be copied to %s", from, to);
+out:
+    close(source);
+    if (target >= 0 && close(target) < 0 && rc == 0)
+        rc = error_errno(err, errno, "%s: cannot be written", to);
+    return rc;
+}
+
+static int copy_entry(const char *from, const char *to, const char *name, struct error *err);
+
+static int copy_directory(const char *from, const char *to, struct error *err) {
+    DIR *directory = opendir(from);
+    if (!directory)
+        return error_errno(err, errno, "%s: cannot be read", from);
+    int rc = mkdir(to, 0755) < 0 ? error_errno(err, errno, "%s: cannot be made", to) : 0;
+    for (struct dirent *entry; rc == 0 && (entry = readdir(directory));)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            rc = copy_entry(from, to, entry->d_name, err);
+    closedir(directory);
+    return rc;
+}
+
+static int copy_entry(const char *from, const char *to, const char *name, struct error *err) {
+    char *source = path_join(from, name), *target = path_join(to, name);
+    struct stat st;
+    int rc;
+    if (lstat(source, &st) < 0)
+        rc = error_errno(err, errno, "%s: cannot be read", source);
+    else if (S_ISDIR(st.st_mode))
+        rc = copy_directory(source, target, err);
+    else
+        rc = copy_file(source, target, O_NOFOLLOW, err);
+    free(source);
+    free(target);
+    return rc;
+}
+
+int copy_tree(const char *from, const char *to, struct error *err) {
+    return file_is_directory(from) ? copy_directory(from, to, err) : copy_file(from, to, 0, err);
+}

@@ -1,0 +1,175 @@
+/* From the plan to tasks: what is known is finished, what is not is submitted. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "engine/run/internal.h"
+#include "engine/run/known.h"
+
+enum { DEFAULT_ESTIMATE_S = 1 };
+
+/* ---- selects ---- */
+
+/* "alpha=500000 of 4", from the select's table. */
+static void report_select(struct run *r, const struct instance *i) {
+    struct buffer detail = {0};
+    const cJSON *candidates = cJSON_GetObjectItemCaseSensitive(plan_select_table(r->plan, i), "candidates");
+    const cJSON *candidate;
+    cJSON_ArrayForEach(candidate, candidates) {
+        if (!json_bool(candidate, "winner", false))
+            continue;
+        const cJSON *value;
+        cJSON_ArrayForEach(value, cJSON_GetObjectItemCaseSensitive(candidate, "group")) {
+            char *text = json_canonical_text(value);
+            buffer_printf(&detail, "%s%s=%s", detail.size ? "," : "", value->string, text);
+            free(text);
+        }
+    }
+    if (detail.size)
+        buffer_printf(&detail, " of %d", cJSON_GetArraySize(candidates));
+    run_report(r, i, STAGE_SELECTED, detail.size ? detail.data : NULL);
+    buffer_close(&detail);
+}
+
+static void report_selects(struct run *r) {
+    size_t count, kept = 0;
+    struct instance *const *all = plan_instances(r->plan, &count);
+    for (; r->select_seen < count; r->select_seen++) {
+        if (all[r->select_seen]->decl->type != STAGE_SELECT)
+            continue;
+        mem_grow(r->selects, &r->select_capacity, r->select_count + 1);
+        r->selects[r->select_count++] = all[r->select_seen];
+    }
+    for (size_t k = 0; k < r->select_count; k++) {
+        struct instance *i = r->selects[k];
+        if (i->state == INSTANCE_DONE && i->wanted)
+            report_select(r, i);
+        else if (i->state != INSTANCE_FAILED && i->state != INSTANCE_SKIPPED && i->state != INSTANCE_DONE)
+            r->selects[kept++] = i;
+    }
+    r->select_count = kept;
+}
+
+/* ---- tasks ---- */
+
+static struct task *task_create(struct run *r, struct instance *i) {
+    struct task *t = mem_alloc(sizeof *t);
+    t->run = r;
+    t->instance = i;
+    t->job = (struct job){.owner = t,
+                          .needs = i->decl->resources,
+                          .exclusive = i->action->kind && i->action->kind->measures_machine,
+                          .retries = i->decl->retries,
+                          .timeout_ms = i->decl->timeout_ms};
+    mem_grow(r->all, &r->task_capacity, r->task_count + 1);
+    r->all[r->task_count++] = t;
+    return t;
+}
+
+static void add_twin(struct task *t, struct instance *i) {
+    mem_grow(t->twins, &t->twin_capacity, t->twin_count + 1);
+    t->twins[t->twin_count++] = i;
+}
+
+/* An instance whose key is at work already waits for that; one whose key is done takes its results, and is reported
+   when they are durable. `*done`: it did. */
+static void join(struct run *r, struct task *t, struct instance *i, bool *done) {
+    const struct instance *first = t->instance;
+    *done = first->state == INSTANCE_DONE;
+    if (*done)
+        plan_finish(r->plan, i, first->outs, first->metrics);
+    if (*done && t->durable) {
+        run_report(r, i, STAGE_KNOWN, first->name);
+    } else if (first->state == INSTANCE_FAILED) {
+        plan_fail(r->plan, i, first->reason);
+        run_report(r, i, STAGE_FAILED, first->reason);
+    } else {
+        add_twin(t, i);
+    }
+}
+
+static int take(struct run *r, struct instance *i, bool *known, struct error *err) {
+    struct task *same = key_map_get(&r->tasks, &i->key);
+    if (same) {
+        join(r, same, i, known);
+        return 0;
+    }
+    int rc = known_lookup(known, r->plan, r->store, r->options->same_platform ? r->platform : NULL, i, err);
+    if (rc == 0 && *known)
+        run_report(r, i, STAGE_KNOWN, NULL);
+    if (rc < 0 || *known)
+        return rc;
+    key_map_add(&r->tasks, &i->key, task_create(r, i));
+    mem_grow(r->pending, &r->pending_capacity, r->pending_count + 1);
+    r->pending[r->pending_count++] = i;
+    return 0;
+}
+
+/* ---- order ---- */
+
+static double estimate(void *context, const struct instance *i) {
+    struct run *r = context;
+    if (i->state == INSTANCE_DONE || i->decl->type == STAGE_SELECT)
+        return 0;
+    size_t had = r->estimate_capacity;
+    mem_grow(r->estimates, &r->estimate_capacity, i->index + 1);
+    for (size_t k = had; k < r->estimate_capacity; k++)
+        r->estimates[k] = NAN;
+    double *seconds = &r->estimates[i->index];
+    if (isnan(*seconds)) {
+        char *kind = i->decl->kind ? mem_printf("%s@%d", i->decl->kind->name, i->decl->kind->version) : mem_strdup("cmd");
+        *seconds = store_estimate_s(r->store, i->name, kind);
+        if (isnan(*seconds))
+            *seconds = DEFAULT_ESTIMATE_S;
+        free(kind);
+    }
+    return *seconds;
+}
+
+int run_submit(struct run *r, struct error *err) {
+    size_t count;
+    plan_instances(r->plan, &count);
+    if (r->pending_count > 0 && count != r->seen_instances) {
+        plan_order(r->plan, estimate, r);
+        r->seen_instances = count;
+    }
+    for (size_t k = 0; k < r->pending_count; k++) {
+        struct instance *i = r->pending[k];
+        struct task *t = key_map_get(&r->tasks, &i->key);
+        t->job.priority = i->remaining_s;
+        if (scheduler_submit(r->scheduler, &t->job, err) < 0) {
+            plan_fail(r->plan, i, err->message);
+            run_report(r, i, STAGE_FAILED, err->message);
+            for (size_t n = 0; n < t->twin_count; n++) {
+                plan_fail(r->plan, t->twins[n], err->message);
+                run_report(r, t->twins[n], STAGE_FAILED, err->message);
+            }
+        }
+    }
+    r->pending_count = 0;
+    return 0;
+}
+
+static void say_notice(void *context, const char *line) {
+    run_note(context, NULL, line);
+}
+
+int run_discover(struct run *r, struct error *err) {
+    for (bool again = true; again;) {
+        int rc = plan_advance(r->plan, r->diagnostics, err);
+        if (rc < 0)
+            return rc;
+        again = false;
+        for (struct instance *i; (i = plan_next(r->plan));) {
+            bool known;
+            rc = take(r, i, &known, err);
+            if (rc < 0)
+                return rc;
+            again = again || known;
+        }
+    }
+    report_selects(r);
+    store_notices(r->store, say_notice, r);
+    return 0;
+}

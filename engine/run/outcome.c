@@ -1,0 +1,227 @@
+/* What an attempt left behind: the second half of attempt.h. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "engine/run/attempt.h"
+#include "engine/run/stamp.h"
+
+enum { TAIL_LINES = 10, TAIL_BYTES = 8192 };
+
+void outcome_close(struct outcome *o) {
+    free(o->reason);
+    free(o->detail);
+    free(o->outs);
+    cJSON_Delete(o->result);
+    cJSON_Delete(o->metrics);
+    *o = (struct outcome){0};
+}
+
+/* ---- how it ended ---- */
+
+static void read_result(const struct attempt *a, struct outcome *out) {
+    struct json_document *document = NULL;
+    out->exit = -1;
+    if (json_read(&document, a->result, NULL, NULL) < 0)
+        return;
+    out->result = json_detach(document);
+    out->exit = (int)json_double(out->result, "exit", -1);
+    out->signal = (int)json_double(out->result, "signal", 0);
+    out->wall_s = json_double(out->result, "wall_s", 0);
+}
+
+/* Says why it did not end with exit 0; nothing when it did. */
+static void describe_end(struct buffer *text, const struct outcome *out, int keeper_status) {
+    const char *error = json_text(out->result, "error", NULL);
+    if (!out->result && WIFSIGNALED(keeper_status))
+        buffer_printf(text, "its keeper was killed by signal %d (%s)", WTERMSIG(keeper_status),
+                      strsignal(WTERMSIG(keeper_status)));
+    else if (!out->result)
+        buffer_puts(text, "its keeper could not start it");
+    else if (error)
+        buffer_puts(text, error);
+    else if (out->signal)
+        buffer_printf(text, "killed by signal %d (%s)", out->signal, strsignal(out->signal));
+    else if (out->exit != 0)
+        buffer_printf(text, "exit status %d", out->exit);
+}
+
+/* ---- logs ---- */
+
+/* An empty log is not kept. */
+static void read_log(struct log *log, const char *path) {
+    struct stat st;
+    if (stat(path, &st) == 0 && st.st_size == 0) {
+        unlink(path);
+        sha256_bytes(&log->digest, "", 0);
+    } else if (sha256_file(&log->digest, &log->size, path, NULL) < 0) {
+        *log = (struct log){0};
+    }
+}
+
+/* The last lines of a log, each indented, control characters taken out. */
+static void append_tail(struct buffer *text, const char *path) {
+    char bytes[TAIL_BYTES + 1];
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return;
+    fseek(file, 0, SEEK_END);
+    long size = ftell(file);
+    fseek(file, size > TAIL_BYTES ? size - TAIL_BYTES : 0, SEEK_SET);
+    size_t length = fread(bytes, 1, TAIL_BYTES, file);
+    fclose(file);
+    while (length > 0 && bytes[length - 1] == '\n')
+        length--;
+    size_t start = length;
+    for (int lines = 0; start > 0; start--)
+        if (bytes[start - 1] == '\n' && ++lines == TAIL_LINES)
+            break;
+    if (length > start)
+        buffer_puts(text, "\n  ");
+    for (size_t i = start; i < length; i++) {
+        unsigned char c = (unsigned char)bytes[i];
+        if (c == '\n')
+            buffer_puts(text, "\n  ");
+        else if (c == '\t' || c >= ' ')
+            buffer_putc(text, (char)c);
+    }
+}
+
+static void describe_failure(struct attempt *a, struct outcome *out, const char *why) {
+    struct buffer text = {0};
+    buffer_puts(&text, why);
+    if (out->stderr_log.size > 0)
+        buffer_printf(&text, " (log: %s)", a->stderr_log);
+    else if (out->stdout_log.size > 0)
+        buffer_printf(&text, " (log: %s)", a->stdout_log);
+    out->reason = mem_strdup(buffer_text(&text));
+    append_tail(&text, a->stderr_log);
+    out->detail = buffer_detach(&text);
+}
+
+/* ---- inputs ---- */
+
+/* A hard link lets a stage that ignores the mode write to the object itself: then the object is set aside. */
+static int check_linked(struct attempt *a, struct error *err) {
+    for (size_t i = 0; i < a->linked_count; i++) {
+        const struct linked_input *l = &a->linked[i];
+        struct digest now;
+        stamp_take(&now, l->path);
+        if (digest_equal(&now, &l->stamp))
+            continue;
+        struct error damage = {0};
+        if (store_object_verify(a->store, &l->object, &damage) < 0)
+            return error_set(err, ERR_FAILED, "it changed its input \"%s\", which is read-only: %s", l->input, damage.message);
+    }
+    return 0;
+}
+
+/* ---- outs ---- */
+
+static int add_metrics(cJSON *all, const char *name, const char *path, struct error *err) {
+    struct json_document *document = NULL;
+    int rc = json_read(&document, path, NULL, err);
+    if (rc < 0)
+        return rc;
+    const cJSON *item = NULL;
+    if (!cJSON_IsObject(json_root(document)))
+        rc = error_set(err, ERR_INVALID, "must be a JSON object of numbers");
+    else
+        item = json_root(document)->child;
+    for (; rc == 0 && item; item = item->next) {
+        if (!cJSON_IsNumber(item) || !isfinite(item->valuedouble))
+            rc = error_set(err, ERR_INVALID, "its metric \"%s\" must be a finite number", item->string);
+        else if (cJSON_GetObjectItemCaseSensitive(all, item->string))
+            rc = error_set(err, ERR_INVALID, "its metric \"%s\" stands in another metrics out too", item->string);
+        else
+            cJSON_AddNumberToObject(all, item->string, item->valuedouble);
+    }
+    if (rc < 0)
+        error_prefix(err, "out \"%s\"", name);
+    json_free(document);
+    return rc;
+}
+
+static int check_out(cJSON *metrics, const struct out_decl *out, const char *path, struct error *err) {
+    struct stat st;
+    if (lstat(path, &st) < 0)
+        return error_set(err, ERR_FAILED, "it did not write its out \"%s\" (%s)", out->name, out->path);
+    bool directory = out->type == OUT_DIRECTORY;
+    if (directory ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode))
+        return error_set(err, ERR_FAILED, "its out \"%s\" (%s) is no %s", out->name, out->path,
+                         directory ? "directory" : "regular file");
+    if (out->type == OUT_METRICS && add_metrics(metrics, out->name, path, err) < 0)
+        return ERR_FAILED;
+    return 0;
+}
+
+/* ERR_FAILED: an out is not as declared. */
+static int check_outs(struct attempt *a, cJSON *metrics, struct error *err) {
+    const struct action *action = a->instance->action;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < action->out_count; i++) {
+        char *path = path_join(a->directory, action->outs[i].path);
+        rc = check_out(metrics, &action->outs[i], path, err);
+        free(path);
+    }
+    return rc;
+}
+
+static int put_outs(struct attempt *a, struct object *outs, struct error *err) {
+    const struct action *action = a->instance->action;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < action->out_count; i++) {
+        char *path = path_join(a->directory, action->outs[i].path);
+        rc = store_object_put(a->store, path, &outs[i], err);
+        if (rc < 0)
+            error_prefix(err, "out \"%s\"", action->outs[i].name);
+        free(path);
+    }
+    return rc;
+}
+
+/* 0: the outs are in the store. ERR_IO: the store could not take them. Else: the stage's own fault. */
+static int take_outs(struct attempt *a, struct outcome *out, struct error *err) {
+    int rc = check_linked(a, err);
+    out->metrics = cJSON_CreateObject();
+    out->outs = mem_array(a->instance->action->out_count + 1, sizeof *out->outs);
+    if (rc == 0)
+        rc = check_outs(a, out->metrics, err);
+    if (rc == 0)
+        rc = put_outs(a, out->outs, err);
+    return rc;
+}
+
+int attempt_collect(struct attempt *a, int keeper_status, struct outcome *out, struct error *err) {
+    struct buffer why = {0};
+    struct digest stamp;
+    struct error fault = {0};
+    int rc = 0;
+    *out = (struct outcome){0};
+    read_result(a, out);
+    read_log(&out->stdout_log, a->stdout_log);
+    read_log(&out->stderr_log, a->stderr_log);
+    describe_end(&why, out, keeper_status);
+    if (why.size == 0) {
+        rc = take_outs(a, out, &fault);
+        if (rc < 0)
+            buffer_puts(&why, fault.message);
+    } else {
+        check_linked(a, &fault); /* damage is set aside even when the stage failed */
+    }
+    out->finished = rc == 0 && why.size == 0;
+    if (!out->finished)
+        describe_failure(a, out, buffer_text(&why));
+    if (a->checkpoint && stamp_take(&stamp, a->checkpoint) > 0)
+        out->checkpoint_stuck = digest_equal(&stamp, &a->checkpoint_stamp);
+    buffer_close(&why);
+    file_remove_tree(a->root, NULL);
+    return rc == ERR_IO ? error_set(err, ERR_IO, "%s", fault.message) : 0;
+}

@@ -1,0 +1,18 @@
+/*
+ * Publishing: results/<pipeline>/<name>, each by rename, so that a reader sees the old file or the new one.
+ *
+ * .retort-results.json beside the files holds the digest of each one that Retort wrote. A file that is not in it, or no
+ * longer has that digest, is the user's: it is refused, never overwritten. One that is right already is left alone.
+ */
+#ifndef RETORT_ENGINE_RUN_RESULTS_H
+#define RETORT_ENGINE_RUN_RESULTS_H
+
+#include "engine/run/facts.h"
+
+/* Publishes every result of the pipeline whose stages are done. `*path` (the caller frees) is the folder, NULL when the
+   pipeline names no results or none is done; `*written` counts the files that changed. ERR_INVALID: a file of the user's stands in the
+   way (the message names the first; the others are published), or two items of a list have one name. ERR_IO. */
+int results_publish(char **path, size_t *written, struct plan *plan, const struct pipeline *pipeline, struct facts *facts,
+                    const char *directory, struct error *err);
+
+#endif

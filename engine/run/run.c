@@ -1,0 +1,384 @@
+#include "engine/run/run.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "engine/provenance/provenance.h"
+#include "engine/run/internal.h"
+#include "engine/run/results.h"
+
+/* ---- small things ---- */
+
+uint64_t run_now_ms(void) {
+    return clock_monotonic_ns() / 1000000;
+}
+
+void task_list_add(struct task_list *list, struct task *task) {
+    if (!list->first)
+        list->last = &list->first;
+    task->next = NULL;
+    *list->last = task;
+    list->last = &task->next;
+    list->count++;
+}
+
+struct task *task_list_take(struct task_list *list) {
+    struct task *task = list->first;
+    if (task) {
+        list->first = task->next;
+        list->count--;
+    }
+    return task;
+}
+
+int run_fail(struct run *r, int code, const struct error *err) {
+    if (r->code)
+        return code;
+    r->code = code;
+    r->error = *err;
+    if (r->scheduler) { /* the second time: kill */
+        scheduler_interrupt(r->scheduler, run_now_ms());
+        scheduler_interrupt(r->scheduler, run_now_ms());
+    }
+    return code;
+}
+
+static size_t *counter(struct run_summary *s, enum stage_event event) {
+    switch (event) {
+    case STAGE_KNOWN:
+        return &s->known;
+    case STAGE_FINISHED:
+        return &s->finished;
+    case STAGE_FAILED:
+        return &s->failed;
+    case STAGE_INTERRUPTED:
+        return &s->interrupted;
+    case STAGE_SKIPPED:
+        return &s->skipped;
+    case STAGE_STARTED:
+    case STAGE_RETRYING:
+    case STAGE_SELECTED:
+        break;
+    }
+    return NULL;
+}
+
+void run_report(struct run *r, const struct instance *i, enum stage_event event, const char *detail) {
+    const struct run_observer *o = &r->options->observer;
+    size_t *count = i->decl->type == STAGE_SELECT ? NULL : counter(r->summary, event);
+    if (count)
+        ++*count;
+    if (o->stage)
+        o->stage(o->context, i, event, detail);
+}
+
+void run_note(struct run *r, const struct instance *i, const char *text) {
+    const struct run_observer *o = &r->options->observer;
+    if (o->note)
+        o->note(o->context, i, text);
+}
+
+/* ---- the loop: from the first start on ---- */
+
+static void on_timer(uv_timer_t *timer) {
+    (void)timer; /* that the loop wakes is all */
+}
+
+static void on_signal(uv_signal_t *handle, int number) {
+    struct run *r = handle->data;
+    (void)number;
+    r->signals_seen++;
+}
+
+static void find_provenance(uv_work_t *work) {
+    struct run *r = work->data;
+    r->git = provenance_git(r->pipeline->directory);
+    r->host = provenance_host("/");
+    r->versions = provenance_versions();
+}
+
+static void on_provenance(uv_work_t *work, int status) {
+    struct run *r = work->data;
+    (void)status;
+    r->provenance_ready = true;
+}
+
+static int open_loop(struct run *r, struct error *err) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    int rc = r->platform ? 0 : facts_platform(r->facts, &r->platform, err);
+    if (rc == 0)
+        rc = store_sweep(r->store, err);
+    if (rc < 0)
+        return rc;
+    rc = uv_loop_init(&r->loop);
+    if (rc < 0)
+        return error_set(err, ERR_IO, "the event loop cannot be made: %s", uv_strerror(rc));
+    r->loop_open = true;
+    uv_timer_init(&r->loop, &r->timer);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        uv_signal_init(&r->loop, &r->signals[i]);
+        r->signals[i].data = r;
+        uv_signal_start(&r->signals[i], on_signal, numbers[i]);
+    }
+    r->provenance_work.data = r;
+    uv_queue_work(&r->loop, &r->provenance_work, find_provenance, on_provenance);
+    return executor_create(&r->executor, &r->loop, r->options->stage_program, err);
+}
+
+static void close_handle(uv_handle_t *handle, void *context) {
+    (void)context;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void close_loop(struct run *r) {
+    if (!r->loop_open)
+        return;
+    uv_walk(&r->loop, close_handle, NULL);
+    uv_run(&r->loop, UV_RUN_DEFAULT);
+    executor_free(r->executor);
+    uv_loop_close(&r->loop);
+    r->loop_open = false;
+}
+
+static void handle_signals(struct run *r) {
+    for (; r->signals_handled < r->signals_seen; r->signals_handled++) {
+        run_note(r, NULL, r->signals_handled == 0 ? "interrupted: stages are asked to leave; once more kills them"
+                                                  : "interrupted again: stages are killed");
+        scheduler_interrupt(r->scheduler, run_now_ms());
+    }
+}
+
+static void carry_out(struct run *r) {
+    struct schedule_action action;
+    while (scheduler_next(r->scheduler, run_now_ms(), &action)) {
+        if (action.type == SCHEDULE_START)
+            task_start(action.job->owner);
+        else
+            task_stop(action.job->owner, action.type);
+    }
+}
+
+static void step(struct run *r) {
+    struct error err = {0};
+    int rc = 0;
+    handle_signals(r);
+    /* Records say where they come from, so none is made before that is known. */
+    for (struct task *t; r->provenance_ready && (t = task_list_take(&r->collected));)
+        task_judge(t);
+    if (!r->code)
+        rc = run_discover(r, &err);
+    if (rc == 0 && !r->code)
+        rc = run_submit(r, &err);
+    if (rc < 0)
+        run_fail(r, rc, &err);
+    carry_out(r);
+    bool idle = r->in_flight == 0;
+    rc = run_commit(r, idle, &err);
+    if (rc < 0) {
+        run_fail(r, rc, &err);
+        r->finished = (struct task_list){0}; /* not durable: not reported, not said to be finished */
+    }
+}
+
+static bool is_busy(const struct run *r) {
+    return r->in_flight > 0 || r->finished.count > 0 || !scheduler_idle(r->scheduler) || !r->provenance_ready;
+}
+
+/* Wakes the loop when the scheduler or a commit is due. */
+static void set_timer(struct run *r) {
+    uint64_t due = scheduler_due_ms(r->scheduler), now = run_now_ms();
+    if (r->finished.count > 0 && r->commit_due_ms < due)
+        due = r->commit_due_ms;
+    if (due == UINT64_MAX)
+        uv_timer_stop(&r->timer);
+    else
+        uv_timer_start(&r->timer, on_timer, due > now ? due - now : 0, 0);
+}
+
+static int execute(struct run *r, struct error *err) {
+    r->scheduler = scheduler_create(&r->options->limits, r->options->keep_going);
+    int rc = open_loop(r, err);
+    if (rc < 0) {
+        r->code = rc; /* nothing was started */
+        return rc;
+    }
+    for (step(r); is_busy(r); step(r)) {
+        uv_update_time(&r->loop);
+        set_timer(r);
+        uv_run(&r->loop, UV_RUN_ONCE);
+    }
+    return 0;
+}
+
+/* ---- the end ---- */
+
+static void report_unreached(struct run *r) {
+    size_t count;
+    struct instance *const *all = plan_instances(r->plan, &count);
+    for (size_t k = 0; k < count; k++) {
+        const struct instance *i = all[k];
+        if (!i->wanted)
+            continue;
+        if (i->state == INSTANCE_SKIPPED)
+            run_report(r, i, STAGE_SKIPPED, i->reason);
+        else if (i->state == INSTANCE_FAILED && (!i->action || !key_map_get(&r->tasks, &i->key)))
+            run_report(r, i, STAGE_FAILED, i->reason); /* the plan's own: a select, a fault of the file */
+    }
+}
+
+static const char *state_of(const struct run *r, const struct instance *i) {
+    const struct task *t = i->action ? key_map_get(&r->tasks, &i->key) : NULL;
+    switch (i->state) {
+    case INSTANCE_DONE:
+        return t && t->instance == i && t->outcome.finished ? "finished" : "known";
+    case INSTANCE_FAILED:
+        return "failed";
+    case INSTANCE_SKIPPED:
+        return "skipped";
+    case INSTANCE_KEYED:
+        return t && t->job.state == JOB_INTERRUPTED ? "interrupted" : "waiting";
+    case INSTANCE_WAITING:
+        break;
+    }
+    return "waiting";
+}
+
+static cJSON *describe_stage(const struct run *r, const struct instance *i) {
+    char hex[DIGEST_HEX_SIZE];
+    cJSON *stage = cJSON_CreateObject();
+    cJSON_AddStringToObject(stage, "stage", i->name);
+    digest_hex(hex, &i->key);
+    cJSON_AddItemToObject(stage, "key", i->action ? cJSON_CreateString(hex) : cJSON_CreateNull());
+    cJSON_AddStringToObject(stage, "state", state_of(r, i));
+    if (i->reason)
+        cJSON_AddStringToObject(stage, "reason", i->reason);
+    return stage;
+}
+
+static int write_run(struct run *r, int code, struct error *err) {
+    const struct run_summary *s = r->summary;
+    char ended[CLOCK_TEXT_SIZE];
+    size_t count;
+    struct instance *const *all = plan_instances(r->plan, &count);
+    cJSON *run = cJSON_CreateObject();
+    clock_format(ended, clock_wall_s());
+    cJSON_AddStringToObject(run, "file", r->pipeline->path);
+    cJSON_AddStringToObject(run, "ended", ended);
+    cJSON_AddNumberToObject(run, "wall_s", s->wall_s);
+    cJSON_AddNumberToObject(run, "exit", error_exit_status(code));
+    cJSON_AddItemToObject(run, "platform", r->platform ? cJSON_CreateString(r->platform) : cJSON_CreateNull());
+    cJSON_AddItemToObject(run, "results", s->results_path ? cJSON_CreateString(s->results_path) : cJSON_CreateNull());
+    cJSON *counts = cJSON_AddObjectToObject(run, "counts");
+    cJSON_AddNumberToObject(counts, "known", (double)s->known);
+    cJSON_AddNumberToObject(counts, "finished", (double)s->finished);
+    cJSON_AddNumberToObject(counts, "failed", (double)s->failed);
+    cJSON_AddNumberToObject(counts, "interrupted", (double)s->interrupted);
+    cJSON_AddNumberToObject(counts, "skipped", (double)s->skipped);
+    cJSON *stages = cJSON_AddArrayToObject(run, "stages");
+    for (size_t k = 0; k < count; k++)
+        if (all[k]->wanted && all[k]->decl->type != STAGE_SELECT)
+            cJSON_AddItemToArray(stages, describe_stage(r, all[k]));
+    int rc = store_run_write(r->store, run, err);
+    cJSON_Delete(run);
+    return rc;
+}
+
+static int outcome_code(const struct run *r, struct error *err) {
+    size_t count;
+    struct instance *const *all = plan_instances(r->plan, &count);
+    size_t failed = r->summary->failed;
+    const struct instance *select = NULL;
+    for (size_t k = 0; k < count && !select; k++)
+        if (all[k]->wanted && all[k]->decl->type == STAGE_SELECT && all[k]->state == INSTANCE_FAILED)
+            select = all[k];
+    if (r->code)
+        return error_set(err, r->code, "%s", r->error.message);
+    if (r->signals_seen > 0)
+        return error_set(err, ERR_INTERRUPTED, "interrupted; everything finished so far is kept, run again to go on");
+    if (r->diagnostics->errors > 0)
+        return error_set(err, ERR_INVALID, "%s: what became known on the way shows faults of the file", r->pipeline->path);
+    if (failed > 0)
+        return error_set(err, ERR_FAILED, "%zu stage%s failed", failed, failed == 1 ? "" : "s");
+    if (select)
+        return error_set(err, ERR_FAILED, "select %s: %s", select->name, select->reason);
+    return 0;
+}
+
+/* Publishes what is done and writes the run down, whatever came before; the first fault is told. */
+static int end(struct run *r, struct error *err) {
+    report_unreached(r);
+    int rc = outcome_code(r, err);
+    struct error fault = {0};
+    int published = results_publish(&r->summary->results_path, &r->summary->results_written, r->plan, r->pipeline, r->facts,
+                                    r->options->results, &fault);
+    if (published < 0 && rc == 0)
+        rc = error_set(err, published, "%s", fault.message);
+    else if (published < 0)
+        run_note(r, NULL, fault.message);
+    r->summary->wall_s = (double)(clock_monotonic_ns() - r->began_ns) / 1e9;
+    int written = write_run(r, rc, &fault);
+    if (written < 0 && rc == 0)
+        rc = error_set(err, written, "%s", fault.message);
+    return rc;
+}
+
+static int begin(struct run *r, struct error *err) {
+    struct plan_facts facts = facts_table(r->facts);
+    int rc = r->options->same_platform ? facts_platform(r->facts, &r->platform, err) : 0;
+    if (rc == 0)
+        rc = plan_create(&r->plan, r->pipeline, &facts, r->options->targets, r->options->target_count, err);
+    if (rc == 0)
+        rc = run_discover(r, err);
+    if (rc == 0 && r->diagnostics->errors > 0)
+        rc = error_set(err, ERR_INVALID, "%zu error%s in %s; nothing was run", r->diagnostics->errors,
+                       r->diagnostics->errors == 1 ? "" : "s", r->pipeline->path);
+    if (rc == 0)
+        rc = store_run_begin(r->store, r->pipeline->name, r->pipeline->overrides, err);
+    if (rc == 0)
+        r->summary->run_id = mem_strdup(store_run_id(r->store));
+    return rc;
+}
+
+static void close_run(struct run *r) {
+    close_loop(r);
+    for (size_t i = 0; i < r->task_count; i++)
+        task_free(r->all[i]);
+    free(r->all);
+    free(r->pending);
+    free(r->estimates);
+    free(r->selects);
+    free(r->platform);
+    key_map_close(&r->tasks);
+    scheduler_free(r->scheduler);
+    plan_free(r->plan);
+    facts_free(r->facts);
+    cJSON_Delete(r->git);
+    cJSON_Delete(r->host);
+    cJSON_Delete(r->versions);
+}
+
+int run_pipeline(const struct pipeline *pipeline, struct store *store, const struct run_options *options,
+                 struct run_summary *summary, struct diagnostics *diagnostics, struct error *err) {
+    struct run r = {.pipeline = pipeline,
+                    .store = store,
+                    .options = options,
+                    .summary = summary,
+                    .diagnostics = diagnostics,
+                    .facts = facts_create(store, options->stage_program),
+                    .began_ns = clock_monotonic_ns()};
+    *summary = (struct run_summary){0};
+    int rc = begin(&r, err);
+    if (rc == 0 && r.pending_count > 0)
+        rc = execute(&r, err);
+    if (rc == 0)
+        rc = end(&r, err);
+    summary->wall_s = (double)(clock_monotonic_ns() - r.began_ns) / 1e9;
+    close_run(&r);
+    return rc;
+}

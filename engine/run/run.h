@@ -1,0 +1,79 @@
+/*
+ * A run: brings stages up to date. Glue of the pure plan and scheduler with the store and the processes.
+ *
+ *   plan_next --> store_record_find --known--> plan_finish
+ *                      | not known
+ *                      v
+ *               scheduler --START--> claim, work directory, inputs --> executor (retort-stage) --exit-->
+ *               outs hashed on a worker thread --> record queued --> group commit --> reported finished
+ *
+ * libuv callbacks only turn what happened into an event and call run_step(); decisions stand in plan and scheduler.
+ */
+#ifndef RETORT_ENGINE_RUN_RUN_H
+#define RETORT_ENGINE_RUN_RUN_H
+
+#include "engine/plan/plan.h"
+#include "engine/plan/scheduler.h"
+#include "store/store.h"
+
+enum stage_event {
+    STAGE_KNOWN,
+    STAGE_STARTED,
+    STAGE_FINISHED, /* durable */
+    STAGE_FAILED,
+    STAGE_RETRYING,
+    STAGE_INTERRUPTED,
+    STAGE_SKIPPED,
+    STAGE_SELECTED /* a select was decided */
+};
+
+/* What a run tells while it goes on: progress displays and the JSON lines implement it. Any member may be NULL. */
+struct run_observer {
+    void *context;
+    /* `detail`: a line or NULL: why it failed, with the path of its log; what a retry waits for. */
+    void (*stage)(void *context, const struct instance *i, enum stage_event event, const char *detail);
+    void (*progress)(void *context, const struct instance *i, double done, double total, const char *unit);
+    void (*metric)(void *context, const struct instance *i, const char *name, double step, double value);
+    void (*note)(void *context, const struct instance *i, const char *text); /* i NULL: of the engine */
+};
+
+struct run_options {
+    const char *const *targets;
+    size_t target_count;
+    struct scheduler_limits limits;
+    bool keep_going;
+    bool same_platform;       /* only results of this platform are known */
+    const char *stage_program; /* path of retort-stage */
+    const char *results;      /* directory that results/<pipeline>/ stands in */
+    struct run_observer observer;
+};
+
+struct run_summary {
+    size_t known, finished, failed, interrupted, skipped;
+    double wall_s;
+    char *results_path;     /* where results were published; NULL when there are none; the caller frees */
+    size_t results_written; /* files that changed */
+    char *run_id;           /* the caller frees */
+};
+
+/* 0: all done. ERR_FAILED, ERR_INTERRUPTED (SIGINT/SIGTERM/SIGHUP; everything kept), ERR_INVALID (the file, found while expanding;
+   `diagnostics` says where), ERR_IO/ERR_CORRUPT (store or environment). The summary is filled in every case. */
+int run_pipeline(const struct pipeline *pipeline, struct store *store, const struct run_options *options,
+                 struct run_summary *summary, struct diagnostics *diagnostics, struct error *err);
+
+/* The facts a plan asks, answered by the store and this machine: for `plan`, `why` and `run` alike. */
+struct facts;
+struct facts *facts_create(struct store *store, const char *stage_program);
+void facts_free(struct facts *f);
+struct plan_facts facts_table(struct facts *f);
+
+/* The platform string of retort-stage on this machine ("x86-64-avx512 openblas-0.3.21-skylakex glibc-2.36"): asked from the program
+   once and remembered in the store beside the program's digest. The caller frees. */
+int facts_platform(struct facts *f, char **out, struct error *err);
+
+/* Looks up what is known of a plan without running anything: finishes every known instance until nothing more can
+   be. What is left KEYED would run. */
+int run_lookup(struct plan *plan, struct store *store, const char *platform, struct diagnostics *diagnostics,
+               struct error *err);
+
+#endif

@@ -1,0 +1,317 @@
+/*
+ * One attempt after another:
+ *
+ *   START --claim, look up once more--> prepare (worker) --> keeper --exit--> collect (worker) --> judged
+ *     |busy: defer         |known: EXIT_KNOWN
+ */
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "engine/run/internal.h"
+#include "engine/run/known.h"
+
+enum { BUSY_FIRST_MS = 100, BUSY_LIMIT_MS = 5000, LEFT_STATUS = 75, COMMIT_WAIT_MS = 100 };
+
+void task_free(struct task *t) {
+    attempt_free(t->attempt);
+    outcome_close(&t->outcome);
+    events_close(&t->events);
+    free(t->twins);
+    free(t);
+}
+
+/* ---- before ---- */
+
+static void release(struct task *t) {
+    struct error fault = {0};
+    if (t->claimed && store_release(t->run->store, &t->instance->key, &fault) < 0)
+        run_note(t->run, t->instance, fault.message);
+    t->claimed = false;
+}
+
+/* What another engine did in the meantime counts as known. */
+static void take_known(struct task *t) {
+    struct run *r = t->run;
+    release(t);
+    t->durable = true;
+    scheduler_exit(r->scheduler, &t->job, EXIT_KNOWN, run_now_ms());
+    run_report(r, t->instance, STAGE_KNOWN, NULL);
+    for (size_t i = 0; i < t->twin_count; i++) {
+        plan_finish(r->plan, t->twins[i], t->instance->outs, t->instance->metrics);
+        run_report(r, t->twins[i], STAGE_KNOWN, t->instance->name);
+    }
+}
+
+static void wait_for_owner(struct task *t, const char *who) {
+    uint64_t wait = BUSY_FIRST_MS;
+    for (int i = 0; i < t->busy_count && wait < BUSY_LIMIT_MS; i++)
+        wait *= 2;
+    if (t->busy_count++ == 0)
+        run_note(t->run, t->instance, who);
+    scheduler_defer(t->run->scheduler, &t->job, run_now_ms() + (wait < BUSY_LIMIT_MS ? wait : BUSY_LIMIT_MS));
+}
+
+/* 1: the key is ours and has to run. 0: it has not, or not now; the scheduler knows. */
+static int claim(struct task *t, struct error *err) {
+    struct run *r = t->run;
+    bool known;
+    int rc = store_claim(r->store, &t->instance->key, err);
+    if (rc == ERR_BUSY) {
+        rc = known_lookup(&known, r->plan, r->store, r->options->same_platform ? r->platform : NULL, t->instance, err);
+        if (rc == 0 && known)
+            take_known(t);
+        else if (rc == 0)
+            wait_for_owner(t, err->message);
+        return rc;
+    }
+    if (rc < 0)
+        return rc;
+    t->claimed = true;
+    rc = known_lookup(&known, r->plan, r->store, r->options->same_platform ? r->platform : NULL, t->instance, err);
+    if (rc == 0 && known)
+        take_known(t);
+    return rc < 0 ? rc : !known;
+}
+
+/* The attempt that could not begin ends as one that was prepared badly. */
+static void give_up_start(struct task *t, int code, const struct error *err) {
+    t->work_code = code;
+    t->work_error = *err;
+    task_list_add(&t->run->collected, t);
+}
+
+static void prepare(uv_work_t *work) {
+    struct task *t = work->data;
+    t->work_code = attempt_prepare(t->attempt, &t->work_error);
+}
+
+/* ---- the keeper ---- */
+
+static void on_progress(void *context, double done, double total, const char *unit) {
+    struct task *t = context;
+    const struct run_observer *o = &t->run->options->observer;
+    if (o->progress)
+        o->progress(o->context, t->instance, done, total, unit);
+}
+
+static void on_metric(void *context, const char *name, double step, double value) {
+    struct task *t = context;
+    const struct run_observer *o = &t->run->options->observer;
+    if (o->metric)
+        o->metric(o->context, t->instance, name, step, value);
+}
+
+static void on_note(void *context, const char *text) {
+    struct task *t = context;
+    run_note(t->run, t->instance, text);
+}
+
+static void on_events(void *context, const char *bytes, size_t size) {
+    struct task *t = context;
+    events_feed(&t->events, bytes, size);
+}
+
+static void collect(uv_work_t *work) {
+    struct task *t = work->data;
+    t->work_code = attempt_collect(t->attempt, t->keeper_status, &t->outcome, &t->work_error);
+}
+
+static void on_collected(uv_work_t *work, int status) {
+    struct task *t = work->data;
+    (void)status;
+    task_list_add(&t->run->collected, t);
+}
+
+static void on_gone(void *context, int status) {
+    struct task *t = context;
+    t->execution = NULL;
+    t->keeper_status = status;
+    if (t->events.refused > 0) {
+        char *text = mem_printf("%zu lines on its events pipe are no events; stages/README.md says what is", t->events.refused);
+        run_note(t->run, t->instance, text);
+        free(text);
+    }
+    uv_queue_work(&t->run->loop, &t->work, collect, on_collected);
+}
+
+static void on_prepared(uv_work_t *work, int status) {
+    struct task *t = work->data;
+    const struct execution_observer observer = {.context = t, .events = on_events, .exit = on_gone};
+    (void)status;
+    if (t->work_code == 0 && (t->job.terminating || t->run->code)) {
+        /* asked to leave before it began: the same as leaving at once */
+        t->outcome.exit = LEFT_STATUS;
+        t->work_code = error_set(&t->work_error, ERR_INTERRUPTED, "asked to leave before it began");
+    }
+    if (t->work_code == 0)
+        t->work_code = executor_start(&t->execution, t->run->executor, t->attempt->file, t->attempt->stderr_log, &observer,
+                                      &t->work_error);
+    if (t->work_code < 0)
+        task_list_add(&t->run->collected, t);
+}
+
+void task_start(struct task *t) {
+    struct run *r = t->run;
+    struct error err = {0};
+    int rc = claim(t, &err);
+    if (rc < 0)
+        run_fail(r, rc, &err);
+    if (rc <= 0 && t->job.state != JOB_RUNNING)
+        return;
+    r->in_flight++;
+    char *id = mem_printf("%s-%zu-%d", store_run_id(r->store), t->instance->index, t->job.attempt);
+    char *checkpoint = attempt_uses_checkpoint(t->instance)
+                           ? store_checkpoint_path(r->store, &t->instance->key, r->platform)
+                           : NULL;
+    attempt_free(t->attempt);
+    events_close(&t->events);
+    outcome_close(&t->outcome);
+    t->attempt = attempt_create(r->store, t->instance, id, checkpoint);
+    t->events = (struct event_reader){.context = t, .progress = on_progress, .metric = on_metric, .note = on_note};
+    t->outcome.exit = -1;
+    free(id);
+    if (rc < 0) {
+        give_up_start(t, rc, &err);
+        return;
+    }
+    run_report(r, t->instance, STAGE_STARTED, NULL);
+    t->work.data = t;
+    uv_queue_work(&r->loop, &t->work, prepare, on_prepared);
+}
+
+void task_stop(struct task *t, enum schedule_type how) {
+    if (!t->execution)
+        return;
+    if (how == SCHEDULE_KILL)
+        execution_kill(t->execution);
+    else
+        execution_terminate(t->execution);
+}
+
+/* ---- after ---- */
+
+static void fail_all(struct task *t, const char *reason, const char *detail) {
+    struct run *r = t->run;
+    plan_fail(r->plan, t->instance, reason);
+    run_report(r, t->instance, STAGE_FAILED, detail);
+    for (size_t i = 0; i < t->twin_count; i++) {
+        plan_fail(r->plan, t->twins[i], reason);
+        run_report(r, t->twins[i], STAGE_FAILED, reason);
+    }
+}
+
+/* An attempt that is not served as known leaves its record among the attempts. */
+static void write_attempt(struct task *t, const char *state, const char *reason) {
+    struct error fault = {0};
+    cJSON *record = record_build(t);
+    cJSON_AddStringToObject(record, "state", state);
+    if (reason)
+        cJSON_AddStringToObject(record, "reason", reason);
+    if (store_attempt_write(t->run->store, t->attempt->id, record, &fault) < 0)
+        run_note(t->run, t->instance, fault.message);
+    cJSON_Delete(record);
+}
+
+static void judge_failed(struct task *t) {
+    struct run *r = t->run;
+    struct outcome *o = &t->outcome;
+    struct error fault = {0};
+    bool left = t->job.terminating && (o->exit == LEFT_STATUS || o->signal == SIGTERM);
+    const char *prefix = t->job.timed_out ? "timed out: " : "";
+    char *reason = mem_printf("%s%s", prefix, o->reason ? o->reason : t->work_error.message);
+    char *detail = mem_printf("%s%s", prefix, o->detail ? o->detail : t->work_error.message);
+    scheduler_exit(r->scheduler, &t->job, left ? EXIT_INTERRUPTED : EXIT_FAILED, run_now_ms());
+    bool interrupted = t->job.state == JOB_INTERRUPTED;
+    write_attempt(t, interrupted ? "interrupted" : "failed", reason);
+    if (!interrupted && o->checkpoint_stuck) {
+        run_note(r, t->instance, "its checkpoint is dropped: the attempt failed without advancing it");
+        if (store_checkpoint_remove(r->store, &t->instance->key, r->platform, &fault) < 0)
+            run_note(r, t->instance, fault.message);
+    }
+    release(t);
+    if (t->job.state == JOB_BACKOFF)
+        run_report(r, t->instance, STAGE_RETRYING, detail);
+    else if (interrupted)
+        run_report(r, t->instance, STAGE_INTERRUPTED, NULL);
+    else
+        fail_all(t, reason, detail);
+    free(reason);
+    free(detail);
+}
+
+/* A file of the project that changed while the stage read it: the result belongs to no key. */
+static int check_project_files(struct task *t, struct error *err) {
+    const struct action *action = t->instance->action;
+    for (size_t i = 0; i < action->input_count; i++) {
+        for (size_t k = 0; k < action->inputs[i].count; k++) {
+            const struct action_item *item = &action->inputs[i].items[k];
+            struct content now;
+            if (item->path && (facts_file(t->run->facts, item->path, &now, err) < 0 ||
+                               !digest_equal(&now.digest, &item->content.digest)))
+                return error_set(err, ERR_FAILED, "%s changed while the stage ran; its result is not kept, run again",
+                                 item->path);
+        }
+    }
+    return 0;
+}
+
+static void finish_all(struct task *t) {
+    struct run *r = t->run;
+    const struct action *action = t->instance->action;
+    struct content *outs = mem_array(action->out_count + 1, sizeof *outs);
+    for (size_t i = 0; i < action->out_count; i++) {
+        const struct object *o = &t->outcome.outs[i];
+        outs[i] = (struct content){o->digest, o->size, o->directory, o->executable};
+    }
+    plan_finish(r->plan, t->instance, outs, t->outcome.metrics);
+    for (size_t i = 0; i < t->twin_count; i++)
+        plan_finish(r->plan, t->twins[i], outs, t->outcome.metrics);
+    free(outs);
+}
+
+static void judge_finished(struct task *t) {
+    struct run *r = t->run;
+    struct error err = {0};
+    if (check_project_files(t, &err) < 0) {
+        t->job.retries = 0;
+        t->outcome.reason = mem_strdup(err.message);
+        judge_failed(t);
+        return;
+    }
+    int rc = 0;
+    if (t->instance->decl->cache) {
+        cJSON *record = record_build(t);
+        rc = store_record_add(r->store, record, &err);
+        cJSON_Delete(record);
+    } else {
+        write_attempt(t, "finished", NULL);
+    }
+    if (rc < 0) {
+        t->outcome.reason = mem_strdup(err.message);
+        run_fail(r, rc, &err);
+        judge_failed(t);
+        return;
+    }
+    finish_all(t);
+    scheduler_exit(r->scheduler, &t->job, EXIT_FINISHED, run_now_ms());
+    if (r->finished.count == 0)
+        r->commit_due_ms = run_now_ms() + COMMIT_WAIT_MS;
+    task_list_add(&r->finished, t);
+}
+
+void task_judge(struct task *t) {
+    struct run *r = t->run;
+    r->in_flight--;
+    if (t->work_code == ERR_IO)
+        run_fail(r, t->work_code, &t->work_error);
+    if (t->work_code < 0 && t->attempt)
+        file_remove_tree(t->attempt->root, NULL);
+    if (t->work_code == 0 && t->outcome.finished)
+        judge_finished(t);
+    else
+        judge_failed(t);
+}

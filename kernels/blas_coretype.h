@@ -1,0 +1,17 @@
+/*
+ * OpenBLAS chooses its kernels by a table of processors. A processor that is newer than the table gets kernels for an
+ * older one, at half the speed or less. This says what to put into OPENBLAS_CORETYPE, which OpenBLAS reads when the
+ * program starts: the caller puts it into the environment and starts the program (again).
+ */
+#ifndef RETORT_KERNELS_BLAS_CORETYPE_H
+#define RETORT_KERNELS_BLAS_CORETYPE_H
+
+/* The core type by CPUID ("SKYLAKEX" with AVX-512, "HASWELL" with AVX2), or NULL when OpenBLAS's own choice, or that of
+   OPENBLAS_CORETYPE as it stands, uses these instructions already. */
+const char *kernels_blas_coretype(void);
+
+/* What OpenBLAS uses in this process ("SkylakeX", "Zen", ...), and its version; for the record of the platform. */
+const char *kernels_blas_core(void);
+const char *kernels_blas_version(void);
+
+#endif

@@ -1,0 +1,54 @@
+/*
+ * A slot's tensor with a zeroed margin at both ends of each symbol's row, so that the taps of a convolution need no
+ * bounds in frequency: [S, margin + F + margin, channels]. Rows outside the slot are left out of the window instead.
+ */
+#ifndef RETORT_KERNELS_CPU_MARGIN_H
+#define RETORT_KERNELS_CPU_MARGIN_H
+
+#include <stddef.h>
+#include <string.h>
+
+#include "kernels/cpu/layer.h"
+
+struct margin_slot {
+    float *data;
+    size_t symbols, subcarriers, margin, channels;
+};
+
+static inline size_t margin_floats(struct grid grid, size_t margin, size_t channels)
+{
+    return (size_t)grid.symbols * ((size_t)grid.subcarriers + 2 * margin) * channels;
+}
+
+static inline float *margin_row(const struct margin_slot *m, size_t symbol)
+{
+    return m->data + (symbol * (m->subcarriers + 2 * m->margin) + m->margin) * m->channels;
+}
+
+static inline void margin_clear(const struct margin_slot *m)
+{
+    for (size_t s = 0; s < m->symbols; s++) {
+        float *row = margin_row(m, s);
+        memset(row - m->margin * m->channels, 0, m->margin * m->channels * sizeof *row);
+        memset(row + m->subcarriers * m->channels, 0, m->margin * m->channels * sizeof *row);
+    }
+}
+
+/* The window about `symbol` over the channels from `channel` on; weight (and gradient, may be NULL): [3,3,channels]. */
+static inline struct window margin_window(const struct margin_slot *m, size_t symbol, size_t dilation, size_t channel,
+                                          const float *weight, float *gradient, size_t channels)
+{
+    struct window w = {.stride = m->channels, .step = m->margin * m->channels};
+    for (size_t tap = 0; tap < 3; tap++) {
+        const size_t at = symbol + tap * dilation;
+        if (at < dilation || at - dilation >= m->symbols)
+            continue;
+        w.row[w.count] = margin_row(m, at - dilation) + channel;
+        w.weight[w.count] = weight + tap * 3 * channels;
+        w.gradient[w.count] = gradient == NULL ? NULL : gradient + tap * 3 * channels;
+        w.count++;
+    }
+    return w;
+}
+
+#endif

@@ -1,0 +1,290 @@
+/*
+ * The loops of cpu/simd.h for one vector type. The including file defines SIMD_LANES, SIMD_FMA(a, b, c), SIMD_NAME(x)
+ * (x with the set's suffix), SIMD_TILE_ROWS and SIMD_TILE_VECTORS (the matrix tile that fits its registers). Included
+ * more than once by a file with several widths, so without a guard of its own.
+ */
+#define vec SIMD_NAME(vec)
+#define ivec SIMD_NAME(ivec)
+#define load SIMD_NAME(load)
+#define store SIMD_NAME(store)
+#define splat SIMD_NAME(splat)
+#define positive_mask SIMD_NAME(positive_mask)
+#define masked SIMD_NAME(masked)
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float vec __attribute__((vector_size(4 * SIMD_LANES)));
+typedef int ivec __attribute__((vector_size(4 * SIMD_LANES)));
+
+INLINE vec load(const float *p)
+{
+    typedef float loose __attribute__((vector_size(4 * SIMD_LANES), aligned(4), may_alias));
+    return *(const loose *)p;
+}
+
+INLINE void store(float *p, vec v)
+{
+    typedef float loose __attribute__((vector_size(4 * SIMD_LANES), aligned(4), may_alias));
+    *(loose *)p = v;
+}
+
+INLINE vec splat(float x)
+{
+    return x - (vec){0};
+}
+
+/* All ones where v is not <= 0: a NaN passes, so that a broken net shows it. */
+INLINE ivec positive_mask(vec v)
+{
+    return ~(ivec)(v <= (vec){0});
+}
+
+INLINE vec masked(vec v, ivec mask)
+{
+    return (vec)((ivec)v & mask);
+}
+
+static void SIMD_NAME(rectify)(float *out, const float *x, const float *scale, const float *shift, size_t elements,
+                               size_t channels)
+{
+    for (size_t c = 0; c < channels; c += SIMD_LANES) {
+        const vec s = load(scale + c), t = load(shift + c);
+        for (size_t e = 0; e < elements; e++) {
+            const vec v = SIMD_FMA(load(x + e * channels + c), s, t);
+            store(out + e * channels + c, masked(v, positive_mask(v)));
+        }
+    }
+}
+
+INLINE void SIMD_NAME(depthwise_rows)(int rows, float *out, size_t out_stride, const struct window *w, const float *bias,
+                                      size_t elements, size_t channels)
+{
+    for (size_t c = 0; c < channels; c += SIMD_LANES) {
+        vec weight[3][3];
+        const float *row[3];
+#pragma GCC unroll 3
+        for (int r = 0; r < rows; r++) {
+            row[r] = w->row[r] + c;
+#pragma GCC unroll 3
+            for (int t = 0; t < 3; t++)
+                weight[r][t] = load(w->weight[r] + (size_t)t * channels + c);
+        }
+        const vec start = bias != NULL ? load(bias + c) : (vec){0};
+        for (size_t e = 0; e < elements; e++) {
+            vec sum = bias != NULL ? start : load(out + e * out_stride + c);
+#pragma GCC unroll 3
+            for (int r = 0; r < rows; r++) {
+                const float *p = row[r] + e * w->stride;
+                sum = SIMD_FMA(load(p - w->step), weight[r][0], sum);
+                sum = SIMD_FMA(load(p), weight[r][1], sum);
+                sum = SIMD_FMA(load(p + w->step), weight[r][2], sum);
+            }
+            store(out + e * out_stride + c, sum);
+        }
+    }
+}
+
+static void SIMD_NAME(depthwise)(float *out, size_t out_stride, const struct window *w, const float *bias,
+                                 size_t elements, size_t channels)
+{
+    if (w->count == 3)
+        SIMD_NAME(depthwise_rows)(3, out, out_stride, w, bias, elements, channels);
+    else if (w->count == 2)
+        SIMD_NAME(depthwise_rows)(2, out, out_stride, w, bias, elements, channels);
+    else
+        SIMD_NAME(depthwise_rows)(1, out, out_stride, w, bias, elements, channels);
+}
+
+INLINE void SIMD_NAME(depthwise_gradient_rows)(int rows, const struct window *w, float *bias_gradient, const float *g,
+                                               size_t g_stride, size_t elements, size_t channels)
+{
+    for (size_t c = 0; c < channels; c += SIMD_LANES) {
+        vec sum[3][3];
+#pragma GCC unroll 3
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 3
+            for (int t = 0; t < 3; t++)
+                sum[r][t] = load(w->gradient[r] + (size_t)t * channels + c);
+        vec bias = load(bias_gradient + c);
+        for (size_t e = 0; e < elements; e++) {
+            const vec d = load(g + e * g_stride + c);
+            bias += d;
+#pragma GCC unroll 3
+            for (int r = 0; r < rows; r++) {
+                const float *p = w->row[r] + e * w->stride + c;
+                sum[r][0] = SIMD_FMA(load(p - w->step), d, sum[r][0]);
+                sum[r][1] = SIMD_FMA(load(p), d, sum[r][1]);
+                sum[r][2] = SIMD_FMA(load(p + w->step), d, sum[r][2]);
+            }
+        }
+#pragma GCC unroll 3
+        for (int r = 0; r < rows; r++)
+#pragma GCC unroll 3
+            for (int t = 0; t < 3; t++)
+                store(w->gradient[r] + (size_t)t * channels + c, sum[r][t]);
+        store(bias_gradient + c, bias);
+    }
+}
+
+static void SIMD_NAME(depthwise_gradient)(const struct window *w, float *bias_gradient, const float *g, size_t g_stride,
+                                          size_t elements, size_t channels)
+{
+    if (w->count == 3)
+        SIMD_NAME(depthwise_gradient_rows)(3, w, bias_gradient, g, g_stride, elements, channels);
+    else if (w->count == 2)
+        SIMD_NAME(depthwise_gradient_rows)(2, w, bias_gradient, g, g_stride, elements, channels);
+    else
+        SIMD_NAME(depthwise_gradient_rows)(1, w, bias_gradient, g, g_stride, elements, channels);
+}
+
+static void SIMD_NAME(rectify_gradient)(float *g, const float *x, const float *scale, const float *shift,
+                                        const float *mean, float *sum, float *sum_centred, size_t elements,
+                                        size_t channels)
+{
+    for (size_t c = 0; c < channels; c += SIMD_LANES) {
+        const vec s = load(scale + c), t = load(shift + c), middle = load(mean + c);
+        vec total = (vec){0}, centred = (vec){0};
+        for (size_t e = 0; e < elements; e++) {
+            const vec value = load(x + e * channels + c);
+            const vec d = masked(load(g + e * channels + c), positive_mask(SIMD_FMA(value, s, t)));
+            store(g + e * channels + c, d);
+            total += d;
+            centred = SIMD_FMA(d, value - middle, centred);
+        }
+        store(sum + c, load(sum + c) + total);
+        store(sum_centred + c, load(sum_centred + c) + centred);
+    }
+}
+
+static void SIMD_NAME(norm_gradient)(float *g, const float *x, const float *add, const float *a, const float *b,
+                                     const float *c, size_t elements, size_t channels)
+{
+    for (size_t i = 0; i < channels; i += SIMD_LANES) {
+        const vec va = load(a + i), vb = load(b + i), vc = load(c + i);
+        for (size_t e = 0; e < elements; e++) {
+            const size_t at = e * channels + i;
+            vec v = SIMD_FMA(load(g + at), va, SIMD_FMA(load(x + at), vb, vc));
+            if (add != NULL)
+                v += load(add + at);
+            store(g + at, v);
+        }
+    }
+}
+
+static void SIMD_NAME(moments)(const float *x, const float *pivot, float *sum, float *square, size_t elements,
+                               size_t channels)
+{
+    for (size_t c = 0; c < channels; c += SIMD_LANES) {
+        const vec middle = load(pivot + c);
+        vec first = (vec){0}, second = (vec){0};
+        for (size_t e = 0; e < elements; e++) {
+            const vec d = load(x + e * channels + c) - middle;
+            first += d;
+            second = SIMD_FMA(d, d, second);
+        }
+        store(sum + c, load(sum + c) + first);
+        store(square + c, load(square + c) + second);
+    }
+}
+
+static void SIMD_NAME(column_sum)(const float *x, float *sum, size_t elements, size_t channels)
+{
+    for (size_t c = 0; c < channels; c += SIMD_LANES) {
+        vec total = (vec){0};
+        for (size_t e = 0; e < elements; e++)
+            total += load(x + e * channels + c);
+        store(sum + c, load(sum + c) + total);
+    }
+}
+
+/* One tile of the product, held in registers: `rows` and `vectors` are constants where this is taken in. */
+INLINE void SIMD_NAME(tile)(int rows, int vectors, bool transposed, const struct product *g, size_t i, size_t j)
+{
+    vec sum[SIMD_TILE_ROWS][SIMD_TILE_VECTORS];
+#pragma GCC unroll 3
+    for (int v = 0; v < vectors; v++) {
+        const vec start = g->bias != NULL ? load(g->bias + j + (size_t)v * SIMD_LANES) : (vec){0};
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) {
+            sum[r][v] = start;
+            if (g->init != NULL)
+                sum[r][v] += load(g->init + (i + (size_t)r) * g->init_row + j + (size_t)v * SIMD_LANES);
+        }
+    }
+    const size_t row = transposed ? 1 : g->a_row, step = transposed ? g->a_step : 1, b_row = g->b_row;
+    const float *a = g->a + i * row, *b = g->b + j;
+    for (size_t p = 0; p < g->k; p++, a += step, b += b_row) {
+        vec across[SIMD_TILE_VECTORS];
+#pragma GCC unroll 3
+        for (int v = 0; v < vectors; v++)
+            across[v] = load(b + v * SIMD_LANES);
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) {
+            const vec down = splat(a[(size_t)r * row]);
+#pragma GCC unroll 3
+            for (int v = 0; v < vectors; v++)
+                sum[r][v] = SIMD_FMA(down, across[v], sum[r][v]);
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 3
+        for (int v = 0; v < vectors; v++)
+            store(g->c + (i + (size_t)r) * g->c_row + j + (size_t)v * SIMD_LANES, sum[r][v]);
+}
+
+INLINE void SIMD_NAME(panel)(int vectors, bool transposed, const struct product *g, size_t j)
+{
+    size_t i = 0;
+    for (; i + SIMD_TILE_ROWS <= g->m; i += SIMD_TILE_ROWS)
+        SIMD_NAME(tile)(SIMD_TILE_ROWS, vectors, transposed, g, i, j);
+    for (; i + 2 <= g->m; i += 2)
+        SIMD_NAME(tile)(2, vectors, transposed, g, i, j);
+    for (; i < g->m; i++)
+        SIMD_NAME(tile)(1, vectors, transposed, g, i, j);
+}
+
+INLINE void SIMD_NAME(product_as)(const struct product *g, bool transposed)
+{
+    for (size_t j = 0; j < g->n;) {
+        const size_t left = (g->n - j) / SIMD_LANES;
+        if (left >= SIMD_TILE_VECTORS && (left != SIMD_TILE_VECTORS + 1 || SIMD_TILE_VECTORS < 3)) {
+            SIMD_NAME(panel)(SIMD_TILE_VECTORS, transposed, g, j);
+            j += SIMD_TILE_VECTORS * SIMD_LANES;
+        } else if (left >= 2) {
+            SIMD_NAME(panel)(2, transposed, g, j);
+            j += 2 * SIMD_LANES;
+        } else {
+            SIMD_NAME(panel)(1, transposed, g, j);
+            j += SIMD_LANES;
+        }
+    }
+}
+
+static void SIMD_NAME(product)(const struct product *g)
+{
+    if (g->a_row == 1)
+        SIMD_NAME(product_as)(g, true);
+    else
+        SIMD_NAME(product_as)(g, false);
+}
+
+const struct simd SIMD_NAME(simd) = {
+    .lanes = SIMD_LANES,
+    .rectify = SIMD_NAME(rectify),
+    .depthwise = SIMD_NAME(depthwise),
+    .depthwise_gradient = SIMD_NAME(depthwise_gradient),
+    .rectify_gradient = SIMD_NAME(rectify_gradient),
+    .norm_gradient = SIMD_NAME(norm_gradient),
+    .moments = SIMD_NAME(moments),
+    .column_sum = SIMD_NAME(column_sum),
+    .product = SIMD_NAME(product),
+};
+
+#undef vec
+#undef ivec
+#undef load
+#undef store
+#undef splat
+#undef positive_mask
+#undef masked
+#undef INLINE

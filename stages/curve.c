@@ -1,0 +1,84 @@
+#include "stages/curve.h"
+
+#include <math.h>
+
+#include "engine/base/json.h"
+
+void curve_count(struct curve_point *p, uint64_t errors, uint64_t bits) {
+    p->errors = errors;
+    p->bits = bits;
+    p->ber = (double)errors / (double)bits;
+}
+
+static double log_ber(const struct curve_point *p) {
+    if (p->bits == 0)
+        return log10(p->ber);
+    return log10((p->errors ? (double)p->errors : 0.5) / (double)p->bits);
+}
+
+double curve_gm_ber(const struct curve *c, size_t *floored) {
+    double sum = 0;
+    *floored = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        sum += log_ber(&c->points[i]);
+        *floored += c->points[i].bits > 0 && c->points[i].errors == 0;
+    }
+    return sum / (double)c->count;
+}
+
+bool curve_reaches(double *sinr_db, const struct curve *c, double ber) {
+    double wanted = log10(ber);
+    for (size_t i = 1; i < c->count; i++) {
+        const struct curve_point *a = &c->points[i - 1], *b = &c->points[i];
+        double from = log_ber(a), to = log_ber(b);
+        if (from > wanted && to <= wanted) {
+            *sinr_db = a->sinr_db + (b->sinr_db - a->sinr_db) * (from - wanted) / (from - to);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void count_write(struct buffer *out, uint64_t bits, uint64_t count, const char *none) {
+    if (bits)
+        buffer_printf(out, "%llu", (unsigned long long)count);
+    else
+        buffer_puts(out, none);
+}
+
+void curves_csv(struct buffer *out, const struct curve *curves, size_t count) {
+    buffer_puts(out, "curve,sinr_db,bits,errors,ber\n");
+    for (size_t c = 0; c < count; c++)
+        for (size_t i = 0; i < curves[c].count; i++) {
+            const struct curve_point *p = &curves[c].points[i];
+            buffer_printf(out, "%s,", curves[c].name);
+            json_number(out, p->sinr_db);
+            buffer_putc(out, ',');
+            count_write(out, p->bits, p->bits, "");
+            buffer_putc(out, ',');
+            count_write(out, p->bits, p->errors, "");
+            buffer_putc(out, ',');
+            json_number(out, p->ber);
+            buffer_putc(out, '\n');
+        }
+}
+
+void curves_json(struct buffer *out, const struct curve *curves, size_t count) {
+    const char *separator = "\n  ";
+    buffer_puts(out, "{\"rows\": [");
+    for (size_t c = 0; c < count; c++)
+        for (size_t i = 0; i < curves[c].count; i++) {
+            const struct curve_point *p = &curves[c].points[i];
+            buffer_printf(out, "%s{\"curve\": \"%s\", \"sinr_db\": ", separator, curves[c].name);
+            json_number(out, p->sinr_db);
+            buffer_puts(out, ", \"bits\": ");
+            count_write(out, p->bits, p->bits, "null");
+            buffer_puts(out, ", \"errors\": ");
+            count_write(out, p->bits, p->errors, "null");
+            buffer_puts(out, ", \"ber\": ");
+            json_number(out, p->ber);
+            buffer_putc(out, '}');
+            separator = ",\n  ";
+        }
+    buffer_puts(out, "\n]}\n");
+}

@@ -1,0 +1,116 @@
+/* `with` with every default written in, and `with` without any. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "stages/kinds/kind.h"
+
+typedef cJSON *transform(const struct param *p, const cJSON *value);
+
+static cJSON *copy(const cJSON *value) {
+    return mem_checked(cJSON_Duplicate(value, true));
+}
+
+static void object_add(cJSON *object, const char *name, cJSON *value) {
+    mem_checked(cJSON_AddItemToObject(object, name, value) ? object : NULL);
+}
+
+/* The fallbacks are texts of this program: one that does not parse ends it. */
+static cJSON *fallback_parse(const struct param *p) {
+    return mem_checked(cJSON_Parse(p->fallback));
+}
+
+/* Elements of a list or values of a map, each transformed as the description of an element says. */
+static cJSON *transform_items(const struct param *p, const cJSON *value, transform *each) {
+    cJSON *out = mem_checked(cJSON_IsArray(value) ? cJSON_CreateArray() : cJSON_CreateObject());
+    for (const cJSON *item = value->child; item; item = item->next) {
+        cJSON *done = each(&p->members[0], item);
+        if (cJSON_IsArray(value))
+            mem_checked(cJSON_AddItemToArray(out, done) ? out : NULL);
+        else
+            object_add(out, item->string, done);
+    }
+    return out;
+}
+
+static bool has_members(const struct param *p, const cJSON *value) {
+    return p->type == PARAM_OBJECT && p->member_count && cJSON_IsObject(value);
+}
+
+static bool has_items(const struct param *p, const cJSON *value) {
+    return p->members && ((p->type == PARAM_LIST && cJSON_IsArray(value)) || (p->type == PARAM_MAP && cJSON_IsObject(value)));
+}
+
+static cJSON *complete_members(const struct param *members, size_t count, const cJSON *object);
+
+static cJSON *complete_value(const struct param *p, const cJSON *value) {
+    if (has_members(p, value))
+        return complete_members(p->members, p->member_count, value);
+    return has_items(p, value) ? transform_items(p, value, complete_value) : copy(value);
+}
+
+static const struct param *param_find(const struct param *members, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(members[i].name, name) == 0)
+            return &members[i];
+    return NULL;
+}
+
+static cJSON *complete_members(const struct param *members, size_t count, const cJSON *object) {
+    cJSON *out = mem_checked(cJSON_CreateObject());
+    for (size_t i = 0; i < count; i++) {
+        const cJSON *given = cJSON_GetObjectItemCaseSensitive(object, members[i].name);
+        if (given) {
+            object_add(out, members[i].name, complete_value(&members[i], given));
+        } else if (members[i].fallback) {
+            cJSON *fallback = fallback_parse(&members[i]);
+            object_add(out, members[i].name, complete_value(&members[i], fallback));
+            cJSON_Delete(fallback);
+        }
+    }
+    for (const cJSON *node = object ? object->child : NULL; node; node = node->next)
+        if (!param_find(members, count, node->string))
+            object_add(out, node->string, copy(node));
+    return out;
+}
+
+cJSON *kind_with_complete(const struct kind *kind, const cJSON *with) {
+    return complete_members(kind->params, kind->param_count, with);
+}
+
+static cJSON *reduce_members(const struct param *members, size_t count, const cJSON *object);
+
+static cJSON *reduce_value(const struct param *p, const cJSON *value) {
+    if (has_members(p, value))
+        return reduce_members(p->members, p->member_count, value);
+    return has_items(p, value) ? transform_items(p, value, reduce_value) : copy(value);
+}
+
+static bool is_default(const struct param *p, const cJSON *reduced) {
+    if (!p->fallback)
+        return false;
+    cJSON *fallback = fallback_parse(p);
+    cJSON *other = reduce_value(p, fallback);
+    bool equal = json_equal(reduced, other);
+    cJSON_Delete(fallback);
+    cJSON_Delete(other);
+    return equal;
+}
+
+static cJSON *reduce_members(const struct param *members, size_t count, const cJSON *object) {
+    cJSON *out = mem_checked(cJSON_CreateObject());
+    for (const cJSON *node = object ? object->child : NULL; node; node = node->next) {
+        const struct param *p = param_find(members, count, node->string);
+        cJSON *reduced = p ? reduce_value(p, node) : copy(node);
+        if (p && is_default(p, reduced))
+            cJSON_Delete(reduced);
+        else
+            object_add(out, node->string, reduced);
+    }
+    return out;
+}
+
+cJSON *kind_with_reduced(const struct kind *kind, const cJSON *with) {
+    return reduce_members(kind->params, kind->param_count, with);
+}

@@ -1,0 +1,89 @@
+#include "stages/kinds/shared.h"
+
+static const char *const optimizer_choices[] = {"lamb", "adamw", NULL};
+static const char *const kd_choices[] = {"bernoulli", "softmax", NULL};
+static const char *const reduction_choices[] = {"sum", "mean", NULL};
+
+static const struct param validation_members[] = {
+    {.name = "slots", .type = PARAM_INTEGER, .unit = "slots", .min = 1, .max = 1e6, .fallback = "20",
+     .doc = "Slots per point of the grid."},
+    PARAM_SINR_GRID,
+    {.name = "profiles", .type = PARAM_LIST, .members = &profile_element, .member_count = 1, .min_items = 1, .max_items = 5,
+     .fallback = "[\"A\",\"E\"]", .doc = "Tapped delay lines of validation; the rest of the link is as in training."},
+    PARAM_SEED("1", "Seed of the validation slots: the same for every network, so that networks are compared on equal slots."),
+};
+
+static const struct param params[] = {
+    PARAMS_NETWORK(NULL),
+    PARAM_FEATURES,
+    PARAM_LINK,
+    {.name = "steps", .type = PARAM_INTEGER, .unit = "steps", .min = 1, .max = 1e7, .fallback = "3000",
+     .doc = "Optimizer steps; the learning rate warms up over the first 800/30000 of them, stays to .3, falls linearly to 0."},
+    {.name = "batch", .type = PARAM_INTEGER, .unit = "slots", .min = 1, .max = 256, .fallback = "32",
+     .doc = "Slots of a step."},
+    {.name = "train_slots", .type = PARAM_INTEGER, .unit = "slots", .min = 0, .max = 4e9, .fallback = "0",
+     .doc = "0: every slot is new. N: the slots 0 to N-1 over and over, a finite training set."},
+    {.name = "optimizer", .type = PARAM_CHOICE, .choices = optimizer_choices, .fallback = "\"lamb\"",
+     .doc = "LAMB as published for DeepRx, or AdamW."},
+    {.name = "learning_rate", .type = PARAM_NUMBER, .min = 0, .max = 10, .fallback = "0.01", .doc = "Peak learning rate."},
+    {.name = "weight_decay", .type = PARAM_NUMBER, .min = 0, .max = 10, .fallback = "0.0001",
+     .doc = "Weight decay of the tensors with more than one dimension."},
+    PARAM_SEED("1", "Seed of the initial weights and the training slots."),
+    {.name = "kd", .type = PARAM_CHOICE, .choices = kd_choices, .fallback = "\"bernoulli\"",
+     .doc = "With a teacher: divergence per bit, or of the softmax over an element's bit logits."},
+    {.name = "kd_reduction", .type = PARAM_CHOICE, .choices = reduction_choices, .fallback = "\"sum\"",
+     .doc = "With a teacher: the divergence summed over bits, elements and batch, or its mean; the cross-entropy is a mean."},
+    {.name = "t_squared", .type = PARAM_BOOLEAN, .fallback = "false",
+     .doc = "With a teacher: multiplies the divergence by the square of the temperature."},
+    {.name = "alpha", .type = PARAM_NUMBER, .min = 0, .max = 1e12, .fallback = "500000",
+     .doc = "With a teacher: weight of the cross-entropy beside the divergence."},
+    {.name = "temperature", .type = PARAM_NUMBER, .min = 0.01, .max = 1000, .fallback = "3",
+     .doc = "With a teacher: divides the logits of both in the divergence."},
+    {.name = "logit_clip", .type = PARAM_NUMBER, .min = 0.1, .max = 1e6, .fallback = "20",
+     .doc = "With a teacher: its logits are clipped to this size."},
+    {.name = "validation", .type = PARAM_OBJECT, .fallback = "{}", .members = validation_members,
+     .member_count = COUNT_OF(validation_members), .doc = "What gm_ber is taken over."},
+};
+
+static const struct kind_input inputs[] = {
+    {"teacher", false, false, "safetensors", "A trained model to learn from; without it the network trains from scratch."},
+};
+
+static const struct kind_out outs[] = {
+    {"model", "model.safetensors", "file", "Parameters and running statistics; the architecture is in the metadata."},
+    {"history", "history.csv", "series", "step, loss, bce, kd, ber of the training batches, averaged between the lines."},
+    {"metrics", "metrics.json", "metrics", "The metrics."},
+};
+
+static const struct kind_metric metrics[] = {
+    {"gm_ber", NULL, "Mean over the validation grid of log10(max(errors, 1/2) / bits)."},
+    {"floored", "points", "Points of the validation grid without a single error."},
+    {"loss", NULL, "Loss, averaged over the last tenth of the steps."},
+    {"bce", NULL, "Binary cross-entropy (nat a bit), averaged over the last tenth of the steps."},
+    {"kd", NULL, "Divergence from the teacher, averaged over the last tenth of the steps; 0 without one."},
+    {"lambda", NULL, "Effective weight of the mean cross-entropy beside the mean divergence; 1 without a teacher."},
+    {"flops", "FLOP", "Of one slot forward: 2 MAC of every convolution."},
+    {"parameters", NULL, "Trainable parameters."},
+    {"training_flops", "FLOP", "Of the whole training: three forwards a slot and one of the teacher."},
+    {"steps", "steps", "Optimizer steps."},
+};
+
+const struct kind kind_deeprx_train = {
+    .name = "deeprx/train",
+    .version = 1,
+    .summary = "trains a DeepRx receiver from scratch or by knowledge distillation",
+    .doc = "Trains the network on slots that are made on the fly, from scratch or, with a teacher, on alpha times the "
+           "cross-entropy plus the divergence between the teacher's and the student's tempered outputs. A killed training "
+           "continues from its checkpoint and ends with the same bytes.",
+    .params = params,
+    .param_count = COUNT_OF(params),
+    .inputs = inputs,
+    .input_count = COUNT_OF(inputs),
+    .outs = outs,
+    .out_count = COUNT_OF(outs),
+    .metrics = metrics,
+    .metric_count = COUNT_OF(metrics),
+    .checkpoints = true,
+    .tolerance = 0.1, /* rounding acts like another seed; seeds differ by up to a tenth in gm_ber */
+    .check = network_check,
+};

@@ -1,0 +1,19 @@
+/* What a kind's own check may call: rules between parameters, reported like any other fault. */
+#ifndef RETORT_STAGES_KINDS_KIND_CHECK_H
+#define RETORT_STAGES_KINDS_KIND_CHECK_H
+
+#include "stages/kinds/kind.h"
+
+struct kind_checker {
+    const struct kind *kind;
+    kind_is_open *is_open; /* may be NULL */
+    kind_fault *report;    /* may be NULL */
+    void *context;
+    size_t faults;
+};
+
+bool checker_open(const struct kind_checker *c, const cJSON *node);
+void checker_fault(struct kind_checker *c, const cJSON *at, bool on_key, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif

@@ -1,0 +1,24 @@
+/* CSV (RFC 4180): cells apart by commas, quoted where they hold a comma, a quote or a line break. */
+#ifndef RETORT_STAGES_RUN_CSV_H
+#define RETORT_STAGES_RUN_CSV_H
+
+#include <stddef.h>
+
+#include "engine/base/buffer.h"
+#include "engine/base/error.h"
+
+struct csv {
+    char **cells; /* row after row */
+    size_t cell_count, cell_capacity;
+    size_t *columns; /* cells of each row */
+    size_t rows, row_capacity;
+};
+
+/* Empty lines are passed over. ERR_INVALID for a quote that is not closed, or text behind one, or a NUL: "line N: ...". */
+int csv_parse(struct csv *out, const char *text, size_t size, struct error *err);
+void csv_close(struct csv *csv);
+
+/* Appends a cell, quoted where it must be. */
+void csv_cell(struct buffer *out, const char *text);
+
+#endif

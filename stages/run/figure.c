@@ -1,0 +1,297 @@
+#include "stages/run/figure.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "stages/run/csv.h"
+
+enum { WIDTH_PX = 960, HEIGHT_PX = 560, LONG_CATEGORY = 8, MANY_CATEGORIES = 10 };
+
+/* Colours that colour-blind people tell apart, yellow last for it is weak on white.
+   Source: Okabe and Ito, "Color Universal Design", 2008. */
+static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442"};
+static const int marks[] = {7, 5, 9, 11, 13, 15, 3, 2};        /* filled */
+static const int reference_marks[] = {6, 4, 8, 10, 12, 14, 1}; /* hollow */
+static const char *const reference_colours[] = {"#444444", "#7a7a7a"};
+
+struct figure_series *figure_add(struct figure *f, const char *name, bool reference) {
+    mem_grow(f->series, &f->series_capacity, f->series_count + 1);
+    struct figure_series *s = &f->series[f->series_count++];
+    *s = (struct figure_series){.name = mem_strdup(name), .reference = reference};
+    return s;
+}
+
+void figure_point_add(struct figure_series *s, struct figure_point p) {
+    mem_grow(s->points, &s->capacity, s->count + 1);
+    s->points[s->count++] = p;
+}
+
+void figure_close(struct figure *f) {
+    for (size_t i = 0; i < f->series_count; i++) {
+        free(f->series[i].name);
+        free(f->series[i].points);
+    }
+    for (size_t i = 0; i < f->category_count; i++)
+        free(f->categories[i]);
+    free(f->categories);
+    free(f->series);
+}
+
+/* A gnuplot string: in single quotes only the quote itself means anything, and it is doubled. Control characters, which
+   could end the line, become spaces. */
+static void quote(struct buffer *out, const char *text) {
+    buffer_putc(out, '\'');
+    for (; *text; text++) {
+        if (*text == '\'')
+            buffer_putc(out, '\'');
+        buffer_putc(out, (unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text);
+    }
+    buffer_putc(out, '\'');
+}
+
+static void command(struct buffer *out, const char *words, const char *text) {
+    buffer_printf(out, "%s ", words);
+    quote(out, text);
+    buffer_putc(out, '\n');
+}
+
+static bool drawable(const struct figure *f, const struct figure_point *p) {
+    return isfinite(p->y) && (!f->x.log || p->x > 0) && (!f->y.log || p->y > 0);
+}
+
+/* The smallest value shown: where a bar that would reach below zero ends on a logarithmic axis. */
+static double smallest_y(const struct figure *f) {
+    double least = INFINITY;
+    for (size_t i = 0; i < f->series_count; i++)
+        for (size_t k = 0; k < f->series[i].count; k++)
+            if (drawable(f, &f->series[i].points[k]))
+                least = fmin(least, f->series[i].points[k].y);
+    return least;
+}
+
+static double bar_width(const struct figure *f) {
+    return 0.8 / (double)(f->series_count ? f->series_count : 1);
+}
+
+static void series_data(struct buffer *out, const struct figure *f, size_t index, double floor_y) {
+    const struct figure_series *s = &f->series[index];
+    double shift = f->style == FIGURE_BARS ? ((double)index - (double)(f->series_count - 1) / 2) * bar_width(f) : 0;
+    buffer_printf(out, "$series%zu << RETORT_END_OF_DATA\n", index);
+    for (size_t i = 0; i < s->count; i++) {
+        const struct figure_point *p = &s->points[i];
+        if (!drawable(f, p))
+            continue;
+        double low = f->y.log && p->low <= 0 ? fmin(p->y, floor_y) / 2 : p->low;
+        double values[] = {p->x + shift, p->y, low, p->high};
+        for (size_t k = 0; k < 4; k++) {
+            json_number(out, values[k]);
+            buffer_putc(out, k < 3 ? ' ' : '\n');
+        }
+    }
+    buffer_puts(out, "RETORT_END_OF_DATA\n");
+}
+
+static size_t series_drawable(const struct figure *f, const struct figure_series *s, bool *spread) {
+    size_t count = 0;
+    *spread = false;
+    for (size_t i = 0; i < s->count; i++)
+        if (drawable(f, &s->points[i])) {
+            count++;
+            *spread = *spread || s->points[i].low < s->points[i].high;
+        }
+    return count;
+}
+
+static const char *colour_of(const struct figure_series *s, size_t index) {
+    if (s->reference)
+        return reference_colours[index % (sizeof reference_colours / sizeof *reference_colours)];
+    return colours[index % (sizeof colours / sizeof *colours)];
+}
+
+static int mark_of(const struct figure_series *s, size_t index) {
+    if (s->reference)
+        return reference_marks[index % (sizeof reference_marks / sizeof *reference_marks)];
+    return marks[index % (sizeof marks / sizeof *marks)];
+}
+
+/* `own`: the series' number among those of its sort. */
+static void series_plot(struct buffer *out, const struct figure *f, size_t index, size_t own, bool spread) {
+    const struct figure_series *s = &f->series[index];
+    const char *colour = colour_of(s, own);
+    buffer_printf(out, "$series%zu ", index);
+    if (f->style == FIGURE_BARS) {
+        if (spread)
+            buffer_puts(out, "using 1:2:3:4:(");
+        else
+            buffer_puts(out, "using 1:2:(");
+        json_number(out, bar_width(f));
+        buffer_printf(out, ") with %s lc rgb '%s' %s title ", spread ? "boxerrorbars" : "boxes", colour,
+                      s->reference ? "fs empty" : "fs solid 0.85 border lc rgb '#222222'");
+    } else {
+        bool line = f->style == FIGURE_LINES;
+        int mark = mark_of(s, own), dash = s->reference ? 2 : 1;
+        if (spread) /* the bars first and without a name, so that they take no place in the legend */
+            buffer_printf(out, "using 1:2:3:4 with yerrorbars lc rgb '%s' lw 1.4 pt -1 notitle, $series%zu ", colour, index);
+        buffer_printf(out, "using 1:2 with %s lc rgb '%s' %s%s pt %d ps 0.9 title ", line ? "linespoints" : "points", colour,
+                      line ? "lw 2 " : "", line ? (dash == 2 ? "dt 2" : "dt 1") : "", mark);
+    }
+    quote(out, s->name);
+}
+
+static void axis_commands(struct buffer *out, const char *axis, const struct figure_axis *a) {
+    char words[32];
+    snprintf(words, sizeof words, "set %slabel", axis);
+    command(out, words, a->label);
+    if (a->log)
+        buffer_printf(out, "set logscale %s 10\n", axis);
+    if (a->bounded) {
+        buffer_printf(out, "set %srange [", axis);
+        json_number(out, a->min);
+        buffer_putc(out, ':');
+        json_number(out, a->max);
+        buffer_puts(out, "]\n");
+    }
+}
+
+static int by_value(const void *a, const void *b) {
+    const double *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* Every x that is drawn, in order and once; the caller frees. */
+static double *drawn_x(const struct figure *f, size_t *count) {
+    size_t total = 0, distinct = 0;
+    for (size_t i = 0; i < f->series_count; i++)
+        total += f->series[i].count;
+    double *x = mem_array(total, sizeof *x);
+    total = 0;
+    for (size_t i = 0; i < f->series_count; i++)
+        for (size_t k = 0; k < f->series[i].count; k++)
+            if (drawable(f, &f->series[i].points[k]))
+                x[total++] = f->series[i].points[k].x;
+    qsort(x, total, sizeof *x, by_value);
+    for (size_t i = 0; i < total; i++)
+        if (distinct == 0 || x[i] != x[distinct - 1])
+            x[distinct++] = x[i];
+    *count = distinct;
+    return x;
+}
+
+/* gnuplot widens a logarithmic axis to whole decades: the data decide instead; and where there are a few values far enough
+   apart to be written, they are the marks of the axis. */
+static void log_x_commands(struct buffer *out, const struct figure *f) {
+    size_t count;
+    double *x = drawn_x(f, &count);
+    double range = count > 1 ? log10(x[count - 1] / x[0]) : 0;
+    bool marks_fit = count > 1 && count <= MANY_CATEGORIES;
+    for (size_t i = 1; i < count; i++)
+        marks_fit = marks_fit && log10(x[i] / x[i - 1]) >= 0.06 * range;
+    if (range > 0) {
+        buffer_puts(out, "set xrange [");
+        json_number(out, x[0] / pow(10, 0.05 * range));
+        buffer_putc(out, ':');
+        json_number(out, x[count - 1] * pow(10, 0.05 * range));
+        buffer_puts(out, "]\n");
+    }
+    if (marks_fit) {
+        buffer_puts(out, "set xtics nomirror (");
+        for (size_t i = 0; i < count; i++) {
+            buffer_puts(out, i ? ", " : "");
+            json_number(out, x[i]);
+        }
+        buffer_puts(out, ")\n");
+    }
+    free(x);
+}
+
+static void category_commands(struct buffer *out, const struct figure *f) {
+    bool rotate = f->category_count > MANY_CATEGORIES;
+    for (size_t i = 0; i < f->category_count; i++)
+        rotate = rotate || (f->category_count > 4 && strlen(f->categories[i]) > LONG_CATEGORY);
+    buffer_printf(out, "set xtics nomirror %s (", rotate ? "rotate by -45" : "norotate");
+    for (size_t i = 0; i < f->category_count; i++) {
+        buffer_puts(out, i ? ", " : "");
+        quote(out, f->categories[i]);
+        buffer_printf(out, " %zu", i);
+    }
+    buffer_puts(out, ")\n");
+    if (!f->x.bounded)
+        buffer_printf(out, "set xrange [-0.6:%zu.6]\n", f->category_count ? f->category_count - 1 : 0);
+}
+
+static void key_command(struct buffer *out, const struct figure *f) {
+    if (strcmp(f->legend, "none") == 0)
+        buffer_puts(out, "unset key\n");
+    else
+        buffer_printf(out, "set key %s%s Left reverse samplen 2.5 spacing 1.25 width 1 noenhanced\n",
+                      strcmp(f->legend, "outside") == 0 ? "outside right top vertical" : "inside ",
+                      strcmp(f->legend, "outside") == 0 ? "" : f->legend);
+}
+
+static void head_commands(struct buffer *out, const struct figure *f, const char *terminal) {
+    buffer_printf(out, "set encoding utf8\nset terminal %s noenhanced size %d,%d font 'DejaVu Sans,12' background '#ffffff'\n",
+                  terminal, WIDTH_PX, HEIGHT_PX);
+    buffer_puts(out, "set border 3 lc rgb '#444444'\nset grid lc rgb '#dddddd' lt 1 lw 0.8\nset tics nomirror\nset bars 0.7\n"
+                     "set offsets graph 0.02, graph 0.02, 0, 0\n");
+    if (*f->title)
+        command(out, "set title", f->title);
+    axis_commands(out, "x", &f->x);
+    axis_commands(out, "y", &f->y);
+    if (f->y.log)
+        buffer_puts(out, "set format y '1e%T'\n");
+    if (f->x.log && !f->x.bounded && !f->categories)
+        log_x_commands(out, f);
+    if (f->style == FIGURE_BARS && !f->y.log && !f->y.bounded)
+        buffer_puts(out, "set yrange [*<0:0<*]\n");
+    if (f->categories)
+        category_commands(out, f);
+    key_command(out, f);
+}
+
+int figure_script(struct buffer *out, const struct figure *f, const char *terminal, struct error *err) {
+    double floor_y = smallest_y(f);
+    size_t own[2] = {0, 0};
+    const char *separator = "plot ";
+    head_commands(out, f, terminal);
+    for (size_t i = 0; i < f->series_count; i++)
+        series_data(out, f, i, floor_y);
+    for (size_t i = 0; i < f->series_count; i++) {
+        bool spread;
+        size_t number = own[f->series[i].reference]++;
+        if (series_drawable(f, &f->series[i], &spread) == 0)
+            continue;
+        buffer_puts(out, separator);
+        series_plot(out, f, i, number, spread);
+        separator = ", ";
+    }
+    buffer_puts(out, "\n");
+    if (*separator == 'p')
+        return error_set(err, ERR_INVALID, "there is no point to draw%s",
+                         f->x.log || f->y.log ? ": nothing on the logarithmic axis is positive" : "");
+    return 0;
+}
+
+void figure_csv(struct buffer *out, const struct figure *f) {
+    buffer_puts(out, "series,x,y,low,high,count,reference\n");
+    for (size_t i = 0; i < f->series_count; i++)
+        for (size_t k = 0; k < f->series[i].count; k++) {
+            const struct figure_series *s = &f->series[i];
+            const struct figure_point *p = &s->points[k];
+            csv_cell(out, s->name);
+            buffer_putc(out, ',');
+            if (f->categories)
+                csv_cell(out, f->categories[(size_t)p->x]);
+            else
+                json_number(out, p->x);
+            double values[] = {p->y, p->low, p->high};
+            for (size_t v = 0; v < 3; v++) {
+                buffer_putc(out, ',');
+                json_number(out, values[v]);
+            }
+            buffer_printf(out, ",%zu,%s\n", p->count, s->reference ? "true" : "false");
+        }
+}

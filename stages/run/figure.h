@@ -1,0 +1,60 @@
+/*
+ * A figure: axes and series of points, and the gnuplot script that draws it. Every text of a pipeline file is data here:
+ * it enters the script inside single quotes only, where gnuplot knows no commands, and is shown as it stands.
+ */
+#ifndef RETORT_STAGES_RUN_FIGURE_H
+#define RETORT_STAGES_RUN_FIGURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "engine/base/buffer.h"
+#include "engine/base/error.h"
+
+struct figure_point {
+    double x, y, low, high;
+    size_t count; /* values that the mean is of */
+};
+
+struct figure_series {
+    char *name;
+    bool reference; /* published values */
+    struct figure_point *points;
+    size_t count, capacity;
+};
+
+enum figure_style { FIGURE_LINES, FIGURE_POINTS, FIGURE_BARS };
+
+struct figure_axis {
+    const char *label;
+    bool log;
+    bool bounded;
+    double min, max;
+};
+
+struct figure {
+    const char *title;
+    const char *legend; /* "outside", "top right", ..., "none" */
+    enum figure_style style;
+    struct figure_axis x, y;
+    char **categories; /* text of x = 0, 1, ...; NULL: x is a number */
+    size_t category_count;
+    struct figure_series *series;
+    size_t series_count, series_capacity;
+};
+
+struct figure_series *figure_add(struct figure *f, const char *name, bool reference);
+void figure_point_add(struct figure_series *s, struct figure_point p);
+void figure_close(struct figure *f);
+
+/* Appends the script; `terminal` is gnuplot's ("svg", "pngcairo"). ERR_INVALID when nothing can be shown. */
+int figure_script(struct buffer *out, const struct figure *f, const char *terminal, struct error *err);
+
+/* Appends the points as CSV: series,x,y,low,high,count,reference. */
+void figure_csv(struct buffer *out, const struct figure *f);
+
+/* Runs the script through /usr/bin/gnuplot, with no settings but its own; what it draws is appended. ERR_NOT_FOUND when
+   the program is not there, ERR_FAILED with its message. */
+int figure_draw(struct buffer *out, const struct buffer *script, struct error *err);
+
+#endif

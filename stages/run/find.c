@@ -1,0 +1,19 @@
+#include <string.h>
+
+#include "stages/run/run.h"
+
+static const struct {
+    const char *kind;
+    stage_run *run;
+} code[] = {
+    {"deeprx/evaluate@1", run_deeprx_evaluate}, {"deeprx/profile@1", run_deeprx_profile},
+    {"deeprx/train@1", run_deeprx_train},       {"link/baseline@1", run_link_baseline},
+    {"plot/lines@1", run_plot_lines},           {"plot/table@1", run_plot_table},
+};
+
+stage_run *stage_find(const char *kind) {
+    for (size_t i = 0; i < sizeof code / sizeof *code; i++)
+        if (strcmp(code[i].kind, kind) == 0)
+            return code[i].run;
+    return NULL;
+}

@@ -1,0 +1,124 @@
+#include "stages/run/group.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/memory.h"
+
+/* No label may hold it: it keeps "a" + "bc" and "ab" + "c" apart. */
+enum { KEY_SEPARATOR = '\x1f' };
+
+static struct group *group_find(struct groups *g, const char *key) {
+    for (size_t i = 0; i < g->count; i++)
+        if (strcmp(g->group[i].key, key) == 0)
+            return &g->group[i];
+    mem_grow(g->group, &g->capacity, g->count + 1);
+    g->group[g->count] = (struct group){.key = mem_strdup(key)};
+    return &g->group[g->count++];
+}
+
+void groups_make(struct groups *out, const struct rows *rows, const struct group *within, const cJSON *names) {
+    struct buffer key = {0};
+    *out = (struct groups){0};
+    for (size_t i = 0; i < (within ? within->count : rows->count); i++) {
+        size_t index = within ? within->rows[i] : i;
+        buffer_clear(&key);
+        for (const cJSON *name = names->child; name; name = name->next) {
+            row_text(&key, &rows->row[index], name->valuestring);
+            buffer_putc(&key, KEY_SEPARATOR);
+        }
+        struct group *g = group_find(out, buffer_text(&key));
+        mem_grow(g->rows, &g->capacity, g->count + 1);
+        g->rows[g->count++] = index;
+    }
+    buffer_close(&key);
+}
+
+void groups_close(struct groups *g) {
+    for (size_t i = 0; i < g->count; i++) {
+        free(g->group[i].key);
+        free(g->group[i].rows);
+    }
+    free(g->group);
+    *g = (struct groups){0};
+}
+
+enum spread spread_read(const char *name) {
+    return strcmp(name, "std") == 0 ? SPREAD_STD : strcmp(name, "range") == 0 ? SPREAD_RANGE : SPREAD_NONE;
+}
+
+static bool alike(const struct rows *rows, size_t a, size_t b, const char *name) {
+    struct buffer x = {0}, y = {0};
+    row_text(&x, &rows->row[a], name);
+    row_text(&y, &rows->row[b], name);
+    bool same = strcmp(buffer_text(&x), buffer_text(&y)) == 0;
+    buffer_close(&x);
+    buffer_close(&y);
+    return same;
+}
+
+static int check_distinct(const struct rows *rows, const struct group *g, const size_t *members, size_t count,
+                          const char *name, const char *average_over, struct error *err) {
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < i; k++)
+            if (!*average_over || alike(rows, members[i], members[k], average_over)) {
+                char *shown = mem_strdup(g->key);
+                for (char *c = shown; *c; c++)
+                    *c = *c == KEY_SEPARATOR ? ' ' : *c;
+                int rc = error_set(err, ERR_INVALID,
+                                   "two rows (%s) have a value \"%s\" and nothing tells them apart: name the label by which they "
+                                   "differ, or the one to take the mean over in average_over",
+                                   shown, name);
+                free(shown);
+                return rc;
+            }
+    return 0;
+}
+
+static void mean_spread(struct mean *m, const double *values, enum spread spread) {
+    double squares = 0, low = values[0], high = values[0];
+    for (size_t i = 0; i < m->count; i++) {
+        squares += (values[i] - m->value) * (values[i] - m->value);
+        low = fmin(low, values[i]);
+        high = fmax(high, values[i]);
+    }
+    double deviation = m->count > 1 ? sqrt(squares / (double)(m->count - 1)) : 0;
+    m->low = spread == SPREAD_STD ? m->value - deviation : spread == SPREAD_RANGE ? low : m->value;
+    m->high = spread == SPREAD_STD ? m->value + deviation : spread == SPREAD_RANGE ? high : m->value;
+}
+
+int group_mean(struct mean *out, const struct rows *rows, const struct group *g, const char *name, const char *average_over,
+               enum spread spread, struct error *err) {
+    double *values = mem_array(g->count, sizeof *values);
+    size_t *members = mem_array(g->count, sizeof *members);
+    double sum = 0;
+    *out = (struct mean){0};
+    for (size_t i = 0; i < g->count; i++)
+        if (row_number(&values[out->count], &rows->row[g->rows[i]], name)) {
+            sum += values[out->count];
+            members[out->count++] = g->rows[i];
+        }
+    int rc = check_distinct(rows, g, members, out->count, name, average_over, err);
+    if (!rc && out->count) {
+        out->value = sum / (double)out->count;
+        mean_spread(out, values, spread);
+    }
+    free(values);
+    free(members);
+    return rc;
+}
+
+void group_name(struct buffer *out, const struct rows *rows, const struct group *g, const cJSON *names) {
+    const struct row *row = &rows->row[g->rows[0]];
+    for (const cJSON *name = names->child; name; name = name->next) {
+        const cJSON *value = row_value(row, name->valuestring);
+        if (!value)
+            continue;
+        if (out->size)
+            buffer_puts(out, ", ");
+        if (!cJSON_IsString(value) && !cJSON_IsObject(value)) /* a bare number says nothing */
+            buffer_printf(out, "%s=", name->valuestring);
+        row_text(out, row, name->valuestring);
+    }
+}

@@ -1,0 +1,9 @@
+/* The code of the kinds: one function each, found by stage_find. */
+#ifndef RETORT_STAGES_RUN_RUN_H
+#define RETORT_STAGES_RUN_RUN_H
+
+#include "stages/stage.h"
+
+stage_run run_link_baseline, run_deeprx_train, run_deeprx_evaluate, run_deeprx_profile, run_plot_lines, run_plot_table;
+
+#endif

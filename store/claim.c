@@ -1,0 +1,183 @@
+/*
+ * Claims: claims/<key> holds "<owner> <host name>\n" of the engine that works on the key. They are read and changed
+ * under a short exclusive lock on claims/.lock, which the kernel drops with its holder. Files, not rows: they need no
+ * syncing (a claim never outlives its boot), and they stand when the index is rebuilt.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "store/internal.h"
+
+enum { LOCK_TRIES = 10000, LOCK_WAIT_US = 1000, CLAIM_LIMIT = 4096, ELSEWHERE_DEAD_S = 60 };
+#define HEARTBEAT_NS UINT64_C(10000000000)
+
+static int lock_claims(int *out, const struct store *s, struct error *err) {
+    char *path = layout_path(s, "claims", ".lock");
+    int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0666);
+    int rc = fd < 0 ? error_errno(err, errno, "%s: cannot be opened", path) : 0;
+    for (int tries = 0; rc == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            rc = error_errno(err, errno, "%s: cannot be locked", path);
+        else if (tries == LOCK_TRIES)
+            rc = error_set(err, ERR_BUSY, "%s: another engine held it for %d seconds", path,
+                           LOCK_TRIES / (1000000 / LOCK_WAIT_US));
+        else
+            usleep(LOCK_WAIT_US);
+    }
+    free(path);
+    if (rc < 0 && fd >= 0)
+        close(fd);
+    else
+        *out = fd;
+    return rc;
+}
+
+static char *claim_path(const struct store *s, const struct digest *key) {
+    char hex[DIGEST_HEX_SIZE];
+    digest_hex(hex, key);
+    return layout_path(s, "claims", hex);
+}
+
+/* ---- what stands in a claim ---- */
+
+enum holder { HOLDER_NONE, HOLDER_US, HOLDER_DEAD, HOLDER_OTHER };
+
+/* An engine on another host shows by the claim's time that it lives. */
+static bool elsewhere_lives(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && clock_wall_s() - (double)st.st_mtim.tv_sec < ELSEWHERE_DEAD_S;
+}
+
+static int read_claim(enum holder *out, struct error *who, const struct store *s, const char *path, struct error *err) {
+    struct buffer text = {0};
+    struct error why = {0};
+    struct owner o;
+    size_t used = 0;
+    int rc = file_read(&text, path, CLAIM_LIMIT, &why);
+    if (rc == ERR_NOT_FOUND) {
+        *out = HOLDER_NONE;
+        rc = 0;
+    } else if (rc < 0 && rc != ERR_INVALID) {
+        rc = error_set(err, rc, "%s", why.message);
+    } else if (rc < 0 || !owner_parse(&o, buffer_text(&text), &used) || text.data[used] != ' ' ||
+               text.data[text.size - 1] != '\n') {
+        *out = HOLDER_DEAD; /* torn: its writer died on the way */
+        rc = 0;
+    } else {
+        enum owner_state state = owner_state(&o, &s->owner);
+        text.data[text.size - 1] = '\0';
+        error_set(who, ERR_BUSY, "process %lld on %s works on this", (long long)o.pid, text.data + used + 1);
+        if (owner_equal(&o, &s->owner))
+            *out = HOLDER_US;
+        else if (state == OWNER_ALIVE || (state == OWNER_ELSEWHERE && elsewhere_lives(path)))
+            *out = HOLDER_OTHER;
+        else
+            *out = HOLDER_DEAD;
+    }
+    buffer_close(&text);
+    return rc;
+}
+
+static int write_claim(const struct store *s, const char *path, struct error *err) {
+    char *text = mem_printf("%s %s\n", s->owner_text, s->host_name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int rc = fd < 0 ? error_errno(err, errno, "%s: cannot be made", path) : 0;
+    if (rc == 0)
+        rc = file_write_all(fd, text, strlen(text), path, err);
+    if (fd >= 0)
+        close(fd);
+    if (rc < 0 && fd >= 0)
+        unlink(path);
+    free(text);
+    return rc;
+}
+
+/* ---- ours ---- */
+
+static void hold(struct store *s, const struct digest *key) {
+    mem_grow(s->claims, &s->claim_capacity, s->claim_count + 1);
+    s->claims[s->claim_count++] = *key;
+}
+
+static void drop(struct store *s, const struct digest *key) {
+    for (size_t i = s->claim_count; i-- > 0;)
+        if (digest_equal(&s->claims[i], key))
+            s->claims[i] = s->claims[--s->claim_count];
+}
+
+void claim_heartbeat(struct store *s) {
+    uint64_t now = clock_monotonic_ns();
+    if (s->claim_count == 0 || now - s->heartbeat_ns < HEARTBEAT_NS)
+        return;
+    s->heartbeat_ns = now;
+    for (size_t i = 0; i < s->claim_count; i++) {
+        char *path = claim_path(s, &s->claims[i]);
+        utimensat(AT_FDCWD, path, NULL, 0); /* a claim that is gone is noticed when it is released */
+        free(path);
+    }
+}
+
+static int refresh(struct store *s, void *context, struct error *err) {
+    (void)context;
+    return tail_refresh(s, err);
+}
+
+int store_claim(struct store *s, const struct digest *key, struct error *err) {
+    enum holder holder = HOLDER_NONE;
+    struct error who = {0};
+    int lock = -1;
+    claim_heartbeat(s);
+    int rc = lock_claims(&lock, s, err);
+    if (rc < 0)
+        return rc;
+    char *path = claim_path(s, key);
+    rc = read_claim(&holder, &who, s, path, err);
+    if (rc == 0 && holder == HOLDER_OTHER)
+        rc = error_set(err, ERR_BUSY, "%s", who.message);
+    else if (rc == 0 && holder != HOLDER_US)
+        rc = write_claim(s, path, err);
+    close(lock);
+    free(path);
+    if (rc < 0)
+        return rc;
+    if (holder != HOLDER_US)
+        hold(s, key);
+    /* The dead owner may have finished the key and died before it was in the index. */
+    return holder == HOLDER_DEAD ? index_retry(s, refresh, NULL, err) : 0;
+}
+
+int store_release(struct store *s, const struct digest *key, struct error *err) {
+    enum holder holder = HOLDER_NONE;
+    struct error who;
+    int lock = -1;
+    int rc = lock_claims(&lock, s, err);
+    if (rc < 0)
+        return rc;
+    char *path = claim_path(s, key);
+    rc = read_claim(&holder, &who, s, path, err);
+    if (rc == 0 && holder == HOLDER_US && unlink(path) < 0)
+        rc = error_errno(err, errno, "%s: cannot be removed", path);
+    close(lock);
+    free(path);
+    drop(s, key);
+    return rc;
+}
+
+void claim_release_all(struct store *s) {
+    while (s->claim_count > 0) {
+        struct digest key = s->claims[s->claim_count - 1];
+        store_release(s, &key, NULL);
+        drop(s, &key);
+    }
+    free(s->claims);
+    s->claims = NULL;
+}

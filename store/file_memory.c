@@ -1,0 +1,248 @@
+/*
+ * Digests of the project's files, so that a large input is hashed once. A file counts as unchanged while device,
+ * inode, size, mtime and ctime are what they were; the ctime cannot be set by hand. A file that was changed so
+ * shortly before it was hashed that a later change could carry the same times is not remembered.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "store/internal.h"
+
+/* Time stamps of file systems have steps of 2 s (FAT) down to the kernel's tick. */
+#define GRANULARITY_NS INT64_C(2000000000)
+
+enum { FLUSH_AT = 256, HASH_TRIES = 3, QUEUE_WAIT_MS = 200 };
+
+struct stamp {
+    int64_t device, inode, size, mtime, ctime;
+};
+
+struct remembered_file {
+    char *path;
+    struct stamp stamp;
+    struct digest digest;
+};
+
+static int64_t nanoseconds(struct timespec t) {
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static struct stamp stamp_of(const struct stat *st) {
+    return (struct stamp){.device = (int64_t)st->st_dev,
+                          .inode = (int64_t)st->st_ino,
+                          .size = st->st_size,
+                          .mtime = nanoseconds(st->st_mtim),
+                          .ctime = nanoseconds(st->st_ctim)};
+}
+
+static bool stamp_equal(const struct stamp *a, const struct stamp *b) {
+    return a->device == b->device && a->inode == b->inode && a->size == b->size && a->mtime == b->mtime &&
+           a->ctime == b->ctime;
+}
+
+static struct digest guard_of(const char *path, const struct stamp *t, const struct digest *d) {
+    struct digest guard;
+    struct sha256 *h = sha256_create();
+    sha256_field(h, path, strlen(path));
+    sha256_field(h, t, sizeof *t);
+    sha256_field(h, d->bytes, sizeof d->bytes);
+    sha256_finish(h, &guard);
+    return guard;
+}
+
+/* ---- remembering ---- */
+
+static bool column_digest(sqlite3_stmt *q, int column, struct digest *out) {
+    if (sqlite3_column_bytes(q, column) != sizeof out->bytes)
+        return false;
+    memcpy(out->bytes, sqlite3_column_blob(q, column), sizeof out->bytes);
+    return true;
+}
+
+struct lookup {
+    const char *path;
+    struct stamp stamp;
+    struct digest digest;
+    bool found;
+};
+
+static int look_up(struct store *s, void *context, struct error *err) {
+    struct lookup *l = context;
+    struct digest guard;
+    sqlite3_stmt *q;
+    int rc = index_statement(&q, s, SQL_FILE_GET, err);
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_blob(q, 1, l->path, (int)strlen(l->path), SQLITE_STATIC);
+    int code = sqlite3_step(q);
+    if (code == SQLITE_ROW) {
+        struct stamp t = {sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1), sqlite3_column_int64(q, 2),
+                          sqlite3_column_int64(q, 3), sqlite3_column_int64(q, 4)};
+        l->found = stamp_equal(&t, &l->stamp) && column_digest(q, 5, &l->digest) && column_digest(q, 6, &guard);
+        if (l->found) {
+            struct digest expected = guard_of(l->path, &t, &l->digest);
+            l->found = digest_equal(&guard, &expected);
+        }
+    } else if (code != SQLITE_DONE) {
+        rc = index_error(s, err);
+    }
+    sqlite3_reset(q);
+    return rc;
+}
+
+static int recall(struct store *s, const char *path, const struct stamp *stamp, struct digest *out, bool *found,
+                  struct error *err) {
+    for (size_t i = s->file_count; i-- > 0;) {
+        const struct remembered_file *f = &s->files[i];
+        if (!stamp_equal(&f->stamp, stamp) || strcmp(f->path, path) != 0)
+            continue;
+        *out = f->digest;
+        *found = true;
+        return 0;
+    }
+    struct lookup l = {.path = path, .stamp = *stamp};
+    int rc = index_retry(s, look_up, &l, err);
+    *found = l.found;
+    *out = l.digest;
+    return rc;
+}
+
+static void remember(struct store *s, const char *path, const struct stamp *stamp, const struct digest *d) {
+    mem_grow(s->files, &s->file_capacity, s->file_count + 1);
+    s->files[s->file_count++] = (struct remembered_file){.path = mem_strdup(path), .stamp = *stamp, .digest = *d};
+    if (s->file_count >= FLUSH_AT)
+        file_memory_flush(s);
+}
+
+static int write_one(struct store *s, const struct remembered_file *f, struct error *err) {
+    struct digest guard = guard_of(f->path, &f->stamp, &f->digest);
+    sqlite3_stmt *q;
+    int rc = index_statement(&q, s, SQL_FILE_SET, err);
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_blob(q, 1, f->path, (int)strlen(f->path), SQLITE_STATIC);
+    sqlite3_bind_int64(q, 2, f->stamp.device);
+    sqlite3_bind_int64(q, 3, f->stamp.inode);
+    sqlite3_bind_int64(q, 4, f->stamp.size);
+    sqlite3_bind_int64(q, 5, f->stamp.mtime);
+    sqlite3_bind_int64(q, 6, f->stamp.ctime);
+    sqlite3_bind_blob(q, 7, f->digest.bytes, sizeof f->digest.bytes, SQLITE_STATIC);
+    sqlite3_bind_blob(q, 8, guard.bytes, sizeof guard.bytes, SQLITE_STATIC);
+    return index_step(s, q, err);
+}
+
+void file_memory_flush(struct store *s) {
+    if (s->file_count == 0 || !s->index.db)
+        return;
+    int rc = index_begin(s, NULL);
+    for (size_t i = 0; rc == 0 && i < s->file_count; i++)
+        rc = write_one(s, &s->files[i], NULL);
+    if (rc == 0)
+        index_commit(s, NULL);
+    else
+        index_rollback(s);
+    for (size_t i = 0; i < s->file_count; i++)
+        free(s->files[i].path);
+    s->file_count = 0;
+}
+
+void file_memory_close(struct store *s) {
+    if (s->index.db)
+        sqlite3_busy_timeout(s->index.db, QUEUE_WAIT_MS); /* not worth waiting for another engine */
+    file_memory_flush(s);
+    for (size_t i = 0; i < s->file_count; i++)
+        free(s->files[i].path);
+    free(s->files);
+}
+
+/* ---- content ---- */
+
+static int hash_stable(int fd, const char *path, struct stat *st, struct digest *out, int64_t *began, struct error *err) {
+    for (int tries = 0; tries < HASH_TRIES; tries++) {
+        struct timespec now;
+        struct stat after;
+        uint64_t size;
+        clock_gettime(CLOCK_REALTIME, &now);
+        *began = nanoseconds(now);
+        if (lseek(fd, 0, SEEK_SET) < 0)
+            return error_errno(err, errno, "%s: cannot be read", path);
+        int rc = object_hash(out, &size, fd, false, path, err);
+        if (rc < 0)
+            return rc;
+        if (fstat(fd, &after) < 0)
+            return error_errno(err, errno, "%s: cannot be examined", path);
+        struct stamp a = stamp_of(st);
+        struct stamp b = stamp_of(&after);
+        if (stamp_equal(&a, &b) && size == (uint64_t)st->st_size)
+            return 0;
+        *st = after;
+    }
+    return error_set(err, ERR_FAILED, "%s: is being written to; start again when it is finished", path);
+}
+
+static int open_file_content(struct store *s, int fd, const char *path, struct object *out, struct error *err) {
+    struct stat st;
+    struct digest d;
+    bool found = false;
+    int64_t began = 0;
+    if (fstat(fd, &st) < 0)
+        return error_errno(err, errno, "%s: cannot be examined", path);
+    struct stamp stamp = stamp_of(&st);
+    int rc = recall(s, path, &stamp, &d, &found, err);
+    if (rc == 0 && !found) {
+        rc = hash_stable(fd, path, &st, &d, &began, err);
+        stamp = stamp_of(&st);
+        if (rc == 0 && stamp.ctime + GRANULARITY_NS < began)
+            remember(s, path, &stamp, &d);
+    }
+    if (rc == 0)
+        *out = (struct object){.digest = d, .size = (uint64_t)st.st_size, .executable = st.st_mode & S_IXUSR};
+    return rc;
+}
+
+static int file_content(void *context, const char *path, struct object *out, struct error *err) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return error_errno(err, errno, "%s: cannot be opened", path);
+    int rc = open_file_content(context, fd, path, out, err);
+    close(fd);
+    return rc;
+}
+
+static int directory_content(struct store *s, const char *path, struct object *out, struct error *err) {
+    struct listing l = {0};
+    struct buffer text = {0};
+    int rc = tree_walk(&l, path, true, file_content, s, err);
+    if (rc == 0) {
+        *out = (struct object){.directory = true, .size = l.size};
+        listing_write(&text, &l);
+        listing_digest(&out->digest, text.data, text.size);
+    }
+    buffer_close(&text);
+    listing_close(&l);
+    return rc;
+}
+
+int store_file_content(struct store *s, const char *path, struct object *out, struct error *err) {
+    struct stat st;
+    char *absolute = realpath(path, NULL);
+    int rc = 0;
+    if (!absolute && errno == ENOENT)
+        return error_set(err, ERR_NOT_FOUND, "%s: does not exist", path);
+    if (!absolute || stat(absolute, &st) < 0)
+        rc = error_errno(err, errno, "%s: cannot be examined", path);
+    else if (S_ISDIR(st.st_mode))
+        rc = directory_content(s, absolute, out, err);
+    else if (S_ISREG(st.st_mode))
+        rc = file_content(s, absolute, out, err);
+    else
+        rc = error_set(err, ERR_INVALID, "%s: is neither a file nor a directory", path);
+    free(absolute);
+    return rc;
+}

@@ -1,0 +1,224 @@
+/*
+ * fsck: every stored file is hashed; every line of every segment is checked, its objects looked for and its index row
+ * compared. What is damaged is set aside, index rows that are wrong are written anew; records stay as they are, since
+ * one whose objects are gone does not count and counts again when they come back.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "store/internal.h"
+
+enum { HEADER_BYTES = 64 };
+
+struct fsck {
+    struct store *s;
+    struct fsck_report report;
+    struct digest_set missing;
+    void (*say)(void *context, const char *line);
+    void *context;
+
+    /* The segment that is looked at. */
+    const char *segment;
+    int64_t segment_id;
+    uint64_t segment_records;
+    bool rows_wrong;
+    bool index_replaced;
+};
+
+static void tell(struct fsck *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void tell(struct fsck *f, const char *format, ...) {
+    struct buffer b = {0};
+    va_list args;
+    va_start(args, format);
+    buffer_vprintf(&b, format, args);
+    va_end(args);
+    f->say(f->context, buffer_text(&b));
+    buffer_close(&b);
+}
+
+/* ---- objects ---- */
+
+/* Whether a stored file is a listing: it looks like one and hashes as one. */
+static bool is_listing(struct store *s, const struct digest *d) {
+    char start[HEADER_BYTES];
+    struct digest found;
+    uint64_t size;
+    char *path = store_object_path(s, d);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    ssize_t got = fd < 0 ? -1 : pread(fd, start, sizeof start, 0);
+    bool listing = got > 0 && listing_begins(start, (size_t)got) && object_hash(&found, &size, fd, true, path, NULL) == 0 &&
+                   digest_equal(&found, d);
+    if (fd >= 0)
+        close(fd);
+    free(path);
+    return listing;
+}
+
+static int check_object(struct fsck *f, const struct digest *d, struct error *err) {
+    struct stat st;
+    struct error why = {0};
+    f->report.objects++;
+    if (!object_stat(f->s, d, &st)) {
+        f->report.damaged++;
+        return object_set_aside(f->s, d, err); /* a link, or a directory */
+    }
+    f->report.object_bytes += (uint64_t)st.st_size;
+    int rc = object_examine(f->s, d, is_listing(f->s, d), &why);
+    if (rc == ERR_CORRUPT)
+        f->report.damaged++;
+    else if (rc < 0 && rc != ERR_NOT_FOUND)
+        return error_set(err, rc, "%s", why.message);
+    return 0;
+}
+
+static int check_folder(struct fsck *f, uint8_t folder, struct error *err) {
+    char name[3];
+    snprintf(name, sizeof name, "%02x", folder);
+    char *path = layout_path(f->s, "objects", name);
+    DIR *entries = opendir(path);
+    int rc = !entries && errno != ENOENT ? error_errno(err, errno, "%s: cannot be opened", path) : 0;
+    for (struct dirent *e; rc == 0 && entries && (e = readdir(entries));) {
+        char hex[3 + NAME_MAX];
+        struct digest d;
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        snprintf(hex, sizeof hex, "%s%s", name, e->d_name);
+        if (digest_parse(&d, hex))
+            rc = check_object(f, &d, err);
+        else
+            tell(f, "%s/%s: is not the name of an object; left as it is", path, e->d_name);
+    }
+    if (entries)
+        closedir(entries);
+    free(path);
+    return rc;
+}
+
+/* ---- records ---- */
+
+static int look_for_out(void *context, const char *name, const struct object *o, struct error *err) {
+    struct fsck *f = context;
+    char hex[DIGEST_HEX_SIZE];
+    if (store_object_exists(f->s, o))
+        return 0;
+    digest_hex(hex, &o->digest);
+    if (digest_set_add(&f->missing, &o->digest))
+        f->report.missing++;
+    return error_set(err, ERR_NOT_FOUND, "out %s: the object %s is missing", name, hex);
+}
+
+static int check_span(void *context, const struct segment_span *span, struct error *err) {
+    struct fsck *f = context;
+    struct record_row row;
+    struct error why = {0};
+    cJSON *tree = NULL;
+    bool has = false;
+    if (!span->json || record_row_parse(&row, &tree, span->json, span->json_length, &why) < 0) {
+        f->report.bad_lines++;
+        tell(f, "actions/%s: the line at byte %" PRId64 " is damaged and does not count%s%s", f->segment, span->offset,
+             *why.message ? ": " : "", why.message);
+        return 0;
+    }
+    f->report.records++;
+    f->segment_records++;
+    if (record_outs(tree, look_for_out, f, &why) < 0) {
+        f->report.orphaned++;
+        tell(f, "actions/%s: the record of %s at byte %" PRId64 " does not count: %s", f->segment, row.stage, span->offset,
+             why.message);
+    }
+    int rc = tail_has_row(f->s, f->segment_id, span, &row, &has, err);
+    f->rows_wrong |= !has;
+    cJSON_Delete(tree);
+    return rc;
+}
+
+static int check_segment(struct fsck *f, const char *name, struct error *err) {
+    struct stat st;
+    int64_t indexed;
+    int64_t end;
+    uint64_t rows;
+    f->segment = name;
+    f->segment_records = 0;
+    int fd = segment_open(f->s, name, err);
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &st) < 0)
+        return error_errno(err, errno, "%s/actions/%s: cannot be examined", f->s->directory, name);
+    int rc = tail_known(f->s, name, &f->segment_id, &indexed, &rows, err);
+    if (rc == 0 && indexed != st.st_size) { /* a living engine may append: only what is indexed is compared */
+        rc = tail_index(f->s, name, err);
+        if (rc == 0)
+            rc = tail_known(f->s, name, &f->segment_id, &indexed, &rows, err);
+    }
+    f->rows_wrong = false;
+    if (rc == 0)
+        rc = segment_scan(fd, name, 0, indexed, INT64_MAX, &end, check_span, f, err);
+    if (rc < 0)
+        return rc;
+    if (end < indexed) { /* it was whole when it was indexed and has lost its newline */
+        f->report.bad_lines++;
+        tell(f, "actions/%s: the line at byte %" PRId64 " is damaged and does not count", name, end);
+    }
+    if (!f->rows_wrong && rows == f->segment_records && end >= indexed)
+        return 0;
+    tell(f, "state.db: its rows for actions/%s are wrong; they are written anew", name);
+    f->report.rebuilt += f->segment_records;
+    return tail_reindex(f->s, name, err);
+}
+
+/* ---- all ---- */
+
+static int check_index(struct fsck *f, struct error *err) {
+    struct error why = {0};
+    int rc = index_check(f->s, &why);
+    f->index_replaced = rc == ERR_CORRUPT;
+    if (f->index_replaced)
+        return index_rebuild(f->s, why.message, err);
+    return rc < 0 ? error_set(err, rc, "%s", why.message) : 0;
+}
+
+static int check_all(struct fsck *f, struct error *err) {
+    char **names = NULL;
+    size_t count = 0;
+    int rc = check_index(f, err);
+    for (unsigned folder = 0; rc == 0 && folder < 256; folder++) {
+        rc = check_folder(f, (uint8_t)folder, err);
+        store_notices(f->s, f->say, f->context);
+    }
+    if (rc == 0)
+        rc = segment_names(f->s, &names, &count, err);
+    for (size_t i = 0; i < count; i++) {
+        if (rc == 0)
+            rc = check_segment(f, names[i], err);
+        free(names[i]);
+    }
+    free(names);
+    if (f->index_replaced)
+        f->report.rebuilt = f->report.records;
+    store_notices(f->s, f->say, f->context);
+    return rc;
+}
+
+int store_fsck(const char *directory, struct fsck_report *out, void (*say)(void *context, const char *line), void *context,
+               struct error *err) {
+    struct fsck f = {.say = say, .context = context};
+    int rc = store_open(&f.s, directory, false, err);
+    if (rc < 0)
+        return rc;
+    store_notices(f.s, say, context);
+    rc = check_all(&f, err);
+    *out = f.report;
+    digest_set_close(&f.missing);
+    store_close(f.s);
+    return rc;
+}

@@ -1,0 +1,314 @@
+/*
+ * state.db: what can be found again from the segments and the files, kept so that it need not be. A rollback journal
+ * (TRUNCATE), never WAL, which SQLite before 3.51.3 can corrupt when two connections checkpoint at once and which no
+ * network file system carries.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "store/internal.h"
+
+enum { SCHEMA_VERSION = 1, BUSY_TIMEOUT_MS = 10000 };
+
+static const char schema[] =
+    "CREATE TABLE segment(\n"
+    "  id      INTEGER PRIMARY KEY,\n"
+    "  name    TEXT NOT NULL UNIQUE,  -- file name below actions/\n"
+    "  indexed INTEGER NOT NULL,      -- bytes up to the end of the last line that was looked at\n"
+    "  seen    INTEGER NOT NULL,      -- the file's size then; another size: there is more to read\n"
+    "  newest  INTEGER NOT NULL       -- latest append time of its records, ns since 1970\n"
+    ") STRICT;\n"
+    "CREATE TABLE record(\n"
+    "  segment  INTEGER NOT NULL REFERENCES segment(id),\n"
+    "  start    INTEGER NOT NULL,     -- where its line begins in the segment, bytes\n"
+    "  length   INTEGER NOT NULL,     -- of the line with its newline, bytes\n"
+    "  at       INTEGER NOT NULL,     -- append time, ns since 1970: the earliest of a key counts\n"
+    "  key      BLOB NOT NULL,        -- 32 bytes\n"
+    "  stage    TEXT NOT NULL,        -- as the engine named it\n"
+    "  kind     TEXT,                 -- built-in kind with its version; NULL: a command\n"
+    "  platform TEXT NOT NULL,        -- where it was computed\n"
+    "  wall_s   REAL,                 -- how long it took; NULL: not said\n"
+    "  PRIMARY KEY(segment, start)\n"
+    ") STRICT, WITHOUT ROWID;\n"
+    "CREATE INDEX record_by_key ON record(key, at);\n"
+    "CREATE INDEX record_by_stage ON record(stage, at);\n"
+    "CREATE INDEX record_by_kind ON record(kind, at) WHERE kind IS NOT NULL;\n"
+    "CREATE TABLE file(\n"
+    "  path       BLOB PRIMARY KEY,   -- absolute; bytes, as the file system has it\n"
+    "  device     INTEGER NOT NULL,   -- these five as stat gave them when the file was hashed\n"
+    "  inode      INTEGER NOT NULL,\n"
+    "  size       INTEGER NOT NULL,\n"
+    "  mtime      INTEGER NOT NULL,   -- ns since 1970\n"
+    "  ctime      INTEGER NOT NULL,   -- ns since 1970\n"
+    "  digest     BLOB NOT NULL,      -- SHA-256 of the content, 32 bytes\n"
+    "  guard      BLOB NOT NULL       -- SHA-256 of the other columns: a damaged row is no row\n"
+    ") STRICT, WITHOUT ROWID;\n"
+    "PRAGMA user_version = 1;\n";
+
+#define RECORD_PLACE "SELECT s.name, r.start, r.length FROM record r JOIN segment s ON s.id = r.segment "
+#define EARLIEST_FIRST "ORDER BY r.at, s.name, r.start"
+#define NEWEST_FIRST "ORDER BY r.at DESC, s.name DESC, r.start DESC LIMIT ?2"
+
+static const char *const texts[STATEMENT_COUNT] = {
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_SEGMENTS] = "SELECT name, seen FROM segment ORDER BY name",
+    [SQL_SEGMENT_GET] = "SELECT id, indexed, newest FROM segment WHERE name = ?1",
+    [SQL_SEGMENT_ADD] = "INSERT INTO segment(name, indexed, seen, newest) VALUES(?1, 0, 0, 0)",
+    [SQL_SEGMENT_SET] = "UPDATE segment SET indexed = ?2, seen = ?3, newest = ?4 WHERE id = ?1",
+    [SQL_SEGMENT_DROP] = "DELETE FROM segment WHERE id = ?1",
+    [SQL_SEGMENT_ROWS_DROP] = "DELETE FROM record WHERE segment = ?1",
+    [SQL_NEWEST] = "SELECT ifnull(max(newest), 0) FROM segment",
+    [SQL_RECORD_ADD] = "INSERT OR REPLACE INTO record(segment, start, length, at, key, stage, kind, platform, wall_s) "
+                       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [SQL_RECORD_AT] = "SELECT 1 FROM record WHERE segment = ?1 AND start = ?2 AND length = ?3 AND at = ?4 AND key = ?5 "
+                      "AND stage = ?6 AND kind IS ?7 AND platform = ?8 AND wall_s IS ?9",
+    [SQL_RECORD_COUNT] = "SELECT count(*) FROM record WHERE segment = ?1",
+    [SQL_RECORD_FIND] = RECORD_PLACE "WHERE r.key = ?1 AND (?2 IS NULL OR r.platform = ?2) " EARLIEST_FIRST,
+    [SQL_RECORD_BY_STAGE] = RECORD_PLACE "WHERE r.stage = ?1 " NEWEST_FIRST,
+    [SQL_RECORD_BY_KIND] = RECORD_PLACE "WHERE r.kind = ?1 AND r.stage <> ?3 " NEWEST_FIRST,
+    [SQL_ESTIMATE_STAGE] = "SELECT avg(wall_s) FROM (SELECT wall_s FROM record WHERE stage = ?1 ORDER BY at DESC LIMIT 16)",
+    [SQL_ESTIMATE_KIND] = "SELECT avg(wall_s) FROM (SELECT wall_s FROM record WHERE kind = ?1 ORDER BY at DESC LIMIT 16)",
+    [SQL_FILE_GET] = "SELECT device, inode, size, mtime, ctime, digest, guard FROM file WHERE path = ?1",
+    [SQL_FILE_SET] = "INSERT OR REPLACE INTO file(path, device, inode, size, mtime, ctime, digest, guard) "
+                     "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+};
+
+int index_error(struct store *s, struct error *err) {
+    int code = sqlite3_extended_errcode(s->index.db);
+    const char *text = sqlite3_errmsg(s->index.db);
+    switch (code & 0xFF) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_ERROR:    /* our SQL is fixed: a table is not what it was */
+    case SQLITE_MISMATCH: /* a value is not what its column holds */
+    case SQLITE_CONSTRAINT:
+        s->index.broken = true;
+        return error_set(err, ERR_CORRUPT, "%s: %s; `retort fsck` rebuilds it", s->index.path, text);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return error_set(err, ERR_BUSY, "%s: another engine held it for %d seconds", s->index.path, BUSY_TIMEOUT_MS / 1000);
+    default:
+        s->index.broken = code == SQLITE_READONLY_DBMOVED || code == SQLITE_IOERR_SHORT_READ;
+        return error_set(err, ERR_IO, "%s: %s", s->index.path, text);
+    }
+}
+
+static int execute(struct store *s, const char *sql, struct error *err) {
+    return sqlite3_exec(s->index.db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : index_error(s, err);
+}
+
+int index_statement(sqlite3_stmt **out, struct store *s, enum statement which, struct error *err) {
+    sqlite3_stmt **slot = &s->index.statements[which];
+    *out = NULL;
+    if (!*slot && sqlite3_prepare_v3(s->index.db, texts[which], -1, SQLITE_PREPARE_PERSISTENT, slot, NULL) != SQLITE_OK)
+        return index_error(s, err);
+    sqlite3_reset(*slot);
+    sqlite3_clear_bindings(*slot);
+    *out = *slot;
+    return 0;
+}
+
+int index_step(struct store *s, sqlite3_stmt *statement, struct error *err) {
+    int code = sqlite3_step(statement);
+    int rc = code == SQLITE_DONE || code == SQLITE_ROW ? 0 : index_error(s, err);
+    sqlite3_reset(statement);
+    return rc;
+}
+
+void index_rollback(struct store *s) {
+    if (!sqlite3_get_autocommit(s->index.db))
+        sqlite3_exec(s->index.db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+void store_read_begin(struct store *s) {
+    if (sqlite3_get_autocommit(s->index.db))
+        sqlite3_exec(s->index.db, "BEGIN", NULL, NULL, NULL); /* where it fails, reads are as fast as ever */
+}
+
+void store_read_end(struct store *s) {
+    index_rollback(s); /* nothing was written */
+}
+
+int index_begin(struct store *s, struct error *err) {
+    store_read_end(s);
+    sqlite3_stmt *statement;
+    int rc = index_statement(&statement, s, SQL_BEGIN, err);
+    return rc < 0 ? rc : index_step(s, statement, err);
+}
+
+int index_commit(struct store *s, struct error *err) {
+    sqlite3_stmt *statement;
+    int rc = index_statement(&statement, s, SQL_COMMIT, err);
+    if (rc == 0)
+        rc = index_step(s, statement, err);
+    if (rc < 0)
+        index_rollback(s);
+    return rc;
+}
+
+static void finalize_all(struct index *index) {
+    for (size_t i = 0; i < STATEMENT_COUNT; i++) {
+        sqlite3_finalize(index->statements[i]);
+        index->statements[i] = NULL;
+    }
+}
+
+void index_close(struct index *index) {
+    finalize_all(index);
+    sqlite3_close(index->db);
+    index->db = NULL;
+    free(index->path);
+    index->path = NULL;
+}
+
+static int connect(struct store *s, struct error *err) {
+    struct index *index = &s->index;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    finalize_all(index);
+    sqlite3_close(index->db);
+    index->db = NULL;
+    if (sqlite3_open_v2(index->path, &index->db, flags, NULL) != SQLITE_OK)
+        return index->db ? index_error(s, err) : error_set(err, ERR_IO, "%s: cannot be opened", index->path);
+    sqlite3_extended_result_codes(index->db, 1);
+    sqlite3_busy_timeout(index->db, BUSY_TIMEOUT_MS);
+    return execute(s, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL;", err);
+}
+
+static int read_version(struct store *s, int *version, struct error *err) {
+    sqlite3_stmt *statement = NULL;
+    int rc = 0;
+    if (sqlite3_prepare_v2(s->index.db, "PRAGMA user_version", -1, &statement, NULL) != SQLITE_OK ||
+        sqlite3_step(statement) != SQLITE_ROW)
+        rc = index_error(s, err);
+    else
+        *version = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return rc;
+}
+
+/* Two engines may come here at once: the version is read again with the database locked. */
+static int make_schema(struct store *s, struct error *err) {
+    int version = 0;
+    int rc = execute(s, "BEGIN IMMEDIATE", err);
+    if (rc == 0)
+        rc = read_version(s, &version, err);
+    if (rc == 0 && version == 0)
+        rc = execute(s, schema, err);
+    if (rc == 0)
+        rc = execute(s, "COMMIT", err);
+    if (rc < 0)
+        index_rollback(s);
+    return rc;
+}
+
+static int check_schema(struct store *s, struct error *err) {
+    int version = 0;
+    int rc = read_version(s, &version, err);
+    if (rc < 0)
+        return rc;
+    if (version == 0)
+        return make_schema(s, err);
+    if (version == SCHEMA_VERSION)
+        return 0;
+    if (version > SCHEMA_VERSION)
+        return error_set(err, ERR_INVALID, "%s: has schema %d and this engine knows schemas up to %d: use the newer engine",
+                         s->index.path, version, SCHEMA_VERSION);
+    s->index.broken = true;
+    return error_set(err, ERR_CORRUPT, "%s: has schema %d, which no engine wrote", s->index.path, version);
+}
+
+/* For whoever wants to know what happened to it; that it cannot be copied keeps nobody from mending it. */
+static void keep_damaged(const struct store *s) {
+    char *aside = mem_printf("%s.damaged", s->index.path);
+    int from = open(s->index.path, O_RDONLY | O_CLOEXEC);
+    int to = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (from >= 0 && to >= 0)
+        copy_bytes(to, from, NULL, NULL, aside, s->index.path, NULL);
+    if (from >= 0)
+        close(from);
+    if (to >= 0)
+        close(to);
+    free(aside);
+}
+
+int index_reset(struct store *s, struct error *err) {
+    keep_damaged(s);
+    connect(s, NULL); /* that it complains is why we are here */
+    if (!s->index.db)
+        return error_set(err, ERR_IO, "%s: cannot be opened", s->index.path);
+    sqlite3_db_config(s->index.db, SQLITE_DBCONFIG_RESET_DATABASE, 1, 0);
+    int rc = execute(s, "VACUUM", err);
+    sqlite3_db_config(s->index.db, SQLITE_DBCONFIG_RESET_DATABASE, 0, 0);
+    if (rc == 0)
+        rc = connect(s, err);
+    if (rc == 0)
+        rc = check_schema(s, err);
+    s->index.broken = rc < 0;
+    return rc;
+}
+
+int index_check(struct store *s, struct error *err) {
+    sqlite3_stmt *statement = NULL;
+    int rc = 0;
+    if (sqlite3_prepare_v2(s->index.db, "PRAGMA integrity_check(1)", -1, &statement, NULL) != SQLITE_OK ||
+        sqlite3_step(statement) != SQLITE_ROW) {
+        rc = index_error(s, err);
+    } else {
+        const unsigned char *said = sqlite3_column_text(statement, 0);
+        if (!said || strcmp((const char *)said, "ok") != 0)
+            rc = error_set(err, ERR_CORRUPT, "%s: %s", s->index.path, said ? (const char *)said : "cannot be checked");
+    }
+    sqlite3_finalize(statement);
+    return rc;
+}
+
+int index_rebuild(struct store *s, const char *why, struct error *err) {
+    int rc = index_reset(s, err);
+    if (rc == 0)
+        rc = tail_refresh(s, err);
+    if (rc == 0)
+        notice(s, "%s; it was kept as state.db.damaged and rebuilt from the records", why);
+    return rc;
+}
+
+int index_retry(struct store *s, int (*operation)(struct store *s, void *context, struct error *err), void *context,
+                struct error *err) {
+    struct error first = {0};
+    s->index.broken = false;
+    int rc = operation(s, context, &first);
+    if (rc < 0 && s->index.broken) {
+        index_rollback(s);
+        rc = index_rebuild(s, first.message, err);
+        return rc < 0 ? rc : operation(s, context, err);
+    }
+    return rc < 0 ? error_set(err, rc, "%s", first.message) : 0;
+}
+
+static int begin_use(struct store *s, void *context, struct error *err) {
+    (void)context;
+    int rc = connect(s, err);
+    if (rc == 0)
+        rc = check_schema(s, err);
+    return rc < 0 ? rc : tail_refresh(s, err);
+}
+
+int index_open(struct store *s, struct error *err) {
+    s->index.path = layout_database(s->directory);
+    bool missing = !file_exists(s->index.path);
+    int rc = index_retry(s, begin_use, NULL, err);
+    char **names = NULL;
+    size_t count = 0;
+    if (rc == 0 && missing && segment_names(s, &names, &count, NULL) == 0 && count > 0)
+        notice(s, "%s: was missing; rebuilt from the records", s->index.path);
+    for (size_t i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+    return rc;
+}

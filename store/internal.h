@@ -1,0 +1,327 @@
+/*
+ * What the files of this folder share; nobody else includes it.
+ *
+ *   layout.c    names of files and folders        put.c         content into objects/
+ *   owner.c     who is alive                      tree.c        directories as listings
+ *   index.c     state.db                          materialise.c objects out to a path
+ *   segment.c   lines of records on disk          file_memory.c digests of the project's files
+ *   tail.c      segments into the index           claim.c, run.c, sweep.c, fsck.c
+ *   record.c    add, commit, find                 open.c        the store as a whole
+ */
+#ifndef RETORT_STORE_INTERNAL_H
+#define RETORT_STORE_INTERNAL_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+#include "engine/base/buffer.h"
+#include "store/digest_set.h"
+#include "store/owner.h"
+#include "store/store.h"
+
+/* ---- the store ---- */
+
+enum { STORE_FORMAT = 1, DIRECTORY_WORDS = 4, SEGMENT_CACHE = 32 };
+
+/* One prepared statement each; their SQL stands in index.c. */
+enum statement {
+    SQL_BEGIN,
+    SQL_COMMIT,
+    SQL_SEGMENTS,
+    SQL_SEGMENT_GET,
+    SQL_SEGMENT_ADD,
+    SQL_SEGMENT_SET,
+    SQL_SEGMENT_DROP,
+    SQL_SEGMENT_ROWS_DROP,
+    SQL_NEWEST,
+    SQL_RECORD_ADD,
+    SQL_RECORD_AT,
+    SQL_RECORD_COUNT,
+    SQL_RECORD_FIND,
+    SQL_RECORD_BY_STAGE,
+    SQL_RECORD_BY_KIND,
+    SQL_ESTIMATE_STAGE,
+    SQL_ESTIMATE_KIND,
+    SQL_FILE_GET,
+    SQL_FILE_SET,
+    STATEMENT_COUNT
+};
+
+struct index {
+    char *path;
+    sqlite3 *db;
+    sqlite3_stmt *statements[STATEMENT_COUNT];
+    bool broken; /* the last failure says that the database itself is damaged or was replaced: see index_retry */
+};
+
+/* The segment that this store appends to. */
+struct writer {
+    int fd; /* -1: the next commit begins a segment */
+    char *name;
+    unsigned serial; /* segments of this run so far */
+    int64_t newest;  /* append time of the last record */
+};
+
+struct remembered_file; /* file_memory.c */
+
+struct store {
+    char *directory;
+    struct owner owner;
+    char owner_text[OWNER_TEXT_SIZE];
+    char host_name[65];
+    int objects_fd;
+    int actions_fd;
+    int lease_fd; /* shared lock on lease; gc takes it exclusively */
+    struct index index;
+
+    struct writer writer;
+    char **queue; /* canonical JSON of records not yet durable */
+    size_t queue_count, queue_capacity;
+
+    struct segment_file {
+        char *name;
+        int fd;
+    } segments[SEGMENT_CACHE]; /* open for reading */
+    unsigned next_segment;
+
+    char *run_id; /* NULL until a run, or a commit without one, began */
+    cJSON *run_head;
+
+    struct digest *claims;
+    size_t claim_count, claim_capacity;
+    uint64_t heartbeat_ns;
+
+    struct remembered_file *files; /* seen since they were last written to the index */
+    size_t file_count, file_capacity;
+
+    pthread_mutex_t lock; /* guards what follows: worker threads put, check and materialise */
+    uint64_t dirty[DIRECTORY_WORDS]; /* bit 0xab: objects/ab has names that are not synced */
+    bool objects_dirty;              /* objects/ itself has */
+    struct digest_set checked;       /* objects that this process has hashed */
+    char **notices;
+    size_t notice_count, notice_capacity;
+    atomic_uint temporaries;
+    atomic_bool no_reflink;
+};
+
+/* Queues a line for store_notices. */
+void notice(struct store *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- layout.c ---- */
+
+char *layout_path(const struct store *s, const char *folder, const char *name);
+
+/* The one place that knows where the index lives. */
+char *layout_database(const char *directory);
+
+/* A name that may be a file name: '/', '%' and control characters, and a leading '.', become %XX. The caller frees. */
+char *layout_encode(const char *name);
+
+/* A path for a temporary file of this process, below objects/tmp/. The caller frees. */
+char *layout_temporary(struct store *s);
+
+/* A UTC time and a random tail. The caller frees. */
+char *layout_new_id(void);
+
+/* ---- object.c ---- */
+
+/* Seconds since 1970 that every object carries as its modification time, 2000-01-01T00:00:00Z: one that shows another
+   time was written to, or copied, and is hashed again. Not 0: zip archives know no time before 1980. */
+enum { OBJECT_MTIME = 946684800, OBJECT_NAME_SIZE = 66 };
+
+/* "ab/cdef...", below objects/. */
+void object_name(char name[OBJECT_NAME_SIZE], const struct digest *d);
+
+/* What stat alone can say: a regular file that nobody wrote to since it was stored. */
+bool object_stat_sound(const struct stat *st);
+
+/* Hashes an open file; `listing`: as a directory's listing. */
+int object_hash(struct digest *out, uint64_t *size, int fd, bool listing, const char *path, struct error *err);
+
+/* Sets read-only mode, executable bit and modification time of an open file and syncs it. */
+int object_seal(int fd, bool executable, const char *path, struct error *err);
+
+/* Moves objects/ab/cdef... to objects/damaged/abcdef... */
+int object_set_aside(struct store *s, const struct digest *d, struct error *err);
+
+/* The stored file's stat; false when there is none. */
+bool object_stat(const struct store *s, const struct digest *d, struct stat *st);
+
+/* Hashes one stored file: ERR_NOT_FOUND; ERR_CORRUPT after it was set aside. */
+int object_examine(struct store *s, const struct digest *d, bool listing, struct error *err);
+
+/* One stored file: there, of the right size (unless `any_size`), and not written to. One that was is hashed, and
+   mended or set aside. */
+bool object_present(struct store *s, const struct digest *d, uint64_t size, bool any_size, bool listing);
+
+/* Like store_object_verify, but an object that this process has hashed before is not hashed again. */
+int object_check(struct store *s, const struct object *o, struct error *err);
+
+/* ---- tree.c ---- */
+
+struct listing_entry {
+    char *path; /* below the directory, with "/" */
+    struct digest digest;
+    uint64_t size;
+    bool directory; /* an empty one: others follow from the paths */
+    bool executable;
+};
+
+struct listing {
+    struct listing_entry *entries;
+    size_t count, capacity;
+    uint64_t size; /* sum of the files */
+};
+
+void listing_close(struct listing *l);
+
+/* Sorts by path and appends the text that is stored. */
+void listing_write(struct buffer *out, struct listing *l);
+
+/* ERR_CORRUPT for anything listing_write would not have written, or a path that leaves the directory. */
+int listing_parse(struct listing *out, const char *text, size_t size, struct error *err);
+
+/* Reads, hashes and parses the listing of a directory object. ERR_NOT_FOUND; ERR_CORRUPT. */
+int listing_load(struct listing *out, struct store *s, const struct digest *d, struct error *err);
+
+void listing_digest(struct digest *out, const void *text, size_t size);
+
+/* Whether stored bytes can be a listing at all. */
+bool listing_begins(const char *text, size_t size);
+
+/* Lists a directory; `file` says what each regular file is. Links, devices, sockets and names that are not UTF-8 are
+   refused. `follow`: the directory itself may be reached through a link. */
+typedef int tree_file(void *context, const char *path, struct object *out, struct error *err);
+int tree_walk(struct listing *out, const char *directory, bool follow, tree_file *file, void *context, struct error *err);
+
+/* ---- put.c ---- */
+
+/* Copies all bytes, hashing them on the way unless `h` is NULL. */
+int copy_bytes(int to, int from, struct sha256 *h, uint64_t *size, const char *to_path, const char *from_path,
+               struct error *err);
+
+/* Shares the blocks of another file; false where the file system cannot. */
+bool clone_file(struct store *s, int to, int from);
+
+/* Makes the names under objects/ durable. */
+int objects_sync(struct store *s, struct error *err);
+
+/* ---- index.c ---- */
+
+int index_open(struct store *s, struct error *err);
+void index_close(struct index *index);
+
+/* Prepared once, reset, unbound; stays the store's. */
+int index_statement(sqlite3_stmt **out, struct store *s, enum statement which, struct error *err);
+
+/* Steps a statement that gives no rows, and resets it. */
+int index_step(struct store *s, sqlite3_stmt *statement, struct error *err);
+
+/* The error of the last SQLite call; notes whether the database is broken. */
+int index_error(struct store *s, struct error *err);
+
+int index_begin(struct store *s, struct error *err);    /* BEGIN IMMEDIATE */
+int index_commit(struct store *s, struct error *err);   /* rolls back when it fails */
+void index_rollback(struct store *s);
+
+/* Runs `operation`; when the database turns out damaged or replaced, rebuilds it from the records and runs it again. */
+int index_retry(struct store *s, int (*operation)(struct store *s, void *context, struct error *err), void *context,
+                struct error *err);
+
+/* Everything from the records, after `index_reset`. */
+int index_rebuild(struct store *s, const char *why, struct error *err);
+
+/* `PRAGMA integrity_check`: ERR_CORRUPT with its first finding. */
+int index_check(struct store *s, struct error *err);
+
+/* Empties the database in place (under SQLite's own locks, so that other engines are safe) after copying it to
+   state.db.damaged, and makes the schema anew. */
+int index_reset(struct store *s, struct error *err);
+
+/* ---- segment.c ---- */
+
+/* Appends "<sha256> <time> <json>\n". */
+void segment_line(struct buffer *out, int64_t at, const char *json);
+
+/* Reads a line without its newline; false when its bytes are not what was written. `json` points into the line. */
+bool segment_parse(const char *line, size_t length, int64_t *at, const char **json, size_t *json_length);
+
+/* Appends lines to this store's segment and syncs it; after a failure the segment is left behind for a new one. */
+int segment_append(struct store *s, const struct buffer *lines, struct error *err);
+
+/* Appends nothing more to the present segment: the next record begins a new one. */
+void segment_leave(struct store *s);
+
+/* Opens for reading, from a small cache; the descriptor stays the store's. */
+int segment_open(struct store *s, const char *name, struct error *err);
+
+/* The record at a place. ERR_CORRUPT when the line is damaged. The caller deletes it. */
+int segment_read(struct store *s, const char *name, int64_t offset, int64_t length, cJSON **out, struct error *err);
+
+/* Names of all segments, sorted. The caller frees each and the array. */
+int segment_names(const struct store *s, char ***out, size_t *count, struct error *err);
+
+/* Calls `visit` for each complete line from `offset` up to the file's `size`, in file order, until about `limit` bytes
+   are done; `*end` is where the next unread line begins. A last line without its newline is not given. */
+struct segment_span {
+    int64_t offset;
+    int64_t length; /* with the newline */
+    int64_t at;
+    const char *json; /* NULL: the line is damaged */
+    size_t json_length;
+};
+typedef int segment_visit(void *context, const struct segment_span *span, struct error *err);
+int segment_scan(int fd, const char *path, int64_t offset, int64_t size, int64_t limit, int64_t *end,
+                 segment_visit *visit, void *context, struct error *err);
+
+/* ---- tail.c ---- */
+
+/* What the index holds of a record; the texts point into its tree. */
+struct record_row {
+    struct digest key;
+    const char *stage, *kind, *platform; /* kind may be NULL: a command */
+    double wall_s;                       /* NAN: not said */
+};
+
+/* ERR_INVALID when it is no record. */
+int record_row_read(struct record_row *row, const cJSON *tree, struct error *err);
+
+/* The same from text; the caller deletes the tree. */
+int record_row_parse(struct record_row *row, cJSON **tree, const char *json, size_t length, struct error *err);
+
+/* What the index knows of a segment; zeros when nothing. */
+int tail_known(struct store *s, const char *name, int64_t *id, int64_t *indexed, uint64_t *rows, struct error *err);
+
+/* Indexes what other engines, or this one before it was killed, appended and did not index. */
+int tail_refresh(struct store *s, struct error *err);
+
+/* The same for one segment. */
+int tail_index(struct store *s, const char *name, struct error *err);
+
+/* Forgets a segment's rows and reads them anew. */
+int tail_reindex(struct store *s, const char *name, struct error *err);
+
+/* Whether the index has exactly this row. */
+int tail_has_row(struct store *s, int64_t segment, const struct segment_span *span, const struct record_row *row, bool *has,
+                 struct error *err);
+
+/* ---- record.c ---- */
+
+/* Calls `visit` (may be NULL: only checks) for each out of a record until one says no. ERR_INVALID when they are not
+   outs. */
+typedef int record_visit(void *context, const char *name, const struct object *o, struct error *err);
+int record_outs(const cJSON *record, record_visit *visit, void *context, struct error *err);
+
+/* ---- claim.c, file_memory.c ---- */
+
+/* Shows engines on other hosts that this one lives; costs nothing within ten seconds of the last time. */
+void claim_heartbeat(struct store *s);
+void claim_release_all(struct store *s);
+
+/* Writes what was hashed lately to the index, where that can be had: it only spares hashing again. */
+void file_memory_flush(struct store *s);
+void file_memory_close(struct store *s);
+
+#endif

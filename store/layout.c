@@ -1,0 +1,85 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "store/internal.h"
+
+enum { PLATFORM_DIGITS = 16 };
+
+char *layout_path(const struct store *s, const char *folder, const char *name) {
+    return mem_printf("%s/%s%s%s", s->directory, folder, *name ? "/" : "", name);
+}
+
+char *layout_database(const char *directory) {
+    return path_join(directory, "state.db");
+}
+
+char *layout_encode(const char *name) {
+    struct buffer b = {0};
+    for (const char *c = name; *c; c++) {
+        unsigned char u = (unsigned char)*c;
+        if (u == '/' || u == '%' || u < 0x20 || u == 0x7F || (u == '.' && c == name))
+            buffer_printf(&b, "%%%02X", u);
+        else
+            buffer_putc(&b, *c);
+    }
+    return buffer_detach(&b);
+}
+
+char *layout_temporary(struct store *s) {
+    return mem_printf("%s/objects/tmp/%s.%u", s->directory, s->owner_text, atomic_fetch_add(&s->temporaries, 1));
+}
+
+char *layout_new_id(void) {
+    char text[CLOCK_TEXT_SIZE];
+    uint32_t tail = 0;
+    clock_format(text, clock_wall_s());
+    char *to = text;
+    for (const char *from = text; *from; from++)
+        if (*from != '-' && *from != ':' && *from != '.')
+            *to++ = *from;
+    *to = '\0';
+    while (getrandom(&tail, sizeof tail, 0) != (ssize_t)sizeof tail)
+        ;
+    return mem_printf("%s-%08x", text, tail);
+}
+
+const char *store_directory(const struct store *s) {
+    return s->directory;
+}
+
+char *store_work_path(const struct store *s, const char *attempt) {
+    char *name = layout_encode(attempt);
+    char *path = mem_printf("%s/work/%s@%s", s->directory, name, s->owner_text);
+    free(name);
+    return path;
+}
+
+char *store_log_path(const struct store *s, const char *attempt, const char *stream) {
+    char *name = layout_encode(attempt);
+    char *path = mem_printf("%s/logs/%s.%s", s->directory, name, stream);
+    free(name);
+    return path;
+}
+
+char *store_checkpoint_path(const struct store *s, const struct digest *key, const char *platform) {
+    char key_hex[DIGEST_HEX_SIZE];
+    char platform_hex[DIGEST_HEX_SIZE];
+    struct digest d;
+    sha256_bytes(&d, platform, strlen(platform));
+    digest_hex(key_hex, key);
+    digest_hex(platform_hex, &d);
+    return mem_printf("%s/checkpoints/%s.%.*s", s->directory, key_hex, PLATFORM_DIGITS, platform_hex);
+}
+
+int store_checkpoint_remove(struct store *s, const struct digest *key, const char *platform, struct error *err) {
+    char *path = store_checkpoint_path(s, key, platform);
+    int rc = file_remove_tree(path, err);
+    free(path);
+    return rc;
+}

@@ -1,0 +1,94 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "store/internal.h"
+
+static int make_parents(const char *path, struct error *err) {
+    char *directory = path_directory(path);
+    int rc = file_make_directory(directory, err);
+    free(directory);
+    return rc;
+}
+
+/* A file of the target's own: cloned where possible, else copied. */
+static int copy_out(struct store *s, int from, const char *source, const char *path, bool executable, bool writable,
+                    struct error *err) {
+    mode_t mode = executable ? 0555 : 0444;
+    int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (to < 0)
+        return error_errno(err, errno, "%s: cannot be made", path);
+    int rc = clone_file(s, to, from) ? 0 : copy_bytes(to, from, NULL, NULL, path, source, err);
+    if (rc == 0 && fchmod(to, writable ? mode | 0200 : mode) < 0)
+        rc = error_errno(err, errno, "%s: its mode cannot be set", path);
+    if (close(to) < 0 && rc == 0)
+        rc = error_errno(err, errno, "%s: cannot be written", path);
+    if (rc < 0)
+        unlink(path);
+    return rc;
+}
+
+/* 1: the file system, or the object's own mode, does not allow a link. */
+static int link_out(const struct store *s, int from, const char *source, const char *path, bool executable,
+                    struct error *err) {
+    struct stat st;
+    if (!atomic_load(&s->no_reflink)) /* sharing blocks is safer than sharing an inode: the copier tries that first */
+        return 1;
+    if (fstat(from, &st) < 0)
+        return error_errno(err, errno, "%s: cannot be examined", source);
+    if (executable != !!(st.st_mode & S_IXUSR))
+        return 1;
+    if (link(source, path) == 0)
+        return 0;
+    if (errno == EXDEV || errno == EMLINK || errno == EPERM || errno == EOPNOTSUPP)
+        return 1;
+    return error_errno(err, errno, "%s: cannot be made", path);
+}
+
+static int materialise_file(struct store *s, const struct digest *d, bool executable, const char *path,
+                            enum materialise how, struct error *err) {
+    char *source = store_object_path(s, d);
+    int from = open(source, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int rc = from < 0 ? error_errno(err, errno, "%s: cannot be opened", source) : 1;
+    if (rc > 0 && how == MATERIALISE_LINK)
+        rc = link_out(s, from, source, path, executable, err);
+    if (rc > 0)
+        rc = copy_out(s, from, source, path, executable, how == MATERIALISE_COPY, err);
+    if (from >= 0)
+        close(from);
+    free(source);
+    return rc;
+}
+
+static int materialise_directory(struct store *s, const struct object *o, const char *path, enum materialise how,
+                                 struct error *err) {
+    struct listing l = {0};
+    int rc = listing_load(&l, s, &o->digest, err);
+    if (rc == 0 && mkdir(path, 0777) < 0)
+        rc = error_errno(err, errno, "%s: cannot be made", path);
+    for (size_t i = 0; rc == 0 && i < l.count; i++) {
+        const struct listing_entry *e = &l.entries[i];
+        char *entry = path_join(path, e->path);
+        rc = e->directory ? file_make_directory(entry, err) : make_parents(entry, err);
+        if (rc == 0 && !e->directory)
+            rc = materialise_file(s, &e->digest, e->executable, entry, how, err);
+        free(entry);
+    }
+    listing_close(&l);
+    return rc;
+}
+
+int store_materialise(struct store *s, const struct object *o, const char *path, enum materialise how, struct error *err) {
+    int rc = object_check(s, o, err);
+    if (rc == 0)
+        rc = make_parents(path, err);
+    if (rc < 0)
+        return rc;
+    return o->directory ? materialise_directory(s, o, path, how, err)
+                        : materialise_file(s, &o->digest, o->executable, path, how, err);
+}

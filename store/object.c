@@ -1,0 +1,203 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "store/internal.h"
+
+enum { READ_SIZE = 256 * 1024 };
+
+void object_name(char name[OBJECT_NAME_SIZE], const struct digest *d) {
+    char hex[DIGEST_HEX_SIZE];
+    digest_hex(hex, d);
+    snprintf(name, OBJECT_NAME_SIZE, "%.2s/%s", hex, hex + 2);
+}
+
+char *store_object_path(const struct store *s, const struct digest *d) {
+    char name[OBJECT_NAME_SIZE];
+    object_name(name, d);
+    return layout_path(s, "objects", name);
+}
+
+bool object_stat(const struct store *s, const struct digest *d, struct stat *st) {
+    char name[OBJECT_NAME_SIZE];
+    object_name(name, d);
+    return fstatat(s->objects_fd, name, st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st->st_mode);
+}
+
+bool object_stat_sound(const struct stat *st) {
+    return S_ISREG(st->st_mode) && st->st_mtim.tv_sec == OBJECT_MTIME && st->st_mtim.tv_nsec == 0;
+}
+
+int object_hash(struct digest *out, uint64_t *size, int fd, bool listing, const char *path, struct error *err) {
+    struct buffer text = {0};
+    struct sha256 *h = sha256_create();
+    char *chunk = mem_alloc(READ_SIZE);
+    ssize_t got;
+    int rc = 0;
+    *size = 0;
+    while ((got = read(fd, chunk, READ_SIZE)) != 0) {
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            rc = error_errno(err, errno, "%s: cannot be read", path);
+            break;
+        }
+        if (listing)
+            buffer_append(&text, chunk, (size_t)got);
+        else
+            sha256_update(h, chunk, (size_t)got);
+        *size += (uint64_t)got;
+    }
+    sha256_finish(h, out);
+    if (listing)
+        listing_digest(out, buffer_text(&text), text.size);
+    buffer_close(&text);
+    free(chunk);
+    return rc;
+}
+
+static int set_time(int fd, const char *path, struct error *err) {
+    const struct timespec times[2] = {{.tv_sec = OBJECT_MTIME}, {.tv_sec = OBJECT_MTIME}};
+    return futimens(fd, times) < 0 ? error_errno(err, errno, "%s: its time cannot be set", path) : 0;
+}
+
+int object_seal(int fd, bool executable, const char *path, struct error *err) {
+    if (fchmod(fd, executable ? 0555 : 0444) < 0)
+        return error_errno(err, errno, "%s: its mode cannot be set", path);
+    int rc = set_time(fd, path, err);
+    if (rc == 0 && fsync(fd) < 0)
+        rc = error_errno(err, errno, "%s: cannot be synced", path);
+    return rc;
+}
+
+int object_set_aside(struct store *s, const struct digest *d, struct error *err) {
+    char name[OBJECT_NAME_SIZE];
+    char hex[DIGEST_HEX_SIZE];
+    char aside[sizeof "damaged/" + DIGEST_HEX_SIZE];
+    object_name(name, d);
+    digest_hex(hex, d);
+    snprintf(aside, sizeof aside, "damaged/%s", hex);
+    if (mkdirat(s->objects_fd, "damaged", 0777) < 0 && errno != EEXIST)
+        return error_errno(err, errno, "%s/objects/damaged: cannot be made", s->directory);
+    if (renameat(s->objects_fd, name, s->objects_fd, aside) < 0 && errno != ENOENT)
+        return error_errno(err, errno, "%s/objects/%s: cannot be set aside", s->directory, name);
+    notice(s, "%s/objects/%s: damaged; it was moved to objects/%s", s->directory, name, aside);
+    return 0;
+}
+
+/* ---- which objects this process has hashed ---- */
+
+static bool is_checked(struct store *s, const struct digest *d) {
+    pthread_mutex_lock(&s->lock);
+    bool found = digest_set_has(&s->checked, d);
+    pthread_mutex_unlock(&s->lock);
+    return found;
+}
+
+static void set_checked(struct store *s, const struct digest *d) {
+    pthread_mutex_lock(&s->lock);
+    digest_set_add(&s->checked, d);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- checking ---- */
+
+static int missing(const struct store *s, const struct digest *d, struct error *err) {
+    char name[OBJECT_NAME_SIZE];
+    object_name(name, d);
+    return error_set(err, ERR_NOT_FOUND, "%s/objects/%s: the object is missing", s->directory, name);
+}
+
+/* A whole object that was touched, or copied here, gets its time and mode back. Another user's stays as it is, and is
+   hashed again the next time. */
+static void mend(int fd, const struct stat *st, const char *path) {
+    if ((st->st_mode & 0222) != 0 && fchmod(fd, st->st_mode & 0555) < 0)
+        return;
+    if (!object_stat_sound(st))
+        set_time(fd, path, NULL);
+}
+
+int object_examine(struct store *s, const struct digest *d, bool listing, struct error *err) {
+    struct digest found;
+    struct stat st;
+    uint64_t size;
+    char *path = store_object_path(s, d);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int rc = 0;
+    if (fd < 0 && errno != ENOENT && errno != ELOOP)
+        rc = error_errno(err, errno, "%s: cannot be opened", path);
+    else if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        rc = missing(s, d, err);
+    if (rc == 0)
+        rc = object_hash(&found, &size, fd, listing, path, err);
+    if (rc == 0 && !digest_equal(&found, d)) {
+        rc = object_set_aside(s, d, err);
+        if (rc == 0)
+            rc = error_set(err, ERR_CORRUPT, "%s: is damaged; it was set aside in objects/damaged", path);
+    } else if (rc == 0) {
+        mend(fd, &st, path);
+        set_checked(s, d);
+    }
+    if (fd >= 0)
+        close(fd);
+    free(path);
+    return rc;
+}
+
+bool object_present(struct store *s, const struct digest *d, uint64_t size, bool any_size, bool listing) {
+    struct stat st;
+    if (!object_stat(s, d, &st))
+        return false;
+    if (object_stat_sound(&st) && (any_size || (uint64_t)st.st_size == size))
+        return true;
+    return object_examine(s, d, listing, NULL) == 0;
+}
+
+/* One stored file; `always`: hashed even when this process has hashed it before. */
+static int check_file(struct store *s, const struct digest *d, bool listing, bool always, struct error *err) {
+    struct stat st;
+    if (!object_stat(s, d, &st))
+        return missing(s, d, err);
+    if (!always && object_stat_sound(&st) && is_checked(s, d))
+        return 0;
+    return object_examine(s, d, listing, err);
+}
+
+static int check_object(struct store *s, const struct object *o, bool always, struct error *err) {
+    struct listing l = {0};
+    int rc = check_file(s, &o->digest, o->directory, always, err);
+    if (rc < 0 || !o->directory)
+        return rc;
+    rc = listing_load(&l, s, &o->digest, err);
+    for (size_t i = 0; rc == 0 && i < l.count; i++)
+        if (!l.entries[i].directory)
+            rc = check_file(s, &l.entries[i].digest, false, always, err);
+    listing_close(&l);
+    return rc;
+}
+
+int object_check(struct store *s, const struct object *o, struct error *err) {
+    return check_object(s, o, false, err);
+}
+
+int store_object_verify(struct store *s, const struct object *o, struct error *err) {
+    return check_object(s, o, true, err);
+}
+
+bool store_object_exists(struct store *s, const struct object *o) {
+    struct listing l = {0};
+    if (!o->directory)
+        return object_present(s, &o->digest, o->size, false, false);
+    bool there = object_present(s, &o->digest, 0, true, true) && listing_load(&l, s, &o->digest, NULL) == 0 &&
+                 l.size == o->size;
+    for (size_t i = 0; there && i < l.count; i++)
+        if (!l.entries[i].directory)
+            there = object_present(s, &l.entries[i].digest, l.entries[i].size, false, false);
+    listing_close(&l);
+    return there;
+}

@@ -1,0 +1,239 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "store/internal.h"
+
+enum { FORMAT_LIMIT = 4096, LEASE_TRIES = 1000, LEASE_WAIT_US = 10000 };
+
+static const char *const folders[] = {"objects", "objects/tmp", "actions", "runs",        "pins", "attempts",
+                                      "work",    "logs",        "claims",  "checkpoints", NULL};
+
+void notice(struct store *s, const char *format, ...) {
+    struct buffer b = {0};
+    va_list args;
+    va_start(args, format);
+    buffer_vprintf(&b, format, args);
+    va_end(args);
+    pthread_mutex_lock(&s->lock);
+    mem_grow(s->notices, &s->notice_capacity, s->notice_count + 1);
+    s->notices[s->notice_count++] = buffer_detach(&b);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void store_notices(struct store *s, void (*say)(void *context, const char *line), void *context) {
+    pthread_mutex_lock(&s->lock);
+    char **lines = s->notices;
+    size_t count = s->notice_count;
+    s->notices = NULL;
+    s->notice_count = s->notice_capacity = 0;
+    pthread_mutex_unlock(&s->lock);
+    for (size_t i = 0; i < count; i++) {
+        say(context, lines[i]);
+        free(lines[i]);
+    }
+    free(lines);
+}
+
+/* A folder that was being made a store when its engine died holds some of our names and no others. */
+static bool is_ours(const char *name) {
+    static const char *const others[] = {".", "..", ".gitignore", "format", "lease", "state.db", "state.db-journal", NULL};
+    for (size_t i = 0; folders[i]; i++)
+        if (strcmp(name, folders[i]) == 0)
+            return true;
+    for (size_t i = 0; others[i]; i++)
+        if (strcmp(name, others[i]) == 0)
+            return true;
+    return strncmp(name, ".format.tmp-", 12) == 0 || strncmp(name, "..gitignore.tmp-", 16) == 0;
+}
+
+static int refuse_foreign(const char *directory, struct error *err) {
+    DIR *entries = opendir(directory);
+    if (!entries)
+        return error_errno(err, errno, "%s: cannot be opened", directory);
+    int rc = 0;
+    for (struct dirent *e; rc == 0 && (e = readdir(entries));)
+        if (!is_ours(e->d_name))
+            rc = error_set(err, ERR_INVALID,
+                           "%s: is not a store (it has no file \"format\") and holds other things (%s): name a new or "
+                           "empty directory",
+                           directory, e->d_name);
+    closedir(entries);
+    return rc;
+}
+
+static int create(const char *directory, struct error *err) {
+    char *format = path_join(directory, "format");
+    char *ignore = path_join(directory, ".gitignore");
+    char text[64];
+    int rc = file_make_directory(directory, err);
+    if (rc == 0)
+        rc = refuse_foreign(directory, err);
+    for (size_t i = 0; rc == 0 && folders[i]; i++) {
+        char *folder = path_join(directory, folders[i]);
+        rc = file_make_directory(folder, err);
+        free(folder);
+    }
+    if (rc == 0)
+        rc = file_replace(ignore, "*\n", 2, 0644, err);
+    snprintf(text, sizeof text, "retort store %d\n", STORE_FORMAT);
+    /* Last: a store with a format is complete. */
+    if (rc == 0)
+        rc = file_replace(format, text, strlen(text), 0644, err);
+    char *parent = path_directory(directory);
+    if (rc == 0)
+        rc = file_sync(parent, err);
+    free(parent);
+    free(ignore);
+    free(format);
+    return rc;
+}
+
+/* ERR_NOT_FOUND when there is no format file. */
+static int check_format(const char *directory, struct error *err) {
+    char *path = path_join(directory, "format");
+    struct buffer text = {0};
+    int version = 0;
+    int used = 0;
+    int rc = file_read(&text, path, FORMAT_LIMIT, err);
+    if (rc < 0)
+        goto out;
+    if (sscanf(buffer_text(&text), "retort store %9d%n", &version, &used) != 1 || (size_t)used + 1 != text.size ||
+        text.data[used] != '\n' || version < 1)
+        rc = error_set(err, ERR_INVALID, "%s: should read \"retort store %d\"; if this is a store, write that line anew", path,
+                       STORE_FORMAT);
+    else if (version > STORE_FORMAT)
+        rc = error_set(err, ERR_INVALID,
+                       "%s: this store has format %d and this engine knows formats up to %d: use the newer engine", path,
+                       version, STORE_FORMAT);
+out:
+    buffer_close(&text);
+    free(path);
+    return rc;
+}
+
+static int open_folder(int *fd, const struct store *s, const char *name, struct error *err) {
+    char *path = path_join(s->directory, name);
+    *fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = *fd < 0 ? error_errno(err, errno, "%s: cannot be opened", path) : 0;
+    free(path);
+    return rc;
+}
+
+/* Held for as long as the store is open. gc holds it exclusively, shortly. */
+static int take_lease(struct store *s, struct error *err) {
+    char *path = path_join(s->directory, "lease");
+    int rc = 0;
+    s->lease_fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (s->lease_fd < 0)
+        rc = error_errno(err, errno, "%s: cannot be opened", path);
+    for (int tries = 0; rc == 0 && flock(s->lease_fd, LOCK_SH | LOCK_NB) < 0; tries++) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            rc = error_errno(err, errno, "%s: cannot be locked", path);
+        else if (tries == LEASE_TRIES)
+            rc = error_set(err, ERR_BUSY, "%s: held by a collection of garbage; try again when it is done", path);
+        else
+            usleep(LEASE_WAIT_US);
+    }
+    free(path);
+    return rc;
+}
+
+static int prepare_directory(const char *directory, bool make, struct error *err) {
+    struct error first = {0};
+    int rc = check_format(directory, &first);
+    if (rc == ERR_NOT_FOUND && make)
+        return create(directory, err);
+    if (rc == ERR_NOT_FOUND)
+        return error_set(err, ERR_NOT_FOUND, "%s: there is no store", directory);
+    return rc < 0 ? error_set(err, rc, "%s", first.message) : 0;
+}
+
+static struct store *store_alloc(const char *directory) {
+    struct store *s = mem_alloc(sizeof *s);
+    s->directory = mem_strdup(directory);
+    s->objects_fd = s->actions_fd = s->lease_fd = s->writer.fd = -1;
+    pthread_mutex_init(&s->lock, NULL);
+    return s;
+}
+
+/* Stages run in directories of their own: their paths must not depend on ours. */
+static int make_absolute(struct store *s, struct error *err) {
+    char *absolute = realpath(s->directory, NULL);
+    if (!absolute)
+        return error_errno(err, errno, "%s: cannot be resolved", s->directory);
+    free(s->directory);
+    s->directory = absolute;
+    return 0;
+}
+
+int store_open(struct store **out, const char *directory, bool create_it, struct error *err) {
+    struct store *s = store_alloc(directory);
+    int rc = prepare_directory(directory, create_it, err);
+    if (rc == 0)
+        rc = make_absolute(s, err);
+    if (rc == 0)
+        rc = owner_self(&s->owner, err);
+    if (rc == 0)
+        rc = open_folder(&s->objects_fd, s, "objects", err);
+    if (rc == 0)
+        rc = open_folder(&s->actions_fd, s, "actions", err);
+    if (rc == 0)
+        rc = take_lease(s, err);
+    if (rc == 0) {
+        owner_format(s->owner_text, &s->owner);
+        if (gethostname(s->host_name, sizeof s->host_name - 1) < 0)
+            snprintf(s->host_name, sizeof s->host_name, "unknown");
+        rc = index_open(s, err);
+    }
+    if (rc < 0) {
+        store_close(s);
+        return rc;
+    }
+    *out = s;
+    return 0;
+}
+
+static void close_fd(int fd) {
+    if (fd >= 0)
+        close(fd);
+}
+
+static void free_texts(char **texts, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        free(texts[i]);
+    free(texts);
+}
+
+void store_close(struct store *s) {
+    if (!s)
+        return;
+    claim_release_all(s);
+    file_memory_close(s);
+    index_close(&s->index);
+    for (size_t i = 0; i < SEGMENT_CACHE; i++) {
+        if (s->segments[i].name)
+            close_fd(s->segments[i].fd);
+        free(s->segments[i].name);
+    }
+    segment_leave(s);
+    close_fd(s->objects_fd);
+    close_fd(s->actions_fd);
+    close_fd(s->lease_fd);
+    free_texts(s->queue, s->queue_count);
+    free_texts(s->notices, s->notice_count);
+    digest_set_close(&s->checked);
+    free(s->run_id);
+    cJSON_Delete(s->run_head);
+    pthread_mutex_destroy(&s->lock);
+    free(s->directory);
+    free(s);
+}

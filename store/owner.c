@@ -1,0 +1,130 @@
+#include "store/owner.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "engine/base/buffer.h"
+#include "engine/base/file.h"
+#include "engine/base/sha256.h"
+
+enum { PROC_LIMIT = 64 * 1024 };
+
+static uint32_t first_word(const struct digest *d) {
+    return (uint32_t)d->bytes[0] << 24 | (uint32_t)d->bytes[1] << 16 | (uint32_t)d->bytes[2] << 8 | d->bytes[3];
+}
+
+/* Containers may have no machine id, clones the same one: the name goes in as well. */
+static uint32_t host_word(void) {
+    struct utsname name = {0};
+    struct buffer machine = {0};
+    struct digest d;
+    uname(&name);
+    if (file_read(&machine, "/etc/machine-id", PROC_LIMIT, NULL) < 0)
+        buffer_clear(&machine);
+    struct sha256 *h = sha256_create();
+    sha256_field(h, name.nodename, strlen(name.nodename));
+    sha256_field(h, buffer_text(&machine), machine.size);
+    sha256_finish(h, &d);
+    buffer_close(&machine);
+    return first_word(&d);
+}
+
+static int boot_word(uint32_t *out, struct error *err) {
+    struct buffer id = {0};
+    struct digest d;
+    int rc = file_read(&id, "/proc/sys/kernel/random/boot_id", PROC_LIMIT, err);
+    sha256_bytes(&d, buffer_text(&id), id.size);
+    *out = first_word(&d);
+    buffer_close(&id);
+    return rc;
+}
+
+/* What /proc says of a process. */
+struct process {
+    bool shown; /* false: no such process, or hidden from this user */
+    bool over;  /* only what is left until its parent reaps it */
+    uint64_t start;
+};
+
+static struct process process_look(int64_t pid) {
+    struct process p = {0};
+    char path[64];
+    struct buffer text = {0};
+    char state = 'X';
+    snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", pid);
+    if (file_read(&text, path, PROC_LIMIT, NULL) < 0)
+        buffer_clear(&text);
+    /* The name in parentheses may hold anything, so the fields are counted from its end. */
+    const char *after_name = strrchr(buffer_text(&text), ')');
+    p.shown = after_name && sscanf(after_name,
+                                   ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+                                   " %" SCNu64,
+                                   &state, &p.start) == 2;
+    p.over = state == 'Z' || state == 'X';
+    buffer_close(&text);
+    return p;
+}
+
+static bool process_runs(int64_t pid, uint64_t start) {
+    struct process p = process_look(pid);
+    if (p.shown)
+        return !p.over && p.start == start;
+    return pid > 0 && kill((pid_t)pid, 0) < 0 && errno == EPERM;
+}
+
+int owner_self(struct owner *out, struct error *err) {
+    static atomic_uint serial;
+    struct stat space;
+    struct owner o = {.pid = getpid(), .host = host_word()};
+    int rc = boot_word(&o.boot, err);
+    if (rc < 0)
+        return rc;
+    struct process p = process_look(o.pid);
+    if (!p.shown)
+        return error_set(err, ERR_IO, "/proc/%" PRId64 "/stat: does not tell when this process started", o.pid);
+    o.start = p.start;
+    /* Where namespaces are hidden, every process of this boot counts as seen from here. */
+    o.space = stat("/proc/self/ns/pid", &space) == 0 ? (uint64_t)space.st_ino : 0;
+    o.serial = atomic_fetch_add(&serial, 1);
+    *out = o;
+    return 0;
+}
+
+void owner_format(char text[OWNER_TEXT_SIZE], const struct owner *o) {
+    snprintf(text, OWNER_TEXT_SIZE, "%08" PRIx32 "-%08" PRIx32 "-%" PRIu64 "-%" PRId64 "-%" PRIu64 "-%" PRIu32, o->host,
+             o->boot, o->space, o->pid, o->start, o->serial);
+}
+
+bool owner_parse(struct owner *out, const char *text, size_t *length) {
+    struct owner o;
+    int used = 0;
+    if (sscanf(text, "%8" SCNx32 "-%8" SCNx32 "-%" SCNu64 "-%" SCNd64 "-%" SCNu64 "-%" SCNu32 "%n", &o.host, &o.boot,
+               &o.space, &o.pid, &o.start, &o.serial, &used) != 6)
+        return false;
+    char again[OWNER_TEXT_SIZE];
+    owner_format(again, &o);
+    if (strlen(again) != (size_t)used || strncmp(again, text, (size_t)used) != 0)
+        return false;
+    *out = o;
+    *length = (size_t)used;
+    return true;
+}
+
+enum owner_state owner_state(const struct owner *o, const struct owner *self) {
+    if (o->boot == self->boot && o->space == self->space)
+        return process_runs(o->pid, o->start) ? OWNER_ALIVE : OWNER_DEAD;
+    return o->host == self->host && o->boot != self->boot ? OWNER_DEAD : OWNER_ELSEWHERE;
+}
+
+bool owner_equal(const struct owner *a, const struct owner *b) {
+    return a->host == b->host && a->boot == b->boot && a->space == b->space && a->pid == b->pid && a->start == b->start &&
+           a->serial == b->serial;
+}

@@ -1,0 +1,310 @@
+/*
+ * Content into objects/. What stands there under a digest is whole and synced, always: a file is hashed, sealed and
+ * synced where it is, and only then renamed. The names themselves are synced by the next commit, before any record
+ * that needs them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "store/internal.h"
+
+enum { COPY_SIZE = 256 * 1024, PLACE_TRIES = 100 };
+
+int copy_bytes(int to, int from, struct sha256 *h, uint64_t *size, const char *to_path, const char *from_path,
+               struct error *err) {
+    char *chunk = mem_alloc(COPY_SIZE);
+    uint64_t total = 0;
+    ssize_t got = 0;
+    int rc = 0;
+    while (rc == 0 && (got = read(from, chunk, COPY_SIZE)) != 0) {
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            rc = error_errno(err, errno, "%s: cannot be read", from_path);
+            break;
+        }
+        if (h)
+            sha256_update(h, chunk, (size_t)got);
+        total += (uint64_t)got;
+        rc = file_write_all(to, chunk, (size_t)got, to_path, err);
+    }
+    if (size)
+        *size = total;
+    free(chunk);
+    return rc;
+}
+
+/* ---- names ---- */
+
+static void mark_dirty(struct store *s, const struct digest *d, bool new_folder) {
+    unsigned folder = d->bytes[0];
+    pthread_mutex_lock(&s->lock);
+    s->dirty[folder / 64] |= UINT64_C(1) << folder % 64;
+    s->objects_dirty |= new_folder;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static int sync_folder(struct store *s, unsigned folder, struct error *err) {
+    char name[3];
+    snprintf(name, sizeof name, "%02x", folder);
+    char *path = layout_path(s, "objects", name);
+    int rc = file_sync(path, err);
+    free(path);
+    return rc;
+}
+
+int objects_sync(struct store *s, struct error *err) {
+    uint64_t dirty[DIRECTORY_WORDS];
+    int rc = 0;
+    pthread_mutex_lock(&s->lock);
+    memcpy(dirty, s->dirty, sizeof dirty);
+    memset(s->dirty, 0, sizeof s->dirty);
+    bool objects_dirty = s->objects_dirty;
+    s->objects_dirty = false;
+    pthread_mutex_unlock(&s->lock);
+    if (objects_dirty && fsync(s->objects_fd) < 0)
+        rc = error_errno(err, errno, "%s/objects: cannot be synced", s->directory);
+    for (unsigned folder = 0; rc == 0 && folder < 64 * DIRECTORY_WORDS; folder++)
+        if (dirty[folder / 64] >> folder % 64 & 1)
+            rc = sync_folder(s, folder, err);
+    if (rc == 0)
+        return 0;
+    pthread_mutex_lock(&s->lock); /* all of them again, the next time */
+    for (size_t i = 0; i < DIRECTORY_WORDS; i++)
+        s->dirty[i] |= dirty[i];
+    s->objects_dirty |= objects_dirty;
+    pthread_mutex_unlock(&s->lock);
+    return rc;
+}
+
+/* ---- placing ---- */
+
+/* The object is there and whole already: ours is dropped. */
+static bool have_already(struct store *s, const struct digest *d, uint64_t size, bool listing) {
+    struct stat st;
+    return object_stat(s, d, &st) && object_present(s, d, size, false, listing);
+}
+
+/* Not every file system can rename without replacing; a link never replaces. */
+static int rename_new(int to_fd, const char *to, const char *from) {
+    if (renameat2(AT_FDCWD, from, to_fd, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    return linkat(AT_FDCWD, from, to_fd, to, 0) < 0 ? -1 : unlink(from);
+}
+
+static int make_folder(struct store *s, const char *name, bool *is_new, struct error *err) {
+    char folder[3] = {name[0], name[1], '\0'};
+    *is_new = mkdirat(s->objects_fd, folder, 0777) == 0;
+    if (*is_new || errno == EEXIST)
+        return 0;
+    return error_errno(err, errno, "%s/objects/%s: cannot be made", s->directory, folder);
+}
+
+/* Moves a sealed file to its name. */
+static int place(struct store *s, const char *path, const struct digest *d, uint64_t size, bool listing, struct error *err) {
+    char name[OBJECT_NAME_SIZE];
+    bool is_new = false;
+    object_name(name, d);
+    int rc = make_folder(s, name, &is_new, err);
+    for (int tries = 0; rc == 0; tries++) {
+        if (rename_new(s->objects_fd, name, path) == 0)
+            break;
+        if (errno != EEXIST || tries == PLACE_TRIES)
+            rc = error_errno(err, errno, "%s: cannot be moved to %s/objects/%s", path, s->directory, name);
+        else if (have_already(s, d, size, listing))
+            rc = unlink(path) < 0 ? error_errno(err, errno, "%s: cannot be removed", path) : 1;
+        else
+            rc = object_set_aside(s, d, err); /* something else stands there under its name */
+    }
+    if (rc < 0)
+        return rc;
+    mark_dirty(s, d, is_new); /* also when another engine placed it: it may not have synced the name yet */
+    return 0;
+}
+
+/* Seals, syncs and places an open file whose digest is known; a file that the store has is only removed. */
+static int seal_and_place(struct store *s, int fd, const char *path, const struct object *o, uint64_t size, struct error *err) {
+    if (have_already(s, &o->digest, size, o->directory)) {
+        mark_dirty(s, &o->digest, true);
+        return unlink(path) < 0 ? error_errno(err, errno, "%s: cannot be removed", path) : 0;
+    }
+    int rc = object_seal(fd, o->executable, path, err);
+    return rc < 0 ? rc : place(s, path, &o->digest, size, o->directory, err);
+}
+
+/* ---- files ---- */
+
+static int open_source(int *fd, struct stat *st, const char *path, bool follow, struct error *err) {
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (follow ? 0 : O_NOFOLLOW));
+    if (*fd < 0 && errno == ENOENT)
+        return error_set(err, ERR_NOT_FOUND, "%s: does not exist", path);
+    if (*fd < 0 && errno == ELOOP)
+        return error_set(err, ERR_INVALID, "%s: is a symbolic link; only files and directories can be stored", path);
+    if (*fd < 0 && errno == ENXIO)
+        return error_set(err, ERR_INVALID, "%s: is a socket; only files and directories can be stored", path);
+    if (*fd < 0)
+        return error_errno(err, errno, "%s: cannot be opened", path);
+    if (fstat(*fd, st) < 0)
+        return error_errno(err, errno, "%s: cannot be examined", path);
+    if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
+        return error_set(err, ERR_INVALID, "%s: is a device or pipe; only files and directories can be stored", path);
+    return 0;
+}
+
+/* A file that changes under the hash would be stored under a digest that is not its own. */
+static int check_still(int fd, const struct stat *before, uint64_t size, const char *path, struct error *err) {
+    struct stat after;
+    if (fstat(fd, &after) < 0)
+        return error_errno(err, errno, "%s: cannot be examined", path);
+    if ((uint64_t)before->st_size == size && before->st_size == after.st_size &&
+        before->st_mtim.tv_sec == after.st_mtim.tv_sec && before->st_mtim.tv_nsec == after.st_mtim.tv_nsec)
+        return 0;
+    return error_set(err, ERR_FAILED, "%s: was written to while it was stored: a process that wrote it still runs", path);
+}
+
+bool clone_file(struct store *s, int to, int from) {
+    if (atomic_load(&s->no_reflink))
+        return false;
+    if (ioctl(to, FICLONE, from) == 0)
+        return true;
+    if (errno == EOPNOTSUPP || errno == ENOTTY || errno == ENOSYS)
+        atomic_store(&s->no_reflink, true);
+    return false;
+}
+
+/* Clones or copies into a temporary file, hashing what arrived there. */
+static int fill_temporary(struct store *s, int to, int from, const char *temporary, const char *path, struct object *o,
+                          struct error *err) {
+    if (clone_file(s, to, from))
+        return object_hash(&o->digest, &o->size, to, false, temporary, err);
+    struct sha256 *h = sha256_create();
+    int rc = copy_bytes(to, from, h, &o->size, temporary, path, err);
+    sha256_finish(h, &o->digest);
+    return rc;
+}
+
+static int copy_open_file(struct store *s, int from, const struct stat *st, const char *path, struct object *out,
+                          struct error *err) {
+    struct object o = {.executable = st->st_mode & S_IXUSR};
+    char *temporary = layout_temporary(s);
+    int to = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int rc = to < 0 ? error_errno(err, errno, "%s: cannot be made", temporary) : 0;
+    if (rc == 0)
+        rc = fill_temporary(s, to, from, temporary, path, &o, err);
+    if (rc == 0)
+        rc = check_still(from, st, o.size, path, err);
+    if (rc == 0)
+        rc = seal_and_place(s, to, temporary, &o, o.size, err);
+    if (rc < 0 && to >= 0)
+        unlink(temporary);
+    if (to >= 0)
+        close(to);
+    free(temporary);
+    if (rc == 0)
+        *out = o;
+    return rc;
+}
+
+static int put_open_file(struct store *s, int fd, const struct stat *st, const char *path, struct object *out,
+                         struct error *err) {
+    struct object o = {.executable = st->st_mode & S_IXUSR};
+    /* A second name means that the inode is somebody else's too (an input, a file of the user): it is copied. */
+    if (st->st_nlink > 1) {
+        int rc = copy_open_file(s, fd, st, path, out, err);
+        if (rc == 0 && unlink(path) < 0)
+            rc = error_errno(err, errno, "%s: cannot be removed", path);
+        return rc;
+    }
+    int rc = object_hash(&o.digest, &o.size, fd, false, path, err);
+    if (rc == 0)
+        rc = check_still(fd, st, o.size, path, err);
+    if (rc == 0)
+        rc = seal_and_place(s, fd, path, &o, o.size, err);
+    if (rc == 0)
+        *out = o;
+    return rc;
+}
+
+/* ---- directories ---- */
+
+struct taking {
+    struct store *s;
+    bool copy;
+};
+
+static int take_file(void *context, const char *path, struct object *out, struct error *err) {
+    const struct taking *t = context;
+    struct stat st;
+    int fd;
+    int rc = open_source(&fd, &st, path, false, err);
+    if (rc == 0 && !S_ISREG(st.st_mode))
+        rc = error_set(err, ERR_FAILED, "%s: changed while it was stored: a process that wrote it still runs", path);
+    if (rc == 0)
+        rc = (t->copy ? copy_open_file : put_open_file)(t->s, fd, &st, path, out, err);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+static int put_listing(struct store *s, struct listing *l, struct object *out, struct error *err) {
+    struct object o = {.directory = true, .size = l->size};
+    struct buffer text = {0};
+    listing_write(&text, l);
+    listing_digest(&o.digest, text.data, text.size);
+    char *temporary = layout_temporary(s);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int rc = fd < 0 ? error_errno(err, errno, "%s: cannot be made", temporary) : 0;
+    if (rc == 0)
+        rc = file_write_all(fd, text.data, text.size, temporary, err);
+    if (rc == 0)
+        rc = seal_and_place(s, fd, temporary, &o, text.size, err);
+    if (rc < 0 && fd >= 0)
+        unlink(temporary);
+    if (fd >= 0)
+        close(fd);
+    free(temporary);
+    buffer_close(&text);
+    if (rc == 0)
+        *out = o;
+    return rc;
+}
+
+static int take(struct store *s, const char *path, bool copy, struct object *out, struct error *err) {
+    struct taking t = {s, copy};
+    struct listing l = {0};
+    struct stat st;
+    int fd;
+    int rc = open_source(&fd, &st, path, copy, err);
+    if (rc == 0 && S_ISREG(st.st_mode)) {
+        rc = (copy ? copy_open_file : put_open_file)(s, fd, &st, path, out, err);
+    } else if (rc == 0) {
+        rc = tree_walk(&l, path, copy, take_file, &t, err);
+        if (rc == 0)
+            rc = put_listing(s, &l, out, err);
+        if (rc == 0 && !copy)
+            rc = file_remove_tree(path, err);
+    }
+    listing_close(&l);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+int store_object_put(struct store *s, const char *path, struct object *out, struct error *err) {
+    return take(s, path, false, out, err);
+}
+
+int store_object_copy(struct store *s, const char *path, struct object *out, struct error *err) {
+    return take(s, path, true, out, err);
+}

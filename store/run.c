@@ -1,0 +1,129 @@
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "store/internal.h"
+
+static const char suffix[] = ".json";
+
+static int write_document(const struct store *s, const char *folder, const char *name, const cJSON *document,
+                          struct error *err) {
+    struct buffer text = {0};
+    char *path = mem_printf("%s/%s/%s%s", s->directory, folder, name, suffix);
+    json_pretty(&text, document);
+    buffer_putc(&text, '\n');
+    int rc = file_replace(path, text.data, text.size, 0644, err);
+    free(path);
+    buffer_close(&text);
+    return rc;
+}
+
+int store_attempt_write(struct store *s, const char *attempt, const cJSON *record, struct error *err) {
+    char *name = layout_encode(attempt);
+    int rc = write_document(s, "attempts", name, record, err);
+    free(name);
+    return rc;
+}
+
+/* ---- the run of this store ---- */
+
+int store_run_begin(struct store *s, const char *pipeline, const cJSON *overrides, struct error *err) {
+    char began[CLOCK_TEXT_SIZE];
+    clock_format(began, clock_wall_s());
+    free(s->run_id);
+    cJSON_Delete(s->run_head);
+    s->run_id = layout_new_id();
+    s->run_head = cJSON_CreateObject();
+    cJSON_AddStringToObject(s->run_head, "id", s->run_id);
+    cJSON_AddStringToObject(s->run_head, "pipeline", pipeline);
+    cJSON_AddItemToObject(s->run_head, "overrides", overrides ? cJSON_Duplicate(overrides, true) : cJSON_CreateObject());
+    cJSON_AddStringToObject(s->run_head, "began", began);
+    segment_leave(s);
+    return write_document(s, "runs", s->run_id, s->run_head, err);
+}
+
+const char *store_run_id(const struct store *s) {
+    return s->run_id;
+}
+
+int store_run_write(struct store *s, const cJSON *run, struct error *err) {
+    if (!s->run_head)
+        return error_set(err, ERR_USAGE, "%s: no run was begun", s->directory);
+    cJSON *document = cJSON_Duplicate(s->run_head, true);
+    for (const cJSON *item = run ? run->child : NULL; item; item = item->next) {
+        cJSON_DeleteItemFromObjectCaseSensitive(document, item->string);
+        cJSON_AddItemToObject(document, item->string, cJSON_Duplicate(item, true));
+    }
+    int rc = write_document(s, "runs", s->run_id, document, err);
+    cJSON_Delete(document);
+    return rc;
+}
+
+/* ---- past runs ---- */
+
+static int newest_first(const void *a, const void *b) {
+    return strcmp(*(char *const *)b, *(char *const *)a);
+}
+
+int store_run_list(struct store *s, char ***ids, size_t *count, struct error *err) {
+    size_t capacity = 0;
+    char *path = layout_path(s, "runs", "");
+    DIR *entries = opendir(path);
+    int rc = entries ? 0 : error_errno(err, errno, "%s: cannot be opened", path);
+    *ids = NULL;
+    *count = 0;
+    for (struct dirent *e; entries && (e = readdir(entries));) {
+        size_t length = strlen(e->d_name);
+        if (length < sizeof suffix || e->d_name[0] == '.' || strcmp(e->d_name + length - (sizeof suffix - 1), suffix) != 0)
+            continue;
+        mem_grow(*ids, &capacity, *count + 1);
+        (*ids)[(*count)++] = mem_strndup(e->d_name, length - (sizeof suffix - 1));
+    }
+    if (entries)
+        closedir(entries);
+    free(path);
+    if (*count > 0)
+        qsort(*ids, *count, sizeof **ids, newest_first);
+    return rc;
+}
+
+static int newest_run(struct store *s, char **out, struct error *err) {
+    char **ids;
+    size_t count;
+    int rc = store_run_list(s, &ids, &count, err);
+    if (rc == 0 && count == 0)
+        rc = error_set(err, ERR_NOT_FOUND, "%s/runs: there is no run yet", s->directory);
+    *out = rc == 0 ? mem_strdup(ids[0]) : NULL;
+    for (size_t i = 0; i < count; i++)
+        free(ids[i]);
+    free(ids);
+    return rc;
+}
+
+int store_run_read(struct store *s, const char *id, cJSON **out, struct error *err) {
+    struct json_document *doc = NULL;
+    char *name = NULL;
+    int rc = 0;
+    if (*id == '\0' || strcmp(id, "latest") == 0)
+        rc = newest_run(s, &name, err);
+    else
+        name = layout_encode(id);
+    if (rc < 0)
+        return rc;
+    char *path = mem_printf("%s/runs/%s%s", s->directory, name, suffix);
+    if (!file_exists(path))
+        rc = error_set(err, ERR_NOT_FOUND, "%s: there is no such run; `retort runs` lists them", path);
+    else
+        rc = json_read(&doc, path, NULL, err);
+    if (rc == 0)
+        *out = json_detach(doc);
+    free(path);
+    free(name);
+    return rc;
+}

@@ -1,0 +1,249 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "store/internal.h"
+
+enum { HEX = DIGEST_HEX_SIZE - 1, AT_DIGITS = 19, CHUNK = 1 << 20 };
+#define LINE_MAX_BYTES ((int64_t)(2 * JSON_MAX_BYTES))
+static const char suffix[] = ".jsonl";
+
+/* ---- the line ---- */
+
+void segment_line(struct buffer *out, int64_t at, const char *json) {
+    char hex[DIGEST_HEX_SIZE];
+    struct digest d;
+    struct buffer body = {0};
+    buffer_printf(&body, "%" PRId64 " ", at);
+    buffer_puts(&body, json);
+    sha256_bytes(&d, body.data, body.size);
+    digest_hex(hex, &d);
+    buffer_puts(out, hex);
+    buffer_putc(out, ' ');
+    buffer_append(out, body.data, body.size);
+    buffer_putc(out, '\n');
+    buffer_close(&body);
+}
+
+bool segment_parse(const char *line, size_t length, int64_t *at, const char **json, size_t *json_length) {
+    char hex[DIGEST_HEX_SIZE];
+    struct digest expected;
+    struct digest d;
+    if (length < HEX + 4 || line[HEX] != ' ')
+        return false;
+    memcpy(hex, line, HEX);
+    hex[HEX] = '\0';
+    const char *body = line + HEX + 1;
+    size_t body_length = length - HEX - 1;
+    if (!digest_parse(&expected, hex))
+        return false;
+    sha256_bytes(&d, body, body_length);
+    if (!digest_equal(&d, &expected))
+        return false;
+    size_t digits = 0;
+    uint64_t time = 0;
+    while (digits < body_length && digits < AT_DIGITS && body[digits] >= '0' && body[digits] <= '9')
+        time = time * 10 + (uint64_t)(body[digits++] - '0');
+    if (digits == 0 || digits == body_length || body[digits] != ' ' || time > INT64_MAX / 2)
+        return false;
+    *at = (int64_t)time;
+    *json = body + digits + 1;
+    *json_length = body_length - digits - 1;
+    return true;
+}
+
+/* ---- writing ---- */
+
+void segment_leave(struct store *s) {
+    struct writer *w = &s->writer;
+    if (w->fd >= 0)
+        close(w->fd);
+    free(w->name);
+    w->fd = -1;
+    w->name = NULL;
+}
+
+/* A new file, never one that is there: two engines never share a segment, and a torn last line stays the last. */
+static int writer_begin(struct store *s, struct error *err) {
+    struct writer *w = &s->writer;
+    int rc = 0;
+    while (rc == 0 && w->fd < 0) {
+        w->name = w->serial == 0 ? mem_printf("%s%s", s->run_id, suffix)
+                                 : mem_printf("%s.%u%s", s->run_id, w->serial, suffix);
+        w->serial++;
+        w->fd = openat(s->actions_fd, w->name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
+        if (w->fd >= 0)
+            break;
+        if (errno != EEXIST)
+            rc = error_errno(err, errno, "%s/actions/%s: cannot be made", s->directory, w->name);
+        free(w->name);
+        w->name = NULL;
+    }
+    return rc;
+}
+
+int segment_append(struct store *s, const struct buffer *lines, struct error *err) {
+    bool fresh = s->writer.fd < 0;
+    int rc = fresh ? writer_begin(s, err) : 0;
+    if (rc < 0)
+        return rc;
+    char *path = layout_path(s, "actions", s->writer.name);
+    rc = file_write_all(s->writer.fd, lines->data, lines->size, path, err);
+    if (rc == 0 && fsync(s->writer.fd) < 0)
+        rc = error_errno(err, errno, "%s: cannot be synced", path);
+    if (rc == 0 && fresh && fsync(s->actions_fd) < 0)
+        rc = error_errno(err, errno, "%s/actions: cannot be synced", s->directory);
+    if (rc < 0)
+        segment_leave(s);
+    free(path);
+    return rc;
+}
+
+/* ---- reading ---- */
+
+int segment_open(struct store *s, const char *name, struct error *err) {
+    for (size_t i = 0; i < SEGMENT_CACHE; i++)
+        if (s->segments[i].name && strcmp(s->segments[i].name, name) == 0)
+            return s->segments[i].fd;
+    int fd = openat(s->actions_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return error_errno(err, errno, "%s/actions/%s: cannot be opened", s->directory, name);
+    struct segment_file *slot = &s->segments[s->next_segment++ % SEGMENT_CACHE];
+    if (slot->name)
+        close(slot->fd);
+    free(slot->name);
+    *slot = (struct segment_file){.name = mem_strdup(name), .fd = fd};
+    return fd;
+}
+
+static int read_at(int fd, void *to, size_t size, int64_t offset, size_t *got, const char *path, struct error *err) {
+    *got = 0;
+    while (*got < size) {
+        ssize_t n = pread(fd, (char *)to + *got, size - *got, offset + (int64_t)*got);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_errno(err, errno, "%s: cannot be read", path);
+        if (n == 0)
+            break;
+        *got += (size_t)n;
+    }
+    return 0;
+}
+
+int segment_read(struct store *s, const char *name, int64_t offset, int64_t length, cJSON **out, struct error *err) {
+    char *line = NULL;
+    size_t got = 0;
+    int64_t at = 0;
+    const char *json = NULL;
+    size_t json_length = 0;
+    int fd = segment_open(s, name, err);
+    int rc = fd < 0 ? fd : 0;
+    if (rc == 0 && (offset < 0 || length < 1 || length > LINE_MAX_BYTES))
+        rc = error_set(err, ERR_CORRUPT, "%s: places a record at byte %" PRId64 ", %" PRId64 " bytes long", s->index.path,
+                       offset, length);
+    if (rc < 0)
+        goto out;
+    line = mem_alloc((size_t)length);
+    rc = read_at(fd, line, (size_t)length, offset, &got, name, err);
+    if (rc == 0 && (got != (size_t)length || line[got - 1] != '\n' ||
+                    !segment_parse(line, got - 1, &at, &json, &json_length)))
+        rc = error_set(err, ERR_CORRUPT, "%s/actions/%s: the record at byte %" PRId64 " is damaged", s->directory, name,
+                       offset);
+    /* The line is what was written, and the strict reader has seen it when it was indexed: the fast one will do. */
+    if (rc == 0 && !(*out = cJSON_ParseWithLength(json, json_length)))
+        rc = error_set(err, ERR_CORRUPT, "%s/actions/%s: the record at byte %" PRId64 " is no JSON", s->directory, name,
+                       offset);
+out:
+    free(line);
+    return rc;
+}
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int segment_names(const struct store *s, char ***out, size_t *count, struct error *err) {
+    size_t capacity = 0;
+    *out = NULL;
+    *count = 0;
+    char *path = layout_path(s, "actions", "");
+    DIR *entries = opendir(path);
+    int rc = entries ? 0 : error_errno(err, errno, "%s: cannot be opened", path);
+    while (entries) {
+        errno = 0;
+        struct dirent *e = readdir(entries);
+        if (!e) {
+            if (errno)
+                rc = error_errno(err, errno, "%s: cannot be read", path);
+            break;
+        }
+        size_t length = strlen(e->d_name);
+        if (length < sizeof suffix || e->d_name[0] == '.' || strcmp(e->d_name + length - (sizeof suffix - 1), suffix) != 0)
+            continue;
+        mem_grow(*out, &capacity, *count + 1);
+        (*out)[(*count)++] = mem_strdup(e->d_name);
+    }
+    if (entries)
+        closedir(entries);
+    free(path);
+    if (*count > 0)
+        qsort(*out, *count, sizeof **out, compare_names);
+    return rc;
+}
+
+/* Gives the complete lines of `text`; returns the bytes used. */
+static int give_lines(const char *text, size_t size, int64_t offset, size_t *used, segment_visit *visit, void *context,
+                      struct error *err) {
+    int rc = 0;
+    *used = 0;
+    for (const char *end; rc == 0 && (end = memchr(text + *used, '\n', size - *used));) {
+        const char *line = text + *used;
+        size_t length = (size_t)(end - line);
+        struct segment_span span = {.offset = offset + (int64_t)*used, .length = (int64_t)length + 1};
+        if (!segment_parse(line, length, &span.at, &span.json, &span.json_length))
+            span.json = NULL;
+        rc = visit(context, &span, err);
+        *used += length + 1;
+    }
+    return rc;
+}
+
+int segment_scan(int fd, const char *path, int64_t offset, int64_t size, int64_t limit, int64_t *end,
+                 segment_visit *visit, void *context, struct error *err) {
+    size_t capacity = CHUNK;
+    char *text = mem_alloc(capacity);
+    size_t kept = 0; /* bytes of an unfinished line at the start of `text` */
+    int64_t start = offset;
+    int rc = 0;
+    *end = offset;
+    while (rc == 0 && *end - start < limit) {
+        size_t got = 0;
+        size_t used = 0;
+        int64_t next = *end + (int64_t)kept;
+        size_t room = capacity - kept;
+        if (size - next < (int64_t)room)
+            room = size > next ? (size_t)(size - next) : 0;
+        rc = read_at(fd, text + kept, room, next, &got, path, err);
+        if (rc < 0 || got == 0)
+            break;
+        rc = give_lines(text, kept + got, *end, &used, visit, context, err);
+        *end += (int64_t)used;
+        kept += got - used;
+        memmove(text, text + used, kept);
+        if (kept == capacity && kept > (size_t)LINE_MAX_BYTES)
+            break; /* no engine writes such a line: as good as unfinished */
+        if (kept == capacity)
+            text = mem_resize(text, capacity *= 2, 1);
+    }
+    free(text);
+    return rc;
+}

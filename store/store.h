@@ -1,0 +1,148 @@
+/*
+ * The store: `.retort/`, what is known.
+ *
+ *   objects/ab/cdef...     content by SHA-256, read-only; a directory is the object of its sorted listing
+ *   actions/<run>.jsonl    segments of action records, append-only, a checksummed line a record: the truth
+ *   runs/<id>.json, pins/, attempts/
+ *   state.db               SQLite index of the above, digests of the project's files, claims; rebuilt by fsck
+ *   work/, checkpoints/, logs/
+ *
+ * Commit: objects written and synced -> directories synced -> records appended and synced -> one SQLite transaction.
+ * A record never exists without its outs; what was reported finished survives a kill; of records of one key the
+ * earliest valid one counts. Several engines may use one store at once: correctness comes from the first record
+ * winning; claims only save work.
+ *
+ * Threads: store_object_put, store_object_verify and store_materialise may run on worker threads; all else on one thread.
+ */
+#ifndef RETORT_STORE_STORE_H
+#define RETORT_STORE_STORE_H
+
+#include <cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/base/error.h"
+#include "engine/base/sha256.h"
+
+struct store;
+
+/* Opens, and creates when `create`. Newer engines open older stores; a newer store than this engine knows is refused
+   with ERR_INVALID. ERR_IO names the path. Takes a shared lease that gc respects. */
+int store_open(struct store **out, const char *directory, bool create, struct error *err);
+void store_close(struct store *s);
+const char *store_directory(const struct store *s); /* absolute */
+
+/* Says, and forgets, what the store noticed since the last call: an index rebuilt, an object set aside, a record line
+   that is damaged. Lines for people, without a newline. */
+void store_notices(struct store *s, void (*say)(void *context, const char *line), void *context);
+
+/* ---- objects ---- */
+
+struct object {
+    struct digest digest;
+    uint64_t size;   /* of a directory: the sum of its files */
+    bool directory;
+    bool executable;
+};
+
+/* Takes a file or directory below work/ into the store: hashes, syncs, makes it read-only, renames into place (the
+   path is gone afterwards; a directory's files one by one, then its listing). Links, devices and sockets are refused.
+   Its directories are synced by the next store_commit. */
+int store_object_put(struct store *s, const char *path, struct object *out, struct error *err);
+
+/* The same for a file of the user's own: copied (reflink where the file system can), never moved. */
+int store_object_copy(struct store *s, const char *path, struct object *out, struct error *err);
+
+/* The path of a plain object; the caller frees. */
+char *store_object_path(const struct store *s, const struct digest *d);
+
+/* Whether the object, and all files of a directory object, are there with the right size (no hashing). */
+bool store_object_exists(struct store *s, const struct object *o);
+
+/* Hashes it again; ERR_CORRUPT after setting a damaged object aside (objects/damaged/). */
+int store_object_verify(struct store *s, const struct object *o, struct error *err);
+
+enum materialise { MATERIALISE_LINK, MATERIALISE_COPY };
+/* Puts an object at `path` (parents are made): reflink, else read-only hard link (LINK), else a copy. COPY gives the caller a
+   file of its own. The executable bit is as recorded. */
+int store_materialise(struct store *s, const struct object *o, const char *path, enum materialise how, struct error *err);
+
+/* ---- digests of the project's files, remembered by path, inode, size, mtime, ctime ---- */
+
+/* Digest of a file or directory outside the store, from memory when it has not changed since (files changed within
+   the clock's granularity of being hashed are hashed again). Symbolic links are followed for the top path; inside a directory they are refused. */
+int store_file_content(struct store *s, const char *path, struct object *out, struct error *err);
+
+/* ---- action records ---- */
+
+/* The record of a key (earliest valid one whose objects are there), as the tree that was appended. `platform` NULL: any.
+   ERR_NOT_FOUND when there is none. The caller deletes it. */
+int store_record_find(struct store *s, const struct digest *key, const char *platform, cJSON **out, struct error *err);
+
+/* Around many finds (or estimates) in a row: the index is locked for reading once instead of each time, which makes
+   them about twice as fast. Until the end other engines cannot commit: fractions of a second. A write ends it too. */
+void store_read_begin(struct store *s);
+void store_read_end(struct store *s);
+
+/* Records that could explain a key that is not known: of the same stage name (newest first), then of the same kind. At
+   most `limit`. The caller deletes each and frees the array. */
+int store_record_similar(struct store *s, const char *stage, const char *kind, size_t limit, cJSON ***out, size_t *count,
+                         struct error *err);
+
+/* Seconds that stages like this took: by stage name, else by kind; NAN when nothing is known. */
+double store_estimate_s(struct store *s, const char *stage, const char *kind);
+
+/* Queues a record (its objects were put before). A record is an object with at least "key", "stage", "kind",
+   "outs" {name: {sha256, size, mode, type}}, "wall_s", "platform". Not yet durable. */
+int store_record_add(struct store *s, const cJSON *record, struct error *err);
+
+/* Makes all queued records durable, in the order above. After it returns 0 they may be reported. */
+int store_commit(struct store *s, struct error *err);
+size_t store_queued(const struct store *s);
+
+/* Records of failed, uncached and verify attempts: attempts/<id>.json. */
+int store_attempt_write(struct store *s, const char *attempt, const cJSON *record, struct error *err);
+
+/* ---- claims: who is working on a key ---- */
+
+/* 0: ours. ERR_BUSY: a living owner has it (the message says who). Claims of the dead (pid, start time, boot id) are
+   taken over. */
+int store_claim(struct store *s, const struct digest *key, struct error *err);
+int store_release(struct store *s, const struct digest *key, struct error *err);
+
+/* ---- runs ---- */
+
+/* Begins a run: its id (a UTC time and a random tail: sorts by time) names the record segment. */
+int store_run_begin(struct store *s, const char *pipeline, const cJSON *overrides, struct error *err);
+const char *store_run_id(const struct store *s);
+
+/* Writes runs/<id>.json: `run` is what the engine says of it (stages with keys and states, ...); may be called again. */
+int store_run_write(struct store *s, const cJSON *run, struct error *err);
+int store_run_read(struct store *s, const char *id, cJSON **out, struct error *err); /* "" or "latest": the newest */
+int store_run_list(struct store *s, char ***ids, size_t *count, struct error *err);  /* newest first */
+
+/* ---- places ---- the caller frees each path */
+
+char *store_work_path(const struct store *s, const char *attempt);       /* made by the caller, removed when done */
+char *store_log_path(const struct store *s, const char *attempt, const char *stream); /* logs/<attempt>.<stream> */
+char *store_checkpoint_path(const struct store *s, const struct digest *key, const char *platform);
+int store_checkpoint_remove(struct store *s, const struct digest *key, const char *platform, struct error *err);
+
+/* Removes work/ of dead engines. */
+int store_sweep(struct store *s, struct error *err);
+
+/* ---- fsck ---- */
+
+struct fsck_report {
+    uint64_t objects, object_bytes, damaged, missing;
+    uint64_t records, bad_lines, orphaned; /* orphaned: a record whose objects are gone */
+    uint64_t rebuilt; /* index rows written */
+};
+
+/* Checks every object, record and index row; sets damage aside; rebuilds the index from the records. `say(context, line)`
+   tells each finding. 0 when all was well or mended; ERR_IO when it could not be. */
+int store_fsck(const char *directory, struct fsck_report *out, void (*say)(void *context, const char *line), void *context,
+               struct error *err);
+
+#endif

@@ -1,0 +1,299 @@
+/* Segments into the index: whatever was appended and is not indexed yet, whoever appended it. */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "store/internal.h"
+
+/* Of lines in one transaction: other engines wait no longer than this takes. */
+#define TRANSACTION_BYTES ((int64_t)4 << 20)
+
+int record_row_read(struct record_row *row, const cJSON *tree, struct error *err) {
+    const char *key = json_text(tree, "key", "");
+    *row = (struct record_row){
+        .stage = json_text(tree, "stage", NULL),
+        .kind = json_text(tree, "kind", NULL),
+        .platform = json_text(tree, "platform", NULL),
+        .wall_s = json_double(tree, "wall_s", NAN),
+    };
+    if (!digest_parse(&row->key, key))
+        return error_set(err, ERR_INVALID, "record: \"key\" must be 64 lower-case hex digits");
+    if (!row->stage || !row->platform)
+        return error_set(err, ERR_INVALID, "record: \"%s\" must be a text", row->stage ? "platform" : "stage");
+    return record_outs(tree, NULL, NULL, err);
+}
+
+int record_row_parse(struct record_row *row, cJSON **tree, const char *json, size_t length, struct error *err) {
+    struct json_document *doc = NULL;
+    int rc = json_parse(&doc, json, length, NULL, err);
+    if (rc < 0)
+        return rc;
+    *tree = json_detach(doc);
+    rc = record_row_read(row, *tree, err);
+    if (rc < 0) {
+        cJSON_Delete(*tree);
+        *tree = NULL;
+    }
+    return rc;
+}
+
+static void bind_row(sqlite3_stmt *q, int64_t segment, const struct segment_span *span, const struct record_row *row) {
+    sqlite3_bind_int64(q, 1, segment);
+    sqlite3_bind_int64(q, 2, span->offset);
+    sqlite3_bind_int64(q, 3, span->length);
+    sqlite3_bind_int64(q, 4, span->at);
+    sqlite3_bind_blob(q, 5, row->key.bytes, sizeof row->key.bytes, SQLITE_STATIC);
+    sqlite3_bind_text(q, 6, row->stage, -1, SQLITE_STATIC);
+    sqlite3_bind_text(q, 7, row->kind, -1, SQLITE_STATIC);
+    sqlite3_bind_text(q, 8, row->platform, -1, SQLITE_STATIC);
+    if (!isnan(row->wall_s))
+        sqlite3_bind_double(q, 9, row->wall_s);
+}
+
+static int add_row(struct store *s, int64_t segment, const struct segment_span *span, const struct record_row *row,
+                   struct error *err) {
+    sqlite3_stmt *q;
+    int rc = index_statement(&q, s, SQL_RECORD_ADD, err);
+    if (rc < 0)
+        return rc;
+    bind_row(q, segment, span, row);
+    return index_step(s, q, err);
+}
+
+int tail_has_row(struct store *s, int64_t segment, const struct segment_span *span, const struct record_row *row, bool *has,
+                 struct error *err) {
+    sqlite3_stmt *q;
+    int rc = index_statement(&q, s, SQL_RECORD_AT, err);
+    if (rc < 0)
+        return rc;
+    bind_row(q, segment, span, row);
+    int code = sqlite3_step(q);
+    *has = code == SQLITE_ROW;
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        rc = index_error(s, err);
+    sqlite3_reset(q);
+    return rc;
+}
+
+/* ---- one segment ---- */
+
+struct indexing {
+    struct store *s;
+    const char *name;
+    int64_t id;
+    int64_t newest;
+};
+
+static int index_span(void *context, const struct segment_span *span, struct error *err) {
+    struct indexing *x = context;
+    struct record_row row = {0};
+    cJSON *tree = NULL;
+    struct error why = {0};
+    if (!span->json || record_row_parse(&row, &tree, span->json, span->json_length, &why) < 0) {
+        notice(x->s, "%s/actions/%s: the line at byte %" PRId64 " is left out: %s", x->s->directory, x->name, span->offset,
+               span->json ? why.message : "its bytes are not those that were written");
+        return 0;
+    }
+    int rc = add_row(x->s, x->id, span, &row, err);
+    if (span->at > x->newest)
+        x->newest = span->at;
+    cJSON_Delete(tree);
+    return rc;
+}
+
+static int step_for(struct store *s, enum statement which, int64_t id, struct error *err) {
+    sqlite3_stmt *q;
+    int rc = index_statement(&q, s, which, err);
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_int64(q, 1, id);
+    return index_step(s, q, err);
+}
+
+static int get_segment(struct store *s, const char *name, bool add, int64_t *id, int64_t *indexed, int64_t *newest,
+                       struct error *err) {
+    sqlite3_stmt *q;
+    int rc = index_statement(&q, s, SQL_SEGMENT_GET, err);
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
+    int code = sqlite3_step(q);
+    *id = *indexed = *newest = 0;
+    if (code == SQLITE_ROW) {
+        *id = sqlite3_column_int64(q, 0);
+        *indexed = sqlite3_column_int64(q, 1);
+        *newest = sqlite3_column_int64(q, 2);
+    } else if (code != SQLITE_DONE) {
+        rc = index_error(s, err);
+    }
+    sqlite3_reset(q);
+    if (code != SQLITE_DONE || !add)
+        return rc;
+    rc = index_statement(&q, s, SQL_SEGMENT_ADD, err);
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
+    rc = index_step(s, q, err);
+    *id = sqlite3_last_insert_rowid(s->index.db);
+    return rc;
+}
+
+static int set_segment(struct store *s, int64_t id, int64_t indexed, int64_t seen, int64_t newest, struct error *err) {
+    sqlite3_stmt *q;
+    int rc = index_statement(&q, s, SQL_SEGMENT_SET, err);
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_int64(q, 1, id);
+    sqlite3_bind_int64(q, 2, indexed);
+    sqlite3_bind_int64(q, 3, seen);
+    sqlite3_bind_int64(q, 4, newest);
+    return index_step(s, q, err);
+}
+
+/* Within a transaction: the next lines of a segment of `size` bytes; `*done` when none is left. */
+static int index_step_lines(struct store *s, const char *name, int fd, int64_t size, bool *done, struct error *err) {
+    struct indexing x = {.s = s, .name = name};
+    int64_t indexed = 0;
+    int64_t end = 0;
+    int rc = get_segment(s, name, true, &x.id, &indexed, &x.newest, err);
+    if (rc == 0 && (indexed < 0 || indexed > size)) { /* the file lost its end: what was there does not count */
+        notice(s, "%s/actions/%s: is shorter than it was; indexed anew", s->directory, name);
+        rc = step_for(s, SQL_SEGMENT_ROWS_DROP, x.id, err);
+        indexed = x.newest = 0;
+    }
+    if (rc == 0)
+        rc = segment_scan(fd, name, indexed, size, TRANSACTION_BYTES, &end, index_span, &x, err);
+    *done = end - indexed < TRANSACTION_BYTES;
+    /* Only when all lines are in may another engine take the size as a sign that there is nothing to read. */
+    return rc < 0 ? rc : set_segment(s, x.id, end, *done ? size : end, x.newest, err);
+}
+
+int tail_index(struct store *s, const char *name, struct error *err) {
+    struct stat st;
+    bool done = false;
+    int fd = segment_open(s, name, err);
+    if (fd < 0)
+        return fd;
+    /* Another engine may have written it and not synced yet: the index must not know more than the segments after a
+       power cut. */
+    if (fstat(fd, &st) < 0 || fdatasync(fd) < 0)
+        return error_errno(err, errno, "%s/actions/%s: cannot be synced", s->directory, name);
+    int rc = 0;
+    while (rc == 0 && !done) {
+        rc = index_begin(s, err);
+        if (rc < 0)
+            return rc;
+        rc = index_step_lines(s, name, fd, st.st_size, &done, err);
+        if (rc == 0)
+            rc = index_commit(s, err);
+        else
+            index_rollback(s);
+    }
+    return rc;
+}
+
+int tail_known(struct store *s, const char *name, int64_t *id, int64_t *indexed, uint64_t *rows, struct error *err) {
+    int64_t newest;
+    sqlite3_stmt *q;
+    *rows = 0;
+    int rc = get_segment(s, name, false, id, indexed, &newest, err);
+    if (rc == 0)
+        rc = index_statement(&q, s, SQL_RECORD_COUNT, err);
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_int64(q, 1, *id);
+    if (sqlite3_step(q) == SQLITE_ROW)
+        *rows = (uint64_t)sqlite3_column_int64(q, 0);
+    else
+        rc = index_error(s, err);
+    sqlite3_reset(q);
+    return rc;
+}
+
+/* ---- all segments ---- */
+
+struct known_segment {
+    char *name;
+    int64_t seen;
+};
+
+static int known_segments(struct store *s, struct known_segment **out, size_t *count, struct error *err) {
+    sqlite3_stmt *q;
+    size_t capacity = 0;
+    int code;
+    int rc = index_statement(&q, s, SQL_SEGMENTS, err);
+    if (rc < 0)
+        return rc;
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        const unsigned char *name = sqlite3_column_text(q, 0);
+        mem_grow(*out, &capacity, *count + 1);
+        (*out)[(*count)++] = (struct known_segment){mem_strdup(name ? (const char *)name : ""), sqlite3_column_int64(q, 1)};
+    }
+    if (code != SQLITE_DONE)
+        rc = index_error(s, err);
+    sqlite3_reset(q);
+    return rc;
+}
+
+static int forget(struct store *s, const char *name, struct error *err) {
+    int64_t id;
+    int64_t unused;
+    int rc = index_begin(s, err);
+    if (rc < 0)
+        return rc;
+    rc = get_segment(s, name, false, &id, &unused, &unused, err);
+    if (rc == 0 && id != 0)
+        rc = step_for(s, SQL_SEGMENT_ROWS_DROP, id, err);
+    if (rc == 0 && id != 0)
+        rc = step_for(s, SQL_SEGMENT_DROP, id, err);
+    if (rc == 0)
+        return index_commit(s, err);
+    index_rollback(s);
+    return rc;
+}
+
+int tail_reindex(struct store *s, const char *name, struct error *err) {
+    int rc = forget(s, name, err);
+    return rc < 0 ? rc : tail_index(s, name, err);
+}
+
+static int refresh_one(struct store *s, const char *name, int64_t seen, struct error *err) {
+    struct stat st;
+    if (fstatat(s->actions_fd, name, &st, 0) < 0)
+        return error_errno(err, errno, "%s/actions/%s: cannot be examined", s->directory, name);
+    return st.st_size == seen ? 0 : tail_index(s, name, err);
+}
+
+/* Both lists are sorted by name. */
+int tail_refresh(struct store *s, struct error *err) {
+    char **names = NULL;
+    size_t name_count = 0;
+    struct known_segment *known = NULL;
+    size_t known_count = 0;
+    size_t k = 0;
+    int rc = known_segments(s, &known, &known_count, err);
+    if (rc == 0)
+        rc = segment_names(s, &names, &name_count, err);
+    for (size_t i = 0; rc == 0 && i <= name_count; i++) {
+        while (rc == 0 && k < known_count && (i == name_count || strcmp(known[k].name, names[i]) < 0)) {
+            notice(s, "%s/actions/%s: is gone, and its records with it", s->directory, known[k].name);
+            rc = forget(s, known[k++].name, err);
+        }
+        if (rc < 0 || i == name_count)
+            break;
+        bool is_known = k < known_count && strcmp(known[k].name, names[i]) == 0;
+        rc = refresh_one(s, names[i], is_known ? known[k++].seen : -1, err);
+    }
+    for (size_t i = 0; i < known_count; i++)
+        free(known[i].name);
+    for (size_t i = 0; i < name_count; i++)
+        free(names[i]);
+    free(known);
+    free(names);
+    return rc;
+}

@@ -1,0 +1,59 @@
+#!/bin/sh
+# A pipeline of three commands, from nothing to known, and what each command says of it.
+. tests/integration/lib.inc
+cp pipelines/hello.json "$work/" && cd "$work" || exit 1
+
+run() { "$retort" run hello.json --progress json -j 2 >run.json; }
+check "the first run executes every stage" run
+check "four instances finished" same "$(counts run.json)" \
+    '{"event":"end","known":0,"finished":4,"failed":0,"interrupted":0,"skipped":0}'
+check "the result is published" same "$(cat results/hello/all.txt)" "good morning, world
+hello, world"
+check "the second run executes nothing" run
+check "four instances known" same "$(counts run.json)" \
+    '{"event":"end","known":4,"finished":0,"failed":0,"interrupted":0,"skipped":0}'
+
+"$retort" plan --json >plan.json
+check "plan --json is one array of known stages" python3 -c '
+import json
+rows = json.load(open("plan.json"))
+assert [r["state"] for r in rows] == ["known"] * 4, rows
+assert all(set(r) == {"stage", "key", "state", "reason"} and len(r["key"]) == 64 for r in rows), rows'
+"$retort" show hello.json count --json >show.json
+check "show --json prints the action record" python3 -c '
+import json, hashlib
+r = json.load(open("show.json"))
+data = b"{\"lines\": 2}\n"
+assert r["outs"]["lines"]["sha256"] == hashlib.sha256(data).hexdigest(), r["outs"]
+assert r["outs"]["lines"]["size"] == len(data)
+assert r["metrics"] == {"lines": 2}, r["metrics"]
+assert r["energy"]["label"] in ("modelled", "measured", "unavailable"), r["energy"]
+assert r["provenance"] and r["resources"]["wall_s"] >= 0'
+"$retort" metrics --csv >metrics.csv
+check "metrics as csv" has metrics.csv "count,2"
+"$retort" plan --set 'params.greetings=["hello","ahoy"]' >plan.txt
+check "an override changes the plan" has plan.txt "1 known, 1 to run, 2 waiting"
+"$retort" why hello.json 'greet[greeting=ahoy]' --set 'params.greetings=["hello","ahoy"]' >why.txt
+check "why names what changed" has why.txt "ahoy"
+"$retort" graph --format mermaid >graph.txt
+check "the graph holds the edges" has graph.txt "n0 --> n1"
+"$retort" graph --format svg >graph.svg
+check "the picture is drawn" has graph.svg "</svg>"
+check "the log is there" sh -c "\"$retort\" log hello.json collect"
+"$retort" runs >runs.txt
+check "runs lists the runs" has runs.txt "hello"
+check "energy prints a table with labels" sh -c "\"$retort\" energy | grep -E 'modelled|measured|unavailable'"
+check "fsck finds nothing wrong" "$retort" fsck
+
+# A damaged object is noticed, set aside and recomputed.
+object=$(find .retort/objects -type f -size 12c | head -n 1)
+chmod u+w "$object" && printf 'x' | dd of="$object" conv=notrunc status=none && chmod a-w "$object"
+check "fsck reports a flipped byte with exit status 1" exits 1 "$retort" fsck
+check "the next run makes it again" run
+check "all is whole again" "$retort" fsck
+
+# Nothing of ours overwrites a file of the user's.
+rm -rf .retort && printf 'mine\n' >results/hello/all.txt
+check "a foreign result is refused" exits 3 run
+check "and left as it was" same "$(cat results/hello/all.txt)" mine
+finish

@@ -1,0 +1,80 @@
+#!/bin/sh
+# The whole study, cut down to seconds: every stage and figure; known at once; the same bytes at any -j and any number
+# of cpus; an alpha changed re-runs that instance and what its winner changes; killed at random moments it ends with the same bytes.
+. tests/integration/lib.inc
+case $BUILD in *san) echo "ok 1 - # SKIP the study is too slow under sanitizers; its stages have tests of their own"; echo 1..1; exit 0 ;; esac
+cp -R pipelines "$work/" && cd "$work" || exit 1
+pipeline=pipelines/deeprx-kd-smoke.json
+small="--set params.steps=8 --set params.batch=2 --set params.curve_slots=2 --set params.validation={\"slots\":1,\"seed\":1,\"sinr_db\":[0,10,20]}"
+
+# run STORE [OPTION...]: the events go to run.json
+run() { store=$1; shift; "$retort" run $pipeline $small --store "$store" --progress json "$@" >run.json; }
+ended() { tail -n 1 run.json | grep -o "\"$1\":[0-9]*" | cut -d: -f2; }
+
+# Every out of every stage, from the records: what must not depend on how the study was run.
+digests() { python3 - "$1" <<'PY'
+import glob, json, sys
+rows = set()
+for path in glob.glob(sys.argv[1] + "/actions/*.jsonl"):
+    for line in open(path):
+        record = json.loads(line[line.index("{"):])
+        record = record.get("record", record)
+        rows.add((record["key"], tuple(sorted((n, o["sha256"]) for n, o in record["outs"].items()))))
+print(len(rows))
+for row in sorted(rows):
+    print(row)
+PY
+}
+
+check "the study runs from nothing" run one -j 2
+check "nothing failed" same "$(ended failed)$(ended skipped)$(ended interrupted)" 000
+stages=$(ended finished)
+digests one >one.txt
+for name in figure-3.svg figure-4.svg figure-5.svg figure-6.svg table-iii.md sizes.md receivers.md; do
+    check "results hold $name" test -s "results/deeprx-kd-smoke/$name"
+done
+check "table III shows the paper's values" has results/deeprx-kd-smoke/table-iii.md -1.997
+check "again: runs" run one -j 2
+check "again: nothing is executed" same "$(ended finished)" 0
+
+check "at -j 1 with a store of its own" run two -j 1
+digests two >two.txt
+check "the same bytes at -j 1" cmp one.txt two.txt
+sed 's/"retort": 1,/"retort": 1, "defaults": {"resources": {"cpus": 2}},/' pipelines/parts/deeprx-kd.json >part.json
+cp part.json pipelines/parts/deeprx-kd.json
+check "with two cpus a stage, in a third store" run three -j 2
+digests three >three.txt
+check "the same bytes with two cpus" cmp one.txt three.txt
+
+alphas='--set params.alphas=[0.1,5e4,4e5,1e6]'
+"$retort" plan $pipeline $small $alphas --store one >plan.txt
+check "one alpha changed: one instance of by-alpha to run" same "$(grep -c '^run .*by-alpha' plan.txt)" 1
+"$retort" why $pipeline 'study/by-alpha[alpha=400000]' $small $alphas --store one >why.txt
+check "why names the alpha" has why.txt "with.alpha: "
+check "nothing before it runs" same "$(grep -E '^run ' plan.txt | grep -cE 'scratch|by-teacher')" 0
+
+# Killed at random moments, the engine alone or with its process group, until a run comes through.
+seed=${SEED:-$(date +%s)}
+echo "# seed $seed"
+round=0 kills=0
+while [ $round -lt 40 ]; do
+    round=$((round + 1))
+    setsid "$retort" run $pipeline $small --store killed -j 2 --progress none >kill.log 2>&1 &
+    engine=$!
+    pause=$(awk -v s="$seed$round" 'BEGIN { srand(s); printf "%.2f", 0.2 + 2.5 * rand() }')
+    sleep "$pause"
+    [ $round -le 10 ] || { wait $engine; break; }
+    if kill -0 $engine 2>/dev/null; then
+        kills=$((kills + 1))
+        if [ $((round % 2)) -eq 0 ]; then kill -9 -- -$engine; else kill -9 $engine; fi
+    fi
+    wait $engine 2>/dev/null
+    sleep 1
+    check "kill $round: no process is left" same "$(pgrep -f "$work/killed" | tr '\n' ' ')" ""
+done
+check "some kills hit a running engine ($kills)" test $kills -ge 3
+digests killed >killed.txt
+check "the same bytes after all kills" cmp one.txt killed.txt
+check "fsck finds nothing wrong" "$retort" fsck --store killed
+check "$stages stages in all" test "$stages" -ge 30
+finish

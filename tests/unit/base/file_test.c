@@ -1,0 +1,237 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+
+/* Each test has a fresh directory, *state. */
+static int make_directory(void **state) {
+    *state = mem_strdup("/tmp/retort-file-XXXXXX");
+    return mkdtemp(*state) ? 0 : -1;
+}
+
+static int remove_directory(void **state) {
+    int rc = file_remove_tree(*state, NULL);
+    free(*state);
+    return rc;
+}
+
+/* A path in the test's directory; good until eight more were asked for. */
+static const char *in(void **state, const char *name) {
+    static char paths[8][512];
+    static unsigned next;
+    char *path = paths[next++ % 8];
+    snprintf(path, sizeof paths[0], "%s/%s", (const char *)*state, name);
+    return path;
+}
+
+static void assert_content(const char *path, const char *expected) {
+    struct buffer b = {0};
+    struct error err = {0};
+    if (file_read(&b, path, 1 << 20, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_string_equal(buffer_text(&b), expected);
+    buffer_close(&b);
+}
+
+static void put(const char *path, const char *text) {
+    struct error err = {0};
+    if (file_replace(path, text, strlen(text), 0644, &err) < 0)
+        fail_msg("%s", err.message);
+}
+
+static void test_read_limits(void **state) {
+    struct buffer b = {0};
+    struct error err = {0};
+    put(in(state, "f"), "12345");
+    buffer_puts(&b, "x");
+    assert_int_equal(file_read(&b, in(state, "f"), 5, &err), 0);
+    assert_string_equal(buffer_text(&b), "x12345"); /* appends */
+    assert_int_equal(file_read(&b, in(state, "f"), 4, &err), ERR_INVALID);
+    assert_string_equal(buffer_text(&b), "x12345"); /* and adds nothing when it fails */
+    assert_int_equal(file_read(&b, in(state, "none"), 4, &err), ERR_NOT_FOUND);
+    assert_non_null(strstr(err.message, in(state, "none")));
+    assert_int_equal(file_read(&b, *state, 4, &err), ERR_IO);
+    assert_memory_equal(err.message, *state, strlen(*state));
+    buffer_close(&b);
+}
+
+static void test_replace_keeps_old_readers_whole(void **state) {
+    const char *path = in(state, "f");
+    put(path, "old");
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    put(path, "new and longer");
+    char text[32] = "";
+    assert_int_equal(read(fd, text, sizeof text - 1), 3);
+    assert_string_equal(text, "old"); /* who had it open still has the old file */
+    close(fd);
+    assert_content(path, "new and longer");
+}
+
+static void test_replace_sets_mode_exactly(void **state) {
+    mode_t mask = umask(077);
+    struct error err = {0};
+    assert_int_equal(file_replace(in(state, "f"), "", 0, 0444, &err), 0);
+    umask(mask);
+    struct stat st;
+    assert_int_equal(stat(in(state, "f"), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0444);
+    assert_int_equal(st.st_size, 0);
+    put(in(state, "f"), "again"); /* a read-only file can be replaced: its directory counts */
+    assert_content(in(state, "f"), "again");
+}
+
+static void test_failed_replace_leaves_everything(void **state) {
+    struct error err = {0};
+    assert_int_equal(mkdir(in(state, "d"), 0755), 0);
+    put(in(state, "d/child"), "here");
+    assert_int_equal(file_replace(in(state, "d"), "x", 1, 0644, &err), ERR_IO); /* a directory in the way */
+    assert_content(in(state, "d/child"), "here");
+    assert_int_equal(unlink(in(state, "d/child")), 0);
+    assert_int_equal(rmdir(in(state, "d")), 0);
+    assert_int_equal(rmdir(*state), 0); /* empty: no temporary file was left */
+    assert_int_equal(file_replace(in(state, "none/f"), "x", 1, 0644, &err), ERR_IO);
+    assert_memory_equal(err.message, *state, strlen(*state));
+}
+
+static void test_replace_replaces_a_link_not_its_target(void **state) {
+    put(in(state, "target"), "kept");
+    assert_int_equal(symlink("target", in(state, "link")), 0);
+    put(in(state, "link"), "own");
+    assert_content(in(state, "target"), "kept");
+    assert_content(in(state, "link"), "own");
+}
+
+static void test_write_all_reports_path(void **state) {
+    (void)state;
+    struct error err = {0};
+    int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(file_write_all(fd, "x", 1, "/dev/full", &err), ERR_IO);
+    assert_string_equal(err.message, "/dev/full: cannot be written: No space left on device");
+    close(fd);
+}
+
+static void test_make_directory(void **state) {
+    struct error err = {0};
+    assert_int_equal(file_make_directory(in(state, "a//b/c/"), &err), 0);
+    assert_true(file_is_directory(in(state, "a/b/c")));
+    assert_int_equal(file_make_directory(in(state, "a/b/c"), &err), 0);
+    put(in(state, "a/file"), "");
+    assert_int_equal(file_make_directory(in(state, "a/file/x"), &err), ERR_IO);
+    assert_int_equal(file_make_directory(in(state, "a/file"), &err), ERR_IO);
+    assert_true(file_exists(in(state, "a/file")));
+    assert_false(file_is_directory(in(state, "a/file")));
+    assert_false(file_exists(in(state, "a/none")));
+}
+
+static void test_remove_tree(void **state) {
+    struct error err = {0};
+    put(in(state, "outside"), "kept");
+    assert_int_equal(file_make_directory(in(state, "t/a/b/c"), &err), 0);
+    assert_int_equal(file_make_directory(in(state, "t/a/b/.removing-0"), &err), 0);
+    put(in(state, "t/a/b/.removing-1"), "a name that the removal itself uses");
+    put(in(state, "t/.removing-2"), "another");
+    put(in(state, "t/a/f"), "x");
+    assert_int_equal(symlink("../../outside", in(state, "t/a/link")), 0);
+    assert_int_equal(symlink(*state, in(state, "t/up")), 0);
+    assert_int_equal(chmod(in(state, "t/a/b"), 0555), 0);
+    assert_int_equal(chmod(in(state, "t/a"), 0), 0);
+    assert_int_equal(chmod(in(state, "t"), 0555), 0);
+    if (file_remove_tree(in(state, "t"), &err) < 0)
+        fail_msg("%s", err.message);
+    assert_false(file_exists(in(state, "t")));
+    assert_content(in(state, "outside"), "kept");
+    assert_int_equal(file_remove_tree(in(state, "t"), &err), 0); /* fine when it is not there */
+    assert_int_equal(symlink("outside", in(state, "l")), 0);
+    assert_int_equal(file_remove_tree(in(state, "l"), &err), 0);
+    assert_content(in(state, "outside"), "kept");
+}
+
+/* Deeper than a process may hold descriptors, wider than one level. */
+static void test_remove_deep_tree(void **state) {
+    struct error err = {0};
+    int fd = open(*state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int depth = 0; depth < 3000; depth++) {
+        assert_true(fd >= 0);
+        assert_int_equal(mkdirat(fd, "d", 0755), 0);
+        if (depth % 100 == 0)
+            assert_int_equal(mkdirat(fd, "sibling", 0755), 0);
+        int next = openat(fd, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        close(fd);
+        fd = next;
+    }
+    close(fd);
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit few = {.rlim_cur = 16, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    int rc = file_remove_tree(in(state, "d"), &err);
+    setrlimit(RLIMIT_NOFILE, &before);
+    if (rc < 0)
+        fail_msg("%s", err.message);
+    assert_false(file_exists(in(state, "d")));
+}
+
+static void assert_taken(char *actual, const char *expected) {
+    assert_string_equal(actual, expected);
+    free(actual);
+}
+
+static void test_paths(void **state) {
+    (void)state;
+    assert_taken(path_join("a", "b"), "a/b");
+    assert_taken(path_join("a//", "b"), "a/b");
+    assert_taken(path_join("/", "b"), "/b");
+    assert_taken(path_join("//", "b"), "/b");
+    assert_taken(path_join("", "b"), "b");
+    assert_taken(path_join("a", "/b"), "/b");
+    assert_taken(path_directory("a"), ".");
+    assert_taken(path_directory("/a"), "/");
+    assert_taken(path_directory("a/b"), "a");
+    assert_taken(path_directory("a//b"), "a");
+    assert_taken(path_directory("//b"), "/");
+    assert_taken(path_directory("/a/b/c"), "/a/b");
+    assert_string_equal(path_base("a/b.json"), "b.json");
+    assert_string_equal(path_base("b"), "b");
+    assert_string_equal(path_base("a/"), "");
+    static const char *const normal[][2] = {
+        {"", "."},         {".", "."},         {"./a", "a"},          {"a//b/./c/", "a/b/c"},
+        {"a/..", "."},     {"a/../b", "b"},    {"../a", "../a"},      {"../../a/../b", "../../b"},
+        {"a/../..", ".."}, {"/..", "/"},       {"/../a", "/a"},       {"/a/../../b", "/b"},
+        {"/", "/"},        {"//", "/"},        {"/a/b/../c", "/a/c"}, {"a/b/../../..", ".."},
+        {"...", "..."},    {"a/..b", "a/..b"}, {"/a/..", "/"},        {".a/..", "."},
+    };
+    for (size_t i = 0; i < sizeof normal / sizeof *normal; i++)
+        assert_taken(path_normal(normal[i][0]), normal[i][1]);
+}
+
+#define in_directory(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        in_directory(test_read_limits),
+        in_directory(test_replace_keeps_old_readers_whole),
+        in_directory(test_replace_sets_mode_exactly),
+        in_directory(test_failed_replace_leaves_everything),
+        in_directory(test_replace_replaces_a_link_not_its_target),
+        cmocka_unit_test(test_write_all_reports_path),
+        in_directory(test_make_directory),
+        in_directory(test_remove_tree),
+        in_directory(test_remove_deep_tree),
+        cmocka_unit_test(test_paths),
+    };
+    return cmocka_run_group_tests_name("base/file", tests, NULL, NULL);
+}

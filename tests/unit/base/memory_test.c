@@ -1,0 +1,168 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "engine/base/arena.h"
+#include "engine/base/buffer.h"
+#include "engine/base/memory.h"
+
+static void test_memory_is_zeroed(void **state) {
+    (void)state;
+    unsigned char *bytes = mem_array(100, 3);
+    for (size_t i = 0; i < 300; i++)
+        assert_int_equal(bytes[i], 0);
+    free(bytes);
+    void *nothing = mem_alloc(0);
+    assert_non_null(nothing);
+    free(nothing);
+}
+
+/* Runs `action` in a child whose stderr is closed; its exit status. */
+static int exit_status_of(void (*action)(void)) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(STDERR_FILENO);
+        action();
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static volatile size_t half = SIZE_MAX / 2 + 1; /* volatile: the compiler may not see through the product */
+
+static void overflow_array(void) {
+    free(mem_array(half, 2));
+}
+
+static void overflow_resize(void) {
+    free(mem_resize(NULL, half, 2));
+}
+
+static void checked_null(void) {
+    mem_checked(NULL);
+}
+
+static void overflow_arena(void) {
+    arena_array(arena_create(), half, 2);
+}
+
+static void test_overflow_ends_the_program(void **state) {
+    (void)state;
+    assert_int_equal(exit_status_of(overflow_array), 3);
+    assert_int_equal(exit_status_of(overflow_resize), 3);
+    assert_int_equal(exit_status_of(checked_null), 3);
+    assert_int_equal(exit_status_of(overflow_arena), 3);
+}
+
+static void test_strings(void **state) {
+    (void)state;
+    char *whole = mem_strdup("abc");
+    char *part = mem_strndup("abcdef", 2);
+    char *shorter = mem_strndup("ab", 10);
+    char *printed = mem_printf("%s-%d", "x", 42);
+    assert_string_equal(whole, "abc");
+    assert_string_equal(part, "ab");
+    assert_string_equal(shorter, "ab");
+    assert_string_equal(printed, "x-42");
+    free(whole);
+    free(part);
+    free(shorter);
+    free(printed);
+}
+
+static void test_grow_keeps_content(void **state) {
+    (void)state;
+    int *numbers = NULL;
+    size_t capacity = 0;
+    for (size_t i = 0; i < 1000; i++) {
+        mem_grow(numbers, &capacity, i + 1);
+        assert_true(capacity > i);
+        numbers[i] = (int)i;
+    }
+    for (size_t i = 0; i < 1000; i++)
+        assert_int_equal(numbers[i], i);
+    assert_true(capacity < 2048); /* doubling, not more */
+    free(numbers);
+}
+
+static void test_buffer(void **state) {
+    (void)state;
+    struct buffer b = {0};
+    assert_string_equal(buffer_text(&b), "");
+    assert_null(b.data);
+    buffer_append(&b, "a\0b", 3);
+    buffer_putc(&b, 'c');
+    buffer_puts(&b, "de");
+    assert_int_equal(b.size, 6);
+    assert_memory_equal(b.data, "a\0bcde", 7);
+    buffer_clear(&b);
+    assert_string_equal(buffer_text(&b), "");
+    for (int i = 0; i < 500; i++)
+        buffer_printf(&b, "%03d,", i);
+    assert_int_equal(b.size, 2000);
+    assert_memory_equal(b.data + 1284, "321,", 4); /* four bytes a number */
+    char *text = buffer_detach(&b);
+    assert_int_equal(strlen(text), 2000);
+    assert_null(b.data);
+    free(text);
+    text = buffer_detach(&b);
+    assert_string_equal(text, "");
+    free(text);
+    buffer_close(&b);
+}
+
+static int destroyed[3];
+static int destroyed_count;
+
+static void note_destroyed(void *object) {
+    destroyed[destroyed_count++] = *(int *)object;
+}
+
+static void test_arena(void **state) {
+    (void)state;
+    struct arena *a = arena_create();
+    static int names[] = {1, 2, 3};
+    char *texts[2000];
+    for (int i = 0; i < 2000; i++) {
+        texts[i] = arena_printf(a, "text %d", i);
+        size_t size = (size_t)i * 11; /* small ones and ones that get a block of their own */
+        unsigned char *bytes = arena_alloc(a, size);
+        assert_int_equal((uintptr_t)bytes % _Alignof(max_align_t), 0);
+        for (size_t k = 0; k < size; k++)
+            assert_int_equal(bytes[k], 0);
+        memset(bytes, 0xFF, size);
+    }
+    for (int i = 0; i < 2000; i++) {
+        char expected[32];
+        snprintf(expected, sizeof expected, "text %d", i);
+        assert_string_equal(texts[i], expected);
+    }
+    assert_string_equal(arena_strdup(a, "abc"), "abc");
+    assert_string_equal(arena_strndup(a, "abc", 2), "ab");
+    for (int i = 0; i < 3; i++)
+        arena_own(a, &names[i], note_destroyed);
+    arena_free(a);
+    assert_int_equal(destroyed_count, 3);
+    assert_int_equal(destroyed[0], 3);
+    assert_int_equal(destroyed[2], 1);
+    arena_free(NULL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_memory_is_zeroed), cmocka_unit_test(test_overflow_ends_the_program),
+        cmocka_unit_test(test_strings),          cmocka_unit_test(test_grow_keeps_content),
+        cmocka_unit_test(test_buffer),           cmocka_unit_test(test_arena),
+    };
+    return cmocka_run_group_tests_name("base/memory", tests, NULL, NULL);
+}

@@ -1,0 +1,233 @@
+/* A pipeline from text and a plan over an invented world: files and outs are digests of what they were made of. */
+#ifndef RETORT_TESTS_PLAN_FIXTURE_H
+#define RETORT_TESTS_PLAN_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "engine/plan/plan.h"
+
+struct world {
+    char directory[64];
+    struct pipeline *pipeline;
+    struct plan *plan;
+    struct diagnostics faults;
+    const char *changed;   /* a file with this in its path has other content */
+    size_t file_questions; /* how often content was asked for */
+
+    /* The metrics of an instance; NULL: none. */
+    cJSON *(*metrics)(const struct world *w, const struct instance *i);
+    bool (*fails)(const struct instance *i);
+    /* Outs with the same bytes whatever the key: early cutoff. */
+    bool (*constant)(const struct instance *i);
+    struct buffer order; /* names as plan_next gave them, one a line */
+};
+
+static inline int world_file(void *context, const char *path, struct content *out, struct error *err) {
+    struct world *w = context;
+    w->file_questions++;
+    if (strstr(path, "missing"))
+        return error_set(err, ERR_NOT_FOUND, "%s: there is no such file", path_base(path));
+    struct buffer text = {0};
+    buffer_puts(&text, path_base(path));
+    if (w->changed && strstr(path, w->changed))
+        buffer_puts(&text, " changed");
+    sha256_bytes(&out->digest, text.data, text.size);
+    out->size = text.size;
+    out->executable = strstr(path, ".sh") != NULL;
+    out->directory = strstr(path, "folder") != NULL;
+    buffer_close(&text);
+    return 0;
+}
+
+static inline int world_program(void *context, const char *program, struct digest *out, struct error *err) {
+    (void)context;
+    (void)err;
+    sha256_bytes(out, program, strlen(program));
+    return 0;
+}
+
+static inline cJSON *world_machine(void *context) {
+    (void)context;
+    return cJSON_Parse("{\"host\":\"h\",\"cpu\":\"c\",\"meter\":\"m\"}");
+}
+
+static inline struct diagnostics world_read(struct world *w, const char *json) {
+    struct diagnostics d = {0};
+    struct error err = {0};
+    strcpy(w->directory, "/tmp/retort-plan-XXXXXX");
+    assert_non_null(mkdtemp(w->directory));
+    char *path = path_join(w->directory, "study.json");
+    assert_int_equal(file_replace(path, json, strlen(json), 0644, &err), 0);
+    int rc = pipeline_read(&w->pipeline, path, NULL, 0, &d, &err);
+    struct buffer text = {0};
+    diagnostics_print(&text, &d);
+    if (rc)
+        fail_msg("%s\n%s", err.message, buffer_text(&text));
+    buffer_close(&text);
+    free(path);
+    return d;
+}
+
+static inline int world_plan(struct world *w, const char *const *targets, size_t count, struct error *err) {
+    struct plan_facts facts = {w, world_file, world_program, world_machine};
+    return plan_create(&w->plan, w->pipeline, &facts, targets, count, err);
+}
+
+/* Everything wanted. Quotes are written as ' in the text. */
+static inline void world_open(struct world *w, const char *text) {
+    struct error err = {0};
+    char *json = mem_strdup(text);
+    for (char *c = json; *c; c++)
+        if (*c == '\'')
+            *c = '"';
+    struct diagnostics d = world_read(w, json);
+    diagnostics_close(&d);
+    free(json);
+    if (world_plan(w, NULL, 0, &err))
+        fail_msg("%s", err.message);
+}
+
+static inline void world_advance(struct world *w) {
+    struct error err = {0};
+    if (plan_advance(w->plan, &w->faults, &err))
+        fail_msg("%s", err.message);
+}
+
+static inline void world_finish(struct world *w, struct instance *i) {
+    struct content *outs = mem_array(i->decl->out_count + 1, sizeof *outs);
+    for (size_t k = 0; k < i->decl->out_count; k++) {
+        struct buffer text = {0};
+        if (w->constant && w->constant(i))
+            buffer_puts(&text, i->name);
+        else
+            buffer_append(&text, &i->key, sizeof i->key);
+        buffer_puts(&text, i->decl->outs[k].name);
+        sha256_bytes(&outs[k].digest, text.data, text.size);
+        buffer_close(&text);
+    }
+    cJSON *metrics = w->metrics ? w->metrics(w, i) : NULL;
+    plan_finish(w->plan, i, outs, metrics);
+    cJSON_Delete(metrics);
+    free(outs);
+}
+
+/* One wave: everything that is keyed ends. False when nothing was. */
+static inline bool world_wave(struct world *w) {
+    struct instance *i;
+    bool any = false;
+    world_advance(w);
+    while ((i = plan_next(w->plan))) {
+        any = true;
+        buffer_printf(&w->order, "%s\n", i->name);
+        if (w->fails && w->fails(i))
+            plan_fail(w->plan, i, "exit status 1");
+        else
+            world_finish(w, i);
+    }
+    return any;
+}
+
+static inline void world_run(struct world *w) {
+    while (world_wave(w))
+        ;
+}
+
+static inline void world_close(struct world *w) {
+    plan_free(w->plan);
+    pipeline_free(w->pipeline);
+    diagnostics_close(&w->faults);
+    buffer_close(&w->order);
+    if (w->directory[0])
+        file_remove_tree(w->directory, NULL);
+    *w = (struct world){0};
+}
+
+static inline struct instance *world_instance(const struct world *w, const char *name) {
+    struct instance *i = plan_instance(w->plan, name);
+    if (!i)
+        fail_msg("there is no instance %s", name);
+    return i;
+}
+
+/* The names of all instances of a stage in order, joined by a space. */
+static inline void expect_instances(const struct world *w, const char *stage, const char *names) {
+    struct buffer b = {0};
+    size_t count;
+    struct instance *const *all = plan_instances(w->plan, &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(all[i]->decl->full_name, stage) == 0)
+            buffer_printf(&b, "%s%s", b.size ? " " : "", all[i]->name);
+    assert_string_equal(buffer_text(&b), names);
+    buffer_close(&b);
+}
+
+/* One component of an instance's key as canonical JSON, ' for quotes; "(none)" when it has none. */
+static inline void expect_component(const struct world *w, const char *instance, const char *name, const char *text) {
+    const struct instance *i = world_instance(w, instance);
+    assert_non_null(i->action);
+    cJSON *components = action_components(i->action);
+    const cJSON *found = cJSON_GetObjectItemCaseSensitive(components, name);
+    char *canonical = found ? json_canonical_text(found) : mem_strdup("(none)");
+    for (char *c = canonical; *c; c++)
+        if (*c == '"')
+            *c = '\'';
+    assert_string_equal(canonical, text);
+    free(canonical);
+    cJSON_Delete(components);
+}
+
+/* The names of the files of one input, with their labels: "model.bin{'size':7} ...". */
+static inline void expect_input(const struct world *w, const char *instance, const char *input, const char *text) {
+    const struct instance *i = world_instance(w, instance);
+    struct buffer b = {0};
+    assert_non_null(i->action);
+    for (size_t k = 0; k < i->action->input_count; k++) {
+        const struct action_input *in = &i->action->inputs[k];
+        for (size_t n = 0; strcmp(in->name, input) == 0 && n < in->count; n++) {
+            buffer_printf(&b, "%s%s", b.size ? " " : "", in->items[n].name);
+            if (in->items[n].labels)
+                json_canonical(&b, in->items[n].labels);
+        }
+    }
+    for (size_t k = 0; k < b.size; k++)
+        if (b.data[k] == '"')
+            b.data[k] = '\'';
+    assert_string_equal(buffer_text(&b), text);
+    buffer_close(&b);
+}
+
+/* Exactly one fault was found, with these words in it. */
+static inline void expect_fault(struct world *w, const char *words) {
+    struct buffer b = {0};
+    diagnostics_print(&b, &w->faults);
+    if (w->faults.errors != 1 || !strstr(buffer_text(&b), words))
+        fail_msg("expected one fault with \"%s\", found:\n%s", words, buffer_text(&b));
+    buffer_close(&b);
+}
+
+static inline void expect_no_fault(struct world *w) {
+    struct buffer b = {0};
+    diagnostics_print(&b, &w->faults);
+    assert_string_equal(buffer_text(&b), "");
+    buffer_close(&b);
+}
+
+static inline void expect_state(const struct world *w, const char *instance, enum instance_state state) {
+    const struct instance *i = world_instance(w, instance);
+    if (i->state != state)
+        fail_msg("%s is in state %d, not %d (%s)", instance, (int)i->state, (int)state, i->reason ? i->reason : "");
+}
+
+#endif
