@@ -67,6 +67,9 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CJSON_CFLAGS) $(if $(filter kernels/% stages/% tests/%,$<),$(BLAS_CFLAGS)) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
+# What a file embeds, the compiler's own dependency list does not name.
+$(BUILD)/engine/meter/data.o: $(wildcard engine/meter/data/*.json)
+
 # Unit tests: tests/unit/<room>/<name>_test.c is a program of its own, linked with what that room may include.
 TEST_LIBS_base = $(call lib,base)
 TEST_LIBS_meter = $(call lib,meter) $(call lib,base)

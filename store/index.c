@@ -217,19 +217,17 @@ static int check_schema(struct store *s, struct error *err) {
         return make_schema(s, err);
     if (version == SCHEMA_VERSION)
         return 0;
-    if (version > SCHEMA_VERSION)
-        return error_set(err, ERR_INVALID, "%s: has schema %d and this engine knows schemas up to %d: use the newer engine",
-                         s->index.path, version, SCHEMA_VERSION);
+    /* A schema that differs comes with another format of the store, and that was looked at: this one is damaged. */
     s->index.broken = true;
-    return error_set(err, ERR_CORRUPT, "%s: has schema %d, which no engine wrote", s->index.path, version);
+    return error_set(err, ERR_CORRUPT, "%s: has schema %d where %d belongs", s->index.path, version, SCHEMA_VERSION);
 }
 
 /* For whoever wants to know what happened to it; that it cannot be copied keeps nobody from mending it. */
 static void keep_damaged(const struct store *s) {
     char *aside = mem_printf("%s.damaged", s->index.path);
     int from = open(s->index.path, O_RDONLY | O_CLOEXEC);
-    int to = open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    if (from >= 0 && to >= 0)
+    int to = from < 0 ? -1 : open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (to >= 0)
         copy_bytes(to, from, NULL, NULL, aside, s->index.path, NULL);
     if (from >= 0)
         close(from);
@@ -274,7 +272,7 @@ int index_rebuild(struct store *s, const char *why, struct error *err) {
     if (rc == 0)
         rc = tail_refresh(s, err);
     if (rc == 0)
-        notice(s, "%s; it was kept as state.db.damaged and rebuilt from the records", why);
+        notice(s, "%s: rebuilt from the records; what was there is kept as state.db.damaged", why);
     return rc;
 }
 

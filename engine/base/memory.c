@@ -76,7 +76,7 @@ void *mem_checked(void *memory) {
 }
 
 void *mem_grow_bytes(void *array, size_t *capacity, size_t needed, size_t size) {
-    if (needed <= *capacity)
+    if (array && needed <= *capacity)
         return array;
     size_t wanted = *capacity ? *capacity : FIRST_CAPACITY;
     while (wanted < needed)

@@ -26,6 +26,6 @@ void *mem_checked(void *memory) __attribute__((returns_nonnull));
 
 /* Grows `*array` so that it holds at least `needed` elements, doubling; updates `*capacity`. */
 #define mem_grow(array, capacity, needed) ((array) = mem_grow_bytes((array), (capacity), (needed), sizeof *(array)))
-void *mem_grow_bytes(void *array, size_t *capacity, size_t needed, size_t size);
+void *mem_grow_bytes(void *array, size_t *capacity, size_t needed, size_t size) __attribute__((returns_nonnull));
 
 #endif

@@ -37,8 +37,9 @@ static struct part *target_part(const struct scope *scope, const struct syntax_r
         if (strcmp(part->includes[i].name, syntax->include) == 0)
             return part->includes[i].part;
     struct site site = site_at(text, syntax->include_offset);
-    report_site(&site, "there is no include \"%s\"%s", syntax->include,
-                mend(part->reader, syntax->include, part->include_names, part->include_count, "this file includes nothing"));
+    report_site(
+        &site, "there is no include \"%s\"%s", syntax->include,
+        mend(part->reader, syntax->include, part->include_names, part->include_count, "this file includes nothing"));
     return NULL;
 }
 
@@ -49,7 +50,8 @@ static const cJSON *fail_member(const struct site *site, const cJSON *object, co
     size_t count = 0;
     const char **names = arena_array(r->arena, (size_t)cJSON_GetArraySize(object), sizeof *names);
     const cJSON *known;
-    cJSON_ArrayForEach(known, object) names[count++] = known->string;
+    cJSON_ArrayForEach(known, object)
+        names[count++] = known->string;
     report_site(site, "%s has no \"%s\"%s", path, name, mend(r, name, names, count, "it is empty"));
     return NULL;
 }
@@ -114,8 +116,8 @@ static struct resolved resolve_params(const struct scope *scope, const struct sy
     for (size_t i = 0; i < part->param_count; i++)
         names[i] = part->params[i].name;
     report_site(&site, "%s has no param \"%s\"%s",
-                syntax->include ? arena_printf(r->arena, "the include \"%s\"", syntax->include) : "this file", step->name,
-                mend(r, step->name, names, part->param_count, "it declares none"));
+                syntax->include ? arena_printf(r->arena, "the include \"%s\"", syntax->include) : "this file",
+                step->name, mend(r, step->name, names, part->param_count, "it declares none"));
     return faulty;
 }
 
@@ -221,9 +223,9 @@ static bool check_stage_path(struct reader *r, const struct syntax_reference *sy
     bool good = syntax->step_count >= 2 && syntax->steps[1].name && (matrix || syntax->step_count == 2);
     if (!good)
         report_site(&site, "\"%s\" needs one name behind it, as in %s", first->name,
-                    matrix                               ? "${stages.student.matrix.size}"
-                    : strcmp(first->name, "outs") == 0   ? "${stages.train.outs.model}"
-                                                         : "${stages.train.metrics.loss}");
+                    matrix                             ? "${stages.student.matrix.size}"
+                    : strcmp(first->name, "outs") == 0 ? "${stages.train.outs.model}"
+                                                       : "${stages.train.metrics.loss}");
     return good;
 }
 
@@ -328,8 +330,8 @@ static bool resolve_stage(const struct scope *scope, struct reference *out, cons
     return good;
 }
 
-static void note_use(const struct scope *scope, const struct reference *reference, const struct syntax_reference *syntax,
-                     const struct site *text) {
+static void note_use(const struct scope *scope, const struct reference *reference,
+                     const struct syntax_reference *syntax, const struct site *text) {
     struct use *use = arena_alloc(scope->part->reader->arena, sizeof *use);
     *use = (struct use){.reference = reference,
                         .syntax = syntax,
@@ -342,7 +344,8 @@ static void note_use(const struct scope *scope, const struct reference *referenc
     scope->uses->end = &use->next;
 }
 
-struct resolved reference_resolve(const struct scope *scope, const struct syntax_reference *syntax, const struct site *text) {
+struct resolved reference_resolve(const struct scope *scope, const struct syntax_reference *syntax,
+                                  const struct site *text) {
     if (syntax->root == REFERENCE_PARAMS)
         return resolve_params(scope, syntax, text);
     struct reader *r = scope->part->reader;
@@ -367,8 +370,10 @@ static const struct reference *resolve_bare_name(const struct scope *scope, cons
     struct site site = {scope->part, node, 0};
     const char *name = node->valuestring;
     if (strchr(name, '/') || strchr(name, '.') || strchr(name, '[')) {
-        report_site(&site, "\"%s\" is no name of a stage; pins and stages of an include are written as in "
-                           "\"${stages.scratch[seed=1]}\" and \"${study.stages.scratch}\"", name);
+        report_site(&site,
+                    "\"%s\" is no name of a stage; pins and stages of an include are written as in "
+                    "\"${stages.scratch[seed=1]}\" and \"${study.stages.scratch}\"",
+                    name);
         return NULL;
     }
     struct draft *target = find_stage(scope, scope->part, name, &site);

@@ -13,13 +13,15 @@ static void check_word(struct draft *d, const cJSON *node, const struct value *v
     const char *found = describe(r, json);
     bool list = cJSON_IsArray(json);
     const cJSON *item;
-    cJSON_ArrayForEach(item, json) if (cJSON_IsArray(item) || cJSON_IsObject(item)) list = false;
+    cJSON_ArrayForEach(item, json)
+        if (cJSON_IsArray(item) || cJSON_IsObject(item))
+            list = false;
     if (first && (!cJSON_IsString(json) || !json->valuestring[0]))
         report_value(d->part, node, "the first word of \"cmd\" is the program, as text; found %s",
                      cJSON_IsString(json) ? "the empty text" : found);
     else if (cJSON_IsObject(json) || cJSON_IsNull(json) || (cJSON_IsArray(json) && !list))
-        report_value(d->part, node, "a word of \"cmd\" is text, or a reference to text, a number or a list of them; found %s",
-                     found);
+        report_value(d->part, node,
+                     "a word of \"cmd\" is text, or a reference to text, a number or a list of them; found %s", found);
 }
 
 /* `node` is the list that the file shows, or what stands for it ("${params.argv}"). */
@@ -40,8 +42,10 @@ static void check_words(struct draft *d, const cJSON *node, const struct value *
 void read_cmd(struct draft *d, const cJSON *node) {
     struct scope scope = {.part = d->part, .draft = d, .place = &place_cmd, .uses = &d->uses};
     if (cJSON_IsString(node) && !strstr(node->valuestring, "${")) {
-        report_value(d->part, node, "\"cmd\" is a list of words, run without a shell; found %s; write [\"sh\", \"-c\", \"...\"] "
-                                    "for a shell", describe(d->part->reader, node));
+        report_value(d->part, node,
+                     "\"cmd\" is a list of words, run without a shell; found %s; write [\"sh\", \"-c\", \"...\"] "
+                     "for a shell",
+                     describe(d->part->reader, node));
         return;
     }
     const struct value *v = value_structured(d->part->reader, value_compile(&scope, node));
@@ -192,7 +196,8 @@ void read_outs(struct draft *d, const cJSON *node) {
     struct out_decl *outs = arena_array(d->part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *outs);
     d->decl.outs = outs;
     const cJSON *member;
-    cJSON_ArrayForEach(member, node) read_out(d, member, outs, d->decl.out_count++);
+    cJSON_ArrayForEach(member, node)
+        read_out(d, member, outs, d->decl.out_count++);
 }
 
 void kind_outs(struct draft *d) {

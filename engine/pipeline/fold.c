@@ -44,7 +44,8 @@ void params_declare(struct part *part) {
         need_name(part, node, "a param");
         struct param_slot *slot = &part->params[part->param_count];
         names[part->param_count++] = node->string;
-        *slot = (struct param_slot){.name = node->string, .node = node, .patch = member(given, node->string), .part = part};
+        *slot =
+            (struct param_slot){.name = node->string, .node = node, .patch = member(given, node->string), .part = part};
     }
     check_include_params(part, given, names);
     for (size_t i = 0; i < part->include_count; i++)

@@ -3,13 +3,14 @@
 
 #include "engine/pipeline/reader.h"
 
-static const char allowed[] = "a file of the project, a reference to an out, {\"from\": ..., \"label\": ...}, or a list of "
-                              "those";
+static const char allowed[] =
+    "a file of the project, a reference to an out, {\"from\": ..., \"label\": ...}, or a list of "
+    "those";
 
 static void check_path(struct draft *d, const cJSON *node, const char *path) {
     if (path[0] == '/')
-        warn_value(d->part, node, "the absolute path \"%s\" works on this machine alone; write it relative to this file",
-                   path);
+        warn_value(d->part, node,
+                   "the absolute path \"%s\" works on this machine alone; write it relative to this file", path);
 }
 
 static const struct input_decl *list_items(struct draft *d, const struct value *list, const cJSON *node, size_t *count);
@@ -34,7 +35,8 @@ static void set_value(struct draft *d, const cJSON *node, const struct value *v,
     }
 }
 
-static const struct input_decl *list_items(struct draft *d, const struct value *list, const cJSON *node, size_t *count) {
+static const struct input_decl *list_items(struct draft *d, const struct value *list, const cJSON *node,
+                                           size_t *count) {
     struct input_decl *items = arena_array(d->part->reader->arena, list->as.list.count, sizeof *items);
     *count = list->as.list.count;
     for (size_t i = 0; i < *count; i++) {

@@ -84,8 +84,8 @@ static void parse(struct part *part) {
 }
 
 static void check_head(struct part *part) {
-    static const char *const keys[] = {"$schema",  "retort", "name",   "description",  "include",
-                                       "params", "defaults", "stages", "results", "energy_budget"};
+    static const char *const keys[] = {"$schema", "retort",   "name",   "description", "include",
+                                       "params",  "defaults", "stages", "results",     "energy_budget"};
     struct reader *r = part->reader;
     if (!cJSON_IsObject(part->root)) {
         report_value(part, part->root, "a pipeline is an object; found %s", describe(r, part->root));
@@ -161,7 +161,8 @@ static struct part *load_part(struct part *includer, const cJSON *include, const
         return NULL;
     }
     if (++r->part_count > MAX_PARTS) {
-        report_value(includer, path, "a pipeline includes at most %d parts, counted each time they are included", MAX_PARTS);
+        report_value(includer, path, "a pipeline includes at most %d parts, counted each time they are included",
+                     MAX_PARTS);
         return NULL;
     }
     if (read_bytes_of(part, &err) < 0) {
@@ -188,20 +189,22 @@ static void load_include(struct part *part, const cJSON *node, struct include_sl
     if (!need_name(part, node, "an include") || !need_object(part, node, "an include"))
         return;
     if (name_is_reserved(node->string)) {
-        report_key(part, node, "\"%s\" cannot be the name of an include: it is a word of references (\"${%s...}\")", node->string,
-                   node->string);
+        report_key(part, node, "\"%s\" cannot be the name of an include: it is a word of references (\"${%s...}\")",
+                   node->string, node->string);
         return;
     }
     CHECK_KEYS(part, node, keys);
     const cJSON *git = cJSON_GetObjectItemCaseSensitive(node, "git");
     if (git) {
-        report_key(part, git, "includes from git are not supported by this version yet; copy the part beside this file "
-                              "and include it with \"path\" alone");
+        report_key(part, git,
+                   "includes from git are not supported by this version yet; copy the part beside this file "
+                   "and include it with \"path\" alone");
         return;
     }
     const cJSON *rev = cJSON_GetObjectItemCaseSensitive(node, "rev");
     if (rev)
-        report_key(part, rev, "\"rev\" belongs to an include from git; an include by path takes \"path\" and \"params\"");
+        report_key(part, rev,
+                   "\"rev\" belongs to an include from git; an include by path takes \"path\" and \"params\"");
     const cJSON *path = cJSON_GetObjectItemCaseSensitive(node, "path");
     if (!path)
         report_value(part, node, "the include \"%s\" needs \"path\", the file of the part", node->string);
@@ -227,8 +230,7 @@ static void load_includes(struct part *part) {
         names[part->include_count++] = node->string;
         load_include(part, node, slot);
         if (slot->part)
-            decls[part->pipeline->include_count++] =
-                (struct include_decl){slot->name, slot->part->pipeline, slot->at};
+            decls[part->pipeline->include_count++] = (struct include_decl){slot->name, slot->part->pipeline, slot->at};
     }
     part->include_names = names;
     part->pipeline->includes = decls;

@@ -31,7 +31,8 @@ static const struct value *compile_items(struct draft *d, const cJSON *node, siz
     const struct value **items = arena_array(d->part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *items);
     size_t count = 0;
     const cJSON *item;
-    cJSON_ArrayForEach(item, node) items[count++] = value_compile(cJSON_IsObject(item) ? &member : &plain, item);
+    cJSON_ArrayForEach(item, node)
+        items[count++] = value_compile(cJSON_IsObject(item) ? &member : &plain, item);
     struct location at = locate_value(d->part, node);
     return list_of(d, items, count, &at);
 }
@@ -168,16 +169,16 @@ static const char *check_label(struct draft *d, const char *axis, const struct v
     bool unknown = false;
     const struct value *label = label_of(r, item, &unknown);
     if (!label && !unknown)
-        report(r, &item->at, "an object as a value of the axis \"%s\" needs a \"label\", which names it in \"[%s=...]\"", axis,
-               axis);
+        report(r, &item->at,
+               "an object as a value of the axis \"%s\" needs a \"label\", which names it in \"[%s=...]\"", axis, axis);
     if (!label)
         return NULL;
     if (label->type == VALUE_LITERAL && cJSON_IsString(label->as.literal) && label->as.literal->valuestring[0])
         return label->as.literal->valuestring;
     report(r, &label->at, "the \"label\" of a value of the axis \"%s\" is plain text; found %s", axis,
-           label->type != VALUE_LITERAL              ? "a reference"
+           label->type != VALUE_LITERAL         ? "a reference"
            : !cJSON_IsString(label->as.literal) ? describe(r, label->as.literal)
-                                                     : "the empty text");
+                                                : "the empty text");
     return NULL;
 }
 

@@ -20,8 +20,7 @@ static void report_cycle(struct walk *w, struct draft *d) {
         buffer_printf(&text, "%s -> ", w->path[i]->decl.full_name);
         w->path[i]->broken = w->path[i]->axes_broken = true;
     }
-    report(w->reader, &d->decl.at, "cycle: %s%s (each stage needs the next)", buffer_text(&text),
-           d->decl.full_name);
+    report(w->reader, &d->decl.at, "cycle: %s%s (each stage needs the next)", buffer_text(&text), d->decl.full_name);
     buffer_close(&text);
 }
 

@@ -34,7 +34,8 @@ static bool fail_unknown(struct reader *r, const cJSON *declared, const cJSON *m
     size_t count = 0;
     const char **names = arena_array(r->arena, (size_t)cJSON_GetArraySize(declared), sizeof *names);
     const cJSON *known;
-    cJSON_ArrayForEach(known, declared) names[count++] = known->string;
+    cJSON_ArrayForEach(known, declared)
+        names[count++] = known->string;
     report(r, at, "%s has no \"%s\" to override%s", path, member->string,
            mend(r, member->string, names, count, "it declares nothing"));
     return false;
@@ -82,7 +83,9 @@ static bool holds_reference(const cJSON *node) {
     if (cJSON_IsString(node))
         return strstr(node->valuestring, "${") != NULL;
     const cJSON *child;
-    cJSON_ArrayForEach(child, node) if (holds_reference(child)) return true;
+    cJSON_ArrayForEach(child, node)
+        if (holds_reference(child))
+            return true;
     return false;
 }
 
@@ -111,14 +114,25 @@ void overrides_prepare(struct reader *r) {
     r->recorded = recorded;
 }
 
+/* Names with single dots between them. */
+static bool is_path(const char *path, size_t length) {
+    char before = '.';
+    for (size_t i = 0; i < length; i++) {
+        if (path[i] == '[' || (path[i] == '.' && before == '.'))
+            return false;
+        before = path[i];
+    }
+    return before != '.';
+}
+
 int override_parse(struct override *out, const char *argument, struct error *err) {
     static const char root[] = "params.";
     const char *equals = strchr(argument, '=');
-    if (strncmp(argument, root, sizeof root - 1) != 0 || !equals || equals < argument + sizeof root)
+    if (strncmp(argument, root, sizeof root - 1) != 0 || !equals)
         return error_set(err, ERR_USAGE, "\"%s\" is no override: write params.NAME=VALUE, as in params.steps=500",
                          argument);
     const char *path = argument + sizeof root - 1;
-    if (*path == '.' || equals[-1] == '.' || strstr(path, "..") == path || memchr(path, '[', (size_t)(equals - path)))
+    if (!is_path(path, (size_t)(equals - path)))
         return error_set(err, ERR_USAGE, "\"%.*s\" is no path to a param: write names with single dots between them",
                          (int)(equals - argument), argument);
     struct json_document *doc = NULL;

@@ -78,10 +78,8 @@ static int read_all(struct reader *r, const char *path, struct error *err) {
 
 int pipeline_read(struct pipeline **out, const char *path, const struct override *overrides, size_t override_count,
                   struct diagnostics *diagnostics, struct error *err) {
-    struct reader r = {.arena = arena_create(),
-                       .diagnostics = diagnostics,
-                       .overrides = overrides,
-                       .override_count = override_count};
+    struct reader r = {
+        .arena = arena_create(), .diagnostics = diagnostics, .overrides = overrides, .override_count = override_count};
     int rc = read_all(&r, path, err);
     free(r.drafts);
     free(r.files);

@@ -43,7 +43,7 @@ static bool parse_integer(uint64_t *out, const char *text, const struct unit *un
 }
 
 bool quantity_bytes(uint64_t *out, const char *text) {
-    static const struct unit units[] = {{"B", 1},       {"kB", 1e3},      {"MB", 1e6},      {"GB", 1e9},     {"TB", 1e12},
+    static const struct unit units[] = {{"B", 1},        {"kB", 1e3},     {"MB", 1e6},     {"GB", 1e9},    {"TB", 1e12},
                                         {"KiB", 1024.0}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}};
     return parse_integer(out, text, units, sizeof units / sizeof *units);
 }

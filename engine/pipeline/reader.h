@@ -243,7 +243,8 @@ struct resolved {
     const cJSON *constant;
     const struct reference *open; /* both NULL: faulty */
 };
-struct resolved reference_resolve(const struct scope *scope, const struct syntax_reference *syntax, const struct site *text);
+struct resolved reference_resolve(const struct scope *scope, const struct syntax_reference *syntax,
+                                  const struct site *text);
 /* A bare stage name or "${...stages.x}": for from, like and after. NULL when faulty. */
 const struct reference *resolve_stage_name(const struct scope *scope, const cJSON *node);
 struct draft *draft_of(struct reader *r, const struct stage_decl *decl);

@@ -288,10 +288,11 @@ static int fail_root(struct parser *p, const char *word, size_t offset) {
     const char *near = suggest_nearest(word, known, count);
     if (near)
         return fail(p, offset, "a reference cannot begin with \"%s\"; did you mean \"%s\"?", word, near);
-    return fail(p, offset,
-                "a reference cannot begin with \"%s\"; it begins with params, matrix, in, outs, checkpoint, stages or the "
-                "name of an include",
-                word);
+    return fail(
+        p, offset,
+        "a reference cannot begin with \"%s\"; it begins with params, matrix, in, outs, checkpoint, stages or the "
+        "name of an include",
+        word);
 }
 
 /* "name" behind "stages.", and its pins. */
@@ -310,8 +311,9 @@ static int parse_include(struct parser *p, struct syntax_reference *r, const cha
     const char *include = *word;
     size_t offset = p->at - strlen(include);
     if (!take(p, '.'))
-        return is_include(p, include) ? fail(p, p->at, "expected \".params\" or \".stages\" behind the include \"%s\"", include)
-                                      : fail_root(p, include, offset);
+        return is_include(p, include)
+                   ? fail(p, p->at, "expected \".params\" or \".stages\" behind the include \"%s\"", include)
+                   : fail_root(p, include, offset);
     size_t second = p->at;
     int rc = parse_name(p, word, "\"params\" or \"stages\"");
     if (rc < 0)

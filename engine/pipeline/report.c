@@ -65,11 +65,16 @@ struct location locate_site(const struct site *site) {
     return at;
 }
 
+/* Asked before a place is worked out, too: a file of nothing but faults must not take minutes. */
+static bool is_full(const struct reader *r) {
+    return r->diagnostics->errors > MAX_ERRORS;
+}
+
 static void add(struct reader *r, enum severity severity, const struct location *at, const char *format, va_list args)
     __attribute__((format(printf, 4, 0)));
 
 static void add(struct reader *r, enum severity severity, const struct location *at, const char *format, va_list args) {
-    if (r->diagnostics->errors > MAX_ERRORS)
+    if (is_full(r))
         return;
     if (r->diagnostics->errors == MAX_ERRORS && severity == SEVERITY_ERROR) {
         struct location whole = {r->root->file, {0, 0}, ""};
@@ -90,6 +95,8 @@ void report(struct reader *r, const struct location *at, const char *format, ...
 }
 
 void report_value(const struct part *part, const cJSON *node, const char *format, ...) {
+    if (is_full(part->reader))
+        return;
     struct location at = locate_value(part, node);
     va_list args;
     va_start(args, format);
@@ -98,6 +105,8 @@ void report_value(const struct part *part, const cJSON *node, const char *format
 }
 
 void report_key(const struct part *part, const cJSON *node, const char *format, ...) {
+    if (is_full(part->reader))
+        return;
     struct location at = locate_key(part, node);
     va_list args;
     va_start(args, format);
@@ -106,6 +115,8 @@ void report_key(const struct part *part, const cJSON *node, const char *format, 
 }
 
 void report_site(const struct site *site, const char *format, ...) {
+    if (is_full(site->part->reader))
+        return;
     struct location at = locate_site(site);
     va_list args;
     va_start(args, format);
@@ -114,6 +125,8 @@ void report_site(const struct site *site, const char *format, ...) {
 }
 
 void warn_value(const struct part *part, const cJSON *node, const char *format, ...) {
+    if (is_full(part->reader))
+        return;
     struct location at = locate_value(part, node);
     va_list args;
     va_start(args, format);
@@ -194,7 +207,8 @@ static const char *mend_with(struct reader *r, const char *name, const char *con
 const char *mend(struct reader *r, const char *name, const char *const *known, size_t count, const char *none) {
     if (count == 0)
         return arena_printf(r->arena, "; %s", none);
-    return mend_with(r, name, known, count, count == 1 ? "there is" : "there are", count == 1 ? "There is" : "There are");
+    return mend_with(r, name, known, count, count == 1 ? "there is" : "there are",
+                     count == 1 ? "There is" : "There are");
 }
 
 const char *mend_key(struct reader *r, const char *name, const char *const *allowed, size_t count) {

@@ -19,14 +19,14 @@ static void check_overlap(struct part *part, const cJSON *node) {
     cJSON_ArrayForEach(other, cJSON_GetObjectItemCaseSensitive(part->root, "results"))
         if (other != node && strncmp(other->string, node->string, length) == 0 &&
             (other->string[length] == '/' || other->string[length] == '\0'))
-            report_key(part, other, "the results \"%s\" and \"%s\" would lie in each other", node->string, other->string);
+            report_key(part, other, "the results \"%s\" and \"%s\" would lie in each other", node->string,
+                       other->string);
 }
 
 void read_results(struct part *part, const cJSON *node) {
     if (!need_object(part, node, "\"results\""))
         return;
-    struct result_decl *results =
-        arena_array(part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *results);
+    struct result_decl *results = arena_array(part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *results);
     struct scope scope = {.part = part, .place = &place_result, .uses = &part->uses};
     const cJSON *member;
     cJSON_ArrayForEach(member, node) {
@@ -42,7 +42,8 @@ void read_results(struct part *part, const cJSON *node) {
         if (value_is_broken(v))
             continue;
         if (v->type != VALUE_REFERENCE) {
-            report_value(part, member, "a result is one reference to an out, as in \"${stages.plot.outs.svg}\"; found %s",
+            report_value(part, member,
+                         "a result is one reference to an out, as in \"${stages.plot.outs.svg}\"; found %s",
                          describe(part->reader, member));
             continue;
         }
@@ -58,8 +59,10 @@ void check_results(struct part *part) {
         const struct result_decl *result = &part->pipeline->results[i];
         const struct reference *reference = result->value->as.reference;
         if (use_is_list(reference) && result->name[strlen(result->name) - 1] != '/')
-            report(r, &result->at, "%s is a list of files: a result that takes a list has a name that ends in \"/\", as in "
-                                   "\"%s/\"", reference->text, result->name);
+            report(r, &result->at,
+                   "%s is a list of files: a result that takes a list has a name that ends in \"/\", as in "
+                   "\"%s/\"",
+                   reference->text, result->name);
     }
     for (size_t i = 0; i < part->include_count; i++)
         if (part->includes[i].part)

@@ -66,7 +66,8 @@ static const struct where *read_where(struct draft *d, const cJSON *node, size_t
         CHECK_KEYS(part, item, keys);
         const cJSON *metric = cJSON_GetObjectItemCaseSensitive(item, "metric");
         if (!metric)
-            report_value(part, item, "a condition needs \"metric\", as in {\"metric\": \"metrics.loss\", \"at_most\": 0.1}");
+            report_value(part, item,
+                         "a condition needs \"metric\", as in {\"metric\": \"metrics.loss\", \"at_most\": 0.1}");
         struct where entry = {.metric = metric ? read_metric(part, metric) : NULL};
         bool bound = read_bound(part, item, &entry);
         if (entry.metric && bound)
@@ -105,7 +106,8 @@ static void read_from(struct draft *d, const cJSON *node, struct select_decl *se
 }
 
 void read_select(struct draft *d, const cJSON *node) {
-    static const char *const keys[] = {"from", "group_by", "reduce", "where", "where_each", "minimize", "maximize", "pick"};
+    static const char *const keys[] = {"from",       "group_by", "reduce",   "where",
+                                       "where_each", "minimize", "maximize", "pick"};
     struct part *part = d->part;
     d->axes_broken = true;
     if (!need_object(part, node, "\"select\""))
@@ -191,7 +193,8 @@ static void check_metric_at(struct draft *d, const cJSON *node) {
 
 static void check_conditions(struct draft *d, const cJSON *list) {
     const cJSON *item;
-    cJSON_ArrayForEach(item, list) check_metric_at(d, cJSON_GetObjectItemCaseSensitive(item, "metric"));
+    cJSON_ArrayForEach(item, list)
+        check_metric_at(d, cJSON_GetObjectItemCaseSensitive(item, "metric"));
 }
 
 void check_select(struct draft *d) {

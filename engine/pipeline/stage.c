@@ -170,10 +170,13 @@ static void read_type(struct draft *d) {
     if (count == 0) {
         report_value(d->part, d->node,
                      "the stage \"%s\" does nothing: it needs exactly one of \"uses\" (a kind), \"cmd\" (a command) or "
-                     "\"select\"", d->decl.name);
+                     "\"select\"",
+                     d->decl.name);
     } else if (count > 1) {
-        report_key(d->part, found[1], "the stage \"%s\" has \"%s\" and \"%s\": exactly one of \"uses\", \"cmd\" and \"select\" "
-                                      "may stand", d->decl.name, found[0]->string, found[1]->string);
+        report_key(d->part, found[1],
+                   "the stage \"%s\" has \"%s\" and \"%s\": exactly one of \"uses\", \"cmd\" and \"select\" "
+                   "may stand",
+                   d->decl.name, found[0]->string, found[1]->string);
     }
 }
 
@@ -249,8 +252,9 @@ static void copy_defaults(struct stage_decl *decl, const struct stage_decl *defa
 static void check_tolerance(struct draft *d) {
     const cJSON *tolerance = cJSON_GetObjectItemCaseSensitive(d->node, "tolerance");
     if (tolerance && d->decl.deterministic)
-        report_key(d->part, tolerance, "\"tolerance\" stands beside \"deterministic\": false alone; otherwise the bytes are "
-                                       "compared");
+        report_key(d->part, tolerance,
+                   "\"tolerance\" stands beside \"deterministic\": false alone; otherwise the bytes are "
+                   "compared");
 }
 
 static void compile(struct draft *d) {
@@ -259,7 +263,8 @@ static void compile(struct draft *d) {
     unsigned type = d->typed ? 1U << d->decl.type : KIND | COMMAND | SELECT;
     copy_defaults(&d->decl, &d->part->defaults);
     const cJSON *member;
-    cJSON_ArrayForEach(member, d->node) check_stage_key(d, member, type);
+    cJSON_ArrayForEach(member, d->node)
+        check_stage_key(d, member, type);
     for (size_t i = 0; i < FIELDS; i++) {
         const cJSON *node = cJSON_GetObjectItemCaseSensitive(d->node, fields[i].name);
         if (node && fields[i].types & type)

@@ -83,8 +83,8 @@ static void check_matrix_use(struct draft *d, const struct use *use, bool *used)
 }
 
 static bool is_list_input(const struct input_decl *input) {
-    return input->type == INPUT_LIST ||
-           (input->type == INPUT_REFERENCE && !value_is_broken(input->value) && use_is_list(input->value->as.reference));
+    return input->type == INPUT_LIST || (input->type == INPUT_REFERENCE && !value_is_broken(input->value) &&
+                                         use_is_list(input->value->as.reference));
 }
 
 static void check_in_use(const struct draft *d, const struct use *use) {
@@ -142,8 +142,8 @@ static void check_pins(struct reader *r, const struct use *use, const struct dra
         struct site site = use->site;
         site.offset = syntax->pins[i].offset;
         bool chosen = target->decl.type == STAGE_SELECT;
-        report_site(&site, "the %s \"%s\" has no %s \"%s\" to pin%s", chosen ? "select" : "stage", target->decl.full_name,
-                    chosen ? "open axis" : "axis", axis,
+        report_site(&site, "the %s \"%s\" has no %s \"%s\" to pin%s", chosen ? "select" : "stage",
+                    target->decl.full_name, chosen ? "open axis" : "axis", axis,
                     mend(r, axis, target->axes, target->axis_count,
                          chosen ? "none is open behind its choice: leave the pins out" : "it has no matrix"));
     }
@@ -226,7 +226,8 @@ static void check_stage_matrix(struct reader *r, const struct use *use, const st
                     use->reference->text);
     const char *name = use->reference->steps[1].name;
     if (stage->type != STAGE_SELECT) {
-        report_site(&site, "\"%s\" is no select: only a select has a choice to refer to with \".matrix\"", stage->full_name);
+        report_site(&site, "\"%s\" is no select: only a select has a choice to refer to with \".matrix\"",
+                    stage->full_name);
         return;
     }
     for (size_t i = 0; i < stage->select->group_by_count; i++)
@@ -287,10 +288,12 @@ static void check_unused(struct draft *d, const bool *used) {
     for (size_t i = 0; i < d->decl.matrix.axis_count; i++) {
         const struct axis *axis = &d->decl.matrix.axes[i];
         if (!used[i])
-            report(d->part->reader, &axis->at, "nothing in the stage \"%s\" uses the axis \"%s\": its instances would all be "
-                                               "equal; refer to ${matrix.%s} or %s",
+            report(d->part->reader, &axis->at,
+                   "nothing in the stage \"%s\" uses the axis \"%s\": its instances would all be "
+                   "equal; refer to ${matrix.%s} or %s",
                    d->decl.name, axis->name, axis->name,
-                   i < d->decl.matrix.like_count ? "write the other axes out instead of \"like\"" : "leave the axis out");
+                   i < d->decl.matrix.like_count ? "write the other axes out instead of \"like\""
+                                                 : "leave the axis out");
     }
 }
 

@@ -14,8 +14,8 @@ const struct place place_cmd = {
 const struct place place_env = {
     "in \"env\"", ALLOW_MATRIX | ALLOW_IN | ALLOW_OUTS | ALLOW_CHECKPOINT | ALLOW_STAGE_VALUES, true, false};
 const struct place place_axis = {"in an axis", ALLOW_STAGE_VALUES, false, true};
-const struct place place_axis_member = {"in an object of an axis", ALLOW_MATRIX | ALLOW_STAGE_OUTS | ALLOW_STAGE_VALUES, true,
-                                        true};
+const struct place place_axis_member = {"in an object of an axis", ALLOW_MATRIX | ALLOW_STAGE_OUTS | ALLOW_STAGE_VALUES,
+                                        true, true};
 const struct place place_from = {"in \"from\"", ALLOW_WHOLE_STAGE, false, false};
 const struct place place_whole = {"here", ALLOW_WHOLE_STAGE, false, false};
 const struct place place_result = {"in \"results\"", ALLOW_STAGE_OUTS, false, true};
@@ -59,7 +59,8 @@ static size_t count_tree(const cJSON *node, size_t *bytes, size_t depth, size_t 
     if (cJSON_IsString(node))
         *bytes += strlen(node->valuestring);
     const cJSON *child;
-    cJSON_ArrayForEach(child, node) nodes += count_tree(child, bytes, depth + 1, deepest);
+    cJSON_ArrayForEach(child, node)
+        nodes += count_tree(child, bytes, depth + 1, deepest);
     return nodes;
 }
 
@@ -86,7 +87,9 @@ static bool is_plain(const cJSON *node) {
     if (cJSON_IsString(node))
         return !strstr(node->valuestring, "${");
     const cJSON *child;
-    cJSON_ArrayForEach(child, node) if ((child->string && child->string[0] == '$') || !is_plain(child)) return false;
+    cJSON_ArrayForEach(child, node)
+        if ((child->string && child->string[0] == '$') || !is_plain(child))
+            return false;
     return true;
 }
 
@@ -190,7 +193,8 @@ static const struct value *compile_list(const struct scope *scope, const cJSON *
     const struct value **items = arena_array(r->arena, (size_t)cJSON_GetArraySize(node), sizeof *items);
     size_t count = 0;
     const cJSON *child;
-    cJSON_ArrayForEach(child, node) items[count++] = value_compile(&inner, child);
+    cJSON_ArrayForEach(child, node)
+        items[count++] = value_compile(&inner, child);
     struct value *v = value_create(r, VALUE_LIST, &at);
     v->as.list.items = items;
     v->as.list.count = count;
@@ -211,8 +215,8 @@ static struct value *compile_members(const struct scope *scope, const cJSON *nod
         if (strcmp(child->string, extends_key) == 0)
             continue;
         if (child->string[0] == '$') {
-            report_key(scope->part, child, "unknown key \"%s\"; of keys that begin with \"$\" there is \"$extends\" alone",
-                       child->string);
+            report_key(scope->part, child,
+                       "unknown key \"%s\"; of keys that begin with \"$\" there is \"$extends\" alone", child->string);
             continue;
         }
         names[v->as.object.count] = child->string;

@@ -60,7 +60,8 @@ struct action_pin {
 
 struct action {
     const struct kind *kind; /* NULL: a command */
-    const cJSON *with;       /* complete, for kinds */
+    const cJSON *with;       /* kinds: complete, as the stage is shown it */
+    const cJSON *reduced;    /* kinds: less the entries that equal a default, as it enters the key */
     const struct word *argv; /* a list input in a word of its own stands for all its items */
     size_t argc;
     const struct action_env *env;

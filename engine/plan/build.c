@@ -10,13 +10,8 @@ static int program_digest(struct digest *out, struct scope *s, const char *progr
         *out = *known;
         return 0;
     }
-    int rc = p->facts.program_digest(p->facts.context, program, out, &err);
-    if (rc && (rc == ERR_NOT_FOUND || rc == ERR_INVALID || rc == ERR_IO))
-        return scope_fault(s, &s->node->pub.decl->at, "%s", err.message);
-    if (rc) {
-        p->error = err;
-        return rc;
-    }
+    if (p->facts.program_digest(p->facts.context, program, out, &err))
+        return facts_fault(s, &s->node->pub.decl->at, &err);
     struct digest *copy = arena_alloc(p->arena, sizeof *copy);
     *copy = *out;
     bytemap_put(&p->programs, program, strlen(program), copy);

@@ -34,51 +34,54 @@ static void add_item(struct gathered *g, const struct action_item *item) {
     g->items[g->count++] = *item;
 }
 
-/* A fault of the file is a diagnostic; anything else (an interrupt, say) ends the planning. */
-static int facts_fault(struct scope *s, const struct location *at, const struct error *err) {
+int facts_fault(struct scope *s, const struct location *at, const struct error *err) {
     if (err->code == ERR_NOT_FOUND || err->code == ERR_INVALID || err->code == ERR_IO)
         return scope_fault(s, at, "%s", err->message);
     s->plan->error = *err;
     return err->code;
 }
 
-static int known_file(const struct known_file **out, struct scope *s, const char *directory, const char *path,
-                      const struct location *at) {
+static struct known_file *ask_file(struct scope *s, const char *path, const struct location *at) {
     struct plan *p = s->plan;
-    char *joined = path_join(directory, path);
-    char *normal = path_normal(joined);
-    struct known_file *file = bytemap_get(&p->files, normal, strlen(normal));
     struct error err = {0};
-    int rc = 0;
-    if (!file) {
-        struct content content = {0};
-        rc = p->facts.file_content(p->facts.context, normal, &content, &err);
-        if (rc) {
-            rc = facts_fault(s, at, &err);
-            goto out;
-        }
-        file = arena_alloc(p->arena, sizeof *file);
-        file->path = arena_strdup(p->arena, normal);
-        file->name = path_base(file->path);
-        file->content = content;
-        bytemap_put(&p->files, file->path, strlen(file->path), file);
-    }
-    *out = file;
-out:
-    free(joined);
+    struct known_file *file = arena_alloc(p->arena, sizeof *file);
+    char *normal = path_normal(path);
+    file->path = arena_strdup(p->arena, normal);
+    file->name = path_base(file->path);
     free(normal);
-    return rc;
+    if (p->facts.file_content(p->facts.context, file->path, &file->content, &err)) {
+        facts_fault(s, at, &err);
+        return NULL;
+    }
+    return file;
+}
+
+/* By the path as it is written, so that a file that a thousand instances take is asked for once. */
+static struct known_file *known_file(struct scope *s, const char *directory, const char *path,
+                                     const struct location *at) {
+    struct plan *p = s->plan;
+    struct buffer key = {0};
+    if (*path != '/') {
+        buffer_puts(&key, directory);
+        buffer_putc(&key, '/');
+    }
+    buffer_puts(&key, path);
+    struct known_file *file = bytemap_get(&p->files, key.data, key.size);
+    if (!file && (file = ask_file(s, buffer_text(&key), at)))
+        bytemap_put(&p->files, arena_strndup(p->arena, key.data, key.size), key.size, file);
+    buffer_close(&key);
+    return file;
 }
 
 static int add_file(struct gathered *g, struct scope *s, const char *directory, const cJSON *path,
                     const struct location *at) {
-    const struct known_file *file;
-    if (!cJSON_IsString(path))
+    if (!cJSON_IsString(path) || !*path->valuestring)
         return scope_fault(s, at, "an input is a file, an out of a stage, or a list of them");
-    int rc = known_file(&file, s, directory, path->valuestring, at);
-    if (rc == 0)
-        add_item(g, &(struct action_item){file->name, file->content, file->path, NULL});
-    return rc;
+    const struct known_file *file = known_file(s, directory, path->valuestring, at);
+    if (!file)
+        return ERR_INVALID;
+    add_item(g, &(struct action_item){file->name, file->content, file->path, NULL});
+    return 0;
 }
 
 static int add_json(struct gathered *g, struct scope *s, const char *directory, const cJSON *json,

@@ -99,11 +99,11 @@ struct stage_plan {
     struct node **followers; /* ordered behind all its instances with `after` */
     size_t follower_count, follower_capacity;
 
-    /* Kinds: `with` where it is the same for all instances. */
-    const cJSON *with;
+    /* Kinds: where it is the same for all instances, made once. */
+    const cJSON *with, *reduced;
 
     /* Selects, once decided. */
-    const struct fixed_axis *fixed; /* axes with one value in the winner that are not axes of the view */
+    const struct fixed_axis *fixed; /* the winner's grouped values */
     size_t fixed_count;
     cJSON *table;
 
@@ -233,6 +233,8 @@ int build_command(struct action *a, struct scope *s);
 int build_env(struct action *a, struct scope *s);
 int build_with(struct action *a, struct scope *s);
 int build_action(struct scope *s);
+/* What a fact could not be had for: a fault of the file is a diagnostic, anything else ends the planning. */
+int facts_fault(struct scope *s, const struct location *at, const struct error *err);
 /* Its coordinates, objects by their labels. */
 const cJSON *node_labels(struct node *n);
 /* The out of that name and its place; NULL when there is none. */

@@ -80,7 +80,7 @@ static void put_item(struct buffer *b, const struct action_item *item) {
     buffer_putc(b, '{');
     if (item->content.directory)
         buffer_puts(b, "\"directory\":true,");
-    buffer_printf(b, "\"executable\":%s,\"labels\":", item->content.executable ? "true" : "false");
+    buffer_puts(b, item->content.executable ? "\"executable\":true,\"labels\":" : "\"executable\":false,\"labels\":");
     if (item->labels)
         json_canonical(b, item->labels);
     else
@@ -117,14 +117,12 @@ static void add_kind(struct components *c, const struct action *a) {
     end(c);
     buffer_close(&uses);
 
-    cJSON *reduced = kind_with_reduced(a->kind, a->with);
     const cJSON *member;
-    cJSON_ArrayForEach(member, reduced) {
+    cJSON_ArrayForEach(member, a->reduced) {
         begin(c, "with.", member->string);
         json_canonical(&c->text, member);
         end(c);
     }
-    cJSON_Delete(reduced);
 }
 
 static void add_command(struct components *c, const struct action *a) {

@@ -172,7 +172,7 @@ static int fixed_value(cJSON **out, struct scope *s, const struct reference *r, 
         }
         buffer_printf(&names, "%s%s", names.size ? ", " : "", stage->fixed[i].axis);
     }
-    int rc = scope_fault(s, at, "%s: the winner has no single \"%s\"; it has %s", r->text, r->steps[1].name,
+    int rc = scope_fault(s, at, "%s: the select does not choose \"%s\"; there is: %s", r->text, r->steps[1].name,
                          names.size ? buffer_text(&names) : "none");
     buffer_close(&names);
     return rc;

@@ -188,29 +188,23 @@ static bool is_grouped(const struct select_decl *select, const char *axis) {
 
 static bool is_pinned(const struct select_decl *select, const char *axis) {
     for (size_t i = 0; i < select->from->pin_count; i++)
-        if (strcmp(select->from->pins[i].axis, axis) == 0 && !select->from->pins[i].collect)
+        if (strcmp(select->from->pins[i].axis, axis) == 0)
             return true;
     return false;
 }
 
-/* Axes of `from` that the reader of the winner sees; the others have one value each. */
-static void split_axes(struct decision *d, struct stage_plan *stage, const struct stage_plan *from) {
-    struct arena *arena = d->plan->arena;
-    const char **axes = arena_array(arena, d->from->axis_count, sizeof *axes);
-    size_t capacity = d->from->axis_count + from->fixed_count;
-    struct fixed_axis *fixed = arena_array(arena, capacity, sizeof *fixed);
-    const struct node *first = stage->view.rows[0];
-    for (size_t i = 0; i < d->from->axis_count; i++) {
-        const char *axis = d->from->axes[i];
-        if (d->select->pick != PICK_ALL || is_grouped(d->select, axis) || is_pinned(d->select, axis))
-            fixed[stage->fixed_count++] = (struct fixed_axis){axis, node_value(first, axis)};
-        else
-            axes[stage->view.axis_count++] = axis;
-    }
-    if (from->fixed_count)
-        memcpy(fixed + stage->fixed_count, from->fixed, from->fixed_count * sizeof *fixed);
-    stage->fixed_count += from->fixed_count;
+/* The axes that a reader of the winner sees, and the grouped ones, which have one value each. */
+static void split_axes(struct decision *d, struct stage_plan *stage, const struct candidate *winner) {
+    const struct select_decl *select = d->select;
+    const char **axes = arena_array(d->plan->arena, d->from->axis_count, sizeof *axes);
+    struct fixed_axis *fixed = arena_array(d->plan->arena, select->group_by_count, sizeof *fixed);
+    for (size_t i = 0; select->pick == PICK_ALL && i < d->from->axis_count; i++)
+        if (!is_grouped(select, d->from->axes[i]) && !is_pinned(select, d->from->axes[i]))
+            axes[stage->view.axis_count++] = d->from->axes[i];
+    for (size_t i = 0; i < select->group_by_count; i++)
+        fixed[i] = (struct fixed_axis){select->group_by[i], winner->group[i]};
     stage->fixed = fixed;
+    stage->fixed_count = select->group_by_count;
     stage->view.axes = axes;
 }
 
@@ -222,7 +216,7 @@ static void take_winner(struct decision *d, struct stage_plan *stage, const stru
         memcpy(v->rows, winner->rows, v->row_count * sizeof *v->rows);
     else
         v->rows[0] = pick_row(d->select, winner);
-    split_axes(d, stage, &d->plan->stages[d->select->from->stage->index]);
+    split_axes(d, stage, winner);
     v->cells = arena_array(d->plan->arena, v->row_count * v->axis_count, sizeof *v->cells);
     for (size_t row = 0; row < v->row_count; row++)
         for (size_t axis = 0; axis < v->axis_count; axis++)

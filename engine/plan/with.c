@@ -56,7 +56,8 @@ static void on_fault(void *context, const cJSON *at, bool on_key, const char *me
     scope_fault(check->scope, written_at(check, at), "%s", message);
 }
 
-static int complete(const cJSON **out, struct scope *s) {
+/* The key's form is made from what the file gives, which has fewer entries to compare with their defaults. */
+static int make(struct action *a, struct scope *s) {
     const struct stage_decl *decl = s->node->pub.decl;
     cJSON *json = NULL;
     int rc = decl->with ? resolve_json(&json, s, decl->with) : 0;
@@ -64,21 +65,27 @@ static int complete(const cJSON **out, struct scope *s) {
         struct with_check check = {s, decl->with, json};
         rc = kind_check_with(decl->kind, json, NULL, on_fault, &check) ? ERR_INVALID : 0;
     }
-    if (rc == 0)
-        *out = plan_keep(s->plan, kind_with_complete(decl->kind, json));
+    if (rc == 0) {
+        a->with = plan_keep(s->plan, kind_with_complete(decl->kind, json));
+        a->reduced = plan_keep(s->plan, kind_with_reduced(decl->kind, json));
+    }
     cJSON_Delete(json);
     return rc;
 }
 
 int build_with(struct action *a, struct scope *s) {
     const struct stage_decl *decl = s->node->pub.decl;
+    struct stage_plan *stage = s->node->stage;
     bool same = !decl->with || decl->with->type == VALUE_LITERAL;
-    if (same && s->node->stage->with) {
-        a->with = s->node->stage->with;
+    if (same && stage->with) {
+        a->with = stage->with;
+        a->reduced = stage->reduced;
         return 0;
     }
-    int rc = complete(&a->with, s);
-    if (rc == 0 && same)
-        s->node->stage->with = a->with;
+    int rc = make(a, s);
+    if (rc == 0 && same) {
+        stage->with = a->with;
+        stage->reduced = a->reduced;
+    }
     return rc;
 }

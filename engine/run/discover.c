@@ -43,10 +43,12 @@ static void report_selects(struct run *r) {
     }
     for (size_t k = 0; k < r->select_count; k++) {
         struct instance *i = r->selects[k];
-        if (i->state == INSTANCE_DONE && i->wanted)
-            report_select(r, i);
-        else if (i->state != INSTANCE_FAILED && i->state != INSTANCE_SKIPPED && i->state != INSTANCE_DONE)
+        if (i->state == INSTANCE_WAITING || i->state == INSTANCE_KEYED)
             r->selects[kept++] = i;
+        else if (i->state == INSTANCE_DONE && i->wanted)
+            report_select(r, i);
+        else if (i->state == INSTANCE_FAILED && i->wanted)
+            run_report(r, i, STAGE_FAILED, i->reason);
     }
     r->select_count = kept;
 }

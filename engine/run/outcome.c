@@ -125,28 +125,32 @@ static int check_linked(struct attempt *a, struct error *err) {
 
 /* ---- outs ---- */
 
-static int add_metrics(cJSON *all, const char *name, const char *path, struct error *err) {
-    struct json_document *document = NULL;
-    int rc = json_read(&document, path, NULL, err);
-    if (rc < 0)
-        return rc;
-    const cJSON *item = NULL;
-    if (!cJSON_IsObject(json_root(document)))
-        rc = error_set(err, ERR_INVALID, "must be a JSON object of numbers");
-    else
-        item = json_root(document)->child;
-    for (; rc == 0 && item; item = item->next) {
+static int add_numbers(cJSON *all, const cJSON *object, struct error *err) {
+    if (!cJSON_IsObject(object))
+        return error_set(err, ERR_FAILED, "must be a JSON object of numbers");
+    for (const cJSON *item = object->child; item; item = item->next) {
         if (!cJSON_IsNumber(item) || !isfinite(item->valuedouble))
-            rc = error_set(err, ERR_INVALID, "its metric \"%s\" must be a finite number", item->string);
-        else if (cJSON_GetObjectItemCaseSensitive(all, item->string))
-            rc = error_set(err, ERR_INVALID, "its metric \"%s\" stands in another metrics out too", item->string);
-        else
-            cJSON_AddNumberToObject(all, item->string, item->valuedouble);
+            return error_set(err, ERR_FAILED, "its metric \"%s\" must be a finite number", item->string);
+        if (cJSON_GetObjectItemCaseSensitive(all, item->string))
+            return error_set(err, ERR_FAILED, "its metric \"%s\" stands in another metrics out too", item->string);
+        cJSON_AddNumberToObject(all, item->string, item->valuedouble);
     }
+    return 0;
+}
+
+static int add_metrics(cJSON *all, const struct out_decl *out, const char *path, struct error *err) {
+    struct json_document *document = NULL;
+    struct buffer text = {0};
+    int rc = file_read(&text, path, JSON_MAX_BYTES, err);
+    if (rc == 0)
+        rc = json_parse(&document, buffer_text(&text), text.size, NULL, err);
+    if (rc == 0)
+        rc = add_numbers(all, json_root(document), err);
     if (rc < 0)
-        error_prefix(err, "out \"%s\"", name);
+        error_prefix(err, "out \"%s\": %s", out->name, out->path);
     json_free(document);
-    return rc;
+    buffer_close(&text);
+    return rc < 0 ? ERR_FAILED : 0;
 }
 
 static int check_out(cJSON *metrics, const struct out_decl *out, const char *path, struct error *err) {
@@ -157,9 +161,7 @@ static int check_out(cJSON *metrics, const struct out_decl *out, const char *pat
     if (directory ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode))
         return error_set(err, ERR_FAILED, "its out \"%s\" (%s) is no %s", out->name, out->path,
                          directory ? "directory" : "regular file");
-    if (out->type == OUT_METRICS && add_metrics(metrics, out->name, path, err) < 0)
-        return ERR_FAILED;
-    return 0;
+    return out->type == OUT_METRICS ? add_metrics(metrics, out, path, err) : 0;
 }
 
 /* ERR_FAILED: an out is not as declared. */

@@ -110,7 +110,7 @@ static int put(struct publisher *p, const struct content *content, const char *p
 
 static int refuse(struct publisher *p, const char *path, const char *why) {
     if (!p->refused)
-        p->refused = error_set(&p->refusal, ERR_INVALID, "%s: %s", path, why);
+        p->refused = error_set(&p->refusal, ERR_IO, "%s: %s", path, why);
     return 0;
 }
 

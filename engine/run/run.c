@@ -227,8 +227,8 @@ static void report_unreached(struct run *r) {
             continue;
         if (i->state == INSTANCE_SKIPPED)
             run_report(r, i, STAGE_SKIPPED, i->reason);
-        else if (i->state == INSTANCE_FAILED && (!i->action || !key_map_get(&r->tasks, &i->key)))
-            run_report(r, i, STAGE_FAILED, i->reason); /* the plan's own: a select, a fault of the file */
+        else if (i->state == INSTANCE_FAILED && !i->action && i->decl->type != STAGE_SELECT)
+            run_report(r, i, STAGE_FAILED, i->reason); /* found by the plan: a fault of the file */
     }
 }
 
@@ -306,7 +306,8 @@ static int outcome_code(const struct run *r, struct error *err) {
     if (failed > 0)
         return error_set(err, ERR_FAILED, "%zu stage%s failed", failed, failed == 1 ? "" : "s");
     if (select)
-        return error_set(err, ERR_FAILED, "select %s: %s", select->name, select->reason);
+        return error_set(err, ERR_FAILED, "select %s: %.*s", select->name, (int)strcspn(select->reason, "\n"),
+                         select->reason);
     return 0;
 }
 

@@ -222,8 +222,9 @@ static void judge_failed(struct task *t) {
     struct error fault = {0};
     bool left = t->job.terminating && (o->exit == LEFT_STATUS || o->signal == SIGTERM);
     const char *prefix = t->job.timed_out ? "timed out: " : "";
-    char *reason = mem_printf("%s%s", prefix, o->reason ? o->reason : t->work_error.message);
-    char *detail = mem_printf("%s%s", prefix, o->detail ? o->detail : t->work_error.message);
+    const char *why = o->reason ? o->reason : t->work_error.message;
+    char *reason = mem_printf("%s%s", prefix, why);
+    char *detail = mem_printf("%s%s", prefix, o->detail ? o->detail : why);
     scheduler_exit(r->scheduler, &t->job, left ? EXIT_INTERRUPTED : EXIT_FAILED, run_now_ms());
     bool interrupted = t->job.state == JOB_INTERRUPTED;
     write_attempt(t, interrupted ? "interrupted" : "failed", reason);

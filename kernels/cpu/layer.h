@@ -29,6 +29,13 @@ void slot_range(struct grid grid, size_t block, size_t *first, size_t *last);
 /* Symbols worked on together, so that a matrix product has a few hundred rows. */
 size_t tile_symbols(struct grid grid);
 
+/* Asks for memory ahead of its use; NULL asks for nothing. */
+static inline void fetch(const float *from, size_t floats)
+{
+    for (size_t i = 0; from != NULL && i < floats; i += 16)
+        __builtin_prefetch(from + i, 0, 2);
+}
+
 struct coefficients {
     float *scale, *shift, *mean, *inverse_deviation; /* forward: norm(x) = scale*x + shift */
     float *by_gradient, *by_x, *constant;            /* backward: dx = by_gradient*g + by_x*x + constant */

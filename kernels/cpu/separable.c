@@ -18,6 +18,7 @@ struct packed {
     float *depthwise, *flipped, *deep_bias; /* [m,3,3,in], [m,3,3,in], [deep] */
     float *pointwise, *pointwise_back;      /* [deep,out], [out,deep] */
     float *out_bias;                        /* [out] */
+    float *zeros;                           /* [in] */
 };
 
 /* One block's share of the gradients. */
@@ -71,7 +72,7 @@ static struct sizes separable_sizes(struct grid grid, const struct separable *s)
 
 static size_t packed_floats(const struct sizes *z)
 {
-    return 2 * z->depthwise + z->deep_bias + 2 * z->pointwise + z->out_bias;
+    return 2 * z->depthwise + z->deep_bias + 2 * z->pointwise + z->out_bias + area(z->in);
 }
 
 size_t separable_workspace_bytes(struct grid grid, int threads, const struct separable *s)
@@ -176,10 +177,11 @@ static void job_begin(struct job *j)
     k->pointwise = k->deep_bias + j->z.deep_bias;
     k->pointwise_back = k->pointwise + j->z.pointwise;
     k->out_bias = k->pointwise_back + j->z.pointwise;
+    k->zeros = k->out_bias + j->z.out_bias;
     pack_depthwise(j);
     const struct matrix_layout layout = pointwise_layout(j);
     matrix_pack(&layout, j->s->pointwise.weight, k->pointwise, k->pointwise_back);
-    memset(k->out_bias, 0, j->z.out_bias * sizeof *k->out_bias);
+    memset(k->out_bias, 0, (j->z.out_bias + area(j->z.in)) * sizeof *k->out_bias); /* and the zeros behind it */
     memcpy(k->out_bias, j->s->pointwise.bias, (size_t)j->s->pointwise.channels_out * sizeof *k->out_bias);
 }
 
@@ -213,6 +215,26 @@ static size_t tile_count(const struct job *j, size_t from)
     return left < j->z.tile ? left : j->z.tile;
 }
 
+/* Asks for the next slot's share of these symbols while this slot computes: a small net waits for memory otherwise. */
+static void fetch_next(const struct job *j, size_t slot, size_t symbol, size_t count)
+{
+    const size_t subcarriers = (size_t)j->run->grid.subcarriers, symbols = (size_t)j->run->grid.symbols;
+    if (slot + 1 == (size_t)j->run->grid.slots)
+        return;
+    const size_t at = ((slot + 1) * symbols + symbol) * subcarriers, elements = count * subcarriers;
+    const size_t in = at * j->z.in, out = at * j->z.out;
+    fetch(j->x + in, elements * j->z.in);
+    if (j->dy == NULL) {
+        fetch(j->y + out, elements * j->z.out);
+        fetch(j->skip == NULL || j->skip == j->y ? NULL : j->skip + out, elements * j->z.out);
+        return;
+    }
+    fetch(j->dx + in, elements * j->z.in);
+    fetch(j->dy->g + out, elements * j->z.out);
+    fetch(j->dy->norm == NULL ? NULL : j->dy->x + out, elements * j->z.out);
+    fetch(j->dy->norm == NULL || j->dy->add == NULL ? NULL : j->dy->add + out, elements * j->z.out);
+}
+
 static void forward_block(void *context, size_t block, int thread)
 {
     const struct job *j = context;
@@ -226,6 +248,7 @@ static void forward_block(void *context, size_t block, int thread)
         rectify_slot(j, &t, slot);
         for (size_t s = 0, count; s < symbols; s += count) {
             count = tile_count(j, s);
+            fetch_next(j, slot, s, count);
             depthwise_tile(j, &t, s, count);
             const size_t at = (slot * symbols + s) * subcarriers * z->out;
             const struct product product = {
@@ -290,8 +313,6 @@ static void depthwise_back(const struct job *j, const struct scratch *t, const s
     const size_t at = (slot * (size_t)j->run->grid.symbols + symbol) * subcarriers * z->in;
     const struct simd *simd = simd_for(z->in);
     float *dx = j->dx + at;
-    if (!j->add_to_dx)
-        memset(dx, 0, subcarriers * z->in * sizeof *dx);
     for (size_t m = 0; m < z->multiplier; m++) {
         const size_t weight = m * 9 * z->in;
         const struct window forward = margin_window(&t->rectified, symbol, dilation, 0, j->packed.depthwise + weight,
@@ -300,7 +321,7 @@ static void depthwise_back(const struct job *j, const struct scratch *t, const s
                                  subcarriers, z->in);
         const struct window back = margin_window(&t->deep, symbol, dilation, m * z->in, j->packed.flipped + weight, NULL,
                                                  z->in);
-        simd->depthwise(dx, z->in, &back, NULL, subcarriers, z->in);
+        simd->depthwise(dx, z->in, &back, m == 0 && !j->add_to_dx ? j->packed.zeros : NULL, subcarriers, z->in);
     }
     const struct coefficients k = norm_coefficients(j->norm);
     simd->rectify_gradient(dx, j->x + at, k.scale, k.shift, k.mean, p->sum, p->sum_centred, subcarriers, z->in);
@@ -324,6 +345,7 @@ static void backward_block(void *context, size_t block, int thread)
         rectify_slot(j, &t, slot);
         for (size_t s = 0, count; s < symbols; s += count) {
             count = tile_count(j, s);
+            fetch_next(j, slot, s, count);
             pointwise_back(j, &t, &p, j->dy->g + (at + s * subcarriers) * z->out, s, count);
         }
         for (size_t s = 0; s < symbols; s++)

@@ -39,7 +39,7 @@ struct simd {
     size_t lanes;
     /* out = max(0, scale*x + shift) */
     void (*rectify)(float *out, const float *x, const float *scale, const float *shift, size_t elements, size_t channels);
-    /* out = bias + sum over taps, or out += sum over taps where bias is NULL; out rows are `out_stride` apart */
+    /* out = bias + sum over taps, or out += sum over taps where bias is NULL; out's elements are `out_stride` apart */
     void (*depthwise)(float *out, size_t out_stride, const struct window *w, const float *bias, size_t elements,
                       size_t channels);
     /* w->gradient[r][tap] += sum over elements of row[r][tap] * g; bias_gradient += sum of g (rows g_stride apart) */

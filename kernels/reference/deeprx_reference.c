@@ -11,6 +11,7 @@ struct walk {
     const double *parameter;
     double *statistic;
     bool training;
+    double *mean, *variance; /* scratch, a value a channel */
 };
 
 static void convolve(struct walk *w, const double *x, int in, int out, int window, int multiplier,
@@ -30,8 +31,8 @@ static void normalise_rectify(struct walk *w, const double *x, int channels, dou
 {
     const double *gamma = w->parameter, *beta = gamma + channels;
     double *running_mean = w->statistic, *running_variance = running_mean + channels;
-    double *mean = malloc(2 * (size_t)channels * sizeof *mean), *variance = mean + channels;
     if (w->training) {
+        double *mean = w->mean, *variance = w->variance;
         const double count = (double)w->grid.slots * w->grid.symbols * w->grid.subcarriers;
         moments_reference(w->grid, channels, x, mean, variance);
         norm_reference(w->grid, channels, x, gamma, beta, mean, variance, true, y);
@@ -42,7 +43,6 @@ static void normalise_rectify(struct walk *w, const double *x, int channels, dou
     } else {
         norm_reference(w->grid, channels, x, gamma, beta, running_mean, running_variance, true, y);
     }
-    free(mean);
     w->parameter += 2 * channels;
     w->statistic += 2 * channels;
 }
@@ -60,15 +60,16 @@ static void half_block(struct walk *w, const double *x, int in, int out, const s
 int deeprx_reference(const struct deeprx_config *c, const double *parameters, double *statistics, const double *x, int n,
                      bool training, double *logits)
 {
-    struct walk w = {c, {n, c->symbols, c->subcarriers}, parameters, statistics, training};
     size_t widest = (size_t)c->blocks[0].width, elements = (size_t)n * (size_t)c->symbols * (size_t)c->subcarriers;
     for (int i = 0; i < c->block_count; i++)
         widest = (size_t)c->blocks[i].width > widest ? (size_t)c->blocks[i].width : widest;
     const size_t size = elements * widest;
-    double *memory = malloc((5 + (size_t)c->depth_multiplier) * size * sizeof *memory);
+    double *memory = malloc(((5 + (size_t)c->depth_multiplier) * size + 2 * widest) * sizeof *memory);
     if (memory == NULL)
         return -1;
-    double *state = memory, *h = state + size, *y = h + size, *a1 = y + size, *a2 = a1 + size, *deep = a2 + size;
+    double *state = memory, *h = state + size, *y = h + size, *a1 = y + size, *a2 = a1 + size, *mean = a2 + size,
+           *deep = mean + 2 * widest;
+    struct walk w = {c, {n, c->symbols, c->subcarriers}, parameters, statistics, training, mean, mean + widest};
 
     int width = c->blocks[0].width;
     convolve(&w, x, c->channels_in, width, 3, 0, NULL, state);

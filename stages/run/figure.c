@@ -41,16 +41,20 @@ void figure_close(struct figure *f) {
     free(f->series);
 }
 
-/* A gnuplot string: in single quotes only the quote itself means anything, and it is doubled. Control characters, which
-   could end the line, become spaces. */
+/* A gnuplot string. Letters, digits, spaces and what is not ASCII stand as they are; everything else is written as an octal
+   escape, so that no sign that means anything to gnuplot enters the script. Control characters become spaces. */
 static void quote(struct buffer *out, const char *text) {
-    buffer_putc(out, '\'');
-    for (; *text; text++) {
-        if (*text == '\'')
-            buffer_putc(out, '\'');
-        buffer_putc(out, (unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text);
+    buffer_putc(out, '"');
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        bool plain = (*c >= '0' && *c <= '9') || (*c >= 'A' && *c <= 'Z') || (*c >= 'a' && *c <= 'z') || *c >= 0x80;
+        if (plain)
+            buffer_putc(out, (char)*c);
+        else if (*c <= 0x20 || *c == 0x7f)
+            buffer_putc(out, ' ');
+        else
+            buffer_printf(out, "\\%03o", *c);
     }
-    buffer_putc(out, '\'');
+    buffer_putc(out, '"');
 }
 
 static void command(struct buffer *out, const char *words, const char *text) {
@@ -208,6 +212,17 @@ static void log_x_commands(struct buffer *out, const struct figure *f) {
     free(x);
 }
 
+/* The text of a mark is a format to gnuplot. */
+static void quote_format(struct buffer *out, const char *text) {
+    struct buffer doubled = {0};
+    for (; *text; text++) {
+        buffer_puts(&doubled, *text == '%' ? "%" : "");
+        buffer_putc(&doubled, *text);
+    }
+    quote(out, buffer_text(&doubled));
+    buffer_close(&doubled);
+}
+
 static void category_commands(struct buffer *out, const struct figure *f) {
     bool rotate = f->category_count > MANY_CATEGORIES;
     for (size_t i = 0; i < f->category_count; i++)
@@ -215,7 +230,7 @@ static void category_commands(struct buffer *out, const struct figure *f) {
     buffer_printf(out, "set xtics nomirror %s (", rotate ? "rotate by -45" : "norotate");
     for (size_t i = 0; i < f->category_count; i++) {
         buffer_puts(out, i ? ", " : "");
-        quote(out, f->categories[i]);
+        quote_format(out, f->categories[i]);
         buffer_printf(out, " %zu", i);
     }
     buffer_puts(out, ")\n");

@@ -1,6 +1,6 @@
 /*
  * A figure: axes and series of points, and the gnuplot script that draws it. Every text of a pipeline file is data here:
- * it enters the script inside single quotes only, where gnuplot knows no commands, and is shown as it stands.
+ * what is neither letter nor digit enters the script as an octal escape, and is shown as it stands.
  */
 #ifndef RETORT_STAGES_RUN_FIGURE_H
 #define RETORT_STAGES_RUN_FIGURE_H

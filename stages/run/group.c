@@ -6,7 +6,7 @@
 
 #include "engine/base/memory.h"
 
-/* No label may hold it: it keeps "a" + "bc" and "ab" + "c" apart. */
+/* Keeps "a" + "bc" and "ab" + "c" apart. */
 enum { KEY_SEPARATOR = '\x1f' };
 
 static struct group *group_find(struct groups *g, const char *key) {

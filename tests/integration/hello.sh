@@ -46,7 +46,7 @@ check "energy prints a table with labels" sh -c "\"$retort\" energy | grep -E 'm
 check "fsck finds nothing wrong" "$retort" fsck
 
 # A damaged object is noticed, set aside and recomputed.
-object=$(find .retort/objects -type f -size 12c | head -n 1)
+object=$(find .retort/objects -type f -size 33c | head -n 1)
 chmod u+w "$object" && printf 'x' | dd of="$object" conv=notrunc status=none && chmod a-w "$object"
 check "fsck reports a flipped byte with exit status 1" exits 1 "$retort" fsck
 check "the next run makes it again" run

@@ -13,15 +13,21 @@ static void bytes(void **state) {
     static const struct {
         const char *text;
         uint64_t value;
-    } good[] = {{"0B", 0},           {"512MiB", 512ULL * 1024 * 1024}, {"2GiB", 2ULL * 1024 * 1024 * 1024},
-                {"1.5KiB", 1536},    {"1kB", 1000},                    {"3TB", 3000000000000},
-                {"1TiB", 1ULL << 40}, {"0.0001kB", 0}};
+    } good[] = {{"0B", 0},
+                {"512MiB", 512ULL * 1024 * 1024},
+                {"2GiB", 2ULL * 1024 * 1024 * 1024},
+                {"1.5KiB", 1536},
+                {"1kB", 1000},
+                {"3TB", 3000000000000},
+                {"1TiB", 1ULL << 40},
+                {"0.0001kB", 0}};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         uint64_t value = 77;
         assert_true(quantity_bytes(&value, good[i].text));
         assert_int_equal(value, good[i].value);
     }
-    static const char *const bad[] = {"", "2", "GiB", "2 GiB", "-1B", "2gib", "2GiB ", "1e3B", ".5kB", "1.kB", "9000000TiB", "0x1B"};
+    static const char *const bad[] = {"",      "2",    "GiB",  "2 GiB", "-1B",        "2gib",
+                                      "2GiB ", "1e3B", ".5kB", "1.kB",  "9000000TiB", "0x1B"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         uint64_t value = 0;
         assert_false(quantity_bytes(&value, bad[i]));
@@ -62,6 +68,7 @@ static void energies(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(bytes), cmocka_unit_test(durations), cmocka_unit_test(energies)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(bytes), cmocka_unit_test(durations),
+                                       cmocka_unit_test(energies)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

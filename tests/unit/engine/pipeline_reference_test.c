@@ -137,11 +137,12 @@ static void faults_and_their_places(void **state) {
         {"${stages.a[x]}", 12, "\"=\""},
         {"${stages.a[x=}", 13, "a value"},
         {"${stages.a[x=1,x=2]}", 15, "twice"},
-        {"${stages.a[x={]}", 13, "does not end"},
+        {"${stages.a[x={", 13, "does not end"},
+        {"${stages.a[x={]}", 13, "no JSON"},
         {"${stages.a[x={\"a\":01}]}", 13, "no JSON"},
         {"${stages.a[x=b c ]}", 13, "no space"},
         {"${stages.a[x=\xC3\xA9=1]}", 15, "\",\" or \"]\""},
-        {"${stages.a[x=${m]}", 16, "expected"},
+        {"${stages.a[x=${m]}", 15, "cannot begin"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         static const char *const includes[] = {"link"};

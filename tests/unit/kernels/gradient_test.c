@@ -76,7 +76,7 @@ static void check_gradients(struct sample *s, const struct loss_config *loss)
     const size_t count = deeprx_tensors(&s->config, tensors, 512);
     const float *gradient = deeprx_gradients(s->net);
     for (size_t t = 0; t < count; t++) {
-        const size_t stride = 1 + tensors[t].size / 12;
+        const size_t stride = 1 + tensors[t].size / 4;
         for (size_t i = 0; i < tensors[t].size && !tensors[t].statistic; i += stride) {
             const size_t at = tensors[t].offset + i;
             const double kept = s->parameters_d[at], h = 1e-6;

@@ -1,0 +1,81 @@
+#!/bin/sh
+# Stages that fail, each in its own way, and what is said of it.
+. tests/integration/lib.inc
+cd "$work" || exit 1
+store=0
+# run PIPELINE-STAGES [OPTION...]: a store of its own each time unless SAME is set
+run() {
+    stages=$1; shift
+    [ -n "$SAME" ] || store=$((store + 1))
+    printf '{ "retort": 1, "name": "t", "stages": { %s } }\n' "$stages" >t.json
+    "$retort" run t.json --progress json --store "store.$store" "$@" >run.json 2>run.err
+}
+ended() { counts run.json | grep -o "\"$1\":[0-9]*" | cut -d: -f2; }
+
+bad='"bad": { "cmd": ["sh", "-c", "echo one >&2; echo two >&2; exit 3"], "outs": { "o": "o" } }'
+check "a failing stage: exit status 1" exits 1 run "$bad"
+check "its exit status is told" has run.json "exit status 3 (log: "
+check "and the last lines of its stderr" has run.json '\n  one\n  two"'
+check "the log is there" same "$(cat "$(grep -o '/[^ ]*\.stderr' run.json)")" "one
+two"
+check "its record is kept among the attempts" same "$(grep -l '"state": "failed"' store.1/attempts/* | wc -l)" 1
+run '"bad": { "cmd": ["sh", "-c", "kill -SEGV $$"] }'
+check "a signal is named" has run.json "killed by signal 11 (Segmentation fault)"
+run '"bad": { "cmd": ["no-such-program"] }'
+check "a program that is not there" has run.json "no-such-program: no such program on the PATH of stages"
+run '"bad": { "cmd": ["true"], "outs": { "o": "here/o" } }'
+check "an out that was not written" has run.json 'it did not write its out \"o\" (here/o)'
+run '"bad": { "cmd": ["mkdir", "o"], "outs": { "o": "o" } }'
+check "an out that is no file" has run.json 'its out \"o\" (o) is no regular file'
+run '"bad": { "cmd": ["ln", "-s", "/etc/passwd", "o"], "outs": { "o": "o" } }'
+check "an out that is a link" has run.json 'its out \"o\" (o) is no regular file'
+run '"bad": { "cmd": ["sh", "-c", "echo {\\\"ber\\\": NaN} >o"], "outs": { "o": { "path": "o", "type": "metrics" } } }'
+check "a metric that is NaN" has run.json 'out \"o\": o: 1:9: '
+run '"bad": { "cmd": ["sh", "-c", "echo {\\\"ber\\\": 1} | tee a >b"],
+     "outs": { "a": { "path": "a", "type": "metrics" }, "b": { "path": "b", "type": "metrics" } } }'
+check "a metric that stands twice" has run.json 'its metric \"ber\" stands in another metrics out too'
+run '"bad": { "cmd": ["sh", "-c", "exit 75"], "checkpoint": true }'
+check "75 unasked is a failure" has run.json "exit status 75"
+run '"bad": { "cmd": ["sleep", "1000"], "timeout": "300ms" }'
+check "a timeout is a failure that says so" has run.json "timed out: killed by signal 15"
+
+two='"bad": { "cmd": ["false"] }, "after": { "cmd": ["true"], "after": ["bad"] }, "other": { "cmd": ["true"] }'
+run "$two" -j 1 --keep-going
+check "keep-going: the rest runs" same "$(ended finished)" 1
+check "what follows is skipped" same "$(ended skipped)$(ended failed)" 11
+check "and says why" has run.json '"stage":"after","key":null,"state":"skipped"'
+run '"bad": { "cmd": ["false"] }, "slow": { "cmd": ["sleep", "0.5"] }, "late": { "cmd": ["true"], "after": ["slow"] }' -j 2
+check "without keep-going: what runs may end, nothing starts" same "$(ended finished)$(ended failed)" 11
+
+count='n=$(cat "$RETORT_CHECKPOINT/n" 2>/dev/null || echo 0)'
+check "retries: a stage that succeeds at last" run \
+    '"tough": { "cmd": ["sh", "-c", "'"$(printf %s "$count" | sed 's/"/\\"/g')"'; echo $((n + 1)) >\"$RETORT_CHECKPOINT/n\"; [ $n -eq 2 ]"],
+      "checkpoint": true, "retries": 2 }'
+check "was retried twice" same "$(grep -c '"state":"retrying"' run.json)" 2
+check "and finished once" same "$(ended finished)$(ended failed)" 10
+check "its checkpoint is gone" same "$(find store.$store/checkpoints -type f | wc -l)" 0
+check "a checkpoint that leads nowhere is dropped" run \
+    '"stuck": { "cmd": ["sh", "-c", "[ -e \"$1/tried\" ] && { [ -e \"$RETORT_CHECKPOINT/bad\" ] || exit 0; exit 1; }; touch \"$1/tried\" \"$RETORT_CHECKPOINT/bad\"; exit 1",
+      "sh", "'"$work"'"], "checkpoint": true, "retries": 2 }'
+check "after two attempts" same "$(grep -c '"state":"retrying"' run.json)" 2
+
+# Equal work is done once; cache: false is done each time.
+twice='"a": { "cmd": ["sh", "-c", "echo x >>$1/a.txt; echo 1 >o", "sh", "'"$work"'"], "outs": { "o": "o" } },
+       "b": { "cmd": ["sh", "-c", "echo x >>$1/a.txt; echo 1 >o", "sh", "'"$work"'"], "outs": { "o": "o" } }'
+run "$twice" -j 2
+check "two stages of one key run once" same "$(wc -l <a.txt) $(ended known)$(ended finished)" "1 11"
+always='"a": { "cmd": ["sh", "-c", "echo x >>$1/b.txt", "sh", "'"$work"'"], "cache": false }'
+run "$always"; SAME=1 run "$always"
+check "cache: false runs each time" same "$(wc -l <b.txt) $(ended known)$(ended finished)" "2 01"
+
+# What the environment lets through is recorded by name alone.
+SECRET_TOKEN=hunter2 run '"a": { "cmd": ["sh", "-c", "echo $SECRET_TOKEN >o"], "pass_env": ["SECRET_TOKEN"], "outs": { "o": "o" } }'
+check "a variable is let through" same "$(cat "$(find store.$store/objects -type f)")" hunter2
+check "and stands in no record" exits 1 grep -rq hunter2 store.$store/actions store.$store/runs store.$store/attempts
+check "but for its name" grep -q SECRET_TOKEN store.$store/actions/*
+run '"a": { "cmd": ["sh", "-c", "sleep 0.1 & setsid sleep 1009 & exit 0"] }'
+check "a stage that leaves a process behind ends well" same "$(ended finished)" 1
+check "and the process is gone" exits 1 pgrep -f 'sleep 1009'
+run '"a": { "cmd": ["true"], "resources": { "memory": "1000TiB" } }'
+check "more than there is: refused with both amounts" has run.json "bytes of memory, there are"
+finish

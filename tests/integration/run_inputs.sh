@@ -1,0 +1,82 @@
+#!/bin/sh
+# Inputs and outs: places, early cutoff, damage, publishing.
+. tests/integration/lib.inc
+cd "$work" || exit 1
+ended() { counts run.json | grep -o "\"$1\":[0-9]*" | cut -d: -f2; }
+run() { "$retort" run t.json --progress json "$@" >run.json 2>run.err; }
+
+mkdir -p data/sub && echo b >data/sub/b && echo a >data/a && printf '#!/bin/sh\necho tool\n' >tool && chmod +x tool && echo Text >text
+cat >t.json <<'EOF'
+{ "retort": 1, "name": "t", "stages": {
+    "tree": { "cmd": ["sh", "-c", "mkdir -p d/sub d/empty; cp $1/sub/b d/sub/c; $2 >d/t; chmod +x d/t", "sh", "${in.data}", "${in.tool}"],
+              "in": { "data": "data", "tool": "tool" }, "outs": { "d": { "path": "d", "type": "directory" } } },
+    "lower": { "cmd": ["sh", "-c", "tr A-Z a-z <$1 >$2", "sh", "${in.text}", "${outs.o}"], "in": { "text": "text" }, "outs": { "o": "deep/down/o.txt" } },
+    "see": { "cmd": ["sh", "-c", "find in | sort >o; cat $1/sub/c $1/t >>o; [ -x $1/t ]; echo $? >>o", "sh", "${in.tree}"],
+             "in": { "tree": "${stages.tree.outs.d}", "list": ["text", "${stages.lower.outs.o}"] }, "outs": { "o": "o" } } },
+  "results": { "see.txt": "${stages.see.outs.o}", "tree": "${stages.tree.outs.d}" } }
+EOF
+check "directories, tools, lists" run
+check "each at its place" same "$(cat results/t/see.txt)" "in
+in/list
+in/list/0
+in/list/0/text
+in/list/1
+in/list/1/o.txt
+in/tree
+in/tree/d
+in/tree/d/empty
+in/tree/d/sub
+in/tree/d/sub/c
+in/tree/d/t
+b
+tool
+0"
+check "a directory is published" same "$(cd results/t/tree && find . | sort | tr '\n' ' ')" ". ./empty ./sub ./sub/c ./t "
+check "with its executables" test -x results/t/tree/t
+touch -d '2001-01-01' results/t/see.txt
+check "again: known" run
+check "executing nothing" same "$(ended known)$(ended finished)" 30
+check "a result that is right is not written again" same "$(stat -c %Y results/t/see.txt)" "$(date -d 2001-01-01 +%s)"
+
+echo tEXT >text
+sed -i 's/, "list": .*\]/, "list": ["${stages.lower.outs.o}"]/' t.json
+check "a list that lost an item" run
+echo TEXT >text
+check "an input that changes nothing after it" run
+check "stops the change there" same "$(ended known)$(ended finished)" 21
+
+echo edited >results/t/see.txt
+check "an edited result is refused" exits 3 run
+check "and left as it was" same "$(cat results/t/see.txt)" edited
+rm -r results/t/see.txt results/t/tree
+check "a result that is gone comes back" run
+check "all of it" test -s results/t/see.txt -a -s results/t/tree/sub/c
+
+# A stage that writes to its input, past the read-only mode.
+cat >t.json <<'EOF'
+{ "retort": 1, "name": "t", "stages": {
+    "make": { "cmd": ["sh", "-c", "echo precious >o"], "outs": { "o": "o" } },
+    "read": { "cmd": ["cat", "${in.o}"], "in": { "o": "${stages.make.outs.o}" } },
+    "spoil": { "cmd": ["sh", "-c", "chmod u+w $1; echo spoilt >$1; echo done >o", "sh", "${in.o}"], "in": { "o": "${stages.make.outs.o}" },
+               "outs": { "o": "o" }, "after": ["read"] } } }
+EOF
+run
+if grep -q '"spoil".*"failed"' run.json; then
+    check "a stage that changes its input fails, and names it" has run.json 'it changed its input \"o\", which is read-only'
+    sed -i 's/chmod u+w $1; echo spoilt >$1; //' t.json
+    check "what made the input runs again" run
+    check "and the store is whole" "$retort" fsck
+else
+    echo "# this file system copies by reference: a stage has no way to the object"
+    check "the object is as it was" "$retort" fsck
+fi
+
+# A file of the project that changes while a stage reads it.
+cat >t.json <<EOF
+{ "retort": 1, "name": "t", "stages": {
+    "slow": { "cmd": ["sh", "-c", "echo later >>$work/text; cat \$1 >o", "sh", "\${in.text}"], "in": { "text": "text" }, "outs": { "o": "o" } } } }
+EOF
+check "an input that changes meanwhile: exit status 1" exits 1 run
+check "which says so" has run.json "text changed while the stage ran; its result is not kept, run again"
+check "nothing of it is known" sh -c "\"$retort\" plan t.json | grep -q '^run '"
+finish

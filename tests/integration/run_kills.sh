@@ -1,0 +1,113 @@
+#!/bin/sh
+# The engine killed, interrupted, doubled: nothing is left behind, nothing finished is lost, nothing runs twice.
+. tests/integration/lib.inc
+cd "$work" || exit 1
+
+# A stage that notes each execution in executed.txt, leaves a daemon with two forks, and takes its time, in steps of a
+# checkpoint; on TERM it leaves with 75.
+cat >slow.sh <<'EOF'
+echo "$1" >>"$HERE/executed.txt"
+setsid sh -c '(trap "" TERM HUP; exec sleep 1007) & echo $! >"$0/daemon.$1"' "$HERE" "$1" &
+echo $$ >"$HERE/leader.$1"
+trap 'exit 75' TERM
+step=$(cat "$RETORT_CHECKPOINT/step" 2>/dev/null || echo 0)
+[ "$step" -eq 0 ] || echo "$1 from $step" >>"$HERE/resumed.txt"
+while [ "$step" -lt "$3" ]; do
+    sleep 0.05
+    step=$((step + 1))
+    echo $step >"$RETORT_CHECKPOINT/step.tmp" && mv "$RETORT_CHECKPOINT/step.tmp" "$RETORT_CHECKPOINT/step"
+done
+echo "slow $1" >"$2"
+EOF
+cat >slow.json <<EOF
+{ "retort": 1, "name": "slow", "stages": {
+    "first": { "cmd": ["sh", "-c", "echo first >>\$1/executed.txt; echo 1 >\$2", "sh", "$work", "\${outs.o}"], "outs": { "o": "o" } },
+    "slow": { "matrix": { "n": [1, 2] }, "cmd": ["sh", "\${in.script}", "\${matrix.n}", "\${outs.o}", "20"],
+              "in": { "script": "slow.sh", "after": "\${stages.first.outs.o}" }, "env": { "HERE": "$work" },
+              "outs": { "o": "o" }, "checkpoint": true },
+    "last": { "cmd": ["sh", "-c", "cat \"\$@\" >o", "sh", "\${in.all}"], "in": { "all": "\${stages.slow[*].outs.o}" }, "outs": { "o": "o" } } },
+  "results": { "o": "\${stages.last.outs.o}" } }
+EOF
+expected="slow 1
+slow 2"
+begin() { rm -f leader.* daemon.* executed.txt resumed.txt; setsid "$retort" run slow.json -j 2 --progress json --store "$1" >run.json 2>run.err & engine=$!; }
+await() { # FILE...: at most ten seconds
+    tries=0
+    for file; do
+        while [ ! -s "$file" ] && [ $tries -lt 200 ]; do sleep 0.05; tries=$((tries + 1)); done
+        [ -s "$file" ] || { echo "$file did not appear"; return 1; }
+    done
+}
+gone() { # within a second
+    for try in 1 2 3 4 5 6 7 8 9 10; do
+        left=
+        for file in leader.* daemon.*; do
+            kill -0 "$(cat "$file")" 2>/dev/null && left="$left $file"
+        done
+        [ -n "$left" ] || return 0
+        sleep 0.1
+    done
+    echo "still alive:$left"; return 1
+}
+under_way() { await leader.1 leader.2 daemon.1 daemon.2; sleep 0.4; }
+again() { "$retort" run slow.json -j 2 --progress json --store "$1" >run.json; }
+
+begin alone
+check "stages are under way" under_way
+kill -9 $engine
+check "the engine killed: its stages and their daemons are gone within a second" gone
+wait $engine 2>/dev/null
+check "the next run ends well" again alone
+check "what was finished is known" same "$(grep -c '"first".*"known"' run.json)" 1
+check "it went on from the checkpoints" same "$(wc -l <resumed.txt)" 2
+check "with the right bytes" same "$(cat results/slow/o)" "$expected"
+check "no checkpoint is left" same "$(find alone/checkpoints -type f | wc -l)" 0
+check "no work is left" same "$(find alone/work -mindepth 1 | wc -l)" 0
+check "and is known then" again alone
+check "executing nothing" same "$(counts run.json)" '{"event":"end","known":4,"finished":0,"failed":0,"interrupted":0,"skipped":0}'
+
+begin group
+check "stages are under way" under_way
+kill -9 -$engine
+check "its whole process group killed: all gone within a second" gone
+wait $engine 2>/dev/null
+check "the next run goes on at once" again group
+check "from the checkpoints" same "$(wc -l <resumed.txt)" 2
+
+begin keepers
+under_way
+for keeper in $(pgrep -P $engine); do kill -9 $keeper; done
+check "the keepers killed: all gone within a second" gone
+check "and their stages have failed" exits 1 wait $engine
+check "which says so" has run.json "its keeper was killed by signal 9"
+
+begin polite
+under_way
+kill -INT $engine
+check "interrupted: exit status 130" exits 130 wait $engine
+check "and all are gone" gone
+check "two interrupted" same "$(counts run.json)" '{"event":"end","known":0,"finished":1,"failed":0,"interrupted":2,"skipped":0}'
+check "the next run ends well" again polite
+check "from the checkpoints" same "$(wc -l <resumed.txt)" 2
+check "with the right bytes" same "$(cat results/slow/o)" "$expected"
+
+sed "s/trap 'exit 75' TERM/trap '' TERM/" slow.sh >deaf.sh && mv deaf.sh slow.sh
+begin deaf
+under_way
+kill -INT $engine
+sleep 0.3
+check "a stage that does not listen still runs" kill -0 "$(cat leader.1)"
+kill -INT $engine
+check "interrupted twice: exit status 130" exits 130 wait $engine
+check "and all are gone" gone
+
+# Two engines, one store.
+rm -rf results
+begin both
+"$retort" run slow.json -j 2 --progress json --store both >second.json 2>second.err
+check "the second engine ends well" same $? 0
+check "the first one too" wait $engine
+check "each stage was executed once" same "$(sort executed.txt | tr '\n' ' ')" "1 2 first "
+check "between them they finished four" same "$(cat run.json second.json | grep -c '"state":"finished"')" 4
+check "the store is whole" "$retort" fsck --store both
+finish

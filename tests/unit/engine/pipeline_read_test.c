@@ -1,0 +1,512 @@
+/* Sound pipelines: what reading makes of them. Files are written to a folder of their own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "engine/pipeline/pipeline.h"
+
+static char folder[64];
+static char old_folder[4096];
+
+static int setup(void **state) {
+    (void)state;
+    strcpy(folder, "/tmp/retort-pipeline-XXXXXX");
+    return getcwd(old_folder, sizeof old_folder) && mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    return chdir(old_folder) == 0 && file_remove_tree(folder, NULL) == 0 ? 0 : -1;
+}
+
+static void write_file(const char *name, const char *text) {
+    assert_int_equal(file_replace(name, text, strlen(text), 0644, NULL), 0);
+}
+
+/* Reads `text` as p.json with `--set` arguments; what is printed goes to `messages`. */
+static struct pipeline *read_with(const char *text, const char *const *sets, size_t count, struct buffer *messages) {
+    struct override *overrides = mem_array(count, sizeof *overrides);
+    struct diagnostics diagnostics = {0};
+    struct error err = {0};
+    struct pipeline *p = NULL;
+    write_file("p.json", text);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(override_parse(&overrides[i], sets[i], &err), 0);
+    int rc = pipeline_read(&p, "p.json", overrides, count, &diagnostics, &err);
+    diagnostics_print(messages, &diagnostics);
+    assert_true((rc == 0) == (diagnostics.errors == 0));
+    assert_true((rc == 0) == (p != NULL));
+    diagnostics_close(&diagnostics);
+    for (size_t i = 0; i < count; i++)
+        override_close(&overrides[i]);
+    free(overrides);
+    return p;
+}
+
+static struct pipeline *read_good(const char *text) {
+    struct buffer messages = {0};
+    struct pipeline *p = read_with(text, NULL, 0, &messages);
+    if (!p)
+        fail_msg("%s", buffer_text(&messages));
+    assert_string_equal(buffer_text(&messages), "");
+    buffer_close(&messages);
+    return p;
+}
+
+static void expect_fault(const char *text, const char *const *sets, size_t count, const char *message) {
+    struct buffer messages = {0};
+    struct pipeline *p = read_with(text, sets, count, &messages);
+    assert_null(p);
+    if (!strstr(buffer_text(&messages), message))
+        fail_msg("no \"%s\" in:\n%s", message, buffer_text(&messages));
+    buffer_close(&messages);
+}
+
+static void assert_json(const cJSON *json, const char *canonical) {
+    char *text = json_canonical_text(json);
+    assert_string_equal(text, canonical);
+    free(text);
+}
+
+static const struct stage_decl *stage(const struct pipeline *p, const char *name) {
+    const struct stage_decl *s = pipeline_stage(p, name);
+    if (!s)
+        fail_msg("no stage %s", name);
+    return s;
+}
+
+/* ---- params ---- */
+
+static void params_fold(void **state) {
+    (void)state;
+    struct pipeline *p = read_good(
+        "{\"retort\":1,\"name\":\"n\",\"params\":{"
+        "\"text\":\"n=${params.n}, ${params.list[1]}, ${params.yes}, $${x}\","
+        "\"whole\":\"${params.base}\",\"n\":0.5,\"list\":[1,5e5],\"yes\":true,"
+        "\"base\":{\"a\":1,\"b\":{\"c\":2,\"d\":3}},"
+        "\"merged\":{\"$extends\":\"${params.base}\",\"a\":null,\"b\":{\"c\":\"${params.n}\"},\"e\":[\"${params.n}\"]},"
+        "\"deep\":\"${params.merged.b.d}\"}}");
+    assert_json(p->params,
+                "{\"base\":{\"a\":1,\"b\":{\"c\":2,\"d\":3}},\"deep\":3,\"list\":[1,500000],"
+                "\"merged\":{\"b\":{\"c\":0.5,\"d\":3},\"e\":[0.5]},\"n\":0.5,"
+                "\"text\":\"n=0.5, 500000, true, ${x}\",\"whole\":{\"a\":1,\"b\":{\"c\":2,\"d\":3}},\"yes\":true}");
+    assert_json(p->overrides, "{}");
+    assert_string_equal(p->directory, folder);
+    pipeline_free(p);
+}
+
+static const char declared[] =
+    "{\"retort\":1,\"name\":\"n\",\"params\":{\"steps\":1,\"twice\":\"${params.steps}${params.steps}\","
+    "\"link\":{\"a\":1,\"b\":{\"c\":2}},\"name\":\"x\"}}";
+
+static void overrides_reach_what_refers_to_them(void **state) {
+    (void)state;
+    static const char *const sets[] = {"params.steps=500", "params.link.b.c=7", "params.name=not json",
+                                       "params.link={\"a\":9}", "params.steps=600"};
+    struct buffer messages = {0};
+    struct pipeline *p = read_with(declared, sets, 5, &messages);
+    assert_non_null(p);
+    assert_json(p->params,
+                "{\"link\":{\"a\":9,\"b\":{\"c\":7}},\"name\":\"not json\",\"steps\":600,\"twice\":\"600600\"}");
+    assert_json(p->overrides, "{\"link\":{\"a\":9,\"b\":{\"c\":7}},\"name\":\"not json\",\"steps\":600}");
+    pipeline_free(p);
+    buffer_close(&messages);
+}
+
+static void whole_params_file_overrides(void **state) {
+    (void)state;
+    struct json_document *doc = NULL;
+    const char *text = "{\"steps\":3,\"link\":{\"b\":{\"c\":4}}}";
+    assert_int_equal(json_parse(&doc, text, strlen(text), NULL, NULL), 0);
+    struct override override = {"", json_root(doc), "--params FILE"};
+    struct diagnostics diagnostics = {0};
+    struct pipeline *p = NULL;
+    write_file("p.json", declared);
+    assert_int_equal(pipeline_read(&p, "p.json", &override, 1, &diagnostics, NULL), 0);
+    assert_json(p->params, "{\"link\":{\"a\":1,\"b\":{\"c\":4}},\"name\":\"x\",\"steps\":3,\"twice\":\"33\"}");
+    assert_json(p->overrides, "{\"link\":{\"b\":{\"c\":4}},\"steps\":3}");
+    pipeline_free(p);
+    diagnostics_close(&diagnostics);
+    json_free(doc);
+}
+
+static void faulty_overrides(void **state) {
+    (void)state;
+    static const char *const unknown[] = {"params.stps=1"};
+    static const char *const deep[] = {"params.link.b.d=1"};
+    static const char *const below[] = {"params.steps.x=1"};
+    static const char *const open[] = {"params.steps=${params.name}"};
+    expect_fault(declared, unknown, 1,
+                 "--set params.stps=1: error: the pipeline declares no param \"stps\"; did you mean \"steps\"?");
+    expect_fault(declared, deep, 1,
+                 "--set params.link.b.d=1: error: params.link.b has no \"d\" to override; there is: c\n");
+    expect_fault(declared, below, 1, "params.steps is the number 1 and cannot be overridden by an object");
+    expect_fault(declared, open, 1, "no reference may stand in it");
+    struct override o = {0};
+    struct error err = {0};
+    static const char *const bad[] = {"steps=1",     "params.steps",  "params.=1",    "params=1",
+                                      "params.a.=1", "params.a..b=1", "params.a[0]=1"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(override_parse(&o, bad[i], &err), ERR_USAGE);
+}
+
+static void params_that_multiply_are_refused(void **state) {
+    (void)state;
+    struct buffer text = {0};
+    buffer_puts(&text, "{\"retort\":1,\"name\":\"n\",\"params\":{\"p0\":[1,2]");
+    for (int i = 1; i < 60; i++)
+        buffer_printf(&text, ",\"p%d\":[\"${params.p%d}\",\"${params.p%d}\"]", i, i - 1, i - 1);
+    buffer_puts(&text, "}}");
+    expect_fault(buffer_text(&text), NULL, 0, "come to more than");
+    buffer_clear(&text);
+    buffer_puts(&text, "{\"retort\":1,\"name\":\"n\",\"params\":{\"p0\":\"0123456789\"");
+    for (int i = 1; i < 60; i++)
+        buffer_printf(&text, ",\"p%d\":\"${params.p%d}${params.p%d}\"", i, i - 1, i - 1);
+    buffer_puts(&text, "}}");
+    expect_fault(buffer_text(&text), NULL, 0, "come to more than");
+    buffer_clear(&text);
+    buffer_puts(&text, "{\"retort\":1,\"name\":\"n\",\"params\":{\"p0\":1");
+    for (int i = 1; i < 1000; i++)
+        buffer_printf(&text, ",\"p%d\":[\"${params.p%d}\"]", i, i - 1);
+    buffer_puts(&text, "}}");
+    expect_fault(buffer_text(&text), NULL, 0, "nested deeper than 100");
+    buffer_close(&text);
+}
+
+/* ---- stages ---- */
+
+static const char study[] =
+    "{\"retort\":1,\"name\":\"n\",\"params\":{\"sizes\":[7,11],\"extra\":{\"words\":[\"-v\",\"-q\"]}},"
+    "\"defaults\":{\"resources\":{\"cpus\":2,\"memory\":\"1GiB\",\"custom\":{\"licence\":1}},\"retries\":2,\"timeout\":"
+    "\"2h\"},"
+    "\"stages\":{"
+    "\"table\":{\"cmd\":[\"join\",\"${params.extra.words}\",\"${in.models}\"],"
+    "\"in\":{\"models\":[\"base.bin\",{\"from\":\"${stages.train[*].outs.model}\",\"label\":{\"name\":\"swept\"}}]},"
+    "\"outs\":{\"t\":\"t.csv\"},\"env\":{\"N\":1},\"pass_env\":[\"TOKEN\"],\"pin\":[\"join\"],\"after\":[\"last\"]},"
+    "\"train\":{\"matrix\":{\"size\":\"${params.sizes}\",\"seed\":[1,2],\"exclude\":[{\"size\":7,\"seed\":2}]},"
+    "\"cmd\":[\"train\",\"--size=${matrix.size}\",\"${matrix.seed}\",\"--resume=${checkpoint}\"],\"checkpoint\":true,"
+    "\"outs\":{\"model\":\"m.bin\",\"dir\":{\"path\":\"d\",\"type\":\"directory\"},\"score\":{\"path\":\"s.json\","
+    "\"type\":\"metrics\"}},"
+    "\"resources\":{\"cpus\":4,\"gpus\":1,\"custom\":{\"token\":2.5}},\"retries\":0,\"timeout\":\"90s\",\"energy_"
+    "budget\":\"2kJ\","
+    "\"deterministic\":false,\"tolerance\":0.02,\"cache\":false},"
+    "\"best\":{\"select\":{\"from\":\"train\",\"group_by\":[\"size\"],\"maximize\":\"metrics.gain\","
+    "\"where\":[{\"metric\":\"metrics.loss\",\"at_most\":-1.5}]}},"
+    "\"again\":{\"matrix\":{\"like\":\"best\",\"rate\":[0.1]},\"cmd\":[\"x\",\"${in.m}\",\"${matrix.rate}\",\"${stages."
+    "best.matrix.size}\"],"
+    "\"in\":{\"m\":\"${stages.best.outs.model}\"}},"
+    "\"last\":{\"cmd\":[\"y\",\"${in.m}\"],\"in\":{\"m\":\"${stages.best[seed=1].outs.dir}\"}}},"
+    "\"results\":{\"t.csv\":\"${stages.table.outs.t}\",\"models/"
+    "\":\"${stages.train[*].outs.model}\"},\"energy_budget\":\"1Wh\"}";
+
+static void stages_are_complete(void **state) {
+    (void)state;
+    struct pipeline *p = read_good(study);
+    const struct stage_decl *train = stage(p, "train");
+    assert_int_equal(train->type, STAGE_COMMAND);
+    assert_true(train->checkpoint && !train->cache && !train->deterministic);
+    assert_true(train->tolerance == 0.02 && train->energy_budget_j == 2000);
+    assert_int_equal(train->retries, 0);
+    assert_int_equal(train->timeout_ms, 90000);
+    assert_true(train->resources.cpus == 4 && train->resources.gpus == 1);
+    assert_int_equal(train->resources.memory_bytes, 1 << 30);
+    assert_int_equal(train->resources.custom_count, 2);
+    assert_string_equal(train->resources.custom[0].name, "licence");
+    assert_string_equal(train->resources.custom[1].name, "token");
+    assert_true(train->resources.custom[1].amount == 2.5);
+    assert_int_equal(train->out_count, 3);
+    assert_int_equal(train->outs[1].type, OUT_DIRECTORY);
+    assert_int_equal(train->outs[2].type, OUT_METRICS);
+    assert_int_equal(train->cmd->as.list.count, 4);
+    assert_int_equal(train->cmd->as.list.items[1]->type, VALUE_TEXT);
+    assert_int_equal(train->cmd->as.list.items[2]->type, VALUE_REFERENCE);
+    const struct stage_decl *table = stage(p, "table");
+    assert_int_equal(table->resources.cpus, 2);
+    assert_int_equal(table->retries, 2);
+    assert_int_equal(table->timeout_ms, 7200000);
+    assert_true(table->cache && table->deterministic);
+    assert_json(table->cmd->as.list.items[1]->as.literal, "[\"-v\",\"-q\"]");
+    assert_string_equal(table->env[0].name, "N");
+    assert_string_equal(table->pass_env[0], "TOKEN");
+    assert_string_equal(table->pin[0], "join");
+    assert_ptr_equal(table->after[0], stage(p, "last"));
+    assert_true(p->energy_budget_j == 3600);
+    assert_int_equal(p->result_count, 2);
+    assert_string_equal(p->results[1].name, "models/");
+    pipeline_free(p);
+}
+
+static void inputs_keep_files_references_and_labels(void **state) {
+    (void)state;
+    struct pipeline *p = read_good(study);
+    const struct input_decl *models = stage(p, "table")->in;
+    assert_int_equal(models->type, INPUT_LIST);
+    assert_int_equal(models->item_count, 2);
+    assert_int_equal(models->items[0].type, INPUT_FILE);
+    assert_string_equal(models->items[0].value->as.literal->valuestring, "base.bin");
+    assert_int_equal(models->items[1].type, INPUT_REFERENCE);
+    const struct reference *r = models->items[1].value->as.reference;
+    assert_ptr_equal(r->stage, stage(p, "train"));
+    assert_true(r->collect);
+    assert_string_equal(r->steps[1].name, "model");
+    assert_string_equal(models->items[1].label->as.object.names[0], "name");
+    pipeline_free(p);
+}
+
+static void axes_are_seen_through_selects_and_like(void **state) {
+    (void)state;
+    struct pipeline *p = read_good(study);
+    const char *axes[4];
+    assert_int_equal(stage_visible_axes(stage(p, "train"), axes, 4), 2);
+    assert_string_equal(axes[0], "size");
+    assert_string_equal(axes[1], "seed");
+    assert_int_equal(stage_visible_axes(stage(p, "best"), axes, 4), 1);
+    assert_string_equal(axes[0], "seed");
+    const struct matrix *again = &stage(p, "again")->matrix;
+    assert_int_equal(again->axis_count, 2);
+    assert_int_equal(again->like_count, 1);
+    assert_ptr_equal(again->like, stage(p, "best"));
+    assert_string_equal(again->axes[0].name, "seed");
+    assert_null(again->axes[0].values);
+    assert_string_equal(again->axes[1].name, "rate");
+    const struct select_decl *best = stage(p, "best")->select;
+    assert_true(best->maximize && best->reduce == REDUCE_MEAN && best->pick == PICK_ALL);
+    assert_string_equal(best->metric, "gain");
+    assert_string_equal(best->where[0].metric, "loss");
+    assert_true(best->where[0].type == WHERE_AT_MOST && best->where[0].bound == -1.5);
+    assert_int_equal(stage(p, "train")->matrix.exclude->as.list.count, 1);
+    pipeline_free(p);
+}
+
+static void stages_stand_behind_what_they_need(void **state) {
+    (void)state;
+    struct pipeline *p = read_good(study);
+    /* The file says table, train, best, again, last; table needs train and, by order alone, last, which needs best. */
+    static const char *const order[] = {"train", "best", "last", "table", "again"};
+    assert_int_equal(p->stage_count, 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_string_equal(p->stages[i]->full_name, order[i]);
+        assert_int_equal(p->stages[i]->index, i);
+    }
+    const struct stage_decl *table = stage(p, "table");
+    assert_int_equal(table->need_count, 2);
+    assert_true((table->needs[0] == stage(p, "train")) != (table->needs[1] == stage(p, "train")));
+    assert_true((table->needs[0] == stage(p, "last")) != (table->needs[1] == stage(p, "last")));
+    assert_int_equal(stage(p, "train")->need_count, 0);
+    assert_int_equal(stage(p, "again")->need_count, 1); /* best: by like, by its outs and by its choice */
+    assert_null(pipeline_stage(p, "nothing"));
+    pipeline_free(p);
+}
+
+static void axis_values_take_every_form(void **state) {
+    (void)state;
+    struct pipeline *p = read_good(
+        "{\"retort\":1,\"name\":\"n\",\"params\":{\"one\":7,\"recs\":[{\"label\":\"a\",\"f\":\"a.bin\"},{\"label\":"
+        "\"b\",\"f\":\"b.bin\"}]},"
+        "\"stages\":{\"m\":{\"cmd\":[\"m\"],\"outs\":{\"s\":{\"path\":\"s.json\",\"type\":\"metrics\"},\"x\":\"x\"}},"
+        "\"t\":{\"matrix\":{\"a\":\"${params.one}\",\"b\":\"${stages.m.metrics.rates}\",\"c\":[1,\"${stages.m.metrics."
+        "rate}\",[2,3]],"
+        "\"r\":\"${params.recs}\",\"q\":[{\"label\":\"x\",\"f\":\"${stages.m.outs.x}\",\"n\":\"${matrix.a}\"}]},"
+        "\"cmd\":[\"t\",\"${matrix.a}\",\"${matrix.b}\",\"${matrix.c}\",\"${in.f}\",\"${in.g}\"],"
+        "\"in\":{\"f\":\"${matrix.r.f}\",\"g\":\"${matrix.q.f}\",\"h\":\"data-${matrix.a}.csv\"}}}}");
+    const struct stage_decl *t = stage(p, "t");
+    const struct axis *axes = t->matrix.axes;
+    assert_int_equal(axes[0].values->type, VALUE_LIST); /* one value from params: an axis of one */
+    assert_int_equal(axes[0].values->as.list.count, 1);
+    assert_int_equal(axes[1].values->type, VALUE_REFERENCE);
+    assert_int_equal(axes[2].values->as.list.count, 3);
+    assert_int_equal(axes[2].values->as.list.items[1]->type, VALUE_REFERENCE);
+    assert_int_equal(axes[3].values->as.list.count, 2);
+    assert_int_equal(axes[4].values->as.list.items[0]->type, VALUE_OBJECT);
+    assert_int_equal(t->in[0].type, INPUT_REFERENCE);
+    assert_int_equal(t->in[0].value->as.reference->root, REFERENCE_MATRIX);
+    assert_int_equal(t->in[2].type, INPUT_FILE);
+    assert_int_equal(t->in[2].value->type, VALUE_TEXT);
+    pipeline_free(p);
+}
+
+static void pins_keep_their_values(void **state) {
+    (void)state;
+    struct pipeline *p = read_good("{\"retort\":1,\"name\":\"n\",\"params\":{\"s\":11},\"stages\":{"
+                                   "\"a\":{\"matrix\":{\"size\":[7,11],\"seed\":[1,2],\"kind\":[\"x\"]},\"cmd\":[\"a\","
+                                   "\"${matrix.size}\",\"${matrix.seed}\",\"${matrix.kind}\"],"
+                                   "\"outs\":{\"m\":\"m\"}},"
+                                   "\"b\":{\"matrix\":{\"t\":[7]},\"cmd\":[\"b\",\"${in.x}\",\"${in.y}\"],\"in\":{"
+                                   "\"x\":\"${stages.a[size=${matrix.t},seed=*,kind=x].outs.m}\",\"y\":\"${stages.a["
+                                   "size=${params.s},seed=2,kind=\\\"x\\\"].outs.m}\"}}}}");
+    const struct stage_decl *b = stage(p, "b");
+    const struct reference *x = b->in[0].value->as.reference;
+    assert_int_equal(x->pin_count, 3);
+    assert_int_equal(x->pins[0].value->type, VALUE_REFERENCE);
+    assert_true(x->pins[1].collect && !x->pins[1].value);
+    assert_json(x->pins[2].value->as.literal, "\"x\"");
+    const struct reference *y = b->in[1].value->as.reference;
+    assert_json(y->pins[0].value->as.literal, "11");
+    assert_json(y->pins[2].value->as.literal, "\"x\"");
+    pipeline_free(p);
+}
+
+/* ---- includes ---- */
+
+static void includes_are_parts_of_their_own(void **state) {
+    (void)state;
+    assert_int_equal(file_make_directory("parts", NULL), 0);
+    write_file("parts/inner.json", "{\"retort\":1,\"params\":{\"depth\":3}}");
+    write_file(
+        "parts/study.json",
+        "{\"retort\":1,\"include\":{\"in-ner\":{\"path\":\"inner.json\",\"params\":{\"depth\":\"${params.n}\"}}},"
+        "\"params\":{\"n\":1,\"link\":{\"a\":1,\"b\":2},\"up\":{\"$extends\":\"${params.link}\",\"d\":\"${in-ner."
+        "params.depth}\"}},"
+        "\"defaults\":{\"retries\":5},"
+        "\"stages\":{\"scratch\":{\"cmd\":[\"s\",\"${params.n}\",\"${in.f}\"],\"in\":{\"f\":\"../"
+        "data.csv\"},\"outs\":{\"m\":\"m\"}}},"
+        "\"results\":{\"m\":\"${stages.scratch.outs.m}\"}}");
+    struct pipeline *p =
+        read_good("{\"retort\":1,\"name\":\"n\",\"include\":{"
+                  "\"one\":{\"path\":\"parts/study.json\",\"params\":{\"n\":\"${params.base}\",\"link\":{\"b\":7}}},"
+                  "\"two\":{\"path\":\"parts/study.json\"}},\"params\":{\"base\":40,\"seen\":\"${one.params.up}\"},"
+                  "\"stages\":{\"use\":{\"cmd\":[\"u\",\"${in.a}\",\"${in.b}\"],\"in\":{\"a\":\"${one.stages.scratch."
+                  "outs.m}\",\"b\":\"${two.stages.scratch.outs.m}\"}}}}");
+    assert_json(p->params, "{\"base\":40,\"seen\":{\"a\":1,\"b\":7,\"d\":40}}");
+    assert_int_equal(p->stage_count, 3);
+    const struct stage_decl *one = stage(p, "one/scratch");
+    const struct stage_decl *two = stage(p, "two/scratch");
+    assert_json(one->cmd->as.list.items[1]->as.literal, "40");
+    assert_json(two->cmd->as.list.items[1]->as.literal, "1");
+    assert_int_equal(one->retries, 5);
+    assert_int_equal(stage(p, "use")->retries, 0);
+    assert_string_equal(one->name, "scratch");
+    char *parts = mem_printf("%s/parts", folder);
+    assert_string_equal(one->scope->directory, parts);
+    assert_string_equal(one->scope->prefix, "one/");
+    free(parts);
+    assert_ptr_equal(stage(p, "use")->in[1].value->as.reference->stage, two);
+    assert_int_equal(p->include_count, 2);
+    assert_string_equal(p->includes[1].name, "two");
+    assert_int_equal(p->result_count, 0);
+    assert_int_equal(p->file_count, 3);
+    assert_string_equal(p->files[0], "p.json");
+    assert_string_equal(p->files[1], "parts/study.json");
+    assert_string_equal(p->files[2], "parts/inner.json");
+    pipeline_free(p);
+}
+
+static void include_depth_is_limited(void **state) {
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        char *name = mem_printf("d%d.json", i);
+        char *text = mem_printf("{\"retort\":1,\"include\":{\"x\":{\"path\":\"d%d.json\"}}}", i + 1);
+        write_file(name, text);
+        free(name);
+        free(text);
+    }
+    expect_fault("{\"retort\":1,\"name\":\"n\",\"include\":{\"x\":{\"path\":\"d0.json\"}}}", NULL, 0,
+                 "d15.json:1:36: error: includes are nested deeper than 16");
+}
+
+/* ---- kinds ---- */
+
+static void kinds_bring_their_outs(void **state) {
+    (void)state;
+    struct pipeline *p =
+        read_good("{\"retort\":1,\"name\":\"n\",\"params\":{\"with\":{\"steps\":10}},\"stages\":{"
+                  "\"t\":{\"uses\":\"deeprx/"
+                  "train@1\",\"matrix\":{\"seed\":[1,2]},\"with\":{\"$extends\":\"${params.with}\",\"size\":7,\"seed\":"
+                  "\"${matrix.seed}\"}},"
+                  "\"s\":{\"uses\":\"deeprx/"
+                  "train@1\",\"matrix\":{\"seed\":[1,2]},\"in\":{\"teacher\":\"${stages.t.outs.model}\"},"
+                  "\"with\":{\"size\":7,\"alpha\":\"${stages.t[seed=1].metrics.loss}\"}}}}");
+    const struct stage_decl *t = stage(p, "t");
+    assert_int_equal(t->type, STAGE_KIND);
+    assert_string_equal(t->kind->name, "deeprx/train");
+    assert_int_equal(t->out_count, t->kind->out_count);
+    assert_string_equal(t->outs[0].name, t->kind->outs[0].name);
+    assert_true(t->checkpoint == t->kind->checkpoints);
+    assert_int_equal(t->with->type, VALUE_EXTENDS);
+    pipeline_free(p);
+}
+
+/* ---- files ---- */
+
+static void files_that_cannot_be_read(void **state) {
+    (void)state;
+    struct diagnostics diagnostics = {0};
+    struct error err = {0};
+    struct pipeline *p = NULL;
+    assert_int_equal(pipeline_read(&p, "nowhere.json", NULL, 0, &diagnostics, &err), ERR_NOT_FOUND);
+    assert_non_null(strstr(err.message, "nowhere.json"));
+    assert_int_equal(pipeline_read(&p, ".", NULL, 0, &diagnostics, &err), ERR_IO);
+    assert_null(p);
+    assert_int_equal(diagnostics.count, 0);
+    char *large = mem_alloc((17 << 20) + 1);
+    memset(large, ' ', 17 << 20);
+    write_file("large.json", large);
+    free(large);
+    assert_int_equal(pipeline_read(&p, "large.json", NULL, 0, &diagnostics, &err), ERR_INVALID);
+    diagnostics_close(&diagnostics);
+}
+
+static void errors_are_limited(void **state) {
+    (void)state;
+    struct buffer text = {0};
+    buffer_puts(&text, "{\"retort\":1,\"name\":\"n\",\"stages\":{");
+    for (int i = 0; i < 3000; i++)
+        buffer_printf(&text, "%s\"s%d\":7", i ? "," : "", i);
+    buffer_puts(&text, "}}");
+    struct buffer messages = {0};
+    assert_null(read_with(buffer_text(&text), NULL, 0, &messages));
+    size_t lines = 0;
+    for (const char *c = buffer_text(&messages); *c; c++)
+        lines += *c == '\n';
+    assert_int_equal(lines, 1001);
+    assert_non_null(strstr(buffer_text(&messages), "p.json: error: more than 1000 errors: the rest is not shown\n"));
+    buffer_close(&messages);
+    buffer_close(&text);
+}
+
+static void warnings_do_not_fail(void **state) {
+    (void)state;
+    struct buffer messages = {0};
+    struct pipeline *p = read_with(
+        "{\"retort\":1,\"name\":\"n\",\"stages\":{\"a\":{\"cmd\":[\"a\",\"${in.x}\"],\"in\":{\"x\":\"/data/x\"}}}}",
+        NULL, 0, &messages);
+    assert_non_null(p);
+    assert_string_equal(buffer_text(&messages),
+                        "p.json:1:71: warning: the absolute path \"/data/x\" works on this machine alone; "
+                        "write it relative to this file (at /stages/a/in/x)\n");
+    pipeline_free(p);
+    buffer_close(&messages);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(params_fold),
+        cmocka_unit_test(overrides_reach_what_refers_to_them),
+        cmocka_unit_test(whole_params_file_overrides),
+        cmocka_unit_test(faulty_overrides),
+        cmocka_unit_test(params_that_multiply_are_refused),
+        cmocka_unit_test(stages_are_complete),
+        cmocka_unit_test(inputs_keep_files_references_and_labels),
+        cmocka_unit_test(axes_are_seen_through_selects_and_like),
+        cmocka_unit_test(stages_stand_behind_what_they_need),
+        cmocka_unit_test(axis_values_take_every_form),
+        cmocka_unit_test(pins_keep_their_values),
+        cmocka_unit_test(includes_are_parts_of_their_own),
+        cmocka_unit_test(include_depth_is_limited),
+        cmocka_unit_test(kinds_bring_their_outs),
+        cmocka_unit_test(files_that_cannot_be_read),
+        cmocka_unit_test(errors_are_limited),
+        cmocka_unit_test(warnings_do_not_fail),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,284 @@
+/* Actions and keys of instances: inputs, words, parameters; what enters a key and what does not. */
+#include "tests/unit/engine/plan_fixture.h"
+
+#define HEAD "{'retort':1,'name':'t','stages':{"
+
+static void digest_of(struct digest *out, const char *pipeline, const char *instance, const char *changed) {
+    struct world w = {.changed = changed};
+    world_open(&w, pipeline);
+    world_run(&w);
+    expect_no_fault(&w);
+    *out = world_instance(&w, instance)->key;
+    world_close(&w);
+}
+
+static void expect_keys(bool equal, const char *first, const char *first_name, const char *second,
+                        const char *second_name) {
+    struct digest a, b;
+    digest_of(&a, first, first_name, NULL);
+    digest_of(&b, second, second_name, NULL);
+    assert_int_equal(digest_equal(&a, &b), equal);
+}
+
+static void files_of_the_project(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD "'a':{'cmd':['${in.script}','${in.all}','${in.one}'],'outs':{'o':'o'},'matrix':{'n':[1,2]},"
+                        "'in':{'script':'bin/run.sh','one':'data-${matrix.n}.csv',"
+                        "'all':['x.csv',{'from':'y.csv','label':{'k':'v'}},'folder']}}}}");
+    world_run(&w);
+    expect_no_fault(&w);
+    expect_input(&w, "a[n=2]", "one", "data-2.csv");
+    expect_input(&w, "a[n=2]", "all", "x.csv y.csv{'k':'v'} folder");
+    const struct action *a = world_instance(&w, "a[n=2]")->action;
+    assert_string_equal(a->inputs[0].name, "all");
+    assert_string_equal(a->inputs[1].name, "one");
+    assert_string_equal(a->inputs[2].name, "script");
+    assert_true(a->inputs[2].items[0].content.executable);
+    assert_true(a->inputs[0].items[2].content.directory);
+    char *expected = path_join(w.directory, "bin/run.sh");
+    assert_string_equal(strstr(a->inputs[2].items[0].path, "/retort-plan"), strstr(expected, "/retort-plan"));
+    free(expected);
+    assert_int_equal(w.file_questions, 6); /* each file once, not once an instance */
+    world_close(&w);
+}
+
+static void a_missing_file_fails_its_instance_alone(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD "'a':{'cmd':['x','${in.i}'],'in':{'i':'missing.csv'},'outs':{'o':'o'}},"
+                        "'b':{'cmd':['x','${in.i}'],'in':{'i':'there.csv'},'outs':{'o':'o'}}}}");
+    world_run(&w);
+    expect_fault(&w, "missing.csv: there is no such file (at /stages/a/in/i)");
+    expect_state(&w, "a", INSTANCE_FAILED);
+    expect_state(&w, "b", INSTANCE_DONE);
+    world_close(&w);
+}
+
+static void added_labels_stand_beside_the_coordinates(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD "'a':{'cmd':['x','${matrix.s}'],'outs':{'o':'o.bin'},'matrix':{'s':[1,2]}},"
+                        "'b':{'cmd':['x','${in.i}'],'outs':{'o':'o'},'in':{'i':[{'from':'${stages.a[*].outs.o}',"
+                        "'label':{'source':'mine','s':9}},'${stages.a[s=2].outs.o}']}}}}");
+    world_run(&w);
+    expect_no_fault(&w);
+    expect_input(&w, "b", "i", "o.bin{'s':9,'source':'mine'} o.bin{'s':9,'source':'mine'} o.bin{'s':2}");
+    world_close(&w);
+}
+
+static void words_keep_paths_symbolic(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD "'a':{'cmd':['sh','-c','cat \\'$1\\' $${HOME}','--in=${in.i}.${matrix.n}','${outs.o}',"
+                        "'${checkpoint}','${matrix.list}'],'in':{'i':'x.csv'},'outs':{'o':'o.txt'},'checkpoint':true,"
+                        "'env':{'N':'${matrix.n}','P':'a:${in.i}'},'matrix':{'n':[5],'list':[[1,'two',true]]}}}}");
+    world_run(&w);
+    expect_no_fault(&w);
+    const char *const name = "a[n=5,list=[1,\"two\",true]]";
+    expect_component(&w, name, "argv.0", "'sh'");
+    expect_component(&w, name, "argv.2", "'cat \\'$1\\' ${HOME}'");
+    expect_component(&w, name, "argv.3", "['--in=',{'in':'i'},'.5']");
+    expect_component(&w, name, "argv.4", "{'out':'o'}");
+    expect_component(&w, name, "argv.5", "{'checkpoint':true}");
+    expect_component(&w, name, "argv.6", "'1'");
+    expect_component(&w, name, "argv.7", "'two'");
+    expect_component(&w, name, "argv.8", "'true'");
+    expect_component(&w, name, "argv.9", "(none)");
+    expect_component(&w, name, "env.N", "'5'");
+    expect_component(&w, name, "env.P", "['a:',{'in':'i'}]");
+    expect_component(&w, name, "outs.o", "{'path':'o.txt','type':'file'}");
+    world_close(&w);
+}
+
+static void put_item_path(void *context, const struct action_input *in, size_t index, struct buffer *path) {
+    (void)context;
+    buffer_printf(path, "in/%s/%zu/%s", in->name, index, in->items[index].name);
+}
+
+static void a_list_alone_becomes_its_items(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD "'a':{'cmd':['cat','${in.l}','>${outs.o}'],'in':{'l':['x','y']},'outs':{'o':'o.txt'},"
+                        "'env':{'C':'${checkpoint}/c'},'checkpoint':true}}}");
+    world_run(&w);
+    expect_no_fault(&w);
+    const struct action *a = world_instance(&w, "a")->action;
+    char **argv = NULL;
+    size_t count = 0;
+    action_argv(&argv, &count, a, "/keep", put_item_path, NULL);
+    assert_int_equal(count, 4);
+    assert_string_equal(argv[0], "cat");
+    assert_string_equal(argv[1], "in/l/0/x");
+    assert_string_equal(argv[2], "in/l/1/y");
+    assert_string_equal(argv[3], ">o.txt");
+    assert_null(argv[4]);
+    for (size_t i = 0; i < count; i++)
+        free(argv[i]);
+    free(argv);
+    char *env = action_env_text(a, &a->env[0], "/keep", put_item_path, NULL);
+    assert_string_equal(env, "/keep/c");
+    free(env);
+    world_close(&w);
+}
+
+static void a_list_within_a_text_is_refused(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD "'src':{'cmd':['x','${matrix.s}'],'outs':{'o':'o'},'matrix':{'s':[1,2]}},"
+                        "'a':{'cmd':['cat','v${matrix.v}'],'outs':{'o':'o'},'matrix':{'v':[[1,2],3]}}}}");
+    world_run(&w);
+    expect_fault(&w, "a list cannot stand inside a text (at /stages/a/cmd/1)");
+    expect_state(&w, "a[v=[1,2]]", INSTANCE_FAILED);
+    expect_state(&w, "a[v=3]", INSTANCE_DONE);
+    world_close(&w);
+}
+
+static void the_spec_shows_what_is_hashed_paths_and_cpus(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD "'a':{'cmd':['run','${in.i}'],'in':{'i':'run.sh'},'outs':{'t':'t.csv',"
+                        "'m':{'path':'m.json','type':'metrics'}}}}}");
+    world_run(&w);
+    const char *const argv[] = {"run", "in/i/run.sh"};
+    cJSON *spec = action_spec(world_instance(&w, "a")->action, argv, 2, 3, put_item_path, NULL);
+    char *text = json_canonical_text(spec);
+    /* SHA-256 of "run.sh", from sha256sum. */
+    assert_string_equal(
+        text,
+        "{\"cmd\":[\"run\",\"in/i/run.sh\"],\"cpus\":3,\"in\":{\"i\":{\"executable\":true,\"labels\":{},\"name\":\"run.sh\","
+        "\"path\":\"in/i/0/run.sh\",\"sha256\":\"d31ce0453051853c17ba2a5225b3d1bfab548e095bab0967d6acfd1b3ce1b35d\"}},"
+        "\"outs\":{\"m\":{\"path\":\"m.json\",\"type\":\"metrics\"},\"t\":{\"path\":\"t.csv\",\"type\":\"file\"}},"
+        "\"retort_spec\":1}");
+    free(text);
+    cJSON_Delete(spec);
+    world_close(&w);
+}
+
+static void renaming_and_policy_change_no_key(void **state) {
+    (void)state;
+    const char *const plain = HEAD "'a':{'cmd':['x','${in.i}','5'],'in':{'i':'f.csv'},'outs':{'o':'o'}}}}";
+    expect_keys(true, plain, "a",
+                "{'retort':1,'name':'u','params':{'n':5},'stages':{'b':{'description':'other','cmd':['x','${in.i}',"
+                "'${matrix.n}'],'in':{'i':'f.csv'},'outs':{'o':'o'},'matrix':{'n':['${params.n}']},'retries':3,"
+                "'timeout':'1h','resources':{'cpus':2},'checkpoint':true,'pass_env':['TOKEN']}}}",
+                "b[n=5]");
+}
+
+static void what_counts_changes_the_key(void **state) {
+    (void)state;
+    static const char *const variants[] = {
+        HEAD "'a':{'cmd':['x','${in.i}'],'in':{'i':'f.csv'},'outs':{'o':'o'}}}}",
+        HEAD "'a':{'cmd':['y','${in.i}'],'in':{'i':'f.csv'},'outs':{'o':'o'}}}}",
+        HEAD "'a':{'cmd':['x','${in.j}'],'in':{'j':'f.csv'},'outs':{'o':'o'}}}}",
+        HEAD "'a':{'cmd':['x','${in.i}'],'in':{'i':'g.csv'},'outs':{'o':'o'}}}}",
+        HEAD "'a':{'cmd':['x','${in.i}'],'in':{'i':['f.csv']},'outs':{'o':'o'}}}}",
+        HEAD "'a':{'cmd':['x','${in.i}'],'in':{'i':{'from':'f.csv','label':{'l':1}}},'outs':{'o':'o'}}}}",
+        HEAD "'a':{'cmd':['x','${in.i}'],'in':{'i':'f.csv'},'outs':{'o':'p'}}}}",
+        HEAD "'a':{'cmd':['x','${in.i}'],'in':{'i':'f.csv'},'outs':{'o':{'path':'o','type':'series'}}}}}",
+        HEAD "'a':{'cmd':['x','${in.i}'],'in':{'i':'f.csv'},'outs':{'o':'o'},'env':{'A':'1'}}}}",
+        HEAD "'a':{'cmd':['x','${in.i}'],'in':{'i':'f.csv'},'outs':{'o':'o'},'pin':['x']}}}",
+        HEAD "'a':{'cmd':['x','${in.i}',''],'in':{'i':'f.csv'},'outs':{'o':'o'}}}}",
+    };
+    enum { COUNT = sizeof variants / sizeof *variants };
+    struct digest keys[COUNT + 1];
+    for (int i = 0; i < COUNT; i++)
+        digest_of(&keys[i], variants[i], "a", NULL);
+    digest_of(&keys[COUNT], variants[0], "a", "f.csv");
+    for (int i = 0; i <= COUNT; i++)
+        for (int k = 0; k < i; k++)
+            if (digest_equal(&keys[i], &keys[k]))
+                fail_msg("variants %d and %d have one key", k, i);
+}
+
+static void equal_work_has_one_key(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD "'a':{'cmd':['x','${in.i}'],'in':{'i':'f.csv'},'outs':{'o':'o'}},"
+                        "'b':{'cmd':['x','${in.i}'],'in':{'i':'f.csv'},'outs':{'o':'o'}}}}");
+    world_run(&w);
+    assert_memory_equal(&world_instance(&w, "a")->key, &world_instance(&w, "b")->key, sizeof(struct digest));
+    world_close(&w);
+}
+
+static bool middle_is_constant(const struct instance *i) {
+    return strcmp(i->decl->name, "middle") == 0;
+}
+
+/* An upstream change that leaves the bytes between as they were stops there. */
+static void early_cutoff(void **state) {
+    (void)state;
+    const char *const text =
+        HEAD "'first':{'cmd':['x','${in.i}'],'in':{'i':'f.csv'},'outs':{'o':'o'}},"
+             "'middle':{'cmd':['y','${in.i}'],'in':{'i':'${stages.first.outs.o}'},'outs':{'o':'o'}},"
+             "'last':{'cmd':['z','${in.i}'],'in':{'i':'${stages.middle.outs.o}'},'outs':{'o':'o'}}}}";
+    struct digest keys[2][3];
+    for (int run = 0; run < 2; run++) {
+        struct world w = {.constant = middle_is_constant, .changed = run ? "f.csv" : NULL};
+        world_open(&w, text);
+        world_run(&w);
+        keys[run][0] = world_instance(&w, "first")->key;
+        keys[run][1] = world_instance(&w, "middle")->key;
+        keys[run][2] = world_instance(&w, "last")->key;
+        world_close(&w);
+    }
+    assert_false(digest_equal(&keys[0][0], &keys[1][0]));
+    assert_false(digest_equal(&keys[0][1], &keys[1][1]));
+    assert_true(digest_equal(&keys[0][2], &keys[1][2]));
+}
+
+static void defaults_of_a_kind_are_in_no_key(void **state) {
+    (void)state;
+    const char *const shorter = HEAD "'a':{'uses':'link/baseline@1','with':{'receiver':'ls'}}}}";
+    expect_keys(true, shorter, "a", HEAD "'a':{'uses':'link/baseline@1','with':{'receiver':'ls','slots':40}}}}", "a");
+    expect_keys(false, shorter, "a", HEAD "'a':{'uses':'link/baseline@1','with':{'receiver':'ls','slots':41}}}}", "a");
+    struct world w = {0};
+    world_open(&w, HEAD "'a':{'uses':'link/baseline@1','with':{'receiver':'ls','slots':'${matrix.n}'},"
+                        "'matrix':{'n':[40,41]}}}}");
+    world_run(&w);
+    expect_no_fault(&w);
+    expect_component(&w, "a[n=40]", "with.slots", "(none)");
+    expect_component(&w, "a[n=41]", "with.slots", "41");
+    expect_component(&w, "a[n=41]", "with.receiver", "'ls'");
+    expect_component(&w, "a[n=41]", "kind", "'link/baseline@1'");
+    expect_component(&w, "a[n=41]", "machine", "(none)");
+    const cJSON *with = world_instance(&w, "a[n=40]")->action->with;
+    assert_int_equal((int)json_double(with, "slots", 0), 40);
+    assert_int_equal((int)json_double(with, "branches", 0), 1);
+    world_close(&w);
+}
+
+static cJSON *count_metric(const struct world *w, const struct instance *i) {
+    (void)w;
+    return strcmp(i->decl->name, "src") == 0 ? cJSON_Parse("{\"n\":0.5}") : NULL;
+}
+
+static void a_late_value_that_does_not_fit_is_placed(void **state) {
+    (void)state;
+    struct world w = {.metrics = count_metric};
+    world_open(&w, HEAD "'src':{'cmd':['x'],'outs':{'m':{'path':'m.json','type':'metrics'}}},"
+                        "'a':{'uses':'link/baseline@1','with':{'receiver':'ls','slots':'${stages.src.metrics.n}'}}}}");
+    world_run(&w);
+    expect_fault(&w, "(at /stages/a/with/slots)");
+    expect_state(&w, "a", INSTANCE_FAILED);
+    world_close(&w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_of_the_project),
+        cmocka_unit_test(a_missing_file_fails_its_instance_alone),
+        cmocka_unit_test(added_labels_stand_beside_the_coordinates),
+        cmocka_unit_test(words_keep_paths_symbolic),
+        cmocka_unit_test(a_list_alone_becomes_its_items),
+        cmocka_unit_test(a_list_within_a_text_is_refused),
+        cmocka_unit_test(the_spec_shows_what_is_hashed_paths_and_cpus),
+        cmocka_unit_test(renaming_and_policy_change_no_key),
+        cmocka_unit_test(what_counts_changes_the_key),
+        cmocka_unit_test(equal_work_has_one_key),
+        cmocka_unit_test(early_cutoff),
+        cmocka_unit_test(defaults_of_a_kind_are_in_no_key),
+        cmocka_unit_test(a_late_value_that_does_not_fit_is_placed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,249 @@
+/* What runs when: targets, order, after, failures, results, long chains. */
+#include "tests/unit/engine/plan_fixture.h"
+
+#define HEAD "{'retort':1,'name':'t','stages':{"
+
+/* As world_open, for some targets; returns the code of plan_create. */
+static int open_targets(struct world *w, const char *text, const char *const *targets, size_t count, struct error *err) {
+    char *json = mem_strdup(text);
+    for (char *c = json; *c; c++)
+        if (*c == '\'')
+            *c = '"';
+    struct diagnostics d = world_read(w, json);
+    diagnostics_close(&d);
+    free(json);
+    return world_plan(w, targets, count, err);
+}
+
+static const char *const two_chains =
+    HEAD "'a':{'cmd':['x','${matrix.s}'],'outs':{'o':'o'},'matrix':{'s':[7,11,30]}},"
+         "'b':{'cmd':['y','${in.i}'],'in':{'i':'${stages.a.outs.o}'},'outs':{'o':'o'},'matrix':{'like':'a'}},"
+         "'all':{'cmd':['z','${in.i}'],'in':{'i':'${stages.b[*].outs.o}'},'outs':{'o':'o'}},"
+         "'other':{'cmd':['x'],'outs':{'o':'o'}}}}";
+
+static void a_target_wants_what_it_needs(void **state) {
+    (void)state;
+    const char *const target[] = {"b[s=11]"};
+    struct world w = {0};
+    struct error err = {0};
+    assert_int_equal(open_targets(&w, two_chains, target, 1, &err), 0);
+    world_run(&w);
+    assert_string_equal(buffer_text(&w.order), "a[s=11]\nb[s=11]\n");
+    assert_false(world_instance(&w, "a[s=7]")->wanted);
+    assert_null(plan_instance(w.plan, "other"));
+    world_close(&w);
+}
+
+static void a_stage_is_a_target_too(void **state) {
+    (void)state;
+    const char *const targets[] = {"b"};
+    struct world w = {0};
+    struct error err = {0};
+    assert_int_equal(open_targets(&w, two_chains, targets, 1, &err), 0);
+    world_run(&w);
+    assert_string_equal(buffer_text(&w.order), "a[s=7]\na[s=11]\na[s=30]\nb[s=7]\nb[s=11]\nb[s=30]\n");
+    world_close(&w);
+}
+
+static void unknown_targets_are_refused(void **state) {
+    (void)state;
+    static const char *const bad[][2] = {
+        {"othr", "there is no stage \"othr\"; did you mean \"other\"?"},
+        {"b[s=12]", "b has no instance with s=12; its values are 7, 11, 30; did you mean 11?"},
+        {"b[t=7]", "b has no axis \"t\""},
+        {"b[s]", "as in stage[axis=value]"},
+        {"b[s=7", "as in stage[axis=value]"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct world w = {0};
+        struct error err = {0};
+        assert_int_equal(open_targets(&w, two_chains, &bad[i][0], 1, &err), ERR_USAGE);
+        if (!strstr(err.message, bad[i][1]))
+            fail_msg("%s: %s", bad[i][0], err.message);
+        world_close(&w);
+    }
+}
+
+static void json_and_partial_targets(void **state) {
+    (void)state;
+    const char *const targets[] = {"a[t=\"x,]y\"]", "a[s=2,t=*]"};
+    struct world w = {0};
+    struct error err = {0};
+    assert_int_equal(open_targets(&w,
+                                  HEAD "'a':{'cmd':['x','${matrix.s}','${matrix.t}'],'outs':{'o':'o'},"
+                                       "'matrix':{'s':[1,2],'t':['x,]y','z']}}}}",
+                                  targets, 2, &err),
+                     0);
+    world_run(&w);
+    assert_string_equal(buffer_text(&w.order), "a[s=1,t=\"x,]y\"]\na[s=2,t=\"x,]y\"]\na[s=2,t=z]\n");
+    world_close(&w);
+}
+
+static cJSON *size_metric(const struct world *w, const struct instance *i) {
+    (void)w;
+    cJSON *m = cJSON_CreateObject();
+    if (i->coordinate_count)
+        cJSON_AddNumberToObject(m, "v", i->coordinates[0].value->valuedouble);
+    return m;
+}
+
+/* A target in a declaration that waits for a select wants the select and all that it chooses from. */
+static void a_late_target_wants_its_select(void **state) {
+    (void)state;
+    const char *const target[] = {"late[s=30]"}, *const wrong[] = {"late[s=31]"};
+    const char *const text =
+        HEAD "'a':{'cmd':['x','${matrix.s}'],'outs':{'m':{'path':'m','type':'metrics'}},'matrix':{'s':[7,30]}},"
+             "'s':{'select':{'from':'a','group_by':['s'],'maximize':'metrics.v'}},"
+             "'late':{'cmd':['y','${matrix.s}'],'outs':{'o':'o'},'matrix':{'s':['${stages.s.matrix.s}',8]}},"
+             "'other':{'cmd':['x'],'outs':{'o':'o'}}}}";
+    struct world w = {.metrics = size_metric};
+    struct error err = {0};
+    assert_int_equal(open_targets(&w, text, target, 1, &err), 0);
+    world_run(&w);
+    expect_no_fault(&w);
+    assert_string_equal(buffer_text(&w.order), "a[s=7]\na[s=30]\nlate[s=30]\n");
+    world_close(&w);
+    w.metrics = size_metric;
+    assert_int_equal(open_targets(&w, text, wrong, 1, &err), 0);
+    world_run(&w);
+    expect_fault(&w, "late has no instance with s=31; its values are 30, 8; did you mean 30?");
+    world_close(&w);
+}
+
+static void after_orders_and_enters_no_key(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD "'c':{'cmd':['z','${matrix.n}'],'outs':{'o':'o'},'matrix':{'n':[1,2]},'after':['a']},"
+                        "'a':{'cmd':['x','${matrix.s}'],'outs':{'o':'o'},'matrix':{'s':[7,11]}},"
+                        "'plain':{'cmd':['z','1'],'outs':{'o':'o'}}}}");
+    world_run(&w);
+    assert_string_equal(buffer_text(&w.order), "a[s=7]\na[s=11]\nplain\nc[n=1]\nc[n=2]\n");
+    assert_memory_equal(&world_instance(&w, "c[n=1]")->key, &world_instance(&w, "plain")->key, sizeof(struct digest));
+    world_close(&w);
+}
+
+static bool eleven_fails(const struct instance *i) {
+    return strcmp(i->name, "a[s=11]") == 0;
+}
+
+static void failures_skip_what_depends_on_them(void **state) {
+    (void)state;
+    struct world w = {.fails = eleven_fails};
+    world_open(&w, HEAD "'a':{'cmd':['x','${matrix.s}'],'outs':{'o':'o'},'matrix':{'s':[7,11]}},"
+                        "'b':{'cmd':['y','${in.i}'],'in':{'i':'${stages.a.outs.o}'},'outs':{'o':'o'},"
+                        "'matrix':{'like':'a'}},"
+                        "'c':{'cmd':['z','${in.i}'],'in':{'i':'${stages.b.outs.o}'},'outs':{'o':'o'},"
+                        "'matrix':{'like':'a'}},"
+                        "'d':{'cmd':['w'],'outs':{'o':'o'},'after':['a']}}}");
+    world_run(&w);
+    expect_state(&w, "b[s=7]", INSTANCE_DONE);
+    expect_state(&w, "c[s=7]", INSTANCE_DONE);
+    expect_state(&w, "b[s=11]", INSTANCE_SKIPPED);
+    expect_state(&w, "c[s=11]", INSTANCE_SKIPPED);
+    expect_state(&w, "d", INSTANCE_SKIPPED);
+    assert_string_equal(world_instance(&w, "c[s=11]")->reason, "needs a[s=11], which failed");
+    assert_string_equal(world_instance(&w, "a[s=11]")->reason, "exit status 1");
+    world_close(&w);
+}
+
+static double estimate(void *context, const struct instance *i) {
+    (void)context;
+    return i->coordinate_count ? i->coordinates[0].value->valuedouble : 100;
+}
+
+/* a[s] -> b[s] -> all, a 7 11 30, b the same; "last" is ordered behind a, "first" stands alone. */
+static void remaining_is_the_longest_path(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD "'a':{'cmd':['x','${matrix.s}'],'outs':{'o':'o'},'matrix':{'s':[7,11,30]}},"
+                        "'b':{'cmd':['y','${in.i}'],'in':{'i':'${stages.a.outs.o}'},'outs':{'o':'o'},"
+                        "'matrix':{'s':[7,30]}},"
+                        "'all':{'cmd':['z','${in.i}'],'in':{'i':'${stages.b[*].outs.o}'},'outs':{'o':'o'}},"
+                        "'last':{'cmd':['x','${matrix.n}'],'outs':{'o':'o'},'after':['a'],'matrix':{'n':[1,110]}}}}");
+    world_advance(&w);
+    plan_order(w.plan, estimate, NULL);
+    assert_float_equal(world_instance(&w, "all")->remaining_s, 100, 0);
+    assert_float_equal(world_instance(&w, "b[s=7]")->remaining_s, 107, 0);
+    assert_float_equal(world_instance(&w, "a[s=7]")->remaining_s, 117, 0);
+    assert_float_equal(world_instance(&w, "a[s=11]")->remaining_s, 121, 0);
+    assert_float_equal(world_instance(&w, "a[s=30]")->remaining_s, 160, 0);
+    assert_float_equal(world_instance(&w, "last[n=1]")->remaining_s, 1, 0);
+    world_close(&w);
+}
+
+static void results_name_their_items(void **state) {
+    (void)state;
+    struct world w = {0};
+    struct error err = {0};
+    const struct result_item *items;
+    size_t count;
+    bool waiting;
+    world_open(&w, "{'retort':1,'name':'t','results':{'models/':'${stages.a[*].outs.o}',"
+                   "'one.txt':'${stages.a[s=7].outs.o}'},'stages':{"
+                   "'a':{'cmd':['x','${matrix.s}'],'outs':{'o':'o.bin'},'matrix':{'s':[7,11]}}}}");
+    world_advance(&w);
+    world_finish(&w, plan_next(w.plan));
+    assert_int_equal(plan_result(w.plan, &w.pipeline->results[0], &items, &count, &waiting, &err), 0);
+    assert_true(waiting);
+    assert_int_equal(count, 0);
+    assert_int_equal(plan_result(w.plan, &w.pipeline->results[1], &items, &count, &waiting, &err), 0);
+    assert_false(waiting);
+    assert_int_equal(count, 1);
+    assert_string_equal(items[0].instance->name, "a[s=7]");
+    assert_string_equal(items[0].out->path, "o.bin");
+    world_run(&w);
+    assert_int_equal(plan_result(w.plan, &w.pipeline->results[0], &items, &count, &waiting, &err), 0);
+    assert_false(waiting);
+    assert_int_equal(count, 2);
+    assert_int_equal((int)json_double(items[1].labels, "s", 0), 11);
+    world_close(&w);
+}
+
+enum { CHAIN = 10000 };
+
+/* A chain of stages, each on the one before: nothing recurses, and skipping its tail is one walk. */
+static void a_long_chain(void **state) {
+    (void)state;
+    struct world w = {0};
+    struct buffer text = {0};
+    buffer_puts(&text, HEAD);
+    for (int i = 0; i < CHAIN; i++) {
+        buffer_printf(&text, "%s's%d':{'cmd':['x'%s],'outs':{'o':'o'}", i ? "," : "", i, i ? ",'${in.i}'" : "");
+        if (i)
+            buffer_printf(&text, ",'in':{'i':'${stages.s%d.outs.o}'}", i - 1);
+        buffer_puts(&text, "}");
+    }
+    buffer_puts(&text, "}}");
+    world_open(&w, buffer_text(&text));
+    world_advance(&w);
+    plan_order(w.plan, estimate, NULL);
+    assert_float_equal(world_instance(&w, "s0")->remaining_s, 100.0 * CHAIN, 0);
+    struct instance *first = plan_next(w.plan);
+    assert_string_equal(first->name, "s0");
+    assert_null(plan_next(w.plan));
+    world_finish(&w, first);
+    world_advance(&w);
+    plan_fail(w.plan, plan_next(w.plan), "exit status 1");
+    char last[16];
+    snprintf(last, sizeof last, "s%d", CHAIN - 1);
+    expect_state(&w, last, INSTANCE_SKIPPED);
+    assert_string_equal(world_instance(&w, last)->reason, "needs s1, which failed");
+    buffer_close(&text);
+    world_close(&w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_target_wants_what_it_needs),
+        cmocka_unit_test(a_stage_is_a_target_too),
+        cmocka_unit_test(unknown_targets_are_refused),
+        cmocka_unit_test(json_and_partial_targets),
+        cmocka_unit_test(a_late_target_wants_its_select),
+        cmocka_unit_test(after_orders_and_enters_no_key),
+        cmocka_unit_test(failures_skip_what_depends_on_them),
+        cmocka_unit_test(remaining_is_the_longest_path),
+        cmocka_unit_test(results_name_their_items),
+        cmocka_unit_test(a_long_chain),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

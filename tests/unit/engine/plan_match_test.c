@@ -1,0 +1,167 @@
+/* References become instances: matching, pins, collecting, errors that name the mend. */
+#include "tests/unit/engine/plan_fixture.h"
+
+#define HEAD "{'retort':1,'name':'t','stages':{"
+#define A                                                                                                              \
+    "'a':{'cmd':['x','${matrix.s}','${matrix.t}'],'outs':{'o':'o.bin','m':{'path':'m.json','type':'metrics'}},"        \
+    "'matrix':{'s':[7,11],'t':[1,2,3]}}"
+
+static void same_axes_are_matched_others_collected(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD A ",'b':{'cmd':['x','${in.i}'],'in':{'i':'${stages.a[*].outs.o}'},'outs':{'o':'o'},"
+                          "'matrix':{'t':[2,1]}}}}");
+    world_run(&w);
+    expect_no_fault(&w);
+    expect_input(&w, "b[t=2]", "i", "o.bin{'s':7,'t':2} o.bin{'s':11,'t':2}");
+    assert_true(world_instance(&w, "b[t=2]")->action->inputs[0].list);
+    assert_int_equal(world_instance(&w, "b[t=2]")->need_count, 2);
+    world_close(&w);
+}
+
+static void a_pin_overrides_matching(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD A ",'b':{'cmd':['x','${in.i}','${matrix.s}'],'in':{'i':'${stages.a[s=11].outs.o}'},'outs':{'o':'o'},"
+                          "'matrix':{'s':[7],'t':[3]}}}}");
+    world_run(&w);
+    expect_no_fault(&w);
+    expect_input(&w, "b[s=7,t=3]", "i", "o.bin{'s':11,'t':3}");
+    assert_false(world_instance(&w, "b[s=7,t=3]")->action->inputs[0].list);
+    world_close(&w);
+}
+
+static void one_axis_is_collected_by_a_star(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD A ",'b':{'cmd':['x','${in.i}','${matrix.t}'],'in':{'i':'${stages.a[t=*].outs.o}'},'outs':{'o':'o'},"
+                          "'matrix':{'s':[11],'t':[3]}}}}");
+    world_run(&w);
+    expect_no_fault(&w);
+    expect_input(&w, "b[s=11,t=3]", "i", "o.bin{'s':11,'t':1} o.bin{'s':11,'t':2} o.bin{'s':11,'t':3}");
+    world_close(&w);
+}
+
+static void pins_hold_references(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD A ",'b':{'cmd':['x','${in.i}'],'in':{'i':'${stages.a[s=${matrix.teacher}].outs.o}'},"
+                          "'outs':{'o':'o'},'matrix':{'teacher':[11,7],'t':[1]}}}}");
+    world_run(&w);
+    expect_no_fault(&w);
+    expect_input(&w, "b[teacher=11,t=1]", "i", "o.bin{'s':11,'t':1}");
+    expect_input(&w, "b[teacher=7,t=1]", "i", "o.bin{'s':7,'t':1}");
+    world_close(&w);
+}
+
+static void a_pin_that_names_nothing_says_what_exists(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD A ",'b':{'cmd':['x','${in.i}'],'in':{'i':'${stages.a[s=${matrix.z},t=1].outs.o}'},"
+                          "'outs':{'o':'o'},'matrix':{'z':[12]}},"
+                          "'c':{'cmd':['x','${in.i}'],'in':{'i':'${stages.b[*].outs.o}'},'outs':{'o':'o'}}}}");
+    world_run(&w);
+    expect_fault(&w, "a has no instance with s=12; its values are 7, 11; did you mean 11?");
+    expect_state(&w, "b[z=12]", INSTANCE_FAILED);
+    expect_state(&w, "c", INSTANCE_SKIPPED);
+    assert_string_equal(world_instance(&w, "c")->reason, "needs b[z=12], which failed");
+    world_close(&w);
+}
+
+static void a_text_pin_suggests_by_letters(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD "'a':{'cmd':['x','${matrix.r.v}'],'outs':{'o':'o'},'matrix':{'r':[{'label':'distilled','v':1},"
+                        "{'label':'scratch','v':2}]}},"
+                        "'b':{'cmd':['x','${in.i}'],'in':{'i':'${stages.a[r=${matrix.z}].outs.o}'},'outs':{'o':'o'},"
+                        "'matrix':{'z':['distiled','scratch']}}}}");
+    world_run(&w);
+    expect_fault(&w, "r=distiled; its values are distilled, scratch; did you mean distilled?");
+    expect_state(&w, "b[z=scratch]", INSTANCE_DONE);
+    expect_input(&w, "b[z=scratch]", "i", "o{'r':'scratch'}");
+    world_close(&w);
+}
+
+static void an_excluded_coordinate_is_named(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD "'a':{'cmd':['x','${matrix.s}','${matrix.t}'],'outs':{'o':'o'},'matrix':{'s':[1,2],'t':[1,2],"
+                        "'exclude':[{'s':2,'t':1}]}},"
+                        "'b':{'cmd':['x','${in.i}'],'in':{'i':'${stages.a.outs.o}'},'outs':{'o':'o'},"
+                        "'matrix':{'s':[1,2],'t':[1]}},"
+                        "'c':{'cmd':['x','${in.i}'],'in':{'i':'${stages.a[*].outs.o}'},'outs':{'o':'o'},"
+                        "'matrix':{'s':[2]}}}}");
+    world_run(&w);
+    expect_fault(&w, "a has no instance with s=2,t=1");
+    expect_state(&w, "b[s=1,t=1]", INSTANCE_DONE);
+    expect_state(&w, "b[s=2,t=1]", INSTANCE_FAILED);
+    expect_input(&w, "c[s=2]", "i", "o{'s':2,'t':2}");
+    world_close(&w);
+}
+
+static void references_inside_an_object_are_resolved_for_each_instance(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD A ",'b':{'cmd':['x','${in.i}','${matrix.t}'],'in':{'i':'${matrix.r.model}'},'outs':{'o':'o'},"
+                          "'matrix':{'r':[{'label':'small','model':'${stages.a[s=7].outs.o}'},"
+                          "{'label':'given','model':'given.bin'},"
+                          "{'label':'all','model':'${stages.a[s=*].outs.o}'}],'t':[3,1]}}}}");
+    expect_instances(&w, "b",
+                     "b[r=small,t=3] b[r=small,t=1] b[r=given,t=3] b[r=given,t=1] b[r=all,t=3] b[r=all,t=1]");
+    world_run(&w);
+    expect_no_fault(&w);
+    expect_input(&w, "b[r=small,t=3]", "i", "o.bin{'s':7,'t':3}");
+    expect_input(&w, "b[r=small,t=1]", "i", "o.bin{'s':7,'t':1}");
+    expect_input(&w, "b[r=given,t=1]", "i", "given.bin");
+    expect_input(&w, "b[r=all,t=3]", "i", "o.bin{'s':7,'t':3} o.bin{'s':11,'t':3}");
+    assert_int_equal(world_instance(&w, "b[r=given,t=1]")->need_count, 0);
+    world_close(&w);
+}
+
+static cJSON *sum_metrics(const struct world *w, const struct instance *i) {
+    (void)w;
+    if (strcmp(i->decl->name, "a") != 0)
+        return NULL;
+    cJSON *m = cJSON_CreateObject();
+    cJSON_AddNumberToObject(m, "v", i->coordinates[0].value->valuedouble + i->coordinates[1].value->valuedouble / 10);
+    return m;
+}
+
+static void metrics_are_numbers_and_lists_of_numbers(void **state) {
+    (void)state;
+    struct world w = {.metrics = sum_metrics};
+    world_open(&w, HEAD A ",'b':{'cmd':['x','${stages.a[s=7,t=2].metrics.v}','${stages.a[s=11,t=*].metrics.v}',"
+                          "'v=${stages.a[s=11,t=1].metrics.v}'],'outs':{'o':'o'}}}}");
+    world_run(&w);
+    expect_no_fault(&w);
+    expect_component(&w, "b", "argv.1", "'7.2'");
+    expect_component(&w, "b", "argv.2", "'11.1'");
+    expect_component(&w, "b", "argv.4", "'11.3'");
+    expect_component(&w, "b", "argv.5", "'v=11.1'");
+    world_close(&w);
+}
+
+static void a_metric_that_was_not_given_is_named(void **state) {
+    (void)state;
+    struct world w = {.metrics = sum_metrics};
+    world_open(&w, HEAD A ",'b':{'cmd':['x','${stages.a[s=7,t=2].metrics.w}'],'outs':{'o':'o'}}}}");
+    world_run(&w);
+    expect_fault(&w, "a[s=7,t=2] gave no number \"w\"; it gave v");
+    world_close(&w);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(same_axes_are_matched_others_collected),
+        cmocka_unit_test(a_pin_overrides_matching),
+        cmocka_unit_test(one_axis_is_collected_by_a_star),
+        cmocka_unit_test(pins_hold_references),
+        cmocka_unit_test(a_pin_that_names_nothing_says_what_exists),
+        cmocka_unit_test(a_text_pin_suggests_by_letters),
+        cmocka_unit_test(an_excluded_coordinate_is_named),
+        cmocka_unit_test(references_inside_an_object_are_resolved_for_each_instance),
+        cmocka_unit_test(metrics_are_numbers_and_lists_of_numbers),
+        cmocka_unit_test(a_metric_that_was_not_given_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,220 @@
+#include "tests/unit/store/fixture.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <time.h>
+
+/* The parts of our own owner text: "<host>-<boot>-<space>-<pid>-<start>-<serial>". */
+struct parts {
+    char host[9], boot[9];
+    unsigned long long space, start;
+    long long pid;
+};
+
+static char *claim_path(const struct place *p, const struct digest *key) {
+    char hex[DIGEST_HEX_SIZE];
+    digest_hex(hex, key);
+    return mem_printf("%s/claims/%s", p->directory, hex);
+}
+
+/* Learned from a claim of our own, so that a forged one differs in one part only. */
+static struct parts own_parts(const struct place *p, struct store *s) {
+    struct parts parts;
+    struct error err = {0};
+    struct digest key = key_of("to learn");
+    char *path = claim_path(p, &key);
+    ok(store_claim(s, &key, &err), err);
+    char *text = read_text(path);
+    assert_int_equal(sscanf(text, "%8[0-9a-f]-%8[0-9a-f]-%llu-%lld-%llu", parts.host, parts.boot, &parts.space, &parts.pid,
+                            &parts.start), 5);
+    assert_int_equal(parts.pid, getpid());
+    ok(store_release(s, &key, &err), err);
+    assert_false(file_exists(path));
+    free(text);
+    free(path);
+    return parts;
+}
+
+static void forge(const struct place *p, const struct digest *key, const struct parts *parts) {
+    char *path = claim_path(p, key);
+    char *text = mem_printf("%s-%s-%llu-%lld-%llu-77 somewhere\n", parts->host, parts->boot, parts->space, parts->pid,
+                            parts->start);
+    write_text(path, text, 0644);
+    free(text);
+    free(path);
+}
+
+static void the_living_are_respected(void **state) {
+    struct store *a = open_store(*state);
+    struct store *b = open_store(*state);
+    struct error err = {0};
+    struct digest key = key_of("k");
+    char pid[32];
+    ok(store_claim(a, &key, &err), err);
+    ok(store_claim(a, &key, &err), err); /* ours already */
+    assert_int_equal(store_claim(b, &key, &err), ERR_BUSY);
+    snprintf(pid, sizeof pid, "process %d on ", (int)getpid());
+    assert_non_null(strstr(err.message, pid));
+    ok(store_release(b, &key, &err), err); /* not b's to release */
+    assert_int_equal(store_claim(b, &key, &err), ERR_BUSY);
+    ok(store_release(a, &key, &err), err);
+    ok(store_claim(b, &key, &err), err);
+    store_close(b); /* releases */
+    ok(store_claim(a, &key, &err), err);
+    store_close(a);
+}
+
+static void a_dead_owner_is_taken_over(void **state) {
+    const struct place *p = *state;
+    struct error err = {0};
+    struct digest key = key_of("k");
+    struct store *s = open_store(p);
+    pid_t child = fork();
+    if (child == 0) {
+        struct store *other;
+        _exit(store_open(&other, p->directory, false, NULL) == 0 && store_claim(other, &key, NULL) == 0 ? 0 : 1);
+    }
+    int status;
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0); /* dead, and not reaped yet */
+    ok(store_claim(s, &key, &err), err);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    store_close(s);
+}
+
+static void a_pid_used_again_is_another_process(void **state) {
+    const struct place *p = *state;
+    struct error err = {0};
+    struct digest key = key_of("k");
+    struct store *s = open_store(p);
+    struct parts parts = own_parts(p, s);
+    forge(p, &key, &parts);
+    assert_int_equal(store_claim(s, &key, &err), ERR_BUSY); /* this very process, another of its stores */
+    parts.start--;
+    forge(p, &key, &parts);
+    ok(store_claim(s, &key, &err), err);
+    store_close(s);
+}
+
+static void a_restarted_host_has_no_owners_left(void **state) {
+    const struct place *p = *state;
+    struct error err = {0};
+    struct digest key = key_of("k");
+    struct store *s = open_store(p);
+    struct parts parts = own_parts(p, s);
+    parts.boot[0] = parts.boot[0] == '0' ? '1' : '0';
+    forge(p, &key, &parts);
+    ok(store_claim(s, &key, &err), err);
+    store_close(s);
+}
+
+static void other_hosts_live_while_their_claims_are_fresh(void **state) {
+    const struct place *p = *state;
+    struct error err = {0};
+    struct digest key = key_of("k");
+    struct store *s = open_store(p);
+    struct parts parts = own_parts(p, s);
+    parts.boot[0] = parts.boot[0] == '0' ? '1' : '0';
+    parts.host[0] = parts.host[0] == '0' ? '1' : '0';
+    forge(p, &key, &parts);
+    assert_int_equal(store_claim(s, &key, &err), ERR_BUSY);
+    assert_non_null(strstr(err.message, "somewhere"));
+    const struct timespec old[2] = {{.tv_sec = time(NULL) - 120}, {.tv_sec = time(NULL) - 120}};
+    char *path = claim_path(p, &key);
+    assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+    ok(store_claim(s, &key, &err), err);
+    free(path);
+    store_close(s);
+}
+
+static void a_torn_claim_is_no_claim(void **state) {
+    static const char *const torn[] = {"", "0123", "01234567-01234567-1-1-1-1", "nonsense\n",
+                                       "01234567-01234567-1-1-1-1 host without newline"};
+    const struct place *p = *state;
+    struct store *s = open_store(p);
+    for (size_t i = 0; i < sizeof torn / sizeof *torn; i++) {
+        struct error err = {0};
+        struct digest key = key_of(torn[i]);
+        char *path = claim_path(p, &key);
+        write_text(path, torn[i], 0644);
+        ok(store_claim(s, &key, &err), err);
+        free(path);
+    }
+    store_close(s);
+}
+
+/* The owner appended its record and was killed before that was in the index: who takes over must see it. */
+static void what_the_dead_finished_is_seen(void **state) {
+    const struct place *p = *state;
+    struct error err = {0};
+    struct digest key = key_of("k");
+    char hex[DIGEST_HEX_SIZE];
+    char found[DIGEST_HEX_SIZE];
+    char expected[DIGEST_HEX_SIZE];
+    struct store *s = open_store(p);
+    struct parts parts = own_parts(p, s);
+    struct object o = put_text(s, "finished");
+    cJSON *r = make_record(&key, "k", &o);
+    char *json = json_canonical_text(r);
+    char *body = mem_printf("1700000000000000000 %s", json);
+    char *line = mem_printf("%s %s\n", hex_of(body, hex), body);
+    char *path = mem_printf("%s/actions/dead.jsonl", p->directory);
+    write_text(path, line, 0644);
+    parts.start--;
+    forge(p, &key, &parts);
+    assert_string_equal(find_out(s, "k", found), "");
+    ok(store_claim(s, &key, &err), err);
+    assert_string_equal(find_out(s, "k", found), hex_of("finished", expected));
+    cJSON_Delete(r);
+    free(path);
+    free(line);
+    free(body);
+    free(json);
+    store_close(s);
+}
+
+static void only_what_the_dead_left_is_swept(void **state) {
+    const struct place *p = *state;
+    struct error err = {0};
+    struct store *s = open_store(p);
+    struct parts parts = own_parts(p, s);
+    char *ours = store_work_path(s, "a/b");
+    char *owner = mem_printf("%s-%s-%llu-%lld-%llu-0", parts.host, parts.boot, parts.space, parts.pid, parts.start - 1);
+    char *dead = mem_printf("%s/work/x@%s", p->directory, owner);
+    char *temporary = mem_printf("%s/objects/tmp/%s.5", p->directory, owner);
+    parts.host[0] = parts.host[0] == '0' ? '1' : '0';
+    parts.boot[0] = parts.boot[0] == '0' ? '1' : '0';
+    char *elsewhere = mem_printf("%s/work/x@%s-%s-1-1-1-0", p->directory, parts.host, parts.boot);
+    char *foreign = mem_printf("%s/work/whatever", p->directory);
+    assert_non_null(strstr(ours, "/work/a%2Fb@"));
+    ok(file_make_directory(ours, &err), err);
+    ok(file_make_directory(dead, &err), err);
+    ok(file_make_directory(elsewhere, &err), err);
+    ok(file_make_directory(foreign, &err), err);
+    write_text(temporary, "half", 0600);
+    ok(store_sweep(s, &err), err);
+    assert_true(file_exists(ours) && file_exists(elsewhere) && file_exists(foreign));
+    assert_false(file_exists(dead) || file_exists(temporary));
+    free(foreign);
+    free(elsewhere);
+    free(temporary);
+    free(dead);
+    free(owner);
+    free(ours);
+    store_close(s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_living_are_respected, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_dead_owner_is_taken_over, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_pid_used_again_is_another_process, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_restarted_host_has_no_owners_left, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(other_hosts_live_while_their_claims_are_fresh, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_torn_claim_is_no_claim, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(what_the_dead_finished_is_seen, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(only_what_the_dead_left_is_swept, place_setup, place_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,218 @@
+#include "tests/unit/store/fixture.h"
+
+#include <sqlite3.h>
+#include <time.h>
+
+static struct fsck_report run_fsck(const struct place *p, struct buffer *said) {
+    struct fsck_report report;
+    struct error err = {0};
+    buffer_clear(said);
+    ok(store_fsck(p->directory, &report, keep_line, said, &err), err);
+    return report;
+}
+
+static void assert_report(struct fsck_report r, uint64_t damaged, uint64_t missing, uint64_t bad_lines, uint64_t orphaned,
+                          uint64_t rebuilt) {
+    assert_int_equal(r.damaged, damaged);
+    assert_int_equal(r.missing, missing);
+    assert_int_equal(r.bad_lines, bad_lines);
+    assert_int_equal(r.orphaned, orphaned);
+    assert_int_equal(r.rebuilt, rebuilt);
+}
+
+/* Damage that no time stamp shows. */
+static void flip_silently(const char *path, off_t offset) {
+    const struct timespec times[2] = {{.tv_sec = 946684800}, {.tv_sec = 946684800}};
+    flip_byte(path, offset);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static void sql(const struct place *p, const char *text) {
+    sqlite3 *db;
+    char *path = path_join(p->directory, "state.db");
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    free(path);
+}
+
+/* Three records; two share an object. Returns the path of the shared one. */
+static char *fill(const struct place *p) {
+    struct store *s = open_store(p);
+    commit_text(s, "a", "shared");
+    commit_text(s, "b", "shared");
+    struct object o = commit_text(s, "c", "own");
+    o.digest = key_of("shared");
+    char *path = store_object_path(s, &o.digest);
+    store_close(s);
+    return path;
+}
+
+static void a_clean_store_has_no_findings(void **state) {
+    const struct place *p = *state;
+    struct buffer said = {0};
+    free(fill(p));
+    struct fsck_report r = run_fsck(p, &said);
+    assert_int_equal(r.objects, 2);
+    assert_int_equal(r.object_bytes, strlen("shared") + strlen("own"));
+    assert_int_equal(r.records, 3);
+    assert_report(r, 0, 0, 0, 0, 0);
+    assert_string_equal(buffer_text(&said), "");
+    buffer_close(&said);
+}
+
+static void a_damaged_object_orphans_its_records(void **state) {
+    const struct place *p = *state;
+    struct buffer said = {0};
+    char hex[DIGEST_HEX_SIZE];
+    char *path = fill(p);
+    flip_silently(path, 2);
+    assert_report(run_fsck(p, &said), 1, 1, 0, 2, 0);
+    assert_non_null(strstr(said.data, path));
+    assert_non_null(strstr(said.data, "the record of a "));
+    assert_non_null(strstr(said.data, "the record of b "));
+    struct store *s = open_store(p);
+    assert_string_equal(find_out(s, "a", hex), "");
+    assert_int_equal(strlen(find_out(s, "c", hex)), 64);
+    put_text(s, "shared"); /* made again: all is well, and the damaged one is kept aside */
+    store_close(s);
+    assert_report(run_fsck(p, &said), 0, 0, 0, 0, 0);
+    char *aside = mem_printf("%s/objects/damaged/%s", p->directory, hex_of("shared", hex));
+    assert_true(file_exists(aside));
+    free(aside);
+    free(path);
+    buffer_close(&said);
+}
+
+static void a_truncated_object_is_damaged_a_removed_one_missing(void **state) {
+    const struct place *p = *state;
+    struct buffer said = {0};
+    char *path = fill(p);
+    assert_int_equal(truncate(path, 0), 0);
+    assert_report(run_fsck(p, &said), 1, 1, 0, 2, 0);
+    assert_report(run_fsck(p, &said), 0, 1, 0, 2, 0);
+    free(path);
+    buffer_close(&said);
+}
+
+static void a_directory_is_checked_file_by_file(void **state) {
+    const struct place *p = *state;
+    struct buffer said = {0};
+    struct error err = {0};
+    struct object o;
+    struct digest key = key_of("d");
+    struct store *s = open_store(p);
+    char *work = store_work_path(s, "x");
+    char *path = path_join(work, "file");
+    ok(file_make_directory(work, &err), err);
+    write_text(path, "inside", 0644);
+    ok(store_object_put(s, work, &o, &err), err);
+    cJSON *r = make_record(&key, "d", &o);
+    ok(store_record_add(s, r, &err), err);
+    ok(store_commit(s, &err), err);
+    struct digest inside = key_of("inside");
+    char *file = store_object_path(s, &inside);
+    char *listing = store_object_path(s, &o.digest);
+    store_close(s);
+    assert_report(run_fsck(p, &said), 0, 0, 0, 0, 0);
+    flip_silently(file, 0);
+    assert_report(run_fsck(p, &said), 1, 1, 0, 1, 0);
+    s = open_store(p);
+    put_text(s, "inside");
+    store_close(s);
+    assert_report(run_fsck(p, &said), 0, 0, 0, 0, 0);
+    flip_silently(listing, 30);
+    assert_report(run_fsck(p, &said), 1, 1, 0, 1, 0);
+    cJSON_Delete(r);
+    free(listing);
+    free(file);
+    free(path);
+    free(work);
+    buffer_close(&said);
+}
+
+static void damaged_lines_are_counted(void **state) {
+    const struct place *p = *state;
+    struct buffer said = {0};
+    struct stat st;
+    free(fill(p));
+    char *segment = only_segment(p);
+    assert_int_equal(stat(segment, &st), 0);
+    flip_byte(segment, 70); /* in the first line */
+    struct fsck_report r = run_fsck(p, &said);
+    assert_int_equal(r.records, 2);
+    assert_report(r, 0, 0, 1, 0, 2); /* its row goes; the segment's two others are written with it */
+    flip_byte(segment, st.st_size - 1); /* the last newline: not a line that was never finished */
+    r = run_fsck(p, &said);
+    assert_int_equal(r.records, 1);
+    assert_report(r, 0, 0, 2, 0, 1);
+    free(segment);
+    buffer_close(&said);
+}
+
+static void wrong_rows_are_written_anew(void **state) {
+    static const char *const wrong[] = {
+        "UPDATE record SET key = zeroblob(32) WHERE stage = 'b'",
+        "DELETE FROM record WHERE stage = 'b'",
+        "UPDATE record SET start = start + 1 WHERE stage = 'b'",
+        "UPDATE record SET at = 1 WHERE stage = 'b'",
+        "UPDATE record SET platform = 'nowhere' WHERE stage = 'b'",
+        "INSERT INTO record SELECT segment, start + 7, length, at, key, stage, kind, platform, wall_s FROM record",
+    };
+    const struct place *p = *state;
+    struct buffer said = {0};
+    free(fill(p));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char hex[DIGEST_HEX_SIZE];
+        sql(p, wrong[i]);
+        assert_report(run_fsck(p, &said), 0, 0, 0, 0, 3);
+        assert_non_null(strstr(said.data, "state.db"));
+        assert_report(run_fsck(p, &said), 0, 0, 0, 0, 0);
+        struct store *s = open_store(p);
+        assert_int_equal(strlen(find_out(s, "b", hex)), 64);
+        store_close(s);
+    }
+    buffer_close(&said);
+}
+
+/* A row that was moved to another key must not make that key known. */
+static void a_row_of_another_key_serves_nothing(void **state) {
+    const struct place *p = *state;
+    char hex[DIGEST_HEX_SIZE];
+    free(fill(p));
+    sql(p, "UPDATE record SET key = (SELECT key FROM record WHERE stage = 'a') WHERE stage = 'c'");
+    sql(p, "DELETE FROM record WHERE stage = 'a'");
+    struct store *s = open_store(p);
+    assert_string_equal(find_out(s, "a", hex), "");
+    store_close(s);
+}
+
+static void strange_files_are_told_and_left(void **state) {
+    const struct place *p = *state;
+    struct buffer said = {0};
+    free(fill(p));
+    char *folder = path_join(p->directory, "objects/00");
+    char *note = path_join(folder, "note.txt");
+    assert_int_equal(file_make_directory(folder, NULL), 0);
+    write_text(note, "mine", 0644);
+    assert_report(run_fsck(p, &said), 0, 0, 0, 0, 0);
+    assert_non_null(strstr(said.data, "note.txt"));
+    assert_true(file_exists(note));
+    free(note);
+    free(folder);
+    buffer_close(&said);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_clean_store_has_no_findings, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_damaged_object_orphans_its_records, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_truncated_object_is_damaged_a_removed_one_missing, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_directory_is_checked_file_by_file, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(damaged_lines_are_counted, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(wrong_rows_are_written_anew, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_row_of_another_key_serves_nothing, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(strange_files_are_told_and_left, place_setup, place_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
