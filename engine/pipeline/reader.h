@@ -299,6 +299,6 @@ const struct stage_decl *stage_source(const struct stage_decl *stage);
 /* Whether a use comes to a list: it collects an axis. */
 bool use_is_list(const struct reference *r);
 /* Reports a metric that the stage cannot have. */
-bool check_metric(struct reader *r, const struct stage_decl *stage, const char *name, const struct location *at);
+bool check_metric(struct reader *r, const struct stage_decl *stage, const char *name, const struct site *site);
 
 #endif

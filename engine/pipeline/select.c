@@ -187,8 +187,8 @@ static void check_metric_at(struct draft *d, const cJSON *node) {
     struct reader *r = d->part->reader;
     if (!cJSON_IsString(node) || strncmp(node->valuestring, root, sizeof root - 1) != 0)
         return;
-    struct location at = locate_value(d->part, node);
-    check_metric(r, d->decl.select->from->stage, node->valuestring + sizeof root - 1, &at);
+    struct site site = {d->part, node, sizeof root - 1};
+    check_metric(r, d->decl.select->from->stage, node->valuestring + sizeof root - 1, &site);
 }
 
 static void check_conditions(struct draft *d, const cJSON *list) {

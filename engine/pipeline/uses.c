@@ -183,7 +183,7 @@ static void check_list_use(const struct use *use) {
                     use->reference->text, use->place->name);
 }
 
-bool check_metric(struct reader *r, const struct stage_decl *stage, const char *name, const struct location *at) {
+bool check_metric(struct reader *r, const struct stage_decl *stage, const char *name, const struct site *site) {
     const struct stage_decl *source = stage_source(stage);
     if (source->type == STAGE_KIND && source->kind) {
         const struct kind *kind = source->kind;
@@ -193,7 +193,7 @@ bool check_metric(struct reader *r, const struct stage_decl *stage, const char *
             if (strcmp(names[i], name) == 0)
                 return true;
         }
-        report(r, at, "the kind %s@%d has no metric \"%s\"%s", kind->name, kind->version, name,
+        report_site(site, "the kind %s@%d has no metric \"%s\"%s", kind->name, kind->version, name,
                mend(r, name, names, kind->metric_count, "it has none"));
         return false;
     }
@@ -201,7 +201,7 @@ bool check_metric(struct reader *r, const struct stage_decl *stage, const char *
     for (size_t i = 0; i < source->out_count; i++)
         measures |= source->outs[i].type == OUT_METRICS;
     if (!measures)
-        report(r, at, "the stage \"%s\" has no metrics: none of its outs has the type \"metrics\"", source->full_name);
+        report_site(site, "the stage \"%s\" has no metrics: none of its outs has the type \"metrics\"", source->full_name);
     return measures;
 }
 
@@ -247,14 +247,13 @@ static void check_stage_use(struct reader *r, const struct draft *d, const struc
         return;
     const char *what = use->reference->steps[0].name;
     struct site site = step_site(use, 1);
-    struct location at = locate_site(&site);
     bool choice = strcmp(what, "matrix") == 0; /* one for all instances: no axis is open */
     if (!choice)
         check_open_axes(r, d, use, target, used);
     if (strcmp(what, "outs") == 0)
         check_stage_out(r, use, &target->decl);
     else if (!choice)
-        check_metric(r, &target->decl, use->reference->steps[1].name, &at);
+        check_metric(r, &target->decl, use->reference->steps[1].name, &site);
     else
         check_stage_matrix(r, use, &target->decl);
 }

@@ -53,7 +53,7 @@ static double end_running(struct progress *p, const struct instance *i) {
 }
 
 static void json_stage(struct progress *p, const struct instance *i, enum stage_event event, const char *detail) {
-    if (event == STAGE_SELECTED) return; /* selects have no key; they appear in neither plan nor counts */
+    if (i->decl->type == STAGE_SELECT) return; /* selects have no key; they appear in neither plan nor counts */
     struct buffer line = {0};
     char hex[DIGEST_HEX_SIZE];
     digest_hex(hex, &i->key);
