@@ -145,7 +145,8 @@ fresh:
 
 lint: lint-deps
 	@$(MAKE) --no-print-directory check-includes
-	clang-tidy --quiet $(wildcard $(LINT_SOURCES)) -- -std=c11 $(CPPFLAGS_ALL) $(CJSON_CFLAGS) $(BLAS_CFLAGS)
+	@printf '%s\n' $(wildcard $(LINT_SOURCES)) | xargs -P $(JOBS) -n 8 sh -c \
+		'clang-tidy --quiet "$$@" -- -std=c11 $(CPPFLAGS_ALL) $(CJSON_CFLAGS) $(BLAS_CFLAGS) 2>/dev/null' clang-tidy
 	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 		--suppress=missingIncludeSystem -I. -D_GNU_SOURCE -D__x86_64__ engine store stages kernels
 LINT_SOURCES = engine/*.c engine/*/*.c store/*.c stages/*.c stages/*/*.c kernels/*.c kernels/*/*.c

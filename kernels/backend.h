@@ -80,7 +80,8 @@ struct backend {
     /* x [N,S,F,Cin], weight [Cout,Cin,3,3]; next NULL in evaluation mode, in all forward operators. */
     void (*stem_forward)(const struct run *run, const struct convolution *c, const float *x, float *y,
                          const struct norm *next);
-    void (*stem_backward)(const struct run *run, const struct convolution *c, const float *x, const struct gradient *dy);
+    void (*stem_backward)(const struct run *run, const struct convolution *c, const float *x,
+                          const struct gradient *dy);
     size_t (*stem_workspace_bytes)(struct grid grid, int threads, const struct convolution *c);
 
     /* skip: [N,S,F,Cout], may be y itself, or NULL. */
@@ -88,21 +89,21 @@ struct backend {
                               const float *skip, float *y, const struct norm *next);
     /* dx receives the gradient by norm(x)'s output, and norm its own gradients. `add_to_dx`: dx holds a share of the
        gradient by relu(norm(x)) already (from project_backward with `close` false). */
-    void (*separable_backward)(const struct run *run, const struct separable *s, const float *x, const struct norm *norm,
-                               const struct gradient *dy, float *dx, bool add_to_dx);
+    void (*separable_backward)(const struct run *run, const struct separable *s, const float *x,
+                               const struct norm *norm, const struct gradient *dy, float *dx, bool add_to_dx);
     size_t (*separable_workspace_bytes)(struct grid grid, int threads, const struct separable *s);
 
     /* dense: y and dy are not padded. Never normalised directly. */
     void (*project_forward)(const struct run *run, const struct convolution *c, const float *x, const struct norm *norm,
                             float *y, bool dense);
     /* close: the only reader of relu(norm(x)): dx as separable_backward's. Otherwise dx is by relu's output. */
-    void (*project_backward)(const struct run *run, const struct convolution *c, const float *x, const struct norm *norm,
-                             const struct gradient *dy, float *dx, bool dense, bool close);
+    void (*project_backward)(const struct run *run, const struct convolution *c, const float *x,
+                             const struct norm *norm, const struct gradient *dy, float *dx, bool dense, bool close);
     size_t (*project_workspace_bytes)(struct grid grid, int threads, const struct convolution *c);
 
     /* kernels/loss.h and kernels/optimizer.h on this device. */
-    void (*loss)(const struct run *run, const struct loss_batch *batch, const struct loss_config *config, float *gradient,
-                 struct loss_value *value);
+    void (*loss)(const struct run *run, const struct loss_batch *batch, const struct loss_config *config,
+                 float *gradient, struct loss_value *value);
     size_t (*loss_workspace_bytes)(struct grid grid, int threads, int bits);
     void (*optimize)(const struct run *run, const struct optimizer_tensor *tensors, size_t count,
                      const struct optimizer_config *config, uint64_t step, double rate);

@@ -5,16 +5,14 @@
 #include <stddef.h>
 #include <strings.h>
 
-static bool is_one_of(const char *name, const char *const *names)
-{
+static bool is_one_of(const char *name, const char *const *names) {
     for (; *names != NULL; names++)
         if (strcasecmp(name, *names) == 0)
             return true;
     return false;
 }
 
-const char *kernels_blas_coretype(void)
-{
+const char *kernels_blas_coretype(void) {
 #if defined(__x86_64__)
     static const char *const with_avx512[] = {"SkylakeX", "Cooperlake", "SapphireRapids", NULL};
     static const char *const with_avx2[] = {"Haswell", "Zen", NULL};
@@ -31,12 +29,10 @@ const char *kernels_blas_coretype(void)
     return NULL;
 }
 
-const char *kernels_blas_core(void)
-{
+const char *kernels_blas_core(void) {
     return openblas_get_corename();
 }
 
-const char *kernels_blas_version(void)
-{
+const char *kernels_blas_version(void) {
     return openblas_get_config();
 }

@@ -40,15 +40,13 @@ struct cursor {
     size_t bytes;
 };
 
-static void *take(struct cursor *at, size_t bytes)
-{
+static void *take(struct cursor *at, size_t bytes) {
     void *place = at->base == NULL ? NULL : at->base + at->bytes;
     at->bytes += (bytes + 63) / 64 * 64;
     return place;
 }
 
-static float *take_floats(struct cursor *at, size_t floats)
-{
+static float *take_floats(struct cursor *at, size_t floats) {
     return take(at, floats * sizeof(float));
 }
 
@@ -58,14 +56,12 @@ struct binder {
     size_t parameter, statistic;
 };
 
-static float *at_offset(float *array, size_t offset)
-{
+static float *at_offset(float *array, size_t offset) {
     return array == NULL ? NULL : array + offset;
 }
 
 static void bind_pair(struct binder *b, size_t weights, size_t biases, const float **weight, const float **bias,
-                      float **weight_gradient, float **bias_gradient)
-{
+                      float **weight_gradient, float **bias_gradient) {
     *weight = at_offset(b->net->parameters, b->parameter);
     *weight_gradient = at_offset(b->net->gradients, b->parameter);
     b->parameter += weights;
@@ -74,15 +70,14 @@ static void bind_pair(struct binder *b, size_t weights, size_t biases, const flo
     b->parameter += biases;
 }
 
-static void bind_convolution(struct binder *b, const struct layer *layer, struct convolution *c)
-{
+static void bind_convolution(struct binder *b, const struct layer *layer, struct convolution *c) {
     c->channels_in = layer->in;
     c->channels_out = layer->out;
-    bind_pair(b, layer_weights(layer), (size_t)layer->out, &c->weight, &c->bias, &c->weight_gradient, &c->bias_gradient);
+    bind_pair(b, layer_weights(layer), (size_t)layer->out, &c->weight, &c->bias, &c->weight_gradient,
+              &c->bias_gradient);
 }
 
-static void bind_norm(struct binder *b, struct cursor *at, const struct layer *layer, struct norm *n)
-{
+static void bind_norm(struct binder *b, struct cursor *at, const struct layer *layer, struct norm *n) {
     const size_t channels = (size_t)layer->out;
     n->channels = layer->out;
     bind_pair(b, channels, channels, &n->gamma, &n->beta, &n->gamma_gradient, &n->beta_gradient);
@@ -92,8 +87,7 @@ static void bind_norm(struct binder *b, struct cursor *at, const struct layer *l
     n->coefficients = take_floats(at, NORM_COEFFICIENTS * b->net->backend->channel_stride(layer->out));
 }
 
-static void bind_layers(struct deeprx *net, struct cursor *at)
-{
+static void bind_layers(struct deeprx *net, struct cursor *at) {
     struct layer layers[LAYERS_MAX];
     layout_layers(&net->config, layers, LAYERS_MAX);
     struct binder b = {.net = net};
@@ -118,18 +112,15 @@ static void bind_layers(struct deeprx *net, struct cursor *at)
     bind_convolution(&b, layer, &net->head);
 }
 
-static size_t elements(const struct deeprx *net)
-{
+static size_t elements(const struct deeprx *net) {
     return (size_t)net->grid.slots * (size_t)net->grid.symbols * (size_t)net->grid.subcarriers;
 }
 
-static size_t activation_floats(const struct deeprx *net, int channels)
-{
+static size_t activation_floats(const struct deeprx *net, int channels) {
     return elements(net) * net->backend->channel_stride(channels);
 }
 
-static size_t widest(const struct deeprx *net)
-{
+static size_t widest(const struct deeprx *net) {
     size_t most = activation_floats(net, net->stem.channels_out);
     for (int i = 0; i < net->config.block_count; i++) {
         const size_t floats = activation_floats(net, net->config.blocks[i].width);
@@ -140,8 +131,7 @@ static size_t widest(const struct deeprx *net)
 
 /* In training every activation is kept. In inference three buffers do: h, and x and y, which swap where the width
    changes and are one where it does not. */
-static void place_activations(struct deeprx *net, struct cursor *at)
-{
+static void place_activations(struct deeprx *net, struct cursor *at) {
     const size_t most = widest(net);
     float *h = net->training ? NULL : take_floats(at, most);
     float *x = take_floats(at, net->training ? activation_floats(net, net->stem.channels_out) : most);
@@ -162,13 +152,11 @@ static void place_activations(struct deeprx *net, struct cursor *at)
     }
 }
 
-static size_t larger(size_t a, size_t b)
-{
+static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-static size_t operator_workspace(const struct deeprx *net)
-{
+static size_t operator_workspace(const struct deeprx *net) {
     const struct backend *k = net->backend;
     const int threads = parallel_threads(net->run.parallel);
     size_t most = k->stem_workspace_bytes(net->grid, threads, &net->stem);
@@ -184,8 +172,7 @@ static size_t operator_workspace(const struct deeprx *net)
 }
 
 /* Places everything from `base` on, or counts where base is NULL; returns the bytes. */
-static size_t place(struct deeprx *net, char *base)
-{
+static size_t place(struct deeprx *net, char *base) {
     struct cursor at = {.base = base};
     const size_t parameters = deeprx_parameter_count(&net->config), statistics = deeprx_statistic_count(&net->config);
     net->parameters = take_floats(&at, parameters);
@@ -206,8 +193,7 @@ static size_t place(struct deeprx *net, char *base)
     return at.bytes;
 }
 
-static void list_optimizer_tensors(struct deeprx *net)
-{
+static void list_optimizer_tensors(struct deeprx *net) {
     struct deeprx_tensor tensors[TENSORS_MAX];
     const size_t count = deeprx_tensors(&net->config, tensors, TENSORS_MAX);
     float *second = net->moments + deeprx_parameter_count(&net->config);
@@ -223,8 +209,7 @@ static void list_optimizer_tensors(struct deeprx *net)
             };
 }
 
-static void describe(struct deeprx *net, const struct deeprx_config *c, int batch, bool training, struct parallel *p)
-{
+static void describe(struct deeprx *net, const struct deeprx_config *c, int batch, bool training, struct parallel *p) {
     net->config = *c;
     net->backend = backend_cpu();
     net->grid = (struct grid){batch, c->symbols, c->subcarriers};
@@ -232,15 +217,13 @@ static void describe(struct deeprx *net, const struct deeprx_config *c, int batc
     net->training = training;
 }
 
-size_t deeprx_workspace_bytes(const struct deeprx_config *c, int batch, bool training)
-{
+size_t deeprx_workspace_bytes(const struct deeprx_config *c, int batch, bool training) {
     struct deeprx net = {0};
     describe(&net, c, batch, training, NULL);
     return sizeof net + place(&net, NULL);
 }
 
-struct deeprx *deeprx_create(const struct deeprx_config *c, int batch, bool training, struct parallel *p)
-{
+struct deeprx *deeprx_create(const struct deeprx_config *c, int batch, bool training, struct parallel *p) {
     struct deeprx counted = {0};
     describe(&counted, c, batch, training, p);
     const size_t header = (sizeof counted + 63) / 64 * 64, bytes = place(&counted, NULL);
@@ -256,41 +239,34 @@ struct deeprx *deeprx_create(const struct deeprx_config *c, int batch, bool trai
     return net;
 }
 
-void deeprx_free(struct deeprx *net)
-{
+void deeprx_free(struct deeprx *net) {
     if (net != NULL)
         net->backend->release(net);
 }
 
-float *deeprx_parameters(struct deeprx *net)
-{
+float *deeprx_parameters(struct deeprx *net) {
     return net->parameters;
 }
 
-float *deeprx_statistics(struct deeprx *net)
-{
+float *deeprx_statistics(struct deeprx *net) {
     return net->statistics;
 }
 
-float *deeprx_moments(struct deeprx *net)
-{
+float *deeprx_moments(struct deeprx *net) {
     return net->moments;
 }
 
-float *deeprx_gradients(struct deeprx *net)
-{
+float *deeprx_gradients(struct deeprx *net) {
     return net->gradients;
 }
 
 /* The norm that comes after block i (counted from 0), or after the stem for -1. */
-static const struct norm *norm_after(const struct deeprx *net, int i)
-{
+static const struct norm *norm_after(const struct deeprx *net, int i) {
     return i + 1 < net->config.block_count ? &net->blocks[i + 1].norm[0] : &net->head_norm;
 }
 
 /* `train`: norms take the batch's statistics. Otherwise their coefficients are set already. */
-static void forward(struct deeprx *net, const struct run *run, const float *x, float *logits, bool train)
-{
+static void forward(struct deeprx *net, const struct run *run, const float *x, float *logits, bool train) {
     const struct backend *k = net->backend;
     k->stem_forward(run, &net->stem, x, net->blocks[0].x, train ? norm_after(net, -1) : NULL);
     for (int i = 0; i < net->config.block_count; i++) {
@@ -306,8 +282,7 @@ static void forward(struct deeprx *net, const struct run *run, const float *x, f
 }
 
 /* Each block turns the gradient by its y (buffer 0, known up to the norm after it) into that by its x. */
-static void backward(struct deeprx *net, const float *x)
-{
+static void backward(struct deeprx *net, const float *x) {
     const struct backend *k = net->backend;
     const struct run *run = &net->run;
     const struct block *last = &net->blocks[net->config.block_count - 1];
@@ -332,8 +307,7 @@ static void backward(struct deeprx *net, const float *x)
     k->stem_backward(run, &net->stem, x, &by_y);
 }
 
-void deeprx_infer(struct deeprx *net, const float *x, int n, float *logits)
-{
+void deeprx_infer(struct deeprx *net, const float *x, int n, float *logits) {
     struct run run = net->run;
     run.grid.slots = n;
     for (int i = -1; i < net->config.block_count; i++) {
@@ -346,8 +320,7 @@ void deeprx_infer(struct deeprx *net, const float *x, int n, float *logits)
 
 void deeprx_train_step(struct deeprx *net, const float *x, const float *label, const float *mask, const float *teacher,
                        const struct loss_config *loss, const struct optimizer_config *optimizer, uint64_t step,
-                       double rate_factor, struct loss_value *value)
-{
+                       double rate_factor, struct loss_value *value) {
     const struct backend *k = net->backend;
     const struct loss_batch batch = {
         .slots = (size_t)net->grid.slots,

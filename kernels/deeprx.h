@@ -28,8 +28,8 @@ struct deeprx_block {
 };
 
 struct deeprx_config {
-    int channels_in; /* Cin */
-    int bits;        /* B: logits an element */
+    int channels_in;          /* Cin */
+    int bits;                 /* B: logits an element */
     int symbols, subcarriers; /* S, F of a slot */
     int depth_multiplier;
     int block_count;
@@ -38,9 +38,10 @@ struct deeprx_config {
 
 /* Trainable tensors, one after another in one flat f32 array of `parameter_count`; BN's running statistics in a second
    one of `statistic_count`. Names say the layer, blocks counted from 1, and shapes are PyTorch's:
-     stem.weight [O,I,3,3]                        blockK.depthwise1.weight [C*m,1,3,3], blockK.pointwise1.weight [O,C*m,1,1]
-     blockK.norm1.weight (gamma), .bias (beta)    blockK.norm1.running_mean, .running_var (statistics)
-     blockK.skip.weight [O,I,1,1]                 head.norm.*, head.weight [B,C,1,1]
+     stem.weight [O,I,3,3]                        blockK.norm1.weight (gamma), .bias (beta)
+     blockK.depthwise1.weight [C*m,1,3,3]         blockK.norm1.running_mean, .running_var (statistics)
+     blockK.pointwise1.weight [O,C*m,1,1]         head.norm.*
+     blockK.skip.weight [O,I,1,1]                 head.weight [B,C,1,1]
    and a .bias [O] beside every convolution's weight. */
 struct deeprx_tensor {
     char name[64];
@@ -51,16 +52,18 @@ struct deeprx_tensor {
 };
 size_t deeprx_parameter_count(const struct deeprx_config *c);
 size_t deeprx_statistic_count(const struct deeprx_config *c);
-size_t deeprx_tensors(const struct deeprx_config *c, struct deeprx_tensor *out, size_t capacity); /* how many there are */
+size_t deeprx_tensors(const struct deeprx_config *c, struct deeprx_tensor *out,
+                      size_t capacity); /* how many there are */
 
-/* N(0, 2/fan_in), biases 0, gamma 1, beta 0, running mean 0 and variance 1; from Philox (seed, RNG_WEIGHTS, tensor index). */
+/* N(0, 2/fan_in), biases 0, gamma 1, beta 0, running mean 0 and variance 1; from Philox (seed, RNG_WEIGHTS, place of
+   the tensor in the list). */
 void deeprx_initialise(const struct deeprx_config *c, uint64_t seed, float *parameters, float *statistics);
 
 /* One line of the profile a layer: convolutions and norms in the order they run. FLOP = 2 MAC of every convolution,
    padded taps counted; norms, biases and additions count no MAC. */
 struct deeprx_layer {
-    char name[64]; /* "block3.depthwise1" */
-    int block;     /* 0: stem, 1..: blocks, block_count+1: head */
+    char name[64];                     /* "block3.depthwise1" */
+    int block;                         /* 0: stem, 1..: blocks, block_count+1: head */
     uint64_t parameters;               /* trainable; a norm has two a channel */
     uint64_t macs_element;             /* per resource element */
     uint64_t weight_bytes;             /* f32, running statistics included */
@@ -78,15 +81,17 @@ struct deeprx *deeprx_create(const struct deeprx_config *c, int batch, bool trai
 void deeprx_free(struct deeprx *net);
 float *deeprx_parameters(struct deeprx *net); /* [parameter_count], to load and save */
 float *deeprx_statistics(struct deeprx *net);
-float *deeprx_moments(struct deeprx *net);    /* [2*parameter_count]: the optimizer's first, then second moments; or NULL */
-float *deeprx_gradients(struct deeprx *net);  /* [parameter_count], of the last step; NULL without `training` */
+float *
+deeprx_moments(struct deeprx *net); /* [2*parameter_count]: the optimizer's first, then second moments; or NULL */
+float *deeprx_gradients(struct deeprx *net); /* [parameter_count], of the last step; NULL without `training` */
 /* The memory of a network with one thread; each further thread adds scratch of a few slots' activations. */
 size_t deeprx_workspace_bytes(const struct deeprx_config *c, int batch, bool training);
 
 /* Evaluation mode (running statistics): x [n,S,F,Cin], n <= batch -> logits [n,S,F,B]. */
 void deeprx_infer(struct deeprx *net, const float *x, int n, float *logits);
 
-/* One optimizer step on a full batch. label [N,S,F,B], mask [S,F] (the same for every slot), teacher logits [N,S,F,B] or NULL.
+/* One optimizer step on a full batch. label [N,S,F,B], mask [S,F] (the same for every slot), teacher logits [N,S,F,B]
+   or NULL: cross-entropy alone, whatever `loss` says of distillation.
    `step` counts from 1 (bias correction); `rate_factor` is the schedule's value. Running statistics are updated. */
 void deeprx_train_step(struct deeprx *net, const float *x, const float *label, const float *mask, const float *teacher,
                        const struct loss_config *loss, const struct optimizer_config *optimizer, uint64_t step,

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -5,15 +6,12 @@
 #include "kernels/deeprx_layout.h"
 #include "kernels/rng.h"
 
-#include <math.h>
-
 struct list {
     struct layer *out;
     size_t capacity, count;
 };
 
-static void add(struct list *l, enum layer_kind kind, int block, const char *part, int in, int out)
-{
+static void add(struct list *l, enum layer_kind kind, int block, const char *part, int in, int out) {
     if (l->count < l->capacity) {
         struct layer *layer = &l->out[l->count];
         *layer = (struct layer){.kind = kind, .block = block, .in = in, .out = out};
@@ -25,8 +23,7 @@ static void add(struct list *l, enum layer_kind kind, int block, const char *par
     l->count++;
 }
 
-size_t layout_layers(const struct deeprx_config *c, struct layer *out, size_t capacity)
-{
+size_t layout_layers(const struct deeprx_config *c, struct layer *out, size_t capacity) {
     struct list l = {out, capacity, 0};
     int width = c->blocks[0].width;
     add(&l, LAYER_STEM, 0, "stem", c->channels_in, width);
@@ -48,19 +45,21 @@ size_t layout_layers(const struct deeprx_config *c, struct layer *out, size_t ca
 }
 
 /* Inputs that one output of a convolution adds up: the shape of its weight past the first dimension. */
-static size_t layer_fan_in(const struct layer *layer)
-{
+static size_t layer_fan_in(const struct layer *layer) {
     switch (layer->kind) {
-    case LAYER_STEM: return 9 * (size_t)layer->in;
-    case LAYER_DEPTHWISE: return 9;
-    case LAYER_POINTWISE: return (size_t)layer->in;
-    case LAYER_NORM: break;
+    case LAYER_STEM:
+        return 9 * (size_t)layer->in;
+    case LAYER_DEPTHWISE:
+        return 9;
+    case LAYER_POINTWISE:
+        return (size_t)layer->in;
+    case LAYER_NORM:
+        break;
     }
     return 1;
 }
 
-size_t layer_weights(const struct layer *layer)
-{
+size_t layer_weights(const struct layer *layer) {
     return layer_fan_in(layer) * (size_t)layer->out;
 }
 
@@ -69,14 +68,17 @@ struct tensor_list {
     size_t capacity, count, parameters, statistics;
 };
 
-static void add_tensor(struct tensor_list *l, const struct layer *layer, const char *part, bool matrix, bool statistic)
-{
+static void add_tensor(struct tensor_list *l, const struct layer *layer, const char *part, bool matrix,
+                       bool statistic) {
     const size_t size = matrix ? layer_weights(layer) : (size_t)layer->out;
     size_t *flat = statistic ? &l->statistics : &l->parameters;
     if (l->count < l->capacity) {
         struct deeprx_tensor *t = &l->out[l->count];
-        *t = (struct deeprx_tensor){
-            .dims = matrix ? 4 : 1, .shape = {(size_t)layer->out}, .offset = *flat, .size = size, .statistic = statistic};
+        *t = (struct deeprx_tensor){.dims = matrix ? 4 : 1,
+                                    .shape = {(size_t)layer->out},
+                                    .offset = *flat,
+                                    .size = size,
+                                    .statistic = statistic};
         snprintf(t->name, sizeof t->name, "%s.%s", layer->name, part);
         if (matrix) {
             const size_t window = layer->kind == LAYER_POINTWISE ? 1 : 3;
@@ -89,8 +91,7 @@ static void add_tensor(struct tensor_list *l, const struct layer *layer, const c
     l->count++;
 }
 
-static void list_tensors(const struct deeprx_config *c, struct tensor_list *l)
-{
+static void list_tensors(const struct deeprx_config *c, struct tensor_list *l) {
     struct layer layers[LAYERS_MAX];
     const size_t count = layout_layers(c, layers, LAYERS_MAX);
     for (size_t i = 0; i < count; i++) {
@@ -104,41 +105,35 @@ static void list_tensors(const struct deeprx_config *c, struct tensor_list *l)
     }
 }
 
-size_t deeprx_tensors(const struct deeprx_config *c, struct deeprx_tensor *out, size_t capacity)
-{
+size_t deeprx_tensors(const struct deeprx_config *c, struct deeprx_tensor *out, size_t capacity) {
     struct tensor_list l = {.out = out, .capacity = capacity};
     list_tensors(c, &l);
     return l.count;
 }
 
-size_t deeprx_parameter_count(const struct deeprx_config *c)
-{
+size_t deeprx_parameter_count(const struct deeprx_config *c) {
     struct tensor_list l = {0};
     list_tensors(c, &l);
     return l.parameters;
 }
 
-size_t deeprx_statistic_count(const struct deeprx_config *c)
-{
+size_t deeprx_statistic_count(const struct deeprx_config *c) {
     struct tensor_list l = {0};
     list_tensors(c, &l);
     return l.statistics;
 }
 
-static bool ends_with(const char *name, const char *end)
-{
+static bool ends_with(const char *name, const char *end) {
     const size_t n = strlen(name), m = strlen(end);
     return n >= m && strcmp(name + n - m, end) == 0;
 }
 
-static void fill(float *out, size_t n, float value)
-{
+static void fill(float *out, size_t n, float value) {
     for (size_t i = 0; i < n; i++)
         out[i] = value;
 }
 
-void deeprx_initialise(const struct deeprx_config *c, uint64_t seed, float *parameters, float *statistics)
-{
+void deeprx_initialise(const struct deeprx_config *c, uint64_t seed, float *parameters, float *statistics) {
     struct deeprx_tensor tensors[TENSORS_MAX];
     const size_t count = deeprx_tensors(c, tensors, TENSORS_MAX);
     for (size_t i = 0; i < count; i++) {
@@ -147,7 +142,7 @@ void deeprx_initialise(const struct deeprx_config *c, uint64_t seed, float *para
         if (t->dims > 1) {
             struct rng rng;
             rng_init(&rng, seed, RNG_WEIGHTS, (uint32_t)i, 0);
-            const double fan_in = (double)(t->size / t->shape[0]);
+            const double fan_in = (double)t->size / (double)t->shape[0];
             rng_fill_normal(&rng, values, t->size, (float)sqrt(2.0 / fan_in));
         } else {
             const bool one = ends_with(t->name, ".running_var") || (!t->statistic && ends_with(t->name, ".weight"));
@@ -156,8 +151,7 @@ void deeprx_initialise(const struct deeprx_config *c, uint64_t seed, float *para
     }
 }
 
-size_t deeprx_layers(const struct deeprx_config *c, struct deeprx_layer *out, size_t capacity)
-{
+size_t deeprx_layers(const struct deeprx_config *c, struct deeprx_layer *out, size_t capacity) {
     struct layer layers[LAYERS_MAX];
     const size_t count = layout_layers(c, layers, LAYERS_MAX);
     for (size_t i = 0; i < count && i < capacity; i++) {
@@ -176,8 +170,7 @@ size_t deeprx_layers(const struct deeprx_config *c, struct deeprx_layer *out, si
     return count;
 }
 
-uint64_t deeprx_macs_element(const struct deeprx_config *c)
-{
+uint64_t deeprx_macs_element(const struct deeprx_config *c) {
     struct layer layers[LAYERS_MAX];
     const size_t count = layout_layers(c, layers, LAYERS_MAX);
     uint64_t macs = 0;
@@ -186,7 +179,6 @@ uint64_t deeprx_macs_element(const struct deeprx_config *c)
     return macs;
 }
 
-uint64_t deeprx_flops_slot(const struct deeprx_config *c)
-{
+uint64_t deeprx_flops_slot(const struct deeprx_config *c) {
     return 2 * deeprx_macs_element(c) * (uint64_t)c->symbols * (uint64_t)c->subcarriers;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernels/link_vector.h"
+#include "kernels/platform.h"
 
 /* What one slot adds to the batch's value. */
 struct share {
@@ -26,36 +27,39 @@ struct job {
     float kd_gradient;
 };
 
-static size_t round64(size_t bytes)
-{
+static size_t round64(size_t bytes) {
     return (bytes + 63) / 64 * 64;
 }
 
-size_t loss_workspace_bytes(size_t slots, size_t elements, size_t bits, int threads)
-{
+size_t loss_workspace_bytes(size_t slots, size_t elements, size_t bits, int threads) {
     const size_t array = round64(elements * bits * sizeof(float));
     return round64(slots * sizeof(struct share)) + array * (1 + SCRATCH_ARRAYS * (size_t)threads);
 }
 
-/* sigma = sigmoid(z/T), softplus = ln(1 + exp(z/T)), both from exp(-|z/T|), which cannot overflow. `z` may be `sigma`'s
-   neighbour but neither of the outputs. */
-static void sigmoid_softplus(float *sigma, float *softplus, const float *z, float inverse_t, size_t n)
-{
+/* The last step of sigmoid_softplus: sigma holds exp(-|z/T|), softplus its ln(1 + .). */
+static inline PLATFORM_INLINE void sigma_from_power_body(float *sigma, float *softplus, const float *z, float inverse_t,
+                                                         size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const float v = z[i] * inverse_t, high = 1.0f / (1.0f + sigma[i]), low = sigma[i] * high;
+        sigma[i] = v >= 0.0f ? high : low;
+        softplus[i] += v >= 0.0f ? v : 0.0f;
+    }
+}
+PLATFORM_DISPATCH(sigma_from_power, (float *sigma, float *softplus, const float *z, float inverse_t, size_t n),
+                  (sigma, softplus, z, inverse_t, n));
+
+/* sigma = sigmoid(z/T), softplus = ln(1 + exp(z/T)), both from exp(-|z/T|), which cannot overflow. Neither may be z. */
+static void sigmoid_softplus(float *sigma, float *softplus, const float *z, float inverse_t, size_t n) {
     for (size_t i = 0; i < n; i++)
         sigma[i] = -fabsf(z[i] * inverse_t);
     vector_exp(sigma, sigma, n);
     for (size_t i = 0; i < n; i++)
         softplus[i] = 1.0f + sigma[i];
     vector_log(softplus, softplus, n);
-    for (size_t i = 0; i < n; i++) {
-        const float v = z[i] * inverse_t, high = 1.0f / (1.0f + sigma[i]);
-        sigma[i] = v >= 0.0f ? high : sigma[i] * high;
-        softplus[i] += v >= 0.0f ? v : 0.0f;
-    }
+    sigma_from_power(sigma, softplus, z, inverse_t, n);
 }
 
-static void cross_entropy(const struct job *j, float *scratch, size_t slot)
-{
+static void cross_entropy(const struct job *j, float *scratch, size_t slot) {
     const size_t n = j->labels;
     const float *z = j->batch->logits + slot * n, *y = j->batch->label + slot * n;
     float *sigma = scratch, *softplus = scratch + n, *gradient = j->gradient + slot * n;
@@ -69,14 +73,12 @@ static void cross_entropy(const struct job *j, float *scratch, size_t slot)
     }
 }
 
-static void clip(float *out, const float *z, float limit, size_t n)
-{
+static void clip(float *out, const float *z, float limit, size_t n) {
     for (size_t i = 0; i < n; i++)
         out[i] = z[i] > limit ? limit : z[i] < -limit ? -limit : z[i];
 }
 
-static void distil_bernoulli(const struct job *j, float *scratch, size_t slot)
-{
+static void distil_bernoulli(const struct job *j, float *scratch, size_t slot) {
     const size_t n = j->labels;
     const float inverse_t = (float)(1.0 / j->config->temperature);
     const float *student = j->batch->logits + slot * n;
@@ -97,8 +99,7 @@ static void distil_bernoulli(const struct job *j, float *scratch, size_t slot)
 }
 
 /* u = z/T - max over the bits of an element; e = exp(u). */
-static void softmax_powers(float *u, float *e, const float *z, float inverse_t, size_t elements, size_t bits)
-{
+static void softmax_powers(float *u, float *e, const float *z, float inverse_t, size_t elements, size_t bits) {
     for (size_t k = 0; k < elements; k++) {
         float most = z[k * bits];
         for (size_t b = 1; b < bits; b++)
@@ -109,8 +110,7 @@ static void softmax_powers(float *u, float *e, const float *z, float inverse_t, 
     vector_exp(e, u, elements * bits);
 }
 
-static void distil_softmax(const struct job *j, float *scratch, size_t slot)
-{
+static void distil_softmax(const struct job *j, float *scratch, size_t slot) {
     const size_t n = j->labels, bits = j->batch->bits;
     const float inverse_t = (float)(1.0 / j->config->temperature);
     float *teacher = scratch, *ut = scratch + n, *et = scratch + 2 * n, *us = scratch + 3 * n, *es = scratch + 4 * n,
@@ -138,10 +138,10 @@ static void distil_softmax(const struct job *j, float *scratch, size_t slot)
     j->shares[slot].kd = sum;
 }
 
-static void loss_slot(void *context, size_t slot, int thread)
-{
+static void loss_slot(void *context, size_t slot, int thread) {
     const struct job *j = context;
-    float *scratch = j->scratch + (size_t)thread * SCRATCH_ARRAYS * (round64(j->labels * sizeof(float)) / sizeof(float));
+    float *scratch =
+        j->scratch + (size_t)thread * SCRATCH_ARRAYS * (round64(j->labels * sizeof(float)) / sizeof(float));
     j->shares[slot] = (struct share){0};
     cross_entropy(j, scratch, slot);
     if (j->config->kd == KD_BERNOULLI)
@@ -150,8 +150,7 @@ static void loss_slot(void *context, size_t slot, int thread)
         distil_softmax(j, scratch, slot);
 }
 
-static void job_begin(struct job *j, void *workspace)
-{
+static void job_begin(struct job *j, void *workspace) {
     char *at = workspace;
     j->labels = j->batch->elements * j->batch->bits;
     j->shares = (struct share *)(void *)at;
@@ -164,8 +163,7 @@ static void job_begin(struct job *j, void *workspace)
 }
 
 void loss_run(struct parallel *p, const struct loss_batch *batch, const struct loss_config *config, void *workspace,
-              float *gradient, struct loss_value *value)
-{
+              float *gradient, struct loss_value *value) {
     struct job j = {.batch = batch, .config = config, .gradient = gradient};
     job_begin(&j, workspace);
     uint64_t unmasked = 0;

@@ -4,7 +4,8 @@
  *   BCE        mean over unmasked labels of softplus(z) - y z
  *   bernoulli  KL = softplus(z_s/T) - softplus(z_t/T) - p (z_s - z_t)/T, p = sigmoid(z_t/T), for each label
  *   softmax    KL(softmax(z_t/T), softmax(z_s/T)) over the bits of an element, for each element
- *   total      BCE without a teacher; alpha * BCE + KD with one, KD summed over the batch or its mean, times T^2 if asked
+ *   total      BCE without a teacher; alpha * BCE + KD with one, KD summed over the batch or its mean, times T^2 if
+ *              asked
  *
  * Masked elements count nowhere. Values and gradients are finite for every finite logit.
  */

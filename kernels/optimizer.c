@@ -10,8 +10,7 @@ struct update {
 };
 
 /* Adam's direction for one element; moves the moments. */
-static inline float direction(const struct update *u, const struct optimizer_tensor *t, size_t i)
-{
+static inline float direction(const struct update *u, const struct optimizer_tensor *t, size_t i) {
     const float g = t->gradient[i];
     const float first = u->beta1 * t->first[i] + (1.0f - u->beta1) * g;
     const float second = u->beta2 * t->second[i] + (1.0f - u->beta2) * (g * g);
@@ -21,13 +20,11 @@ static inline float direction(const struct update *u, const struct optimizer_ten
 }
 
 /* The same direction from moments that have moved already. */
-static inline float direction_again(const struct update *u, const struct optimizer_tensor *t, size_t i)
-{
+static inline float direction_again(const struct update *u, const struct optimizer_tensor *t, size_t i) {
     return t->first[i] * u->correction1 / (sqrtf(t->second[i] * u->correction2) + u->epsilon);
 }
 
-static void step_adamw(const struct update *u, const struct optimizer_tensor *t)
-{
+static void step_adamw(const struct update *u, const struct optimizer_tensor *t) {
     const float decay = t->matrix ? u->decay : 0.0f;
     for (size_t i = 0; i < t->size; i++) {
         const float d = direction(u, t, i);
@@ -36,8 +33,7 @@ static void step_adamw(const struct update *u, const struct optimizer_tensor *t)
 }
 
 /* Two passes: the norms first. Doubles in eight lanes, summed in order, whatever the vector width. */
-static void step_lamb_matrix(const struct update *u, const struct optimizer_tensor *t)
-{
+static void step_lamb_matrix(const struct update *u, const struct optimizer_tensor *t) {
     enum { LANES = 8 };
     double weight_square[LANES] = {0}, update_square[LANES] = {0};
     for (size_t i = 0; i < t->size; i++) {
@@ -56,8 +52,7 @@ static void step_lamb_matrix(const struct update *u, const struct optimizer_tens
         t->parameter[i] -= rate * (direction_again(u, t, i) + u->decay * t->parameter[i]);
 }
 
-static void step_tensor(void *context, size_t block, int thread)
-{
+static void step_tensor(void *context, size_t block, int thread) {
     (void)thread;
     const struct update *u = context;
     const struct optimizer_tensor *t = &u->tensors[block];
@@ -68,8 +63,7 @@ static void step_tensor(void *context, size_t block, int thread)
 }
 
 void optimizer_step(struct parallel *p, const struct optimizer_tensor *tensors, size_t count,
-                    const struct optimizer_config *config, uint64_t step, double rate_factor)
-{
+                    const struct optimizer_config *config, uint64_t step, double rate_factor) {
     struct update u = {
         .tensors = tensors,
         .type = config->type,

@@ -28,8 +28,7 @@ struct parallel {
     atomic_size_t next_block;
 };
 
-static void run_blocks(struct parallel *p, int thread)
-{
+static void run_blocks(struct parallel *p, int thread) {
     for (;;) {
         size_t block = atomic_fetch_add_explicit(&p->next_block, 1, memory_order_relaxed);
         if (block >= p->blocks)
@@ -38,8 +37,7 @@ static void run_blocks(struct parallel *p, int thread)
     }
 }
 
-static void *worker_main(void *argument)
-{
+static void *worker_main(void *argument) {
     struct worker *worker = argument;
     struct parallel *p = worker->pool;
     unsigned long seen = 0;
@@ -60,8 +58,7 @@ static void *worker_main(void *argument)
     return NULL;
 }
 
-struct parallel *parallel_create(int threads)
-{
+struct parallel *parallel_create(int threads) {
     struct parallel *p = calloc(1, sizeof *p);
     if (p == NULL)
         return NULL;
@@ -85,8 +82,7 @@ struct parallel *parallel_create(int threads)
     return p;
 }
 
-void parallel_free(struct parallel *p)
-{
+void parallel_free(struct parallel *p) {
     if (p == NULL)
         return;
     pthread_mutex_lock(&p->lock);
@@ -102,13 +98,12 @@ void parallel_free(struct parallel *p)
     free(p);
 }
 
-int parallel_threads(const struct parallel *p)
-{
+int parallel_threads(const struct parallel *p) {
     return p == NULL ? 1 : p->threads;
 }
 
-void parallel_for(struct parallel *p, size_t blocks, void (*body)(void *context, size_t block, int thread), void *context)
-{
+void parallel_for(struct parallel *p, size_t blocks, void (*body)(void *context, size_t block, int thread),
+                  void *context) {
     if (p == NULL || p->started == 0 || blocks < 2) {
         for (size_t block = 0; block < blocks; block++)
             body(context, block, 0);

@@ -17,6 +17,7 @@ int parallel_threads(const struct parallel *p);
 
 /* Calls body(context, block, thread) once for each block 0..blocks-1; returns when all are done. `thread` is
    0..threads-1 and tells which scratch memory the body may use. `p` may be NULL: one thread. */
-void parallel_for(struct parallel *p, size_t blocks, void (*body)(void *context, size_t block, int thread), void *context);
+void parallel_for(struct parallel *p, size_t blocks, void (*body)(void *context, size_t block, int thread),
+                  void *context);
 
 #endif

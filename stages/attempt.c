@@ -23,8 +23,10 @@
 #include "stages/attempt_leader.h"
 
 enum {
-    LINGER_MS = 900,    /* what is left behind the leader may leave by itself this long: under the second of the protocol */
-    KILL_LIMIT_MS = 5000, /* a process that does not die of SIGKILL hangs in the kernel: it is not waited for any longer */
+    LINGER_MS =
+        900, /* what is left behind the leader may leave by itself this long: under the second of the protocol */
+    KILL_LIMIT_MS =
+        5000, /* a process that does not die of SIGKILL hangs in the kernel: it is not waited for any longer */
     POLL_MS = 10
 };
 
@@ -38,11 +40,11 @@ struct keeper {
     bool terminate;  /* SIGTERM has come */
     bool kill;       /* SIGQUIT has come, or the engine is gone */
     bool engine_gone;
-    bool sweeping;   /* what dies now was left behind by the leader */
+    bool sweeping; /* what dies now was left behind by the leader */
     size_t survivors;
     double started_s, ended_s;
     uint64_t started_ns, ended_ns;
-    char *error; /* why it could not start */
+    char *error;         /* why it could not start */
     struct meter *meter; /* NULL: unavailable, `meter_error` says why */
     struct meter_task *metered;
     struct error meter_error;

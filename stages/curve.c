@@ -1,8 +1,11 @@
 #include "stages/curve.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "kernels/link.h"
 
 void curve_count(struct curve_point *p, uint64_t errors, uint64_t bits) {
     p->errors = errors;
@@ -16,13 +19,25 @@ static double log_ber(const struct curve_point *p) {
     return log10((p->errors ? (double)p->errors : 0.5) / (double)p->bits);
 }
 
+static double counted_gm_ber(const struct curve *c, size_t *floored) {
+    uint64_t *errors = mem_array(c->count, sizeof *errors), *bits = mem_array(c->count, sizeof *bits);
+    for (size_t i = 0; i < c->count; i++) {
+        errors[i] = c->points[i].errors;
+        bits[i] = c->points[i].bits;
+    }
+    double mean = ber_geometric_mean(errors, bits, c->count, floored);
+    free(errors);
+    free(bits);
+    return mean;
+}
+
 double curve_gm_ber(const struct curve *c, size_t *floored) {
     double sum = 0;
+    if (c->points[0].bits)
+        return counted_gm_ber(c, floored);
     *floored = 0;
-    for (size_t i = 0; i < c->count; i++) {
-        sum += log_ber(&c->points[i]);
-        *floored += c->points[i].bits > 0 && c->points[i].errors == 0;
-    }
+    for (size_t i = 0; i < c->count; i++)
+        sum += log10(c->points[i].ber);
     return sum / (double)c->count;
 }
 

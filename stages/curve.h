@@ -30,7 +30,8 @@ struct curve {
 /* Sets ber from the counts. */
 void curve_count(struct curve_point *p, uint64_t errors, uint64_t bits);
 
-/* Mean of log10 of the bit error rate; a counted point is max(errors, 1/2) / bits. `floored`: points without an error. */
+/* Mean of log10 of the bit error rate; a counted point is max(errors, 1/2) / bits. `floored`: points without an error.
+   The curve has points, all of them counted or none. */
 double curve_gm_ber(const struct curve *c, size_t *floored);
 
 /* SINR at which the curve first falls to `ber`, by a straight line between points in dB and log10. False when it never

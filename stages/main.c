@@ -1,72 +1,58 @@
 /* retort-stage: one attempt of one stage (the keeper), or the code of one built-in kind. */
-#include <ctype.h>
-#include <gnu/libc-version.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/base/error.h"
 #include "engine/version.h"
-#include "kernels/blas_coretype.h"
-#include "kernels/platform.h"
 #include "stages/attempt.h"
+#include "stages/platform.h"
 #include "stages/stage.h"
 
 static const char help[] =
     "retort-stage attempt FILE   run one attempt and leave nothing of it behind (started by retort)\n"
     "retort-stage kind SPEC      run the built-in kind that SPEC names, in the working directory\n"
     "retort-stage platform       print what equal bytes depend on: code path, BLAS and its core type, C library\n"
-    "retort-stage --version, --help\n";
+    "retort-stage --version, --help\n"
+    "\n"
+    "kind and platform take --platform NAME before what else they take: not what is best on this processor, but portable\n"
+    "(any x86-64), x86-64-avx2 or x86-64-avx512. For tests, and for comparing the results of platforms on one machine.\n";
 
 static int fail(const struct error *err) {
     fprintf(stderr, "retort-stage: %s\n", err->message);
     return error_exit_status(err->code);
 }
 
-/* OpenBLAS chooses its kernels and its threads when the program is loaded, so both must stand in the environment before:
-   where they do not, this program starts itself once more. Returns when there is nothing to change. */
-static void load_blas_rightly(char **argv) {
-    const char *core = kernels_blas_coretype();
-    if (getenv("OPENBLAS_CORETYPE"))
-        core = NULL;
-    if (!core && getenv("OPENBLAS_NUM_THREADS"))
-        return;
-    if (core)
-        setenv("OPENBLAS_CORETYPE", core, 1);
-    setenv("OPENBLAS_NUM_THREADS", "1", 0);
-    execv("/proc/self/exe", argv);
-}
-
-static int run_kind(const char *spec) {
-    struct error err = {0};
+static int run_kind(const char *spec, struct error *err) {
     struct stage *s = NULL;
-    int rc = stage_open(&s, spec, &err);
+    int rc = stage_open(&s, spec, err);
     if (rc < 0)
-        return fail(&err);
+        return rc;
     stage_run *run = stage_find(stage_kind(s));
     if (run)
-        rc = run(s, &err);
+        rc = run(s, err);
     else
-        rc = error_set(&err, ERR_NOT_FOUND, "%s: this program has no code for the kind %s", spec, stage_kind(s));
+        rc = error_set(err, ERR_NOT_FOUND, "%s: this program has no code for the kind %s", spec, stage_kind(s));
     if (rc == 0)
-        rc = stage_finish(s, &err);
+        rc = stage_finish(s, err);
     stage_close(s);
-    if (rc < 0)
-        return fail(&err);
     return rc;
 }
 
-/* OpenBLAS names its version in a line of its own: "OpenBLAS 0.3.21 NO_LAPACKE ...". */
-static int print_platform(void) {
-    const char *version = kernels_blas_version();
-    if (strncmp(version, "OpenBLAS ", 9) == 0)
-        version += 9;
-    printf("%s openblas-%.*s-", kernels_platform(), (int)strcspn(version, " "), version);
-    for (const char *core = kernels_blas_core(); *core; core++)
-        putchar(tolower((unsigned char)*core));
-    printf(" glibc-%s\n", gnu_get_libc_version());
-    return fflush(stdout) == 0 ? 0 : 3;
+/* `kind` and `platform`: what follows the verb, less --platform NAME. */
+static int run_settled(const char *verb, char **argv, struct error *err) {
+    char **rest = argv + 2;
+    const char *name = NULL;
+    if (rest[0] && rest[1] && strcmp(rest[0], "--platform") == 0) {
+        name = rest[1];
+        rest += 2;
+    }
+    bool kind = strcmp(verb, "kind") == 0;
+    if (kind ? !rest[0] || rest[1] : rest[0] != NULL)
+        return error_set(err, ERR_USAGE, "%s [--platform NAME]%s; --help says more", verb, kind ? " SPEC" : "");
+    int rc = platform_settle(name, argv, err);
+    if (rc == 0)
+        rc = kind ? run_kind(rest[0], err) : platform_print(err);
+    return rc;
 }
 
 int main(int argc, char **argv) {
@@ -74,13 +60,9 @@ int main(int argc, char **argv) {
     struct error err = {0};
     if (argc == 3 && strcmp(verb, "attempt") == 0)
         return attempt_run(argv[2], &err) < 0 ? fail(&err) : 0;
-    if (argc == 3 && strcmp(verb, "kind") == 0) {
-        load_blas_rightly(argv);
-        return run_kind(argv[2]);
-    }
-    if (argc == 2 && strcmp(verb, "platform") == 0) {
-        load_blas_rightly(argv);
-        return print_platform();
+    if (argc > 1 && (strcmp(verb, "kind") == 0 || strcmp(verb, "platform") == 0)) {
+        int rc = run_settled(verb, argv, &err);
+        return rc < 0 ? fail(&err) : rc;
     }
     if (argc == 2 && strcmp(verb, "--version") == 0) {
         puts("retort-stage " RETORT_VERSION);

@@ -90,7 +90,8 @@ static int members_check(const cJSON *node, struct error *err) {
     if (!cJSON_IsObject(node))
         return error_set(err, ERR_INVALID, "tensor \"%s\" is not described by an object", node->string);
     for (const cJSON *m = node->child; m; m = m->next)
-        if (strcmp(m->string, "dtype") != 0 && strcmp(m->string, "shape") != 0 && strcmp(m->string, "data_offsets") != 0)
+        if (strcmp(m->string, "dtype") != 0 && strcmp(m->string, "shape") != 0 &&
+            strcmp(m->string, "data_offsets") != 0)
             return error_set(err, ERR_INVALID, "tensor \"%s\" has an unknown member \"%s\"", node->string, m->string);
     const char *dtype = json_text(node, "dtype", "missing");
     if (strcmp(dtype, "F32") != 0)
@@ -112,11 +113,11 @@ static int tensor_read(struct safetensor *t, size_t *begin, const cJSON *node, s
         !read_size(&end, offsets->child->next))
         return error_set(err, ERR_INVALID, "tensor \"%s\": \"data_offsets\" must be [begin, end]", t->name);
     if (end < *begin || end > data_bytes)
-        return error_set(err, ERR_INVALID, "tensor \"%s\": bytes %zu to %zu do not lie in the data of %zu bytes", t->name, *begin,
-                         end, data_bytes);
+        return error_set(err, ERR_INVALID, "tensor \"%s\": bytes %zu to %zu do not lie in the data of %zu bytes",
+                         t->name, *begin, end, data_bytes);
     if (__builtin_mul_overflow(t->size, sizeof(float), &bytes) || bytes != end - *begin)
-        return error_set(err, ERR_INVALID, "tensor \"%s\": %zu bytes do not hold its shape of %zu values", t->name, end - *begin,
-                         t->size);
+        return error_set(err, ERR_INVALID, "tensor \"%s\": %zu bytes do not hold its shape of %zu values", t->name,
+                         end - *begin, t->size);
     return 0;
 }
 

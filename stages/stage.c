@@ -260,7 +260,8 @@ static void event_send(const struct stage *s, struct buffer *line) {
 void stage_progress(struct stage *s, double done, double total, const char *unit) {
     uint64_t now = clock_monotonic_ns();
     bool last = done >= total;
-    if (s->events_fd < 0 || (!last && s->progress_ns && now - s->progress_ns < PROGRESS_INTERVAL_MS * UINT64_C(1000000)))
+    if (s->events_fd < 0 ||
+        (!last && s->progress_ns && now - s->progress_ns < PROGRESS_INTERVAL_MS * UINT64_C(1000000)))
         return;
     s->progress_ns = now;
     struct buffer line = {0};

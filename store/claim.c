@@ -3,6 +3,7 @@
  * under a short exclusive lock on claims/.lock, which the kernel drops with its holder. Files, not rows: they need no
  * syncing (a claim never outlives its boot), and they stand when the index is rebuilt.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -169,6 +170,50 @@ int store_release(struct store *s, const struct digest *key, struct error *err) 
     close(lock);
     free(path);
     drop(s, key);
+    return rc;
+}
+
+bool claim_is_held(const struct store *s, const struct digest *key) {
+    enum holder holder = HOLDER_OTHER;
+    struct error who;
+    char *path = claim_path(s, key);
+    int rc = read_claim(&holder, &who, s, path, NULL);
+    free(path);
+    return rc < 0 || holder == HOLDER_US || holder == HOLDER_OTHER;
+}
+
+static int sweep_claim(struct store *s, const struct digest *key, struct error *err) {
+    enum holder holder = HOLDER_NONE;
+    struct error who;
+    cJSON *record = NULL;
+    int lock = -1;
+    if (claim_is_held(s, key) || store_record_find(s, key, NULL, &record, NULL) < 0)
+        return 0;
+    cJSON_Delete(record);
+    int rc = lock_claims(&lock, s, err);
+    if (rc < 0)
+        return rc;
+    char *path = claim_path(s, key);
+    rc = read_claim(&holder, &who, s, path, err);
+    if (rc == 0 && holder == HOLDER_DEAD && unlink(path) < 0 && errno != ENOENT)
+        rc = error_errno(err, errno, "%s: cannot be removed", path);
+    close(lock);
+    free(path);
+    return rc;
+}
+
+int claim_sweep(struct store *s, struct error *err) {
+    char *path = layout_path(s, "claims", "");
+    DIR *entries = opendir(path);
+    int rc = entries ? 0 : error_errno(err, errno, "%s: cannot be opened", path);
+    for (struct dirent *e; rc == 0 && entries && (e = readdir(entries));) {
+        struct digest key;
+        if (digest_parse(&key, e->d_name))
+            rc = sweep_claim(s, &key, err);
+    }
+    if (entries)
+        closedir(entries);
+    free(path);
     return rc;
 }
 

@@ -163,7 +163,8 @@ void file_memory_close(struct store *s) {
 
 /* ---- content ---- */
 
-static int hash_stable(int fd, const char *path, struct stat *st, struct digest *out, int64_t *began, struct error *err) {
+static int hash_stable(int fd, const char *path, struct stat *st, struct digest *out, int64_t *began,
+                       struct error *err) {
     for (int tries = 0; tries < HASH_TRIES; tries++) {
         struct timespec now;
         struct stat after;

@@ -56,8 +56,8 @@ static bool is_listing(struct store *s, const struct digest *d) {
     char *path = store_object_path(s, d);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     ssize_t got = fd < 0 ? -1 : pread(fd, start, sizeof start, 0);
-    bool listing = got > 0 && listing_begins(start, (size_t)got) && object_hash(&found, &size, fd, true, path, NULL) == 0 &&
-                   digest_equal(&found, d);
+    bool listing = got > 0 && listing_begins(start, (size_t)got) &&
+                   object_hash(&found, &size, fd, true, path, NULL) == 0 && digest_equal(&found, d);
     if (fd >= 0)
         close(fd);
     free(path);
@@ -133,8 +133,8 @@ static int check_span(void *context, const struct segment_span *span, struct err
     f->segment_records++;
     if (record_outs(tree, look_for_out, f, &why) < 0) {
         f->report.orphaned++;
-        tell(f, "actions/%s: the record of %s at byte %" PRId64 " does not count: %s", f->segment, row.stage, span->offset,
-             why.message);
+        tell(f, "actions/%s: the record of %s at byte %" PRId64 " does not count: %s", f->segment, row.stage,
+             span->offset, why.message);
     }
     int rc = tail_has_row(f->s, f->segment_id, span, &row, &has, err);
     f->rows_wrong |= !has;
@@ -144,9 +144,9 @@ static int check_span(void *context, const struct segment_span *span, struct err
 
 static int check_segment(struct fsck *f, const char *name, struct error *err) {
     struct stat st;
-    int64_t indexed;
-    int64_t end;
-    uint64_t rows;
+    int64_t indexed = 0;
+    int64_t end = 0;
+    uint64_t rows = 0;
     f->segment = name;
     f->segment_records = 0;
     int fd = segment_open(f->s, name, err);
@@ -209,8 +209,8 @@ static int check_all(struct fsck *f, struct error *err) {
     return rc;
 }
 
-int store_fsck(const char *directory, struct fsck_report *out, void (*say)(void *context, const char *line), void *context,
-               struct error *err) {
+int store_fsck(const char *directory, struct fsck_report *out, void (*say)(void *context, const char *line),
+               void *context, struct error *err) {
     struct fsck f = {.say = say, .context = context};
     int rc = store_open(&f.s, directory, false, err);
     if (rc < 0)

@@ -73,8 +73,10 @@ static const char *const texts[STATEMENT_COUNT] = {
     [SQL_RECORD_FIND] = RECORD_PLACE "WHERE r.key = ?1 AND (?2 IS NULL OR r.platform = ?2) " EARLIEST_FIRST,
     [SQL_RECORD_BY_STAGE] = RECORD_PLACE "WHERE r.stage = ?1 " NEWEST_FIRST,
     [SQL_RECORD_BY_KIND] = RECORD_PLACE "WHERE r.kind = ?1 AND r.stage <> ?3 " NEWEST_FIRST,
-    [SQL_ESTIMATE_STAGE] = "SELECT avg(wall_s) FROM (SELECT wall_s FROM record WHERE stage = ?1 ORDER BY at DESC LIMIT 16)",
-    [SQL_ESTIMATE_KIND] = "SELECT avg(wall_s) FROM (SELECT wall_s FROM record WHERE kind = ?1 ORDER BY at DESC LIMIT 16)",
+    [SQL_ESTIMATE_STAGE] =
+        "SELECT avg(wall_s) FROM (SELECT wall_s FROM record WHERE stage = ?1 ORDER BY at DESC LIMIT 16)",
+    [SQL_ESTIMATE_KIND] =
+        "SELECT avg(wall_s) FROM (SELECT wall_s FROM record WHERE kind = ?1 ORDER BY at DESC LIMIT 16)",
     [SQL_FILE_GET] = "SELECT device, inode, size, mtime, ctime, digest, guard FROM file WHERE path = ?1",
     [SQL_FILE_SET] = "INSERT OR REPLACE INTO file(path, device, inode, size, mtime, ctime, digest, guard) "
                      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -93,7 +95,8 @@ int index_error(struct store *s, struct error *err) {
         return error_set(err, ERR_CORRUPT, "%s: %s; `retort fsck` rebuilds it", s->index.path, text);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return error_set(err, ERR_BUSY, "%s: another engine held it for %d seconds", s->index.path, BUSY_TIMEOUT_MS / 1000);
+        return error_set(err, ERR_BUSY, "%s: another engine held it for %d seconds", s->index.path,
+                         BUSY_TIMEOUT_MS / 1000);
     default:
         s->index.broken = code == SQLITE_READONLY_DBMOVED || code == SQLITE_IOERR_SHORT_READ;
         return error_set(err, ERR_IO, "%s: %s", s->index.path, text);
@@ -238,8 +241,7 @@ static void keep_damaged(const struct store *s) {
 
 int index_reset(struct store *s, struct error *err) {
     keep_damaged(s);
-    connect(s, NULL); /* that it complains is why we are here */
-    if (!s->index.db)
+    if (connect(s, NULL) < 0 && !s->index.db) /* that it complains is why we are here; but it must be there */
         return error_set(err, ERR_IO, "%s: cannot be opened", s->index.path);
     sqlite3_db_config(s->index.db, SQLITE_DBCONFIG_RESET_DATABASE, 1, 0);
     int rc = execute(s, "VACUUM", err);
@@ -264,6 +266,9 @@ int index_check(struct store *s, struct error *err) {
             rc = error_set(err, ERR_CORRUPT, "%s: %s", s->index.path, said ? (const char *)said : "cannot be checked");
     }
     sqlite3_finalize(statement);
+    /* A schema that was damaged may be one still: then a name that we use is not in it. */
+    for (int i = 0; rc == 0 && i < STATEMENT_COUNT; i++)
+        rc = index_statement(&statement, s, (enum statement)i, err);
     return rc;
 }
 

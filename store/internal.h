@@ -5,8 +5,9 @@
  *   owner.c     who is alive                      tree.c        directories as listings
  *   index.c     state.db                          materialise.c objects out to a path
  *   segment.c   lines of records on disk          file_memory.c digests of the project's files
- *   tail.c      segments into the index           claim.c, run.c, sweep.c, fsck.c
+ *   tail.c      segments into the index           sync.c        the names under objects/
  *   record.c    add, commit, find                 open.c        the store as a whole
+ *   claim.c, run.c, sweep.c, fsck.c: as store.h has them
  */
 #ifndef RETORT_STORE_INTERNAL_H
 #define RETORT_STORE_INTERNAL_H
@@ -96,9 +97,8 @@ struct store {
     struct remembered_file *files; /* seen since they were last written to the index */
     size_t file_count, file_capacity;
 
-    pthread_mutex_t lock; /* guards what follows: worker threads put, check and materialise */
+    pthread_mutex_t lock;            /* guards what follows: worker threads put, check and materialise */
     uint64_t dirty[DIRECTORY_WORDS]; /* bit 0xab: objects/ab has names that are not synced */
-    bool objects_dirty;              /* objects/ itself has */
     struct digest_set checked;       /* objects that this process has hashed */
     char **notices;
     size_t notice_count, notice_capacity;
@@ -156,6 +156,9 @@ int object_examine(struct store *s, const struct digest *d, bool listing, struct
    mended or set aside. */
 bool object_present(struct store *s, const struct digest *d, uint64_t size, bool any_size, bool listing);
 
+/* store_object_exists with the reason: ERR_NOT_FOUND or ERR_CORRUPT (it does not count), ERR_IO (it cannot be told). */
+int object_require(struct store *s, const struct object *o, struct error *err);
+
 /* Like store_object_verify, but an object that this process has hashed before is not hashed again. */
 int object_check(struct store *s, const struct object *o, struct error *err);
 
@@ -194,7 +197,8 @@ bool listing_begins(const char *text, size_t size);
 /* Lists a directory; `file` says what each regular file is. Links, devices, sockets and names that are not UTF-8 are
    refused. `follow`: the directory itself may be reached through a link. */
 typedef int tree_file(void *context, const char *path, struct object *out, struct error *err);
-int tree_walk(struct listing *out, const char *directory, bool follow, tree_file *file, void *context, struct error *err);
+int tree_walk(struct listing *out, const char *directory, bool follow, tree_file *file, void *context,
+              struct error *err);
 
 /* ---- put.c ---- */
 
@@ -204,6 +208,11 @@ int copy_bytes(int to, int from, struct sha256 *h, uint64_t *size, const char *t
 
 /* Shares the blocks of another file; false where the file system cannot. */
 bool clone_file(struct store *s, int to, int from);
+
+/* ---- sync.c ---- */
+
+/* Notes that the object's name may not be synced yet. */
+void objects_mark(struct store *s, const struct digest *d);
 
 /* Makes the names under objects/ durable. */
 int objects_sync(struct store *s, struct error *err);
@@ -222,8 +231,8 @@ int index_step(struct store *s, sqlite3_stmt *statement, struct error *err);
 /* The error of the last SQLite call; notes whether the database is broken. */
 int index_error(struct store *s, struct error *err);
 
-int index_begin(struct store *s, struct error *err);    /* BEGIN IMMEDIATE */
-int index_commit(struct store *s, struct error *err);   /* rolls back when it fails */
+int index_begin(struct store *s, struct error *err);  /* BEGIN IMMEDIATE */
+int index_commit(struct store *s, struct error *err); /* rolls back when it fails */
 void index_rollback(struct store *s);
 
 /* Runs `operation`; when the database turns out damaged or replaced, rebuilds it from the records and runs it again. */
@@ -233,7 +242,7 @@ int index_retry(struct store *s, int (*operation)(struct store *s, void *context
 /* Everything from the records, after `index_reset`. */
 int index_rebuild(struct store *s, const char *why, struct error *err);
 
-/* `PRAGMA integrity_check`: ERR_CORRUPT with its first finding. */
+/* `PRAGMA integrity_check`, and whether the schema is ours: ERR_CORRUPT with the first finding. */
 int index_check(struct store *s, struct error *err);
 
 /* Empties the database in place (under SQLite's own locks, so that other engines are safe) after copying it to
@@ -304,8 +313,8 @@ int tail_index(struct store *s, const char *name, struct error *err);
 int tail_reindex(struct store *s, const char *name, struct error *err);
 
 /* Whether the index has exactly this row. */
-int tail_has_row(struct store *s, int64_t segment, const struct segment_span *span, const struct record_row *row, bool *has,
-                 struct error *err);
+int tail_has_row(struct store *s, int64_t segment, const struct segment_span *span, const struct record_row *row,
+                 bool *has, struct error *err);
 
 /* ---- record.c ---- */
 
@@ -319,6 +328,13 @@ int record_outs(const cJSON *record, record_visit *visit, void *context, struct 
 /* Shows engines on other hosts that this one lives; costs nothing within ten seconds of the last time. */
 void claim_heartbeat(struct store *s);
 void claim_release_all(struct store *s);
+
+/* Whether an engine that lives, this one included, works on a key. */
+bool claim_is_held(const struct store *s, const struct digest *key);
+
+/* Removes claims of the dead whose keys are known. Those of other keys stay: taking one over says to look for what its
+   owner may have finished. */
+int claim_sweep(struct store *s, struct error *err);
 
 /* Writes what was hashed lately to the index, where that can be had: it only spares hashing again. */
 void file_memory_flush(struct store *s);

@@ -83,7 +83,8 @@ static int materialise_directory(struct store *s, const struct object *o, const 
     return rc;
 }
 
-int store_materialise(struct store *s, const struct object *o, const char *path, enum materialise how, struct error *err) {
+int store_materialise(struct store *s, const struct object *o, const char *path, enum materialise how,
+                      struct error *err) {
     int rc = object_check(s, o, err);
     if (rc == 0)
         rc = make_parents(path, err);

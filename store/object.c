@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,7 +125,7 @@ static void mend(int fd, const struct stat *st, const char *path) {
 
 int object_examine(struct store *s, const struct digest *d, bool listing, struct error *err) {
     struct digest found;
-    struct stat st;
+    struct stat st = {0};
     uint64_t size;
     char *path = store_object_path(s, d);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -149,13 +150,19 @@ int object_examine(struct store *s, const struct digest *d, bool listing, struct
     return rc;
 }
 
-bool object_present(struct store *s, const struct digest *d, uint64_t size, bool any_size, bool listing) {
+/* ERR_NOT_FOUND, ERR_CORRUPT after it was set aside, ERR_IO. */
+static int require_file(struct store *s, const struct digest *d, uint64_t size, bool any_size, bool listing,
+                        struct error *err) {
     struct stat st;
     if (!object_stat(s, d, &st))
-        return false;
+        return missing(s, d, err);
     if (object_stat_sound(&st) && (any_size || (uint64_t)st.st_size == size))
-        return true;
-    return object_examine(s, d, listing, NULL) == 0;
+        return 0;
+    return object_examine(s, d, listing, err);
+}
+
+bool object_present(struct store *s, const struct digest *d, uint64_t size, bool any_size, bool listing) {
+    return require_file(s, d, size, any_size, listing, NULL) == 0;
 }
 
 /* One stored file; `always`: hashed even when this process has hashed it before. */
@@ -189,15 +196,21 @@ int store_object_verify(struct store *s, const struct object *o, struct error *e
     return check_object(s, o, true, err);
 }
 
-bool store_object_exists(struct store *s, const struct object *o) {
+int object_require(struct store *s, const struct object *o, struct error *err) {
     struct listing l = {0};
-    if (!o->directory)
-        return object_present(s, &o->digest, o->size, false, false);
-    bool there = object_present(s, &o->digest, 0, true, true) && listing_load(&l, s, &o->digest, NULL) == 0 &&
-                 l.size == o->size;
-    for (size_t i = 0; there && i < l.count; i++)
+    int rc = require_file(s, &o->digest, o->size, o->directory, o->directory, err);
+    if (rc < 0 || !o->directory)
+        return rc;
+    rc = listing_load(&l, s, &o->digest, err);
+    if (rc == 0 && l.size != o->size)
+        rc = error_set(err, ERR_CORRUPT, "the directory holds %" PRIu64 " bytes and not %" PRIu64, l.size, o->size);
+    for (size_t i = 0; rc == 0 && i < l.count; i++)
         if (!l.entries[i].directory)
-            there = object_present(s, &l.entries[i].digest, l.entries[i].size, false, false);
+            rc = require_file(s, &l.entries[i].digest, l.entries[i].size, false, false, err);
     listing_close(&l);
-    return there;
+    return rc;
+}
+
+bool store_object_exists(struct store *s, const struct object *o) {
+    return object_require(s, o, NULL) == 0;
 }

@@ -12,7 +12,7 @@
 #include "engine/base/memory.h"
 #include "store/internal.h"
 
-enum { FORMAT_LIMIT = 4096, LEASE_TRIES = 1000, LEASE_WAIT_US = 10000 };
+enum { FORMAT_LIMIT = 4096, MOST_NOTICES = 1000, LEASE_TRIES = 1000, LEASE_WAIT_US = 10000 };
 
 static const char *const folders[] = {"objects", "objects/tmp", "actions", "runs",        "pins", "attempts",
                                       "work",    "logs",        "claims",  "checkpoints", NULL};
@@ -24,6 +24,8 @@ void notice(struct store *s, const char *format, ...) {
     buffer_vprintf(&b, format, args);
     va_end(args);
     pthread_mutex_lock(&s->lock);
+    if (s->notice_count == MOST_NOTICES)
+        free(s->notices[--s->notice_count]);
     mem_grow(s->notices, &s->notice_capacity, s->notice_count + 1);
     s->notices[s->notice_count++] = buffer_detach(&b);
     pthread_mutex_unlock(&s->lock);
@@ -45,7 +47,8 @@ void store_notices(struct store *s, void (*say)(void *context, const char *line)
 
 /* A folder that was being made a store when its engine died holds some of our names and no others. */
 static bool is_ours(const char *name) {
-    static const char *const others[] = {".", "..", ".gitignore", "format", "lease", "state.db", "state.db-journal", NULL};
+    static const char *const others[] = {".",     "..",       ".gitignore",       "format",
+                                         "lease", "state.db", "state.db-journal", NULL};
     for (size_t i = 0; folders[i]; i++)
         if (strcmp(name, folders[i]) == 0)
             return true;
@@ -82,6 +85,10 @@ static int create(const char *directory, struct error *err) {
         rc = file_make_directory(folder, err);
         free(folder);
     }
+    char *objects = path_join(directory, "objects");
+    if (rc == 0)
+        rc = file_sync(objects, err); /* objects/tmp: our own names are synced with the format's */
+    free(objects);
     if (rc == 0)
         rc = file_replace(ignore, "*\n", 2, 0644, err);
     snprintf(text, sizeof text, "retort store %d\n", STORE_FORMAT);
@@ -99,21 +106,24 @@ static int create(const char *directory, struct error *err) {
 
 /* ERR_NOT_FOUND when there is no format file. */
 static int check_format(const char *directory, struct error *err) {
+    static const char head[] = "retort store ";
     char *path = path_join(directory, "format");
     struct buffer text = {0};
-    int version = 0;
-    int used = 0;
+    char *end = NULL;
+    long version = 0;
     int rc = file_read(&text, path, FORMAT_LIMIT, err);
     if (rc < 0)
         goto out;
-    if (sscanf(buffer_text(&text), "retort store %9d%n", &version, &used) != 1 || (size_t)used + 1 != text.size ||
-        text.data[used] != '\n' || version < 1)
-        rc = error_set(err, ERR_INVALID, "%s: should read \"retort store %d\"; if this is a store, write that line anew", path,
-                       STORE_FORMAT);
+    if (text.size > sizeof head && memcmp(text.data, head, sizeof head - 1) == 0)
+        version = strtol(text.data + sizeof head - 1, &end, 10);
+    if (version < 1 || strcmp(end, "\n") != 0)
+        rc =
+            error_set(err, ERR_INVALID, "%s: should read \"retort store %d\"; if this is a store, write that line anew",
+                      path, STORE_FORMAT);
     else if (version > STORE_FORMAT)
         rc = error_set(err, ERR_INVALID,
-                       "%s: this store has format %d and this engine knows formats up to %d: use the newer engine", path,
-                       version, STORE_FORMAT);
+                       "%s: this store has format %ld and this engine knows formats up to %d: use the newer engine",
+                       path, version, STORE_FORMAT);
 out:
     buffer_close(&text);
     free(path);

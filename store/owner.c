@@ -55,20 +55,25 @@ struct process {
 };
 
 static struct process process_look(int64_t pid) {
+    enum { STATE_TO_START = 19 }; /* fields 3 to 22 */
     struct process p = {0};
     char path[64];
     struct buffer text = {0};
-    char state = 'X';
     snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", pid);
     if (file_read(&text, path, PROC_LIMIT, NULL) < 0)
         buffer_clear(&text);
     /* The name in parentheses may hold anything, so the fields are counted from its end. */
-    const char *after_name = strrchr(buffer_text(&text), ')');
-    p.shown = after_name && sscanf(after_name,
-                                   ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
-                                   " %" SCNu64,
-                                   &state, &p.start) == 2;
-    p.over = state == 'Z' || state == 'X';
+    const char *field = strrchr(buffer_text(&text), ')');
+    if (field && field[1] == ' ') {
+        field += 2;
+        p.over = *field == 'Z' || *field == 'X';
+        for (int i = 0; field && i < STATE_TO_START; i++) {
+            field = strchr(field, ' ');
+            field = field ? field + 1 : NULL;
+        }
+        p.shown = field != NULL;
+        p.start = field ? strtoull(field, NULL, 10) : 0;
+    }
     buffer_close(&text);
     return p;
 }
@@ -103,18 +108,38 @@ void owner_format(char text[OWNER_TEXT_SIZE], const struct owner *o) {
              o->boot, o->space, o->pid, o->start, o->serial);
 }
 
+/* Digits up to `end`; what they must look like is for owner_parse's comparison to say. */
+static bool take_number(const char **text, int base, char end, uint64_t *out) {
+    char *after;
+    *out = strtoull(*text, &after, base);
+    bool good = after > *text && (end == '\0' || *after == end);
+    *text = end == '\0' ? after : after + 1;
+    return good;
+}
+
 bool owner_parse(struct owner *out, const char *text, size_t *length) {
-    struct owner o;
-    int used = 0;
-    if (sscanf(text, "%8" SCNx32 "-%8" SCNx32 "-%" SCNu64 "-%" SCNd64 "-%" SCNu64 "-%" SCNu32 "%n", &o.host, &o.boot,
-               &o.space, &o.pid, &o.start, &o.serial, &used) != 6)
-        return false;
+    const char *at = text;
     char again[OWNER_TEXT_SIZE];
+    uint64_t host = 0;
+    uint64_t boot = 0;
+    uint64_t space = 0;
+    uint64_t pid = 0;
+    uint64_t start = 0;
+    uint64_t serial = 0;
+    if (!take_number(&at, 16, '-', &host) || !take_number(&at, 16, '-', &boot) || !take_number(&at, 10, '-', &space) ||
+        !take_number(&at, 10, '-', &pid) || !take_number(&at, 10, '-', &start) || !take_number(&at, 10, '\0', &serial))
+        return false;
+    struct owner o = {.host = (uint32_t)host,
+                      .boot = (uint32_t)boot,
+                      .space = space,
+                      .pid = (int64_t)pid,
+                      .start = start,
+                      .serial = (uint32_t)serial};
     owner_format(again, &o);
-    if (strlen(again) != (size_t)used || strncmp(again, text, (size_t)used) != 0)
+    if (strlen(again) != (size_t)(at - text) || strncmp(again, text, (size_t)(at - text)) != 0)
         return false;
     *out = o;
-    *length = (size_t)used;
+    *length = (size_t)(at - text);
     return true;
 }
 
@@ -125,6 +150,6 @@ enum owner_state owner_state(const struct owner *o, const struct owner *self) {
 }
 
 bool owner_equal(const struct owner *a, const struct owner *b) {
-    return a->host == b->host && a->boot == b->boot && a->space == b->space && a->pid == b->pid && a->start == b->start &&
-           a->serial == b->serial;
+    return a->host == b->host && a->boot == b->boot && a->space == b->space && a->pid == b->pid &&
+           a->start == b->start && a->serial == b->serial;
 }

@@ -12,8 +12,8 @@
 #include "engine/base/error.h"
 
 struct owner {
-    uint32_t host; /* of the host's name and machine id */
-    uint32_t boot; /* of the boot id */
+    uint32_t host;  /* of the host's name and machine id */
+    uint32_t boot;  /* of the boot id */
     uint64_t space; /* inode of the pid namespace */
     int64_t pid;
     uint64_t start;  /* clock ticks since boot: /proc/<pid>/stat, field 22 */

@@ -43,49 +43,6 @@ int copy_bytes(int to, int from, struct sha256 *h, uint64_t *size, const char *t
     return rc;
 }
 
-/* ---- names ---- */
-
-static void mark_dirty(struct store *s, const struct digest *d, bool new_folder) {
-    unsigned folder = d->bytes[0];
-    pthread_mutex_lock(&s->lock);
-    s->dirty[folder / 64] |= UINT64_C(1) << folder % 64;
-    s->objects_dirty |= new_folder;
-    pthread_mutex_unlock(&s->lock);
-}
-
-static int sync_folder(struct store *s, unsigned folder, struct error *err) {
-    char name[3];
-    snprintf(name, sizeof name, "%02x", folder);
-    char *path = layout_path(s, "objects", name);
-    int rc = file_sync(path, err);
-    free(path);
-    return rc;
-}
-
-int objects_sync(struct store *s, struct error *err) {
-    uint64_t dirty[DIRECTORY_WORDS];
-    int rc = 0;
-    pthread_mutex_lock(&s->lock);
-    memcpy(dirty, s->dirty, sizeof dirty);
-    memset(s->dirty, 0, sizeof s->dirty);
-    bool objects_dirty = s->objects_dirty;
-    s->objects_dirty = false;
-    pthread_mutex_unlock(&s->lock);
-    if (objects_dirty && fsync(s->objects_fd) < 0)
-        rc = error_errno(err, errno, "%s/objects: cannot be synced", s->directory);
-    for (unsigned folder = 0; rc == 0 && folder < 64 * DIRECTORY_WORDS; folder++)
-        if (dirty[folder / 64] >> folder % 64 & 1)
-            rc = sync_folder(s, folder, err);
-    if (rc == 0)
-        return 0;
-    pthread_mutex_lock(&s->lock); /* all of them again, the next time */
-    for (size_t i = 0; i < DIRECTORY_WORDS; i++)
-        s->dirty[i] |= dirty[i];
-    s->objects_dirty |= objects_dirty;
-    pthread_mutex_unlock(&s->lock);
-    return rc;
-}
-
 /* ---- placing ---- */
 
 /* The object is there and whole already: ours is dropped. */
@@ -103,20 +60,19 @@ static int rename_new(int to_fd, const char *to, const char *from) {
     return linkat(AT_FDCWD, from, to_fd, to, 0) < 0 ? -1 : unlink(from);
 }
 
-static int make_folder(struct store *s, const char *name, bool *is_new, struct error *err) {
+static int make_folder(struct store *s, const char *name, struct error *err) {
     char folder[3] = {name[0], name[1], '\0'};
-    *is_new = mkdirat(s->objects_fd, folder, 0777) == 0;
-    if (*is_new || errno == EEXIST)
+    if (mkdirat(s->objects_fd, folder, 0777) == 0 || errno == EEXIST)
         return 0;
     return error_errno(err, errno, "%s/objects/%s: cannot be made", s->directory, folder);
 }
 
 /* Moves a sealed file to its name. */
-static int place(struct store *s, const char *path, const struct digest *d, uint64_t size, bool listing, struct error *err) {
+static int place(struct store *s, const char *path, const struct digest *d, uint64_t size, bool listing,
+                 struct error *err) {
     char name[OBJECT_NAME_SIZE];
-    bool is_new = false;
     object_name(name, d);
-    int rc = make_folder(s, name, &is_new, err);
+    int rc = make_folder(s, name, err);
     for (int tries = 0; rc == 0; tries++) {
         if (rename_new(s->objects_fd, name, path) == 0)
             break;
@@ -129,14 +85,15 @@ static int place(struct store *s, const char *path, const struct digest *d, uint
     }
     if (rc < 0)
         return rc;
-    mark_dirty(s, d, is_new); /* also when another engine placed it: it may not have synced the name yet */
+    objects_mark(s, d); /* also when another engine placed it: it may not have synced the name yet */
     return 0;
 }
 
 /* Seals, syncs and places an open file whose digest is known; a file that the store has is only removed. */
-static int seal_and_place(struct store *s, int fd, const char *path, const struct object *o, uint64_t size, struct error *err) {
+static int seal_and_place(struct store *s, int fd, const char *path, const struct object *o, uint64_t size,
+                          struct error *err) {
     if (have_already(s, &o->digest, size, o->directory)) {
-        mark_dirty(s, &o->digest, true);
+        objects_mark(s, &o->digest);
         return unlink(path) < 0 ? error_errno(err, errno, "%s: cannot be removed", path) : 0;
     }
     int rc = object_seal(fd, o->executable, path, err);
@@ -170,7 +127,8 @@ static int check_still(int fd, const struct stat *before, uint64_t size, const c
     if ((uint64_t)before->st_size == size && before->st_size == after.st_size &&
         before->st_mtim.tv_sec == after.st_mtim.tv_sec && before->st_mtim.tv_nsec == after.st_mtim.tv_nsec)
         return 0;
-    return error_set(err, ERR_FAILED, "%s: was written to while it was stored: a process that wrote it still runs", path);
+    return error_set(err, ERR_FAILED, "%s: was written to while it was stored: a process that wrote it still runs",
+                     path);
 }
 
 bool clone_file(struct store *s, int to, int from) {
@@ -245,8 +203,8 @@ struct taking {
 
 static int take_file(void *context, const char *path, struct object *out, struct error *err) {
     const struct taking *t = context;
-    struct stat st;
-    int fd;
+    struct stat st = {0};
+    int fd = -1;
     int rc = open_source(&fd, &st, path, false, err);
     if (rc == 0 && !S_ISREG(st.st_mode))
         rc = error_set(err, ERR_FAILED, "%s: changed while it was stored: a process that wrote it still runs", path);
@@ -283,8 +241,8 @@ static int put_listing(struct store *s, struct listing *l, struct object *out, s
 static int take(struct store *s, const char *path, bool copy, struct object *out, struct error *err) {
     struct taking t = {s, copy};
     struct listing l = {0};
-    struct stat st;
-    int fd;
+    struct stat st = {0};
+    int fd = -1;
     int rc = open_source(&fd, &st, path, copy, err);
     if (rc == 0 && S_ISREG(st.st_mode)) {
         rc = (copy ? copy_open_file : put_open_file)(s, fd, &st, path, out, err);

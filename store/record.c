@@ -17,7 +17,8 @@ static int read_out(const cJSON *item, struct object *o, struct error *err) {
     double size = json_double(item, "size", -1);
     *o = (struct object){.directory = strcmp(json_text(item, "type", ""), "directory") == 0};
     if (!digest_parse(&o->digest, json_text(item, "sha256", "")))
-        return error_set(err, ERR_INVALID, "record: outs/%s: \"sha256\" must be 64 lower-case hex digits", item->string);
+        return error_set(err, ERR_INVALID, "record: outs/%s: \"sha256\" must be 64 lower-case hex digits",
+                         item->string);
     if (!(size >= 0 && size <= LARGEST_SIZE && size == floor(size)))
         return error_set(err, ERR_INVALID, "record: outs/%s: \"size\" must be a number of bytes", item->string);
     o->size = (uint64_t)size;
@@ -40,11 +41,9 @@ int record_outs(const cJSON *record, record_visit *visit, void *context, struct 
 }
 
 static int require_out(void *context, const char *name, const struct object *o, struct error *err) {
-    char hex[DIGEST_HEX_SIZE];
-    if (store_object_exists(context, o))
-        return 0;
-    digest_hex(hex, &o->digest);
-    return error_set(err, ERR_NOT_FOUND, "out %s: the object %s is missing", name, hex);
+    struct error why = {0};
+    int rc = object_require(context, o, &why);
+    return rc < 0 ? error_set(err, rc, "out %s: %s", name, why.message) : 0;
 }
 
 /* ---- adding ---- */
@@ -141,8 +140,8 @@ static int places_collect(struct store *s, struct places *p, sqlite3_stmt *q, st
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
         const unsigned char *segment = sqlite3_column_text(q, 0);
         mem_grow(p->items, &p->capacity, p->count + 1);
-        p->items[p->count++] = (struct place){mem_strdup(segment ? (const char *)segment : ""), sqlite3_column_int64(q, 1),
-                                              sqlite3_column_int64(q, 2)};
+        p->items[p->count++] = (struct place){mem_strdup(segment ? (const char *)segment : ""),
+                                              sqlite3_column_int64(q, 1), sqlite3_column_int64(q, 2)};
     }
     if (code != SQLITE_DONE)
         rc = index_error(s, err);
@@ -168,8 +167,10 @@ static int find_places(struct store *s, void *context, struct error *err) {
     return places_collect(s, &f->places, q, err);
 }
 
-/* Whether the record at a place is that of the key and whole, its objects too. */
-static bool find_valid(struct store *s, const struct find *f, const struct place *place, cJSON **out) {
+/* 1: the record at a place is that of the key and whole, its objects too. 0: it does not count. ERR_IO: it cannot be told
+   (to take that for damage would run again what is known). */
+static int find_valid(struct store *s, const struct find *f, const struct place *place, cJSON **out,
+                      struct error *err) {
     struct error why = {0};
     struct record_row row = {0};
     cJSON *tree = NULL;
@@ -182,22 +183,23 @@ static bool find_valid(struct store *s, const struct find *f, const struct place
         rc = record_outs(tree, require_out, s, &why);
     if (rc == 0) {
         *out = tree;
-        return true;
+        return 1;
     }
-    notice(s, "record at byte %" PRId64 " of %s is set aside: %s", place->offset, place->segment, why.message);
     cJSON_Delete(tree);
-    return false;
+    if (rc == ERR_IO)
+        return error_set(err, rc, "%s", why.message);
+    notice(s, "record at byte %" PRId64 " of %s is set aside: %s", place->offset, place->segment, why.message);
+    return 0;
 }
 
 int store_record_find(struct store *s, const struct digest *key, const char *platform, cJSON **out, struct error *err) {
     struct find f = {.key = key, .platform = platform};
-    bool found = false;
     int rc = index_retry(s, find_places, &f, err);
-    for (size_t i = 0; rc == 0 && !found && i < f.places.count; i++)
-        found = find_valid(s, &f, &f.places.items[i], out);
+    for (size_t i = 0; rc == 0 && i < f.places.count; i++)
+        rc = find_valid(s, &f, &f.places.items[i], out, err);
     places_close(&f.places);
-    if (rc < 0 || found)
-        return rc;
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
     char hex[DIGEST_HEX_SIZE];
     digest_hex(hex, key);
     return error_set(err, ERR_NOT_FOUND, "%s: the store has no record of this key", hex);
@@ -232,8 +234,8 @@ static int similar_places(struct store *s, void *context, struct error *err) {
     return rc < 0 ? rc : collect_by(s, x, SQL_RECORD_BY_KIND, x->kind, err);
 }
 
-int store_record_similar(struct store *s, const char *stage, const char *kind, size_t limit, cJSON ***out, size_t *count,
-                         struct error *err) {
+int store_record_similar(struct store *s, const char *stage, const char *kind, size_t limit, cJSON ***out,
+                         size_t *count, struct error *err) {
     struct similar x = {.stage = stage, .kind = kind, .limit = limit};
     *out = NULL;
     *count = 0;

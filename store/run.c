@@ -42,7 +42,8 @@ int store_run_begin(struct store *s, const char *pipeline, const cJSON *override
     s->run_head = cJSON_CreateObject();
     cJSON_AddStringToObject(s->run_head, "id", s->run_id);
     cJSON_AddStringToObject(s->run_head, "pipeline", pipeline);
-    cJSON_AddItemToObject(s->run_head, "overrides", overrides ? cJSON_Duplicate(overrides, true) : cJSON_CreateObject());
+    cJSON_AddItemToObject(s->run_head, "overrides",
+                          overrides ? cJSON_Duplicate(overrides, true) : cJSON_CreateObject());
     cJSON_AddStringToObject(s->run_head, "began", began);
     segment_leave(s);
     return write_document(s, "runs", s->run_id, s->run_head, err);
@@ -80,7 +81,8 @@ int store_run_list(struct store *s, char ***ids, size_t *count, struct error *er
     *count = 0;
     for (struct dirent *e; entries && (e = readdir(entries));) {
         size_t length = strlen(e->d_name);
-        if (length < sizeof suffix || e->d_name[0] == '.' || strcmp(e->d_name + length - (sizeof suffix - 1), suffix) != 0)
+        if (length < sizeof suffix || e->d_name[0] == '.' ||
+            strcmp(e->d_name + length - (sizeof suffix - 1), suffix) != 0)
             continue;
         mem_grow(*ids, &capacity, *count + 1);
         (*ids)[(*count)++] = mem_strndup(e->d_name, length - (sizeof suffix - 1));
@@ -99,7 +101,7 @@ static int newest_run(struct store *s, char **out, struct error *err) {
     int rc = store_run_list(s, &ids, &count, err);
     if (rc == 0 && count == 0)
         rc = error_set(err, ERR_NOT_FOUND, "%s/runs: there is no run yet", s->directory);
-    *out = rc == 0 ? mem_strdup(ids[0]) : NULL;
+    *out = rc == 0 && count > 0 ? mem_strdup(ids[0]) : NULL;
     for (size_t i = 0; i < count; i++)
         free(ids[i]);
     free(ids);

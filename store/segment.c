@@ -113,7 +113,12 @@ int segment_open(struct store *s, const char *name, struct error *err) {
     for (size_t i = 0; i < SEGMENT_CACHE; i++)
         if (s->segments[i].name && strcmp(s->segments[i].name, name) == 0)
             return s->segments[i].fd;
+    size_t length = strlen(name);
+    if (strchr(name, '/') || length < sizeof suffix || strcmp(name + length - (sizeof suffix - 1), suffix) != 0)
+        return error_set(err, ERR_CORRUPT, "%s: names a segment that is none (%s)", s->index.path, name);
     int fd = openat(s->actions_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT)
+        return error_set(err, ERR_NOT_FOUND, "%s/actions/%s: does not exist", s->directory, name);
     if (fd < 0)
         return error_errno(err, errno, "%s/actions/%s: cannot be opened", s->directory, name);
     struct segment_file *slot = &s->segments[s->next_segment++ % SEGMENT_CACHE];
@@ -148,14 +153,14 @@ int segment_read(struct store *s, const char *name, int64_t offset, int64_t leng
     int fd = segment_open(s, name, err);
     int rc = fd < 0 ? fd : 0;
     if (rc == 0 && (offset < 0 || length < 1 || length > LINE_MAX_BYTES))
-        rc = error_set(err, ERR_CORRUPT, "%s: places a record at byte %" PRId64 ", %" PRId64 " bytes long", s->index.path,
-                       offset, length);
+        rc = error_set(err, ERR_CORRUPT, "%s: places a record at byte %" PRId64 ", %" PRId64 " bytes long",
+                       s->index.path, offset, length);
     if (rc < 0)
         goto out;
     line = mem_alloc((size_t)length);
     rc = read_at(fd, line, (size_t)length, offset, &got, name, err);
-    if (rc == 0 && (got != (size_t)length || line[got - 1] != '\n' ||
-                    !segment_parse(line, got - 1, &at, &json, &json_length)))
+    if (rc == 0 &&
+        (got != (size_t)length || line[got - 1] != '\n' || !segment_parse(line, got - 1, &at, &json, &json_length)))
         rc = error_set(err, ERR_CORRUPT, "%s/actions/%s: the record at byte %" PRId64 " is damaged", s->directory, name,
                        offset);
     /* The line is what was written, and the strict reader has seen it when it was indexed: the fast one will do. */
@@ -187,7 +192,8 @@ int segment_names(const struct store *s, char ***out, size_t *count, struct erro
             break;
         }
         size_t length = strlen(e->d_name);
-        if (length < sizeof suffix || e->d_name[0] == '.' || strcmp(e->d_name + length - (sizeof suffix - 1), suffix) != 0)
+        if (length < sizeof suffix || e->d_name[0] == '.' ||
+            strcmp(e->d_name + length - (sizeof suffix - 1), suffix) != 0)
             continue;
         mem_grow(*out, &capacity, *count + 1);
         (*out)[(*count)++] = mem_strdup(e->d_name);

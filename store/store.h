@@ -1,10 +1,11 @@
 /*
- * The store: `.retort/`, what is known.
+ * The store: `.retort/`, what is known. store/README.md has the formats byte for byte.
  *
  *   objects/ab/cdef...     content by SHA-256, read-only; a directory is the object of its sorted listing
  *   actions/<run>.jsonl    segments of action records, append-only, a checksummed line a record: the truth
  *   runs/<id>.json, pins/, attempts/
- *   state.db               SQLite index of the above, digests of the project's files, claims; rebuilt by fsck
+ *   claims/<key>           who works on a key now
+ *   state.db               SQLite index of the above, digests of the project's files; rebuilt when it is damaged
  *   work/, checkpoints/, logs/
  *
  * Commit: objects written and synced -> directories synced -> records appended and synced -> one SQLite transaction.
@@ -12,7 +13,8 @@
  * earliest valid one counts. Several engines may use one store at once: correctness comes from the first record
  * winning; claims only save work.
  *
- * Threads: store_object_put, store_object_verify and store_materialise may run on worker threads; all else on one thread.
+ * Threads: store_object_put, _copy, _path, _exists, _verify and store_materialise may run on worker threads, also at
+ * the same time; all else on one thread. A process that forks opens a store of its own in the child.
  */
 #ifndef RETORT_STORE_STORE_H
 #define RETORT_STORE_STORE_H
@@ -28,7 +30,8 @@
 struct store;
 
 /* Opens, and creates when `create`. Newer engines open older stores; a newer store than this engine knows is refused
-   with ERR_INVALID. ERR_IO names the path. Takes a shared lease that gc respects. */
+   with ERR_INVALID, and so is a directory that holds other things. ERR_NOT_FOUND. ERR_IO names the path. Takes a shared
+   lease that gc respects. Writes nothing when the index is up to date. */
 int store_open(struct store **out, const char *directory, bool create, struct error *err);
 void store_close(struct store *s);
 const char *store_directory(const struct store *s); /* absolute */
@@ -41,7 +44,7 @@ void store_notices(struct store *s, void (*say)(void *context, const char *line)
 
 struct object {
     struct digest digest;
-    uint64_t size;   /* of a directory: the sum of its files */
+    uint64_t size; /* of a directory: the sum of its files */
     bool directory;
     bool executable;
 };
@@ -57,47 +60,58 @@ int store_object_copy(struct store *s, const char *path, struct object *out, str
 /* The path of a plain object; the caller frees. */
 char *store_object_path(const struct store *s, const struct digest *d);
 
-/* Whether the object, and all files of a directory object, are there with the right size (no hashing). */
+/* Whether the object, and all files of a directory object, are there with the right size. Hashes only what was written
+   to since it was stored (through a hard link that a command was given, say), and sets it aside when it is damaged. */
 bool store_object_exists(struct store *s, const struct object *o);
 
 /* Hashes it again; ERR_CORRUPT after setting a damaged object aside (objects/damaged/). */
 int store_object_verify(struct store *s, const struct object *o, struct error *err);
 
 enum materialise { MATERIALISE_LINK, MATERIALISE_COPY };
-/* Puts an object at `path` (parents are made): reflink, else read-only hard link (LINK), else a copy. COPY gives the caller a
-   file of its own. The executable bit is as recorded. */
-int store_materialise(struct store *s, const struct object *o, const char *path, enum materialise how, struct error *err);
+/* Puts an object at `path`, where nothing may be yet (parents are made): reflink, else read-only hard link (LINK), else
+   a copy. COPY gives the caller a file of its own. The executable bit is as recorded. An object is hashed before it is
+   first given out by this process: ERR_CORRUPT when it is damaged (it is set aside: its record is not found any more),
+   ERR_NOT_FOUND when it is missing. */
+int store_materialise(struct store *s, const struct object *o, const char *path, enum materialise how,
+                      struct error *err);
 
 /* ---- digests of the project's files, remembered by path, inode, size, mtime, ctime ---- */
 
 /* Digest of a file or directory outside the store, from memory when it has not changed since (files changed within
-   the clock's granularity of being hashed are hashed again). Symbolic links are followed for the top path; inside a directory they are refused. */
+   the clock's granularity of being hashed are hashed again). Symbolic links are followed for the top path; inside a
+   directory they are refused. ERR_FAILED for a file that is being written to. */
 int store_file_content(struct store *s, const char *path, struct object *out, struct error *err);
 
 /* ---- action records ---- */
 
-/* The record of a key (earliest valid one whose objects are there), as the tree that was appended. `platform` NULL: any.
-   ERR_NOT_FOUND when there is none. The caller deletes it. */
+/* The record of a key (earliest valid one whose objects are there), as the tree that was appended. `platform` NULL:
+   any. Valid is what is valid now: a record whose objects come back counts again. ERR_NOT_FOUND when there is none. The
+   caller deletes it. */
 int store_record_find(struct store *s, const struct digest *key, const char *platform, cJSON **out, struct error *err);
 
-/* Around many finds (or estimates) in a row: the index is locked for reading once instead of each time, which makes
-   them about twice as fast. Until the end other engines cannot commit: fractions of a second. A write ends it too. */
+/* Around many finds (or estimates) in a row: the index is locked for reading once instead of each time. Until the end
+   other engines cannot commit, so it is for fractions of a second. A write ends it too. */
 void store_read_begin(struct store *s);
 void store_read_end(struct store *s);
 
 /* Records that could explain a key that is not known: of the same stage name (newest first), then of the same kind. At
    most `limit`. The caller deletes each and frees the array. */
-int store_record_similar(struct store *s, const char *stage, const char *kind, size_t limit, cJSON ***out, size_t *count,
-                         struct error *err);
+int store_record_similar(struct store *s, const char *stage, const char *kind, size_t limit, cJSON ***out,
+                         size_t *count, struct error *err);
 
 /* Seconds that stages like this took: by stage name, else by kind; NAN when nothing is known. */
 double store_estimate_s(struct store *s, const char *stage, const char *kind);
 
 /* Queues a record (its objects were put before). A record is an object with at least "key", "stage", "kind",
-   "outs" {name: {sha256, size, mode, type}}, "wall_s", "platform". Not yet durable. */
+   "outs" {name: {sha256, size, mode, type}}, "wall_s", "platform" ("kind" null for a command; type "directory" is a
+   directory object, every other a file). ERR_INVALID; ERR_NOT_FOUND for an out that is not in the store. Not yet
+   durable, nor found. */
 int store_record_add(struct store *s, const cJSON *record, struct error *err);
 
-/* Makes all queued records durable, in the order above. After it returns 0 they may be reported. */
+/* Makes all queued records durable, in the order above. After it returns 0 they may be reported. After an error those
+   still queued (store_queued) are not; when none is queued any more, all are on disk and only the index was not
+   written, which the next opening makes up for. With nothing queued it costs nothing, and shows engines on other hosts
+   that this one lives: to be called at least every ten seconds while claims are held. */
 int store_commit(struct store *s, struct error *err);
 size_t store_queued(const struct store *s);
 
@@ -106,43 +120,49 @@ int store_attempt_write(struct store *s, const char *attempt, const cJSON *recor
 
 /* ---- claims: who is working on a key ---- */
 
-/* 0: ours. ERR_BUSY: a living owner has it (the message says who). Claims of the dead (pid, start time, boot id) are
-   taken over. */
+/* 0: ours, now or already. ERR_BUSY: a living owner has it (the message says who). Claims of the dead (pid, start time,
+   boot id) are taken over; an owner on another host counts as alive for 60 s after it last showed. Who got a claim
+   looks for the record again before it works: the last owner may have finished. store_close releases what is held. */
 int store_claim(struct store *s, const struct digest *key, struct error *err);
 int store_release(struct store *s, const struct digest *key, struct error *err);
 
 /* ---- runs ---- */
 
-/* Begins a run: its id (a UTC time and a random tail: sorts by time) names the record segment. */
+/* Begins a run: its id (a UTC time and a random tail: sorts by time) names the record segment. Writes runs/<id>.json as
+   far as it is known, so that a run that is killed is listed too. */
 int store_run_begin(struct store *s, const char *pipeline, const cJSON *overrides, struct error *err);
 const char *store_run_id(const struct store *s);
 
-/* Writes runs/<id>.json: `run` is what the engine says of it (stages with keys and states, ...); may be called again. */
+/* Writes runs/<id>.json: its "id", "pipeline", "overrides" and "began", and over them `run`: what the engine says of it
+   (stages with keys and states, ...). May be called again. */
 int store_run_write(struct store *s, const cJSON *run, struct error *err);
 int store_run_read(struct store *s, const char *id, cJSON **out, struct error *err); /* "" or "latest": the newest */
 int store_run_list(struct store *s, char ***ids, size_t *count, struct error *err);  /* newest first */
 
 /* ---- places ---- the caller frees each path */
 
-char *store_work_path(const struct store *s, const char *attempt);       /* made by the caller, removed when done */
+char *store_work_path(const struct store *s, const char *attempt); /* made by the caller, removed when done */
 char *store_log_path(const struct store *s, const char *attempt, const char *stream); /* logs/<attempt>.<stream> */
 char *store_checkpoint_path(const struct store *s, const struct digest *key, const char *platform);
 int store_checkpoint_remove(struct store *s, const struct digest *key, const char *platform, struct error *err);
 
-/* Removes work/ of dead engines. */
+/* Removes work directories and temporary files of dead engines. */
 int store_sweep(struct store *s, struct error *err);
 
 /* ---- fsck ---- */
 
 struct fsck_report {
-    uint64_t objects, object_bytes, damaged, missing;
-    uint64_t records, bad_lines, orphaned; /* orphaned: a record whose objects are gone */
-    uint64_t rebuilt; /* index rows written */
+    uint64_t objects, object_bytes, damaged;
+    uint64_t missing; /* objects that records name and that are not there, damaged ones with them */
+    uint64_t records, bad_lines;
+    uint64_t orphaned; /* records whose objects are gone */
+    uint64_t rebuilt;  /* index rows written */
 };
 
-/* Checks every object, record and index row; sets damage aside; rebuilds the index from the records. `say(context, line)`
-   tells each finding. 0 when all was well or mended; ERR_IO when it could not be. */
-int store_fsck(const char *directory, struct fsck_report *out, void (*say)(void *context, const char *line), void *context,
-               struct error *err);
+/* Checks every object, record and index row; sets damage aside; writes wrong index rows anew from the records, or all
+   of them when the database itself is damaged. `say(context, line)` tells each finding. Other engines may work
+   meanwhile. 0 when all was well or mended; ERR_IO when it could not be. */
+int store_fsck(const char *directory, struct fsck_report *out, void (*say)(void *context, const char *line),
+               void *context, struct error *err);
 
 #endif

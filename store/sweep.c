@@ -1,11 +1,16 @@
-/* What dead engines left behind: work/<attempt>@<owner> and objects/tmp/<owner>.<number>. */
+/*
+ * What dead engines left behind: work/<attempt>@<owner>, objects/tmp/<owner>.<number>, and of keys that are known since
+ * their claims and checkpoints.
+ */
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
 
@@ -25,7 +30,22 @@ static const char *owner_of_temporary(const char *name) {
     return name;
 }
 
-static int sweep_folder(struct store *s, const char *folder, const char *(*owner_of)(const char *name), struct error *err) {
+/* Two engines may sweep at once: it is first made ours, by a rename that only one of them can do. */
+static int sweep_entry(struct store *s, const char *entry, struct error *err) {
+    char *swept = mem_printf("swept-%u", atomic_fetch_add(&s->temporaries, 1));
+    char *ours = store_work_path(s, swept);
+    int rc = 0;
+    if (rename(entry, ours) == 0)
+        rc = file_remove_tree(ours, err);
+    else if (errno != ENOENT)
+        rc = error_errno(err, errno, "%s: cannot be removed", entry);
+    free(ours);
+    free(swept);
+    return rc;
+}
+
+static int sweep_folder(struct store *s, const char *folder, const char *(*owner_of)(const char *name),
+                        struct error *err) {
     char *path = layout_path(s, folder, "");
     DIR *entries = opendir(path);
     int rc = entries ? 0 : error_errno(err, errno, "%s: cannot be opened", path);
@@ -33,7 +53,7 @@ static int sweep_folder(struct store *s, const char *folder, const char *(*owner
         if (e->d_name[0] == '.' || !is_dead(s, owner_of(e->d_name)))
             continue;
         char *entry = path_join(path, e->d_name);
-        rc = file_remove_tree(entry, err);
+        rc = sweep_entry(s, entry, err);
         free(entry);
     }
     if (entries)
@@ -42,7 +62,39 @@ static int sweep_folder(struct store *s, const char *folder, const char *(*owner
     return rc;
 }
 
+/* A checkpoint's name begins with its key; it is of the platform whose record made it needless. */
+static int sweep_checkpoint(struct store *s, const char *name, struct error *err) {
+    char hex[DIGEST_HEX_SIZE];
+    struct digest key;
+    cJSON *record = NULL;
+    snprintf(hex, sizeof hex, "%.64s", name);
+    if (!digest_parse(&key, hex) || claim_is_held(s, &key) || store_record_find(s, &key, NULL, &record, NULL) < 0)
+        return 0;
+    const char *platform = json_text(record, "platform", "");
+    char *path = store_checkpoint_path(s, &key, platform);
+    int rc = strcmp(path_base(path), name) == 0 ? store_checkpoint_remove(s, &key, platform, err) : 0;
+    free(path);
+    cJSON_Delete(record);
+    return rc;
+}
+
+static int sweep_checkpoints(struct store *s, struct error *err) {
+    char *path = layout_path(s, "checkpoints", "");
+    DIR *entries = opendir(path);
+    int rc = entries ? 0 : error_errno(err, errno, "%s: cannot be opened", path);
+    for (struct dirent *e; rc == 0 && entries && (e = readdir(entries));)
+        rc = sweep_checkpoint(s, e->d_name, err);
+    if (entries)
+        closedir(entries);
+    free(path);
+    return rc;
+}
+
 int store_sweep(struct store *s, struct error *err) {
     int rc = sweep_folder(s, "objects/tmp", owner_of_temporary, err);
-    return rc < 0 ? rc : sweep_folder(s, "work", owner_of_work, err);
+    if (rc == 0)
+        rc = sweep_folder(s, "work", owner_of_work, err);
+    if (rc == 0)
+        rc = claim_sweep(s, err);
+    return rc < 0 ? rc : sweep_checkpoints(s, err);
 }

@@ -57,7 +57,7 @@ static void bind_row(sqlite3_stmt *q, int64_t segment, const struct segment_span
 
 static int add_row(struct store *s, int64_t segment, const struct segment_span *span, const struct record_row *row,
                    struct error *err) {
-    sqlite3_stmt *q;
+    sqlite3_stmt *q = NULL;
     int rc = index_statement(&q, s, SQL_RECORD_ADD, err);
     if (rc < 0)
         return rc;
@@ -65,9 +65,9 @@ static int add_row(struct store *s, int64_t segment, const struct segment_span *
     return index_step(s, q, err);
 }
 
-int tail_has_row(struct store *s, int64_t segment, const struct segment_span *span, const struct record_row *row, bool *has,
-                 struct error *err) {
-    sqlite3_stmt *q;
+int tail_has_row(struct store *s, int64_t segment, const struct segment_span *span, const struct record_row *row,
+                 bool *has, struct error *err) {
+    sqlite3_stmt *q = NULL;
     int rc = index_statement(&q, s, SQL_RECORD_AT, err);
     if (rc < 0)
         return rc;
@@ -95,8 +95,8 @@ static int index_span(void *context, const struct segment_span *span, struct err
     cJSON *tree = NULL;
     struct error why = {0};
     if (!span->json || record_row_parse(&row, &tree, span->json, span->json_length, &why) < 0) {
-        notice(x->s, "%s/actions/%s: the line at byte %" PRId64 " is left out: %s", x->s->directory, x->name, span->offset,
-               span->json ? why.message : "its bytes are not those that were written");
+        notice(x->s, "%s/actions/%s: the line at byte %" PRId64 " is left out: %s", x->s->directory, x->name,
+               span->offset, span->json ? why.message : "its bytes are not those that were written");
         return 0;
     }
     int rc = add_row(x->s, x->id, span, &row, err);
@@ -107,7 +107,7 @@ static int index_span(void *context, const struct segment_span *span, struct err
 }
 
 static int step_for(struct store *s, enum statement which, int64_t id, struct error *err) {
-    sqlite3_stmt *q;
+    sqlite3_stmt *q = NULL;
     int rc = index_statement(&q, s, which, err);
     if (rc < 0)
         return rc;
@@ -117,7 +117,7 @@ static int step_for(struct store *s, enum statement which, int64_t id, struct er
 
 static int get_segment(struct store *s, const char *name, bool add, int64_t *id, int64_t *indexed, int64_t *newest,
                        struct error *err) {
-    sqlite3_stmt *q;
+    sqlite3_stmt *q = NULL;
     int rc = index_statement(&q, s, SQL_SEGMENT_GET, err);
     if (rc < 0)
         return rc;
@@ -144,7 +144,7 @@ static int get_segment(struct store *s, const char *name, bool add, int64_t *id,
 }
 
 static int set_segment(struct store *s, int64_t id, int64_t indexed, int64_t seen, int64_t newest, struct error *err) {
-    sqlite3_stmt *q;
+    sqlite3_stmt *q = NULL;
     int rc = index_statement(&q, s, SQL_SEGMENT_SET, err);
     if (rc < 0)
         return rc;
@@ -199,7 +199,7 @@ int tail_index(struct store *s, const char *name, struct error *err) {
 
 int tail_known(struct store *s, const char *name, int64_t *id, int64_t *indexed, uint64_t *rows, struct error *err) {
     int64_t newest;
-    sqlite3_stmt *q;
+    sqlite3_stmt *q = NULL;
     *rows = 0;
     int rc = get_segment(s, name, false, id, indexed, &newest, err);
     if (rc == 0)
@@ -223,7 +223,7 @@ struct known_segment {
 };
 
 static int known_segments(struct store *s, struct known_segment **out, size_t *count, struct error *err) {
-    sqlite3_stmt *q;
+    sqlite3_stmt *q = NULL;
     size_t capacity = 0;
     int code;
     int rc = index_statement(&q, s, SQL_SEGMENTS, err);
@@ -232,7 +232,8 @@ static int known_segments(struct store *s, struct known_segment **out, size_t *c
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
         const unsigned char *name = sqlite3_column_text(q, 0);
         mem_grow(*out, &capacity, *count + 1);
-        (*out)[(*count)++] = (struct known_segment){mem_strdup(name ? (const char *)name : ""), sqlite3_column_int64(q, 1)};
+        (*out)[(*count)++] =
+            (struct known_segment){mem_strdup(name ? (const char *)name : ""), sqlite3_column_int64(q, 1)};
     }
     if (code != SQLITE_DONE)
         rc = index_error(s, err);

@@ -208,10 +208,8 @@ static int walk_file(struct walk *w, struct error *err) {
     int rc = w->file(w->context, w->path.data, &o, err);
     if (rc < 0)
         return rc;
-    *add_entry(w->out) = (struct listing_entry){.path = mem_strdup(w->path.data + w->root),
-                                                .digest = o.digest,
-                                                .size = o.size,
-                                                .executable = o.executable};
+    *add_entry(w->out) = (struct listing_entry){
+        .path = mem_strdup(w->path.data + w->root), .digest = o.digest, .size = o.size, .executable = o.executable};
     w->out->size += o.size;
     return 0;
 }
@@ -277,7 +275,8 @@ static int walk_directory(struct walk *w, struct error *err) {
     return rc;
 }
 
-int tree_walk(struct listing *out, const char *directory, bool follow, tree_file *file, void *context, struct error *err) {
+int tree_walk(struct listing *out, const char *directory, bool follow, tree_file *file, void *context,
+              struct error *err) {
     struct walk w = {.out = out, .follow = follow, .file = file, .context = context};
     buffer_puts(&w.path, directory);
     while (w.path.size > 1 && w.path.data[w.path.size - 1] == '/')

@@ -113,8 +113,9 @@ int file_make_directory(const char *path, struct error *err) {
             continue;
         char after = prefix[i];
         prefix[i] = '\0';
-        if (mkdir(prefix, 0777) < 0 && !file_is_directory(prefix))
-            rc = error_errno(err, errno, "%s: cannot be made a directory", prefix);
+        int refusal = mkdir(prefix, 0777) < 0 ? errno : 0;
+        if (refusal && !file_is_directory(prefix))
+            rc = error_errno(err, refusal, "%s: cannot be made a directory", prefix);
         prefix[i] = after;
     }
     free(prefix);

@@ -22,11 +22,8 @@ static pid_t parent_of(const char *pid) {
     if (size <= 0)
         return -1;
     text[size] = '\0';
-    const char *after = strrchr(text, ')');
-    int parent;
-    if (!after || sscanf(after, ") %*c %d", &parent) != 1)
-        return -1;
-    return parent;
+    const char *after = strrchr(text, ')'); /* ") S 1234 ..." */
+    return after && strlen(after) > 4 ? (pid_t)strtol(after + 4, NULL, 10) : -1;
 }
 
 size_t process_children(pid_t **out, pid_t parent) {

@@ -18,8 +18,6 @@
 #include "engine/base/sha256.h"
 #include "engine/command/project.h"
 
-extern char **environ;
-
 struct faults {
     struct buffer text;
     const struct kind *kind;
@@ -51,23 +49,12 @@ static int read_with(cJSON **out, const struct arguments *a, const struct kind *
     return code;
 }
 
-/* NAME=FILE; a name given again makes a list. */
-static int add_input(cJSON *in, const struct kind *kind, const char *argument, struct error *err) {
-    const char *equals = strchr(argument, '=');
-    if (!equals) return error_set(err, ERR_USAGE, "exec: --in takes NAME=FILE, not \"%s\"", argument);
-    char *name = mem_strndup(argument, (size_t)(equals - argument));
-    char *path = realpath(equals + 1, NULL);
-    const struct kind_input *input = kind_input(kind, name);
-    struct digest digest;
-    int code = 0;
-    if (!input)
-        code = error_set(err, ERR_USAGE, "exec: %s@%d has no input \"%s\"", kind->name, kind->version, name);
-    else if (!path)
-        code = error_errno(err, errno, "exec: --in %s: %s", name, equals + 1);
-    else
-        code = sha256_file(&digest, NULL, path, err);
+static int read_item(cJSON **out, const char *name, const char *file, struct error *err) {
+    char hex[DIGEST_HEX_SIZE];
+    struct digest digest = {0};
+    char *path = realpath(file, NULL);
+    int code = path ? sha256_file(&digest, NULL, path, err) : error_errno(err, errno, "exec: --in %s: %s", name, file);
     if (code == 0) {
-        char hex[DIGEST_HEX_SIZE];
         digest_hex(hex, &digest);
         cJSON *item = cJSON_CreateObject();
         cJSON_AddStringToObject(item, "path", path);
@@ -75,19 +62,36 @@ static int add_input(cJSON *in, const struct kind *kind, const char *argument, s
         cJSON_AddStringToObject(item, "sha256", hex);
         cJSON_AddBoolToObject(item, "executable", false);
         cJSON_AddObjectToObject(item, "labels");
-        cJSON *list = cJSON_GetObjectItemCaseSensitive(in, name);
-        if (!list && input->list) list = cJSON_AddArrayToObject(in, name);
-        if (list && !input->list) {
-            code = error_set(err, ERR_USAGE, "exec: --in %s is given twice; %s@%d takes one file there", name, kind->name,
-                             kind->version);
-            cJSON_Delete(item);
-        } else if (list) {
-            cJSON_AddItemToArray(list, item);
-        } else {
-            cJSON_AddItemToObject(in, name, item);
-        }
+        *out = item;
     }
     free(path);
+    return code;
+}
+
+static int add_named(cJSON *in, const struct kind *kind, const char *name, const char *file, struct error *err) {
+    const struct kind_input *input = kind_input(kind, name);
+    cJSON *item = NULL;
+    if (!input) return error_set(err, ERR_USAGE, "exec: %s@%d has no input \"%s\"", kind->name, kind->version, name);
+    cJSON *there = cJSON_GetObjectItemCaseSensitive(in, name);
+    if (there && !input->list)
+        return error_set(err, ERR_USAGE, "exec: --in %s is given twice; %s@%d takes one file there", name, kind->name,
+                         kind->version);
+    int code = read_item(&item, name, file, err);
+    if (code) return code;
+    if (!there && input->list) there = cJSON_AddArrayToObject(in, name);
+    if (there)
+        cJSON_AddItemToArray(there, item);
+    else
+        cJSON_AddItemToObject(in, name, item);
+    return 0;
+}
+
+/* NAME=FILE; a name given again makes a list. */
+static int add_input(cJSON *in, const struct kind *kind, const char *argument, struct error *err) {
+    const char *equals = strchr(argument, '=');
+    if (!equals) return error_set(err, ERR_USAGE, "exec: --in takes NAME=FILE, not \"%s\"", argument);
+    char *name = mem_strndup(argument, (size_t)(equals - argument));
+    int code = add_named(in, kind, name, equals + 1, err);
     free(name);
     return code;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/report/wrap.h"
 #include "engine/version.h"
 
 static const char overview_doc[] =
@@ -14,34 +15,6 @@ static const char overview_doc[] =
 static const char exit_doc[] =
     "0 done; 1 a stage failed or a check found a difference; 2 wrong usage or an invalid pipeline; 3 the store or the "
     "system refused; 4 an energy budget stopped the run; 130 interrupted (everything is kept; run again to go on).";
-
-enum { TEXT_WIDTH = 80 };
-
-static void append_wrapped(struct buffer *out, const char *text, size_t indent) {
-    size_t column = 0;
-    while (*text) {
-        if (*text == '\n') {
-            buffer_puts(out, "\n");
-            column = 0;
-            text++;
-            continue;
-        }
-        size_t word = strcspn(text, " \n");
-        if (column > 0 && column + 1 + word > TEXT_WIDTH - indent) {
-            buffer_puts(out, "\n");
-            column = 0;
-        }
-        if (column > 0)
-            buffer_putc(out, ' ');
-        else
-            buffer_printf(out, "%*s", (int)indent, "");
-        buffer_append(out, text, word);
-        column += word + (column > 0);
-        text += word;
-        while (*text == ' ') text++;
-    }
-    buffer_puts(out, "\n");
-}
 
 static void append_option(struct buffer *out, const struct option *o) {
     char head[80];
@@ -54,20 +27,20 @@ static void append_option(struct buffer *out, const struct option *o) {
 
 void help_overview(struct buffer *out) {
     buffer_puts(out, "usage: retort COMMAND [OPTION...] [OPERAND...]\n\n");
-    append_wrapped(out, overview_doc, 0);
+    wrap_text(out, overview_doc, 0);
     buffer_puts(out, "\ncommands:\n");
     size_t count;
     const struct command *const *all = commands_all(&count);
     for (size_t i = 0; i < count; i++) buffer_printf(out, "  %-10s %s\n", all[i]->name, all[i]->summary);
     buffer_puts(out, "\nretort COMMAND --help says more. PIPELINE may be left out where a folder holds only one.\n\n"
                      "exit status:\n");
-    append_wrapped(out, exit_doc, 2);
+    wrap_text(out, exit_doc, 2);
 }
 
 void help_command(struct buffer *out, const struct command *c) {
     buffer_printf(out, "usage: retort %s%s%s%s\n\n", c->name, c->option_count ? " [OPTION...]" : "",
                   *c->operands ? " " : "", c->operands);
-    append_wrapped(out, c->doc, 0);
+    wrap_text(out, c->doc, 0);
     if (c->option_count == 0) return;
     buffer_puts(out, "\noptions:\n");
     for (size_t i = 0; i < c->option_count; i++) append_option(out, &c->options[i]);

@@ -5,6 +5,7 @@
 
 EMBED_FILE(model_1_json, "engine/meter/data/model-1.json");
 EMBED_FILE(processors_json, "engine/meter/data/processors.json");
+EMBED_FILE(published_1_json, "engine/meter/data/published-1.json");
 
 static int parse(cJSON **out, const char *text, const char *end, const char *name, struct error *err) {
     struct json_document *doc = NULL;
@@ -23,4 +24,8 @@ int meter_model_constants(cJSON **out, struct error *err) {
 
 int meter_processors(cJSON **out, struct error *err) {
     return parse(out, processors_json, processors_json_end, "processors.json", err);
+}
+
+int meter_published(cJSON **out, struct error *err) {
+    return parse(out, published_1_json, published_1_json_end, "published-1.json", err);
 }

@@ -10,4 +10,7 @@
 int meter_model_constants(cJSON **out, struct error *err);
 int meter_processors(cJSON **out, struct error *err);
 
+/* data/published-1.json: the paper's figures on training against inference, as printed. */
+int meter_published(cJSON **out, struct error *err);
+
 #endif

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/meter/data.h"
@@ -21,7 +20,6 @@ struct model {
     char constants[32];
     char power_source[64];
     char uncertainty[160];
-    char why[160];
 };
 
 /* The row of the processor table whose `match` is part of the model name; NULL: unknown. */
@@ -52,75 +50,46 @@ static void choose_watts(struct model *m, const cJSON *constants, const cJSON *t
     snprintf(m->uncertainty, sizeof m->uncertainty, "%s", json_text(constants, "uncertainty", ""));
 }
 
-static bool offers(const char *root, const char *path) {
-    char *full = path_join(root, path);
-    bool there = file_exists(full);
-    free(full);
-    return there;
-}
-
-static void explain(struct model *m, const char *root) {
-    const char *counter = NULL;
-    if (offers(root, "sys/class/powercap/intel-rapl:0"))
-        counter = "powercap";
-    else if (offers(root, "sys/bus/event_source/devices/power"))
-        counter = "perf_event";
-    if (counter)
-        snprintf(m->why, sizeof m->why, "this version does not read the machine's energy counter (%s)", counter);
-    else
-        snprintf(m->why, sizeof m->why, "the machine shows no energy counter (no powercap, no perf_event power)");
-}
-
-static int model_open(void **state, const char *root, const struct cpu_info *cpu, struct error *err) {
+int model_open(struct model **out, const struct cpu_info *cpu, struct error *err) {
     cJSON *constants = NULL;
     cJSON *table = NULL;
-    struct model *m = NULL;
     int rc = meter_model_constants(&constants, err);
     if (rc == 0)
         rc = meter_processors(&table, err);
-    if (rc < 0)
-        goto out;
-    m = mem_alloc(sizeof *m);
-    choose_watts(m, constants, table, cpu);
-    explain(m, root);
-    *state = m;
-out:
+    if (rc == 0) {
+        *out = mem_alloc(sizeof **out);
+        choose_watts(*out, constants, table, cpu);
+    }
     cJSON_Delete(constants);
     cJSON_Delete(table);
     return rc;
 }
 
-static void model_close(void *state) {
-    free(state);
+void model_close(struct model *m) {
+    free(m);
 }
 
-static void model_end(void *state, void *task, const struct meter_usage *usage, struct energy_record *out) {
-    const struct model *m = state;
-    (void)task; /* usage at the end is all that the model needs */
+const char *model_constants(const struct model *m) {
+    return m->constants;
+}
+
+double model_cpu_watts(const struct model *m, const char **source) {
+    *source = m->power_source;
+    return m->w_per_cpu;
+}
+
+void model_account(const struct model *m, const struct meter_usage *usage, struct energy_record *out) {
     out->w_per_cpu = m->w_per_cpu;
     out->w_per_gb = m->w_per_gb;
+    snprintf(out->constants, sizeof out->constants, "%s", m->constants);
     snprintf(out->power_source, sizeof out->power_source, "%s", m->power_source);
     snprintf(out->uncertainty, sizeof out->uncertainty, "%s", m->uncertainty);
     if (!usage) {
         out->label = ENERGY_UNAVAILABLE;
-        snprintf(out->why, sizeof out->why, "the stage's CPU time, duration or memory is not known; %s", m->why);
         return;
     }
     out->label = ENERGY_MODELLED;
     out->computation_j = usage->cpu_s * m->w_per_cpu;
     out->memory_j = usage->memory_bytes / 1e9 * m->w_per_gb * usage->wall_s;
     out->joules = out->computation_j + out->memory_j;
-    snprintf(out->why, sizeof out->why, "%s", m->why);
 }
-
-static const char *model_constants(const void *state) {
-    return ((const struct model *)state)->constants;
-}
-
-const struct meter_source meter_source_model = {
-    .name = "model",
-    .open = model_open,
-    .close = model_close,
-    .end = model_end,
-    .constants = model_constants,
-};

@@ -1,4 +1,6 @@
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "engine/base/memory.h"
 #include "engine/meter/meter.h"
@@ -9,6 +11,8 @@ static const char *label_text(enum energy_label label) {
         return "measured";
     case ENERGY_MODELLED:
         return "modelled";
+    case ENERGY_UNRESOLVED:
+        return "unresolved";
     default:
         return "unavailable";
     }
@@ -23,12 +27,87 @@ static void add_text(cJSON *object, const char *name, const char *text) {
         mem_checked(cJSON_AddStringToObject(object, name, text));
 }
 
+static void add_base(cJSON *json, const char *name, const struct base_power *base) {
+    cJSON *object = mem_checked(cJSON_AddObjectToObject(json, name));
+    add_number(object, "median_w", base->median_w);
+    add_number(object, "mad_w", base->mad_w);
+    add_number(object, "drift_w", base->drift_w);
+    add_number(object, "windows", (double)base->windows);
+    add_number(object, "when_s", base->when_s);
+}
+
+static void add_baseline(cJSON *json, const struct meter_base *base) {
+    if (base->total.windows == 0) {
+        mem_checked(cJSON_AddNullToObject(json, "baseline"));
+        return;
+    }
+    add_base(json, "baseline", &base->total);
+    cJSON *baseline = cJSON_GetObjectItemCaseSensitive(json, "baseline");
+    add_base(baseline, "computation", &base->computation);
+    if (base->memory.windows)
+        add_base(baseline, "memory", &base->memory);
+}
+
+static void add_steps(cJSON *json, const struct four_steps *steps) {
+    if (!isfinite(steps->absolute_w))
+        return;
+    cJSON *object = mem_checked(cJSON_AddObjectToObject(json, "steps"));
+    add_number(object, "base_w", steps->base_w);
+    add_number(object, "absolute_w", steps->absolute_w);
+    add_number(object, "relative_w", steps->relative_w);
+    add_number(object, "relative_j", steps->relative_j);
+    add_number(object, "uncertainty_j", steps->uncertainty_j);
+    add_number(object, "uncertainty_w", steps->uncertainty_w);
+}
+
+/* Raw counters are beyond what a JSON number holds exactly: text. */
+static void add_raw(cJSON *object, const char *name, uint64_t value) {
+    char text[24];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    add_text(object, name, text);
+}
+
+static void add_domains(cJSON *json, const struct energy_record *record) {
+    cJSON *list = mem_checked(cJSON_AddArrayToObject(json, "domains"));
+    for (size_t i = 0; i < record->domain_count; i++) {
+        const struct energy_domain *d = &record->domains[i];
+        cJSON *object = mem_checked(cJSON_CreateObject());
+        mem_checked(cJSON_AddItemToArray(list, object) ? object : NULL);
+        add_text(object, "source", d->source);
+        add_text(object, "name", d->name);
+        mem_checked(cJSON_AddBoolToObject(object, "counted", d->counted));
+        add_raw(object, "start", d->start);
+        add_raw(object, "end", d->end);
+        add_number(object, "unit_j", d->unit_j);
+        add_number(object, "wraps", d->wraps);
+        add_number(object, "joules", d->joules);
+        add_text(object, "why", d->why);
+    }
+}
+
+static void add_counters(cJSON *json, const struct energy_record *record) {
+    add_number(json, "counter_j", record->counter_j);
+    add_number(json, "counter_s", record->counter_s);
+    add_number(json, "resolution_j", record->resolution_j);
+    add_number(json, "idle_j", record->idle_j);
+    add_number(json, "other_j", record->other_j);
+    add_text(json, "share_rule", record->share_rule);
+    add_baseline(json, &record->base);
+    add_steps(json, &record->steps);
+    cJSON *samples = mem_checked(cJSON_AddObjectToObject(json, "samples"));
+    add_number(samples, "expected", (double)record->samples_expected);
+    add_number(samples, "got", (double)record->samples_got);
+    add_domains(json, record);
+}
+
 cJSON *energy_record_json(const struct energy_record *record) {
     cJSON *json = mem_checked(cJSON_CreateObject());
     add_text(json, "label", label_text(record->label));
     add_number(json, "joules", record->joules);
     add_number(json, "computation_j", record->computation_j);
     add_number(json, "memory_j", record->memory_j);
+    if (isfinite(record->gpu_j))
+        add_number(json, "gpu_j", record->gpu_j);
     add_number(json, "uncertainty_j", record->uncertainty_j);
     add_text(json, "uncertainty", record->uncertainty);
     add_text(json, "source", record->source);
@@ -41,6 +120,8 @@ cJSON *energy_record_json(const struct energy_record *record) {
     add_number(json, "cpu_s", record->usage.cpu_s);
     add_number(json, "wall_s", record->usage.wall_s);
     add_number(json, "memory_bytes", record->usage.memory_bytes);
+    if (record->domain_count)
+        add_counters(json, record);
     return json;
 }
 
@@ -50,7 +131,7 @@ void energy_figure(struct buffer *out, double joules, const char *label) {
         const char *name;
     } units[] = {{1e9, "GJ"}, {1e6, "MJ"}, {1e3, "kJ"}, {1, "J"}, {1e-3, "mJ"}};
     if (!isfinite(joules)) {
-        buffer_puts(out, "unavailable");
+        buffer_puts(out, strcmp(label, "unresolved") == 0 ? label : "unavailable");
         return;
     }
     size_t last = sizeof units / sizeof *units - 1;

@@ -1,29 +1,35 @@
-/* What a source of joules implements; only meter.c calls it. */
+/*
+ * The ways to an energy counter; only meter.c calls them. Each adds the domains that this machine shows below `root`,
+ * those that cannot be read as failed with the reason, and appends to `why` what it has to say where it finds none.
+ */
 #ifndef RETORT_METER_SOURCE_H
 #define RETORT_METER_SOURCE_H
 
+#include "engine/base/buffer.h"
 #include "engine/meter/cpu.h"
+#include "engine/meter/domain.h"
 #include "engine/meter/meter.h"
 
-struct meter_source {
-    const char *name;
+/* The kernel's power PMU: <root>/sys/bus/event_source/devices/power, perf_event_open. */
+void perf_event_find(struct domains *out, const struct meter_options *options, struct buffer *why);
 
-    /* 0 and a state, or a negative code and the reason why this machine does not offer the source. */
-    int (*open)(void **state, const char *root, const struct cpu_info *cpu, struct error *err);
-    void (*close)(void *state);
+/* <root>/sys/class/powercap/intel-rapl:*, also for AMD, and intel-rapl-mmio:*. */
+void powercap_find(struct domains *out, const struct meter_options *options, struct buffer *why);
 
-    /* Begins to account for a process group; returns what `end` needs and frees. NULL: the source needs nothing
-       from the start, and `end` gets NULL. */
-    void *(*begin)(void *state, pid_t group);
+/* NVIDIA's management library, opened at run time: libnvidia-ml.so.1, below another root than "/" its
+   usr/lib/libnvidia-ml.so.1. `*library` is closed by nvml_close; NULL where there is none. */
+struct nvml;
+void nvml_find(struct domains *out, struct nvml **library, const struct meter_options *options, struct buffer *why);
+void nvml_close(struct nvml *library);
 
-    /* Fills label, joules, why and everything else that is the source's own. `usage` is whole and not negative, or
-       NULL where it is not known: a source that needs it leaves the record unavailable and says why. */
-    void (*end)(void *state, void *task, const struct meter_usage *usage, struct energy_record *out);
+/* The model, which needs no counter. */
+struct model;
+int model_open(struct model **out, const struct cpu_info *cpu, struct error *err);
+void model_close(struct model *m);
+const char *model_constants(const struct model *m);
+double model_cpu_watts(const struct model *m, const char **source);
 
-    /* The version of its constants; "" for a counter. */
-    const char *(*constants)(const void *state);
-};
-
-extern const struct meter_source meter_source_model;
+/* Sets label, joules and the constants' fields; `why` stays. `usage` is whole, or NULL: unavailable. */
+void model_account(const struct model *m, const struct meter_usage *usage, struct energy_record *out);
 
 #endif

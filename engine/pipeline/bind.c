@@ -50,8 +50,9 @@ static const cJSON *fail_member(const struct site *site, const cJSON *object, co
     size_t count = 0;
     const char **names = arena_array(r->arena, (size_t)cJSON_GetArraySize(object), sizeof *names);
     const cJSON *known;
-    cJSON_ArrayForEach(known, object)
+    cJSON_ArrayForEach(known, object) {
         names[count++] = known->string;
+    }
     report_site(site, "%s has no \"%s\"%s", path, name, mend(r, name, names, count, "it is empty"));
     return NULL;
 }

@@ -13,9 +13,10 @@ static void check_word(struct draft *d, const cJSON *node, const struct value *v
     const char *found = describe(r, json);
     bool list = cJSON_IsArray(json);
     const cJSON *item;
-    cJSON_ArrayForEach(item, json)
+    cJSON_ArrayForEach(item, json) {
         if (cJSON_IsArray(item) || cJSON_IsObject(item))
             list = false;
+    }
     if (first && (!cJSON_IsString(json) || !json->valuestring[0]))
         report_value(d->part, node, "the first word of \"cmd\" is the program, as text; found %s",
                      cJSON_IsString(json) ? "the empty text" : found);
@@ -196,8 +197,9 @@ void read_outs(struct draft *d, const cJSON *node) {
     struct out_decl *outs = arena_array(d->part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *outs);
     d->decl.outs = outs;
     const cJSON *member;
-    cJSON_ArrayForEach(member, node)
+    cJSON_ArrayForEach(member, node) {
         read_out(d, member, outs, d->decl.out_count++);
+    }
 }
 
 void kind_outs(struct draft *d) {

@@ -238,9 +238,16 @@ static void load_includes(struct part *part) {
 
 int load_root(struct reader *r, const char *path, struct error *err) {
     r->root = part_create(r, NULL, NULL, arena_strdup(r->arena, path));
-    int rc = read_bytes_of(r->root, err);
+    struct error local = {0};
+    int rc = read_bytes_of(r->root, &local);
+    if (rc == ERR_INVALID) {
+        struct location whole = {r->root->file, {0, 0}, ""};
+        report(r, &whole, "%s", local.message);
+        r->root->broken = true;
+        return 0;
+    }
     if (rc < 0)
-        return rc;
+        return error_set(err, rc, "%s", local.message);
     note_file(r, r->root->file);
     parse(r->root);
     if (!r->root->broken)

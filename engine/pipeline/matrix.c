@@ -31,8 +31,9 @@ static const struct value *compile_items(struct draft *d, const cJSON *node, siz
     const struct value **items = arena_array(d->part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *items);
     size_t count = 0;
     const cJSON *item;
-    cJSON_ArrayForEach(item, node)
+    cJSON_ArrayForEach(item, node) {
         items[count++] = value_compile(cJSON_IsObject(item) ? &member : &plain, item);
+    }
     struct location at = locate_value(d->part, node);
     return list_of(d, items, count, &at);
 }
@@ -282,6 +283,9 @@ void check_matrix(struct draft *d) {
         join_axes(d);
     for (size_t i = d->decl.matrix.like_count; i < d->decl.matrix.axis_count; i++)
         check_values(d, &d->decl.matrix.axes[i]);
+    if (d->decl.matrix.axis_count > MAX_AXES)
+        report_value(d->part, d->matrix_node, "the stage \"%s\" has %zu axes; at most %d are allowed", d->decl.name,
+                     d->decl.matrix.axis_count, MAX_AXES);
     if (d->axes_broken)
         return;
     if (d->decl.matrix.axis_count == 0 && !d->decl.matrix.like)

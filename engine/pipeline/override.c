@@ -2,7 +2,6 @@
  * Overrides of params: --set, --params and the `params` of an include. All are patches: objects go over objects member
  * by member, anything else replaces; and only what is declared can be overridden, at every depth.
  */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,8 +33,9 @@ static bool fail_unknown(struct reader *r, const cJSON *declared, const cJSON *m
     size_t count = 0;
     const char **names = arena_array(r->arena, (size_t)cJSON_GetArraySize(declared), sizeof *names);
     const cJSON *known;
-    cJSON_ArrayForEach(known, declared)
+    cJSON_ArrayForEach(known, declared) {
         names[count++] = known->string;
+    }
     report(r, at, "%s has no \"%s\" to override%s", path, member->string,
            mend(r, member->string, names, count, "it declares nothing"));
     return false;
@@ -83,9 +83,10 @@ static bool holds_reference(const cJSON *node) {
     if (cJSON_IsString(node))
         return strstr(node->valuestring, "${") != NULL;
     const cJSON *child;
-    cJSON_ArrayForEach(child, node)
+    cJSON_ArrayForEach(child, node) {
         if (holds_reference(child))
             return true;
+    }
     return false;
 }
 
@@ -145,10 +146,16 @@ int override_parse(struct override *out, const char *argument, struct error *err
     return 0;
 }
 
+/* Read-only for everybody but their owner. */
+static void *writable(const void *memory) {
+    void *out;
+    memcpy(&out, &memory, sizeof out);
+    return out;
+}
+
 void override_close(struct override *o) {
-    /* Read-only for everybody but their owner, who is here. */
-    free((void *)(uintptr_t)o->path);
-    free((void *)(uintptr_t)o->source);
-    cJSON_Delete((cJSON *)(uintptr_t)o->value);
+    free(writable(o->path));
+    free(writable(o->source));
+    cJSON_Delete(writable(o->value));
     *o = (struct override){0};
 }

@@ -24,6 +24,7 @@ enum {
     MAX_PARTS = 1000,
     MAX_PARAM_CHAIN = 200,
     MAX_STAGES = 10000, /* also of all parts together */
+    MAX_AXES = 64,
     MAX_ENTRIES = 10000, /* of any list or object that is no data */
     MAX_ERRORS = 1000,
     MAX_FOLDED_NODES = 1000000, /* params that multiply themselves */

@@ -116,13 +116,13 @@ static int parse_index(struct parser *p, size_t *out) {
     return take(p, ']') ? 0 : fail_expected(p, "\"]\" behind the index");
 }
 
-/* Appends to an arena's array; `capacity` doubles, so that a long list stays linear. */
-static void *append(struct arena *arena, const void *items, size_t count, size_t *capacity, size_t size) {
-    if (count < *capacity)
-        return NULL;
+/* Room for one more in an arena's array; `capacity` doubles, so that a long list stays linear. */
+static void *reserve(struct arena *arena, void *items, size_t count, size_t *capacity, size_t size) {
+    if (items && count < *capacity)
+        return items;
     *capacity = *capacity ? 2 * *capacity : 4;
     void *grown = arena_array(arena, *capacity, size);
-    if (count)
+    if (items)
         memcpy(grown, items, count * size);
     return grown;
 }
@@ -137,8 +137,7 @@ static int parse_steps(struct parser *p, struct syntax_reference *r) {
             rc = parse_name(p, &step.name, "a name behind the \".\"");
         else
             rc = (p->at++, parse_index(p, &step.index));
-        struct syntax_step *grown = append(p->arena, steps, r->step_count, &capacity, sizeof *steps);
-        steps = grown ? grown : steps;
+        steps = reserve(p->arena, steps, r->step_count, &capacity, sizeof *steps);
         steps[r->step_count++] = step;
     }
     r->steps = steps;
@@ -256,12 +255,11 @@ static int parse_pins(struct parser *p, struct syntax_reference *r) {
     struct syntax_pin *pins = NULL;
     size_t capacity = 0;
     do {
-        struct syntax_pin pin = {0};
+        struct syntax_pin pin = {.axis = ""};
         int rc = parse_pin(p, &pin);
         if (rc < 0)
             return rc;
-        struct syntax_pin *grown = append(p->arena, pins, r->pin_count, &capacity, sizeof *pins);
-        pins = grown ? grown : pins;
+        pins = reserve(p->arena, pins, r->pin_count, &capacity, sizeof *pins);
         pins[r->pin_count] = pin;
         rc = check_repeated_pin(p, pins, r->pin_count++);
         if (rc < 0)
@@ -328,7 +326,7 @@ static int parse_include(struct parser *p, struct syntax_reference *r, const cha
 }
 
 static int parse_body(struct parser *p, struct syntax_reference *r) {
-    const char *word = NULL;
+    const char *word = "";
     int rc = parse_name(p, &word, "params, matrix, in, outs, checkpoint, stages or the name of an include");
     if (rc == 0 && find_root(word) < 0)
         rc = parse_include(p, r, &word);
@@ -398,8 +396,7 @@ int template_parse(struct syntax_template *out, struct arena *arena, const char 
         } else {
             part.text = parse_text(&p);
         }
-        struct syntax_part *grown = append(arena, parts, out->count, &capacity, sizeof *parts);
-        parts = grown ? grown : parts;
+        parts = reserve(arena, parts, out->count, &capacity, sizeof *parts);
         parts[out->count++] = part;
     } while (text[p.at]);
     out->parts = parts;

@@ -16,11 +16,12 @@ static void check_overlap(struct part *part, const cJSON *node) {
     if (length && node->string[length - 1] == '/')
         length--;
     const cJSON *other;
-    cJSON_ArrayForEach(other, cJSON_GetObjectItemCaseSensitive(part->root, "results"))
+    cJSON_ArrayForEach(other, cJSON_GetObjectItemCaseSensitive(part->root, "results")) {
         if (other != node && strncmp(other->string, node->string, length) == 0 &&
             (other->string[length] == '/' || other->string[length] == '\0'))
             report_key(part, other, "the results \"%s\" and \"%s\" would lie in each other", node->string,
                        other->string);
+    }
 }
 
 void read_results(struct part *part, const cJSON *node) {

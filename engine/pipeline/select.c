@@ -193,8 +193,9 @@ static void check_metric_at(struct draft *d, const cJSON *node) {
 
 static void check_conditions(struct draft *d, const cJSON *list) {
     const cJSON *item;
-    cJSON_ArrayForEach(item, list)
+    cJSON_ArrayForEach(item, list) {
         check_metric_at(d, cJSON_GetObjectItemCaseSensitive(item, "metric"));
+    }
 }
 
 void check_select(struct draft *d) {

@@ -263,8 +263,9 @@ static void compile(struct draft *d) {
     unsigned type = d->typed ? 1U << d->decl.type : KIND | COMMAND | SELECT;
     copy_defaults(&d->decl, &d->part->defaults);
     const cJSON *member;
-    cJSON_ArrayForEach(member, d->node)
+    cJSON_ArrayForEach(member, d->node) {
         check_stage_key(d, member, type);
+    }
     for (size_t i = 0; i < FIELDS; i++) {
         const cJSON *node = cJSON_GetObjectItemCaseSensitive(d->node, fields[i].name);
         if (node && fields[i].types & type)

@@ -194,14 +194,15 @@ bool check_metric(struct reader *r, const struct stage_decl *stage, const char *
                 return true;
         }
         report_site(site, "the kind %s@%d has no metric \"%s\"%s", kind->name, kind->version, name,
-               mend(r, name, names, kind->metric_count, "it has none"));
+                    mend(r, name, names, kind->metric_count, "it has none"));
         return false;
     }
     bool measures = source->type != STAGE_COMMAND;
     for (size_t i = 0; i < source->out_count; i++)
         measures |= source->outs[i].type == OUT_METRICS;
     if (!measures)
-        report_site(site, "the stage \"%s\" has no metrics: none of its outs has the type \"metrics\"", source->full_name);
+        report_site(site, "the stage \"%s\" has no metrics: none of its outs has the type \"metrics\"",
+                    source->full_name);
     return measures;
 }
 
@@ -261,26 +262,18 @@ static void check_stage_use(struct reader *r, const struct draft *d, const struc
 /* ---- all of a stage ---- */
 
 static void check_use(struct reader *r, struct draft *d, const struct use *use, bool *used) {
-    switch (use->reference->root) {
-    case REFERENCE_MATRIX:
-        check_matrix_use(d, use, used);
-        break;
-    case REFERENCE_IN:
-        check_in_use(d, use);
-        break;
-    case REFERENCE_OUTS:
-        check_outs_use(d, use);
-        break;
-    case REFERENCE_CHECKPOINT:
-        if (!d->decl.checkpoint)
-            report_site(&use->site, "${checkpoint} needs \"checkpoint\": true beside \"cmd\"");
-        break;
-    case REFERENCE_STAGE:
+    if (use->reference->root == REFERENCE_STAGE)
         check_stage_use(r, d, use, used);
-        break;
-    case REFERENCE_PARAMS:
-        break;
-    }
+    else if (!d)
+        return; /* a result: it refers to stages alone */
+    else if (use->reference->root == REFERENCE_MATRIX)
+        check_matrix_use(d, use, used);
+    else if (use->reference->root == REFERENCE_IN)
+        check_in_use(d, use);
+    else if (use->reference->root == REFERENCE_OUTS)
+        check_outs_use(d, use);
+    else if (!d->decl.checkpoint)
+        report_site(&use->site, "${checkpoint} needs \"checkpoint\": true beside \"cmd\"");
 }
 
 static void check_unused(struct draft *d, const bool *used) {

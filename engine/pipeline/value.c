@@ -59,8 +59,9 @@ static size_t count_tree(const cJSON *node, size_t *bytes, size_t depth, size_t 
     if (cJSON_IsString(node))
         *bytes += strlen(node->valuestring);
     const cJSON *child;
-    cJSON_ArrayForEach(child, node)
+    cJSON_ArrayForEach(child, node) {
         nodes += count_tree(child, bytes, depth + 1, deepest);
+    }
     return nodes;
 }
 
@@ -87,9 +88,10 @@ static bool is_plain(const cJSON *node) {
     if (cJSON_IsString(node))
         return !strstr(node->valuestring, "${");
     const cJSON *child;
-    cJSON_ArrayForEach(child, node)
+    cJSON_ArrayForEach(child, node) {
         if ((child->string && child->string[0] == '$') || !is_plain(child))
             return false;
+    }
     return true;
 }
 
@@ -164,8 +166,8 @@ static const struct value *compile_text(const struct scope *scope, const cJSON *
 static const struct value *compile_string(const struct scope *scope, const cJSON *node) {
     struct reader *r = scope->part->reader;
     struct location at = locate_value(scope->part, node);
-    struct syntax_template template;
-    struct syntax_fault fault;
+    struct syntax_template template = {0};
+    struct syntax_fault fault = {0};
     if (template_parse(&template, r->arena, node->valuestring, scope->part->include_names, scope->part->include_count,
                        &fault) < 0) {
         struct site site = {scope->part, node, fault.offset};
@@ -193,8 +195,9 @@ static const struct value *compile_list(const struct scope *scope, const cJSON *
     const struct value **items = arena_array(r->arena, (size_t)cJSON_GetArraySize(node), sizeof *items);
     size_t count = 0;
     const cJSON *child;
-    cJSON_ArrayForEach(child, node)
+    cJSON_ArrayForEach(child, node) {
         items[count++] = value_compile(&inner, child);
+    }
     struct value *v = value_create(r, VALUE_LIST, &at);
     v->as.list.items = items;
     v->as.list.count = count;

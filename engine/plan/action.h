@@ -79,12 +79,12 @@ struct action {
 const char *action_out_type(enum out_type type);
 
 /*
- * The components of the key, a flat object with one entry a field, sorted by name: what a record keeps so that `why` can
- * name what changed. The caller deletes it.
+ * The components of the key, a flat object with one entry a field, sorted by name: what a record keeps so that `why`
+ * can name what changed. The caller deletes it.
  *
  *   "kind": "deeprx/train@1"     "with.size": 11 (entries equal to the kind's default are left out)
  *   "argv.0": "python3"          "outs.table": {"path","type"}   (commands)
- *   "in.teacher": {"executable","labels","name","sha256"} (a list of them for a list; "directory": true for a directory)
+ *   "in.teacher": {"executable","labels","name","sha256"} (a list of them for a list; "directory": true for one)
  *   "env.LANG": "C"              "pin.python3": "<sha256>"       "machine": {"cpu","host","meter"}
  *
  * A word of argv or env is a string, or {"in": name}, {"out": name}, {"checkpoint": true}, or an array of such parts.
@@ -96,7 +96,8 @@ cJSON *action_components(const struct action *a);
 void action_key(struct digest *out, const struct action *a);
 
 /* The spec a stage is shown (stages/README.md). `item_path(context, input, index, buffer)` appends where an item will
-   be found; cpus is what the scheduler granted. For a command `argv` (the words as run) is given. The caller deletes it. */
+   be found; cpus is what the scheduler granted. For a command `argv` (the words as run) is given. The caller deletes
+   it. */
 typedef void action_item_path(void *context, const struct action_input *input, size_t index, struct buffer *path);
 cJSON *action_spec(const struct action *a, const char *const *argv, size_t argc, int cpus, action_item_path *item_path,
                    void *context);
@@ -104,8 +105,8 @@ cJSON *action_spec(const struct action *a, const char *const *argv, size_t argc,
 /* Resolves the words of argv or an env value into text: in as paths, outs as their declared path, checkpoint as given
    (NULL: an empty text). Appends strings (heap, the caller frees them and `*out`) to the `*count` that are there, and a
    NULL that is not counted. */
-void action_argv(char ***out, size_t *count, const struct action *a, const char *checkpoint, action_item_path *item_path,
-                 void *context);
+void action_argv(char ***out, size_t *count, const struct action *a, const char *checkpoint,
+                 action_item_path *item_path, void *context);
 char *action_env_text(const struct action *a, const struct action_env *env, const char *checkpoint,
                       action_item_path *item_path, void *context);
 

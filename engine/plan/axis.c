@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "engine/base/memory.h"
-#include "engine/plan/expand.h"
+#include "engine/plan/internal.h"
 
 const cJSON *axis_label(const cJSON *json) {
     const cJSON *label = cJSON_IsObject(json) ? cJSON_GetObjectItemCaseSensitive(json, "label") : NULL;
@@ -56,32 +56,6 @@ const struct axis_value *axis_value_literal(struct plan *p, const cJSON *json, c
     return v;
 }
 
-const struct value *axis_open_label(const struct value *v) {
-    if (v->type == VALUE_EXTENDS) {
-        const struct value *label = axis_open_label(v->as.extends.patch);
-        const struct value *patch = v->as.extends.patch;
-        if (label || (patch->type == VALUE_LITERAL && cJSON_HasObjectItem(patch->as.literal, "label")))
-            return label;
-        return axis_open_label(v->as.extends.base);
-    }
-    for (size_t i = 0; v->type == VALUE_OBJECT && i < v->as.object.count; i++)
-        if (strcmp(v->as.object.names[i], "label") == 0)
-            return v->as.object.values[i];
-    return NULL;
-}
-
-/* The label of an object is part of its name, so it must be known now; the other members wait until they are used. */
-static int resolve_label(struct scope *s, cJSON *json, const struct value *v) {
-    const struct value *label = axis_open_label(v);
-    if (!label || label->type == VALUE_LITERAL)
-        return 0;
-    cJSON *resolved = NULL;
-    int rc = resolve_json(&resolved, s, label);
-    if (rc == 0)
-        cJSON_ReplaceItemInObjectCaseSensitive(json, "label", resolved);
-    return rc;
-}
-
 int axis_value_make(const struct axis_value **out, struct scope *s, const struct value *v, const char *directory) {
     if (v->type == VALUE_LITERAL) {
         *out = axis_value_literal(s->plan, v->as.literal, directory);
@@ -90,12 +64,11 @@ int axis_value_make(const struct axis_value **out, struct scope *s, const struct
     cJSON *json = NULL;
     bool object = v->type == VALUE_OBJECT || v->type == VALUE_EXTENDS;
     if (object)
-        json = value_as_written(s->plan, v);
-    int rc = object ? resolve_label(s, json, v) : resolve_json(&json, s, v);
-    if (json)
-        plan_keep(s->plan, json);
+        json = value_as_written(v);
+    int rc = object ? 0 : resolve_json(&json, s, v);
     if (rc)
         return rc;
+    plan_keep(s->plan, json);
     struct axis_value copy = *axis_value_literal(s->plan, json, directory);
     copy.source = object ? v : NULL;
     struct axis_value *made = arena_alloc(s->plan->arena, sizeof *made);

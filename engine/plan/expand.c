@@ -8,17 +8,10 @@ static bool is_object(const struct value *v) {
     return v->type == VALUE_OBJECT || v->type == VALUE_EXTENDS;
 }
 
-static void label_references(void *context, const struct reference *r, const struct location *at) {
-    struct value one = {.type = VALUE_REFERENCE, .at = *at};
-    one.as.reference = r;
-    scope_discover(context, &one);
-}
-
-/* What an axis value needs now: everything, but of an object its label alone. */
+/* What is inside an object waits until it is used. */
 static void discover_value(struct scope *s, const struct value *v) {
-    const struct value *label = is_object(v) ? axis_open_label(v) : v;
-    if (label)
-        value_references(label, label_references, s);
+    if (!is_object(v))
+        scope_discover(s, v);
 }
 
 static void discover_axis(struct scope *s, const struct value *v) {

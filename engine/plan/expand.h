@@ -13,7 +13,4 @@ struct rows {
 /* The product of the axes (of `like`: its instances), less exclude, then extra. Everything referred to is there. */
 int matrix_rows(struct rows *out, struct scope *s, const struct stage_decl *decl);
 
-/* The label of an object where it is not plain JSON; NULL else. */
-const struct value *axis_open_label(const struct value *v);
-
 #endif

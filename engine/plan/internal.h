@@ -1,16 +1,10 @@
 /*
- * What the files of the planner share.
- *
- *   plan.c      the queues: what can go on, goes on     expand.c   a declaration becomes instances
- *   targets.c   what is wanted                          axis.c     the values of an axis
- *   discover.c  what an instance needs                  view.c     instances by their coordinates
- *   build.c     an instance's action and key            match.c    a reference becomes instances
- *   inputs.c, words.c, with.c  its parts                resolve.c, resolve_reference.c  a value in an instance's context
- *   select.c, select_table.c   decisions                order.c, results.c
+ * What the files of the planner share; README.md says which holds what.
  *
  * Everything here lives as long as the plan. Dependents wait on two counters: `open_needs` (instances not yet DONE) and
  * `open_stages` (declarations not yet expanded, or ordered before with `after` and not yet all DONE); whoever brings
- * both to zero puts the dependent into a queue, and plan_advance takes it from there. So an event costs what it changes.
+ * both to zero puts the dependent into a queue, and plan_advance takes it from there. So an event costs what it
+ * changes.
  */
 #ifndef RETORT_ENGINE_PLAN_INTERNAL_H
 #define RETORT_ENGINE_PLAN_INTERNAL_H
@@ -25,7 +19,7 @@ struct stage_plan;
 
 /* One value of an axis. Values are the same when their ids are: canonical JSON, or the label of an object. */
 struct axis_value {
-    const cJSON *json;          /* as written; an object's label resolved */
+    const cJSON *json;          /* as written */
     const struct value *source; /* with the references inside; NULL: `json` says all */
     const char *directory;      /* where a path inside it resolves */
     const char *name;           /* in the names of instances */
@@ -156,8 +150,8 @@ struct plan {
 };
 
 /*
- * The context in which references are resolved. `node`: an instance, whose coordinates match axes and who comes to need what is met.
- * `stage`: an expansion, which waits for what it meets. Neither: a result, which only looks.
+ * The context in which references are resolved. `node`: an instance, whose coordinates match axes, and which comes to
+ * need what is met. `stage`: an expansion, which waits for what it meets. Neither: a result, which only looks.
  */
 struct scope {
     struct plan *plan;
@@ -216,7 +210,7 @@ int scope_fault(struct scope *s, const struct location *at, const char *format, 
 int resolve_json(cJSON **out, struct scope *s, const struct value *v);
 int resolve_reference(cJSON **out, struct scope *s, const struct reference *r, const struct location *at);
 /* As written: a reference as its text. The caller deletes it. */
-cJSON *value_as_written(struct plan *p, const struct value *v);
+cJSON *value_as_written(const struct value *v);
 /* Appends a scalar as text; a fault for lists and objects. */
 int put_scalar(struct buffer *out, struct scope *s, const cJSON *json, const struct location *at);
 /* What a reference to the matrix means: a value with references (`*value`) or plain JSON. */
@@ -247,7 +241,7 @@ void stage_plan_request(struct plan *p, struct stage_plan *stage);
 /* targets.c */
 int targets_read(struct plan *p, const char *const *targets, size_t count, struct error *err);
 /* After expansion: wants what the targets name. */
-void targets_apply(struct plan *p, struct stage_plan *stage);
+void targets_apply(struct plan *p, const struct stage_plan *stage);
 /* ERR_USAGE for a target that names no instance of a stage that is expanded. */
 int targets_check(struct plan *p, struct error *err);
 

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 struct axis_values {
     const struct axis_value **items;
     size_t count, capacity;
+    struct bytemap seen; /* id -> struct axis_value */
 };
 
 /* A partial coordinate that exclude lists; `used` once it left something out. */
@@ -36,59 +38,56 @@ struct matrix_build {
 };
 
 static int add_axis_value(struct axis_values *values, struct scope *s, const struct axis_value *value,
-                          struct bytemap *seen, const struct axis *axis) {
-    const struct axis_value *first = bytemap_get(seen, &value->id, sizeof value->id);
+                          const struct axis *axis) {
+    const struct axis_value *first = bytemap_get(&values->seen, &value->id, sizeof value->id);
     if (first) {
         if (json_equal(first->json, value->json))
             return 0;
         return scope_fault(s, &axis->at, "two values of the axis \"%s\" have the label %s", axis->name, value->name);
     }
-    struct axis_value *key = arena_alloc(s->plan->arena, sizeof *key);
-    *key = *value;
-    bytemap_put(seen, &key->id, sizeof key->id, key);
+    struct axis_value *kept = arena_alloc(s->plan->arena, sizeof *kept);
+    *kept = *value;
+    bytemap_put(&values->seen, &kept->id, sizeof kept->id, kept);
     mem_grow(values->items, &values->capacity, values->count + 1);
-    values->items[values->count++] = key;
+    values->items[values->count++] = kept;
     return 0;
 }
 
-static int add_json(struct axis_values *values, struct scope *s, const cJSON *json, struct bytemap *seen,
-                    const struct axis *axis, const char *directory) {
+static int add_json(struct axis_values *values, struct scope *s, const cJSON *json, const struct axis *axis,
+                    const char *directory) {
     if (!cJSON_IsArray(json))
-        return add_axis_value(values, s, axis_value_literal(s->plan, json, directory), seen, axis);
+        return add_axis_value(values, s, axis_value_literal(s->plan, json, directory), axis);
     const cJSON *item;
     cJSON_ArrayForEach(item, json) {
-        int rc = add_axis_value(values, s, axis_value_literal(s->plan, item, directory), seen, axis);
+        int rc = add_axis_value(values, s, axis_value_literal(s->plan, item, directory), axis);
         if (rc)
             return rc;
     }
     return 0;
 }
 
+static int add_item(struct axis_values *values, struct scope *s, const struct value *item, const struct axis *axis,
+                    const char *directory) {
+    const struct axis_value *value;
+    int rc = axis_value_make(&value, s, item, directory);
+    return rc ? rc : add_axis_value(values, s, value, axis);
+}
+
 /* A list is the axis; a reference that gives a list too, one that gives a value is an axis of one. */
 static int read_axis(struct axis_values *values, struct scope *s, const struct axis *axis, const char *directory) {
     const struct value *v = axis->values;
-    const struct axis_value *value;
-    struct bytemap seen = {0};
     cJSON *json = NULL;
     int rc = 0;
-    if (v->type == VALUE_LITERAL) {
-        rc = add_json(values, s, v->as.literal, &seen, axis, directory);
-    } else if (v->type == VALUE_LIST) {
-        for (size_t i = 0; rc == 0 && i < v->as.list.count; i++) {
-            rc = axis_value_make(&value, s, v->as.list.items[i], directory);
-            if (rc == 0)
-                rc = add_axis_value(values, s, value, &seen, axis);
-        }
-    } else if (v->type == VALUE_REFERENCE) {
+    if (v->type == VALUE_LITERAL)
+        return add_json(values, s, v->as.literal, axis, directory);
+    if (v->type == VALUE_REFERENCE) {
         rc = resolve_json(&json, s, v);
-        if (rc == 0)
-            rc = add_json(values, s, plan_keep(s->plan, json), &seen, axis, directory);
-    } else {
-        rc = axis_value_make(&value, s, v, directory);
-        if (rc == 0)
-            rc = add_axis_value(values, s, value, &seen, axis);
+        return rc ? rc : add_json(values, s, plan_keep(s->plan, json), axis, directory);
     }
-    bytemap_close(&seen);
+    if (v->type != VALUE_LIST)
+        return add_item(values, s, v, axis, directory);
+    for (size_t i = 0; rc == 0 && i < v->as.list.count; i++)
+        rc = add_item(values, s, v->as.list.items[i], axis, directory);
     return rc;
 }
 
@@ -150,9 +149,12 @@ static int for_entries(struct matrix_build *b, const struct value *list, each_en
 /* The ids on the axes of a mask, side by side. */
 static size_t pack(uint32_t *ids, const struct axis_value *const *values, uint64_t mask) {
     size_t count = 0;
-    for (size_t axis = 0; mask; axis++, mask >>= 1)
-        if (mask & 1)
-            ids[count++] = values[axis]->id;
+    for (size_t axis = 0; mask; axis++, mask >>= 1) {
+        if (!(mask & 1))
+            continue;
+        assert(values[axis]);
+        ids[count++] = values[axis]->id;
+    }
     return count * sizeof *ids;
 }
 
@@ -236,7 +238,7 @@ static bool next_row(const struct matrix_build *b, size_t *digits) {
 
 static void product(struct matrix_build *b) {
     size_t width = b->decl->matrix.axis_count, first = b->like->axis_count;
-    const struct axis_value *cells[PLAN_MAX_AXES];
+    const struct axis_value *cells[PLAN_MAX_AXES] = {0};
     for (size_t axis = first; axis < width; axis++)
         if (b->axes[axis].count == 0)
             return;
@@ -253,13 +255,31 @@ static void product(struct matrix_build *b) {
     }
 }
 
+/* The values of like's axes, so that extra may name them too. */
+static void note_like_values(struct matrix_build *b) {
+    const struct view *like = b->like;
+    for (size_t i = 0; i < like->row_count * like->axis_count; i++) {
+        struct bytemap *seen = &b->axes[i % like->axis_count].seen;
+        if (bytemap_get(seen, &like->cells[i]->id, sizeof(uint32_t)))
+            continue;
+        struct axis_value *copy = arena_alloc(b->scope->plan->arena, sizeof *copy);
+        *copy = *like->cells[i];
+        bytemap_put(seen, &copy->id, sizeof copy->id, copy);
+    }
+}
+
+/* A value that the axis has is that value: an object may be named by its label. */
 static int add_extra(struct matrix_build *b, const struct axis_value *const *values, const struct location *at) {
     size_t width = b->decl->matrix.axis_count;
-    for (size_t axis = 0; axis < width; axis++)
+    const struct axis_value *cells[PLAN_MAX_AXES];
+    for (size_t axis = 0; axis < width; axis++) {
         if (!values[axis])
             return scope_fault(b->scope, at, "an entry of extra names every axis; \"%s\" is missing",
                                b->decl->matrix.axes[axis].name);
-    add_row(b->rows, values, width);
+        const struct axis_value *known = bytemap_get(&b->axes[axis].seen, &values[axis]->id, sizeof(uint32_t));
+        cells[axis] = known ? known : values[axis];
+    }
+    add_row(b->rows, cells, width);
     return 0;
 }
 
@@ -281,6 +301,11 @@ static void drop_repeats(struct matrix_build *b) {
     b->rows->count = kept;
     bytemap_close(&seen);
     free(ids);
+}
+
+static void close_axis(struct axis_values *values) {
+    free(values->items);
+    bytemap_close(&values->seen);
 }
 
 static int read_axes(struct matrix_build *b) {
@@ -306,6 +331,7 @@ int matrix_rows(struct rows *out, struct scope *s, const struct stage_decl *decl
     if (rc == 0)
         product(&b);
     if (rc == 0 && m->extra) {
+        note_like_values(&b);
         rc = for_entries(&b, m->extra, add_extra);
         if (rc == 0)
             drop_repeats(&b);
@@ -314,6 +340,6 @@ int matrix_rows(struct rows *out, struct scope *s, const struct stage_decl *decl
         rc = check_size(&b, out->count);
     close_exclusions(&b, rc == 0);
     for (size_t i = 0; i < PLAN_MAX_AXES; i++)
-        free(b.axes[i].items);
+        close_axis(&b.axes[i]);
     return rc;
 }

@@ -4,7 +4,8 @@
 
 /*
  * The longest path behind each instance, settled from the ends: an instance is settled once all that depend on it are.
- * Those ordered behind a stage with `after` settle the stage first, which then stands as one dependent of each of its instances.
+ * Those ordered behind a stage with `after` settle the stage first, which then stands as one dependent of each of its
+ * instances.
  */
 struct settling {
     struct plan *plan;

@@ -31,7 +31,9 @@ struct instance {
     enum instance_state state;
     bool wanted; /* a target, or needed by one */
 
-    struct instance **needs; /* instances whose outs, metrics or order it depends on; each once */
+    /* Instances whose outs or metrics it depends on, each once, as far as they are known by now. Order alone (`after`)
+       is kept for the stage as a whole and not listed. */
+    struct instance **needs;
     size_t need_count;
     struct instance **needed_by;
     size_t needed_by_count, needed_by_capacity;
@@ -45,7 +47,8 @@ struct instance {
     const struct content *outs; /* one per decl->outs, in its order */
     const cJSON *metrics;       /* an object of numbers */
 
-    /* FAILED and SKIPPED: why, in a line. Select failures show the table. */
+    /* FAILED and SKIPPED: why, in a line: "needs scratch[size=7,seed=1], which failed". A select without a candidate
+       has its table on further lines. */
     const char *reason;
 
     double remaining_s; /* longest remaining path, see plan_order */
@@ -68,11 +71,14 @@ int plan_create(struct plan **out, const struct pipeline *pipeline, const struct
                 const char *const *targets, size_t target_count, struct error *err);
 void plan_free(struct plan *p);
 
-/* Expands and keys all that can be, decides selects; faults found in the file on the way (a pin that names no instance, a missing input
-   file, a value that does not fit the kind) go to `diagnostics` and fail the instance. Newly KEYED instances are then given by plan_next. */
+/* Expands and keys all that can be, decides selects; costs what has changed since the last call. Faults found in the
+   file on the way (a pin that names no instance, a missing input file, a value that does not fit the kind) go to
+   `diagnostics` and fail the instance; anything else that a fact fails with is returned. Newly KEYED instances are then
+   given by plan_next. */
 int plan_advance(struct plan *p, struct diagnostics *diagnostics, struct error *err);
 
-/* Each wanted KEYED instance once, in plan order; NULL when there is none now. */
+/* Each wanted KEYED instance once, in the order in which they came to be KEYED (among those of one event matrix order);
+   NULL when there is none now. */
 struct instance *plan_next(struct plan *p);
 
 /* The instance's results are known (from a record, or it ran). Copies what it keeps. */
@@ -81,9 +87,15 @@ void plan_finish(struct plan *p, struct instance *i, const struct content *outs,
 /* It failed for good: what depends on it becomes SKIPPED. */
 void plan_fail(struct plan *p, struct instance *i, const char *reason);
 
-/* Instances that exist by now, in order of creation (of a stage: matrix order); declarations that still wait for their expansion. */
+/*
+ * Instances that exist by now, in order of creation (of a stage: matrix order). With targets: those of the stages that
+ * the targets may need; see `wanted`. A matrix whose expansion failed, or waited for what failed, is one instance under
+ * the stage's own name, FAILED or SKIPPED, without coordinates.
+ */
 struct instance *const *plan_instances(const struct plan *p, size_t *count);
 struct instance *plan_instance(const struct plan *p, const char *name);
+
+/* Wanted declarations that still wait for their expansion: writes up to `capacity`, returns how many there are. */
 size_t plan_unexpanded(const struct plan *p, const struct stage_decl **out, size_t capacity);
 
 /* Sets `remaining_s` of all instances: the longest path of estimates from it to an end. `estimate(context, i)` is the
@@ -91,7 +103,8 @@ size_t plan_unexpanded(const struct plan *p, const struct stage_decl **out, size
 void plan_order(struct plan *p, double (*estimate)(void *context, const struct instance *i), void *context);
 
 /* Resolves a `results` entry once what it refers to is done: items in matrix order. 0 with *count == 0 and
-   `*waiting` true when something is not done. Items live as long as the plan. */
+   `*waiting` true when something is not done (it may have failed, or be no part of what the targets need). Items live
+   as long as the plan. */
 struct result_item {
     const struct instance *instance;
     const struct out_decl *out;

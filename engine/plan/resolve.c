@@ -39,7 +39,7 @@ static void put_written(struct buffer *out, const struct value *v) {
     }
 }
 
-cJSON *value_as_written(struct plan *p, const struct value *v) {
+cJSON *value_as_written(const struct value *v) {
     struct buffer text = {0};
     cJSON *json = NULL, *base, *patch;
     switch (v->type) {
@@ -55,16 +55,16 @@ cJSON *value_as_written(struct plan *p, const struct value *v) {
     case VALUE_LIST:
         json = cJSON_CreateArray();
         for (size_t i = 0; i < v->as.list.count; i++)
-            cJSON_AddItemToArray(json, value_as_written(p, v->as.list.items[i]));
+            cJSON_AddItemToArray(json, value_as_written(v->as.list.items[i]));
         return json;
     case VALUE_OBJECT:
         json = cJSON_CreateObject();
         for (size_t i = 0; i < v->as.object.count; i++)
-            cJSON_AddItemToObject(json, v->as.object.names[i], value_as_written(p, v->as.object.values[i]));
+            cJSON_AddItemToObject(json, v->as.object.names[i], value_as_written(v->as.object.values[i]));
         return json;
     case VALUE_EXTENDS:
-        base = value_as_written(p, v->as.extends.base);
-        patch = value_as_written(p, v->as.extends.patch);
+        base = value_as_written(v->as.extends.base);
+        patch = value_as_written(v->as.extends.patch);
         json = json_merge(base, patch);
         cJSON_Delete(base);
         cJSON_Delete(patch);

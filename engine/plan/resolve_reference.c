@@ -118,7 +118,7 @@ int resolve_matrix(struct matrix_member *out, struct scope *s, const struct refe
 }
 
 static int resolve_coordinate(cJSON **out, struct scope *s, const struct reference *r, const struct location *at) {
-    struct matrix_member member;
+    struct matrix_member member = {0};
     int rc = resolve_matrix(&member, s, r, at);
     if (rc)
         return rc;
@@ -132,8 +132,9 @@ static int missing_metric(struct scope *s, const struct reference *r, const stru
                           const char *name) {
     struct buffer names = {0};
     const cJSON *metric;
-    cJSON_ArrayForEach(metric, n->pub.metrics)
+    cJSON_ArrayForEach(metric, n->pub.metrics) {
         buffer_printf(&names, "%s%s", names.size ? ", " : "", metric->string);
+    }
     int rc = scope_fault(s, at, "%s: %s gave no number \"%s\"; it gave %s", r->text, n->pub.name, name,
                          names.size ? buffer_text(&names) : "no metrics");
     buffer_close(&names);
@@ -152,7 +153,7 @@ static int resolve_metric(cJSON **out, struct scope *s, const struct reference *
 /* The coordinate of another stage, or something inside it. */
 static int other_coordinate(cJSON **out, struct scope *s, const struct reference *r, const struct location *at,
                             const struct axis_value *value) {
-    struct matrix_member member;
+    struct matrix_member member = {0};
     int rc = walk(&member, s, r, at, value, 2);
     if (rc)
         return rc;

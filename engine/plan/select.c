@@ -61,12 +61,14 @@ static struct candidate *candidate_of(struct decision *d, struct bytemap *groups
         group[i] = node_value(n, d->select->group_by[i]);
         ids[i] = group[i]->id;
     }
-    size_t known = (size_t)(uintptr_t)bytemap_get(groups, ids, width * sizeof *ids);
+    const size_t *known = bytemap_get(groups, ids, width * sizeof *ids);
     if (known)
-        return &d->candidates[known - 1];
+        return &d->candidates[*known];
+    size_t *number = arena_alloc(d->plan->arena, sizeof *number);
+    *number = d->count;
+    bytemap_put(groups, ids, width * sizeof *ids, number);
     mem_grow(d->candidates, &d->capacity, d->count + 1);
     d->candidates[d->count] = (struct candidate){.group = group};
-    bytemap_put(groups, ids, width * sizeof *ids, (void *)(uintptr_t)(d->count + 1));
     return &d->candidates[d->count++];
 }
 
@@ -91,8 +93,8 @@ static int by_size(const void *a, const void *b) {
 
 /* Sums run in matrix order. */
 static double reduce(enum reduce_type type, double *values, size_t count) {
-    double sum = 0;
     if (type == REDUCE_MEAN) {
+        double sum = 0;
         for (size_t i = 0; i < count; i++)
             sum += values[i];
         return sum / (double)count;

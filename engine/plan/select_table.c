@@ -73,7 +73,7 @@ static char *cell_text(const struct select_decl *select, const struct candidate 
 
 static void put_line(struct buffer *out, char *const *cells, const int *widths, size_t columns) {
     for (size_t i = 0; i < columns; i++)
-        buffer_printf(out, "%s%-*s", i ? "  " : "  ", i + 1 < columns ? widths[i] : 0, cells[i]);
+        buffer_printf(out, "  %-*s", i + 1 < columns ? widths[i] : 0, cells[i]);
     while (out->size > 0 && out->data[out->size - 1] == ' ')
         out->data[--out->size] = '\0';
     buffer_putc(out, '\n');

@@ -83,10 +83,12 @@ static int read_target(struct target *t, struct plan *p, const char *text, struc
     const char *bracket = strchr(text, '[');
     char *name = bracket ? mem_strndup(text, (size_t)(bracket - text)) : mem_strdup(text);
     const struct stage_decl *decl = pipeline_stage(p->pipeline, name);
-    int rc = decl ? 0 : unknown_stage(p, text, name, err);
-    free(name);
-    if (rc)
+    if (!decl) {
+        int rc = unknown_stage(p, text, name, err);
+        free(name);
         return rc;
+    }
+    free(name);
     t->stage = &p->stages[decl->index];
     t->reference = (struct reference){.root = REFERENCE_STAGE, .stage = decl, .collect = true};
     t->reference.text = arena_strdup(p->arena, text);
@@ -114,7 +116,7 @@ static void apply(struct plan *p, struct target *t) {
         node_want(p, m.rows[i]);
 }
 
-void targets_apply(struct plan *p, struct stage_plan *stage) {
+void targets_apply(struct plan *p, const struct stage_plan *stage) {
     for (size_t i = 0; i < p->target_count; i++)
         if (p->targets[i].stage == stage && p->targets[i].reference.pin_count > 0)
             apply(p, &p->targets[i]);

@@ -41,7 +41,7 @@ static int by_rank(const void *a, const void *b) {
     const struct change *x = a, *y = b;
     int by = rank(x->name) - rank(y->name);
     if (by == 0 && strncmp(x->name, "argv.", 5) == 0)
-        by = atoi(x->name + 5) - atoi(y->name + 5);
+        by = (int)(strtol(x->name + 5, NULL, 10) - strtol(y->name + 5, NULL, 10));
     return by ? by : strcmp(x->name, y->name);
 }
 

@@ -25,15 +25,12 @@ static void end(struct graph *g) {
 /* Labels are data: quotes and angle brackets must not end a string or begin markup. */
 static void append_label(struct graph *g, const char *text) {
     for (; *text; text++) {
-        bool special = strchr("\"\\<>&#[]|", *text) != NULL;
-        if (!special)
-            buffer_putc(g->out, *text);
-        else if (g->format == GRAPH_MERMAID)
+        if (g->format == GRAPH_MERMAID && strchr("\"\\<>&#[]|", *text)) {
             buffer_printf(g->out, "#%d;", *text);
-        else if (*text == '"' || *text == '\\')
-            buffer_printf(g->out, "\\%c", *text);
-        else
-            buffer_putc(g->out, *text);
+            continue;
+        }
+        if (*text == '"' || *text == '\\') buffer_putc(g->out, '\\');
+        buffer_putc(g->out, *text);
     }
 }
 

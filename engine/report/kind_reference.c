@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/base/json.h"
+#include "engine/report/wrap.h"
 
 static const char *type_name(enum param_type type) {
     static const char *const names[] = {
@@ -46,13 +47,16 @@ static void append_param_text(struct buffer *out, const struct param *p, int dep
         buffer_printf(out, "; default %s", p->fallback);
     else
         buffer_puts(out, "; must be given");
-    buffer_printf(out, "\n  %25s%s\n", "", p->doc);
+    buffer_puts(out, "\n");
+    wrap_text(out, p->doc, 27);
     if (p->type != PARAM_OBJECT) return;
     for (size_t i = 0; i < p->member_count; i++) append_param_text(out, &p->members[i], depth + 1);
 }
 
 void kind_text(struct buffer *out, const struct kind *k) {
-    buffer_printf(out, "%s@%d  %s\n\n%s\n\nparameters\n", k->name, k->version, k->summary, k->doc);
+    buffer_printf(out, "%s@%d  %s\n\n", k->name, k->version, k->summary);
+    wrap_text(out, k->doc, 0);
+    buffer_puts(out, "\nparameters\n");
     for (size_t i = 0; i < k->param_count; i++) append_param_text(out, &k->params[i], 0);
     if (k->input_count) buffer_puts(out, "\ninputs\n");
     for (size_t i = 0; i < k->input_count; i++)
@@ -91,6 +95,9 @@ static cJSON *kind_tree(const struct kind *k) {
     cJSON_AddStringToObject(o, "name", k->name);
     cJSON_AddNumberToObject(o, "version", k->version);
     cJSON_AddStringToObject(o, "summary", k->summary);
+    cJSON_AddBoolToObject(o, "measures_machine", k->measures_machine);
+    cJSON_AddBoolToObject(o, "checkpoints", k->checkpoints);
+    cJSON_AddNumberToObject(o, "tolerance", k->tolerance);
     cJSON *params = cJSON_AddArrayToObject(o, "params");
     for (size_t i = 0; i < k->param_count; i++) cJSON_AddItemToArray(params, param_json(&k->params[i]));
     cJSON *inputs = cJSON_AddArrayToObject(o, "inputs");

@@ -77,15 +77,12 @@ static void item_path(void *context, const struct action_input *input, size_t in
     }
 }
 
+/* What is read in place is hashed before: a damaged object is noticed, never read. */
 static int check_object(const struct attempt *a, const struct action_item *item, struct error *err) {
-    char *path = store_object_path(a->store, &item->content.digest);
-    struct stat st;
-    int rc = 0;
-    if (stat(path, &st) < 0)
-        rc = error_set(err, ERR_NOT_FOUND, "%s: the object is gone from the store; run again, and what made it runs again", path);
-    else if ((uint64_t)st.st_size != item->content.size)
-        rc = error_set(err, ERR_CORRUPT, "%s: the object is damaged; `retort fsck` sets it aside", path);
-    free(path);
+    struct object o = {item->content.digest, item->content.size, item->content.directory, item->content.executable};
+    int rc = store_object_verify(a->store, &o, err);
+    if (rc == ERR_CORRUPT || rc == ERR_NOT_FOUND)
+        error_prefix(err, "run again, and what made it runs again");
     return rc;
 }
 

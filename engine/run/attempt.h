@@ -57,15 +57,15 @@ struct log {
 };
 
 struct outcome {
-    bool finished;       /* exit 0 and every out is as declared */
-    int exit;            /* -1: it did not exit */
-    int signal;          /* 0: it did not die of one */
+    bool finished;         /* exit 0 and every out is as declared */
+    int exit;              /* -1: it did not exit */
+    int signal;            /* 0: it did not die of one */
     bool checkpoint_stuck; /* there is a checkpoint, and this attempt did not advance it */
-    char *reason;        /* not finished: why, in a line with the path of the log */
-    char *detail;        /* not finished: the reason and the last lines of its stderr */
-    cJSON *result;       /* what the keeper reported; NULL when it was killed */
-    struct object *outs; /* finished: one per action->outs */
-    cJSON *metrics;      /* finished: an object */
+    char *reason;          /* not finished: why, in a line with the path of the log */
+    char *detail;          /* not finished: the reason and the last lines of its stderr */
+    cJSON *result;         /* what the keeper reported; NULL when it was killed */
+    struct object *outs;   /* finished: one per action->outs */
+    cJSON *metrics;        /* finished: an object */
     struct log stdout_log, stderr_log;
     double wall_s;
 };

@@ -21,7 +21,8 @@ static void report_finished(struct run *r, struct task *t) {
 }
 
 int run_commit(struct run *r, bool now, struct error *err) {
-    if (r->finished.count == 0 || !(now || store_queued(r->store) >= COMMIT_RECORDS || run_now_ms() >= r->commit_due_ms))
+    if (r->finished.count == 0 ||
+        !(now || store_queued(r->store) >= COMMIT_RECORDS || run_now_ms() >= r->commit_due_ms))
         return 0;
     int rc = store_commit(r->store, err);
     if (rc < 0)

@@ -25,13 +25,20 @@ static int copy_content(int from, int to) {
     return copied < 0 ? -1 : 0;
 }
 
+static int open_fault(int errnum, const char *path, struct error *err) {
+    if (errnum == ENOENT)
+        return error_set(err, ERR_NOT_FOUND, "%s: does not exist", path);
+    if (errnum == ELOOP)
+        return error_set(err, ERR_INVALID, "%s: is a link; an input holds files and directories", path);
+    return error_errno(err, errnum, "%s: cannot be opened", path);
+}
+
 static int copy_file(const char *from, const char *to, int flags, struct error *err) {
     struct stat st;
     int rc = 0, target = -1;
     int source = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
     if (source < 0)
-        return errno == ENOENT ? error_set(err, ERR_NOT_FOUND, "%s: does not exist", from)
-                               : error_errno(err, errno, "%s: cannot be opened", from);
+        return open_fault(errno, from, err);
     if (fstat(source, &st) < 0 || !S_ISREG(st.st_mode)) {
         rc = error_set(err, ERR_INVALID, "%s: is no regular file", from);
         goto out;

@@ -38,14 +38,16 @@ static bool on_event(struct event_reader *r, const cJSON *event) {
     return note != NULL;
 }
 
-static void end_line(struct event_reader *r) {
+static bool is_event(struct event_reader *r) {
     struct json_document *document = NULL;
-    if (r->dropping)
-        r->refused++;
-    else if (r->line.size > 0 && (json_parse(&document, r->line.data, r->line.size, NULL, NULL) < 0 ||
-                                  !on_event(r, json_root(document))))
-        r->refused++;
+    bool is = json_parse(&document, r->line.data, r->line.size, NULL, NULL) == 0 && on_event(r, json_root(document));
     json_free(document);
+    return is;
+}
+
+static void end_line(struct event_reader *r) {
+    if (r->dropping || (r->line.size > 0 && !is_event(r)))
+        r->refused++;
     buffer_clear(&r->line);
     r->dropping = false;
 }

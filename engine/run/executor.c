@@ -17,13 +17,11 @@
 #include "engine/base/process.h"
 
 enum {
-    FIRST_FREE_FD = 16,   /* pipes stay clear of the numbers that a keeper gets */
+    FIRST_FREE_FD = 16, /* pipes stay clear of the numbers that a keeper gets */
     READ_SIZE = 64 * 1024,
     SWEEP_ROUNDS = 50,
     SWEEP_PAUSE_NS = 5000000
 };
-
-extern char **environ;
 
 struct executor {
     uv_loop_t *loop;

@@ -75,12 +75,14 @@ static cJSON *machine(void *context) {
     f->machine = cJSON_CreateObject();
     cJSON_AddStringToObject(f->machine, "host", json_text(host, "hostname", "unknown"));
     cJSON_AddStringToObject(f->machine, "cpu", json_text(host, "cpu", "unknown"));
-    cJSON_AddStringToObject(f->machine, "meter", meter_open(&meter, "/", NULL) == 0 ? meter_name(meter) : "unavailable");
+    cJSON_AddStringToObject(f->machine, "meter",
+                            meter_open(&meter, "/", NULL) == 0 ? meter_name(meter) : "unavailable");
     meter_close(meter);
     cJSON_Delete(host);
     return cJSON_Duplicate(f->machine, true);
 }
 
 struct plan_facts facts_table(struct facts *f) {
-    return (struct plan_facts){.context = f, .file_content = file_content, .program_digest = program_digest, .machine = machine};
+    return (struct plan_facts){
+        .context = f, .file_content = file_content, .program_digest = program_digest, .machine = machine};
 }

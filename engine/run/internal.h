@@ -1,9 +1,10 @@
 /*
  * What the files of a run share.
  *
- *   run.c       begin, the loop, the end            record.c   what is written down of an attempt
+ *   run.c       begin, end                          task.c     one attempt after another
+ *   loop.c      events and time in, steps out       record.c   what is written down of an attempt
  *   discover.c  plan -> known, or a task            commit.c   durable, then reported
- *   task.c      one attempt after another           results.c, known.c, attempt.c, executor.c: with headers of their own
+ *   budget.c    joules spent and allowed            results.c, known.c, attempt.c, executor.c: with headers of their own
  *
  * Everything here is on one thread, but what attempt_prepare and attempt_collect do on a worker.
  */
@@ -82,8 +83,11 @@ struct run {
     uv_timer_t timer;
     uv_signal_t signals[3];
     int signals_seen, signals_handled;
+    double spent_j, *spent_by_stage_j; /* by this run; by index of the declaration */
+    struct error budget;               /* code 0: none is used up */
     struct executor *executor;
-    size_t in_flight; /* tasks between start and collected */
+    size_t in_flight;           /* tasks between start and collected */
+    bool found_known;           /* another engine did what was to be started: the plan can go on */
     struct task_list collected; /* their attempts wait to be judged */
     struct task_list finished;  /* their records wait to be durable */
     uint64_t commit_due_ms;     /* of the first in `finished` */
@@ -103,6 +107,17 @@ int run_fail(struct run *r, int code, const struct error *err);
 void run_report(struct run *r, const struct instance *i, enum stage_event event, const char *detail);
 void run_note(struct run *r, const struct instance *i, const char *text);
 
+/* ---- loop.c ---- */
+
+/* Runs what is pending and what follows from it until nothing can go on. */
+int run_execute(struct run *r, struct error *err);
+void run_close_loop(struct run *r);
+
+/* ---- budget.c ---- */
+
+/* Adds what an attempt used. Once a budget is used up nothing starts any more, and what runs is asked to leave. */
+void run_spend(struct run *r, const struct task *t);
+
 /* ---- discover.c ---- */
 
 /* Lets the plan go on: finishes what is known, makes tasks of the rest and submits them once `r->scheduler` is there. */
@@ -113,7 +128,8 @@ int run_submit(struct run *r, struct error *err);
 
 void task_start(struct task *t); /* the scheduler's START */
 void task_stop(struct task *t, enum schedule_type how);
-void task_judge(struct task *t); /* a collected attempt: finished, failed, interrupted; tells the scheduler and the plan */
+void task_judge(
+    struct task *t); /* a collected attempt: finished, failed, interrupted; tells the scheduler and the plan */
 void task_free(struct task *t);
 
 /* ---- commit.c ---- */

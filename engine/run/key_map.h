@@ -10,7 +10,7 @@ struct key_map {
     struct key_slot {
         struct digest key;
         void *value; /* NULL: free */
-    } *slots;
+    } * slots;
     size_t count, capacity; /* capacity: a power of two */
 };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,15 +27,27 @@ void outcome_close(struct outcome *o) {
 
 /* ---- how it ended ---- */
 
-static void read_result(const struct attempt *a, struct outcome *out) {
+/* No result is an outcome: the keeper was killed, or could not write it. */
+static int read_result(const struct attempt *a, struct outcome *out, struct error *err) {
     struct json_document *document = NULL;
+    struct error fault = {0};
     out->exit = -1;
-    if (json_read(&document, a->result, NULL, NULL) < 0)
-        return;
+    int rc = json_read(&document, a->result, NULL, &fault);
+    if (rc < 0)
+        return rc == ERR_NOT_FOUND ? 0 : error_set(err, ERR_IO, "%s", fault.message);
     out->result = json_detach(document);
     out->exit = (int)json_double(out->result, "exit", -1);
     out->signal = (int)json_double(out->result, "signal", 0);
     out->wall_s = json_double(out->result, "wall_s", 0);
+    return 0;
+}
+
+/* A stage that ran out of space, or whose keeper did, may be unable to say so: its logs are on the same file system. */
+static int check_space(const struct attempt *a, const char *why, struct error *err) {
+    struct statvfs fs;
+    if (statvfs(a->root, &fs) < 0 || (fs.f_bavail > 0 && (fs.f_favail > 0 || fs.f_files == 0)))
+        return 0;
+    return error_set(err, ERR_IO, "%s: no space left on its file system (%s)", a->root, why);
 }
 
 /* Says why it did not end with exit 0; nothing when it did. */
@@ -44,7 +57,7 @@ static void describe_end(struct buffer *text, const struct outcome *out, int kee
         buffer_printf(text, "its keeper was killed by signal %d (%s)", WTERMSIG(keeper_status),
                       strsignal(WTERMSIG(keeper_status)));
     else if (!out->result)
-        buffer_puts(text, "its keeper could not start it");
+        buffer_printf(text, "its keeper left no result (exit status %d)", WEXITSTATUS(keeper_status));
     else if (error)
         buffer_puts(text, error);
     else if (out->signal)
@@ -117,8 +130,12 @@ static int check_linked(struct attempt *a, struct error *err) {
         if (digest_equal(&now, &l->stamp))
             continue;
         struct error damage = {0};
-        if (store_object_verify(a->store, &l->object, &damage) < 0)
-            return error_set(err, ERR_FAILED, "it changed its input \"%s\", which is read-only: %s", l->input, damage.message);
+        int rc = store_object_verify(a->store, &l->object, &damage);
+        if (rc == ERR_IO)
+            return error_set(err, rc, "%s", damage.message);
+        if (rc < 0)
+            return error_set(err, ERR_FAILED, "it changed its input \"%s\", which is read-only: %s", l->input,
+                             damage.message);
     }
     return 0;
 }
@@ -207,16 +224,20 @@ int attempt_collect(struct attempt *a, int keeper_status, struct outcome *out, s
     struct error fault = {0};
     int rc = 0;
     *out = (struct outcome){0};
-    read_result(a, out);
+    rc = read_result(a, out, &fault);
     read_log(&out->stdout_log, a->stdout_log);
     read_log(&out->stderr_log, a->stderr_log);
-    describe_end(&why, out, keeper_status);
-    if (why.size == 0) {
+    if (rc == 0)
+        describe_end(&why, out, keeper_status);
+    if (rc == 0 && why.size == 0) {
         rc = take_outs(a, out, &fault);
-        if (rc < 0)
-            buffer_puts(&why, fault.message);
-    } else {
-        check_linked(a, &fault); /* damage is set aside even when the stage failed */
+    } else if (rc == 0) {
+        check_linked(a, NULL); /* damage is set aside even when the stage failed */
+        rc = check_space(a, buffer_text(&why), &fault);
+    }
+    if (rc < 0) {
+        buffer_clear(&why);
+        buffer_puts(&why, fault.message);
     }
     out->finished = rc == 0 && why.size == 0;
     if (!out->finished)

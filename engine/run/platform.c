@@ -28,37 +28,43 @@ static int read_all(int fd, struct buffer *out) {
     return 0;
 }
 
-static int ask_program(const char *program, struct buffer *out, struct error *err) {
-    int fds[2], status = 0, failed = 0;
+static int read_answer(const char *program, struct buffer *out, int *status, struct error *err) {
+    int fds[2];
     pid_t pid;
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "%s cannot be started", program);
     /* As little as a stage inherits, so that it chooses as a stage does. */
     char *argv[] = {mem_strdup(program), mem_strdup("platform"), NULL}, *environment[] = {NULL};
     posix_spawn_file_actions_t actions;
-    if (pipe2(fds, O_CLOEXEC) < 0)
-        failed = errno;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, fds[1], 1);
+    int failed = posix_spawn(&pid, program, &actions, NULL, argv, environment);
+    posix_spawn_file_actions_destroy(&actions);
+    close(fds[1]);
     if (!failed) {
-        posix_spawn_file_actions_init(&actions);
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-        posix_spawn_file_actions_adddup2(&actions, fds[1], 1);
-        failed = posix_spawn(&pid, program, &actions, NULL, argv, environment);
-        posix_spawn_file_actions_destroy(&actions);
-        close(fds[1]);
-        if (!failed && read_all(fds[0], out) < 0)
-            failed = errno;
-        close(fds[0]);
+        failed = read_all(fds[0], out) < 0 ? errno : 0;
+        while (waitpid(pid, status, 0) < 0 && errno == EINTR)
+            continue;
     }
+    close(fds[0]);
     free(argv[0]);
     free(argv[1]);
-    if (failed)
-        return error_errno(err, failed, "%s cannot be started", program);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
-    size_t length = strcspn(buffer_text(out), "\n");
-    if (status != 0 || length == 0 || length > PLATFORM_LIMIT || strlen(buffer_text(out)) != out->size)
-        return error_set(err, ERR_IO, "%s platform: does not tell its platform", program);
-    out->data[length] = '\0';
-    out->size = length;
-    return 0;
+    return failed ? error_errno(err, failed, "%s cannot be started", program) : 0;
+}
+
+/* The one line that the program prints. The caller frees. */
+static int ask_program(const char *program, char **out, struct error *err) {
+    struct buffer answer = {0};
+    int status = 0;
+    int rc = read_answer(program, &answer, &status, err);
+    size_t length = strcspn(buffer_text(&answer), "\n");
+    if (rc == 0 && (status != 0 || length == 0 || length > PLATFORM_LIMIT || answer.size != length + 1))
+        rc = error_set(err, ERR_IO, "%s platform: does not tell its platform in one line", program);
+    if (rc == 0)
+        *out = mem_strndup(buffer_text(&answer), length);
+    buffer_close(&answer);
+    return rc;
 }
 
 /* What the answer depends on: the program, and the machine until it starts anew. */
@@ -106,28 +112,26 @@ static void remember(const char *path, const cJSON *id, const char *platform) {
     cJSON_Delete(file);
 }
 
-int facts_platform(struct facts *f, char **out, struct error *err) {
+static int find_platform(struct facts *f, struct error *err) {
+    cJSON *id = describe(f->stage_program, err);
+    if (!id)
+        return ERR_IO;
+    char *path = path_join(store_directory(f->store), "platform.json");
+    int rc = 0;
+    f->platform = remembered(path, id);
     if (!f->platform) {
-        struct buffer answer = {0};
-        cJSON *id = describe(f->stage_program, err);
-        if (!id)
-            return ERR_IO;
-        char *path = path_join(store_directory(f->store), "platform.json");
-        int rc = 0;
-        f->platform = remembered(path, id);
-        if (!f->platform) {
-            rc = ask_program(f->stage_program, &answer, err);
-            if (rc == 0) {
-                f->platform = buffer_detach(&answer);
-                remember(path, id, f->platform);
-            }
-        }
-        buffer_close(&answer);
-        free(path);
-        cJSON_Delete(id);
-        if (rc < 0)
-            return rc;
+        rc = ask_program(f->stage_program, &f->platform, err);
+        if (rc == 0)
+            remember(path, id, f->platform);
     }
-    *out = mem_strdup(f->platform);
-    return 0;
+    free(path);
+    cJSON_Delete(id);
+    return rc;
+}
+
+int facts_platform(struct facts *f, char **out, struct error *err) {
+    int rc = f->platform ? 0 : find_platform(f, err);
+    if (rc == 0)
+        *out = mem_strdup(f->platform);
+    return rc;
 }

@@ -31,7 +31,8 @@ static void add_outs(cJSON *record, const struct task *t) {
 }
 
 static void add_resources(cJSON *record, const struct task *t) {
-    static const char *const members[] = {"wall_s", "user_s", "system_s", "max_rss_bytes", "read_bytes", "written_bytes"};
+    static const char *const members[] = {"wall_s",        "user_s",     "system_s",
+                                          "max_rss_bytes", "read_bytes", "written_bytes"};
     cJSON *resources = cJSON_AddObjectToObject(record, "resources");
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         add_copy(resources, members[i], t->outcome.result, members[i]);

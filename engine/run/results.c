@@ -17,12 +17,12 @@
 struct publisher {
     struct plan *plan;
     struct facts *facts;
-    char *directory;      /* results/<pipeline> */
-    cJSON *files;         /* name -> {"sha256"} : what Retort wrote, as of the manifest and this run */
-    cJSON *named;         /* names published by this run */
+    char *directory; /* results/<pipeline> */
+    cJSON *files;    /* name -> {"sha256"} : what Retort wrote, as of the manifest and this run */
+    cJSON *named;    /* names published by this run */
     bool manifest_changed;
     size_t written, published;
-    int refused;          /* the first refusal; the rest goes on */
+    int refused; /* the first refusal; the rest goes on */
     struct error refusal;
 };
 
@@ -156,7 +156,9 @@ static void append_safe(struct buffer *out, const char *text) {
 
 static void append_label(struct buffer *out, const cJSON *label) {
     const char *named = json_text(label, "label", NULL);
-    char *text = cJSON_IsString(label) ? mem_strdup(label->valuestring) : named ? mem_strdup(named) : json_canonical_text(label);
+    char *text = cJSON_IsString(label) ? mem_strdup(label->valuestring)
+                 : named               ? mem_strdup(named)
+                                       : json_canonical_text(label);
     append_safe(out, label->string);
     buffer_putc(out, '=');
     append_safe(out, text);
@@ -197,8 +199,8 @@ static int publish_result(struct publisher *p, const struct result_decl *result,
     return rc;
 }
 
-int results_publish(char **path, size_t *written, struct plan *plan, const struct pipeline *pipeline, struct facts *facts,
-                    const char *directory, struct error *err) {
+int results_publish(char **path, size_t *written, struct plan *plan, const struct pipeline *pipeline,
+                    struct facts *facts, const char *directory, struct error *err) {
     struct publisher p = {.plan = plan, .facts = facts, .directory = path_join(directory, pipeline->name)};
     p.named = cJSON_CreateObject();
     int rc = pipeline->result_count ? manifest_read(&p, err) : 0;

@@ -12,7 +12,7 @@
 /* Publishes every result of the pipeline whose stages are done. `*path` (the caller frees) is the folder, NULL when the
    pipeline names no results or none is done; `*written` counts the files that changed. ERR_IO: a file of the user's stands in the
    way (the message names the first; the others are published), or two items of a list have one name; the system refused. */
-int results_publish(char **path, size_t *written, struct plan *plan, const struct pipeline *pipeline, struct facts *facts,
-                    const char *directory, struct error *err);
+int results_publish(char **path, size_t *written, struct plan *plan, const struct pipeline *pipeline,
+                    struct facts *facts, const char *directory, struct error *err);
 
 #endif

@@ -1,14 +1,11 @@
 #include "engine/run/run.h"
 
-#include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
-#include "engine/provenance/provenance.h"
 #include "engine/run/internal.h"
 #include "engine/run/results.h"
 
@@ -81,139 +78,6 @@ void run_note(struct run *r, const struct instance *i, const char *text) {
     const struct run_observer *o = &r->options->observer;
     if (o->note)
         o->note(o->context, i, text);
-}
-
-/* ---- the loop: from the first start on ---- */
-
-static void on_timer(uv_timer_t *timer) {
-    (void)timer; /* that the loop wakes is all */
-}
-
-static void on_signal(uv_signal_t *handle, int number) {
-    struct run *r = handle->data;
-    (void)number;
-    r->signals_seen++;
-}
-
-static void find_provenance(uv_work_t *work) {
-    struct run *r = work->data;
-    r->git = provenance_git(r->pipeline->directory);
-    r->host = provenance_host("/");
-    r->versions = provenance_versions();
-}
-
-static void on_provenance(uv_work_t *work, int status) {
-    struct run *r = work->data;
-    (void)status;
-    r->provenance_ready = true;
-}
-
-static int open_loop(struct run *r, struct error *err) {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    int rc = r->platform ? 0 : facts_platform(r->facts, &r->platform, err);
-    if (rc == 0)
-        rc = store_sweep(r->store, err);
-    if (rc < 0)
-        return rc;
-    rc = uv_loop_init(&r->loop);
-    if (rc < 0)
-        return error_set(err, ERR_IO, "the event loop cannot be made: %s", uv_strerror(rc));
-    r->loop_open = true;
-    uv_timer_init(&r->loop, &r->timer);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        uv_signal_init(&r->loop, &r->signals[i]);
-        r->signals[i].data = r;
-        uv_signal_start(&r->signals[i], on_signal, numbers[i]);
-    }
-    r->provenance_work.data = r;
-    uv_queue_work(&r->loop, &r->provenance_work, find_provenance, on_provenance);
-    return executor_create(&r->executor, &r->loop, r->options->stage_program, err);
-}
-
-static void close_handle(uv_handle_t *handle, void *context) {
-    (void)context;
-    if (!uv_is_closing(handle))
-        uv_close(handle, NULL);
-}
-
-static void close_loop(struct run *r) {
-    if (!r->loop_open)
-        return;
-    uv_walk(&r->loop, close_handle, NULL);
-    uv_run(&r->loop, UV_RUN_DEFAULT);
-    executor_free(r->executor);
-    uv_loop_close(&r->loop);
-    r->loop_open = false;
-}
-
-static void handle_signals(struct run *r) {
-    for (; r->signals_handled < r->signals_seen; r->signals_handled++) {
-        run_note(r, NULL, r->signals_handled == 0 ? "interrupted: stages are asked to leave; once more kills them"
-                                                  : "interrupted again: stages are killed");
-        scheduler_interrupt(r->scheduler, run_now_ms());
-    }
-}
-
-static void carry_out(struct run *r) {
-    struct schedule_action action;
-    while (scheduler_next(r->scheduler, run_now_ms(), &action)) {
-        if (action.type == SCHEDULE_START)
-            task_start(action.job->owner);
-        else
-            task_stop(action.job->owner, action.type);
-    }
-}
-
-static void step(struct run *r) {
-    struct error err = {0};
-    int rc = 0;
-    handle_signals(r);
-    /* Records say where they come from, so none is made before that is known. */
-    for (struct task *t; r->provenance_ready && (t = task_list_take(&r->collected));)
-        task_judge(t);
-    if (!r->code)
-        rc = run_discover(r, &err);
-    if (rc == 0 && !r->code)
-        rc = run_submit(r, &err);
-    if (rc < 0)
-        run_fail(r, rc, &err);
-    carry_out(r);
-    bool idle = r->in_flight == 0;
-    rc = run_commit(r, idle, &err);
-    if (rc < 0) {
-        run_fail(r, rc, &err);
-        r->finished = (struct task_list){0}; /* not durable: not reported, not said to be finished */
-    }
-}
-
-static bool is_busy(const struct run *r) {
-    return r->in_flight > 0 || r->finished.count > 0 || !scheduler_idle(r->scheduler) || !r->provenance_ready;
-}
-
-/* Wakes the loop when the scheduler or a commit is due. */
-static void set_timer(struct run *r) {
-    uint64_t due = scheduler_due_ms(r->scheduler), now = run_now_ms();
-    if (r->finished.count > 0 && r->commit_due_ms < due)
-        due = r->commit_due_ms;
-    if (due == UINT64_MAX)
-        uv_timer_stop(&r->timer);
-    else
-        uv_timer_start(&r->timer, on_timer, due > now ? due - now : 0, 0);
-}
-
-static int execute(struct run *r, struct error *err) {
-    r->scheduler = scheduler_create(&r->options->limits, r->options->keep_going);
-    int rc = open_loop(r, err);
-    if (rc < 0) {
-        r->code = rc; /* nothing was started */
-        return rc;
-    }
-    for (step(r); is_busy(r); step(r)) {
-        uv_update_time(&r->loop);
-        set_timer(r);
-        uv_run(&r->loop, UV_RUN_ONCE);
-    }
-    return 0;
 }
 
 /* ---- the end ---- */
@@ -299,10 +163,13 @@ static int outcome_code(const struct run *r, struct error *err) {
             select = all[k];
     if (r->code)
         return error_set(err, r->code, "%s", r->error.message);
+    if (r->budget.code)
+        return error_set(err, r->budget.code, "%s", r->budget.message);
     if (r->signals_seen > 0)
         return error_set(err, ERR_INTERRUPTED, "interrupted; everything finished so far is kept, run again to go on");
     if (r->diagnostics->errors > 0)
-        return error_set(err, ERR_INVALID, "%s: what became known on the way shows faults of the file", r->pipeline->path);
+        return error_set(err, ERR_INVALID, "%s: what became known on the way shows faults of the file",
+                         r->pipeline->path);
     if (failed > 0)
         return error_set(err, ERR_FAILED, "%zu stage%s failed", failed, failed == 1 ? "" : "s");
     if (select)
@@ -316,8 +183,8 @@ static int end(struct run *r, struct error *err) {
     report_unreached(r);
     int rc = outcome_code(r, err);
     struct error fault = {0};
-    int published = results_publish(&r->summary->results_path, &r->summary->results_written, r->plan, r->pipeline, r->facts,
-                                    r->options->results, &fault);
+    int published = results_publish(&r->summary->results_path, &r->summary->results_written, r->plan, r->pipeline,
+                                    r->facts, r->options->results, &fault);
     if (published < 0 && rc == 0)
         rc = error_set(err, published, "%s", fault.message);
     else if (published < 0)
@@ -347,13 +214,14 @@ static int begin(struct run *r, struct error *err) {
 }
 
 static void close_run(struct run *r) {
-    close_loop(r);
+    run_close_loop(r);
     for (size_t i = 0; i < r->task_count; i++)
         task_free(r->all[i]);
     free(r->all);
     free(r->pending);
     free(r->estimates);
     free(r->selects);
+    free(r->spent_by_stage_j);
     free(r->platform);
     key_map_close(&r->tasks);
     scheduler_free(r->scheduler);
@@ -376,7 +244,7 @@ int run_pipeline(const struct pipeline *pipeline, struct store *store, const str
     *summary = (struct run_summary){0};
     int rc = begin(&r, err);
     if (rc == 0 && r.pending_count > 0)
-        rc = execute(&r, err);
+        rc = run_execute(&r, err);
     if (rc == 0)
         rc = end(&r, err);
     summary->wall_s = (double)(clock_monotonic_ns() - r.began_ns) / 1e9;

@@ -42,9 +42,9 @@ struct run_options {
     size_t target_count;
     struct scheduler_limits limits;
     bool keep_going;
-    bool same_platform;       /* only results of this platform are known */
+    bool same_platform;        /* only results of this platform are known */
     const char *stage_program; /* path of retort-stage */
-    const char *results;      /* directory that results/<pipeline>/ stands in */
+    const char *results;       /* directory that results/<pipeline>/ stands in */
     struct run_observer observer;
 };
 

@@ -38,6 +38,7 @@ static void take_known(struct task *t) {
     struct run *r = t->run;
     release(t);
     t->durable = true;
+    r->found_known = true;
     scheduler_exit(r->scheduler, &t->job, EXIT_KNOWN, run_now_ms());
     run_report(r, t->instance, STAGE_KNOWN, NULL);
     for (size_t i = 0; i < t->twin_count; i++) {
@@ -131,7 +132,8 @@ static void on_gone(void *context, int status) {
     t->execution = NULL;
     t->keeper_status = status;
     if (t->events.refused > 0) {
-        char *text = mem_printf("%zu lines on its events pipe are no events; stages/README.md says what is", t->events.refused);
+        char *text =
+            mem_printf("%zu lines on its events pipe are no events; stages/README.md says what is", t->events.refused);
         run_note(t->run, t->instance, text);
         free(text);
     }
@@ -148,8 +150,8 @@ static void on_prepared(uv_work_t *work, int status) {
         t->work_code = error_set(&t->work_error, ERR_INTERRUPTED, "asked to leave before it began");
     }
     if (t->work_code == 0)
-        t->work_code = executor_start(&t->execution, t->run->executor, t->attempt->file, t->attempt->stderr_log, &observer,
-                                      &t->work_error);
+        t->work_code = executor_start(&t->execution, t->run->executor, t->attempt->file, t->attempt->stderr_log,
+                                      &observer, &t->work_error);
     if (t->work_code < 0)
         task_list_add(&t->run->collected, t);
 }
@@ -164,9 +166,8 @@ void task_start(struct task *t) {
         return;
     r->in_flight++;
     char *id = mem_printf("%s-%zu-%d", store_run_id(r->store), t->instance->index, t->job.attempt);
-    char *checkpoint = attempt_uses_checkpoint(t->instance)
-                           ? store_checkpoint_path(r->store, &t->instance->key, r->platform)
-                           : NULL;
+    char *checkpoint =
+        attempt_uses_checkpoint(t->instance) ? store_checkpoint_path(r->store, &t->instance->key, r->platform) : NULL;
     attempt_free(t->attempt);
     events_close(&t->events);
     outcome_close(&t->outcome);
@@ -251,8 +252,10 @@ static int check_project_files(struct task *t, struct error *err) {
         for (size_t k = 0; k < action->inputs[i].count; k++) {
             const struct action_item *item = &action->inputs[i].items[k];
             struct content now;
-            if (item->path && (facts_file(t->run->facts, item->path, &now, err) < 0 ||
-                               !digest_equal(&now.digest, &item->content.digest)))
+            int rc = item->path ? facts_file(t->run->facts, item->path, &now, err) : 0;
+            if (rc < 0 && rc != ERR_NOT_FOUND)
+                return rc;
+            if (rc < 0 || (item->path && !digest_equal(&now.digest, &item->content.digest)))
                 return error_set(err, ERR_FAILED, "%s changed while the stage ran; its result is not kept, run again",
                                  item->path);
         }
@@ -277,13 +280,15 @@ static void finish_all(struct task *t) {
 static void judge_finished(struct task *t) {
     struct run *r = t->run;
     struct error err = {0};
-    if (check_project_files(t, &err) < 0) {
+    int rc = check_project_files(t, &err);
+    if (rc < 0) {
         t->job.retries = 0;
         t->outcome.reason = mem_strdup(err.message);
+        if (rc == ERR_IO)
+            run_fail(r, rc, &err);
         judge_failed(t);
         return;
     }
-    int rc = 0;
     if (t->instance->decl->cache) {
         cJSON *record = record_build(t);
         rc = store_record_add(r->store, record, &err);
@@ -307,6 +312,7 @@ static void judge_finished(struct task *t) {
 void task_judge(struct task *t) {
     struct run *r = t->run;
     r->in_flight--;
+    run_spend(r, t);
     if (t->work_code == ERR_IO)
         run_fail(r, t->work_code, &t->work_error);
     if (t->work_code < 0 && t->attempt)

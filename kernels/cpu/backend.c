@@ -7,8 +7,7 @@
 #include "kernels/cpu/layer.h"
 
 /* Large memory on huge pages, where there are any: a small net spends a good part of its time on page tables else. */
-static void *cpu_allocate(size_t bytes)
-{
+static void *cpu_allocate(size_t bytes) {
     enum { CACHE_LINE = 64, HUGE_PAGE = 2 << 20 };
     const size_t alignment = bytes < HUGE_PAGE ? CACHE_LINE : HUGE_PAGE;
     void *memory = NULL;
@@ -20,30 +19,26 @@ static void *cpu_allocate(size_t bytes)
     return memory;
 }
 
-static size_t cpu_channel_stride(int channels)
-{
+static size_t cpu_channel_stride(int channels) {
     return padded(channels);
 }
 
 static void cpu_loss(const struct run *run, const struct loss_batch *batch, const struct loss_config *config,
-                     float *gradient, struct loss_value *value)
-{
+                     float *gradient, struct loss_value *value) {
     loss_run(run->parallel, batch, config, run->workspace, gradient, value);
 }
 
-static size_t cpu_loss_workspace_bytes(struct grid grid, int threads, int bits)
-{
-    return loss_workspace_bytes((size_t)grid.slots, (size_t)grid.symbols * (size_t)grid.subcarriers, (size_t)bits, threads);
+static size_t cpu_loss_workspace_bytes(struct grid grid, int threads, int bits) {
+    return loss_workspace_bytes((size_t)grid.slots, (size_t)grid.symbols * (size_t)grid.subcarriers, (size_t)bits,
+                                threads);
 }
 
 static void cpu_optimize(const struct run *run, const struct optimizer_tensor *tensors, size_t count,
-                         const struct optimizer_config *config, uint64_t step, double rate_factor)
-{
+                         const struct optimizer_config *config, uint64_t step, double rate_factor) {
     optimizer_step(run->parallel, tensors, count, config, step, rate_factor);
 }
 
-const struct backend *backend_cpu(void)
-{
+const struct backend *backend_cpu(void) {
     static const struct backend backend = {
         .name = "cpu",
         .allocate = cpu_allocate,

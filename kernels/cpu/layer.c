@@ -5,26 +5,22 @@
 
 enum { BLOCKS_MAX = 16, TILE_ELEMENTS = 240 };
 
-size_t slot_blocks(struct grid grid)
-{
+size_t slot_blocks(struct grid grid) {
     return grid.slots < BLOCKS_MAX ? (size_t)grid.slots : BLOCKS_MAX;
 }
 
-void slot_range(struct grid grid, size_t block, size_t *first, size_t *last)
-{
+void slot_range(struct grid grid, size_t block, size_t *first, size_t *last) {
     const size_t blocks = slot_blocks(grid), slots = (size_t)grid.slots;
     *first = block * slots / blocks;
     *last = (block + 1) * slots / blocks;
 }
 
-size_t tile_symbols(struct grid grid)
-{
+size_t tile_symbols(struct grid grid) {
     const size_t symbols = TILE_ELEMENTS / (size_t)grid.subcarriers;
     return symbols < 1 ? 1 : symbols > (size_t)grid.symbols ? (size_t)grid.symbols : symbols;
 }
 
-void slot_moments(float *moments, const float *y, size_t elements, size_t channels, bool first)
-{
+void slot_moments(float *moments, const float *y, size_t elements, size_t channels, bool first) {
     float *pivot = moments, *sum = moments + channels, *square = moments + 2 * channels;
     if (first) {
         memcpy(pivot, y, channels * sizeof *pivot);
@@ -33,14 +29,13 @@ void slot_moments(float *moments, const float *y, size_t elements, size_t channe
     simd_for(channels)->moments(y, pivot, sum, square, elements, channels);
 }
 
-void gradient_complete(const struct gradient *dy, size_t from, size_t elements, size_t channels)
-{
+void gradient_complete(const struct gradient *dy, size_t from, size_t elements, size_t channels) {
     if (dy->norm == NULL)
         return;
     const struct coefficients k = norm_coefficients(dy->norm);
     const size_t at = from * channels;
-    simd_for(channels)->norm_gradient(dy->g + at, dy->x + at, dy->add == NULL ? NULL : dy->add + at, k.by_gradient, k.by_x,
-                                      k.constant, elements, channels);
+    simd_for(channels)->norm_gradient(dy->g + at, dy->x + at, dy->add == NULL ? NULL : dy->add + at, k.by_gradient,
+                                      k.by_x, k.constant, elements, channels);
 }
 
 struct reduction {
@@ -50,11 +45,11 @@ struct reduction {
 
 enum { REDUCE_FLOATS = 4096 };
 
-static void reduce_block(void *context, size_t block, int thread)
-{
+static void reduce_block(void *context, size_t block, int thread) {
     (void)thread;
     const struct reduction *r = context;
-    const size_t from = block * REDUCE_FLOATS, left = r->size - from, count = left < REDUCE_FLOATS ? left : REDUCE_FLOATS;
+    const size_t from = block * REDUCE_FLOATS, left = r->size - from,
+                 count = left < REDUCE_FLOATS ? left : REDUCE_FLOATS;
     float *sum = r->partial + from;
     for (size_t b = 1; b < r->blocks; b++) {
         const float *add = r->partial + b * r->size + from;
@@ -63,49 +58,45 @@ static void reduce_block(void *context, size_t block, int thread)
     }
 }
 
-void partial_reduce(struct parallel *p, float *partial, size_t size, size_t blocks)
-{
+void partial_reduce(struct parallel *p, float *partial, size_t size, size_t blocks) {
     struct reduction r = {partial, size, blocks};
     parallel_for(p, (size + REDUCE_FLOATS - 1) / REDUCE_FLOATS, reduce_block, &r);
 }
 
-/* From where on OpenBLAS's packing pays: measured by tests/bench/deeprx_bench on AVX-512 and AVX2 machines. */
-enum { PRODUCT_LARGE = 96 };
+/* OpenBLAS blocks for the caches, which our tiles do not: it takes the matrices that may outgrow them. Below, the tiles
+   were as fast or faster on every shape of these networks, and their bytes do not depend on OpenBLAS's core type. */
+enum { PRODUCT_LARGE = 256 };
 
-static bool product_is_large(const struct product *p)
-{
-    const bool rows_overlap = p->a_row == 1 ? p->a_step < p->m : p->a_row < p->k; /* stem.c's: not a BLAS matrix */
-    return !rows_overlap && p->m >= PRODUCT_LARGE && p->n >= PRODUCT_LARGE && p->k >= PRODUCT_LARGE;
+static bool product_is_large(const struct product *p) {
+    const bool rows_overlap = p->a_row == 1 ? p->a_step < p->m : p->a_row < p->k; /* the stem's: no matrix for BLAS */
+    return !rows_overlap && p->n >= PRODUCT_LARGE && p->k >= PRODUCT_LARGE;
 }
 
-static void product_blas(const struct product *p)
-{
-    for (size_t i = 0; i < p->m; i++) {
+static void product_blas(const struct product *p) {
+    const bool transposed = p->a_row == 1, starts = p->bias != NULL || p->init != NULL;
+    for (size_t i = 0; starts && i < p->m; i++) {
         float *c = p->c + i * p->c_row;
         const float *init = p->init == NULL ? NULL : p->init + i * p->init_row;
         for (size_t j = 0; j < p->n; j++)
             c[j] = (p->bias == NULL ? 0.0f : p->bias[j]) + (init == NULL ? 0.0f : init[j]);
     }
-    const bool transposed = p->a_row == 1;
-    cblas_sgemm(CblasRowMajor, transposed ? CblasTrans : CblasNoTrans, CblasNoTrans, (int)p->m, (int)p->n, (int)p->k, 1.0f,
-                p->a, (int)(transposed ? p->a_step : p->a_row), p->b, (int)p->b_row, 1.0f, p->c, (int)p->c_row);
+    cblas_sgemm(CblasRowMajor, transposed ? CblasTrans : CblasNoTrans, CblasNoTrans, (int)p->m, (int)p->n, (int)p->k,
+                1.0f, p->a, (int)(transposed ? p->a_step : p->a_row), p->b, (int)p->b_row, starts ? 1.0f : 0.0f, p->c,
+                (int)p->c_row);
 }
 
-void product_run(const struct product *p)
-{
+void product_run(const struct product *p) {
     if (product_is_large(p))
         product_blas(p);
     else
         simd_for(p->n)->product(p);
 }
 
-static size_t matrix_place(const struct matrix_layout *l, size_t i)
-{
+static size_t matrix_place(const struct matrix_layout *l, size_t i) {
     return i % l->multiplier * l->plane + i / l->multiplier;
 }
 
-void matrix_pack(const struct matrix_layout *l, const float *weight, float *forward, float *backward)
-{
+void matrix_pack(const struct matrix_layout *l, const float *weight, float *forward, float *backward) {
     memset(forward, 0, l->in_padded * l->out_padded * sizeof *forward);
     if (backward != NULL)
         memset(backward, 0, l->in_padded * l->out_padded * sizeof *backward);
@@ -118,8 +109,7 @@ void matrix_pack(const struct matrix_layout *l, const float *weight, float *forw
         }
 }
 
-void matrix_unpack(const struct matrix_layout *l, const float *forward, float *weight)
-{
+void matrix_unpack(const struct matrix_layout *l, const float *forward, float *weight) {
     for (size_t o = 0; o < l->out; o++)
         for (size_t i = 0; i < l->in; i++)
             weight[o * l->in + i] = forward[matrix_place(l, i) * l->out_padded + o];

@@ -13,12 +13,10 @@
 #include "kernels/cpu/simd.h"
 
 /* A padded channel count; an area's size in floats, so that each area begins on a cache line. */
-static inline size_t padded(int channels)
-{
+static inline size_t padded(int channels) {
     return ((size_t)channels + SIMD_CHANNELS - 1) / SIMD_CHANNELS * SIMD_CHANNELS;
 }
-static inline size_t area(size_t floats)
-{
+static inline size_t area(size_t floats) {
     return (floats + 15) / 16 * 16;
 }
 
@@ -30,8 +28,7 @@ void slot_range(struct grid grid, size_t block, size_t *first, size_t *last);
 size_t tile_symbols(struct grid grid);
 
 /* Asks for memory ahead of its use; NULL asks for nothing. */
-static inline void fetch(const float *from, size_t floats)
-{
+static inline void fetch(const float *from, size_t floats) {
     for (size_t i = 0; from != NULL && i < floats; i += 16)
         __builtin_prefetch(from + i, 0, 2);
 }
@@ -72,7 +69,8 @@ struct matrix_layout {
 void matrix_pack(const struct matrix_layout *l, const float *weight, float *forward, float *backward);
 void matrix_unpack(const struct matrix_layout *l, const float *forward, float *weight);
 
-void stem_forward(const struct run *run, const struct convolution *c, const float *x, float *y, const struct norm *next);
+void stem_forward(const struct run *run, const struct convolution *c, const float *x, float *y,
+                  const struct norm *next);
 void stem_backward(const struct run *run, const struct convolution *c, const float *x, const struct gradient *dy);
 size_t stem_workspace_bytes(struct grid grid, int threads, const struct convolution *c);
 void separable_forward(const struct run *run, const struct separable *s, const float *x, const struct norm *norm,
@@ -80,8 +78,8 @@ void separable_forward(const struct run *run, const struct separable *s, const f
 void separable_backward(const struct run *run, const struct separable *s, const float *x, const struct norm *norm,
                         const struct gradient *dy, float *dx, bool add_to_dx);
 size_t separable_workspace_bytes(struct grid grid, int threads, const struct separable *s);
-void project_forward(const struct run *run, const struct convolution *c, const float *x, const struct norm *norm, float *y,
-                     bool dense);
+void project_forward(const struct run *run, const struct convolution *c, const float *x, const struct norm *norm,
+                     float *y, bool dense);
 void project_backward(const struct run *run, const struct convolution *c, const float *x, const struct norm *norm,
                       const struct gradient *dy, float *dx, bool dense, bool close);
 size_t project_workspace_bytes(struct grid grid, int threads, const struct convolution *c);

@@ -15,18 +15,15 @@ struct margin_slot {
     size_t symbols, subcarriers, margin, channels;
 };
 
-static inline size_t margin_floats(struct grid grid, size_t margin, size_t channels)
-{
+static inline size_t margin_floats(struct grid grid, size_t margin, size_t channels) {
     return (size_t)grid.symbols * ((size_t)grid.subcarriers + 2 * margin) * channels;
 }
 
-static inline float *margin_row(const struct margin_slot *m, size_t symbol)
-{
+static inline float *margin_row(const struct margin_slot *m, size_t symbol) {
     return m->data + (symbol * (m->subcarriers + 2 * m->margin) + m->margin) * m->channels;
 }
 
-static inline void margin_clear(const struct margin_slot *m)
-{
+static inline void margin_clear(const struct margin_slot *m) {
     for (size_t s = 0; s < m->symbols; s++) {
         float *row = margin_row(m, s);
         memset(row - m->margin * m->channels, 0, m->margin * m->channels * sizeof *row);
@@ -36,8 +33,7 @@ static inline void margin_clear(const struct margin_slot *m)
 
 /* The window about `symbol` over the channels from `channel` on; weight (and gradient, may be NULL): [3,3,channels]. */
 static inline struct window margin_window(const struct margin_slot *m, size_t symbol, size_t dilation, size_t channel,
-                                          const float *weight, float *gradient, size_t channels)
-{
+                                          const float *weight, float *gradient, size_t channels) {
     struct window w = {.stride = m->channels, .step = m->margin * m->channels};
     for (size_t tap = 0; tap < 3; tap++) {
         const size_t at = symbol + tap * dilation;

@@ -4,17 +4,15 @@
 
 static const double norm_epsilon = 1e-5, running_keep = 0.9;
 
-struct coefficients norm_coefficients(const struct norm *norm)
-{
+struct coefficients norm_coefficients(const struct norm *norm) {
     const size_t stride = padded(norm->channels);
     float *k = norm->coefficients;
-    return (struct coefficients){k, k + stride, k + 2 * stride, k + 3 * stride, k + 4 * stride, k + 5 * stride,
-                                 k + 6 * stride};
+    return (struct coefficients){
+        k, k + stride, k + 2 * stride, k + 3 * stride, k + 4 * stride, k + 5 * stride, k + 6 * stride};
 }
 
 /* The padding's coefficients stay zero: padded channels are 0 forward and backward. */
-static void set_forward(const struct norm *norm, size_t c, double mean, double variance)
-{
+static void set_forward(const struct norm *norm, size_t c, double mean, double variance) {
     const struct coefficients k = norm_coefficients(norm);
     const double inverse = 1.0 / sqrt(variance + norm_epsilon), scale = (double)norm->gamma[c] * inverse;
     k.mean[c] = (float)mean;
@@ -23,15 +21,13 @@ static void set_forward(const struct norm *norm, size_t c, double mean, double v
     k.shift[c] = (float)((double)norm->beta[c] - mean * scale);
 }
 
-void norm_evaluate(const struct norm *norm)
-{
+void norm_evaluate(const struct norm *norm) {
     for (size_t c = 0; c < (size_t)norm->channels; c++)
         set_forward(norm, c, (double)norm->running_mean[c], (double)norm->running_variance[c]);
 }
 
 /* Slots have equally many elements, so the batch's mean is the mean of the slots' means. */
-void norm_from_moments(const struct norm *norm, struct grid grid, const float *moments)
-{
+void norm_from_moments(const struct norm *norm, struct grid grid, const float *moments) {
     const size_t stride = padded(norm->channels), slots = (size_t)grid.slots;
     const double elements = (double)grid.symbols * (double)grid.subcarriers, count = elements * (double)slots;
     for (size_t c = 0; c < (size_t)norm->channels; c++) {
@@ -57,8 +53,7 @@ void norm_from_moments(const struct norm *norm, struct grid grid, const float *m
     }
 }
 
-void norm_from_gradient(const struct norm *norm, struct grid grid, const float *sum, const float *sum_centred)
-{
+void norm_from_gradient(const struct norm *norm, struct grid grid, const float *sum, const float *sum_centred) {
     const struct coefficients k = norm_coefficients(norm);
     const double count = (double)grid.slots * (double)grid.symbols * (double)grid.subcarriers;
     for (size_t c = 0; c < (size_t)norm->channels; c++) {

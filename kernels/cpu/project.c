@@ -28,8 +28,7 @@ struct partial {
     float *weight, *bias, *sum, *sum_centred;
 };
 
-static struct sizes project_sizes(struct grid grid, const struct convolution *c)
-{
+static struct sizes project_sizes(struct grid grid, const struct convolution *c) {
     struct sizes z = {.in = padded(c->channels_in), .out = padded(c->channels_out), .tile = tile_symbols(grid)};
     const size_t elements = z.tile * (size_t)grid.subcarriers;
     z.weight = area(z.in * z.out);
@@ -40,20 +39,17 @@ static struct sizes project_sizes(struct grid grid, const struct convolution *c)
     return z;
 }
 
-size_t project_workspace_bytes(struct grid grid, int threads, const struct convolution *c)
-{
+size_t project_workspace_bytes(struct grid grid, int threads, const struct convolution *c) {
     const struct sizes z = project_sizes(grid, c);
     return sizeof(float) *
            (2 * z.weight + z.bias + slot_blocks(grid) * z.partial + (size_t)threads * (z.in_tile + z.out_tile));
 }
 
-static float *job_partials(const struct job *j)
-{
+static float *job_partials(const struct job *j) {
     return j->bias + j->z.bias;
 }
 
-static struct partial job_partial(const struct job *j, size_t block)
-{
+static struct partial job_partial(const struct job *j, size_t block) {
     struct partial p;
     p.weight = job_partials(j) + block * j->z.partial;
     p.bias = p.weight + j->z.weight;
@@ -62,13 +58,11 @@ static struct partial job_partial(const struct job *j, size_t block)
     return p;
 }
 
-static float *job_scratch(const struct job *j, int thread)
-{
+static float *job_scratch(const struct job *j, int thread) {
     return job_partials(j) + slot_blocks(j->run->grid) * j->z.partial + (size_t)thread * (j->z.in_tile + j->z.out_tile);
 }
 
-static struct matrix_layout project_layout(const struct job *j)
-{
+static struct matrix_layout project_layout(const struct job *j) {
     return (struct matrix_layout){
         .in = (size_t)j->c->channels_in,
         .out = (size_t)j->c->channels_out,
@@ -79,8 +73,7 @@ static struct matrix_layout project_layout(const struct job *j)
     };
 }
 
-static void job_begin(struct job *j)
-{
+static void job_begin(struct job *j) {
     j->z = project_sizes(j->run->grid, j->c);
     j->weight = j->run->workspace;
     j->weight_back = j->weight + j->z.weight;
@@ -91,15 +84,13 @@ static void job_begin(struct job *j)
     memcpy(j->bias, j->c->bias, (size_t)j->c->channels_out * sizeof *j->bias);
 }
 
-static size_t tile_count(const struct job *j, size_t from)
-{
+static size_t tile_count(const struct job *j, size_t from) {
     const size_t left = (size_t)j->run->grid.symbols - from;
     return left < j->z.tile ? left : j->z.tile;
 }
 
 /* Rows of `from_row` floats to rows of `to_row`; what a longer row has more is zero. */
-static void copy_rows(float *to, size_t to_row, const float *from, size_t from_row, size_t rows)
-{
+static void copy_rows(float *to, size_t to_row, const float *from, size_t from_row, size_t rows) {
     const size_t common = from_row < to_row ? from_row : to_row;
     for (size_t i = 0; i < rows; i++) {
         for (size_t k = 0; k < common; k++)
@@ -109,8 +100,7 @@ static void copy_rows(float *to, size_t to_row, const float *from, size_t from_r
     }
 }
 
-static void forward_block(void *context, size_t block, int thread)
-{
+static void forward_block(void *context, size_t block, int thread) {
     const struct job *j = context;
     const struct sizes *z = &j->z;
     float *in_tile = job_scratch(j, thread), *out_tile = in_tile + z->in_tile;
@@ -124,10 +114,16 @@ static void forward_block(void *context, size_t block, int thread)
             const size_t at = (slot * symbols + s) * subcarriers, elements = count * subcarriers;
             simd_for(z->in)->rectify(in_tile, j->x + at * z->in, k.scale, k.shift, elements, z->in);
             const struct product product = {
-                .m = elements, .n = z->out, .k = z->in,
-                .a = in_tile, .a_row = z->in, .a_step = 1,
-                .b = j->weight, .b_row = z->out,
-                .c = j->dense ? out_tile : j->y + at * z->out, .c_row = z->out,
+                .m = elements,
+                .n = z->out,
+                .k = z->in,
+                .a = in_tile,
+                .a_row = z->in,
+                .a_step = 1,
+                .b = j->weight,
+                .b_row = z->out,
+                .c = j->dense ? out_tile : j->y + at * z->out,
+                .c_row = z->out,
                 .bias = j->bias,
             };
             product_run(&product);
@@ -138,17 +134,15 @@ static void forward_block(void *context, size_t block, int thread)
         }
 }
 
-void project_forward(const struct run *run, const struct convolution *c, const float *x, const struct norm *norm, float *y,
-                     bool dense)
-{
+void project_forward(const struct run *run, const struct convolution *c, const float *x, const struct norm *norm,
+                     float *y, bool dense) {
     struct job j = {.run = run, .c = c, .x = x, .norm = norm, .y = y, .dense = dense};
     job_begin(&j);
     parallel_for(run->parallel, slot_blocks(run->grid), forward_block, &j);
 }
 
 static void backward_tile(const struct job *j, const struct partial *p, float *in_tile, float *out_tile, size_t at,
-                          size_t elements)
-{
+                          size_t elements) {
     const struct sizes *z = &j->z;
     const struct coefficients k = norm_coefficients(j->norm);
     const float *x = j->x + at * z->in, *g = out_tile;
@@ -159,27 +153,39 @@ static void backward_tile(const struct job *j, const struct partial *p, float *i
         g = j->dy->g + at * z->out;
     simd_for(z->in)->rectify(in_tile, x, k.scale, k.shift, elements, z->in);
     const struct product by_weight = {
-        .m = z->in, .n = z->out, .k = elements,
-        .a = in_tile, .a_row = 1, .a_step = z->in,
-        .b = g, .b_row = z->out,
-        .c = p->weight, .c_row = z->out,
-        .init = p->weight, .init_row = z->out,
+        .m = z->in,
+        .n = z->out,
+        .k = elements,
+        .a = in_tile,
+        .a_row = 1,
+        .a_step = z->in,
+        .b = g,
+        .b_row = z->out,
+        .c = p->weight,
+        .c_row = z->out,
+        .init = p->weight,
+        .init_row = z->out,
     };
     product_run(&by_weight);
     simd_for(z->out)->column_sum(g, p->bias, elements, z->out);
     const struct product by_input = {
-        .m = elements, .n = z->in, .k = z->out,
-        .a = g, .a_row = z->out, .a_step = 1,
-        .b = j->weight_back, .b_row = z->in,
-        .c = dx, .c_row = z->in,
+        .m = elements,
+        .n = z->in,
+        .k = z->out,
+        .a = g,
+        .a_row = z->out,
+        .a_step = 1,
+        .b = j->weight_back,
+        .b_row = z->in,
+        .c = dx,
+        .c_row = z->in,
     };
     product_run(&by_input);
     if (j->close)
         simd_for(z->in)->rectify_gradient(dx, x, k.scale, k.shift, k.mean, p->sum, p->sum_centred, elements, z->in);
 }
 
-static void backward_block(void *context, size_t block, int thread)
-{
+static void backward_block(void *context, size_t block, int thread) {
     const struct job *j = context;
     const struct partial p = job_partial(j, block);
     float *in_tile = job_scratch(j, thread), *out_tile = in_tile + j->z.in_tile;
@@ -198,8 +204,7 @@ static void backward_block(void *context, size_t block, int thread)
 }
 
 void project_backward(const struct run *run, const struct convolution *c, const float *x, const struct norm *norm,
-                      const struct gradient *dy, float *dx, bool dense, bool close)
-{
+                      const struct gradient *dy, float *dx, bool dense, bool close) {
     struct job j = {.run = run, .c = c, .x = x, .norm = norm, .dy = dy, .dx = dx, .dense = dense, .close = close};
     job_begin(&j);
     parallel_for(run->parallel, slot_blocks(run->grid), backward_block, &j);

@@ -48,8 +48,7 @@ struct job {
     bool add_to_dx;
 };
 
-static struct sizes separable_sizes(struct grid grid, const struct separable *s)
-{
+static struct sizes separable_sizes(struct grid grid, const struct separable *s) {
     struct sizes z = {
         .in = padded(s->depthwise.channels_in),
         .multiplier = (size_t)s->multiplier,
@@ -70,31 +69,25 @@ static struct sizes separable_sizes(struct grid grid, const struct separable *s)
     return z;
 }
 
-static size_t packed_floats(const struct sizes *z)
-{
+static size_t packed_floats(const struct sizes *z) {
     return 2 * z->depthwise + z->deep_bias + 2 * z->pointwise + z->out_bias + area(z->in);
 }
 
-size_t separable_workspace_bytes(struct grid grid, int threads, const struct separable *s)
-{
+size_t separable_workspace_bytes(struct grid grid, int threads, const struct separable *s) {
     const struct sizes z = separable_sizes(grid, s);
     const size_t moments = area((size_t)grid.slots * MOMENTS * z.out);
-    return sizeof(float) *
-           (packed_floats(&z) + slot_blocks(grid) * z.partial + moments + (size_t)threads * z.scratch);
+    return sizeof(float) * (packed_floats(&z) + slot_blocks(grid) * z.partial + moments + (size_t)threads * z.scratch);
 }
 
-static float *job_partials(const struct job *j)
-{
+static float *job_partials(const struct job *j) {
     return (float *)j->run->workspace + packed_floats(&j->z);
 }
 
-static float *job_moments(const struct job *j)
-{
+static float *job_moments(const struct job *j) {
     return job_partials(j) + slot_blocks(j->run->grid) * j->z.partial;
 }
 
-static struct partial job_partial(const struct job *j, size_t block)
-{
+static struct partial job_partial(const struct job *j, size_t block) {
     const struct sizes *z = &j->z;
     struct partial p;
     p.depthwise = job_partials(j) + block * z->partial;
@@ -106,8 +99,7 @@ static struct partial job_partial(const struct job *j, size_t block)
     return p;
 }
 
-static struct scratch job_scratch(const struct job *j, int thread)
-{
+static struct scratch job_scratch(const struct job *j, int thread) {
     const struct sizes *z = &j->z;
     const struct grid grid = j->run->grid;
     float *base = job_moments(j) + area((size_t)grid.slots * MOMENTS * z->out) + (size_t)thread * z->scratch;
@@ -119,8 +111,7 @@ static struct scratch job_scratch(const struct job *j, int thread)
     };
 }
 
-static struct matrix_layout pointwise_layout(const struct job *j)
-{
+static struct matrix_layout pointwise_layout(const struct job *j) {
     const struct convolution *p = &j->s->pointwise;
     return (struct matrix_layout){
         .in = (size_t)p->channels_in,
@@ -134,8 +125,7 @@ static struct matrix_layout pointwise_layout(const struct job *j)
 
 /* Output channel 2c+m of the depthwise convolution stands at plane m, place c: each plane is a copy of x's channels,
    so vectors run along channels at any multiplier. */
-static void pack_depthwise(const struct job *j)
-{
+static void pack_depthwise(const struct job *j) {
     const struct convolution *d = &j->s->depthwise;
     const size_t in = j->z.in, multiplier = j->z.multiplier;
     const struct packed *k = &j->packed;
@@ -151,8 +141,7 @@ static void pack_depthwise(const struct job *j)
         }
 }
 
-static void unpack_gradients(const struct job *j, const struct partial *p)
-{
+static void unpack_gradients(const struct job *j, const struct partial *p) {
     const struct convolution *d = &j->s->depthwise;
     const size_t in = j->z.in, multiplier = j->z.multiplier;
     for (size_t c = 0; c < (size_t)d->channels_in; c++)
@@ -166,8 +155,7 @@ static void unpack_gradients(const struct job *j, const struct partial *p)
     memcpy(j->s->pointwise.bias_gradient, p->out_bias, (size_t)j->s->pointwise.channels_out * sizeof *p->out_bias);
 }
 
-static void job_begin(struct job *j)
-{
+static void job_begin(struct job *j) {
     j->z = separable_sizes(j->run->grid, j->s);
     float *at = j->run->workspace;
     struct packed *k = &j->packed;
@@ -185,19 +173,19 @@ static void job_begin(struct job *j)
     memcpy(k->out_bias, j->s->pointwise.bias, (size_t)j->s->pointwise.channels_out * sizeof *k->out_bias);
 }
 
-static void rectify_slot(const struct job *j, const struct scratch *t, size_t slot)
-{
+/* Makes relu(norm(x)) of the slot up to what the windows about symbols 0..until-1 read, from *ready on: row by row just
+   ahead of its first use, while the rows that are read again are still in the cache. */
+static void rectify_ahead(const struct job *j, const struct scratch *t, size_t slot, size_t *ready, size_t until) {
     const size_t symbols = (size_t)j->run->grid.symbols, row = (size_t)j->run->grid.subcarriers * j->z.in;
     const struct coefficients k = norm_coefficients(j->norm);
     const struct simd *simd = simd_for(j->z.in);
-    for (size_t s = 0; s < symbols; s++)
-        simd->rectify(margin_row(&t->rectified, s), j->x + (slot * symbols + s) * row, k.scale, k.shift,
+    for (; *ready < symbols && *ready < until + (size_t)j->s->dilation_time; ++*ready)
+        simd->rectify(margin_row(&t->rectified, *ready), j->x + (slot * symbols + *ready) * row, k.scale, k.shift,
                       (size_t)j->run->grid.subcarriers, j->z.in);
 }
 
 /* The depthwise output of symbols from..from+count-1 into the tile. */
-static void depthwise_tile(const struct job *j, const struct scratch *t, size_t from, size_t count)
-{
+static void depthwise_tile(const struct job *j, const struct scratch *t, size_t from, size_t count) {
     const size_t in = j->z.in, deep = j->z.deep, subcarriers = (size_t)j->run->grid.subcarriers;
     const struct simd *simd = simd_for(in);
     for (size_t s = 0; s < count; s++)
@@ -209,15 +197,13 @@ static void depthwise_tile(const struct job *j, const struct scratch *t, size_t 
         }
 }
 
-static size_t tile_count(const struct job *j, size_t from)
-{
+static size_t tile_count(const struct job *j, size_t from) {
     const size_t left = (size_t)j->run->grid.symbols - from;
     return left < j->z.tile ? left : j->z.tile;
 }
 
 /* Asks for the next slot's share of these symbols while this slot computes: a small net waits for memory otherwise. */
-static void fetch_next(const struct job *j, size_t slot, size_t symbol, size_t count)
-{
+static void fetch_next(const struct job *j, size_t slot, size_t symbol, size_t count) {
     const size_t subcarriers = (size_t)j->run->grid.subcarriers, symbols = (size_t)j->run->grid.symbols;
     if (slot + 1 == (size_t)j->run->grid.slots)
         return;
@@ -235,8 +221,7 @@ static void fetch_next(const struct job *j, size_t slot, size_t symbol, size_t c
     fetch(j->dy->norm == NULL || j->dy->add == NULL ? NULL : j->dy->add + out, elements * j->z.out);
 }
 
-static void forward_block(void *context, size_t block, int thread)
-{
+static void forward_block(void *context, size_t block, int thread) {
     const struct job *j = context;
     const struct sizes *z = &j->z;
     const struct scratch t = job_scratch(j, thread);
@@ -245,18 +230,26 @@ static void forward_block(void *context, size_t block, int thread)
     slot_range(j->run->grid, block, &first, &last);
     margin_clear(&t.rectified);
     for (size_t slot = first; slot < last; slot++) {
-        rectify_slot(j, &t, slot);
+        size_t ready = 0;
         for (size_t s = 0, count; s < symbols; s += count) {
             count = tile_count(j, s);
             fetch_next(j, slot, s, count);
+            rectify_ahead(j, &t, slot, &ready, s + count);
             depthwise_tile(j, &t, s, count);
             const size_t at = (slot * symbols + s) * subcarriers * z->out;
             const struct product product = {
-                .m = count * subcarriers, .n = z->out, .k = z->deep,
-                .a = t.tile, .a_row = z->deep, .a_step = 1,
-                .b = j->packed.pointwise, .b_row = z->out,
-                .c = j->y + at, .c_row = z->out,
-                .init = j->skip == NULL ? NULL : j->skip + at, .init_row = z->out,
+                .m = count * subcarriers,
+                .n = z->out,
+                .k = z->deep,
+                .a = t.tile,
+                .a_row = z->deep,
+                .a_step = 1,
+                .b = j->packed.pointwise,
+                .b_row = z->out,
+                .c = j->y + at,
+                .c_row = z->out,
+                .init = j->skip == NULL ? NULL : j->skip + at,
+                .init_row = z->out,
                 .bias = j->packed.out_bias,
             };
             product_run(&product);
@@ -267,8 +260,7 @@ static void forward_block(void *context, size_t block, int thread)
 }
 
 void separable_forward(const struct run *run, const struct separable *s, const float *x, const struct norm *norm,
-                       const float *skip, float *y, const struct norm *next)
-{
+                       const float *skip, float *y, const struct norm *next) {
     struct job j = {.run = run, .s = s, .x = x, .norm = norm, .skip = skip, .y = y};
     job_begin(&j);
     if (next != NULL)
@@ -280,34 +272,46 @@ void separable_forward(const struct run *run, const struct separable *s, const f
 
 /* For one tile of symbols: the gradients by the pointwise weights, then by the depthwise output (into t->deep). */
 static void pointwise_back(const struct job *j, const struct scratch *t, const struct partial *p, const float *g,
-                           size_t from, size_t count)
-{
+                           size_t from, size_t count) {
     const struct sizes *z = &j->z;
     const size_t subcarriers = (size_t)j->run->grid.subcarriers, elements = count * subcarriers;
     depthwise_tile(j, t, from, count);
     const struct product by_weight = {
-        .m = z->deep, .n = z->out, .k = elements,
-        .a = t->tile, .a_row = 1, .a_step = z->deep,
-        .b = g, .b_row = z->out,
-        .c = p->pointwise, .c_row = z->out,
-        .init = p->pointwise, .init_row = z->out,
+        .m = z->deep,
+        .n = z->out,
+        .k = elements,
+        .a = t->tile,
+        .a_row = 1,
+        .a_step = z->deep,
+        .b = g,
+        .b_row = z->out,
+        .c = p->pointwise,
+        .c_row = z->out,
+        .init = p->pointwise,
+        .init_row = z->out,
     };
     product_run(&by_weight);
     simd_for(z->out)->column_sum(g, p->out_bias, elements, z->out);
     for (size_t s = 0; s < count; s++) {
         const struct product by_input = {
-            .m = subcarriers, .n = z->deep, .k = z->out,
-            .a = g + s * subcarriers * z->out, .a_row = z->out, .a_step = 1,
-            .b = j->packed.pointwise_back, .b_row = z->deep,
-            .c = margin_row(&t->deep, from + s), .c_row = z->deep,
+            .m = subcarriers,
+            .n = z->deep,
+            .k = z->out,
+            .a = g + s * subcarriers * z->out,
+            .a_row = z->out,
+            .a_step = 1,
+            .b = j->packed.pointwise_back,
+            .b_row = z->deep,
+            .c = margin_row(&t->deep, from + s),
+            .c_row = z->deep,
         };
         product_run(&by_input);
     }
 }
 
 /* For one symbol: the gradients by the depthwise weights and by relu(norm(x)), then back through the rectifier. */
-static void depthwise_back(const struct job *j, const struct scratch *t, const struct partial *p, size_t slot, size_t symbol)
-{
+static void depthwise_back(const struct job *j, const struct scratch *t, const struct partial *p, size_t slot,
+                           size_t symbol) {
     const struct sizes *z = &j->z;
     const size_t subcarriers = (size_t)j->run->grid.subcarriers, dilation = (size_t)j->s->dilation_time;
     const size_t at = (slot * (size_t)j->run->grid.symbols + symbol) * subcarriers * z->in;
@@ -319,43 +323,43 @@ static void depthwise_back(const struct job *j, const struct scratch *t, const s
                                                     p->depthwise + weight, z->in);
         simd->depthwise_gradient(&forward, p->deep_bias + m * z->in, margin_row(&t->deep, symbol) + m * z->in, z->deep,
                                  subcarriers, z->in);
-        const struct window back = margin_window(&t->deep, symbol, dilation, m * z->in, j->packed.flipped + weight, NULL,
-                                                 z->in);
+        const struct window back =
+            margin_window(&t->deep, symbol, dilation, m * z->in, j->packed.flipped + weight, NULL, z->in);
         simd->depthwise(dx, z->in, &back, m == 0 && !j->add_to_dx ? j->packed.zeros : NULL, subcarriers, z->in);
     }
     const struct coefficients k = norm_coefficients(j->norm);
     simd->rectify_gradient(dx, j->x + at, k.scale, k.shift, k.mean, p->sum, p->sum_centred, subcarriers, z->in);
 }
 
-static void backward_block(void *context, size_t block, int thread)
-{
+static void backward_block(void *context, size_t block, int thread) {
     const struct job *j = context;
     const struct sizes *z = &j->z;
     const struct scratch t = job_scratch(j, thread);
     const struct partial p = job_partial(j, block);
     const size_t symbols = (size_t)j->run->grid.symbols, subcarriers = (size_t)j->run->grid.subcarriers;
+    const size_t dilation = (size_t)j->s->dilation_time;
     size_t first, last;
     slot_range(j->run->grid, block, &first, &last);
     memset(p.depthwise, 0, z->partial * sizeof *p.depthwise);
     margin_clear(&t.rectified);
     margin_clear(&t.deep);
     for (size_t slot = first; slot < last; slot++) {
-        const size_t at = slot * symbols * subcarriers;
-        gradient_complete(j->dy, at, symbols * subcarriers, z->out);
-        rectify_slot(j, &t, slot);
+        size_t ready = 0, done = 0; /* `done` waits for its window of t.deep */
         for (size_t s = 0, count; s < symbols; s += count) {
+            const size_t at = (slot * symbols + s) * subcarriers;
             count = tile_count(j, s);
             fetch_next(j, slot, s, count);
-            pointwise_back(j, &t, &p, j->dy->g + (at + s * subcarriers) * z->out, s, count);
+            rectify_ahead(j, &t, slot, &ready, s + count);
+            gradient_complete(j->dy, at, count * subcarriers, z->out);
+            pointwise_back(j, &t, &p, j->dy->g + at * z->out, s, count);
+            for (; done < symbols && (s + count == symbols || done + dilation < s + count); done++)
+                depthwise_back(j, &t, &p, slot, done);
         }
-        for (size_t s = 0; s < symbols; s++)
-            depthwise_back(j, &t, &p, slot, s);
     }
 }
 
 void separable_backward(const struct run *run, const struct separable *s, const float *x, const struct norm *norm,
-                        const struct gradient *dy, float *dx, bool add_to_dx)
-{
+                        const struct gradient *dy, float *dx, bool add_to_dx) {
     struct job j = {.run = run, .s = s, .x = x, .norm = norm, .dy = dy, .dx = dx, .add_to_dx = add_to_dx};
     job_begin(&j);
     parallel_for(run->parallel, slot_blocks(run->grid), backward_block, &j);

@@ -2,8 +2,7 @@
 
 #include "kernels/platform.h"
 
-const struct simd *simd_for(size_t channels)
-{
+const struct simd *simd_for(size_t channels) {
 #if defined(__x86_64__)
     if (platform_path() == PLATFORM_X86_AVX512)
         return channels % 16 == 0 ? &simd_avx512_16 : &simd_avx512_8;

@@ -38,7 +38,8 @@ struct product {
 struct simd {
     size_t lanes;
     /* out = max(0, scale*x + shift) */
-    void (*rectify)(float *out, const float *x, const float *scale, const float *shift, size_t elements, size_t channels);
+    void (*rectify)(float *out, const float *x, const float *scale, const float *shift, size_t elements,
+                    size_t channels);
     /* out = bias + sum over taps, or out += sum over taps where bias is NULL; out's elements are `out_stride` apart */
     void (*depthwise)(float *out, size_t out_stride, const struct window *w, const float *bias, size_t elements,
                       size_t channels);
@@ -46,8 +47,8 @@ struct simd {
     void (*depthwise_gradient)(const struct window *w, float *bias_gradient, const float *g, size_t g_stride,
                                size_t elements, size_t channels);
     /* g = 0 where scale*x + shift <= 0; sum += g; sum_centred += g * (x - mean) */
-    void (*rectify_gradient)(float *g, const float *x, const float *scale, const float *shift, const float *mean, float *sum,
-                             float *sum_centred, size_t elements, size_t channels);
+    void (*rectify_gradient)(float *g, const float *x, const float *scale, const float *shift, const float *mean,
+                             float *sum, float *sum_centred, size_t elements, size_t channels);
     /* g = a*g + b*x + c (+ add, which may be NULL): the way back through batch normalisation */
     void (*norm_gradient)(float *g, const float *x, const float *add, const float *a, const float *b, const float *c,
                           size_t elements, size_t channels);

@@ -15,37 +15,31 @@
 typedef float vec __attribute__((vector_size(4 * SIMD_LANES)));
 typedef int ivec __attribute__((vector_size(4 * SIMD_LANES)));
 
-INLINE vec load(const float *p)
-{
+INLINE vec load(const float *p) {
     typedef float loose __attribute__((vector_size(4 * SIMD_LANES), aligned(4), may_alias));
     return *(const loose *)p;
 }
 
-INLINE void store(float *p, vec v)
-{
+INLINE void store(float *p, vec v) {
     typedef float loose __attribute__((vector_size(4 * SIMD_LANES), aligned(4), may_alias));
     *(loose *)p = v;
 }
 
-INLINE vec splat(float x)
-{
+INLINE vec splat(float x) {
     return x - (vec){0};
 }
 
 /* All ones where v is not <= 0: a NaN passes, so that a broken net shows it. */
-INLINE ivec positive_mask(vec v)
-{
+INLINE ivec positive_mask(vec v) {
     return ~(ivec)(v <= (vec){0});
 }
 
-INLINE vec masked(vec v, ivec mask)
-{
+INLINE vec masked(vec v, ivec mask) {
     return (vec)((ivec)v & mask);
 }
 
 static void SIMD_NAME(rectify)(float *out, const float *x, const float *scale, const float *shift, size_t elements,
-                               size_t channels)
-{
+                               size_t channels) {
     for (size_t c = 0; c < channels; c += SIMD_LANES) {
         const vec s = load(scale + c), t = load(shift + c);
         for (size_t e = 0; e < elements; e++) {
@@ -55,9 +49,8 @@ static void SIMD_NAME(rectify)(float *out, const float *x, const float *scale, c
     }
 }
 
-INLINE void SIMD_NAME(depthwise_rows)(int rows, float *out, size_t out_stride, const struct window *w, const float *bias,
-                                      size_t elements, size_t channels)
-{
+INLINE void SIMD_NAME(depthwise_rows)(int rows, float *out, size_t out_stride, const struct window *w,
+                                      const float *bias, size_t elements, size_t channels) {
     for (size_t c = 0; c < channels; c += SIMD_LANES) {
         vec weight[3][3];
         const float *row[3];
@@ -84,8 +77,7 @@ INLINE void SIMD_NAME(depthwise_rows)(int rows, float *out, size_t out_stride, c
 }
 
 static void SIMD_NAME(depthwise)(float *out, size_t out_stride, const struct window *w, const float *bias,
-                                 size_t elements, size_t channels)
-{
+                                 size_t elements, size_t channels) {
     if (w->count == 3)
         SIMD_NAME(depthwise_rows)(3, out, out_stride, w, bias, elements, channels);
     else if (w->count == 2)
@@ -95,8 +87,7 @@ static void SIMD_NAME(depthwise)(float *out, size_t out_stride, const struct win
 }
 
 INLINE void SIMD_NAME(depthwise_gradient_rows)(int rows, const struct window *w, float *bias_gradient, const float *g,
-                                               size_t g_stride, size_t elements, size_t channels)
-{
+                                               size_t g_stride, size_t elements, size_t channels) {
     for (size_t c = 0; c < channels; c += SIMD_LANES) {
         vec sum[3][3];
 #pragma GCC unroll 3
@@ -126,8 +117,7 @@ INLINE void SIMD_NAME(depthwise_gradient_rows)(int rows, const struct window *w,
 }
 
 static void SIMD_NAME(depthwise_gradient)(const struct window *w, float *bias_gradient, const float *g, size_t g_stride,
-                                          size_t elements, size_t channels)
-{
+                                          size_t elements, size_t channels) {
     if (w->count == 3)
         SIMD_NAME(depthwise_gradient_rows)(3, w, bias_gradient, g, g_stride, elements, channels);
     else if (w->count == 2)
@@ -138,8 +128,7 @@ static void SIMD_NAME(depthwise_gradient)(const struct window *w, float *bias_gr
 
 static void SIMD_NAME(rectify_gradient)(float *g, const float *x, const float *scale, const float *shift,
                                         const float *mean, float *sum, float *sum_centred, size_t elements,
-                                        size_t channels)
-{
+                                        size_t channels) {
     for (size_t c = 0; c < channels; c += SIMD_LANES) {
         const vec s = load(scale + c), t = load(shift + c), middle = load(mean + c);
         vec total = (vec){0}, centred = (vec){0};
@@ -156,8 +145,7 @@ static void SIMD_NAME(rectify_gradient)(float *g, const float *x, const float *s
 }
 
 static void SIMD_NAME(norm_gradient)(float *g, const float *x, const float *add, const float *a, const float *b,
-                                     const float *c, size_t elements, size_t channels)
-{
+                                     const float *c, size_t elements, size_t channels) {
     for (size_t i = 0; i < channels; i += SIMD_LANES) {
         const vec va = load(a + i), vb = load(b + i), vc = load(c + i);
         for (size_t e = 0; e < elements; e++) {
@@ -171,8 +159,7 @@ static void SIMD_NAME(norm_gradient)(float *g, const float *x, const float *add,
 }
 
 static void SIMD_NAME(moments)(const float *x, const float *pivot, float *sum, float *square, size_t elements,
-                               size_t channels)
-{
+                               size_t channels) {
     for (size_t c = 0; c < channels; c += SIMD_LANES) {
         const vec middle = load(pivot + c);
         vec first = (vec){0}, second = (vec){0};
@@ -186,8 +173,7 @@ static void SIMD_NAME(moments)(const float *x, const float *pivot, float *sum, f
     }
 }
 
-static void SIMD_NAME(column_sum)(const float *x, float *sum, size_t elements, size_t channels)
-{
+static void SIMD_NAME(column_sum)(const float *x, float *sum, size_t elements, size_t channels) {
     for (size_t c = 0; c < channels; c += SIMD_LANES) {
         vec total = (vec){0};
         for (size_t e = 0; e < elements; e++)
@@ -197,8 +183,7 @@ static void SIMD_NAME(column_sum)(const float *x, float *sum, size_t elements, s
 }
 
 /* One tile of the product, held in registers: `rows` and `vectors` are constants where this is taken in. */
-INLINE void SIMD_NAME(tile)(int rows, int vectors, bool transposed, const struct product *g, size_t i, size_t j)
-{
+INLINE void SIMD_NAME(tile)(int rows, int vectors, bool transposed, const struct product *g, size_t i, size_t j) {
     vec sum[SIMD_TILE_ROWS][SIMD_TILE_VECTORS];
 #pragma GCC unroll 3
     for (int v = 0; v < vectors; v++) {
@@ -216,7 +201,7 @@ INLINE void SIMD_NAME(tile)(int rows, int vectors, bool transposed, const struct
         vec across[SIMD_TILE_VECTORS];
 #pragma GCC unroll 3
         for (int v = 0; v < vectors; v++)
-            across[v] = load(b + v * SIMD_LANES);
+            across[v] = load(b + (size_t)v * SIMD_LANES);
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
             const vec down = splat(a[(size_t)r * row]);
@@ -232,8 +217,7 @@ INLINE void SIMD_NAME(tile)(int rows, int vectors, bool transposed, const struct
             store(g->c + (i + (size_t)r) * g->c_row + j + (size_t)v * SIMD_LANES, sum[r][v]);
 }
 
-INLINE void SIMD_NAME(panel)(int vectors, bool transposed, const struct product *g, size_t j)
-{
+INLINE void SIMD_NAME(panel)(int vectors, bool transposed, const struct product *g, size_t j) {
     size_t i = 0;
     for (; i + SIMD_TILE_ROWS <= g->m; i += SIMD_TILE_ROWS)
         SIMD_NAME(tile)(SIMD_TILE_ROWS, vectors, transposed, g, i, j);
@@ -243,25 +227,23 @@ INLINE void SIMD_NAME(panel)(int vectors, bool transposed, const struct product 
         SIMD_NAME(tile)(1, vectors, transposed, g, i, j);
 }
 
-INLINE void SIMD_NAME(product_as)(const struct product *g, bool transposed)
-{
+INLINE void SIMD_NAME(product_as)(const struct product *g, bool transposed) {
     for (size_t j = 0; j < g->n;) {
         const size_t left = (g->n - j) / SIMD_LANES;
-        if (left >= SIMD_TILE_VECTORS && (left != SIMD_TILE_VECTORS + 1 || SIMD_TILE_VECTORS < 3)) {
+        size_t vectors = left < 2 ? 1 : 2;
+        if (SIMD_TILE_VECTORS == 3 && left >= 3 && left != 4) { /* four are two and two, not three and one */
+            vectors = 3;
             SIMD_NAME(panel)(SIMD_TILE_VECTORS, transposed, g, j);
-            j += SIMD_TILE_VECTORS * SIMD_LANES;
-        } else if (left >= 2) {
+        } else if (vectors == 2) {
             SIMD_NAME(panel)(2, transposed, g, j);
-            j += 2 * SIMD_LANES;
         } else {
             SIMD_NAME(panel)(1, transposed, g, j);
-            j += SIMD_LANES;
         }
+        j += vectors * SIMD_LANES;
     }
 }
 
-static void SIMD_NAME(product)(const struct product *g)
-{
+static void SIMD_NAME(product)(const struct product *g) {
     if (g->a_row == 1)
         SIMD_NAME(product_as)(g, true);
     else

@@ -25,8 +25,7 @@ struct job {
     const struct gradient *dy;
 };
 
-static struct sizes stem_sizes(struct grid grid, const struct convolution *c)
-{
+static struct sizes stem_sizes(struct grid grid, const struct convolution *c) {
     struct sizes z = {.in = (size_t)c->channels_in, .out = padded(c->channels_out)};
     z.taps = 3 * z.in;
     z.weight = area(3 * z.taps * z.out);
@@ -36,32 +35,27 @@ static struct sizes stem_sizes(struct grid grid, const struct convolution *c)
     return z;
 }
 
-size_t stem_workspace_bytes(struct grid grid, int threads, const struct convolution *c)
-{
+size_t stem_workspace_bytes(struct grid grid, int threads, const struct convolution *c) {
     const struct sizes z = stem_sizes(grid, c);
     return sizeof(float) * (z.weight + z.bias + slot_blocks(grid) * z.partial +
                             area((size_t)grid.slots * MOMENTS * z.out) + (size_t)threads * z.slot);
 }
 
-static float *job_partials(const struct job *j)
-{
+static float *job_partials(const struct job *j) {
     return j->bias + j->z.bias;
 }
 
-static float *job_moments(const struct job *j)
-{
+static float *job_moments(const struct job *j) {
     return job_partials(j) + slot_blocks(j->run->grid) * j->z.partial;
 }
 
-static struct margin_slot job_scratch(const struct job *j, int thread)
-{
+static struct margin_slot job_scratch(const struct job *j, int thread) {
     const struct grid grid = j->run->grid;
     float *base = job_moments(j) + area((size_t)grid.slots * MOMENTS * j->z.out) + (size_t)thread * j->z.slot;
     return (struct margin_slot){base, (size_t)grid.symbols, (size_t)grid.subcarriers, 1, j->z.in};
 }
 
-static void job_begin(struct job *j)
-{
+static void job_begin(struct job *j) {
     j->z = stem_sizes(j->run->grid, j->c);
     j->weight = j->run->workspace;
     j->bias = j->weight + j->z.weight;
@@ -74,15 +68,13 @@ static void job_begin(struct job *j)
     }
 }
 
-static void load_slot(const struct job *j, const struct margin_slot *t, size_t slot)
-{
+static void load_slot(const struct job *j, const struct margin_slot *t, size_t slot) {
     const size_t row = t->subcarriers * t->channels;
     for (size_t s = 0; s < t->symbols; s++)
         memcpy(margin_row(t, s), j->x + (slot * t->symbols + s) * row, row * sizeof *t->data);
 }
 
-static void forward_block(void *context, size_t block, int thread)
-{
+static void forward_block(void *context, size_t block, int thread) {
     const struct job *j = context;
     const struct sizes *z = &j->z;
     const struct margin_slot t = job_scratch(j, thread);
@@ -96,11 +88,18 @@ static void forward_block(void *context, size_t block, int thread)
             const struct window w = margin_window(&t, s, 1, 0, j->weight, NULL, z->in * z->out);
             for (int r = 0; r < w.count; r++) {
                 const struct product product = {
-                    .m = t.subcarriers, .n = z->out, .k = z->taps,
-                    .a = w.row[r] - z->in, .a_row = z->in, .a_step = 1,
-                    .b = w.weight[r], .b_row = z->out,
-                    .c = y, .c_row = z->out,
-                    .init = r == 0 ? NULL : y, .init_row = z->out,
+                    .m = t.subcarriers,
+                    .n = z->out,
+                    .k = z->taps,
+                    .a = w.row[r] - z->in,
+                    .a_row = z->in,
+                    .a_step = 1,
+                    .b = w.weight[r],
+                    .b_row = z->out,
+                    .c = y,
+                    .c_row = z->out,
+                    .init = r == 0 ? NULL : y,
+                    .init_row = z->out,
                     .bias = r == 0 ? j->bias : NULL,
                 };
                 product_run(&product);
@@ -111,8 +110,8 @@ static void forward_block(void *context, size_t block, int thread)
     }
 }
 
-void stem_forward(const struct run *run, const struct convolution *c, const float *x, float *y, const struct norm *next)
-{
+void stem_forward(const struct run *run, const struct convolution *c, const float *x, float *y,
+                  const struct norm *next) {
     struct job j = {.run = run, .c = c, .x = x, .y = y};
     job_begin(&j);
     if (next != NULL)
@@ -122,8 +121,7 @@ void stem_forward(const struct run *run, const struct convolution *c, const floa
         norm_from_moments(next, run->grid, j.moments);
 }
 
-static void backward_block(void *context, size_t block, int thread)
-{
+static void backward_block(void *context, size_t block, int thread) {
     const struct job *j = context;
     const struct sizes *z = &j->z;
     const struct margin_slot t = job_scratch(j, thread);
@@ -141,11 +139,18 @@ static void backward_block(void *context, size_t block, int thread)
             const struct window w = margin_window(&t, s, 1, 0, j->weight, weight, z->in * z->out);
             for (int r = 0; r < w.count; r++) {
                 const struct product product = {
-                    .m = z->taps, .n = z->out, .k = t.subcarriers,
-                    .a = w.row[r] - z->in, .a_row = 1, .a_step = z->in,
-                    .b = g, .b_row = z->out,
-                    .c = w.gradient[r], .c_row = z->out,
-                    .init = w.gradient[r], .init_row = z->out,
+                    .m = z->taps,
+                    .n = z->out,
+                    .k = t.subcarriers,
+                    .a = w.row[r] - z->in,
+                    .a_row = 1,
+                    .a_step = z->in,
+                    .b = g,
+                    .b_row = z->out,
+                    .c = w.gradient[r],
+                    .c_row = z->out,
+                    .init = w.gradient[r],
+                    .init_row = z->out,
                 };
                 product_run(&product);
             }
@@ -154,8 +159,7 @@ static void backward_block(void *context, size_t block, int thread)
     }
 }
 
-void stem_backward(const struct run *run, const struct convolution *c, const float *x, const struct gradient *dy)
-{
+void stem_backward(const struct run *run, const struct convolution *c, const float *x, const struct gradient *dy) {
     struct job j = {.run = run, .c = c, .x = x, .dy = dy};
     job_begin(&j);
     parallel_for(run->parallel, slot_blocks(run->grid), backward_block, &j);

@@ -15,10 +15,12 @@ struct walk {
 };
 
 static void convolve(struct walk *w, const double *x, int in, int out, int window, int multiplier,
-                     const struct deeprx_block *block, double *y)
-{
+                     const struct deeprx_block *block, double *y) {
     const struct reference_convolution c = {
-        .in = in, .out = out, .window = window, .multiplier = multiplier,
+        .in = in,
+        .out = out,
+        .window = window,
+        .multiplier = multiplier,
         .dilation_time = block == NULL ? 1 : block->dilation_time,
         .dilation_frequency = block == NULL ? 1 : block->dilation_frequency,
     };
@@ -27,8 +29,7 @@ static void convolve(struct walk *w, const double *x, int in, int out, int windo
     w->parameter += weights + out;
 }
 
-static void normalise_rectify(struct walk *w, const double *x, int channels, double *y)
-{
+static void normalise_rectify(struct walk *w, const double *x, int channels, double *y) {
     const double *gamma = w->parameter, *beta = gamma + channels;
     double *running_mean = w->statistic, *running_variance = running_mean + channels;
     if (w->training) {
@@ -43,23 +44,21 @@ static void normalise_rectify(struct walk *w, const double *x, int channels, dou
     } else {
         norm_reference(w->grid, channels, x, gamma, beta, running_mean, running_variance, true, y);
     }
-    w->parameter += 2 * channels;
-    w->statistic += 2 * channels;
+    w->parameter += 2 * (size_t)channels;
+    w->statistic += 2 * (size_t)channels;
 }
 
 /* y = half a block of x; a: relu(norm(x)), deep: the depthwise output. */
 static void half_block(struct walk *w, const double *x, int in, int out, const struct deeprx_block *block, double *a,
-                       double *deep, double *y)
-{
+                       double *deep, double *y) {
     const int multiplier = w->c->depth_multiplier;
     normalise_rectify(w, x, in, a);
     convolve(w, a, in, in * multiplier, 3, multiplier, block, deep);
     convolve(w, deep, in * multiplier, out, 1, 0, NULL, y);
 }
 
-int deeprx_reference(const struct deeprx_config *c, const double *parameters, double *statistics, const double *x, int n,
-                     bool training, double *logits)
-{
+int deeprx_reference(const struct deeprx_config *c, const double *parameters, double *statistics, const double *x,
+                     int n, bool training, double *logits) {
     size_t widest = (size_t)c->blocks[0].width, elements = (size_t)n * (size_t)c->symbols * (size_t)c->subcarriers;
     for (int i = 0; i < c->block_count; i++)
         widest = (size_t)c->blocks[i].width > widest ? (size_t)c->blocks[i].width : widest;

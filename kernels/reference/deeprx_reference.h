@@ -8,7 +8,7 @@
 
 /* x [n,S,F,Cin], parameters and statistics as deeprx_tensors() lays them out -> logits [n,S,F,B]. `training`: norms by
    the batch's own moments, and the statistics are moved. Returns 0, or -1 when memory cannot be had. */
-int deeprx_reference(const struct deeprx_config *c, const double *parameters, double *statistics, const double *x, int n,
-                     bool training, double *logits);
+int deeprx_reference(const struct deeprx_config *c, const double *parameters, double *statistics, const double *x,
+                     int n, bool training, double *logits);
 
 #endif

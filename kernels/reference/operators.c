@@ -3,16 +3,14 @@
 #include <math.h>
 #include <stddef.h>
 
-static double tap(struct reference_grid g, int channels, const double *x, int n, int s, int f, int c)
-{
+static double tap(struct reference_grid g, int channels, const double *x, int n, int s, int f, int c) {
     if (s < 0 || s >= g.symbols || f < 0 || f >= g.subcarriers)
         return 0.0;
     return x[((size_t)(n * g.symbols + s) * (size_t)g.subcarriers + (size_t)f) * (size_t)channels + (size_t)c];
 }
 
 static double window_sum(const struct reference_convolution *c, struct reference_grid g, const double *x,
-                         const double *weight, int n, int s, int f, int channel)
-{
+                         const double *weight, int n, int s, int f, int channel) {
     const int half = c->window / 2;
     double sum = 0.0;
     for (int ds = -half; ds <= half; ds++)
@@ -23,8 +21,7 @@ static double window_sum(const struct reference_convolution *c, struct reference
 }
 
 void convolution_reference(const struct reference_convolution *c, struct reference_grid grid, const double *x,
-                           const double *weight, const double *bias, double *y)
-{
+                           const double *weight, const double *bias, double *y) {
     const int size = c->window * c->window;
     for (int n = 0; n < grid.slots; n++)
         for (int s = 0; s < grid.symbols; s++)
@@ -32,15 +29,14 @@ void convolution_reference(const struct reference_convolution *c, struct referen
                 for (int o = 0; o < c->out; o++) {
                     double sum = bias[o];
                     if (c->multiplier > 0)
-                        sum += window_sum(c, grid, x, weight + o * size, n, s, f, o / c->multiplier);
+                        sum += window_sum(c, grid, x, weight + (size_t)(o * size), n, s, f, o / c->multiplier);
                     for (int i = 0; c->multiplier == 0 && i < c->in; i++)
-                        sum += window_sum(c, grid, x, weight + (o * c->in + i) * size, n, s, f, i);
+                        sum += window_sum(c, grid, x, weight + (size_t)((o * c->in + i) * size), n, s, f, i);
                     *y++ = sum;
                 }
 }
 
-void moments_reference(struct reference_grid grid, int channels, const double *x, double *mean, double *variance)
-{
+void moments_reference(struct reference_grid grid, int channels, const double *x, double *mean, double *variance) {
     const int count = grid.slots * grid.symbols * grid.subcarriers;
     for (int c = 0; c < channels; c++) {
         mean[c] = 0.0;
@@ -53,8 +49,7 @@ void moments_reference(struct reference_grid grid, int channels, const double *x
 }
 
 void norm_reference(struct reference_grid grid, int channels, const double *x, const double *gamma, const double *beta,
-                    const double *mean, const double *variance, bool rectify, double *y)
-{
+                    const double *mean, const double *variance, bool rectify, double *y) {
     const int count = grid.slots * grid.symbols * grid.subcarriers;
     for (int i = 0; i < count; i++)
         for (int c = 0; c < channels; c++) {
@@ -63,24 +58,21 @@ void norm_reference(struct reference_grid grid, int channels, const double *x, c
         }
 }
 
-static double softplus(double z)
-{
+static double softplus(double z) {
     return fmax(z, 0.0) + log1p(exp(-fabs(z)));
 }
 
 /* p (ln p - ln q) with 0 ln 0 = 0. */
-static double term(double log_p, double log_q)
-{
+static double term(double log_p, double log_q) {
     return exp(log_p) > 0.0 ? exp(log_p) * (log_p - log_q) : 0.0;
 }
 
-static double clipped(double z, double limit)
-{
+static double clipped(double z, double limit) {
     return fmin(fmax(z, -limit), limit);
 }
 
-static double bernoulli_divergence(const double *student, const double *teacher, int bits, const struct loss_config *config)
-{
+static double bernoulli_divergence(const double *student, const double *teacher, int bits,
+                                   const struct loss_config *config) {
     double sum = 0.0;
     for (int b = 0; b < bits; b++) {
         const double t = clipped(teacher[b], config->logit_clip) / config->temperature;
@@ -90,18 +82,17 @@ static double bernoulli_divergence(const double *student, const double *teacher,
     return sum;
 }
 
-static double log_sum_exp(const double *z, int n)
-{
+static double log_sum_exp(const double *z, int n) {
     double most = z[0], sum = 0.0;
     for (int i = 1; i < n; i++)
         most = fmax(most, z[i]);
     for (int i = 0; i < n; i++)
         sum += exp(z[i] - most);
-    return most + log(sum);
+    return most + log(fmax(sum, 1.0)); /* the largest alone adds 1 */
 }
 
-static double softmax_divergence(const double *student, const double *teacher, int bits, const struct loss_config *config)
-{
+static double softmax_divergence(const double *student, const double *teacher, int bits,
+                                 const struct loss_config *config) {
     double s[64], t[64], sum = 0.0;
     for (int b = 0; b < bits; b++) {
         s[b] = student[b] / config->temperature;
@@ -113,24 +104,24 @@ static double softmax_divergence(const double *student, const double *teacher, i
 }
 
 struct loss_value loss_reference(struct reference_grid grid, int bits, const double *logits, const double *label,
-                                 const double *mask, const double *teacher, const struct loss_config *config)
-{
+                                 const double *mask, const double *teacher, const struct loss_config *config) {
     const int elements = grid.symbols * grid.subcarriers;
     struct loss_value v = {0};
     double bce = 0.0, kd = 0.0, count = 0.0;
     for (int i = 0; i < grid.slots * elements; i++) {
         if (mask[i % elements] == 0.0)
             continue;
-        const double *z = logits + i * bits, *y = label + i * bits;
+        const size_t at = (size_t)i * (size_t)bits;
+        const double *z = logits + at, *y = label + at;
         for (int b = 0; b < bits; b++) {
             bce += -y[b] * -softplus(-z[b]) - (1.0 - y[b]) * -softplus(z[b]);
             v.bit_errors += (z[b] > 0.0 ? 1.0 : 0.0) != y[b];
             v.bit_count++;
         }
         if (config->kd == KD_BERNOULLI)
-            kd += bernoulli_divergence(z, teacher + i * bits, bits, config);
+            kd += bernoulli_divergence(z, teacher + at, bits, config);
         if (config->kd == KD_SOFTMAX)
-            kd += softmax_divergence(z, teacher + i * bits, bits, config);
+            kd += softmax_divergence(z, teacher + at, bits, config);
         count += config->kd == KD_SOFTMAX ? 1.0 : bits;
     }
     v.bce = bce / (double)v.bit_count;
@@ -141,9 +132,8 @@ struct loss_value loss_reference(struct reference_grid grid, int bits, const dou
     return v;
 }
 
-void optimizer_reference(const struct optimizer_config *config, double *parameter, const double *gradient, double *first,
-                         double *second, int size, bool matrix, uint64_t step, double rate_factor)
-{
+void optimizer_reference(const struct optimizer_config *config, double *parameter, const double *gradient,
+                         double *first, double *second, int size, bool matrix, uint64_t step, double rate_factor) {
     const double rate = config->learning_rate * rate_factor, decay = matrix ? config->weight_decay : 0.0;
     double weight_norm = 0.0, update_norm = 0.0;
     for (int pass = 0; pass < 2; pass++) /* first the moments and the norms, then the step */

@@ -34,7 +34,7 @@ struct loss_value loss_reference(struct reference_grid grid, int bits, const dou
                                  const double *mask, const double *teacher, const struct loss_config *config);
 
 /* optimizer.h's step for one tensor, by the published formulae. */
-void optimizer_reference(const struct optimizer_config *config, double *parameter, const double *gradient, double *first,
-                         double *second, int size, bool matrix, uint64_t step, double rate_factor);
+void optimizer_reference(const struct optimizer_config *config, double *parameter, const double *gradient,
+                         double *first, double *second, int size, bool matrix, uint64_t step, double rate_factor);
 
 #endif

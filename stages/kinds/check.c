@@ -36,8 +36,10 @@ static void describe_found(struct buffer *out, const cJSON *node) {
     if (cut)
         for (length = SHOWN_BYTES; length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80; length--)
             ;
-    const char *word = cJSON_IsString(node) ? "the text " : cJSON_IsArray(node) ? "the list " :
-                       cJSON_IsObject(node) ? "the object " : "";
+    const char *word = cJSON_IsString(node)   ? "the text "
+                       : cJSON_IsArray(node)  ? "the list "
+                       : cJSON_IsObject(node) ? "the object "
+                                              : "";
     buffer_puts(out, word);
     buffer_append(out, text, length);
     buffer_puts(out, cut ? "..." : "");
@@ -69,15 +71,22 @@ static void describe_items(struct buffer *out, const struct param *p, const char
 
 static const char *type_plural(enum param_type type) {
     switch (type) {
-    case PARAM_INTEGER: return "integers";
-    case PARAM_NUMBER: return "numbers";
-    case PARAM_BOOLEAN: return "true or false";
+    case PARAM_INTEGER:
+        return "integers";
+    case PARAM_NUMBER:
+        return "numbers";
+    case PARAM_BOOLEAN:
+        return "true or false";
     case PARAM_STRING:
-    case PARAM_CHOICE: return "texts";
-    case PARAM_LIST: return "lists";
+    case PARAM_CHOICE:
+        return "texts";
+    case PARAM_LIST:
+        return "lists";
     case PARAM_OBJECT:
-    case PARAM_MAP: return "objects";
-    case PARAM_ANY: break;
+    case PARAM_MAP:
+        return "objects";
+    case PARAM_ANY:
+        break;
     }
     return "values";
 }
@@ -96,13 +105,27 @@ static void describe_allowed(struct buffer *out, const struct param *p) {
         buffer_puts(out, "a number");
         describe_range(out, p);
         break;
-    case PARAM_BOOLEAN: buffer_puts(out, "true or false"); break;
-    case PARAM_STRING: buffer_puts(out, "a text"); break;
-    case PARAM_CHOICE: describe_choices(out, p, "\""); break;
-    case PARAM_LIST: describe_items(out, p, type_plural(p->members ? p->members[0].type : PARAM_ANY)); break;
-    case PARAM_OBJECT: buffer_puts(out, "an object"); break;
-    case PARAM_MAP: buffer_printf(out, "an object whose values are %s", type_plural(p->members[0].type)); break;
-    case PARAM_ANY: buffer_puts(out, "any value"); break;
+    case PARAM_BOOLEAN:
+        buffer_puts(out, "true or false");
+        break;
+    case PARAM_STRING:
+        buffer_puts(out, "a text");
+        break;
+    case PARAM_CHOICE:
+        describe_choices(out, p, "\"");
+        break;
+    case PARAM_LIST:
+        describe_items(out, p, type_plural(p->members ? p->members[0].type : PARAM_ANY));
+        break;
+    case PARAM_OBJECT:
+        buffer_puts(out, "an object");
+        break;
+    case PARAM_MAP:
+        buffer_printf(out, "an object whose values are %s", type_plural(p->members[0].type));
+        break;
+    case PARAM_ANY:
+        buffer_puts(out, "any value");
+        break;
     }
     if (p->unit)
         buffer_printf(out, " (%s)", p->unit);
@@ -122,8 +145,9 @@ static void fault_value(struct kind_checker *c, const struct param *p, const cJS
     const char *nearest = NULL;
     if (p->type == PARAM_CHOICE && cJSON_IsString(node))
         nearest = suggest_nearest(node->valuestring, p->choices, choice_count(p));
-    checker_fault(c, node, false, "\"%s\" is %s; allowed is %s%s%s%s", p->name, buffer_text(&found), buffer_text(&allowed),
-                  nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    checker_fault(c, node, false, "\"%s\" is %s; allowed is %s%s%s%s", p->name, buffer_text(&found),
+                  buffer_text(&allowed), nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+                  nearest ? "\"?" : "");
     buffer_close(&found);
     buffer_close(&allowed);
 }
@@ -152,14 +176,21 @@ static bool number_fits(const struct param *p, const cJSON *node) {
 static bool value_fits(const struct param *p, const cJSON *node) {
     switch (p->type) {
     case PARAM_INTEGER:
-    case PARAM_NUMBER: return number_fits(p, node);
-    case PARAM_BOOLEAN: return cJSON_IsBool(node);
-    case PARAM_STRING: return cJSON_IsString(node);
-    case PARAM_CHOICE: return cJSON_IsString(node) && choice_holds(p, node->valuestring);
-    case PARAM_LIST: return cJSON_IsArray(node);
+    case PARAM_NUMBER:
+        return number_fits(p, node);
+    case PARAM_BOOLEAN:
+        return cJSON_IsBool(node);
+    case PARAM_STRING:
+        return cJSON_IsString(node);
+    case PARAM_CHOICE:
+        return cJSON_IsString(node) && choice_holds(p, node->valuestring);
+    case PARAM_LIST:
+        return cJSON_IsArray(node);
     case PARAM_OBJECT:
-    case PARAM_MAP: return cJSON_IsObject(node);
-    case PARAM_ANY: break;
+    case PARAM_MAP:
+        return cJSON_IsObject(node);
+    case PARAM_ANY:
+        break;
     }
     return true;
 }
@@ -201,7 +232,8 @@ static void fault_unknown(struct kind_checker *c, const char *owner, const struc
     if (nearest)
         checker_fault(c, node, true, "%s has no parameter \"%s\"; did you mean \"%s\"?", owner, node->string, nearest);
     else
-        checker_fault(c, node, true, "%s has no parameter \"%s\"; allowed are %s", owner, node->string, buffer_text(&allowed));
+        checker_fault(c, node, true, "%s has no parameter \"%s\"; allowed are %s", owner, node->string,
+                      buffer_text(&allowed));
     buffer_close(&allowed);
     free(names);
 }
@@ -239,7 +271,7 @@ static void check_value(struct kind_checker *c, const struct param *p, const cJS
 
 size_t kind_check_with(const struct kind *kind, const cJSON *with, kind_is_open *is_open, kind_fault *report,
                        void *context) {
-    struct kind_checker c = {kind, is_open, report, context, 0};
+    struct kind_checker c = {is_open, report, context, 0};
     if (checker_open(&c, with))
         return 0;
     if (with && !cJSON_IsObject(with)) {

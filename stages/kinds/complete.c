@@ -1,4 +1,11 @@
-/* `with` with every default written in, and `with` without any. */
+/*
+ * `with` with every default written in, and `with` without any.
+ *
+ * A default is made from its text when it is first asked for, and then kept, never changed, as long as the program runs: a
+ * plan asks for the same few once for every instance.
+ */
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,11 +21,6 @@ static cJSON *copy(const cJSON *value) {
 
 static void object_add(cJSON *object, const char *name, cJSON *value) {
     mem_checked(cJSON_AddItemToObject(object, name, value) ? object : NULL);
-}
-
-/* The fallbacks are texts of this program: one that does not parse ends it. */
-static cJSON *fallback_parse(const struct param *p) {
-    return mem_checked(cJSON_Parse(p->fallback));
 }
 
 /* Elements of a list or values of a map, each transformed as the description of an element says. */
@@ -39,7 +41,8 @@ static bool has_members(const struct param *p, const cJSON *value) {
 }
 
 static bool has_items(const struct param *p, const cJSON *value) {
-    return p->members && ((p->type == PARAM_LIST && cJSON_IsArray(value)) || (p->type == PARAM_MAP && cJSON_IsObject(value)));
+    return p->members &&
+           ((p->type == PARAM_LIST && cJSON_IsArray(value)) || (p->type == PARAM_MAP && cJSON_IsObject(value)));
 }
 
 static cJSON *complete_members(const struct param *members, size_t count, const cJSON *object);
@@ -57,17 +60,48 @@ static const struct param *param_find(const struct param *members, size_t count,
     return NULL;
 }
 
+/* A default as a stage is shown it, and as a key would hold it. */
+struct fallback {
+    const struct param *param;
+    cJSON *complete, *reduced;
+    struct fallback *next;
+};
+
+enum { FALLBACK_CHAINS = 256 };
+
+/* By the param's address, which is constant data. Chains only grow, at their heads, so any thread may walk them. */
+static _Atomic(struct fallback *) fallbacks[FALLBACK_CHAINS];
+
+static cJSON *reduce_value(const struct param *p, const cJSON *value);
+
+/* The fallbacks are texts of this program: one that does not parse ends it. Two threads that make the same one both keep it. */
+static const struct fallback *fallback_make(const struct param *p, _Atomic(struct fallback *) *chain) {
+    cJSON *parsed = mem_checked(cJSON_Parse(p->fallback));
+    struct fallback *f = mem_alloc(sizeof *f);
+    *f = (struct fallback){p, complete_value(p, parsed), reduce_value(p, parsed), atomic_load(chain)};
+    cJSON_Delete(parsed);
+    while (!atomic_compare_exchange_weak(chain, &f->next, f))
+        continue;
+    return f;
+}
+
+/* What `p`, which has a fallback, is when it is left out. */
+static const struct fallback *fallback_of(const struct param *p) {
+    _Atomic(struct fallback *) *chain = &fallbacks[(uintptr_t)p / sizeof *p % FALLBACK_CHAINS];
+    for (const struct fallback *f = atomic_load(chain); f; f = f->next)
+        if (f->param == p)
+            return f;
+    return fallback_make(p, chain);
+}
+
 static cJSON *complete_members(const struct param *members, size_t count, const cJSON *object) {
     cJSON *out = mem_checked(cJSON_CreateObject());
     for (size_t i = 0; i < count; i++) {
         const cJSON *given = cJSON_GetObjectItemCaseSensitive(object, members[i].name);
-        if (given) {
+        if (given)
             object_add(out, members[i].name, complete_value(&members[i], given));
-        } else if (members[i].fallback) {
-            cJSON *fallback = fallback_parse(&members[i]);
-            object_add(out, members[i].name, complete_value(&members[i], fallback));
-            cJSON_Delete(fallback);
-        }
+        else if (members[i].fallback)
+            object_add(out, members[i].name, copy(fallback_of(&members[i])->complete));
     }
     for (const cJSON *node = object ? object->child : NULL; node; node = node->next)
         if (!param_find(members, count, node->string))
@@ -87,23 +121,12 @@ static cJSON *reduce_value(const struct param *p, const cJSON *value) {
     return has_items(p, value) ? transform_items(p, value, reduce_value) : copy(value);
 }
 
-static bool is_default(const struct param *p, const cJSON *reduced) {
-    if (!p->fallback)
-        return false;
-    cJSON *fallback = fallback_parse(p);
-    cJSON *other = reduce_value(p, fallback);
-    bool equal = json_equal(reduced, other);
-    cJSON_Delete(fallback);
-    cJSON_Delete(other);
-    return equal;
-}
-
 static cJSON *reduce_members(const struct param *members, size_t count, const cJSON *object) {
     cJSON *out = mem_checked(cJSON_CreateObject());
     for (const cJSON *node = object ? object->child : NULL; node; node = node->next) {
         const struct param *p = param_find(members, count, node->string);
         cJSON *reduced = p ? reduce_value(p, node) : copy(node);
-        if (p && is_default(p, reduced))
+        if (p && p->fallback && json_equal(reduced, fallback_of(p)->reduced))
             cJSON_Delete(reduced);
         else
             object_add(out, node->string, reduced);

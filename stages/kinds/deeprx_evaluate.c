@@ -4,12 +4,26 @@ static const char *const receiver_choices[] = {"ls", "lmmse", "genie", NULL};
 static const struct param receiver_element = {.name = "receiver", .type = PARAM_CHOICE, .choices = receiver_choices};
 
 static const struct param params[] = {
-    {.name = "pilots", .type = PARAM_INTEGER, .min = 0, .max = 2, .fallback = "0",
+    {.name = "pilots",
+     .type = PARAM_INTEGER,
+     .min = 0,
+     .max = 2,
+     .fallback = "0",
      .doc = "DMRS symbols of a slot in place of the link's; 0: as the link says."},
-    {.name = "slots", .type = PARAM_INTEGER, .unit = "slots", .min = 1, .max = 1e7, .fallback = "40",
+    {.name = "slots",
+     .type = PARAM_INTEGER,
+     .unit = "slots",
+     .min = 1,
+     .max = 1e7,
+     .fallback = "40",
      .doc = "Slots per point of the grid."},
     PARAM_SEED("2", "Seed of the slots; other than the validation's, so that a chosen network is judged on new slots."),
-    {.name = "receivers", .type = PARAM_LIST, .members = &receiver_element, .member_count = 1, .max_items = 3, .fallback = "[]",
+    {.name = "receivers",
+     .type = PARAM_LIST,
+     .members = &receiver_element,
+     .member_count = 1,
+     .max_items = 3,
+     .fallback = "[]",
      .doc = "Classical receivers that are given the same slots."},
     PARAM_DEMAPPER,
     PARAM_SINR_GRID,
@@ -29,7 +43,8 @@ static const struct kind_out outs[] = {
 static const struct kind_metric metrics[] = {
     {"gm_ber", NULL, "Mean over the grid of log10(max(errors, 1/2) / bits) of the network."},
     {"floored", "points", "Points of the grid at which the network makes no error."},
-    {"sinr_db_at_1e-3", "dB", "SINR at which the network first falls to a bit error rate of 1e-3; absent when it never does."},
+    {"sinr_db_at_1e-3", "dB",
+     "SINR at which the network first falls to a bit error rate of 1e-3; absent when it never does."},
     {"ls_gm_ber", NULL, "gm_ber of the LS receiver, when asked for."},
     {"lmmse_gm_ber", NULL, "gm_ber of the LMMSE receiver, when asked for."},
     {"genie_gm_ber", NULL, "gm_ber of the receiver that knows the channel, when asked for."},
@@ -45,7 +60,8 @@ const struct kind kind_deeprx_evaluate = {
     .name = "deeprx/evaluate",
     .version = 1,
     .summary = "bit error rate of a trained receiver over SINR, with classical receivers beside it",
-    .doc = "Counts the bit errors of a model at each SINR of a grid, on slots that training never saw, and on request those "
+    .doc = "Counts the bit errors of a model at each SINR of a grid, on slots that training never saw, and on request "
+           "those "
            "of classical receivers on the very same slots. The link's constellation, antennas and subcarriers must be "
            "those of the model; pilots, channel and interference may differ.",
     .params = params,

@@ -4,13 +4,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/buffer.h"
 #include "engine/base/memory.h"
 #include "engine/base/suggest.h"
 #include "stages/kinds/shared.h"
 
 static const struct kind *const kinds[] = {
-    &kind_deeprx_evaluate, &kind_deeprx_profile, &kind_deeprx_train,
-    &kind_link_baseline,   &kind_plot_lines,     &kind_plot_table,
+    &kind_curve_gain,
+    &kind_deeprx_evaluate,
+    &kind_deeprx_infer,
+    &kind_deeprx_profile,
+    &kind_deeprx_train,
+    &kind_energy_amortize,
+    &kind_energy_estimate,
+    &kind_energy_inference,
+    &kind_link_baseline,
+    &kind_link_dataset,
+    &kind_plot_bars,
+    &kind_plot_lines,
+    &kind_plot_table,
 };
 
 const struct kind *const *kinds_all(size_t *count) {
@@ -20,17 +32,20 @@ const struct kind *const *kinds_all(size_t *count) {
 
 static int kind_missing(const char *uses, struct error *err) {
     char *names[COUNT_OF(kinds)];
-    for (size_t i = 0; i < COUNT_OF(kinds); i++)
+    struct buffer all = {0};
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         names[i] = mem_printf("%s@%d", kinds[i]->name, kinds[i]->version);
+        buffer_printf(&all, "%s%s", i ? ", " : "", names[i]);
+    }
     const char *nearest = suggest_nearest(uses, (const char *const *)names, COUNT_OF(kinds));
     int rc;
     if (nearest)
         rc = error_set(err, ERR_NOT_FOUND, "no kind \"%s\"; did you mean \"%s\"?", uses, nearest);
     else
-        rc = error_set(err, ERR_NOT_FOUND, "no kind \"%s\"; there are %s, %s, %s, %s, %s, %s", uses, names[0], names[1],
-                       names[2], names[3], names[4], names[5]);
+        rc = error_set(err, ERR_NOT_FOUND, "no kind \"%s\"; there are %s", uses, buffer_text(&all));
     for (size_t i = 0; i < COUNT_OF(kinds); i++)
         free(names[i]);
+    buffer_close(&all);
     return rc;
 }
 

@@ -92,8 +92,8 @@ const struct kind_out *kind_out(const struct kind *kind, const char *name);
 
 /* Reports each fault of `with` once: `at` is the faulty node (of `with`'s tree; the object itself for a missing
    member), `on_key` when it is the member's name that is wrong. The message says what was found and what is allowed,
-   with the nearest valid name. `is_open(context, node)` (may be NULL) tells nodes whose value is not known yet (an unresolved reference):
-   they are passed over. Returns the number of faults. */
+   with the nearest valid name. `is_open(context, node)` (may be NULL) tells nodes whose value is not known yet (an
+   unresolved reference): they are passed over. Returns the number of faults. */
 typedef void kind_fault(void *context, const cJSON *at, bool on_key, const char *message);
 typedef bool kind_is_open(void *context, const cJSON *node);
 size_t kind_check_with(const struct kind *kind, const cJSON *with, kind_is_open *is_open, kind_fault *report,

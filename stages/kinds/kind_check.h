@@ -5,7 +5,6 @@
 #include "stages/kinds/kind.h"
 
 struct kind_checker {
-    const struct kind *kind;
     kind_is_open *is_open; /* may be NULL */
     kind_fault *report;    /* may be NULL */
     void *context;

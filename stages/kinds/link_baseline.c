@@ -3,14 +3,28 @@
 static const char *const receiver_choices[] = {"awgn", "rayleigh", "ls", "lmmse", "genie", NULL};
 
 static const struct param params[] = {
-    {.name = "receiver", .type = PARAM_CHOICE, .choices = receiver_choices,
-     .doc = "`ls`, `lmmse`, `genie`: that receiver on the simulated link; `awgn`, `rayleigh`: a flat channel known to the "
-            "receiver, with maximum-ratio combining."},
-    {.name = "simulate", .type = PARAM_BOOLEAN, .fallback = "false",
+    {.name = "receiver",
+     .type = PARAM_CHOICE,
+     .choices = receiver_choices,
+     .doc =
+         "`ls`, `lmmse`, `genie`: that receiver on the simulated link; `awgn`, `rayleigh`: a flat channel known to the "
+         "receiver, with maximum-ratio combining."},
+    {.name = "simulate",
+     .type = PARAM_BOOLEAN,
+     .fallback = "false",
      .doc = "Draws the flat channels of `awgn` and `rayleigh` and counts errors, instead of their closed form."},
-    {.name = "branches", .type = PARAM_INTEGER, .min = 1, .max = 8, .fallback = "1",
+    {.name = "branches",
+     .type = PARAM_INTEGER,
+     .min = 1,
+     .max = 8,
+     .fallback = "1",
      .doc = "Receive branches of `awgn` and `rayleigh`; the grid is the SNR per branch before combining."},
-    {.name = "slots", .type = PARAM_INTEGER, .unit = "slots", .min = 1, .max = 1e7, .fallback = "40",
+    {.name = "slots",
+     .type = PARAM_INTEGER,
+     .unit = "slots",
+     .min = 1,
+     .max = 1e7,
+     .fallback = "40",
      .doc = "Slots simulated per point."},
     PARAM_SEED("2", "Seed of the slots; `deeprx/evaluate` with the same seed and link sees the same slots."),
     PARAM_DEMAPPER,
@@ -25,19 +39,22 @@ static const struct kind_out outs[] = {
 };
 
 static const struct kind_metric metrics[] = {
-    {"gm_ber", NULL, "Mean over the grid of log10 of the bit error rate, max(errors, 1/2) / bits where it was counted."},
+    {"gm_ber", NULL,
+     "Mean over the grid of log10 of the bit error rate, max(errors, 1/2) / bits where it was counted."},
     {"floored", "points", "Points of the grid without a single error."},
-    {"sinr_db_at_1e-3", "dB", "SINR at which the curve first falls to a bit error rate of 1e-3; absent when it never does."},
+    {"sinr_db_at_1e-3", "dB",
+     "SINR at which the curve first falls to a bit error rate of 1e-3; absent when it never does."},
 };
 
 const struct kind kind_link_baseline = {
     .name = "link/baseline",
     .version = 1,
     .summary = "bit error rate of a classical receiver, in closed form or simulated",
-    .doc = "The curves that a neural receiver is to be compared with. In closed form: Gray QAM over AWGN, and over "
-           "Rayleigh fading with maximum-ratio combining of independent branches. Simulated: least squares with linear "
-           "interpolation, linear MMSE with known statistics, and a genie that knows the channel, on slots of the link. "
-           "ICI, and ISI beyond the cyclic prefix, are not modelled.",
+    .doc =
+        "The curves that a neural receiver is to be compared with. In closed form: Gray QAM over AWGN, and over "
+        "Rayleigh fading with maximum-ratio combining of independent branches. Simulated: least squares with linear "
+        "interpolation, linear MMSE with known statistics, and a genie that knows the channel, on slots of the link. "
+        "ICI, and ISI beyond the cyclic prefix, are not modelled.",
     .params = params,
     .param_count = COUNT_OF(params),
     .outs = outs,

@@ -13,15 +13,29 @@ const struct param ladder_element = {.name = "channels", .type = PARAM_INTEGER, 
 static const struct param dilation_element = {.name = "dilation", .type = PARAM_INTEGER, .min = 1, .max = 64};
 
 const struct param network_block_members[NETWORK_BLOCK_MEMBERS] = {
-    {.name = "width", .type = PARAM_INTEGER, .min = 0, .max = 4096, .fallback = "0",
+    {.name = "width",
+     .type = PARAM_INTEGER,
+     .min = 0,
+     .max = 4096,
+     .fallback = "0",
      .doc = "Channels that every size has; the block has width + scale * s."},
-    {.name = "scale", .type = PARAM_INTEGER, .min = 0, .max = 16, .fallback = "0",
+    {.name = "scale",
+     .type = PARAM_INTEGER,
+     .min = 0,
+     .max = 16,
+     .fallback = "0",
      .doc = "How many times the ladder's s is added to the width."},
-    {.name = "dilation", .type = PARAM_LIST, .members = &dilation_element, .member_count = 1, .min_items = 2, .max_items = 2,
-     .fallback = "[1,1]", .doc = "Dilation of both depthwise convolutions: over symbols, over subcarriers."},
+    {.name = "dilation",
+     .type = PARAM_LIST,
+     .members = &dilation_element,
+     .member_count = 1,
+     .min_items = 2,
+     .max_items = 2,
+     .fallback = "[1,1]",
+     .doc = "Dilation of both depthwise convolutions: over symbols, over subcarriers."},
 };
-const struct param block_element = {.name = "block", .type = PARAM_OBJECT, .members = network_block_members,
-                                    .member_count = NETWORK_BLOCK_MEMBERS};
+const struct param block_element = {
+    .name = "block", .type = PARAM_OBJECT, .members = network_block_members, .member_count = NETWORK_BLOCK_MEMBERS};
 
 struct rung {
     const char *size;
@@ -34,15 +48,28 @@ struct preset {
     struct rung ladder[6];
 };
 
-/* Sources: DeepRx's publication for the blocks; the ladders make the MAC ratios 7 : 11 : 19 : 30 : 125 : 164 of the paper
-   to the nearest even width. */
+/* Sources: DeepRx's publication for the blocks; the ladders make the MAC ratios 7 : 11 : 19 : 30 : 125 : 164 of the
+   paper to the nearest even width. */
 static const struct preset presets[] = {
-    {"laptop", 1, 5,
+    {"laptop",
+     1,
+     5,
      {{16, 0, 1, 1}, {0, 1, 2, 3}, {0, 2, 3, 6}, {0, 1, 2, 3}, {16, 0, 1, 1}},
      {{"7", 8}, {"11", 16}, {"19", 24}, {"30", 32}, {"125", 72}, {"164", 88}}},
-    {"deeprx", 2, 11,
-     {{64, 0, 1, 1}, {64, 0, 1, 1}, {0, 1, 2, 3}, {0, 1, 2, 3}, {0, 2, 2, 3}, {0, 2, 3, 6}, {0, 2, 2, 3}, {0, 1, 2, 3},
-      {0, 1, 2, 3}, {64, 0, 1, 1}, {64, 0, 1, 1}},
+    {"deeprx",
+     2,
+     11,
+     {{64, 0, 1, 1},
+      {64, 0, 1, 1},
+      {0, 1, 2, 3},
+      {0, 1, 2, 3},
+      {0, 2, 2, 3},
+      {0, 2, 3, 6},
+      {0, 2, 2, 3},
+      {0, 1, 2, 3},
+      {0, 1, 2, 3},
+      {64, 0, 1, 1},
+      {64, 0, 1, 1}},
      {{"7", 52}, {"11", 72}, {"19", 100}, {"30", 128}, {"125", 272}, {"164", 316}}},
 };
 
@@ -95,7 +122,8 @@ int network_shape_read(struct network_shape *out, const cJSON *with, struct erro
     out->s = ladder_find(preset, cJSON_GetObjectItemCaseSensitive(with, "ladder"), buffer_text(&size), &names);
     int rc = 0;
     if (out->s < 1)
-        rc = error_set(err, ERR_INVALID, "the ladder has no size %s; it has %s", buffer_text(&size), buffer_text(&names));
+        rc = error_set(err, ERR_INVALID, "the ladder has no size %s; it has %s", buffer_text(&size),
+                       buffer_text(&names));
     buffer_close(&size);
     buffer_close(&names);
     out->depth_multiplier = (int)json_double(with, "depth_multiplier", 0);

@@ -3,29 +3,54 @@
 static const struct param any_number = {.name = "value", .type = PARAM_NUMBER};
 static const struct param reference_members[] = {
     {.name = "row", .type = PARAM_OBJECT, .doc = "Labels and values that the row must have, such as {\"alpha\": 0.1}."},
-    {.name = "values", .type = PARAM_MAP, .members = &any_number, .member_count = 1,
+    {.name = "values",
+     .type = PARAM_MAP,
+     .members = &any_number,
+     .member_count = 1,
      .doc = "Published values by column, such as {\"gm_ber\": -0.445}."},
 };
-static const struct param reference_element = {.name = "reference", .type = PARAM_OBJECT, .members = reference_members,
+static const struct param reference_element = {.name = "reference",
+                                               .type = PARAM_OBJECT,
+                                               .members = reference_members,
                                                .member_count = COUNT_OF(reference_members)};
 
 static const struct param params[] = {
-    {.name = "columns", .type = PARAM_LIST, .members = &label_element, .member_count = 1, .min_items = 1, .max_items = 32,
+    {.name = "columns",
+     .type = PARAM_LIST,
+     .members = &label_element,
+     .member_count = 1,
+     .min_items = 1,
+     .max_items = 32,
      .doc = "Columns or metrics to show."},
-    {.name = "rows", .type = PARAM_LIST, .members = &label_element, .member_count = 1, .max_items = 16, .fallback = "[]",
+    {.name = "rows",
+     .type = PARAM_LIST,
+     .members = &label_element,
+     .member_count = 1,
+     .max_items = 16,
+     .fallback = "[]",
      .doc = "Labels that name a row; empty: every label but average_over."},
     PARAM_AVERAGE,
     PARAM_SPREAD,
     {.name = "title", .type = PARAM_STRING, .fallback = "\"\"", .doc = "Heading above the table."},
-    {.name = "digits", .type = PARAM_INTEGER, .min = 1, .max = 17, .fallback = "4",
+    {.name = "digits",
+     .type = PARAM_INTEGER,
+     .min = 1,
+     .max = 17,
+     .fallback = "4",
      .doc = "Significant digits of the Markdown table; CSV and JSON hold all."},
-    {.name = "reference", .type = PARAM_LIST, .members = &reference_element, .member_count = 1, .max_items = 256, .fallback = "[]",
+    {.name = "reference",
+     .type = PARAM_LIST,
+     .members = &reference_element,
+     .member_count = 1,
+     .max_items = 256,
+     .fallback = "[]",
      .doc = "Published values beside ours; one that no row of ours has becomes a row of its own."},
     {.name = "reference_title", .type = PARAM_STRING, .fallback = "\"paper\"", .doc = "Who published the values."},
 };
 
 static const struct kind_input inputs[] = {
-    {"metrics", true, true, "csv, json or metrics", "Tables with a header, JSON curves, or metrics; each row carries its file's labels."},
+    {"metrics", true, true, "csv, json or metrics",
+     "Tables with a header, JSON curves, or metrics; each row carries its file's labels."},
 };
 
 static const struct kind_out outs[] = {
@@ -38,7 +63,8 @@ const struct kind kind_plot_table = {
     .name = "plot/table",
     .version = 1,
     .summary = "a table of metrics over a sweep, with published values beside them",
-    .doc = "Reads every row of its inputs, adds the labels of the file that it came from, and writes one row for each combination of "
+    .doc = "Reads every row of its inputs, adds the labels of the file that it came from, and writes one row for each "
+           "combination of "
            "the row labels, in the order in which they come, with means, spread and the number of values.",
     .params = params,
     .param_count = COUNT_OF(params),

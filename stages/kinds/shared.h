@@ -16,41 +16,69 @@ extern const struct param network_block_members[NETWORK_BLOCK_MEMBERS];
 extern const struct param sinr_element, label_element, profile_element, ladder_element, block_element;
 extern const char *const architecture_choices[], *const feature_choices[], *const demapper_choices[];
 
-#define PARAM_LINK \
-    { .name = "link", .type = PARAM_OBJECT, .fallback = "{}", .members = link_members, .member_count = LINK_MEMBERS, \
-      .doc = "The radio link that slots are drawn from." }
+#define PARAM_LINK                                                                                                     \
+    {                                                                                                                  \
+        .name = "link", .type = PARAM_OBJECT, .fallback = "{}", .members = link_members, .member_count = LINK_MEMBERS, \
+        .doc = "The radio link that slots are drawn from."                                                             \
+    }
 
 #define GRID_DB "[-4,-2,0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32]"
 
-#define PARAM_SINR_GRID \
-    { .name = "sinr_db", .type = PARAM_LIST, .unit = "dB", .members = &sinr_element, .member_count = 1, .min_items = 1, \
-      .max_items = 200, .ascending = true, .fallback = GRID_DB, \
-      .doc = "SINR points of the curve. With interference, SIR and SNR are both SINR + 3.01 dB." }
+#define PARAM_SINR_GRID                                                                                                \
+    {                                                                                                                  \
+        .name = "sinr_db", .type = PARAM_LIST, .unit = "dB", .members = &sinr_element, .member_count = 1,              \
+        .min_items = 1, .max_items = 200, .ascending = true, .fallback = GRID_DB,                                      \
+        .doc = "SINR points of the curve. With interference, SIR and SNR are both SINR + 3.01 dB."                     \
+    }
 
-#define PARAM_DEMAPPER \
-    { .name = "demapper", .type = PARAM_CHOICE, .choices = demapper_choices, .fallback = "\"max-log\"", \
-      .doc = "How the classical receivers make log-likelihood ratios." }
+#define PARAM_DEMAPPER                                                                                                 \
+    {                                                                                                                  \
+        .name = "demapper", .type = PARAM_CHOICE, .choices = demapper_choices, .fallback = "\"max-log\"",              \
+        .doc = "How the classical receivers make log-likelihood ratios."                                               \
+    }
 
-#define PARAM_SEED(text, sentence) \
+#define PARAM_SEED(text, sentence)                                                                                     \
     { .name = "seed", .type = PARAM_INTEGER, .min = 0, .max = 9007199254740991.0, .fallback = text, .doc = sentence }
 
-#define PARAM_FEATURES \
-    { .name = "features", .type = PARAM_CHOICE, .choices = feature_choices, .fallback = "\"raw\"", \
-      .doc = "Network input: `raw` is DeepRx's (4R+2 channels); `ls` has the interpolated LS estimate in place of the raw " \
-             "one (4R+2); `mrc` has the matched-filter output and its gain besides (4R+5)." }
+#define PARAM_FEATURES                                                                                                 \
+    {                                                                                                                  \
+        .name = "features", .type = PARAM_CHOICE, .choices = feature_choices, .fallback = "\"raw\"",                   \
+        .doc = "Network input: `raw` is DeepRx's (4R+2 channels); `ls` has the interpolated LS estimate in place of "  \
+               "the raw "                                                                                              \
+               "one (4R+2); `mrc` has the matched-filter output and its gain besides (4R+5)."                          \
+    }
 
 /* Five parameters that together say the network's shape. */
-#define PARAMS_NETWORK(size_fallback) \
-    { .name = "architecture", .type = PARAM_CHOICE, .choices = architecture_choices, .fallback = "\"laptop\"", \
-      .doc = "Preset of blocks, depth multiplier and ladder: DeepRx itself (11 blocks), or five blocks for a small machine." }, \
-    { .name = "size", .type = PARAM_NUMBER, .fallback = size_fallback, .min = 0, .max = 1e6, \
-      .doc = "The network's size by the figure that the paper gives it; `ladder` says what it stands for." }, \
-    { .name = "ladder", .type = PARAM_MAP, .members = &ladder_element, .member_count = 1, .fallback = "{}", \
-      .doc = "Channels s of the scaled blocks by size, such as {\"11\": 16}; empty: the architecture's own." }, \
-    { .name = "blocks", .type = PARAM_LIST, .members = &block_element, .member_count = 1, .max_items = NETWORK_MAX_BLOCKS, \
-      .fallback = "[]", .doc = "Residual blocks in order; empty: the architecture's own." }, \
-    { .name = "depth_multiplier", .type = PARAM_INTEGER, .min = 0, .max = 8, .fallback = "0", \
-      .doc = "Outputs a channel of every depthwise convolution; 0: the architecture's own." }
+#define PARAMS_NETWORK(size_fallback)                                                                                  \
+    {.name = "architecture",                                                                                           \
+     .type = PARAM_CHOICE,                                                                                             \
+     .choices = architecture_choices,                                                                                  \
+     .fallback = "\"laptop\"",                                                                                         \
+     .doc = "Preset of blocks, depth multiplier and ladder: DeepRx itself (11 blocks), or five blocks for a small "    \
+            "machine."},                                                                                               \
+        {.name = "size",                                                                                               \
+         .type = PARAM_NUMBER,                                                                                         \
+         .fallback = size_fallback,                                                                                    \
+         .min = 0,                                                                                                     \
+         .max = 1e6,                                                                                                   \
+         .doc = "The network's size by the figure that the paper gives it; `ladder` says what it stands for."},        \
+        {.name = "ladder",                                                                                             \
+         .type = PARAM_MAP,                                                                                            \
+         .members = &ladder_element,                                                                                   \
+         .member_count = 1,                                                                                            \
+         .fallback = "{}",                                                                                             \
+         .doc = "Channels s of the scaled blocks by size, such as {\"11\": 16}; empty: the architecture's own."},      \
+        {.name = "blocks",                                                                                             \
+         .type = PARAM_LIST,                                                                                           \
+         .members = &block_element,                                                                                    \
+         .member_count = 1,                                                                                            \
+         .max_items = NETWORK_MAX_BLOCKS,                                                                              \
+         .fallback = "[]",                                                                                             \
+         .doc = "Residual blocks in order; empty: the architecture's own."},                                           \
+    {                                                                                                                  \
+        .name = "depth_multiplier", .type = PARAM_INTEGER, .min = 0, .max = 8, .fallback = "0",                        \
+        .doc = "Outputs a channel of every depthwise convolution; 0: the architecture's own."                          \
+    }
 
 /* The same shape for code: block channels are width + scale * s. */
 struct network_block {
@@ -70,7 +98,9 @@ int network_shape_read(struct network_shape *out, const cJSON *with, struct erro
 /* A kind's check: the size stands in the ladder, no block without channels. */
 void network_check(const cJSON *with, struct kind_checker *checker);
 
-extern const struct kind kind_deeprx_evaluate, kind_deeprx_profile, kind_deeprx_train, kind_link_baseline, kind_plot_lines,
-    kind_plot_table;
+extern const struct kind kind_energy_amortize, kind_energy_estimate, kind_energy_inference;
+extern const struct kind kind_deeprx_evaluate, kind_deeprx_profile, kind_deeprx_train, kind_link_baseline,
+    kind_plot_lines, kind_plot_table;
+extern const struct kind kind_curve_gain, kind_deeprx_infer, kind_link_dataset, kind_plot_bars;
 
 #endif

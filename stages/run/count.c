@@ -17,7 +17,9 @@ const char *receiver_name(enum link_receiver receiver) {
 }
 
 enum link_receiver receiver_read(const char *name) {
-    return strcmp(name, "ls") == 0 ? LINK_RECEIVER_LS : strcmp(name, "lmmse") == 0 ? LINK_RECEIVER_LMMSE : LINK_RECEIVER_GENIE;
+    return strcmp(name, "ls") == 0      ? LINK_RECEIVER_LS
+           : strcmp(name, "lmmse") == 0 ? LINK_RECEIVER_LMMSE
+                                        : LINK_RECEIVER_GENIE;
 }
 
 double *grid_read(size_t *count, const cJSON *list) {
@@ -88,8 +90,8 @@ static void slot_make(struct counter *c, struct scratch *scratch, size_t item) {
     size_t point = item / job->slots, slot = item % job->slots;
     double snr_db, sir_db;
     link_split_sinr(&snr_db, &sir_db, &job->link, job->sinr_db[point]);
-    link_generate(&scratch->slot, &job->link, job->seed, RNG_VALIDATION, (uint32_t)(slot * job->points + point), snr_db, sir_db,
-                  scratch->workspace);
+    link_generate(&scratch->slot, &job->link, job->seed, RNG_VALIDATION, (uint32_t)(slot * job->points + point), snr_db,
+                  sir_db, scratch->workspace);
 }
 
 static void block_receive(void *context, size_t block, int thread) {
@@ -111,7 +113,8 @@ static void block_receive(void *context, size_t block, int thread) {
 static void block_judge(void *context, size_t block, int thread) {
     struct counter *c = context;
     (void)thread;
-    c->errors[block * c->rows] = count_errors(c->logits + block * c->labels, c->bits + block * c->labels, &c->job->link);
+    c->errors[block * c->rows] =
+        count_errors(c->logits + block * c->labels, c->bits + block * c->labels, &c->job->link);
 }
 
 static void batch_run(struct counter *c, struct parallel *p, uint64_t *totals) {
@@ -143,7 +146,7 @@ static int counter_init(struct counter *c, const struct count_job *job, struct p
     c->x = aligned(BATCH * c->features * sizeof(float));
     c->logits = aligned(BATCH * c->labels * sizeof(float));
     c->bits = mem_array(BATCH, c->labels);
-    return model_network(&c->net, job->model, BATCH, false, p, err);
+    return network_model_create(&c->net, job->model, BATCH, false, p, err);
 }
 
 static void counter_close(struct counter *c, struct parallel *p) {
@@ -174,12 +177,14 @@ static void curves_fill(struct curve *curves, const struct count_job *job, size_
     }
 }
 
-int count_run(struct curve *curves, const struct count_job *job, struct parallel *p, struct stage *s, struct error *err) {
+int count_run(struct curve *curves, const struct count_job *job, struct parallel *p, struct stage *s,
+              struct error *err) {
     struct counter c;
     size_t items = job->points * job->slots;
     uint64_t *totals = NULL;
     if (items > UINT32_MAX)
-        return error_set(err, ERR_INVALID, "%zu points of %zu slots are more slots than a stream has", job->points, job->slots);
+        return error_set(err, ERR_INVALID, "%zu points of %zu slots are more slots than a stream has", job->points,
+                         job->slots);
     int rc = counter_init(&c, job, p, err);
     totals = mem_array(c.rows * job->points, sizeof *totals);
     while (!rc && c.first < items) {

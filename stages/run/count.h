@@ -1,7 +1,8 @@
 /*
  * Counts bit errors over a grid of SINR: of a network, and of classical receivers on the very same slots. Slot j of
- * point i is slot j * points + i of (seed, stream), so that the points are independent and more slots keep the first ones.
- * The counts do not depend on the number of threads: slots are made and judged one by one, the network sees fixed batches.
+ * point i is slot j * points + i of (seed, stream), so that the points are independent and more slots keep the first
+ * ones. The counts do not depend on the number of threads: slots are made and judged one by one, the network sees fixed
+ * batches.
  */
 #ifndef RETORT_STAGES_RUN_COUNT_H
 #define RETORT_STAGES_RUN_COUNT_H
@@ -9,7 +10,7 @@
 #include "kernels/deeprx.h"
 #include "kernels/link.h"
 #include "stages/curve.h"
-#include "stages/run/model.h"
+#include "stages/run/network_model.h"
 #include "stages/stage.h"
 
 enum { COUNT_MAX_RECEIVERS = 3 };
@@ -18,8 +19,8 @@ struct count_job {
     struct link_config link;
     uint64_t seed;
     const double *sinr_db;
-    size_t points, slots; /* slots of each point */
-    const struct model *model; /* NULL: classical receivers only */
+    size_t points, slots;              /* slots of each point */
+    const struct network_model *model; /* NULL: classical receivers only */
     enum link_receiver receivers[COUNT_MAX_RECEIVERS];
     size_t receiver_count;
     enum link_demapper demapper;
@@ -34,7 +35,8 @@ double *grid_read(size_t *count, const cJSON *list);
 
 /* Fills curves[0] with the network's (when there is a model) and one more for each receiver, with memory of their own.
    Progress goes to `s`. 0, STAGE_INTERRUPTED, or an error. */
-int count_run(struct curve *curves, const struct count_job *job, struct parallel *p, struct stage *s, struct error *err);
+int count_run(struct curve *curves, const struct count_job *job, struct parallel *p, struct stage *s,
+              struct error *err);
 void curves_free(struct curve *curves, size_t count);
 
 /* The results of a curve under a prefix ("ls_"): gm_ber, floored, and sinr_db_at_1e-3 where it is reached. */

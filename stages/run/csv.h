@@ -14,7 +14,7 @@ struct csv {
     size_t rows, row_capacity;
 };
 
-/* Empty lines are passed over. ERR_INVALID for a quote that is not closed, or text behind one, or a NUL: "line N: ...". */
+/* Empty lines are passed over. ERR_INVALID for a quote that is not closed, text behind one, or a NUL: "line N: ...". */
 int csv_parse(struct csv *out, const char *text, size_t size, struct error *err);
 void csv_close(struct csv *csv);
 

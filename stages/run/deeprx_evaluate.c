@@ -41,15 +41,15 @@ static int results_write(struct stage *s, const struct curve *curves, size_t cou
 
 int run_deeprx_evaluate(struct stage *s, struct error *err) {
     struct count_job job;
-    struct model model = {0};
+    struct network_model model = {0};
     struct curve curves[1 + COUNT_MAX_RECEIVERS] = {0};
     size_t given;
     struct parallel *p = NULL;
     job_read(&job, s);
     double *grid = grid_read(&job.points, cJSON_GetObjectItemCaseSensitive(stage_with(s), "sinr_db"));
     job.sinr_db = grid;
-    int rc = model_open(&model, stage_input(s, "model", &given)->path, err);
-    if (rc || (rc = model_fits(&model, &job.link, err)))
+    int rc = network_model_open(&model, stage_input(s, "model", &given)->path, err);
+    if (rc || (rc = network_model_fits(&model, &job.link, err)))
         goto out;
     job.model = &model;
     p = parallel_create(stage_cpus(s));
@@ -60,7 +60,7 @@ int run_deeprx_evaluate(struct stage *s, struct error *err) {
 out:
     curves_free(curves, 1 + COUNT_MAX_RECEIVERS);
     parallel_free(p);
-    model_close(&model);
+    network_model_close(&model);
     free(grid);
     return rc;
 }

@@ -4,7 +4,7 @@
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "stages/run/link_params.h"
-#include "stages/run/model.h"
+#include "stages/run/network_model.h"
 #include "stages/run/run.h"
 
 struct line {
@@ -32,8 +32,11 @@ static void profile_read(struct profile *p, const struct deeprx_config *c) {
     size_t count = deeprx_layers(c, NULL, 0);
     struct deeprx_layer *layers = mem_array(count, sizeof *layers);
     deeprx_layers(c, layers, count);
-    *p = (struct profile){.config = c, .layer_count = count, .block_count = (size_t)c->block_count + 2,
-                          .macs_element = deeprx_macs_element(c), .elements = (uint64_t)c->symbols * (uint64_t)c->subcarriers};
+    *p = (struct profile){.config = c,
+                          .layer_count = count,
+                          .block_count = (size_t)c->block_count + 2,
+                          .macs_element = deeprx_macs_element(c),
+                          .elements = (uint64_t)c->symbols * (uint64_t)c->subcarriers};
     p->layers = mem_array(count, sizeof *p->layers);
     p->blocks = mem_array(p->block_count, sizeof *p->blocks);
     for (size_t b = 0; b < p->block_count; b++)
@@ -59,13 +62,18 @@ static double line_share(const struct line *line, const struct profile *p) {
     return (double)line->macs_element / (double)p->macs_element;
 }
 
+static uint64_t line_flops(const struct line *line, const struct profile *p) {
+    return 2 * line->macs_element * p->elements;
+}
+
 static const char numbers_header[] = "parameters,macs_element,flops_slot,share,weight_bytes,activation_bytes_slot\n";
 
 static void numbers_csv(struct buffer *out, const struct line *line, const struct profile *p) {
     buffer_printf(out, ",%llu,%llu,%llu,", (unsigned long long)line->parameters, (unsigned long long)line->macs_element,
-                  (unsigned long long)(2 * line->macs_element * p->elements));
+                  (unsigned long long)line_flops(line, p));
     json_number(out, line_share(line, p));
-    buffer_printf(out, ",%llu,%llu\n", (unsigned long long)line->weight_bytes, (unsigned long long)line->activation_bytes);
+    buffer_printf(out, ",%llu,%llu\n", (unsigned long long)line->weight_bytes,
+                  (unsigned long long)line->activation_bytes);
 }
 
 static void layers_csv(struct buffer *out, const struct profile *p) {
@@ -84,18 +92,20 @@ static void blocks_csv(struct buffer *out, const struct profile *p) {
     }
 }
 
-static void lines_json(struct buffer *out, const struct line *lines, size_t count, bool layers, const struct profile *p) {
+static void lines_json(struct buffer *out, const struct line *lines, size_t count, bool layers,
+                       const struct profile *p) {
     for (size_t i = 0; i < count; i++) {
         const struct line *line = &lines[i];
         buffer_puts(out, i ? ",\n    {" : "\n    {");
         if (layers)
             buffer_printf(out, "\"layer\": \"%s\", ", line->name);
-        buffer_printf(out, "\"block\": \"%s\", \"parameters\": %llu, \"macs_element\": %llu, \"flops_slot\": %llu, \"share\": ",
-                      line->block, (unsigned long long)line->parameters, (unsigned long long)line->macs_element,
-                      (unsigned long long)(2 * line->macs_element * p->elements));
+        buffer_printf(
+            out, "\"block\": \"%s\", \"parameters\": %llu, \"macs_element\": %llu, \"flops_slot\": %llu, \"share\": ",
+            line->block, (unsigned long long)line->parameters, (unsigned long long)line->macs_element,
+            (unsigned long long)line_flops(line, p));
         json_number(out, line_share(line, p));
-        buffer_printf(out, ", \"weight_bytes\": %llu, \"activation_bytes_slot\": %llu}", (unsigned long long)line->weight_bytes,
-                      (unsigned long long)line->activation_bytes);
+        buffer_printf(out, ", \"weight_bytes\": %llu, \"activation_bytes_slot\": %llu}",
+                      (unsigned long long)line->weight_bytes, (unsigned long long)line->activation_bytes);
     }
 }
 
@@ -118,10 +128,10 @@ static int out_write(struct stage *s, const char *name, void (*text)(struct buff
 
 int run_deeprx_profile(struct stage *s, struct error *err) {
     struct link_config link;
-    struct model model;
+    struct network_model model;
     struct profile p;
     link_config_read(&link, cJSON_GetObjectItemCaseSensitive(stage_with(s), "link"));
-    int rc = model_shape(&model, stage_with(s), &link, err);
+    int rc = network_model_shape(&model, stage_with(s), &link, err);
     if (rc)
         return rc;
     const struct deeprx_config *c = &model.config;
@@ -137,7 +147,8 @@ int run_deeprx_profile(struct stage *s, struct error *err) {
     };
     for (size_t i = 0; i < sizeof results / sizeof *results && !rc; i++)
         rc = stage_result(s, results[i].name, results[i].value, err);
-    if (!rc && !(rc = out_write(s, "profile", layers_csv, &p, err)) && !(rc = out_write(s, "blocks", blocks_csv, &p, err)))
+    if (!rc && !(rc = out_write(s, "profile", layers_csv, &p, err)) &&
+        !(rc = out_write(s, "blocks", blocks_csv, &p, err)))
         rc = out_write(s, "json", profile_json, &p, err);
     profile_close(&p);
     return rc;

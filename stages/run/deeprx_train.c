@@ -20,7 +20,9 @@ enum {
 static struct loss_config loss_read(const struct stage *s, bool teacher) {
     bool softmax = strcmp(stage_text(s, "kd"), "softmax") == 0;
     return (struct loss_config){
-        .kd = !teacher ? KD_NONE : softmax ? KD_SOFTMAX : KD_BERNOULLI,
+        .kd = !teacher  ? KD_NONE
+              : softmax ? KD_SOFTMAX
+                        : KD_BERNOULLI,
         .reduction = strcmp(stage_text(s, "kd_reduction"), "mean") == 0 ? KD_MEAN : KD_SUM,
         .alpha = stage_number(s, "alpha"),
         .temperature = stage_number(s, "temperature"),
@@ -42,11 +44,11 @@ static struct optimizer_config optimizer_read(const struct stage *s) {
 }
 
 static int teacher_open(struct train *t, const struct stage_item *item, struct error *err) {
-    int rc = model_open(&t->teacher, item->path, err);
-    if (!rc && (rc = model_fits(&t->teacher, &t->link, err)))
+    int rc = network_model_open(&t->teacher, item->path, err);
+    if (!rc && (rc = network_model_fits(&t->teacher, &t->link, err)))
         error_prefix(err, "teacher");
     if (!rc)
-        rc = model_network(&t->teacher_net, &t->teacher, t->batch, false, t->parallel, err);
+        rc = network_model_create(&t->teacher_net, &t->teacher, t->batch, false, t->parallel, err);
     return rc;
 }
 
@@ -63,7 +65,7 @@ static int train_open(struct train *t, struct stage *s, struct error *err) {
         .batch = (int)stage_integer(s, "batch"),
     };
     link_config_read(&t->link, cJSON_GetObjectItemCaseSensitive(stage_with(s), "link"));
-    int rc = model_shape(&t->model, stage_with(s), &t->link, err);
+    int rc = network_model_shape(&t->model, stage_with(s), &t->link, err);
     if (rc)
         return rc;
     t->parallel = parallel_create(stage_cpus(s));
@@ -71,7 +73,7 @@ static int train_open(struct train *t, struct stage *s, struct error *err) {
         return error_set(err, ERR_FAILED, "no threads can be had");
     if (teacher && (rc = teacher_open(t, teacher, err)))
         return rc;
-    if ((rc = model_network(&t->net, &t->model, t->batch, true, t->parallel, err)))
+    if ((rc = network_model_create(&t->net, &t->model, t->batch, true, t->parallel, err)))
         return rc;
     deeprx_initialise(&t->model.config, t->seed, deeprx_parameters(t->net), deeprx_statistics(t->net));
     buffer_puts(&t->state.history, "step,loss,bce,kd,ber\n");
@@ -81,8 +83,8 @@ static int train_open(struct train *t, struct stage *s, struct error *err) {
 static void train_close(struct train *t) {
     deeprx_free(t->net);
     deeprx_free(t->teacher_net);
-    model_close(&t->model);
-    model_close(&t->teacher);
+    network_model_close(&t->model);
+    network_model_close(&t->teacher);
     buffer_close(&t->state.history);
     parallel_free(t->parallel);
 }
@@ -177,7 +179,7 @@ static int steps_run(struct train *t, const char *identity, struct error *err) {
 /* The curve over the validation slots, which no training slot is among. */
 static int validate(struct curve *out, const struct train *t, struct error *err) {
     const cJSON *validation = cJSON_GetObjectItemCaseSensitive(stage_with(t->stage), "validation");
-    struct model trained = t->model;
+    struct network_model trained = t->model;
     struct count_job job = {
         .link = t->link,
         .seed = (uint64_t)json_double(validation, "seed", 0),
@@ -223,7 +225,7 @@ static int results_write(const struct train *t, const struct curve *c, struct er
 
 static int outs_write(const struct train *t, struct error *err) {
     struct buffer file = {0};
-    model_encode(&file, &t->model, deeprx_parameters(t->net), deeprx_statistics(t->net));
+    network_model_encode(&file, &t->model, deeprx_parameters(t->net), deeprx_statistics(t->net));
     int rc = stage_write(t->stage, "model", file.data, file.size, err);
     if (!rc)
         rc = stage_write(t->stage, "history", t->state.history.data, t->state.history.size, err);

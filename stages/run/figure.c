@@ -11,17 +11,29 @@
 
 enum { WIDTH_PX = 960, HEIGHT_PX = 560, LONG_CATEGORY = 8, MANY_CATEGORIES = 10 };
 
-/* Colours that colour-blind people tell apart, yellow last for it is weak on white.
+/* Colours that colour-blind people tell apart; their yellow is left out, for it is weak on white. Each has its mark; the
+   second round of colours, and the second series of a hue, has dashes and hollow marks.
    Source: Okabe and Ito, "Color Universal Design", 2008. */
-static const char *const colours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#f0e442"};
-static const int marks[] = {7, 5, 9, 11, 13, 15, 3, 2};        /* filled */
+enum { ROUND = 7 };
+static const char *const colours[ROUND] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"};
+static const int marks[ROUND] = {7, 5, 9, 11, 13, 15, 3};      /* filled */
 static const int reference_marks[] = {6, 4, 8, 10, 12, 14, 1}; /* hollow */
 static const char *const reference_colours[] = {"#444444", "#7a7a7a"};
 
-struct figure_series *figure_add(struct figure *f, const char *name, bool reference) {
+struct figure_series *figure_add(struct figure *f, const char *name, const char *hue, bool reference) {
     mem_grow(f->series, &f->series_capacity, f->series_count + 1);
     struct figure_series *s = &f->series[f->series_count++];
-    *s = (struct figure_series){.name = mem_strdup(name), .reference = reference};
+    *s = (struct figure_series){.name = mem_strdup(name), .hue = mem_strdup(hue), .reference = reference};
+    for (const struct figure_series *before = f->series; before < s; before++) {
+        if (before->reference != reference)
+            continue;
+        if (strcmp(before->hue, hue) == 0) {
+            s->colour = before->colour;
+            s->round++;
+        } else if (s->round == 0 && before->colour >= s->colour) {
+            s->colour = before->colour + 1;
+        }
+    }
     return s;
 }
 
@@ -33,6 +45,7 @@ void figure_point_add(struct figure_series *s, struct figure_point p) {
 void figure_close(struct figure *f) {
     for (size_t i = 0; i < f->series_count; i++) {
         free(f->series[i].name);
+        free(f->series[i].hue);
         free(f->series[i].points);
     }
     for (size_t i = 0; i < f->category_count; i++)
@@ -41,8 +54,8 @@ void figure_close(struct figure *f) {
     free(f->series);
 }
 
-/* A gnuplot string. Letters, digits, spaces and what is not ASCII stand as they are; everything else is written as an octal
-   escape, so that no sign that means anything to gnuplot enters the script. Control characters become spaces. */
+/* A gnuplot string. Letters, digits, spaces and what is not ASCII stand as they are; everything else is written as an
+   octal escape, so that no sign that means anything to gnuplot enters the script. Control characters become spaces. */
 static void quote(struct buffer *out, const char *text) {
     buffer_putc(out, '"');
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
@@ -52,7 +65,7 @@ static void quote(struct buffer *out, const char *text) {
         else if (*c <= 0x20 || *c == 0x7f)
             buffer_putc(out, ' ');
         else
-            buffer_printf(out, "\\%03o", *c);
+            buffer_printf(out, *c < 0100 ? "\\0%03o" : "\\%o", *c); /* gnuplot reads four digits where the first is 0 */
     }
     buffer_putc(out, '"');
 }
@@ -110,22 +123,22 @@ static size_t series_drawable(const struct figure *f, const struct figure_series
     return count;
 }
 
-static const char *colour_of(const struct figure_series *s, size_t index) {
+struct look {
+    const char *colour;
+    int mark, dash;
+};
+
+static struct look look_of(const struct figure_series *s) {
+    size_t round = s->round + s->colour / ROUND;
     if (s->reference)
-        return reference_colours[index % (sizeof reference_colours / sizeof *reference_colours)];
-    return colours[index % (sizeof colours / sizeof *colours)];
+        return (struct look){reference_colours[s->colour % 2], reference_marks[s->colour % ROUND], 2};
+    return (struct look){colours[s->colour % ROUND], round % 2 ? reference_marks[s->colour % ROUND] : marks[s->colour % ROUND],
+                         1 + 2 * (int)(round % 3)};
 }
 
-static int mark_of(const struct figure_series *s, size_t index) {
-    if (s->reference)
-        return reference_marks[index % (sizeof reference_marks / sizeof *reference_marks)];
-    return marks[index % (sizeof marks / sizeof *marks)];
-}
-
-/* `own`: the series' number among those of its sort. */
-static void series_plot(struct buffer *out, const struct figure *f, size_t index, size_t own, bool spread) {
+static void series_plot(struct buffer *out, const struct figure *f, size_t index, bool spread) {
     const struct figure_series *s = &f->series[index];
-    const char *colour = colour_of(s, own);
+    const struct look look = look_of(s);
     buffer_printf(out, "$series%zu ", index);
     if (f->style == FIGURE_BARS) {
         if (spread)
@@ -133,15 +146,18 @@ static void series_plot(struct buffer *out, const struct figure *f, size_t index
         else
             buffer_puts(out, "using 1:2:(");
         json_number(out, bar_width(f));
-        buffer_printf(out, ") with %s lc rgb '%s' %s title ", spread ? "boxerrorbars" : "boxes", colour,
+        buffer_printf(out, ") with %s lc rgb '%s' %s title ", spread ? "boxerrorbars" : "boxes", look.colour,
                       s->reference ? "fs empty" : "fs solid 0.85 border lc rgb '#222222'");
     } else {
         bool line = f->style == FIGURE_LINES;
-        int mark = mark_of(s, own), dash = s->reference ? 2 : 1;
         if (spread) /* the bars first and without a name, so that they take no place in the legend */
-            buffer_printf(out, "using 1:2:3:4 with yerrorbars lc rgb '%s' lw 1.4 pt -1 notitle, $series%zu ", colour, index);
-        buffer_printf(out, "using 1:2 with %s lc rgb '%s' %s%s pt %d ps 0.9 title ", line ? "linespoints" : "points", colour,
-                      line ? "lw 2 " : "", line ? (dash == 2 ? "dt 2" : "dt 1") : "", mark);
+            buffer_printf(out, "using 1:2:3:4 with yerrorbars lc rgb '%s' lw 1.4 pt -1 notitle, $series%zu ",
+                          look.colour, index);
+        buffer_printf(out, "using 1:2 with %s lc rgb '%s' pt %d ps 0.9 ", line ? "linespoints" : "points", look.colour,
+                      look.mark);
+        if (line)
+            buffer_printf(out, "lw 2 dt %d ", look.dash);
+        buffer_puts(out, "title ");
     }
     quote(out, s->name);
 }
@@ -185,8 +201,8 @@ static double *drawn_x(const struct figure *f, size_t *count) {
     return x;
 }
 
-/* gnuplot widens a logarithmic axis to whole decades: the data decide instead; and where there are a few values far enough
-   apart to be written, they are the marks of the axis. */
+/* gnuplot widens a logarithmic axis to whole decades: the data decide instead; and where there are a few values far
+   enough apart to be written, they are the marks of the axis. */
 static void log_x_commands(struct buffer *out, const struct figure *f) {
     size_t count;
     double *x = drawn_x(f, &count);
@@ -248,10 +264,12 @@ static void key_command(struct buffer *out, const struct figure *f) {
 }
 
 static void head_commands(struct buffer *out, const struct figure *f, const char *terminal) {
-    buffer_printf(out, "set encoding utf8\nset terminal %s noenhanced size %d,%d font 'DejaVu Sans,12' background '#ffffff'\n",
-                  terminal, WIDTH_PX, HEIGHT_PX);
-    buffer_puts(out, "set border 3 lc rgb '#444444'\nset grid lc rgb '#dddddd' lt 1 lw 0.8\nset tics nomirror\nset bars 0.7\n"
-                     "set offsets graph 0.02, graph 0.02, 0, 0\n");
+    buffer_printf(
+        out, "set encoding utf8\nset terminal %s noenhanced size %d,%d font 'DejaVu Sans,12' background '#ffffff'\n",
+        terminal, WIDTH_PX, HEIGHT_PX);
+    buffer_puts(
+        out, "set border 3 lc rgb '#444444'\nset grid lc rgb '#dddddd' lt 1 lw 0.8\nset tics nomirror\nset bars 0.7\n"
+             "set offsets graph 0.02, graph 0.02, 0, 0\n");
     if (*f->title)
         command(out, "set title", f->title);
     axis_commands(out, "x", &f->x);
@@ -269,18 +287,16 @@ static void head_commands(struct buffer *out, const struct figure *f, const char
 
 int figure_script(struct buffer *out, const struct figure *f, const char *terminal, struct error *err) {
     double floor_y = smallest_y(f);
-    size_t own[2] = {0, 0};
     const char *separator = "plot ";
     head_commands(out, f, terminal);
     for (size_t i = 0; i < f->series_count; i++)
         series_data(out, f, i, floor_y);
     for (size_t i = 0; i < f->series_count; i++) {
         bool spread;
-        size_t number = own[f->series[i].reference]++;
         if (series_drawable(f, &f->series[i], &spread) == 0)
             continue;
         buffer_puts(out, separator);
-        series_plot(out, f, i, number, spread);
+        series_plot(out, f, i, spread);
         separator = ", ";
     }
     buffer_puts(out, "\n");

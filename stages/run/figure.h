@@ -1,6 +1,6 @@
 /*
- * A figure: axes and series of points, and the gnuplot script that draws it. Every text of a pipeline file is data here:
- * what is neither letter nor digit enters the script as an octal escape, and is shown as it stands.
+ * A figure: axes and series of points, and the gnuplot script that draws it. Every text of a pipeline file is data
+ * here: what is neither letter nor digit enters the script as an octal escape, and is shown as it stands.
  */
 #ifndef RETORT_STAGES_RUN_FIGURE_H
 #define RETORT_STAGES_RUN_FIGURE_H
@@ -19,6 +19,9 @@ struct figure_point {
 struct figure_series {
     char *name;
     bool reference; /* published values */
+    char *hue;      /* series of equal hue share a colour and mark, and differ in their dashes */
+    size_t colour;  /* number of the hue among those of its sort (ours, published) */
+    size_t round;   /* how many series of that hue stand before it */
     struct figure_point *points;
     size_t count, capacity;
 };
@@ -43,7 +46,7 @@ struct figure {
     size_t series_count, series_capacity;
 };
 
-struct figure_series *figure_add(struct figure *f, const char *name, bool reference);
+struct figure_series *figure_add(struct figure *f, const char *name, const char *hue, bool reference);
 void figure_point_add(struct figure_series *s, struct figure_point p);
 void figure_close(struct figure *f);
 

@@ -6,9 +6,19 @@ static const struct {
     const char *kind;
     stage_run *run;
 } code[] = {
-    {"deeprx/evaluate@1", run_deeprx_evaluate}, {"deeprx/profile@1", run_deeprx_profile},
-    {"deeprx/train@1", run_deeprx_train},       {"link/baseline@1", run_link_baseline},
-    {"plot/lines@1", run_plot_lines},           {"plot/table@1", run_plot_table},
+    {"curve/gain@1", run_curve_gain},
+    {"deeprx/evaluate@1", run_deeprx_evaluate},
+    {"deeprx/infer@1", run_deeprx_infer},
+    {"deeprx/profile@1", run_deeprx_profile},
+    {"deeprx/train@1", run_deeprx_train},
+    {"energy/amortize@1", run_energy_amortize},
+    {"energy/estimate@1", run_energy_estimate},
+    {"energy/inference@1", run_energy_inference},
+    {"link/baseline@1", run_link_baseline},
+    {"link/dataset@1", run_link_dataset},
+    {"plot/bars@1", run_plot_bars},
+    {"plot/lines@1", run_plot_lines},
+    {"plot/table@1", run_plot_table},
 };
 
 stage_run *stage_find(const char *kind) {

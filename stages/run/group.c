@@ -58,21 +58,38 @@ static bool alike(const struct rows *rows, size_t a, size_t b, const char *name)
     return same;
 }
 
-static int check_distinct(const struct rows *rows, const struct group *g, const size_t *members, size_t count,
-                          const char *name, const char *average_over, struct error *err) {
+/* A row's labels and its "curve", for a message. */
+static void row_describe(struct buffer *out, const struct row *row) {
+    const cJSON *curve = cJSON_GetObjectItemCaseSensitive(row->values, "curve");
+    for (const cJSON *label = row->labels ? row->labels->child : NULL; label; label = label->next) {
+        buffer_printf(out, "%s%s=", out->size ? ", " : "", label->string);
+        value_text(out, label);
+    }
+    if (curve)
+        buffer_printf(out, "%scurve=", out->size ? ", " : "");
+    value_text(out, curve);
+}
+
+static int fault_alike(const struct row *a, const struct row *b, const char *name, struct error *err) {
+    struct buffer first = {0}, second = {0};
+    row_describe(&first, a);
+    row_describe(&second, b);
+    int rc =
+        error_set(err, ERR_INVALID,
+                  "two values of \"%s\" fall on one place (%s; %s): add the label by which they differ to what tells "
+                  "rows apart, or take the mean over it with average_over",
+                  name, buffer_text(&first), buffer_text(&second));
+    buffer_close(&first);
+    buffer_close(&second);
+    return rc;
+}
+
+static int check_distinct(const struct rows *rows, const size_t *members, size_t count, const char *name,
+                          const char *average_over, struct error *err) {
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < i; k++)
-            if (!*average_over || alike(rows, members[i], members[k], average_over)) {
-                char *shown = mem_strdup(g->key);
-                for (char *c = shown; *c; c++)
-                    *c = *c == KEY_SEPARATOR ? ' ' : *c;
-                int rc = error_set(err, ERR_INVALID,
-                                   "two rows (%s) have a value \"%s\" and nothing tells them apart: name the label by which they "
-                                   "differ, or the one to take the mean over in average_over",
-                                   shown, name);
-                free(shown);
-                return rc;
-            }
+            if (!*average_over || alike(rows, members[i], members[k], average_over))
+                return fault_alike(&rows->row[members[k]], &rows->row[members[i]], name, err);
     return 0;
 }
 
@@ -88,8 +105,8 @@ static void mean_spread(struct mean *m, const double *values, enum spread spread
     m->high = spread == SPREAD_STD ? m->value + deviation : spread == SPREAD_RANGE ? high : m->value;
 }
 
-int group_mean(struct mean *out, const struct rows *rows, const struct group *g, const char *name, const char *average_over,
-               enum spread spread, struct error *err) {
+int group_mean(struct mean *out, const struct rows *rows, const struct group *g, const char *name,
+               const char *average_over, enum spread spread, struct error *err) {
     double *values = mem_array(g->count, sizeof *values);
     size_t *members = mem_array(g->count, sizeof *members);
     double sum = 0;
@@ -99,7 +116,7 @@ int group_mean(struct mean *out, const struct rows *rows, const struct group *g,
             sum += values[out->count];
             members[out->count++] = g->rows[i];
         }
-    int rc = check_distinct(rows, g, members, out->count, name, average_over, err);
+    int rc = check_distinct(rows, members, out->count, name, average_over, err);
     if (!rc && out->count) {
         out->value = sum / (double)out->count;
         mean_spread(out, values, spread);

@@ -34,8 +34,8 @@ struct mean {
 
 /* The mean of `name` over a group's rows. ERR_INVALID when two of them are alike in `average_over` ("" : when there are
    two): then it would hide a difference that nobody named. */
-int group_mean(struct mean *out, const struct rows *rows, const struct group *g, const char *name, const char *average_over,
-               enum spread spread, struct error *err);
+int group_mean(struct mean *out, const struct rows *rows, const struct group *g, const char *name,
+               const char *average_over, enum spread spread, struct error *err);
 
 /* How a group is called: "scratch, pilots=1". `names`: an array of texts. */
 void group_name(struct buffer *out, const struct rows *rows, const struct group *g, const cJSON *names);

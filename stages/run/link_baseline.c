@@ -43,8 +43,8 @@ static void branch_receive(float complex *sum, float *gain, const float complex 
 }
 
 /* z = sum conj(h) y / sum |h|^2 = x + noise of variance N0 / sum |h|^2. */
-static void flat_receive(float complex *z, float *variance, const float complex *x, const struct flat *f, uint32_t index,
-                         double noise_var) {
+static void flat_receive(float complex *z, float *variance, const float complex *x, const struct flat *f,
+                         uint32_t index, double noise_var) {
     float gain[FLAT_SYMBOLS] = {0};
     struct rng r;
     memset(z, 0, FLAT_SYMBOLS * sizeof *z);
@@ -111,12 +111,14 @@ static int flat_simulate(struct curve *c, struct flat_job *job, struct parallel 
 static void flat_closed_form(struct curve *c, const struct flat *f) {
     for (size_t i = 0; i < c->count; i++) {
         double es_n0 = pow(10, c->points[i].sinr_db / 10);
-        c->points[i].ber = f->fading ? ber_rayleigh(f->bits, es_n0, f->branches) : ber_awgn(f->bits, f->branches * es_n0);
+        c->points[i].ber =
+            f->fading ? ber_rayleigh(f->bits, es_n0, f->branches) : ber_awgn(f->bits, f->branches * es_n0);
     }
 }
 
 /* A closed form knows where it reaches 1e-3 better than the line between two points does. */
-static int closed_form_results(struct stage *s, const struct curve *c, const struct link_config *link, struct error *err) {
+static int closed_form_results(struct stage *s, const struct curve *c, const struct link_config *link,
+                               struct error *err) {
     int branches = (int)stage_integer(s, "branches");
     bool fading = is_fading(s);
     size_t floored;
@@ -129,9 +131,10 @@ static int closed_form_results(struct stage *s, const struct curve *c, const str
     return rc;
 }
 
-static int flat_run(struct curve *c, struct stage *s, const struct link_config *link, struct parallel *p, struct error *err) {
-    struct flat_job job = {
-        .flat = {link->bits, (int)stage_integer(s, "branches"), is_fading(s), (uint64_t)stage_integer(s, "seed"), link_demapper_read(stage_text(s, "demapper"))}};
+static int flat_run(struct curve *c, struct stage *s, const struct link_config *link, struct parallel *p,
+                    struct error *err) {
+    struct flat_job job = {.flat = {link->bits, (int)stage_integer(s, "branches"), is_fading(s),
+                                    (uint64_t)stage_integer(s, "seed"), link_demapper_read(stage_text(s, "demapper"))}};
     double *grid = grid_read(&job.points, cJSON_GetObjectItemCaseSensitive(stage_with(s), "sinr_db"));
     size_t symbols = (size_t)stage_integer(s, "slots") * link_data_elements(link); /* as many as slots would have */
     int rc = 0;
@@ -148,7 +151,8 @@ static int flat_run(struct curve *c, struct stage *s, const struct link_config *
     return rc;
 }
 
-static int link_run(struct curve *c, struct stage *s, const struct link_config *link, struct parallel *p, struct error *err) {
+static int link_run(struct curve *c, struct stage *s, const struct link_config *link, struct parallel *p,
+                    struct error *err) {
     struct count_job job = {
         .link = *link,
         .seed = (uint64_t)stage_integer(s, "seed"),

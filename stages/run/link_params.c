@@ -24,7 +24,10 @@ void link_config_read(struct link_config *out, const cJSON *link) {
     *out = (struct link_config){
         .blocks = (int)json_double(link, "resource_blocks", 0),
         .antennas = (int)json_double(link, "antennas", 0),
-        .bits = points == 4 ? 2 : points == 16 ? 4 : points == 64 ? 6 : 8,
+        .bits = points == 4    ? 2
+                : points == 16 ? 4
+                : points == 64 ? 6
+                               : 8,
         .pilots = (int)json_double(link, "pilots", 0),
         .profiles = link_profiles_read(cJSON_GetObjectItemCaseSensitive(link, "profiles")),
         .spacing_hz = json_double(link, "subcarrier_spacing_hz", 0),

@@ -36,7 +36,9 @@ static void figure_read(struct plot *p) {
     p->figure = (struct figure){
         .title = stage_text(s, "title"),
         .legend = stage_text(s, "legend"),
-        .style = strcmp(style, "bars") == 0 ? FIGURE_BARS : strcmp(style, "points") == 0 ? FIGURE_POINTS : FIGURE_LINES,
+        .style = strcmp(style, "bars") == 0     ? FIGURE_BARS
+                 : strcmp(style, "points") == 0 ? FIGURE_POINTS
+                                                : FIGURE_LINES,
         .x = axis_read(s, "x_label", p->x, "x_log", "x_range"),
         .y = axis_read(s, "y_label", p->y, "y_log", "y_range"),
     };
@@ -86,12 +88,13 @@ static void categories_read(struct plot *p) {
         if (row_value(&p->rows.row[i], p->x))
             category_add(&p->figure, &capacity, buffer_text(&text));
     }
-    cJSON_ArrayForEach(reference, cJSON_GetObjectItemCaseSensitive(stage_with(p->stage), "reference"))
+    cJSON_ArrayForEach(reference, cJSON_GetObjectItemCaseSensitive(stage_with(p->stage), "reference")) {
         cJSON_ArrayForEach(point, cJSON_GetObjectItemCaseSensitive(reference, "points")) {
             buffer_clear(&text);
             json_number(&text, point->child->valuedouble);
             category_add(&p->figure, &capacity, buffer_text(&text));
         }
+    }
     if (number && p->figure.category_count)
         qsort(p->figure.categories, p->figure.category_count, sizeof *p->figure.categories, by_number);
     buffer_close(&text);
@@ -115,13 +118,16 @@ static int by_x(const void *a, const void *b) {
 
 static int series_add(struct plot *p, const struct group *g, struct error *err) {
     const char *names[] = {p->x};
-    struct buffer name = {0};
+    struct buffer name = {0}, hue = {0}; /* with several labels the first gives the colour */
     struct groups points;
     cJSON *x_only = mem_checked(cJSON_CreateStringArray(names, 1));
     int rc = 0;
     groups_make(&points, &p->rows, g, x_only);
     group_name(&name, &p->rows, g, p->series);
-    struct figure_series *series = figure_add(&p->figure, name.size ? buffer_text(&name) : p->y, false);
+    if (cJSON_GetArraySize(p->series) > 1)
+        row_text(&hue, &p->rows.row[g->rows[0]], p->series->child->valuestring);
+    const char *called = name.size ? buffer_text(&name) : p->y;
+    struct figure_series *series = figure_add(&p->figure, called, hue.size ? buffer_text(&hue) : called, false);
     for (size_t i = 0; i < points.count && !rc; i++) {
         struct mean mean;
         double x;
@@ -134,6 +140,7 @@ static int series_add(struct plot *p, const struct group *g, struct error *err) 
     groups_close(&points);
     cJSON_Delete(x_only);
     buffer_close(&name);
+    buffer_close(&hue);
     return rc;
 }
 
@@ -150,7 +157,7 @@ static double reference_x(const struct plot *p, double x) {
 static void references_add(struct plot *p) {
     const cJSON *reference, *point;
     cJSON_ArrayForEach(reference, cJSON_GetObjectItemCaseSensitive(stage_with(p->stage), "reference")) {
-        struct figure_series *series = figure_add(&p->figure, json_text(reference, "label", ""), true);
+        struct figure_series *series = figure_add(&p->figure, json_text(reference, "label", ""), json_text(reference, "label", ""), true);
         cJSON_ArrayForEach(point, cJSON_GetObjectItemCaseSensitive(reference, "points")) {
             double x = point->child->valuedouble, y = point->child->next->valuedouble;
             figure_point_add(series, (struct figure_point){reference_x(p, x), y, y, y, 1});

@@ -43,8 +43,8 @@ static int csv_add(struct rows *out, struct csv *csv, const char *name, const cJ
     char **cells = csv->cells + columns;
     for (size_t r = 1; r < csv->rows; r++) {
         if (csv->columns[r] != columns)
-            return error_set(err, ERR_INVALID, "%s: row %zu has %zu cells, the header %zu", name, r + 1, csv->columns[r],
-                             columns);
+            return error_set(err, ERR_INVALID, "%s: row %zu has %zu cells, the header %zu", name, r + 1,
+                             csv->columns[r], columns);
         struct row *row = row_add(out, labels);
         for (size_t c = 0; c < columns; c++)
             cell_add(row->values, header[c], cells[c]);
@@ -57,16 +57,17 @@ static void object_add(struct rows *out, const cJSON *object, const cJSON *label
     struct row *row = row_add(out, labels);
     for (const cJSON *m = object->child; m; m = m->next)
         if (cJSON_IsNumber(m) || cJSON_IsString(m) || cJSON_IsBool(m))
-            mem_checked(cJSON_AddItemToObject(row->values, m->string, mem_checked(cJSON_Duplicate(m, false))) ? row : NULL);
+            mem_checked(cJSON_AddItemToObject(row->values, m->string, mem_checked(cJSON_Duplicate(m, false))) ? row
+                                                                                                              : NULL);
 }
 
 static int json_add(struct rows *out, const cJSON *root, const char *name, const cJSON *labels, struct error *err) {
     const cJSON *list = cJSON_IsArray(root) ? root : cJSON_GetObjectItemCaseSensitive(root, "rows");
-    if (!list) {
+    if (!list && root) {
         object_add(out, root, labels);
         return 0;
     }
-    if (!cJSON_IsArray(list))
+    if (!list || !cJSON_IsArray(list))
         return error_set(err, ERR_INVALID, "%s: \"rows\" is not a list", name);
     for (const cJSON *object = list->child; object; object = object->next) {
         if (!cJSON_IsObject(object))
@@ -76,7 +77,8 @@ static int json_add(struct rows *out, const cJSON *root, const char *name, const
     return 0;
 }
 
-int rows_parse(struct rows *out, const char *text, size_t size, const char *name, const cJSON *labels, struct error *err) {
+int rows_parse(struct rows *out, const char *text, size_t size, const char *name, const cJSON *labels,
+               struct error *err) {
     size_t start = strspn(text, " \t\r\n");
     int rc;
     if (start < size && (text[start] == '{' || text[start] == '[')) {
@@ -136,8 +138,7 @@ bool row_number(double *out, const struct row *row, const char *name) {
     return true;
 }
 
-void row_text(struct buffer *out, const struct row *row, const char *name) {
-    const cJSON *value = row_value(row, name);
+void value_text(struct buffer *out, const cJSON *value) {
     if (cJSON_IsObject(value)) {
         const cJSON *label = cJSON_GetObjectItemCaseSensitive(value, "label");
         value = label ? label : value;
@@ -146,6 +147,10 @@ void row_text(struct buffer *out, const struct row *row, const char *name) {
         buffer_puts(out, value->valuestring);
     else if (value)
         json_canonical(out, value);
+}
+
+void row_text(struct buffer *out, const struct row *row, const char *name) {
+    value_text(out, row_value(row, name));
 }
 
 /* Names of labels (else of columns too), each once. */
@@ -175,8 +180,9 @@ int rows_require(const struct rows *rows, const char *name, struct error *err) {
         buffer_printf(&all, "%s%s", all.size ? ", " : "", m->string);
     }
     const char *nearest = suggest_nearest(name, candidates, count);
-    int rc = nearest ? error_set(err, ERR_INVALID, "no input has a value \"%s\"; did you mean \"%s\"?", name, nearest)
-                     : error_set(err, ERR_INVALID, "no input has a value \"%s\"; there are %s", name, buffer_text(&all));
+    int rc = nearest
+                 ? error_set(err, ERR_INVALID, "no input has a value \"%s\"; did you mean \"%s\"?", name, nearest)
+                 : error_set(err, ERR_INVALID, "no input has a value \"%s\"; there are %s", name, buffer_text(&all));
     buffer_close(&all);
     free(candidates);
     cJSON_Delete(names);

@@ -28,7 +28,8 @@ int rows_read(struct rows *out, const struct stage *s, const char *input, struct
 void rows_close(struct rows *rows);
 
 /* Adds the rows of a file's text; `name` is for messages. */
-int rows_parse(struct rows *out, const char *text, size_t size, const char *name, const cJSON *labels, struct error *err);
+int rows_parse(struct rows *out, const char *text, size_t size, const char *name, const cJSON *labels,
+               struct error *err);
 
 /* A row's value: the label of that name, else the file's; NULL where it has none, or null. */
 const cJSON *row_value(const struct row *row, const char *name);
@@ -36,14 +37,16 @@ const cJSON *row_value(const struct row *row, const char *name);
 /* A number, and only that. */
 bool row_number(double *out, const struct row *row, const char *name);
 
-/* Appends the value as text: an object by its "label", numbers as ECMAScript writes them; nothing where there is none. */
+/* Appends a value as text: an object by its "label", numbers as ECMAScript writes them; nothing for NULL. */
+void value_text(struct buffer *out, const cJSON *value);
 void row_text(struct buffer *out, const struct row *row, const char *name);
 
 /* ERR_INVALID, with the nearest name or all names, when no row has a value of that name. */
 int rows_require(const struct rows *rows, const char *name, struct error *err);
 
 /* Names of the labels by which the rows differ, in the order in which they come: every label, and the column "curve";
-   less those in `but` (NULL-terminated). `all`: also those that do not differ. An array of texts; the caller deletes it. */
+   less those in `but` (NULL-terminated). `all`: also those that do not differ. An array of texts; the caller deletes
+   it. */
 cJSON *rows_labels(const struct rows *rows, const char *const *but, bool all);
 
 #endif

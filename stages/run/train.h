@@ -7,7 +7,7 @@
 
 #include "engine/base/buffer.h"
 #include "kernels/deeprx.h"
-#include "stages/run/model.h"
+#include "stages/run/network_model.h"
 #include "stages/stage.h"
 
 /* Sums over steps, for a mean. */
@@ -28,7 +28,7 @@ struct train {
     struct stage *stage;
     struct parallel *parallel;
     struct link_config link;
-    struct model model, teacher; /* teacher.parameters NULL: none */
+    struct network_model model, teacher; /* teacher.parameters NULL: none */
     struct deeprx *net, *teacher_net;
     struct loss_config loss;
     struct optimizer_config optimizer;

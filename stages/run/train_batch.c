@@ -48,7 +48,8 @@ struct train_batch *train_batch_create(const struct train *t) {
     link_mask(b->mask, &t->link);
     if (t->teacher_net) {
         b->teacher_logits = aligned(batch * b->labels * sizeof(float));
-        b->teacher_x = t->teacher.features == t->model.features ? b->x : aligned(batch * b->teacher_inputs * sizeof(float));
+        b->teacher_x =
+            t->teacher.features == t->model.features ? b->x : aligned(batch * b->teacher_inputs * sizeof(float));
     }
     return b;
 }

@@ -32,7 +32,8 @@ static bool sums_read(struct train_sums *out, const cJSON *state, const char *na
             return false;
         values[i] = value->valuedouble;
     }
-    *out = (struct train_sums){values[0], values[1], values[2], (uint64_t)values[3], (uint64_t)values[4], (uint64_t)values[5]};
+    *out = (struct train_sums){values[0],           values[1],           values[2],
+                               (uint64_t)values[3], (uint64_t)values[4], (uint64_t)values[5]};
     return true;
 }
 
@@ -90,7 +91,8 @@ static int state_parse(struct train_state *out, const char *text, uint64_t steps
         return rc;
     const cJSON *root = json_root(doc);
     double step = json_double(root, "step", -1);
-    if (!(step >= 0 && step <= (double)steps) || !sums_read(&out->line, root, "line") || !sums_read(&out->tail, root, "tail"))
+    if (!(step >= 0 && step <= (double)steps) || !sums_read(&out->line, root, "line") ||
+        !sums_read(&out->tail, root, "tail"))
         rc = error_set(err, ERR_CORRUPT, "its state is not one of this training");
     out->step = (uint64_t)(step > 0 ? step : 0);
     out->lambda = json_double(root, "lambda", 0);

@@ -11,15 +11,13 @@
 #include "kernels/deeprx.h"
 #include "kernels/platform.h"
 
-static double now_s(void)
-{
+static double now_s(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static float *noise(size_t n, uint32_t seed, bool bits)
-{
+static float *noise(size_t n, uint32_t seed, bool bits) {
     float *x = malloc(n * sizeof *x);
     for (size_t i = 0; x != NULL && i < n; i++) {
         seed = seed * 1664525u + 1013904223u;
@@ -28,8 +26,7 @@ static float *noise(size_t n, uint32_t seed, bool bits)
     return x;
 }
 
-static void bench(const char *name, const struct deeprx_config *c, int batch, struct parallel *p, double seconds)
-{
+static void bench(const char *name, const struct deeprx_config *c, int batch, struct parallel *p, double seconds) {
     const size_t grid = (size_t)c->symbols * (size_t)c->subcarriers, elements = (size_t)batch * grid;
     float *x = noise(elements * (size_t)c->channels_in, 1, false), *label = noise(elements * (size_t)c->bits, 2, true);
     float *mask = malloc(grid * sizeof *mask);
@@ -73,22 +70,39 @@ static void bench(const char *name, const struct deeprx_config *c, int batch, st
 }
 
 /* 11 blocks of widths w,w,2w,2w,4w,4w,4w,2w,2w,w,w on 72 x 14. */
-static void bench_eleven(int w, int subcarriers, int batch, struct parallel *p, double seconds)
-{
+static void bench_eleven(int w, int subcarriers, int batch, struct parallel *p, double seconds) {
     const struct deeprx_config c = {
-        .channels_in = 10, .bits = 8, .symbols = 14, .subcarriers = subcarriers, .depth_multiplier = 1, .block_count = 11,
-        .blocks = {{w, 1, 1}, {w, 1, 1}, {2 * w, 2, 3}, {2 * w, 2, 3}, {4 * w, 3, 6}, {4 * w, 3, 6}, {4 * w, 3, 6},
-                   {2 * w, 2, 3}, {2 * w, 2, 3}, {w, 1, 1}, {w, 1, 1}},
+        .channels_in = 10,
+        .bits = 8,
+        .symbols = 14,
+        .subcarriers = subcarriers,
+        .depth_multiplier = 1,
+        .block_count = 11,
+        .blocks = {{w, 1, 1},
+                   {w, 1, 1},
+                   {2 * w, 2, 3},
+                   {2 * w, 2, 3},
+                   {4 * w, 3, 6},
+                   {4 * w, 3, 6},
+                   {4 * w, 3, 6},
+                   {2 * w, 2, 3},
+                   {2 * w, 2, 3},
+                   {w, 1, 1},
+                   {w, 1, 1}},
     };
     char name[64];
     snprintf(name, sizeof name, "11 blocks, width %d, 14 x %d", w, subcarriers);
     bench(name, &c, batch, p, seconds);
 }
 
-static void bench_laptop(int s, struct parallel *p, double seconds)
-{
+static void bench_laptop(int s, struct parallel *p, double seconds) {
     const struct deeprx_config c = {
-        .channels_in = 10, .bits = 4, .symbols = 14, .subcarriers = 48, .depth_multiplier = 1, .block_count = 5,
+        .channels_in = 10,
+        .bits = 4,
+        .symbols = 14,
+        .subcarriers = 48,
+        .depth_multiplier = 1,
+        .block_count = 5,
         .blocks = {{16, 1, 1}, {s, 2, 3}, {2 * s, 3, 6}, {s, 2, 3}, {16, 1, 1}},
     };
     char name[64];
@@ -96,18 +110,30 @@ static void bench_laptop(int s, struct parallel *p, double seconds)
     bench(name, &c, 32, p, seconds);
 }
 
-static void bench_deeprx(struct parallel *p, double seconds)
-{
+static void bench_deeprx(struct parallel *p, double seconds) {
     const struct deeprx_config c = {
-        .channels_in = 10, .bits = 8, .symbols = 14, .subcarriers = 312, .depth_multiplier = 2, .block_count = 11,
-        .blocks = {{64, 1, 1}, {64, 1, 1}, {128, 2, 3}, {128, 2, 3}, {256, 2, 3}, {256, 3, 6}, {256, 2, 3}, {128, 2, 3},
-                   {128, 2, 3}, {64, 1, 1}, {64, 1, 1}},
+        .channels_in = 10,
+        .bits = 8,
+        .symbols = 14,
+        .subcarriers = 312,
+        .depth_multiplier = 2,
+        .block_count = 11,
+        .blocks = {{64, 1, 1},
+                   {64, 1, 1},
+                   {128, 2, 3},
+                   {128, 2, 3},
+                   {256, 2, 3},
+                   {256, 3, 6},
+                   {256, 2, 3},
+                   {128, 2, 3},
+                   {128, 2, 3},
+                   {64, 1, 1},
+                   {64, 1, 1}},
     };
     bench("DeepRx, 14 x 312", &c, 2, p, seconds);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     const int threads = argc > 1 ? atoi(argv[1]) : 1;
     const double seconds = argc > 2 ? atof(argv[2]) : 2.0;
     struct parallel *p = parallel_create(threads);

@@ -1,6 +1,6 @@
 /*
- * How long planning takes: a matrix of instances expanded, discovered and keyed, with every fact answered at once. Prints figures,
- * asserts nothing.
+ * How long planning takes: a matrix of instances expanded, discovered and keyed, with every fact answered at once.
+ * Prints figures, asserts nothing.
  *
  *   plan_bench [INSTANCES]        default 100000
  */
@@ -38,7 +38,7 @@ static double estimate(void *context, const struct instance *i) {
     return 1;
 }
 
-/* A quarter each: a source, one stage on it by equal axes, one with a pin, and one of a kind; and one that collects all. */
+/* A quarter each: a source, one stage on it by equal axes, one with a pin, one of a kind; and one that collects all. */
 static void write_study(const char *path, int instances) {
     struct buffer b = {0};
     int seeds = instances / 4 / 100 + 1;
@@ -99,7 +99,7 @@ static size_t answer_all(struct plan *p, size_t *waves) {
 
 int main(int argc, char **argv) {
     char path[64];
-    int instances = argc > 1 ? atoi(argv[1]) : 100000;
+    int instances = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 100000;
     snprintf(path, sizeof path, "/tmp/retort-plan-bench-%d.json", (int)getpid());
     write_study(path, instances < 4 ? 4 : instances);
 

@@ -76,6 +76,11 @@ check "but for its name" grep -q SECRET_TOKEN store.$store/actions/*
 run '"a": { "cmd": ["sh", "-c", "sleep 0.1 & setsid sleep 1009 & exit 0"] }'
 check "a stage that leaves a process behind ends well" same "$(ended finished)" 1
 check "and the process is gone" exits 1 pgrep -f 'sleep 1009'
+burn='"burn": { "matrix": { "n": [1, 2, 3] }, "cmd": ["sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; echo $1 >o", "sh", "${matrix.n}"],
+    "outs": { "o": "o" }, "energy_budget": "0.001J" }'
+check "an energy budget that is used up: exit status 4" exits 4 run "$burn" -j 1
+check "what is finished is kept, nothing starts any more" same "$(ended finished)$(grep -c '"started"' run.json)" 11
+check "whose, how much, and how that is known" grep -qE 'budget of burn, 0.001 J, is used up: .*J (modelled|measured)' run.err
 run '"a": { "cmd": ["true"], "resources": { "memory": "1000TiB" } }'
 check "more than there is: refused with both amounts" has run.json "bytes of memory, there are"
 finish

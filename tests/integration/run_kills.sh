@@ -38,8 +38,8 @@ await() { # FILE...: at most ten seconds
         [ -s "$file" ] || { echo "$file did not appear"; return 1; }
     done
 }
-gone() { # within a second
-    for try in 1 2 3 4 5 6 7 8 9 10; do
+gone() { # a second is promised; a busy machine gets three, the daemons would live for a thousand
+    for try in $(seq 30); do
         left=
         for file in leader.* daemon.*; do
             kill -0 "$(cat "$file")" 2>/dev/null && left="$left $file"
@@ -55,7 +55,7 @@ again() { "$retort" run slow.json -j 2 --progress json --store "$1" >run.json; }
 begin alone
 check "stages are under way" under_way
 kill -9 $engine
-check "the engine killed: its stages and their daemons are gone within a second" gone
+check "the engine killed: its stages and their daemons are gone" gone
 wait $engine 2>/dev/null
 check "the next run ends well" again alone
 check "what was finished is known" same "$(grep -c '"first".*"known"' run.json)" 1
@@ -69,7 +69,7 @@ check "executing nothing" same "$(counts run.json)" '{"event":"end","known":4,"f
 begin group
 check "stages are under way" under_way
 kill -9 -$engine
-check "its whole process group killed: all gone within a second" gone
+check "its whole process group killed: all gone" gone
 wait $engine 2>/dev/null
 check "the next run goes on at once" again group
 check "from the checkpoints" same "$(wc -l <resumed.txt)" 2
@@ -77,7 +77,7 @@ check "from the checkpoints" same "$(wc -l <resumed.txt)" 2
 begin keepers
 under_way
 for keeper in $(pgrep -P $engine); do kill -9 $keeper; done
-check "the keepers killed: all gone within a second" gone
+check "the keepers killed: all gone" gone
 check "and their stages have failed" exits 1 wait $engine
 check "which says so" has run.json "its keeper was killed by signal 9"
 

@@ -453,6 +453,8 @@ static void files_that_cannot_be_read(void **state) {
     write_file("large.json", large);
     free(large);
     assert_int_equal(pipeline_read(&p, "large.json", NULL, 0, &diagnostics, &err), ERR_INVALID);
+    assert_int_equal(diagnostics.errors, 1);
+    assert_string_equal(diagnostics.items[0].at.file, "large.json");
     diagnostics_close(&diagnostics);
 }
 
@@ -471,6 +473,20 @@ static void errors_are_limited(void **state) {
     assert_int_equal(lines, 1001);
     assert_non_null(strstr(buffer_text(&messages), "p.json: error: more than 1000 errors: the rest is not shown\n"));
     buffer_close(&messages);
+    buffer_close(&text);
+}
+
+static void axes_are_limited(void **state) {
+    (void)state;
+    struct buffer text = {0};
+    buffer_puts(&text, "{\"retort\":1,\"name\":\"n\",\"stages\":{\"a\":{\"matrix\":{");
+    for (int i = 0; i < 65; i++)
+        buffer_printf(&text, "%s\"x%d\":[1]", i ? "," : "", i);
+    buffer_puts(&text, "},\"cmd\":[\"a\"");
+    for (int i = 0; i < 65; i++)
+        buffer_printf(&text, ",\"${matrix.x%d}\"", i);
+    buffer_puts(&text, "]}}}");
+    expect_fault(buffer_text(&text), NULL, 0, "the stage \"a\" has 65 axes; at most 64 are allowed");
     buffer_close(&text);
 }
 
@@ -506,6 +522,7 @@ int main(void) {
         cmocka_unit_test(kinds_bring_their_outs),
         cmocka_unit_test(files_that_cannot_be_read),
         cmocka_unit_test(errors_are_limited),
+        cmocka_unit_test(axes_are_limited),
         cmocka_unit_test(warnings_do_not_fail),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

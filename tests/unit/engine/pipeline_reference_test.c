@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "engine/base/buffer.h"
 #include "engine/base/error.h"
 #include "engine/pipeline/reference.h"
 
@@ -157,12 +158,13 @@ static void faults_and_their_places(void **state) {
 
 static void nesting_is_limited(void **state) {
     (void)state;
-    char text[4096] = "";
+    struct buffer text = {0};
     for (int i = 0; i < 200; i++)
-        strcat(text, "${stages.a[x=");
+        buffer_puts(&text, "${stages.a[x=");
     struct syntax_template t;
     struct syntax_fault fault = {0};
-    assert_int_equal(template_parse(&t, arena, text, NULL, 0, &fault), ERR_INVALID);
+    assert_int_equal(template_parse(&t, arena, buffer_text(&text), NULL, 0, &fault), ERR_INVALID);
+    buffer_close(&text);
     assert_non_null(strstr(fault.message, "nested"));
 }
 

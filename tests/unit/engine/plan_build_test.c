@@ -146,7 +146,8 @@ static void the_spec_shows_what_is_hashed_paths_and_cpus(void **state) {
     /* SHA-256 of "run.sh", from sha256sum. */
     assert_string_equal(
         text,
-        "{\"cmd\":[\"run\",\"in/i/run.sh\"],\"cpus\":3,\"in\":{\"i\":{\"executable\":true,\"labels\":{},\"name\":\"run.sh\","
+        "{\"cmd\":[\"run\",\"in/i/"
+        "run.sh\"],\"cpus\":3,\"in\":{\"i\":{\"executable\":true,\"labels\":{},\"name\":\"run.sh\","
         "\"path\":\"in/i/0/run.sh\",\"sha256\":\"d31ce0453051853c17ba2a5225b3d1bfab548e095bab0967d6acfd1b3ce1b35d\"}},"
         "\"outs\":{\"m\":{\"path\":\"m.json\",\"type\":\"metrics\"},\"t\":{\"path\":\"t.csv\",\"type\":\"file\"}},"
         "\"retort_spec\":1}");

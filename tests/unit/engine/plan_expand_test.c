@@ -84,9 +84,87 @@ static void objects_are_named_by_their_labels(void **state) {
     world_close(&w);
 }
 
+static void exclude_and_extra_name_objects_by_their_labels(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w,
+               HEAD "'a':{'cmd':['x','${matrix.r.n}','${matrix.s}'],'outs':{'o':'o'},"
+                    "'matrix':{'r':[{'label':'small','n':1},{'label':'large','n':2}],'s':[1,2],"
+                    "'exclude':[{'r':'small'},{'r':{'label':'large','n':2},'s':2}],'extra':[{'r':'small','s':3}]}}}}");
+    expect_instances(&w, "a", "a[r=large,s=1] a[r=small,s=3]");
+    world_run(&w);
+    expect_no_fault(&w);
+    expect_component(&w, "a[r=small,s=3]", "argv.1", "'1'");
+    world_close(&w);
+}
+
+static void a_text_may_not_be_the_label_of_an_object_beside_it(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD "'a':{'cmd':['x','${matrix.r}'],'outs':{'o':'o'},'matrix':{'r':['p',{'label':'p','n':1}]}}}}");
+    world_run(&w);
+    expect_fault(&w, "two values of the axis \"r\" have the label p");
+    world_close(&w);
+}
+
 static cJSON *late_metrics(const struct world *w, const struct instance *i) {
     (void)w;
     return strcmp(i->decl->name, "src") == 0 ? cJSON_Parse("{\"v\":42}") : NULL;
+}
+
+/* A patch wins over what it extends, deep inside too. */
+static void an_object_may_extend_another(void **state) {
+    (void)state;
+    struct world w = {.metrics = late_metrics};
+    world_open(&w, "{'retort':1,'name':'t','params':{'base':{'model':{'file':'base.bin','n':1},'k':7}},'stages':{"
+                   "'src':{'cmd':['x'],'outs':{'o':'src.bin','m':{'path':'m.json','type':'metrics'}}},"
+                   "'a':{'cmd':['x','${in.i}','${matrix.r.model.n}','${matrix.r.k}'],'outs':{'o':'o'},"
+                   "'in':{'i':'${matrix.r.model.file}'},'matrix':{'r':["
+                   "{'$extends':'${params.base}','label':'plain'},"
+                   "{'$extends':'${params.base}','label':'other','k':'${stages.src.metrics.v}',"
+                   "'model':{'file':'${stages.src.outs.o}'}}]}}}}");
+    world_run(&w);
+    expect_no_fault(&w);
+    expect_instances(&w, "a", "a[r=plain] a[r=other]");
+    expect_input(&w, "a[r=plain]", "i", "base.bin");
+    expect_input(&w, "a[r=other]", "i", "src.bin{}");
+    expect_component(&w, "a[r=other]", "argv.2", "'1'");
+    expect_component(&w, "a[r=other]", "argv.3", "'42'");
+    expect_component(&w, "a[r=plain]", "argv.3", "'7'");
+    world_close(&w);
+}
+
+static void an_include_resolves_beside_its_own_file(void **state) {
+    (void)state;
+    struct world w = {0};
+    struct error err = {0};
+    const char *const part = "{\"retort\":1,\"name\":\"p\",\"params\":{\"n\":1},\"stages\":{\"a\":{\"cmd\":[\"x\","
+                             "\"${in.i}\",\"${params.n}\"],\"in\":{\"i\":\"data.csv\"},\"outs\":{\"o\":\"o\"}}}}";
+    const char *const study =
+        "{\"retort\":1,\"name\":\"t\",\"include\":{\"p\":{\"path\":\"parts/p.json\",\"params\":{"
+        "\"n\":5}}},\"stages\":{\"b\":{\"cmd\":[\"y\",\"${in.i}\"],\"in\":{\"i\":\"${p.stages.a.outs.o}\"},"
+        "\"outs\":{\"o\":\"o\"}}}}";
+    char directory[] = "/tmp/retort-part-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    char *parts = path_join(directory, "parts"), *part_path = path_join(parts, "p.json");
+    char *study_path = path_join(directory, "study.json");
+    struct diagnostics d = {0};
+    assert_int_equal(file_make_directory(parts, &err), 0);
+    assert_int_equal(file_replace(part_path, part, strlen(part), 0644, &err), 0);
+    assert_int_equal(file_replace(study_path, study, strlen(study), 0644, &err), 0);
+    assert_int_equal(pipeline_read(&w.pipeline, study_path, NULL, 0, &d, &err), 0);
+    assert_int_equal(world_plan(&w, NULL, 0, &err), 0);
+    world_run(&w);
+    expect_no_fault(&w);
+    assert_string_equal(buffer_text(&w.order), "p/a\nb\n");
+    assert_non_null(strstr(world_instance(&w, "p/a")->action->inputs[0].items[0].path, "/parts/data.csv"));
+    expect_component(&w, "p/a", "argv.2", "'5'");
+    world_close(&w);
+    assert_int_equal(file_remove_tree(directory, &err), 0);
+    free(parts);
+    free(part_path);
+    free(study_path);
+    diagnostics_close(&d);
 }
 
 static void an_axis_from_a_metric_waits_for_it(void **state) {
@@ -158,6 +236,10 @@ int main(void) {
         cmocka_unit_test(an_exclude_that_matches_nothing_is_a_warning),
         cmocka_unit_test(like_takes_the_instances_of_another),
         cmocka_unit_test(objects_are_named_by_their_labels),
+        cmocka_unit_test(exclude_and_extra_name_objects_by_their_labels),
+        cmocka_unit_test(a_text_may_not_be_the_label_of_an_object_beside_it),
+        cmocka_unit_test(an_object_may_extend_another),
+        cmocka_unit_test(an_include_resolves_beside_its_own_file),
         cmocka_unit_test(an_axis_from_a_metric_waits_for_it),
         cmocka_unit_test(what_waits_for_a_failed_metric_is_skipped),
         cmocka_unit_test(a_million_instances_are_the_limit),

@@ -4,7 +4,8 @@
 #define HEAD "{'retort':1,'name':'t','stages':{"
 
 /* As world_open, for some targets; returns the code of plan_create. */
-static int open_targets(struct world *w, const char *text, const char *const *targets, size_t count, struct error *err) {
+static int open_targets(struct world *w, const char *text, const char *const *targets, size_t count,
+                        struct error *err) {
     char *json = mem_strdup(text);
     for (char *c = json; *c; c++)
         if (*c == '\'')
@@ -234,16 +235,11 @@ static void a_long_chain(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_target_wants_what_it_needs),
-        cmocka_unit_test(a_stage_is_a_target_too),
-        cmocka_unit_test(unknown_targets_are_refused),
-        cmocka_unit_test(json_and_partial_targets),
-        cmocka_unit_test(a_late_target_wants_its_select),
-        cmocka_unit_test(after_orders_and_enters_no_key),
-        cmocka_unit_test(failures_skip_what_depends_on_them),
-        cmocka_unit_test(remaining_is_the_longest_path),
-        cmocka_unit_test(results_name_their_items),
-        cmocka_unit_test(a_long_chain),
+        cmocka_unit_test(a_target_wants_what_it_needs),       cmocka_unit_test(a_stage_is_a_target_too),
+        cmocka_unit_test(unknown_targets_are_refused),        cmocka_unit_test(json_and_partial_targets),
+        cmocka_unit_test(a_late_target_wants_its_select),     cmocka_unit_test(after_orders_and_enters_no_key),
+        cmocka_unit_test(failures_skip_what_depends_on_them), cmocka_unit_test(remaining_is_the_longest_path),
+        cmocka_unit_test(results_name_their_items),           cmocka_unit_test(a_long_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,8 +22,9 @@ static void same_axes_are_matched_others_collected(void **state) {
 static void a_pin_overrides_matching(void **state) {
     (void)state;
     struct world w = {0};
-    world_open(&w, HEAD A ",'b':{'cmd':['x','${in.i}','${matrix.s}'],'in':{'i':'${stages.a[s=11].outs.o}'},'outs':{'o':'o'},"
-                          "'matrix':{'s':[7],'t':[3]}}}}");
+    world_open(&w, HEAD A
+               ",'b':{'cmd':['x','${in.i}','${matrix.s}'],'in':{'i':'${stages.a[s=11].outs.o}'},'outs':{'o':'o'},"
+               "'matrix':{'s':[7],'t':[3]}}}}");
     world_run(&w);
     expect_no_fault(&w);
     expect_input(&w, "b[s=7,t=3]", "i", "o.bin{'s':11,'t':3}");
@@ -34,8 +35,9 @@ static void a_pin_overrides_matching(void **state) {
 static void one_axis_is_collected_by_a_star(void **state) {
     (void)state;
     struct world w = {0};
-    world_open(&w, HEAD A ",'b':{'cmd':['x','${in.i}','${matrix.t}'],'in':{'i':'${stages.a[t=*].outs.o}'},'outs':{'o':'o'},"
-                          "'matrix':{'s':[11],'t':[3]}}}}");
+    world_open(&w,
+               HEAD A ",'b':{'cmd':['x','${in.i}','${matrix.t}'],'in':{'i':'${stages.a[t=*].outs.o}'},'outs':{'o':'o'},"
+                      "'matrix':{'s':[11],'t':[3]}}}}");
     world_run(&w);
     expect_no_fault(&w);
     expect_input(&w, "b[s=11,t=3]", "i", "o.bin{'s':11,'t':1} o.bin{'s':11,'t':2} o.bin{'s':11,'t':3}");
@@ -106,8 +108,7 @@ static void references_inside_an_object_are_resolved_for_each_instance(void **st
                           "'matrix':{'r':[{'label':'small','model':'${stages.a[s=7].outs.o}'},"
                           "{'label':'given','model':'given.bin'},"
                           "{'label':'all','model':'${stages.a[s=*].outs.o}'}],'t':[3,1]}}}}");
-    expect_instances(&w, "b",
-                     "b[r=small,t=3] b[r=small,t=1] b[r=given,t=3] b[r=given,t=1] b[r=all,t=3] b[r=all,t=1]");
+    expect_instances(&w, "b", "b[r=small,t=3] b[r=small,t=1] b[r=given,t=3] b[r=given,t=1] b[r=all,t=3] b[r=all,t=1]");
     world_run(&w);
     expect_no_fault(&w);
     expect_input(&w, "b[r=small,t=3]", "i", "o.bin{'s':7,'t':3}");
@@ -150,6 +151,141 @@ static void a_metric_that_was_not_given_is_named(void **state) {
     world_close(&w);
 }
 
+/* ---- random matrices against a plain scan; RETORT_TEST_SEED repeats a run ---- */
+
+enum { RANDOM_AXES = 3, RANDOM_VALUES = 4, RANDOM_ROUNDS = 150 };
+enum use { USE_MATCH, USE_PIN, USE_COLLECT };
+
+static uint64_t random_state;
+
+static uint64_t draw(uint64_t below) { /* splitmix64 */
+    uint64_t z = random_state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return (z ^ (z >> 31)) % below;
+}
+
+struct random_case {
+    enum use use[RANDOM_AXES];
+    int pinned[RANDOM_AXES];
+    bool excluded[RANDOM_VALUES][RANDOM_VALUES][RANDOM_VALUES];
+};
+
+static void put_values(struct buffer *b, int axis) {
+    buffer_printf(b, "'%c':[", 'x' + axis);
+    for (int i = 0; i < RANDOM_VALUES; i++)
+        buffer_printf(b, "%s%d", i ? "," : "", i);
+    buffer_puts(b, "]");
+}
+
+/* Stage a over x, y, z less some; stage b over the matched axes and one of its own. */
+static void put_pipeline(struct buffer *b, struct random_case *c) {
+    buffer_puts(b, HEAD "'a':{'cmd':['a','${matrix.x}','${matrix.y}','${matrix.z}'],'outs':{'o':'o'},'matrix':{");
+    for (int i = 0; i < RANDOM_AXES; i++) {
+        put_values(b, i);
+        buffer_putc(b, ',');
+    }
+    buffer_puts(b, "'exclude':[{'x':0,'y':0,'z':0}");
+    memset(c->excluded, 0, sizeof c->excluded);
+    c->excluded[0][0][0] = true;
+    for (uint64_t i = draw(25); i > 0; i--) {
+        uint64_t x = draw(RANDOM_VALUES), y = draw(RANDOM_VALUES), z = draw(RANDOM_VALUES);
+        c->excluded[x][y][z] = true;
+        buffer_printf(b, ",{'x':%d,'z':%d,'y':%d}", (int)x, (int)z, (int)y);
+    }
+    buffer_puts(b, "]}},'b':{'cmd':['b','${in.i}','${matrix.w}'");
+    for (int i = 0; i < RANDOM_AXES; i++) {
+        c->use[i] = (enum use)draw(3);
+        c->pinned[i] = (int)draw(RANDOM_VALUES);
+        if (c->use[i] == USE_MATCH)
+            buffer_printf(b, ",'${matrix.%c}'", 'x' + i);
+    }
+    buffer_puts(b, "],'in':{'i':'${stages.a[");
+    bool any = false;
+    for (int i = 0; i < RANDOM_AXES; i++) {
+        if (c->use[i] == USE_MATCH)
+            continue;
+        buffer_printf(b, c->use[i] == USE_PIN ? "%s%c=%d" : "%s%c=*", any ? "," : "", 'x' + i, c->pinned[i]);
+        any = true;
+    }
+    if (!any)
+        buffer_putc(b, '*');
+    buffer_puts(b, "].outs.o}'},'outs':{'o':'o'},'matrix':{'w':[1]");
+    for (int i = 0; i < RANDOM_AXES; i++)
+        if (c->use[i] == USE_MATCH) {
+            buffer_putc(b, ',');
+            put_values(b, i);
+        }
+    buffer_puts(b, "}}}}");
+}
+
+static int coordinate_of(const struct instance *i, const char *axis) {
+    for (size_t k = 0; k < i->coordinate_count; k++)
+        if (strcmp(i->coordinates[k].axis, axis) == 0)
+            return (int)i->coordinates[k].value->valuedouble;
+    return -1;
+}
+
+/* The coordinates of the inputs that b should have, in matrix order, one digit an axis. */
+static void scan(struct buffer *out, const struct random_case *c, const struct instance *b) {
+    static const char *const names[] = {"x", "y", "z"};
+    for (int x = 0; x < RANDOM_VALUES; x++)
+        for (int y = 0; y < RANDOM_VALUES; y++)
+            for (int z = 0; z < RANDOM_VALUES; z++) {
+                const int at[] = {x, y, z};
+                bool meant = !c->excluded[x][y][z];
+                for (int i = 0; i < RANDOM_AXES; i++) {
+                    meant &= c->use[i] != USE_PIN || at[i] == c->pinned[i];
+                    meant &= c->use[i] != USE_MATCH || at[i] == coordinate_of(b, names[i]);
+                }
+                if (meant)
+                    buffer_printf(out, "%d%d%d ", x, y, z);
+            }
+}
+
+static void check_instance(const struct random_case *c, const struct instance *b) {
+    struct buffer expected = {0}, found = {0};
+    scan(&expected, c, b);
+    if (expected.size == 0) {
+        assert_int_equal(b->state, INSTANCE_FAILED);
+    } else {
+        assert_int_equal(b->state, INSTANCE_DONE);
+        const struct action_input *in = &b->action->inputs[0];
+        for (size_t i = 0; i < in->count; i++)
+            buffer_printf(&found, "%d%d%d ", (int)json_double(in->items[i].labels, "x", -1),
+                          (int)json_double(in->items[i].labels, "y", -1),
+                          (int)json_double(in->items[i].labels, "z", -1));
+        assert_string_equal(buffer_text(&found), buffer_text(&expected));
+    }
+    buffer_close(&expected);
+    buffer_close(&found);
+}
+
+static void random_references_mean_what_a_scan_finds(void **state) {
+    (void)state;
+    const char *given = getenv("RETORT_TEST_SEED");
+    random_state = given ? strtoull(given, NULL, 10) : 20261121;
+    printf("RETORT_TEST_SEED=%llu\n", (unsigned long long)random_state);
+    for (int round = 0; round < RANDOM_ROUNDS; round++) {
+        struct random_case c;
+        struct buffer text = {0};
+        struct world w = {0};
+        size_t count, seen = 0;
+        put_pipeline(&text, &c);
+        world_open(&w, buffer_text(&text));
+        world_run(&w);
+        struct instance *const *all = plan_instances(w.plan, &count);
+        for (size_t i = 0; i < count; i++)
+            if (strcmp(all[i]->decl->name, "b") == 0) {
+                check_instance(&c, all[i]);
+                seen++;
+            }
+        assert_true(seen > 0);
+        buffer_close(&text);
+        world_close(&w);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_axes_are_matched_others_collected),
@@ -162,6 +298,7 @@ int main(void) {
         cmocka_unit_test(references_inside_an_object_are_resolved_for_each_instance),
         cmocka_unit_test(metrics_are_numbers_and_lists_of_numbers),
         cmocka_unit_test(a_metric_that_was_not_given_is_named),
+        cmocka_unit_test(random_references_mean_what_a_scan_finds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

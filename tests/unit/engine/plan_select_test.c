@@ -39,19 +39,19 @@ static void run(struct world *w, const char *text) {
 static void the_winner_is_a_stage_over_its_remaining_axes(void **state) {
     (void)state;
     struct world w = {0};
-    run(&w, HEAD FOUR ",'s':{'select':{'from':'a','group_by':['size'],'minimize':'metrics.loss'}}" USE("[*]")
-                ",'c':{'cmd':['x','${stages.s.matrix.size}','${in.i}'],'in':{'i':'${stages.s.outs.o}'},"
-                "'outs':{'o':'o'},'matrix':{'seed':[2]}}}}");
+    run(&w, HEAD FOUR ",'s':{'select':{'from':'a','group_by':['size'],'minimize':'metrics.loss'}}" USE(
+                "[*]") ",'c':{'cmd':['x','${stages.s.matrix.size}','${in.i}'],'in':{'i':'${stages.s.outs.o}'},"
+                       "'outs':{'o':'o'},'matrix':{'seed':[2]}}}}");
     expect_no_fault(&w);
     expect_input(&w, "b", "i", "o{'seed':1,'size':7} o{'seed':2,'size':7}");
     expect_input(&w, "c[seed=2]", "i", "o{'seed':2,'size':7}");
     expect_component(&w, "c[seed=2]", "argv.1", "'7'");
     const cJSON *table = plan_select_table(w.plan, world_instance(&w, "s"));
     char *text = json_canonical_text(table);
-    assert_string_equal(text,
-                        "{\"candidates\":[{\"group\":{\"size\":7},\"metrics\":{\"flops\":7,\"loss\":5.25,\"same\":1},"
-                        "\"passes\":true,\"winner\":true},{\"group\":{\"size\":11},\"metrics\":{\"flops\":11,\"loss\":8.25,"
-                        "\"same\":1},\"passes\":true,\"winner\":false}],\"ties\":[]}");
+    assert_string_equal(
+        text, "{\"candidates\":[{\"group\":{\"size\":7},\"metrics\":{\"flops\":7,\"loss\":5.25,\"same\":1},"
+              "\"passes\":true,\"winner\":true},{\"group\":{\"size\":11},\"metrics\":{\"flops\":11,\"loss\":8.25,"
+              "\"same\":1},\"passes\":true,\"winner\":false}],\"ties\":[]}");
     free(text);
     world_close(&w);
 }
@@ -59,9 +59,9 @@ static void the_winner_is_a_stage_over_its_remaining_axes(void **state) {
 static void maximize_and_where(void **state) {
     (void)state;
     struct world w = {0};
-    run(&w, HEAD SWEEP("{'size':[7,11,30],'seed':[1,2]}")
-                ",'s':{'select':{'from':'a','group_by':['size'],'where':[{'metric':'metrics.loss','at_most':8.25}],"
-                "'maximize':'metrics.flops'}}" USE("[*]") "}}");
+    run(&w, HEAD SWEEP("{'size':[7,11,30],'seed':[1,2]}") ",'s':{'select':{'from':'a','group_by':['size'],'where':[{'"
+                                                          "metric':'metrics.loss','at_most':8.25}],"
+                                                          "'maximize':'metrics.flops'}}" USE("[*]") "}}");
     expect_no_fault(&w);
     expect_input(&w, "b", "i", "o{'seed':1,'size':11} o{'seed':2,'size':11}");
     world_close(&w);
@@ -72,10 +72,10 @@ static void where_each_leaves_single_instances_out(void **state) {
     (void)state;
     struct world w = {0};
     run(&w, HEAD FOUR ",'s':{'select':{'from':'a','group_by':['size'],'reduce':'min',"
-                      "'where_each':[{'metric':'metrics.loss','at_least':5}],'minimize':'metrics.loss'}}" USE("[*]")
-                      ",'t':{'select':{'from':'a','group_by':['size'],"
-                      "'where_each':[{'metric':'metrics.loss','at_least':6}],'minimize':'metrics.flops'}},"
-                      "'c':{'cmd':['x','${in.i}'],'in':{'i':'${stages.t[*].outs.o}'},'outs':{'o':'o'}}}}");
+                      "'where_each':[{'metric':'metrics.loss','at_least':5}],'minimize':'metrics.loss'}}" USE(
+                          "[*]") ",'t':{'select':{'from':'a','group_by':['size'],"
+                                 "'where_each':[{'metric':'metrics.loss','at_least':6}],'minimize':'metrics.flops'}},"
+                                 "'c':{'cmd':['x','${in.i}'],'in':{'i':'${stages.t[*].outs.o}'},'outs':{'o':'o'}}}}");
     expect_no_fault(&w);
     expect_input(&w, "b", "i", "o{'seed':1,'size':11} o{'seed':2,'size':11}");
     expect_input(&w, "c", "i", "o{'seed':1,'size':7}");
@@ -85,8 +85,8 @@ static void where_each_leaves_single_instances_out(void **state) {
 static void missing_metrics_never_qualify(void **state) {
     (void)state;
     struct world w = {0};
-    run(&w, HEAD SWEEP("{'size':[13,11],'seed':[1,2]}")
-                ",'s':{'select':{'from':'a','group_by':['size'],'minimize':'metrics.loss'}}" USE("[*]") "}}");
+    run(&w, HEAD SWEEP("{'size':[13,11],'seed':[1,2]}") ",'s':{'select':{'from':'a','group_by':['size'],'minimize':'"
+                                                        "metrics.loss'}}" USE("[*]") "}}");
     expect_no_fault(&w);
     expect_input(&w, "b", "i", "o{'seed':1,'size':11} o{'seed':2,'size':11}");
     world_close(&w);
@@ -95,8 +95,8 @@ static void missing_metrics_never_qualify(void **state) {
 static void ties_go_to_the_earlier_group_and_are_told(void **state) {
     (void)state;
     struct world w = {0};
-    run(&w, HEAD SWEEP("{'size':[11,7],'seed':[1,2]}")
-                ",'s':{'select':{'from':'a','group_by':['size'],'maximize':'metrics.same'}}" USE("[*]") "}}");
+    run(&w, HEAD SWEEP("{'size':[11,7],'seed':[1,2]}") ",'s':{'select':{'from':'a','group_by':['size'],'maximize':'"
+                                                       "metrics.same'}}" USE("[*]") "}}");
     expect_input(&w, "b", "i", "o{'seed':1,'size':11} o{'seed':2,'size':11}");
     const cJSON *ties = cJSON_GetObjectItem(plan_select_table(w.plan, world_instance(&w, "s")), "ties");
     assert_int_equal(cJSON_GetArraySize(ties), 1);
@@ -109,7 +109,7 @@ static void pick_makes_it_one_instance(void **state) {
     (void)state;
     struct world w = {0};
 #define PICK(name, how, goal)                                                                                          \
-    ",'" name "':{'select':{'from':'a','group_by':['size'],'" goal "':'metrics.loss','pick':'" how "'}},'use-" name   \
+    ",'" name "':{'select':{'from':'a','group_by':['size'],'" goal "':'metrics.loss','pick':'" how "'}},'use-" name    \
     "':{'cmd':['x','${in.i}'],'in':{'i':'${stages." name ".outs.o}'},'outs':{'o':'o'}}"
     run(&w, HEAD SWEEP("{'size':[12],'seed':[1,2,3,4]}") PICK("p", "best", "minimize") PICK("q", "median", "minimize")
                 PICK("r", "first", "minimize") PICK("u", "best", "maximize") PICK("v", "median", "maximize") "}}");
@@ -181,9 +181,10 @@ static void an_extended_sweep_with_the_same_winner_keeps_keys(void **state) {
     struct digest keys[2];
     for (int i = 0; i < 2; i++) {
         struct world w = {0};
-        run(&w, i ? HEAD SWEEP("{'size':[7,11,30],'seed':[1,2]}")
-                        ",'s':{'select':{'from':'a','group_by':['size'],'minimize':'metrics.loss'}}" USE("[*]") "}}"
-                  : HEAD FOUR ",'s':{'select':{'from':'a','group_by':['size'],'minimize':'metrics.loss'}}" USE("[*]") "}}");
+        run(&w, i ? HEAD SWEEP("{'size':[7,11,30],'seed':[1,2]}") ",'s':{'select':{'from':'a','group_by':['size'],'"
+                                                                  "minimize':'metrics.loss'}}" USE("[*]") "}}"
+                  : HEAD FOUR
+                    ",'s':{'select':{'from':'a','group_by':['size'],'minimize':'metrics.loss'}}" USE("[*]") "}}");
         keys[i] = world_instance(&w, "b")->key;
         world_close(&w);
     }

@@ -49,13 +49,11 @@ static uint64_t draw(uint64_t below) /* splitmix64 */
     return (z ^ (z >> 31)) % below;
 }
 
-static double cpus_of(const struct model *m, const struct job *j)
-{
+static double cpus_of(const struct model *m, const struct job *j) {
     return j->needs.cpus < m->limits.cpus ? j->needs.cpus : m->limits.cpus;
 }
 
-static void count_tokens(struct model *m, const struct job *j, int sign)
-{
+static void count_tokens(struct model *m, const struct job *j, int sign) {
     m->cpus += sign * cpus_of(m, j);
     m->gpus += sign * j->needs.gpus;
     m->licences += sign * (double)j->needs.custom_count;
@@ -64,10 +62,14 @@ static void count_tokens(struct model *m, const struct job *j, int sign)
     m->exclusive += j->exclusive ? sign : 0;
 }
 
-static void create(struct model *m)
-{
-    *m = (struct model){.limits = {.cpus = (double)(1 + draw(8)), .memory_bytes = 1000, .gpus = 2,
-                                   .custom = custom_limits, .custom_count = 1, .grace_ms = GRACE_MS, .backoff_ms = 50}};
+static void create(struct model *m) {
+    *m = (struct model){.limits = {.cpus = (double)(1 + draw(8)),
+                                   .memory_bytes = 1000,
+                                   .gpus = 2,
+                                   .custom = custom_limits,
+                                   .custom_count = 1,
+                                   .grace_ms = GRACE_MS,
+                                   .backoff_ms = 50}};
     m->keep_going = draw(2);
     m->interrupt_ms = draw(3) ? UINT64_MAX : draw(20000);
     m->scheduler = scheduler_create(&m->limits, m->keep_going);
@@ -87,8 +89,7 @@ static void create(struct model *m)
     }
 }
 
-static void on_start(struct model *m, struct simulated *j)
-{
+static void on_start(struct model *m, struct simulated *j) {
     assert_false(m->interrupted);
     assert_true(m->keep_going || !m->failed);
     assert_true(j->submitted && !j->ended);
@@ -103,8 +104,7 @@ static void on_start(struct model *m, struct simulated *j)
     j->ends_ms = j->behaviour >= HANGS ? UINT64_MAX : m->now_ms + draw(800);
 }
 
-static void on_action(struct model *m, const struct schedule_action *a)
-{
+static void on_action(struct model *m, const struct schedule_action *a) {
     struct simulated *j = (struct simulated *)(void *)a->job;
     if (a->type == SCHEDULE_START) {
         on_start(m, j);
@@ -122,9 +122,8 @@ static void on_action(struct model *m, const struct schedule_action *a)
     }
 }
 
-static void on_exit_of(struct model *m, struct simulated *j)
-{
-    enum job_exit how = j->term_ms != UINT64_MAX ? (draw(2) ? EXIT_INTERRUPTED : EXIT_FAILED)
+static void on_exit_of(struct model *m, struct simulated *j) {
+    enum job_exit how = j->term_ms != UINT64_MAX   ? (draw(2) ? EXIT_INTERRUPTED : EXIT_FAILED)
                         : j->behaviour == SUCCEEDS ? EXIT_FINISHED
                                                    : EXIT_FAILED;
     count_tokens(m, &j->job, -1);
@@ -136,8 +135,7 @@ static void on_exit_of(struct model *m, struct simulated *j)
 }
 
 /* The next instant at which anything happens. */
-static uint64_t next_event(const struct model *m)
-{
+static uint64_t next_event(const struct model *m) {
     uint64_t next = scheduler_due_ms(m->scheduler);
     for (int i = 0; i < JOBS; i++) {
         const struct simulated *j = &m->jobs[i];
@@ -149,8 +147,7 @@ static uint64_t next_event(const struct model *m)
     return next;
 }
 
-static void step(struct model *m)
-{
+static void step(struct model *m) {
     struct schedule_action a;
     if (!m->interrupted && m->interrupt_ms <= m->now_ms) {
         m->interrupted = true;
@@ -169,8 +166,7 @@ static void step(struct model *m)
         on_action(m, &a);
 }
 
-static void finish(const struct model *m)
-{
+static void finish(const struct model *m) {
     assert_true(scheduler_idle(m->scheduler));
     assert_int_equal(m->running, 0);
     bool stopped = m->interrupted || (m->failed && !m->keep_going);
@@ -179,8 +175,7 @@ static void finish(const struct model *m)
         assert_true(m->jobs[i].ended);
 }
 
-static void random_jobs_keep_the_rules(void **state)
-{
+static void random_jobs_keep_the_rules(void **state) {
     (void)state;
     const char *given = getenv("RETORT_TEST_SEED");
     uint64_t seed = given ? strtoull(given, NULL, 10) : 20261121;
@@ -198,8 +193,7 @@ static void random_jobs_keep_the_rules(void **state)
     }
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(random_jobs_keep_the_rules)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

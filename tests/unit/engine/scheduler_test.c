@@ -12,33 +12,28 @@
 static const struct scheduler_limits two_cpus = {
     .cpus = 2, .memory_bytes = 1000, .gpus = 1, .grace_ms = 5000, .backoff_ms = 1000};
 
-static struct job make_job(double cpus, double priority)
-{
+static struct job make_job(double cpus, double priority) {
     return (struct job){.needs = {.cpus = cpus}, .priority = priority};
 }
 
-static void submit(struct scheduler *s, struct job *job)
-{
+static void submit(struct scheduler *s, struct job *job) {
     struct error err = {0};
     assert_int_equal(scheduler_submit(s, job, &err), 0);
 }
 
-static void expect(struct scheduler *s, uint64_t now_ms, enum schedule_type type, const struct job *job)
-{
+static void expect(struct scheduler *s, uint64_t now_ms, enum schedule_type type, const struct job *job) {
     struct schedule_action a;
     assert_true(scheduler_next(s, now_ms, &a));
     assert_int_equal(a.type, type);
     assert_ptr_equal(a.job, job);
 }
 
-static void expect_nothing(struct scheduler *s, uint64_t now_ms)
-{
+static void expect_nothing(struct scheduler *s, uint64_t now_ms) {
     struct schedule_action a;
     assert_false(scheduler_next(s, now_ms, &a));
 }
 
-static void longest_path_first_then_submission(void **state)
-{
+static void longest_path_first_then_submission(void **state) {
     (void)state;
     struct scheduler *s = scheduler_create(&two_cpus, false);
     struct job a = make_job(1, 5), b = make_job(1, 9), c = make_job(1, 5);
@@ -58,8 +53,7 @@ static void longest_path_first_then_submission(void **state)
     scheduler_free(s);
 }
 
-static void what_fits_passes_what_does_not(void **state)
-{
+static void what_fits_passes_what_does_not(void **state) {
     (void)state;
     struct scheduler *s = scheduler_create(&two_cpus, false);
     struct job running = make_job(1, 10), wide = make_job(2, 9), narrow = make_job(1, 1);
@@ -76,8 +70,7 @@ static void what_fits_passes_what_does_not(void **state)
     scheduler_free(s);
 }
 
-static void a_wide_job_is_not_passed_for_ever(void **state)
-{
+static void a_wide_job_is_not_passed_for_ever(void **state) {
     (void)state;
     struct scheduler *s = scheduler_create(&two_cpus, false);
     enum { NARROW = 200 };
@@ -103,8 +96,7 @@ static void a_wide_job_is_not_passed_for_ever(void **state)
     scheduler_free(s);
 }
 
-static void an_exclusive_job_runs_alone(void **state)
-{
+static void an_exclusive_job_runs_alone(void **state) {
     (void)state;
     struct scheduler *s = scheduler_create(&two_cpus, false);
     struct job first = make_job(1, 9), alone = make_job(1, 5), after = make_job(1, 1);
@@ -122,8 +114,7 @@ static void an_exclusive_job_runs_alone(void **state)
     scheduler_free(s);
 }
 
-static void fractions_add_up(void **state)
-{
+static void fractions_add_up(void **state) {
     (void)state;
     struct scheduler_limits one = {.cpus = 0.3};
     struct scheduler *s = scheduler_create(&one, false);
@@ -144,8 +135,7 @@ static void fractions_add_up(void **state)
     scheduler_free(s);
 }
 
-static void memory_gpus_and_custom_tokens(void **state)
-{
+static void memory_gpus_and_custom_tokens(void **state) {
     (void)state;
     const struct token_need listed[] = {{"licence", 2}}, two[] = {{"licence", 2}}, unlisted[] = {{"dongle", 1}};
     struct scheduler_limits limits = two_cpus;
@@ -175,8 +165,7 @@ static void memory_gpus_and_custom_tokens(void **state)
     scheduler_free(s);
 }
 
-static void impossible_needs_are_refused_cpus_are_clamped(void **state)
-{
+static void impossible_needs_are_refused_cpus_are_clamped(void **state) {
     (void)state;
     struct scheduler *s = scheduler_create(&two_cpus, false);
     const struct token_need two_dongles[] = {{"dongle", 2}};
@@ -198,8 +187,7 @@ static void impossible_needs_are_refused_cpus_are_clamped(void **state)
     scheduler_free(s);
 }
 
-static void retries_wait_twice_as_long_each_time(void **state)
-{
+static void retries_wait_twice_as_long_each_time(void **state) {
     (void)state;
     struct scheduler *s = scheduler_create(&two_cpus, true);
     struct job job = make_job(1, 0);
@@ -225,8 +213,7 @@ static void retries_wait_twice_as_long_each_time(void **state)
     scheduler_free(s);
 }
 
-static void a_timeout_terms_then_kills_and_is_a_failure(void **state)
-{
+static void a_timeout_terms_then_kills_and_is_a_failure(void **state) {
     (void)state;
     struct scheduler *s = scheduler_create(&two_cpus, true);
     struct job job = make_job(1, 0);
@@ -252,8 +239,7 @@ static void a_timeout_terms_then_kills_and_is_a_failure(void **state)
     scheduler_free(s);
 }
 
-static void the_first_failure_stops_without_keep_going(void **state)
-{
+static void the_first_failure_stops_without_keep_going(void **state) {
     (void)state;
     struct scheduler *s = scheduler_create(&two_cpus, false);
     struct job bad = make_job(1, 9), good = make_job(1, 8), never = make_job(1, 7);
@@ -274,8 +260,7 @@ static void the_first_failure_stops_without_keep_going(void **state)
     scheduler_free(s);
 }
 
-static void an_interrupt_terms_and_a_second_kills(void **state)
-{
+static void an_interrupt_terms_and_a_second_kills(void **state) {
     (void)state;
     struct scheduler *s = scheduler_create(&two_cpus, true);
     struct job a = make_job(1, 9), b = make_job(1, 8), never = make_job(1, 7);
@@ -301,8 +286,7 @@ static void an_interrupt_terms_and_a_second_kills(void **state)
     scheduler_free(s);
 }
 
-static void a_deferred_job_comes_back_uncounted(void **state)
-{
+static void a_deferred_job_comes_back_uncounted(void **state) {
     (void)state;
     struct scheduler *s = scheduler_create(&two_cpus, false);
     struct job job = make_job(1, 0);
@@ -319,8 +303,7 @@ static void a_deferred_job_comes_back_uncounted(void **state)
     scheduler_free(s);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(longest_path_first_then_submission),
         cmocka_unit_test(what_fits_passes_what_does_not),

@@ -19,10 +19,9 @@ struct sample {
 
 static const struct optimizer_config standing_still = {OPTIMIZER_ADAMW, 0.0, 0.0, 0.9, 0.999, 1e-6};
 
-static struct sample sample_create(int multiplier)
-{
-    struct sample s = {.config = tiny_config(multiplier)};
-    uint64_t state = 7 + (uint64_t)multiplier;
+static struct sample sample_create(const struct deeprx_config *config) {
+    struct sample s = {.config = *config};
+    uint64_t state = 7 + (uint64_t)config->depth_multiplier;
     const size_t grid = (size_t)(s.config.symbols * s.config.subcarriers), elements = BATCH * grid;
     s.parameters = deeprx_parameter_count(&s.config);
     s.statistics = deeprx_statistic_count(&s.config);
@@ -49,8 +48,7 @@ static struct sample sample_create(int multiplier)
     return s;
 }
 
-static void sample_free(struct sample *s)
-{
+static void sample_free(struct sample *s) {
     void *all[] = {s->x,         s->label,  s->teacher,      s->mask,         s->x_d,     s->label_d,
                    s->teacher_d, s->mask_d, s->statistics_d, s->parameters_d, s->logits_d};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -58,8 +56,7 @@ static void sample_free(struct sample *s)
     deeprx_free(s->net);
 }
 
-static double reference_loss(struct sample *s, const struct loss_config *loss)
-{
+static double reference_loss(struct sample *s, const struct loss_config *loss) {
     double *statistics = malloc(s->statistics * sizeof *statistics);
     assert_non_null(statistics);
     memcpy(statistics, s->statistics_d, s->statistics * sizeof *statistics);
@@ -70,8 +67,7 @@ static double reference_loss(struct sample *s, const struct loss_config *loss)
 }
 
 /* Every parameter of the smaller tensors, and a spread of the larger ones'. */
-static void check_gradients(struct sample *s, const struct loss_config *loss)
-{
+static void check_gradients(struct sample *s, const struct loss_config *loss) {
     struct deeprx_tensor tensors[512];
     const size_t count = deeprx_tensors(&s->config, tensors, 512);
     const float *gradient = deeprx_gradients(s->net);
@@ -90,9 +86,9 @@ static void check_gradients(struct sample *s, const struct loss_config *loss)
     }
 }
 
-static void check_training(int multiplier, const struct loss_config *loss)
-{
-    struct sample s = sample_create(multiplier);
+static void check_training(int multiplier, const struct loss_config *loss) {
+    const struct deeprx_config config = tiny_config(multiplier);
+    struct sample s = sample_create(&config);
     struct loss_value value;
     deeprx_train_step(s.net, s.x, s.label, s.mask, s.teacher, loss, &standing_still, 1, 1.0, &value);
     const double expected = reference_loss(&s, loss);
@@ -104,25 +100,37 @@ static void check_training(int multiplier, const struct loss_config *loss)
     sample_free(&s);
 }
 
-static void gradients_of_cross_entropy(void)
-{
+static void gradients_of_cross_entropy(void) {
     const struct loss_config loss = {.kd = KD_NONE};
     check_training(1, &loss);
     check_training(2, &loss);
 }
 
-static void gradients_of_distillation(void)
-{
+static void gradients_of_distillation(void) {
     const struct loss_config bernoulli = {KD_BERNOULLI, KD_MEAN, 0.5, 3.0, true, 20.0};
     const struct loss_config softmax = {KD_SOFTMAX, KD_SUM, 5.0, 2.0, false, 20.0};
     check_training(1, &bernoulli);
     check_training(2, &softmax);
 }
 
-static void logits_of_inference(void)
-{
+/* Slots of several tiles of symbols, whose statistics come together piece by piece. */
+static void statistics_of_large_slots(void) {
+    struct deeprx_config config = tiny_config(1);
+    config.symbols = 9;
+    config.subcarriers = 60;
+    struct sample s = sample_create(&config);
+    const struct loss_config loss = {.kd = KD_NONE};
+    struct loss_value value;
+    deeprx_train_step(s.net, s.x, s.label, s.mask, NULL, &loss, &standing_still, 1, 1.0, &value);
+    deeprx_reference(&s.config, s.parameters_d, s.statistics_d, s.x_d, BATCH, true, s.logits_d);
+    assert_close("statistics", deeprx_statistics(s.net), s.statistics_d, s.statistics, COMPARE_NETWORK);
+    sample_free(&s);
+}
+
+static void logits_of_inference(void) {
     for (int multiplier = 1; multiplier <= 2; multiplier++) {
-        struct sample s = sample_create(multiplier);
+        const struct deeprx_config config = tiny_config(multiplier);
+        struct sample s = sample_create(&config);
         struct deeprx *net = deeprx_create(&s.config, BATCH + 1, false, NULL);
         assert_non_null(net);
         memcpy(deeprx_parameters(net), deeprx_parameters(s.net), s.parameters * sizeof(float));
@@ -143,28 +151,30 @@ static void logits_of_inference(void)
     }
 }
 
-static void test_gradients_of_cross_entropy(void **state)
-{
+static void test_gradients_of_cross_entropy(void **state) {
     (void)state;
     on_each_path(gradients_of_cross_entropy);
 }
 
-static void test_gradients_of_distillation(void **state)
-{
+static void test_gradients_of_distillation(void **state) {
     (void)state;
     on_each_path(gradients_of_distillation);
 }
 
-static void test_logits_of_inference(void **state)
-{
+static void test_statistics_of_large_slots(void **state) {
+    (void)state;
+    on_each_path(statistics_of_large_slots);
+}
+
+static void test_logits_of_inference(void **state) {
     (void)state;
     on_each_path(logits_of_inference);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_logits_of_inference),
+        cmocka_unit_test(test_statistics_of_large_slots),
         cmocka_unit_test(test_gradients_of_cross_entropy),
         cmocka_unit_test(test_gradients_of_distillation),
     };

@@ -3,7 +3,14 @@
 
 #include "kernels/reference/operators.h"
 
-enum { SLOTS = 3, SYMBOLS = 2, SUBCARRIERS = 5, BITS = 4, ELEMENTS = SYMBOLS * SUBCARRIERS, LABELS = SLOTS * ELEMENTS * BITS };
+enum {
+    SLOTS = 3,
+    SYMBOLS = 2,
+    SUBCARRIERS = 5,
+    BITS = 4,
+    ELEMENTS = SYMBOLS * SUBCARRIERS,
+    LABELS = SLOTS * ELEMENTS * BITS
+};
 static const struct reference_grid grid = {SLOTS, SYMBOLS, SUBCARRIERS};
 
 struct sample {
@@ -12,8 +19,7 @@ struct sample {
     struct loss_value value;
 };
 
-static void as_doubles(struct sample *s)
-{
+static void as_doubles(struct sample *s) {
     for (size_t i = 0; i < LABELS; i++) {
         s->logits_d[i] = (double)s->logits[i];
         s->label_d[i] = (double)s->label[i];
@@ -23,8 +29,7 @@ static void as_doubles(struct sample *s)
         s->mask_d[i] = (double)s->mask[i];
 }
 
-static struct sample sample_create(void)
-{
+static struct sample sample_create(void) {
     struct sample s = {0};
     uint64_t state = 77;
     for (size_t i = 0; i < LABELS; i++) {
@@ -38,8 +43,7 @@ static struct sample sample_create(void)
     return s;
 }
 
-static void run(struct sample *s, const struct loss_config *config, int threads)
-{
+static void run(struct sample *s, const struct loss_config *config, int threads) {
     struct parallel *p = parallel_create(threads);
     void *workspace = malloc(loss_workspace_bytes(SLOTS, ELEMENTS, BITS, threads));
     assert_true(p != NULL && workspace != NULL);
@@ -49,14 +53,12 @@ static void run(struct sample *s, const struct loss_config *config, int threads)
     parallel_free(p);
 }
 
-static void assert_value(const char *what, double actual, double expected)
-{
+static void assert_value(const char *what, double actual, double expected) {
     const float value = (float)actual;
     assert_close(what, &value, &expected, 1, COMPARE_LOSS);
 }
 
-static void check_values(const struct sample *s, const struct loss_config *config)
-{
+static void check_values(const struct sample *s, const struct loss_config *config) {
     const struct loss_value r = loss_reference(grid, BITS, s->logits_d, s->label_d, s->mask_d, s->teacher_d, config);
     assert_value("bce", s->value.bce, r.bce);
     assert_value("kd", s->value.kd, r.kd);
@@ -66,8 +68,7 @@ static void check_values(const struct sample *s, const struct loss_config *confi
     assert_int_equal(s->value.bit_count, r.bit_count);
 }
 
-static void check_gradients(struct sample *s, const struct loss_config *config)
-{
+static void check_gradients(struct sample *s, const struct loss_config *config) {
     for (size_t i = 0; i < LABELS; i++) {
         const double kept = s->logits_d[i], h = 1e-4;
         s->logits_d[i] = kept + h;
@@ -80,19 +81,18 @@ static void check_gradients(struct sample *s, const struct loss_config *config)
     }
 }
 
-static void each_form(void (*check)(const struct loss_config *config))
-{
+static void each_form(void (*check)(const struct loss_config *config)) {
     static const enum kd_form forms[] = {KD_NONE, KD_BERNOULLI, KD_SOFTMAX};
     for (size_t form = 0; form < 3; form++)
         for (int reduction = KD_SUM; reduction <= KD_MEAN; reduction++)
             for (int squared = 0; squared <= 1; squared++) {
-                const struct loss_config config = {forms[form], (enum kd_reduction)reduction, 0.7, 2.5, squared == 1, 4.0};
+                const struct loss_config config = {forms[form], (enum kd_reduction)reduction, 0.7, 2.5, squared == 1,
+                                                   4.0};
                 check(&config);
             }
 }
 
-static void check_form(const struct loss_config *config)
-{
+static void check_form(const struct loss_config *config) {
     struct sample s = sample_create();
     run(&s, config, 1);
     check_values(&s, config);
@@ -103,20 +103,17 @@ static void check_form(const struct loss_config *config)
     assert_memory_equal(&s.value, &threaded.value, sizeof s.value);
 }
 
-static void each_form_checked(void)
-{
+static void each_form_checked(void) {
     each_form(check_form);
 }
 
-static void test_each_form(void **state)
-{
+static void test_each_form(void **state) {
     (void)state;
     on_each_path(each_form_checked);
 }
 
 /* Logits of 1e4 either way, for and against label and teacher, and a teacher that is not clipped. */
-static void check_extremes(const struct loss_config *config)
-{
+static void check_extremes(const struct loss_config *config) {
     static const float extremes[] = {1e4f, -1e4f, 0.0f, 90.0f, -90.0f};
     struct sample s = sample_create();
     for (size_t i = 0; i < LABELS; i++) {
@@ -132,20 +129,17 @@ static void check_extremes(const struct loss_config *config)
         assert_true(isfinite(s.gradient[i]));
 }
 
-static void each_form_at_extremes(void)
-{
+static void each_form_at_extremes(void) {
     each_form(check_extremes);
 }
 
-static void test_extreme_logits(void **state)
-{
+static void test_extreme_logits(void **state) {
     (void)state;
     on_each_path(each_form_at_extremes);
 }
 
 /* The softmax over an element's bits cannot see an offset that all of them share; the per-bit form can. */
-static void test_softmax_is_blind_to_a_common_offset(void **state)
-{
+static void test_softmax_is_blind_to_a_common_offset(void **state) {
     (void)state;
     struct loss_config config = {KD_SOFTMAX, KD_MEAN, 0.0, 2.0, false, 50.0};
     struct sample s = sample_create(), shifted = sample_create();
@@ -169,8 +163,7 @@ static void test_softmax_is_blind_to_a_common_offset(void **state)
 }
 
 /* A student equal to its teacher diverges by nothing, and has no gradient but the cross-entropy's. */
-static void test_equal_to_the_teacher(void **state)
-{
+static void test_equal_to_the_teacher(void **state) {
     (void)state;
     for (int form = KD_BERNOULLI; form <= KD_SOFTMAX; form++) {
         const struct loss_config config = {(enum kd_form)form, KD_SUM, 0.0, 3.0, false, 100.0};
@@ -183,8 +176,7 @@ static void test_equal_to_the_teacher(void **state)
     }
 }
 
-static void test_masked_elements_count_nowhere(void **state)
-{
+static void test_masked_elements_count_nowhere(void **state) {
     (void)state;
     const struct loss_config config = {KD_BERNOULLI, KD_SUM, 1.0, 1.0, false, 20.0};
     struct sample s = sample_create(), other = sample_create();
@@ -204,8 +196,7 @@ static void test_masked_elements_count_nowhere(void **state)
 }
 
 /* alpha = 5e5 over one slot's unmasked labels is the weight that the sum reduction gives the cross-entropy. */
-static void test_effective_weight(void **state)
-{
+static void test_effective_weight(void **state) {
     (void)state;
     struct sample s = sample_create();
     const double unmasked = 7.0 * SLOTS; /* three of the ten elements are masked */
@@ -220,8 +211,7 @@ static void test_effective_weight(void **state)
     assert_value("mean", s.value.kd_weight, 5e5);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_form),
         cmocka_unit_test(test_extreme_logits),

@@ -17,14 +17,12 @@ struct trial {
     double x_d[COUNT * CHANNELS], gamma_d[CHANNELS], beta_d[CHANNELS], mean[CHANNELS], variance[CHANNELS];
 };
 
-static struct norm trial_norm(struct trial *t)
-{
+static struct norm trial_norm(struct trial *t) {
     return (struct norm){CHANNELS,          t->gamma,         t->beta,        t->running_mean, t->running_variance,
                          t->gamma_gradient, t->beta_gradient, t->coefficients};
 }
 
-static struct trial *trial_create(double offset)
-{
+static struct trial *trial_create(double offset) {
     struct trial *t = calloc(1, sizeof *t);
     assert_non_null(t);
     uint64_t state = 3;
@@ -46,8 +44,7 @@ static struct trial *trial_create(double offset)
 }
 
 /* The batch's statistics as the forward operators take them: slot by slot, in two pieces each. */
-static void take_statistics(struct trial *t)
-{
+static void take_statistics(struct trial *t) {
     float moments[4 * MOMENTS * 16] = {0};
     float *wide = widened(t->x, COUNT, CHANNELS, t->stride);
     for (size_t slot = 0; slot < 4; slot++) {
@@ -60,16 +57,14 @@ static void take_statistics(struct trial *t)
     free(wide);
 }
 
-static void normalised(struct trial *t, float *y)
-{
+static void normalised(struct trial *t, float *y) {
     const struct norm norm = trial_norm(t);
     const struct coefficients k = norm_coefficients(&norm);
     for (size_t i = 0; i < COUNT * CHANNELS; i++)
         y[i] = t->x[i] * k.scale[i % CHANNELS] + k.shift[i % CHANNELS];
 }
 
-static void training(void)
-{
+static void training(void) {
     struct trial *t = trial_create(0.5);
     take_statistics(t);
     double expected[COUNT * CHANNELS], running_mean[CHANNELS], running_variance[CHANNELS];
@@ -86,27 +81,25 @@ static void training(void)
     free(t);
 }
 
-static void test_training(void **state)
-{
+static void test_training(void **state) {
     (void)state;
     on_each_path(training);
 }
 
 /* A mean a thousand times the deviation: E[x^2] - E[x]^2 in single precision would have no digit left. */
-static void test_statistics_far_from_zero(void **state)
-{
+static void test_statistics_far_from_zero(void **state) {
     (void)state;
     struct trial *t = trial_create(3000.0);
     take_statistics(t);
     for (size_t c = 0; c < CHANNELS; c++) {
-        const double got = ((double)t->running_variance[c] - 0.9) / 0.1, expected = t->variance[c] * COUNT / (COUNT - 1.0);
+        const double got = ((double)t->running_variance[c] - 0.9) / 0.1,
+                     expected = t->variance[c] * COUNT / (COUNT - 1.0);
         assert_true(fabs(got - expected) <= 1e-4 * expected + 1e-5);
     }
     free(t);
 }
 
-static void test_evaluation(void **state)
-{
+static void test_evaluation(void **state) {
     (void)state;
     struct trial *t = trial_create(0.5);
     double mean[CHANNELS], variance[CHANNELS], expected[COUNT * CHANNELS];
@@ -126,8 +119,7 @@ static void test_evaluation(void **state)
 }
 
 /* sum of g * norm(x) + add * x, norm by x's own moments. */
-static double weighted(const struct trial *t, const double *x, const float *g, const float *add)
-{
+static double weighted(const struct trial *t, const double *x, const float *g, const float *add) {
     double mean[CHANNELS], variance[CHANNELS], y[COUNT * CHANNELS], sum = 0.0;
     moments_reference(reference_grid, CHANNELS, x, mean, variance);
     norm_reference(reference_grid, CHANNELS, x, t->gamma_d, t->beta_d, mean, variance, false, y);
@@ -136,8 +128,7 @@ static double weighted(const struct trial *t, const double *x, const float *g, c
     return sum;
 }
 
-static void way_back(void)
-{
+static void way_back(void) {
     struct trial *t = trial_create(0.5);
     take_statistics(t);
     uint64_t random = 17;
@@ -167,14 +158,12 @@ static void way_back(void)
     free(got), free(by_x.g), free(wide_x), free(wide_add), free(g), free(add), free(t);
 }
 
-static void test_way_back(void **state)
-{
+static void test_way_back(void **state) {
     (void)state;
     on_each_path(way_back);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training),
         cmocka_unit_test(test_statistics_far_from_zero),

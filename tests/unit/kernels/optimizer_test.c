@@ -12,8 +12,7 @@ struct tensor {
     double parameter_d[LARGEST], gradient_d[LARGEST], first_d[LARGEST], second_d[LARGEST];
 };
 
-static void start(struct tensor *tensors)
-{
+static void start(struct tensor *tensors) {
     static const size_t sizes[TENSORS] = {LARGEST, 7, 33, 64, 8};
     uint64_t state = 21;
     for (size_t t = 0; t < TENSORS; t++) {
@@ -27,8 +26,7 @@ static void start(struct tensor *tensors)
     }
 }
 
-static void draw_gradients(struct tensor *tensors, uint64_t *state)
-{
+static void draw_gradients(struct tensor *tensors, uint64_t *state) {
     for (size_t t = 0; t < TENSORS; t++)
         for (size_t i = 0; i < tensors[t].size; i++) {
             tensors[t].gradient[i] = (float)(0.1 * random_value(state) + 0.02);
@@ -36,8 +34,7 @@ static void draw_gradients(struct tensor *tensors, uint64_t *state)
         }
 }
 
-static void check(const struct optimizer_config *config)
-{
+static void check(const struct optimizer_config *config) {
     struct tensor *tensors = calloc(TENSORS, sizeof *tensors);
     struct parallel *p = parallel_create(2);
     assert_true(tensors != NULL && p != NULL);
@@ -65,23 +62,20 @@ static void check(const struct optimizer_config *config)
     free(tensors);
 }
 
-static void test_lamb(void **state)
-{
+static void test_lamb(void **state) {
     (void)state;
     check(&(struct optimizer_config){OPTIMIZER_LAMB, 1e-2, 1e-4, 0.9, 0.999, 1e-6});
     check(&(struct optimizer_config){OPTIMIZER_LAMB, 3e-2, 0.3, 0.8, 0.99, 1e-3});
 }
 
-static void test_adamw(void **state)
-{
+static void test_adamw(void **state) {
     (void)state;
     check(&(struct optimizer_config){OPTIMIZER_ADAMW, 1e-3, 1e-2, 0.9, 0.999, 1e-8});
     check(&(struct optimizer_config){OPTIMIZER_ADAMW, 3e-2, 0.3, 0.8, 0.99, 1e-3});
 }
 
 /* By hand: one weight 3, gradient 2, first step. m^ = 2, v^ = 4, so u = 2/(2 + epsilon). */
-static void first_step(enum optimizer type, bool matrix, double decay, double expected)
-{
+static void first_step(enum optimizer type, bool matrix, double decay, double expected) {
     float w = 3.0f, g = 2.0f, m = 0.0f, v = 0.0f;
     const struct optimizer_tensor tensor = {&w, &g, &m, &v, 1, matrix};
     const struct optimizer_config config = {type, 0.1, decay, 0.9, 0.999, 0.5};
@@ -89,8 +83,7 @@ static void first_step(enum optimizer type, bool matrix, double decay, double ex
     assert_true(fabs((double)w - expected) < 1e-6);
 }
 
-static void test_first_step_by_hand(void **state)
-{
+static void test_first_step_by_hand(void **state) {
     (void)state;
     first_step(OPTIMIZER_ADAMW, true, 0.0, 3.0 - 0.1 * 0.8);
     first_step(OPTIMIZER_ADAMW, true, 0.2, 3.0 - 0.1 * (0.8 + 0.6));
@@ -99,8 +92,7 @@ static void test_first_step_by_hand(void **state)
     first_step(OPTIMIZER_LAMB, true, 0.2, 3.0 - 0.1 * 3.0); /* |w|/|u| u = 3 whatever u is */
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_step_by_hand),
         cmocka_unit_test(test_lamb),

@@ -17,15 +17,13 @@ struct tally {
     size_t out_of_range[BLOCKS];
 };
 
-static void count(void *context, size_t block, int thread)
-{
+static void count(void *context, size_t block, int thread) {
     struct tally *t = context;
     t->calls[block]++;
     t->out_of_range[block] += thread < 0 || thread >= t->threads;
 }
 
-static void check(struct parallel *p, size_t blocks)
-{
+static void check(struct parallel *p, size_t blocks) {
     struct tally t = {.threads = parallel_threads(p)};
     parallel_for(p, blocks, count, &t);
     for (size_t i = 0; i < BLOCKS; i++) {
@@ -34,8 +32,7 @@ static void check(struct parallel *p, size_t blocks)
     }
 }
 
-static void test_every_block_once(void **state)
-{
+static void test_every_block_once(void **state) {
     (void)state;
     const int threads[] = {1, 2, 3, 8};
     const size_t blocks[] = {0, 1, 2, 7, BLOCKS};
@@ -49,8 +46,7 @@ static void test_every_block_once(void **state)
     }
 }
 
-static void test_one_pool_many_times(void **state)
-{
+static void test_one_pool_many_times(void **state) {
     (void)state;
     struct parallel *p = parallel_create(3);
     assert_non_null(p);
@@ -59,16 +55,14 @@ static void test_one_pool_many_times(void **state)
     parallel_free(p);
 }
 
-static void test_without_a_pool(void **state)
-{
+static void test_without_a_pool(void **state) {
     (void)state;
     assert_int_equal(parallel_threads(NULL), 1);
     check(NULL, 17);
     parallel_free(NULL);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_block_once),
         cmocka_unit_test(test_one_pool_many_times),

@@ -9,13 +9,11 @@
 
 #include "kernels/deeprx.h"
 
-static void assert_factor(uint64_t step, uint64_t steps, double expected)
-{
+static void assert_factor(uint64_t step, uint64_t steps, double expected) {
     assert_true(fabs(schedule_factor(step, steps) - expected) < 1e-12);
 }
 
-static void test_published_schedule(void **state)
-{
+static void test_published_schedule(void **state) {
     (void)state;
     assert_factor(1, 30000, 1.0 / 800.0);
     assert_factor(400, 30000, 0.5);
@@ -27,15 +25,13 @@ static void test_published_schedule(void **state)
     assert_factor(30000, 30000, 0.0);
 }
 
-static void test_scales_with_the_steps(void **state)
-{
+static void test_scales_with_the_steps(void **state) {
     (void)state;
     for (uint64_t step = 1; step <= 300; step++)
         assert_factor(step, 300, schedule_factor(step * 100, 30000));
 }
 
-static void test_few_steps(void **state)
-{
+static void test_few_steps(void **state) {
     (void)state;
     assert_factor(1, 1, 0.0);
     assert_factor(1, 10, 1.0); /* past the warm-up of 0.27 steps */
@@ -43,8 +39,7 @@ static void test_few_steps(void **state)
     assert_factor(10, 10, 0.0);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_published_schedule),
         cmocka_unit_test(test_scales_with_the_steps),

@@ -62,15 +62,17 @@ static void expect_fault(const char *uses, const char *with, const char *at, boo
             fail_msg("\"%s\" does not hold \"%s\"", f.message[0], *parts);
 }
 
-#define FAULT(uses, with, at, on_key, ...) expect_fault(uses, with, at, on_key, (const char *const[]){__VA_ARGS__, NULL})
+#define FAULT(uses, with, at, on_key, ...)                                                                             \
+    expect_fault(uses, with, at, on_key, (const char *const[]){__VA_ARGS__, NULL})
 
 static void test_every_fault_is_named(void **state) {
     (void)state;
-    FAULT("deeprx/train@1", "{\"size\":11,\"stepz\":3}", "stepz", true, "deeprx/train@1", "\"stepz\"", "did you mean \"steps\"");
+    FAULT("deeprx/train@1", "{\"size\":11,\"stepz\":3}", "stepz", true, "deeprx/train@1", "\"stepz\"",
+          "did you mean \"steps\"");
     FAULT("deeprx/train@1", "{\"size\":11,\"xyz\":3}", "xyz", true, "allowed are architecture, size");
     FAULT("deeprx/train@1", "{}", "", false, "deeprx/train@1 needs \"size\"");
-    FAULT("deeprx/train@1", "{\"size\":11,\"steps\":\"many\"}", "steps", false, "the text \"many\"", "an integer from 1 to 10000000",
-          "(steps)");
+    FAULT("deeprx/train@1", "{\"size\":11,\"steps\":\"many\"}", "steps", false, "the text \"many\"",
+          "an integer from 1 to 10000000", "(steps)");
     FAULT("deeprx/train@1", "{\"size\":11,\"steps\":0}", "steps", false, "\"steps\" is 0");
     FAULT("deeprx/train@1", "{\"size\":11,\"steps\":2.5}", "steps", false, "is 2.5", "an integer");
     FAULT("deeprx/train@1", "{\"size\":11,\"steps\":null}", "steps", false, "is null");
@@ -79,13 +81,16 @@ static void test_every_fault_is_named(void **state) {
     FAULT("deeprx/train@1", "{\"size\":11,\"t_squared\":1}", "t_squared", false, "true or false");
     FAULT("deeprx/train@1", "{\"size\":11,\"link\":[]}", "link", false, "an object");
     FAULT("deeprx/train@1", "{\"size\":11,\"link\":{\"qam\":32}}", "qam", false, "is 32", "4, 16, 64 or 256");
-    FAULT("deeprx/train@1", "{\"size\":11,\"link\":{\"antenas\":2}}", "antenas", true, "link has no", "did you mean \"antennas\"");
+    FAULT("deeprx/train@1", "{\"size\":11,\"link\":{\"antenas\":2}}", "antenas", true, "link has no",
+          "did you mean \"antennas\"");
     FAULT("deeprx/train@1", "{\"size\":11,\"link\":{\"profiles\":[]}}", "profiles", false, "a list of 1 to 5 texts");
     FAULT("deeprx/train@1", "{\"size\":11,\"link\":{\"profiles\":[\"A\",\"F\"]}}", "", false, "\"F\"", "\"A\", \"B\"");
-    FAULT("deeprx/train@1", "{\"size\":11,\"link\":{\"doppler_hz\":[5]}}", "doppler_hz", false, "a list of 2 numbers (Hz)");
+    FAULT("deeprx/train@1", "{\"size\":11,\"link\":{\"doppler_hz\":[5]}}", "doppler_hz", false,
+          "a list of 2 numbers (Hz)");
     FAULT("deeprx/train@1", "{\"size\":11,\"link\":{\"doppler_hz\":[9,5]}}", "", false, "\"doppler_hz\" must not fall",
           "5 stands behind 9");
-    FAULT("plot/table@1", "{\"columns\":[\"a\"],\"reference\":[{\"row\":{}}]}", "", false, "reference needs \"values\"");
+    FAULT("plot/table@1", "{\"columns\":[\"a\"],\"reference\":[{\"row\":{}}]}", "", false,
+          "reference needs \"values\"");
     FAULT("plot/lines@1", "{\"x\":\"a\",\"y\":\"b\",\"reference\":[{\"label\":\"p\",\"points\":[[1,2,3]]}]}", "", false,
           "a list of 2 numbers");
 }
@@ -96,15 +101,20 @@ static void test_rules_between_parameters(void **state) {
     FAULT("deeprx/train@1", "{\"size\":11,\"ladder\":{\"5\":6,\"9\":12}}", "size", false, "allowed are 5, 9");
     FAULT("deeprx/train@1", "{\"size\":11,\"ladder\":{\"11\":0}}", "11", false, "\"channels\" is 0", "from 1 to 4096");
     FAULT("deeprx/train@1", "{\"size\":11,\"blocks\":[{\"dilation\":[1,1]}]}", "", false, "a block without channels");
+    FAULT("plot/lines@1", "{\"x\":\"a\",\"y\":\"b\",\"x_range\":[1]}", "x_range", false, "has one number");
+    FAULT("plot/lines@1", "{\"x\":\"a\",\"y\":\"b\",\"y_log\":true,\"y_range\":[0,1]}", "y_range", false,
+          "must start above 0");
     assert_int_equal(check("deeprx/train@1", "{\"size\":5,\"ladder\":{\"5\":6}}").count, 0);
 }
 
 static void test_all_faults_at_once_and_open_nodes_passed_over(void **state) {
     (void)state;
-    struct faults f = check("deeprx/train@1", "{\"steps\":0,\"kd\":7,\"link\":{\"qam\":5,\"pilots\":3},\"validation\":{\"x\":1}}");
+    struct faults f =
+        check("deeprx/train@1", "{\"steps\":0,\"kd\":7,\"link\":{\"qam\":5,\"pilots\":3},\"validation\":{\"x\":1}}");
     assert_int_equal(f.count, 6); /* the missing size is the sixth */
-    f = check("deeprx/train@1", "{\"size\":\"${matrix.size}\",\"steps\":\"${params.steps}\",\"link\":\"${params.link}\","
-                                "\"ladder\":{\"3\":\"${params.s}\"},\"validation\":{\"sinr_db\":[3,\"${params.x}\",2]}}");
+    f = check("deeprx/train@1",
+              "{\"size\":\"${matrix.size}\",\"steps\":\"${params.steps}\",\"link\":\"${params.link}\","
+              "\"ladder\":{\"3\":\"${params.s}\"},\"validation\":{\"sinr_db\":[3,\"${params.x}\",2]}}");
     assert_int_equal(f.count, 0);
     f = check("deeprx/train@1", "{\"size\":3,\"ladder\":\"${params.ladder}\"}");
     assert_int_equal(f.count, 0);
@@ -118,7 +128,7 @@ static void test_find_names_what_is_there(void **state) {
         {"deeprx/train", "write \"deeprx/train@1\""},
         {"deeprx/train@2", "deeprx/train has version 1"},
         {"deeprx/trian@1", "did you mean \"deeprx/train@1\"?"},
-        {"frobnicate@1", "there are deeprx/evaluate@1"},
+        {"frobnicate@1", "deeprx/evaluate@1, deeprx/"},
         {"deeprx/train@1x", "has version 1"},
         {"@", "no kind"},
     };
@@ -167,7 +177,8 @@ static void test_reduced_leaves_defaults_out(void **state) {
     (void)state;
     expect_reduced("deeprx/train@1", "{\"size\":11}", "{\"size\":11}");
     expect_reduced("deeprx/train@1", "{\"size\":11,\"steps\":3000,\"alpha\":5e5}", "{\"size\":11}");
-    expect_reduced("deeprx/train@1", "{\"size\":11,\"link\":{\"qam\":16,\"pilots\":1}}", "{\"size\":11,\"link\":{\"pilots\":1}}");
+    expect_reduced("deeprx/train@1", "{\"size\":11,\"link\":{\"qam\":16,\"pilots\":1}}",
+                   "{\"size\":11,\"link\":{\"pilots\":1}}");
     expect_reduced("deeprx/train@1", "{\"size\":11,\"link\":{\"qam\":16}}", "{\"size\":11}");
     expect_reduced("deeprx/train@1", "{\"size\":11,\"blocks\":[{\"width\":8,\"scale\":0,\"dilation\":[1,1]}]}",
                    "{\"size\":11,\"blocks\":[{\"width\":8}]}");
@@ -194,7 +205,7 @@ static void test_descriptions_are_sound(void **state) {
     (void)state;
     size_t count;
     const struct kind *const *kinds = kinds_all(&count);
-    assert_int_equal(count, 6);
+    assert_true(count >= 6);
     for (size_t i = 0; i < count; i++) {
         const struct kind *kind = kinds[i];
         assert_true(i == 0 || strcmp(kinds[i - 1]->name, kind->name) < 0);
@@ -216,7 +227,8 @@ static void test_descriptions_are_sound(void **state) {
 
 static void test_a_long_value_is_cut_between_characters(void **state) {
     (void)state;
-    struct faults f = check("deeprx/train@1", "{\"size\":11,\"kd\":\"ääääääääääääääääääääääääääääääääääääääääääääääääääää\"}");
+    struct faults f =
+        check("deeprx/train@1", "{\"size\":11,\"kd\":\"ääääääääääääääääääääääääääääääääääääääääääääääääääää\"}");
     assert_int_equal(f.count, 1);
     assert_non_null(strstr(f.message[0], "ä..."));
 }

@@ -1,4 +1,4 @@
-/* link/baseline, deeprx/evaluate and deeprx/profile: against the kernels themselves, and the figures of publications. */
+/* link/baseline and deeprx/profile: against the kernels called one by one, and the figures of publications. */
 #include <math.h>
 
 #include "kernels/link.h"
@@ -79,7 +79,8 @@ static void test_interference_splits_the_sinr(void **state) {
     static const char link[] = "{\"resource_blocks\":1,\"pilots\":1,\"profiles\":[\"A\"],\"interference\":true}";
     char *with = mem_printf("{\"receiver\":\"genie\",\"slots\":5,\"seed\":5,\"sinr_db\":[2,6],\"link\":%s}", link);
     char *out = fixture_success("link/baseline@1", with, NULL, 1), *csv = fixture_read(out, "curve.csv", NULL);
-    assert_int_equal((uint64_t)csv_value(csv, "genie", 6, 3), genie_errors(6 + 10 * log10(2), 6 + 10 * log10(2), 5, link));
+    assert_int_equal((uint64_t)csv_value(csv, "genie", 6, 3),
+                     genie_errors(6 + 10 * log10(2), 6 + 10 * log10(2), 5, link));
     free(csv);
     free(with);
     fixture_remove(out);
@@ -93,19 +94,19 @@ static void test_flat_channels_against_the_closed_forms(void **state) {
         int qam, branches;
         double sinr_db, ber, tolerance; /* of the printed digits */
     } table[] = {
-        {"awgn", 16, 1, 10, 5.899e-2, 5e-6},     {"awgn", 16, 1, 20, 2.90e-6, 5e-9},
-        {"rayleigh", 16, 1, 10, .12024, 5e-6},   {"rayleigh", 16, 1, 30, 1.975e-3, 5e-7},
-        {"rayleigh", 16, 2, 10, 4.444e-2, 5e-6}, {"rayleigh", 16, 2, 20, 1.210e-3, 5e-7},
-        {"awgn", 256, 1, 20, 6.542e-2, 5e-6},    {"rayleigh", 256, 1, 20, .11022, 5e-6},
+        {"awgn", 16, 1, 10, 5.899e-2, 5e-6},      {"awgn", 16, 1, 20, 2.90e-6, 5e-9},
+        {"rayleigh", 16, 1, 10, .12024, 5e-6},    {"rayleigh", 16, 1, 30, 1.975e-3, 5e-7},
+        {"rayleigh", 16, 2, 10, 4.444e-2, 5e-6},  {"rayleigh", 16, 2, 20, 1.210e-3, 5e-7},
+        {"awgn", 256, 1, 20, 6.542e-2, 5e-6},     {"rayleigh", 256, 1, 20, .11022, 5e-6},
         {"rayleigh", 256, 2, 20, 4.902e-2, 5e-6}, {"rayleigh", 256, 2, 30, 1.982e-3, 5e-7},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         double ber[2], bits = 0;
         for (int simulate = 0; simulate < 2; simulate++) {
-            char *with = mem_printf("{\"receiver\":\"%s\",\"simulate\":%s,\"branches\":%d,\"slots\":200,\"sinr_db\":[%g],"
-                                    "\"link\":{\"qam\":%d}}",
-                                    table[i].receiver, simulate ? "true" : "false", table[i].branches, table[i].sinr_db,
-                                    table[i].qam);
+            char *with = mem_printf(
+                "{\"receiver\":\"%s\",\"simulate\":%s,\"branches\":%d,\"slots\":200,\"sinr_db\":[%g],"
+                "\"link\":{\"qam\":%d}}",
+                table[i].receiver, simulate ? "true" : "false", table[i].branches, table[i].sinr_db, table[i].qam);
             char *out = fixture_success("link/baseline@1", with, NULL, 1), *csv = fixture_read(out, "curve.csv", NULL);
             ber[simulate] = csv_value(csv, table[i].receiver, table[i].sinr_db, 4);
             if (simulate)
@@ -115,13 +116,13 @@ static void test_flat_channels_against_the_closed_forms(void **state) {
             fixture_remove(out);
         }
         if (!(fabs(ber[0] - table[i].ber) <= table[i].tolerance))
-            fail_msg("%s %d-QAM at %g dB: %.6g, published %.6g", table[i].receiver, table[i].qam, table[i].sinr_db, ber[0],
-                     table[i].ber);
+            fail_msg("%s %d-QAM at %g dB: %.6g, published %.6g", table[i].receiver, table[i].qam, table[i].sinr_db,
+                     ber[0], table[i].ber);
         /* The bits of one symbol share its channel: at most log2(M) errors come together. */
         double deviation = sqrt(table[i].ber * log2(table[i].qam) / bits);
         if (!(fabs(ber[1] - table[i].ber) <= 4 * deviation + 1 / bits))
-            fail_msg("%s %d-QAM at %g dB: simulated %.6g, published %.6g, deviation %.2g", table[i].receiver, table[i].qam,
-                     table[i].sinr_db, ber[1], table[i].ber, deviation);
+            fail_msg("%s %d-QAM at %g dB: simulated %.6g, published %.6g, deviation %.2g", table[i].receiver,
+                     table[i].qam, table[i].sinr_db, ber[1], table[i].ber, deviation);
     }
 }
 
@@ -130,15 +131,17 @@ static void test_closed_form_knows_where_1e_3_is(void **state) {
     char *out = fixture_success("link/baseline@1", "{\"receiver\":\"awgn\"}", NULL, 1);
     assert_true(fabs(fixture_metric(out, "sinr_db_at_1e-3") - 16.54) < 0.005);
     fixture_remove(out);
-    out = fixture_success("link/baseline@1", "{\"receiver\":\"awgn\",\"branches\":2}", NULL, 1); /* array gain: 3.01 dB */
+    out =
+        fixture_success("link/baseline@1", "{\"receiver\":\"awgn\",\"branches\":2}", NULL, 1); /* array gain: 3.01 dB */
     assert_true(fabs(fixture_metric(out, "sinr_db_at_1e-3") - (16.54 - 3.01)) < 0.01);
     fixture_remove(out);
 }
 
 static void test_threads_change_no_byte(void **state) {
     (void)state;
-    static const char *const withs[] = {"{\"receiver\":\"lmmse\",\"slots\":9,\"sinr_db\":[0,10],\"link\":{\"resource_blocks\":2}}",
-                                        "{\"receiver\":\"rayleigh\",\"simulate\":true,\"branches\":2,\"slots\":20}"};
+    static const char *const withs[] = {
+        "{\"receiver\":\"lmmse\",\"slots\":9,\"sinr_db\":[0,10],\"link\":{\"resource_blocks\":2}}",
+        "{\"receiver\":\"rayleigh\",\"simulate\":true,\"branches\":2,\"slots\":20}"};
     for (size_t i = 0; i < 2; i++) {
         char *one = fixture_success("link/baseline@1", withs[i], NULL, 1);
         char *two = fixture_success("link/baseline@1", withs[i], NULL, 2);
@@ -156,13 +159,18 @@ static void test_profile_figures_of_the_paper(void **state) {
         int qam, size;
         double parameters, macs, flops; /* 0: not published */
     } table[] = {
-        {16, 30, 1232516, 1216384, 10626330624.0}, {256, 30, 1232776, 1216640, 10628567040.0}, {256, 7, 0, 284576, 0},
-        {256, 11, 0, 458176, 0},                   {256, 19, 0, 787232, 0},                    {256, 125, 0, 5010176, 0},
+        {16, 30, 1232516, 1216384, 10626330624.0},
+        {256, 30, 1232776, 1216640, 10628567040.0},
+        {256, 7, 0, 284576, 0},
+        {256, 11, 0, 458176, 0},
+        {256, 19, 0, 787232, 0},
+        {256, 125, 0, 5010176, 0},
         {256, 164, 0, 6698720, 0},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        char *with = mem_printf("{\"architecture\":\"deeprx\",\"size\":%d,\"link\":{\"qam\":%d,\"resource_blocks\":26}}",
-                                table[i].size, table[i].qam);
+        char *with =
+            mem_printf("{\"architecture\":\"deeprx\",\"size\":%d,\"link\":{\"qam\":%d,\"resource_blocks\":26}}",
+                       table[i].size, table[i].qam);
         char *out = fixture_success("deeprx/profile@1", with, NULL, 1);
         assert_true(fixture_metric(out, "macs_per_element") == table[i].macs);
         if (table[i].parameters > 0) {
@@ -177,8 +185,8 @@ static void test_profile_figures_of_the_paper(void **state) {
 /* Blocks 5 to 7 of DeepRx have 64.0 % of the multiply-accumulates; all shares together are 1. */
 static void test_profile_shares(void **state) {
     (void)state;
-    char *out = fixture_success("deeprx/profile@1", "{\"architecture\":\"deeprx\",\"link\":{\"qam\":256,\"resource_blocks\":26}}",
-                                NULL, 1);
+    char *out = fixture_success("deeprx/profile@1",
+                                "{\"architecture\":\"deeprx\",\"link\":{\"qam\":256,\"resource_blocks\":26}}", NULL, 1);
     char *text = fixture_read(out, "profile.json", NULL);
     cJSON *tree = cJSON_Parse(text);
     double middle = 0, blocks = 0, layers = 0;
@@ -190,7 +198,8 @@ static void test_profile_shares(void **state) {
         if (strcmp(block, "block5") == 0 || strcmp(block, "block6") == 0 || strcmp(block, "block7") == 0)
             middle += share;
     }
-    cJSON_ArrayForEach(line, cJSON_GetObjectItemCaseSensitive(tree, "rows")) layers += json_double(line, "share", -1);
+    cJSON_ArrayForEach(line, cJSON_GetObjectItemCaseSensitive(tree, "rows"))
+        layers += json_double(line, "share", -1);
     assert_true(fabs(middle - 0.640) < 5e-4);
     assert_true(fabs(blocks - 1) < 1e-9);
     assert_true(fabs(layers - 1) < 1e-9);

@@ -74,8 +74,8 @@ static inline void fixture_item(struct buffer *spec, const struct given *g) {
     buffer_printf(spec, ",\"sha256\":\"%s\",\"executable\":false,\"labels\":%s}", hex, g->labels ? g->labels : "{}");
 }
 
-/* Writes spec.json; outs go into the directory. `given` ends with an entry whose input is NULL; items of one input follow
-   one another. The caller frees the path. */
+/* Writes spec.json; outs go into the directory. `given` ends with an entry whose input is NULL; items of one input
+   follow one another. The caller frees the path. */
 static inline char *fixture_spec(const char *directory, const char *uses, const char *with, const struct given *given,
                                  int cpus) {
     const struct kind *kind;
@@ -98,7 +98,8 @@ static inline char *fixture_spec(const char *directory, const char *uses, const 
     buffer_puts(&spec, "},\"outs\":{");
     for (size_t i = 0; i < kind->out_count; i++) {
         char *path = path_join(directory, kind->outs[i].path);
-        buffer_printf(&spec, "%s\"%s\":{\"type\":\"%s\",\"path\":", i ? "," : "", kind->outs[i].name, kind->outs[i].type);
+        buffer_printf(&spec, "%s\"%s\":{\"type\":\"%s\",\"path\":", i ? "," : "", kind->outs[i].name,
+                      kind->outs[i].type);
         json_string(&spec, path);
         buffer_putc(&spec, '}');
         free(path);
@@ -121,8 +122,8 @@ static inline int fixture_run_spec(const char *spec, struct error *err) {
     return rc;
 }
 
-static inline int fixture_run(const char *directory, const char *uses, const char *with, const struct given *given, int cpus,
-                              struct error *err) {
+static inline int fixture_run(const char *directory, const char *uses, const char *with, const struct given *given,
+                              int cpus, struct error *err) {
     char *spec = fixture_spec(directory, uses, with, given, cpus);
     int rc = fixture_run_spec(spec, err);
     free(spec);

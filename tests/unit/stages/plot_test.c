@@ -1,8 +1,10 @@
 /* plot/lines and plot/table on small data, with labels that try to be more than labels. */
 #include "tests/unit/stages/fixture.h"
 
-static const char curve_a[] = "curve,sinr_db,bits,errors,ber\nnetwork,0,10,5,0.5\nnetwork,10,10,1,0.1\nnetwork,20,10,0,0\n";
-static const char curve_b[] = "curve,sinr_db,bits,errors,ber\nnetwork,0,10,3,0.3\nnetwork,10,10,3,0.3\nnetwork,20,10,1,0.1\n";
+static const char curve_a[] =
+    "curve,sinr_db,bits,errors,ber\nnetwork,0,10,5,0.5\nnetwork,10,10,1,0.1\nnetwork,20,10,0,0\n";
+static const char curve_b[] =
+    "curve,sinr_db,bits,errors,ber\nnetwork,0,10,3,0.3\nnetwork,10,10,3,0.3\nnetwork,20,10,1,0.1\n";
 
 struct inputs {
     char *directory, *a, *b;
@@ -26,7 +28,8 @@ static void inputs_remove(struct inputs *in) {
 static void test_means_with_spread_and_reference(void **state) {
     (void)state;
     struct inputs in = inputs_write();
-    struct given given[] = {{"curves", in.a, "{\"seed\":1,\"size\":7}"}, {"curves", in.b, "{\"seed\":2,\"size\":7}"}, {0}};
+    struct given given[] = {
+        {"curves", in.a, "{\"seed\":1,\"size\":7}"}, {"curves", in.b, "{\"seed\":2,\"size\":7}"}, {0}};
     const char *with = "{\"x\":\"sinr_db\",\"y\":\"ber\",\"average_over\":\"seed\",\"y_log\":true,\"spread\":\"range\","
                        "\"reference\":[{\"label\":\"paper\",\"points\":[[0,0.35],[10,0.2]]}]}";
     char *one = fixture_success("plot/lines@1", with, given, 1), *two = fixture_success("plot/lines@1", with, given, 2);
@@ -68,13 +71,14 @@ static void test_labels_are_data_never_commands(void **state) {
     assert_int_equal(chdir(work), 0);
     for (size_t i = 0; i < sizeof hostile / sizeof *hostile; i++) {
         char *labels = mem_printf("{\"who\":\"%s\"}", hostile[i]);
-        char *with = mem_printf("{\"x\":\"sinr_db\",\"y\":\"ber\",\"title\":\"%s\",\"x_label\":\"%s\",\"y_label\":\"%s\","
-                                "\"reference\":[{\"label\":\"%s\",\"points\":[[1,0.5]]}]}",
-                                hostile[i], hostile[i], hostile[i], hostile[i]);
+        char *with =
+            mem_printf("{\"x\":\"sinr_db\",\"y\":\"ber\",\"title\":\"%s\",\"x_label\":\"%s\",\"y_label\":\"%s\","
+                       "\"reference\":[{\"label\":\"%s\",\"points\":[[1,0.5]]}]}",
+                       hostile[i], hostile[i], hostile[i], hostile[i]);
         struct given given[] = {{"curves", in.a, labels}, {"curves", in.b, "{\"who\":\"plain\"}"}, {0}};
         char *lines = fixture_success("plot/lines@1", with, given, 1);
-        char *categories = fixture_success("plot/lines@1", "{\"x\":\"who\",\"y\":\"ber\",\"style\":\"bars\",\"average_over\":\"sinr_db\"}",
-                                           given, 1);
+        char *categories = fixture_success(
+            "plot/lines@1", "{\"x\":\"who\",\"y\":\"ber\",\"style\":\"bars\",\"average_over\":\"sinr_db\"}", given, 1);
         assert_false(file_exists("HERE"));
         char *svg = fixture_read(lines, "plot.svg", NULL);
         assert_null(strstr(svg, "<script>"));
@@ -94,15 +98,17 @@ static void test_labels_are_data_never_commands(void **state) {
 static void test_a_label_is_shown_as_it_stands(void **state) {
     (void)state;
     struct inputs in = inputs_write();
-    struct given given[] = {{"curves", in.a, "{\"who\":\"it's a_b^{2} 5%d <&>\"}"}, {"curves", in.b, "{\"who\":\"plain\"}"}, {0}};
+    struct given given[] = {
+        {"curves", in.a, "{\"who\":\"it's a_b^{2} 5%d x=12 7-7 <&>\"}"}, {"curves", in.b, "{\"who\":\"plain\"}"}, {0}};
     char *out = fixture_success("plot/lines@1", "{\"x\":\"sinr_db\",\"y\":\"ber\"}", given, 1);
     char *svg = fixture_read(out, "plot.svg", NULL);
-    assert_non_null(strstr(svg, "it's a_b^{2} 5%d &lt;&amp;>"));
+    assert_non_null(strstr(svg, "it's a_b^{2} 5%d x=12 7-7 &lt;&amp;>"));
     free(svg);
     fixture_remove(out);
-    out = fixture_success("plot/lines@1", "{\"x\":\"who\",\"y\":\"ber\",\"style\":\"bars\",\"average_over\":\"sinr_db\"}", given, 1);
+    out = fixture_success("plot/lines@1",
+                          "{\"x\":\"who\",\"y\":\"ber\",\"style\":\"bars\",\"average_over\":\"sinr_db\"}", given, 1);
     svg = fixture_read(out, "plot.svg", NULL);
-    assert_non_null(strstr(svg, "it's a_b^{2} 5%d &lt;&amp;>"));
+    assert_non_null(strstr(svg, "it's a_b^{2} 5%d x=12 7-7 &lt;&amp;>"));
     free(svg);
     fixture_remove(out);
     inputs_remove(&in);
@@ -112,14 +118,19 @@ static void test_lines_faults_say_how_to_mend(void **state) {
     (void)state;
     struct inputs in = inputs_write();
     struct given given[] = {{"curves", in.a, "{\"seed\":1}"}, {"curves", in.b, "{\"seed\":2}"}, {0}};
-    fixture_failure("plot/lines@1", "{\"x\":\"sinr\",\"y\":\"ber\"}", given, "there are seed, curve, sinr_db, bits, errors, ber");
+    fixture_failure("plot/lines@1", "{\"x\":\"sinr\",\"y\":\"ber\"}", given,
+                    "there are seed, curve, sinr_db, bits, errors, ber");
     fixture_failure("plot/lines@1", "{\"x\":\"sinr_db\",\"y\":\"berr\"}", given, "did you mean \"ber\"?");
-    fixture_failure("plot/lines@1", "{\"x\":\"sinr_db\",\"y\":\"ber\",\"average_over\":\"sead\"}", given, "did you mean \"seed\"?");
-    fixture_failure("plot/lines@1", "{\"x\":\"sinr_db\",\"y\":\"ber\",\"series\":[\"curve\"]}", given, "nothing tells them apart");
-    fixture_failure("plot/lines@1", "{\"x\":\"sinr_db\",\"y\":\"sinr_db\",\"y_log\":true,\"x_log\":true,\"x_range\":[1,2]}", given + 2,
+    fixture_failure("plot/lines@1", "{\"x\":\"sinr_db\",\"y\":\"ber\",\"average_over\":\"sead\"}", given,
+                    "did you mean \"seed\"?");
+    fixture_failure("plot/lines@1", "{\"x\":\"sinr_db\",\"y\":\"ber\",\"series\":[\"curve\"]}", given,
+                    "fall on one place (seed=1, curve=network; seed=2, curve=network)");
+    fixture_failure("plot/lines@1",
+                    "{\"x\":\"sinr_db\",\"y\":\"sinr_db\",\"y_log\":true,\"x_log\":true,\"x_range\":[1,2]}", given + 2,
                     "needs the input \"curves\"");
     fixture_failure("plot/lines@1",
-                    "{\"x\":\"curve\",\"y\":\"ber\",\"average_over\":\"sinr_db\",\"reference\":[{\"label\":\"p\",\"points\":[[1,2]]}]}",
+                    "{\"x\":\"curve\",\"y\":\"ber\",\"average_over\":\"sinr_db\",\"reference\":[{\"label\":\"p\","
+                    "\"points\":[[1,2]]}]}",
                     given, "needs an x that is a number");
     inputs_remove(&in);
 }
@@ -129,7 +140,8 @@ static void test_nothing_to_draw_is_an_error(void **state) {
     struct inputs in = inputs_write();
     char *path = fixture_write(in.directory, "zero.csv", "x,y\n1,0\n2,0\n", 12);
     struct given given[] = {{"curves", path, NULL}, {0}};
-    fixture_failure("plot/lines@1", "{\"x\":\"x\",\"y\":\"y\",\"y_log\":true}", given, "nothing on the logarithmic axis is positive");
+    fixture_failure("plot/lines@1", "{\"x\":\"x\",\"y\":\"y\",\"y_log\":true}", given,
+                    "nothing on the logarithmic axis is positive");
     free(path);
     inputs_remove(&in);
 }
@@ -144,11 +156,12 @@ static void test_table_with_reference(void **state) {
                             {"metrics", m2, "{\"alpha\":0.1,\"seed\":2}"},
                             {"metrics", m3, "{\"alpha\":500000,\"seed\":1}"},
                             {0}};
-    char *out = fixture_success("plot/table@1",
-                                "{\"columns\":[\"gm_ber\",\"flops\"],\"average_over\":\"seed\",\"title\":\"Table | III\","
-                                "\"reference\":[{\"row\":{\"alpha\":0.1},\"values\":{\"gm_ber\":-0.445}},"
-                                "{\"row\":{\"alpha\":1e6},\"values\":{\"gm_ber\":-1.976}}]}",
-                                given, 1);
+    char *out =
+        fixture_success("plot/table@1",
+                        "{\"columns\":[\"gm_ber\",\"flops\"],\"average_over\":\"seed\",\"title\":\"Table | III\","
+                        "\"reference\":[{\"row\":{\"alpha\":0.1},\"values\":{\"gm_ber\":-0.445}},"
+                        "{\"row\":{\"alpha\":1e6},\"values\":{\"gm_ber\":-1.976}}]}",
+                        given, 1);
     char *csv = fixture_read(out, "table.csv", NULL), *markdown = fixture_read(out, "table.md", NULL);
     assert_string_equal(csv, "alpha,gm_ber,gm_ber_std,gm_ber_n,gm_ber_paper,flops,flops_std,flops_n\n"
                              "0.1,-1.5,0.7071067811865476,2,-0.445,2000000,0,2\n"
@@ -163,9 +176,11 @@ static void test_table_with_reference(void **state) {
     cJSON *tree = cJSON_Parse(json);
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(tree, "table")), 3);
     cJSON_Delete(tree);
-    fixture_failure("plot/table@1", "{\"columns\":[\"gm\"],\"average_over\":\"seed\"}", given, "there are alpha, seed, gm_ber, flops");
+    fixture_failure("plot/table@1", "{\"columns\":[\"gm\"],\"average_over\":\"seed\"}", given,
+                    "there are alpha, seed, gm_ber, flops");
     fixture_failure("plot/table@1",
-                    "{\"columns\":[\"flops\"],\"average_over\":\"seed\",\"reference\":[{\"row\":{\"beta\":1},\"values\":{\"flops\":1}}]}",
+                    "{\"columns\":[\"flops\"],\"average_over\":\"seed\",\"reference\":[{\"row\":{\"beta\":1},"
+                    "\"values\":{\"flops\":1}}]}",
                     given, "names \"beta\", which is no row label");
     free(json);
     free(csv);
@@ -179,12 +194,9 @@ static void test_table_with_reference(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_means_with_spread_and_reference),
-        cmocka_unit_test(test_labels_are_data_never_commands),
-        cmocka_unit_test(test_a_label_is_shown_as_it_stands),
-        cmocka_unit_test(test_lines_faults_say_how_to_mend),
-        cmocka_unit_test(test_nothing_to_draw_is_an_error),
-        cmocka_unit_test(test_table_with_reference),
+        cmocka_unit_test(test_means_with_spread_and_reference), cmocka_unit_test(test_labels_are_data_never_commands),
+        cmocka_unit_test(test_a_label_is_shown_as_it_stands),   cmocka_unit_test(test_lines_faults_say_how_to_mend),
+        cmocka_unit_test(test_nothing_to_draw_is_an_error),     cmocka_unit_test(test_table_with_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,7 +82,8 @@ static void test_hostile_headers_are_refused(void **state) {
     expect_refused("{", 0, "header: 1:2");
     expect_refused("{\"a\":1}", 0, "\"a\" is not described by an object");
     expect_refused("{\"a\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "the dtype is F16");
-    expect_refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"x\":1}}", 8, "unknown member \"x\"");
+    expect_refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"x\":1}}", 8,
+                   "unknown member \"x\"");
     expect_refused("{\"a\":{\"dtype\":\"F32\",\"shape\":2,\"data_offsets\":[0,8]}}", 8, "\"shape\" must be a list");
     expect_refused("{\"a\":" T("[-2]", 0, 8) "}", 8, "what is no size");
     expect_refused("{\"a\":" T("[1.5]", 0, 8) "}", 8, "what is no size");
@@ -94,7 +95,8 @@ static void test_hostile_headers_are_refused(void **state) {
     expect_refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0]}}", 8, "must be [begin, end]");
     expect_refused("{\"a\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8, "must be [begin, end]");
     expect_refused("{\"a\":" T("[2]", 0, 8) ",\"b\":" T("[2]", 4, 12) "}", 12, "\"b\" overlaps");
-    expect_refused("{\"a\":" T("[1]", 0, 4) ",\"b\":" T("[1]", 8, 12) "}", 12, "bytes 4 to 8 of the data belong to no tensor");
+    expect_refused("{\"a\":" T("[1]", 0, 4) ",\"b\":" T("[1]", 8, 12) "}", 12,
+                   "bytes 4 to 8 of the data belong to no tensor");
     expect_refused("{\"a\":" T("[1]", 0, 4) "}", 8, "bytes 4 to 8 of the data belong to no tensor");
     expect_refused("{\"a\":" T("[1]", 0, 4) ",\"a\":" T("[1]", 0, 4) "}", 4, "header");
     expect_refused("{\"__metadata__\":{\"n\":1}}", 0, "\"n\" is not a text");
@@ -142,12 +144,9 @@ static void test_open_names_the_file(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes_follow_the_format),
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_hostile_headers_are_refused),
-        cmocka_unit_test(test_every_cut_of_a_file_is_refused),
-        cmocka_unit_test(test_length_beyond_the_file_is_refused),
-        cmocka_unit_test(test_open_names_the_file),
+        cmocka_unit_test(test_bytes_follow_the_format),           cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_hostile_headers_are_refused),       cmocka_unit_test(test_every_cut_of_a_file_is_refused),
+        cmocka_unit_test(test_length_beyond_the_file_is_refused), cmocka_unit_test(test_open_names_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -140,16 +140,21 @@ static void test_bad_specs_are_refused(void **state) {
     expect_refused("{\"retort_spec\":2}", "not a stage's spec of version 1");
     expect_refused("{\"retort_spec\":1,\"cmd\":[\"x\"]}", "without \"kind\"");
     expect_refused("{\"retort_spec\":1,\"kind\":\"no/such@1\"}", "no kind");
-    expect_refused("{\"retort_spec\":1,\"kind\":\"link/baseline@1\",\"with\":{\"receiver\":\"xx\"}," OUTS "}", "\"receiver\"");
-    expect_refused("{\"retort_spec\":1,\"kind\":\"link/baseline@1\",\"with\":{\"receiver\":\"ls\"}}", "no path for the out \"curve\"");
-    expect_refused("{\"retort_spec\":1,\"kind\":\"link/baseline@1\",\"with\":{\"receiver\":\"ls\"},\"in\":{\"x\":{}}," OUTS "}",
-                   "has no input \"x\"");
-    expect_refused("{\"retort_spec\":1,\"kind\":\"deeprx/evaluate@1\",\"outs\":{\"ber\":{\"path\":\"c\"},\"json\":{\"path\":\"j\"},"
+    expect_refused("{\"retort_spec\":1,\"kind\":\"link/baseline@1\",\"with\":{\"receiver\":\"xx\"}," OUTS "}",
+                   "\"receiver\"");
+    expect_refused("{\"retort_spec\":1,\"kind\":\"link/baseline@1\",\"with\":{\"receiver\":\"ls\"}}",
+                   "no path for the out \"curve\"");
+    expect_refused(
+        "{\"retort_spec\":1,\"kind\":\"link/baseline@1\",\"with\":{\"receiver\":\"ls\"},\"in\":{\"x\":{}}," OUTS "}",
+        "has no input \"x\"");
+    expect_refused("{\"retort_spec\":1,\"kind\":\"deeprx/"
+                   "evaluate@1\",\"outs\":{\"ber\":{\"path\":\"c\"},\"json\":{\"path\":\"j\"},"
                    "\"metrics\":{\"path\":\"m\"}}}",
                    "needs the input \"model\"");
-    expect_refused("{\"retort_spec\":1,\"kind\":\"deeprx/evaluate@1\",\"in\":{\"model\":[]},\"outs\":{\"ber\":{\"path\":\"c\"},"
-                   "\"json\":{\"path\":\"j\"},\"metrics\":{\"path\":\"m\"}}}",
-                   "takes one file, not a list");
+    expect_refused(
+        "{\"retort_spec\":1,\"kind\":\"deeprx/evaluate@1\",\"in\":{\"model\":[]},\"outs\":{\"ber\":{\"path\":\"c\"},"
+        "\"json\":{\"path\":\"j\"},\"metrics\":{\"path\":\"m\"}}}",
+        "takes one file, not a list");
 }
 
 static void test_every_kind_has_code(void **state) {

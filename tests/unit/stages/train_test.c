@@ -3,12 +3,12 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "stages/run/model.h"
+#include "stages/run/network_model.h"
 #include "tests/unit/stages/fixture.h"
 
-#define TINY \
-    "\"ladder\":{\"1\":4,\"2\":6},\"blocks\":[{\"width\":4},{\"scale\":1,\"dilation\":[2,3]}],\"features\":\"mrc\"," \
-    "\"batch\":4,\"link\":{\"resource_blocks\":1,\"pilots\":1,\"profiles\":[\"A\"]}," \
+#define TINY                                                                                                           \
+    "\"ladder\":{\"1\":4,\"2\":6},\"blocks\":[{\"width\":4},{\"scale\":1,\"dilation\":[2,3]}],\"features\":\"mrc\","   \
+    "\"batch\":4,\"link\":{\"resource_blocks\":1,\"pilots\":1,\"profiles\":[\"A\"]},"                                  \
     "\"validation\":{\"slots\":2,\"sinr_db\":[0,20],\"profiles\":[\"A\"]}"
 
 static char *train(const char *more, const struct given *given, int cpus) {
@@ -78,8 +78,9 @@ static void test_every_kd_form(void **state) {
     struct given given[] = {{"teacher", path, "{}"}, {0}};
     static const char *const kd[] = {"bernoulli", "softmax"}, *const reduction[] = {"sum", "mean"};
     for (int i = 0; i < 8; i++) {
-        char *more = mem_printf(",\"steps\":5,\"kd\":\"%s\",\"kd_reduction\":\"%s\",\"t_squared\":%s,\"alpha\":1000,\"temperature\":2",
-                                kd[i & 1], reduction[i >> 1 & 1], i & 4 ? "true" : "false");
+        char *more = mem_printf(
+            ",\"steps\":5,\"kd\":\"%s\",\"kd_reduction\":\"%s\",\"t_squared\":%s,\"alpha\":1000,\"temperature\":2",
+            kd[i & 1], reduction[i >> 1 & 1], i & 4 ? "true" : "false");
         char *out = train(more, given, 1);
         double n = i & 1 ? 4 * 12 * 13 : 4 * 12 * 13 * 4; /* elements of the batch, or labels */
         double lambda = fixture_metric(out, "lambda");
@@ -137,7 +138,8 @@ static char *checkpoint_directory(const char *directory) {
 static void test_interrupted_and_resumed_is_the_same(void **state) {
     (void)state;
     static const char with[] = "{" TINY ",\"size\":1,\"steps\":400}";
-    char *whole = train(",\"steps\":400", NULL, 1), *parts = fixture_directory(), *checkpoint = checkpoint_directory(parts);
+    char *whole = train(",\"steps\":400", NULL, 1), *parts = fixture_directory(),
+         *checkpoint = checkpoint_directory(parts);
     assert_int_equal(train_and_interrupt(parts, checkpoint, with, 40), STAGE_INTERRUPTED);
     char *model = path_join(parts, "model.safetensors");
     assert_false(file_exists(model));
@@ -151,8 +153,10 @@ static void test_interrupted_and_resumed_is_the_same(void **state) {
 
 static void test_a_foreign_or_damaged_checkpoint_is_not_used(void **state) {
     (void)state;
-    static const char with[] = "{" TINY ",\"size\":1,\"steps\":400}", other[] = "{" TINY ",\"size\":1,\"steps\":400,\"seed\":9}";
-    char *whole = train(",\"steps\":400", NULL, 1), *parts = fixture_directory(), *checkpoint = checkpoint_directory(parts);
+    static const char with[] = "{" TINY ",\"size\":1,\"steps\":400}",
+                      other[] = "{" TINY ",\"size\":1,\"steps\":400,\"seed\":9}";
+    char *whole = train(",\"steps\":400", NULL, 1), *parts = fixture_directory(),
+         *checkpoint = checkpoint_directory(parts);
     assert_int_equal(train_and_interrupt(parts, checkpoint, other, 40), STAGE_INTERRUPTED);
     assert_int_equal(train_and_interrupt(parts, checkpoint, with, 0), 0);
     same_outs(whole, parts);
@@ -174,8 +178,10 @@ static void test_a_foreign_or_damaged_checkpoint_is_not_used(void **state) {
 
 static void test_a_loss_that_leaves_the_numbers_is_an_error(void **state) {
     (void)state;
-    fixture_failure("deeprx/train@1", "{" TINY ",\"size\":1,\"steps\":200,\"learning_rate\":10,\"optimizer\":\"adamw\",\"weight_decay\":10}", NULL,
-                    "is not finite");
+    fixture_failure("deeprx/train@1",
+                    "{" TINY
+                    ",\"size\":1,\"steps\":200,\"learning_rate\":10,\"optimizer\":\"adamw\",\"weight_decay\":10}",
+                    NULL, "is not finite");
 }
 
 static void test_evaluate_sees_the_baseline_s_slots(void **state) {
@@ -183,14 +189,18 @@ static void test_evaluate_sees_the_baseline_s_slots(void **state) {
     static const char link[] = "{\"resource_blocks\":1,\"pilots\":2,\"profiles\":[\"B\"]}";
     char *model = train(",\"steps\":3", NULL, 1), *path = path_join(model, "model.safetensors");
     struct given given[] = {{"model", path, "{}"}, {0}};
-    char *with = mem_printf("{\"slots\":20,\"seed\":3,\"sinr_db\":[0,10],\"receivers\":[\"ls\",\"lmmse\",\"genie\"],\"link\":%s}", link);
-    char *one = fixture_success("deeprx/evaluate@1", with, given, 1), *two = fixture_success("deeprx/evaluate@1", with, given, 2);
+    char *with = mem_printf(
+        "{\"slots\":20,\"seed\":3,\"sinr_db\":[0,10],\"receivers\":[\"ls\",\"lmmse\",\"genie\"],\"link\":%s}", link);
+    char *one = fixture_success("deeprx/evaluate@1", with, given, 1),
+         *two = fixture_success("deeprx/evaluate@1", with, given, 2);
     fixture_same_file(one, two, "ber.csv");
     fixture_same_file(one, two, "metrics.json");
     static const char *const receivers[] = {"ls", "lmmse", "genie"};
     for (size_t i = 0; i < 3; i++) {
-        char *alone = mem_printf("{\"receiver\":\"%s\",\"slots\":20,\"seed\":3,\"sinr_db\":[0,10],\"link\":%s}", receivers[i], link);
-        char *baseline = fixture_success("link/baseline@1", alone, NULL, 1), *metric = mem_printf("%s_gm_ber", receivers[i]);
+        char *alone = mem_printf("{\"receiver\":\"%s\",\"slots\":20,\"seed\":3,\"sinr_db\":[0,10],\"link\":%s}",
+                                 receivers[i], link);
+        char *baseline = fixture_success("link/baseline@1", alone, NULL, 1),
+             *metric = mem_printf("%s_gm_ber", receivers[i]);
         assert_true(fixture_metric(one, metric) == fixture_metric(baseline, "gm_ber"));
         free(alone);
         free(metric);
@@ -206,13 +216,16 @@ static void test_pilots_stand_in_for_the_link_s(void **state) {
     (void)state;
     char *model = train(",\"steps\":3", NULL, 1), *path = path_join(model, "model.safetensors");
     struct given given[] = {{"model", path, "{}"}, {0}};
-    char *by_link = fixture_success("deeprx/evaluate@1", "{\"slots\":2,\"link\":{\"resource_blocks\":1,\"pilots\":1}}", given, 1);
-    char *by_name = fixture_success("deeprx/evaluate@1", "{\"slots\":2,\"pilots\":1,\"link\":{\"resource_blocks\":1,\"pilots\":2}}",
-                                    given, 1);
+    char *by_link =
+        fixture_success("deeprx/evaluate@1", "{\"slots\":2,\"link\":{\"resource_blocks\":1,\"pilots\":1}}", given, 1);
+    char *by_name = fixture_success(
+        "deeprx/evaluate@1", "{\"slots\":2,\"pilots\":1,\"link\":{\"resource_blocks\":1,\"pilots\":2}}", given, 1);
     fixture_same_file(by_link, by_name, "ber.csv");
-    fixture_failure("deeprx/evaluate@1", "{\"link\":{\"resource_blocks\":1,\"qam\":64}}", given, "reads 16-QAM, the link sends 64-QAM");
+    fixture_failure("deeprx/evaluate@1", "{\"link\":{\"resource_blocks\":1,\"qam\":64}}", given,
+                    "reads 16-QAM, the link sends 64-QAM");
     fixture_failure("deeprx/evaluate@1", "{\"link\":{\"resource_blocks\":2}}", given, "12 subcarriers, the link 24");
-    fixture_failure("deeprx/evaluate@1", "{\"link\":{\"resource_blocks\":1,\"antennas\":1}}", given, "2 antennas, the link 1");
+    fixture_failure("deeprx/evaluate@1", "{\"link\":{\"resource_blocks\":1,\"antennas\":1}}", given,
+                    "2 antennas, the link 1");
     free(path);
     fixture_remove(model);
     remove_both(by_link, by_name);
@@ -221,7 +234,7 @@ static void test_pilots_stand_in_for_the_link_s(void **state) {
 /* Replaces text of the same length in a model's header, and expects the file to be refused. */
 static void expect_model_refused(const char *bytes, size_t size, const char *from, const char *to, const char *part) {
     char *copy = mem_alloc(size), *directory = fixture_directory();
-    struct model model;
+    struct network_model model;
     struct error err = {0};
     memcpy(copy, bytes, size);
     char *at = memmem(copy, size, from, strlen(from));
@@ -229,7 +242,7 @@ static void expect_model_refused(const char *bytes, size_t size, const char *fro
     assert_int_equal(strlen(from), strlen(to));
     memcpy(at, to, strlen(to));
     char *path = fixture_write(directory, "m.safetensors", copy, size);
-    assert_int_equal(model_open(&model, path, &err), ERR_INVALID);
+    assert_int_equal(network_model_open(&model, path, &err), ERR_INVALID);
     if (!strstr(err.message, part))
         fail_msg("\"%s\" does not hold \"%s\"", err.message, part);
     free(copy);
@@ -245,7 +258,8 @@ static void test_models_that_lie_are_refused(void **state) {
     expect_model_refused(bytes, size, "\\\"bits\\\":4", "\\\"bits\\\":6", "has another shape");
     expect_model_refused(bytes, size, "\\\"width\\\":4", "\\\"width\\\":8", "40 tensors, but the architecture has 42");
     expect_model_refused(bytes, size, "\\\"width\\\":4", "\\\"width\\\":0", "\"width\" must be a whole number from 1");
-    expect_model_refused(bytes, size, "\\\"antennas\\\":2", "\\\"antennas\\\":3", "13 input channels are not those of \"mrc\"");
+    expect_model_refused(bytes, size, "\\\"antennas\\\":2", "\\\"antennas\\\":3",
+                         "13 input channels are not those of \"mrc\"");
     expect_model_refused(bytes, size, "\\\"mrc\\\"", "\\\"mrx\\\"", "must be raw, ls or mrc");
     expect_model_refused(bytes, size, "stem.weight", "stem.wxight", "no tensor \"stem.weight\"");
     free(bytes);

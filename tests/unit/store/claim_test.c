@@ -25,8 +25,9 @@ static struct parts own_parts(const struct place *p, struct store *s) {
     char *path = claim_path(p, &key);
     ok(store_claim(s, &key, &err), err);
     char *text = read_text(path);
-    assert_int_equal(sscanf(text, "%8[0-9a-f]-%8[0-9a-f]-%llu-%lld-%llu", parts.host, parts.boot, &parts.space, &parts.pid,
-                            &parts.start), 5);
+    assert_int_equal(sscanf(text, "%8[0-9a-f]-%8[0-9a-f]-%llu-%lld-%llu", parts.host, parts.boot, &parts.space,
+                            &parts.pid, &parts.start),
+                     5);
     assert_int_equal(parts.pid, getpid());
     ok(store_release(s, &key, &err), err);
     assert_false(file_exists(path));

@@ -140,7 +140,8 @@ static void the_killed_hold_nobody_up(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(with_claims_every_key_is_made_once, place_setup, place_teardown),
-        cmocka_unit_test_setup_teardown(without_claims_the_first_record_wins_for_everybody, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(without_claims_the_first_record_wins_for_everybody, place_setup,
+                                        place_teardown),
         cmocka_unit_test_setup_teardown(the_killed_hold_nobody_up, place_setup, place_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

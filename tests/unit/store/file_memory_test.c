@@ -119,9 +119,9 @@ static void the_memory_is_used(void **state) {
     sha256_field(h, none, sizeof none);
     sha256_finish(h, &guard);
     digest_hex(hex, &guard);
-    char *forged = mem_printf("INSERT INTO file VALUES(CAST('%s' AS BLOB), %lld, %lld, %lld, %lld, %lld, zeroblob(32), x'%s')",
-                              path, (long long)stamp[0], (long long)stamp[1], (long long)stamp[2], (long long)stamp[3],
-                              (long long)stamp[4], hex);
+    char *forged = mem_printf(
+        "INSERT INTO file VALUES(CAST('%s' AS BLOB), %lld, %lld, %lld, %lld, %lld, zeroblob(32), x'%s')", path,
+        (long long)stamp[0], (long long)stamp[1], (long long)stamp[2], (long long)stamp[3], (long long)stamp[4], hex);
     sql(p, forged);
     s = open_store(p);
     memset(zeros, '0', sizeof zeros - 1);

@@ -49,10 +49,10 @@ static inline int place_teardown(void **state) {
 }
 
 /* Ends the test with the message where a call fails. */
-#define ok(call, err)                                                                                                    \
-    do {                                                                                                                 \
-        if ((call) != 0)                                                                                                 \
-            fail_msg("%s: %s", #call, (err).message);                                                                    \
+#define ok(call, err)                                                                                                  \
+    do {                                                                                                               \
+        if ((call) != 0)                                                                                               \
+            fail_msg("%s: %s", #call, (err).message);                                                                  \
     } while (0)
 
 static inline struct store *open_store(const struct place *p) {

@@ -11,8 +11,8 @@ static struct fsck_report run_fsck(const struct place *p, struct buffer *said) {
     return report;
 }
 
-static void assert_report(struct fsck_report r, uint64_t damaged, uint64_t missing, uint64_t bad_lines, uint64_t orphaned,
-                          uint64_t rebuilt) {
+static void assert_report(struct fsck_report r, uint64_t damaged, uint64_t missing, uint64_t bad_lines,
+                          uint64_t orphaned, uint64_t rebuilt) {
     assert_int_equal(r.damaged, damaged);
     assert_int_equal(r.missing, missing);
     assert_int_equal(r.bad_lines, bad_lines);
@@ -141,7 +141,7 @@ static void damaged_lines_are_counted(void **state) {
     flip_byte(segment, 70); /* in the first line */
     struct fsck_report r = run_fsck(p, &said);
     assert_int_equal(r.records, 2);
-    assert_report(r, 0, 0, 1, 0, 2); /* its row goes; the segment's two others are written with it */
+    assert_report(r, 0, 0, 1, 0, 2);    /* its row goes; the segment's two others are written with it */
     flip_byte(segment, st.st_size - 1); /* the last newline: not a line that was never finished */
     r = run_fsck(p, &said);
     assert_int_equal(r.records, 1);
@@ -207,7 +207,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_clean_store_has_no_findings, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_damaged_object_orphans_its_records, place_setup, place_teardown),
-        cmocka_unit_test_setup_teardown(a_truncated_object_is_damaged_a_removed_one_missing, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_truncated_object_is_damaged_a_removed_one_missing, place_setup,
+                                        place_teardown),
         cmocka_unit_test_setup_teardown(a_directory_is_checked_file_by_file, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(damaged_lines_are_counted, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(wrong_rows_are_written_anew, place_setup, place_teardown),

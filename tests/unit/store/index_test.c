@@ -1,6 +1,8 @@
 #include "tests/unit/store/fixture.h"
 
 #include <inttypes.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <time.h>
 
 enum { RECORDS = 40 };
@@ -103,6 +105,25 @@ static void a_torn_last_line_is_left_alone(void **state) {
     free(before);
     free(segment);
     free(line);
+}
+
+/* Whatever stands under the name of our segment, it is not appended to. */
+static void a_segment_that_is_there_is_never_appended_to(void **state) {
+    const struct place *p = *state;
+    struct store *s = open_store(p);
+    struct error err = {0};
+    char hex[DIGEST_HEX_SIZE];
+    char expected[DIGEST_HEX_SIZE];
+    ok(store_run_begin(s, "study", NULL, &err), err);
+    char *segment = mem_printf("%s/actions/%s.jsonl", p->directory, store_run_id(s));
+    write_text(segment, "torn", 0644);
+    commit_text(s, "new", "new");
+    char *text = read_text(segment);
+    assert_string_equal(text, "torn");
+    assert_string_equal(find_out(s, "new", hex), hex_of("new", expected));
+    free(text);
+    free(segment);
+    store_close(s);
 }
 
 /* Another engine is in the middle of a line when we open; then it finishes it. */
@@ -213,8 +234,10 @@ static void a_database_that_is_none_is_replaced(void **state) {
     char *db = path_join(p->directory, "state.db");
     char *aside = path_join(p->directory, "state.db.damaged");
     fill(p);
-    write_text(db, "this is a text, and long enough to have been a header of a hundred bytes, if it had been a "
-                   "database, which it is not", 0644);
+    write_text(db,
+               "this is a text, and long enough to have been a header of a hundred bytes, if it had been a "
+               "database, which it is not",
+               0644);
     struct store *s = open_store(p);
     assert_int_equal(found(s), RECORDS);
     char *said = notices(s);
@@ -301,10 +324,79 @@ static void readers_open_beside_a_writer(void **state) {
     assert_int_equal(status, 0);
 }
 
+/* As on a full disk: no file may grow beyond `bytes`. */
+static void limit_files(rlim_t bytes) {
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void queue(struct store *s, const char *name, size_t padding) {
+    struct error err = {0};
+    struct digest key = key_of(name);
+    struct object o = put_text(s, name);
+    cJSON *r = make_record(&key, name, &o);
+    char *text = mem_alloc(padding + 1);
+    memset(text, 'x', padding);
+    cJSON_AddStringToObject(r, "padding", text);
+    ok(store_record_add(s, r, &err), err);
+    free(text);
+    cJSON_Delete(r);
+}
+
+static void a_failed_append_loses_and_doubles_nothing(void **state) {
+    const struct place *p = *state;
+    struct store *s = open_store(p);
+    struct error err = {0};
+    struct fsck_report report;
+    struct buffer said = {0};
+    char hex[DIGEST_HEX_SIZE];
+    char expected[DIGEST_HEX_SIZE];
+    signal(SIGXFSZ, SIG_IGN);
+    queue(s, "one", 3000);
+    queue(s, "two", 3000);
+    limit_files(5000); /* within the second line */
+    assert_int_equal(store_commit(s, &err), ERR_IO);
+    assert_non_null(strstr(err.message, "/actions/"));
+    assert_int_equal(store_queued(s), 2);
+    limit_files(RLIM_INFINITY);
+    ok(store_commit(s, &err), err);
+    assert_string_equal(find_out(s, "one", hex), hex_of("one", expected));
+    assert_string_equal(find_out(s, "two", hex), hex_of("two", expected));
+    store_close(s);
+    ok(store_fsck(p->directory, &report, keep_line, &said, &err), err);
+    assert_int_equal(report.bad_lines + report.orphaned + report.rebuilt, 0);
+    assert_int_equal(report.records, 3); /* the first line was whole: it is the same record twice */
+    buffer_close(&said);
+}
+
+static void what_only_the_index_missed_is_made_up_for(void **state) {
+    const struct place *p = *state;
+    struct error err = {0};
+    char hex[DIGEST_HEX_SIZE];
+    char expected[DIGEST_HEX_SIZE];
+    fill(p);
+    struct store *s = open_store(p);
+    signal(SIGXFSZ, SIG_IGN);
+    queue(s, "late", 0);
+    limit_files(2000); /* enough for the line, not for a page of the database */
+    assert_true(store_commit(s, &err) < 0);
+    assert_non_null(strstr(err.message, "state.db"));
+    assert_int_equal(store_queued(s), 0);
+    limit_files(RLIM_INFINITY);
+    store_close(s);
+    s = open_store(p);
+    assert_string_equal(find_out(s, "late", hex), hex_of("late", expected));
+    assert_int_equal(found(s), RECORDS);
+    store_close(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_tail_that_is_not_indexed_is_found, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_torn_last_line_is_left_alone, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_segment_that_is_there_is_never_appended_to, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_line_that_is_finished_later_is_found_later, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_damaged_line_costs_one_record, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_segment_that_lost_its_end_keeps_its_start, place_setup, place_teardown),
@@ -312,6 +404,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_database_that_is_none_is_replaced, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_database_removed_under_us_is_made_anew, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(what_is_newer_or_no_store_is_refused, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_failed_append_loses_and_doubles_nothing, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(what_only_the_index_missed_is_made_up_for, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(readers_open_beside_a_writer, place_setup, place_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

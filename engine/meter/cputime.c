@@ -1,0 +1,96 @@
+#include "engine/meter/cputime.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/memory.h"
+
+enum { STAT_FILE = 8192, PATH_SIZE = 4096, MAX_PROCESSES = 65536 };
+
+/* The start of a file as text; false where it cannot be read. */
+static bool text_read(char *out, size_t size, const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, out, size - 1);
+    close(fd);
+    out[n > 0 ? n : 0] = '\0';
+    return n > 0;
+}
+
+double cputime_tick_s(void) {
+    return 1.0 / (double)sysconf(_SC_CLK_TCK);
+}
+
+double cputime_busy(const char *root) {
+    char path[PATH_SIZE], text[STAT_FILE];
+    unsigned long long user, nice, system, idle, waiting, interrupts, soft;
+    snprintf(path, sizeof path, "%s/proc/stat", root);
+    if (!text_read(text, sizeof text, path) || sscanf(text, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system,
+                                                      &idle, &waiting, &interrupts, &soft) != 7)
+        return (double)NAN;
+    return (double)(user + nice + system + interrupts + soft) * cputime_tick_s();
+}
+
+/* utime, stime and those of the children that were waited for: fields 14 to 17. The name may hold spaces and brackets. */
+static unsigned long long process_ticks(const char *root, pid_t pid) {
+    char path[PATH_SIZE], text[STAT_FILE];
+    unsigned long long user, system;
+    long long waited_user, waited_system;
+    snprintf(path, sizeof path, "%s/proc/%d/stat", root, (int)pid);
+    if (!text_read(text, sizeof text, path))
+        return 0;
+    const char *after = strrchr(text, ')');
+    if (!after || sscanf(after, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %lld %lld", &user, &system,
+                         &waited_user, &waited_system) != 4)
+        return 0;
+    return user + system + (unsigned long long)waited_user + (unsigned long long)waited_system;
+}
+
+struct pids {
+    pid_t *list;
+    size_t count, capacity;
+};
+
+static void children_add(struct pids *pids, const char *root, pid_t pid, const char *task) {
+    char path[PATH_SIZE], text[STAT_FILE];
+    snprintf(path, sizeof path, "%s/proc/%d/task/%s/children", root, (int)pid, task);
+    if (!text_read(text, sizeof text, path))
+        return;
+    for (char *at = text; isdigit((unsigned char)*at) && pids->count < MAX_PROCESSES; at += *at == ' ') {
+        mem_grow(pids->list, &pids->capacity, pids->count + 1);
+        pids->list[pids->count++] = (pid_t)strtol(at, &at, 10);
+    }
+}
+
+static void threads_add(struct pids *pids, const char *root, pid_t pid) {
+    char path[PATH_SIZE];
+    const struct dirent *task;
+    snprintf(path, sizeof path, "%s/proc/%d/task", root, (int)pid);
+    DIR *tasks = opendir(path);
+    while (tasks && (task = readdir(tasks)))
+        if (isdigit((unsigned char)task->d_name[0]))
+            children_add(pids, root, pid, task->d_name);
+    if (tasks)
+        closedir(tasks);
+}
+
+double cputime_tree(const char *root, pid_t leader) {
+    struct pids pids = {0};
+    unsigned long long ticks = 0;
+    mem_grow(pids.list, &pids.capacity, 1);
+    pids.list[pids.count++] = leader;
+    for (size_t i = 0; i < pids.count; i++) { /* the list grows by the children of its members */
+        ticks += process_ticks(root, pids.list[i]);
+        threads_add(&pids, root, pids.list[i]);
+    }
+    free(pids.list);
+    return (double)ticks * cputime_tick_s();
+}

@@ -1,0 +1,78 @@
+/*
+ * One energy counter and the account kept of it: raw readings in, whole counts out. What a counter cannot have done is
+ * no joule: it fails, with the reason, until it is started again.
+ *
+ *   psys  contains  package  contains  cores, uncore          dram and gpu stand beside
+ *
+ * No domain is ever added to one that contains it, nor to the same counter seen by another way.
+ */
+#ifndef RETORT_METER_DOMAIN_H
+#define RETORT_METER_DOMAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/base/error.h"
+
+enum domain_class { DOMAIN_OTHER, DOMAIN_PLATFORM, DOMAIN_PACKAGE, DOMAIN_CORES, DOMAIN_UNCORE, DOMAIN_DRAM, DOMAIN_GPU };
+
+struct domain {
+    enum domain_class class;
+    const char *source; /* "perf_event", "powercap", "powercap-mmio", "nvml" */
+    char name[48];      /* "energy-pkg cpu 0", "package-0/dram", "gpu 0" */
+    bool used;          /* it is read: neither failed when it was found, nor known by a better way */
+    bool counted;       /* its joules are part of the sum */
+    bool failed;        /* it cannot be read, or did what no counter does */
+    char why[192];      /* why it failed, else why it is not counted */
+    double unit_j;      /* joules of one count */
+    double tick_s;      /* seconds between the counter's own updates */
+    uint64_t range;     /* the highest value, after which it starts from 0; 0: it does not wrap */
+
+    int (*read)(struct domain *d, uint64_t *raw, struct error *err);
+    int fd;       /* perf_event; -1 */
+    char *path;   /* powercap; owned */
+    void *device; /* NVML */
+    void *library;
+
+    uint64_t raw;     /* the last reading */
+    uint64_t read_ns; /* when */
+    uint64_t counts;  /* counted up since the first start */
+    unsigned wraps;
+};
+
+struct domains {
+    struct domain *list;
+    size_t count, capacity;
+};
+
+/* A new domain that has not failed yet; valid until the next one is added. */
+struct domain *domains_add(struct domains *domains, const char *source, enum domain_class class,
+                           int (*read)(struct domain *d, uint64_t *raw, struct error *err));
+void domains_close(struct domains *domains);
+
+/* Fails a domain, with the reason. */
+void domain_fail(struct domain *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A part is not the whole: where one domain of a class failed, the source's others of that class fail with it. */
+void domains_agree(struct domains *domains, const char *source);
+
+/* Decides which domains are read, and which make the sum: packages (else the platform) and dram; GPUs where `gpus`. Sources that were added
+   first are preferred. */
+void domains_choose(struct domains *domains, bool gpus);
+
+/* Reads without counting: where an account begins. Clears an earlier failure. */
+void domain_start(struct domain *d, uint64_t now_ns);
+
+/* Reads and counts what was added since the last reading. */
+void domain_update(struct domain *d, uint64_t now_ns);
+
+/* Counts a reading. A fall is a wrap where the counter wraps and the joules it stands for can have been drawn in the
+   time since the last reading; else the counter was reset, and the domain fails. So it does when the time was long
+   enough to hide a whole round. */
+void domain_advance(struct domain *d, uint64_t raw, uint64_t now_ns);
+
+/* Draws more power than any package, board or bank of memory there is: tells a wrap from a reset. */
+#define DOMAIN_MAX_W 5000.0
+
+#endif

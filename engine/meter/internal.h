@@ -1,0 +1,69 @@
+/* Inside a meter: its counters, the stages that run, the samples taken. Shared by meter.c, account.c, sampler.c, series.c. */
+#ifndef RETORT_METER_INTERNAL_H
+#define RETORT_METER_INTERNAL_H
+
+#include <pthread.h>
+
+#include "engine/meter/cpu.h"
+#include "engine/meter/domain.h"
+#include "engine/meter/meter.h"
+#include "engine/meter/source.h"
+
+struct meter_task {
+    struct meter *meter;
+    struct meter_task *next;
+    pid_t group;
+    uint64_t began_ns;
+    double cpu_s;                            /* of the stage, as of the last sample */
+    struct attribution computation, memory;  /* one row each: this stage */
+    struct domain *began;                    /* every domain as it was when the stage began */
+    size_t samples;
+    char lost[256]; /* why its joules cannot be known any more; "" while they can */
+};
+
+struct series {
+    struct meter_point *points;
+    size_t count, capacity;
+    size_t stride, skipped; /* one of `stride` samples is kept */
+    double joules, memory_j;
+};
+
+struct meter {
+    struct meter_options options;
+    char *root;
+    struct meter_base base;
+    struct cpu_info cpu;
+    struct domains domains;
+    struct nvml *nvml;
+    struct model *model;
+    bool counts;     /* the processor's energy is counted */
+    bool has_memory; /* and the memory's apart from it */
+    char source[48], name[96];
+    char why[512]; /* why no counter, or not every one */
+
+    pthread_mutex_t lock; /* for all that follows */
+    struct meter_task *tasks;
+    uint64_t sampled_ns;
+    double busy_s;
+    struct series series;
+
+    double hz;
+    bool thread_runs, thread_ends;
+    pthread_t thread;
+    pthread_cond_t wake;
+};
+
+/* All with the lock held. `ending` (may be NULL): the task whose CPU time is known to be `ending_cpu_s`. */
+void meter_sample_locked(struct meter *m, const struct meter_task *ending, double ending_cpu_s);
+void series_add(struct meter *m, double joules, double memory_j);
+
+/* What the counters say of a task that has ended; with the lock held. */
+void account_counters(const struct meter_task *task, const struct meter_usage *usage, struct energy_record *out);
+
+/* The sampling thread: started once, waits while no stage runs. */
+void sampler_start(struct meter *m);
+void sampler_stop(struct meter *m);
+
+uint64_t meter_now_ns(const struct meter *m);
+
+#endif

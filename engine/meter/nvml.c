@@ -1,0 +1,115 @@
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "engine/meter/source.h"
+
+static const char source_name[] = "nvml";
+
+/* What we call of nvml.h; a result of 0 is success. */
+struct nvml {
+    void *handle;
+    int (*init)(void);
+    int (*shutdown)(void);
+    int (*count)(unsigned *count);
+    int (*device)(unsigned index, void **device);
+    int (*name)(void *device, char *name, unsigned size);
+    int (*energy)(void *device, unsigned long long *millijoules);
+    const char *(*explain)(int result);
+};
+
+static int gpu_read(struct domain *d, uint64_t *raw, struct error *err) {
+    const struct nvml *n = d->library;
+    unsigned long long millijoules = 0;
+    int result = n->energy(d->device, &millijoules);
+    if (result)
+        return error_set(err, ERR_IO, "NVML: %s", n->explain(result));
+    *raw = millijoules;
+    return 0;
+}
+
+/* POSIX gives a function's address as a void *, which C has no cast for. */
+static bool function_find(void *function, void *handle, const char *name) {
+    void *address = dlsym(handle, name);
+    memcpy(function, &address, sizeof address);
+    return address != NULL;
+}
+
+static bool functions_find(struct nvml *n) {
+    return function_find(&n->init, n->handle, "nvmlInit_v2") && function_find(&n->shutdown, n->handle, "nvmlShutdown") &&
+           function_find(&n->count, n->handle, "nvmlDeviceGetCount_v2") &&
+           function_find(&n->device, n->handle, "nvmlDeviceGetHandleByIndex_v2") &&
+           function_find(&n->name, n->handle, "nvmlDeviceGetName") &&
+           function_find(&n->energy, n->handle, "nvmlDeviceGetTotalEnergyConsumption") &&
+           function_find(&n->explain, n->handle, "nvmlErrorString");
+}
+
+static void gpu_add(struct domains *out, struct nvml *n, unsigned index) {
+    struct domain *d = domains_add(out, source_name, DOMAIN_GPU, gpu_read);
+    struct error err = {0};
+    char name[96] = "";
+    uint64_t raw;
+    d->library = n;
+    d->unit_j = 1e-3;
+    d->tick_s = 0.1; /* boards update it every 20 to 100 ms */
+    int result = n->device(index, &d->device);
+    if (result == 0)
+        n->name(d->device, name, sizeof name);
+    snprintf(d->name, sizeof d->name, "gpu %u %.36s", index, name);
+    if (result)
+        domain_fail(d, "NVML: %s", n->explain(result));
+    else if (gpu_read(d, &raw, &err) < 0)
+        domain_fail(d, "%s", err.message);
+}
+
+static void *library_open(const char *root) {
+    const char *soname = "libnvidia-ml.so.1";
+    if (strcmp(root, "/") == 0)
+        return dlopen(soname, RTLD_NOW | RTLD_LOCAL);
+    char *path = path_join(root, "usr/lib/libnvidia-ml.so.1");
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    free(path);
+    return handle;
+}
+
+void nvml_find(struct domains *out, struct nvml **library, const struct meter_options *options, struct buffer *why) {
+    struct nvml *n = mem_alloc(sizeof *n);
+    unsigned count = 0;
+    int result = 0;
+    *library = NULL;
+    n->handle = library_open(options->root);
+    if (!n->handle) {
+        buffer_puts(why, "NVML: no libnvidia-ml.so.1; ");
+        goto out;
+    }
+    if (!functions_find(n)) {
+        buffer_puts(why, "NVML: the library lacks the energy counter; ");
+        goto out;
+    }
+    if ((result = n->init()) != 0) {
+        buffer_printf(why, "NVML: %s; ", n->explain(result));
+        goto out;
+    }
+    *library = n;
+    if ((result = n->count(&count)) != 0)
+        buffer_printf(why, "NVML: %s; ", n->explain(result));
+    for (unsigned i = 0; i < count; i++)
+        gpu_add(out, n, i);
+    domains_agree(out, source_name);
+    return;
+out:
+    if (n->handle)
+        dlclose(n->handle);
+    free(n);
+}
+
+void nvml_close(struct nvml *library) {
+    if (!library)
+        return;
+    library->shutdown();
+    dlclose(library->handle);
+    free(library);
+}

@@ -1,0 +1,144 @@
+/* The loop: from the first start on. Callbacks only note what happened; step() decides with the scheduler. */
+#include <signal.h>
+
+#include "engine/provenance/provenance.h"
+#include "engine/run/internal.h"
+
+static void on_timer(uv_timer_t *timer) {
+    (void)timer; /* that the loop wakes is all */
+}
+
+static void on_signal(uv_signal_t *handle, int number) {
+    struct run *r = handle->data;
+    (void)number;
+    r->signals_seen++;
+}
+
+static void find_provenance(uv_work_t *work) {
+    struct run *r = work->data;
+    r->git = provenance_git(r->pipeline->directory);
+    r->host = provenance_host("/");
+    r->versions = provenance_versions();
+}
+
+static void on_provenance(uv_work_t *work, int status) {
+    struct run *r = work->data;
+    (void)status;
+    r->provenance_ready = true;
+}
+
+static int open_loop(struct run *r, struct error *err) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    int rc = r->platform ? 0 : facts_platform(r->facts, &r->platform, err);
+    if (rc == 0)
+        rc = store_sweep(r->store, err);
+    if (rc < 0)
+        return rc;
+    rc = uv_loop_init(&r->loop);
+    if (rc < 0)
+        return error_set(err, ERR_IO, "the event loop cannot be made: %s", uv_strerror(rc));
+    r->loop_open = true;
+    uv_timer_init(&r->loop, &r->timer);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        uv_signal_init(&r->loop, &r->signals[i]);
+        r->signals[i].data = r;
+        uv_signal_start(&r->signals[i], on_signal, numbers[i]);
+    }
+    r->provenance_work.data = r;
+    uv_queue_work(&r->loop, &r->provenance_work, find_provenance, on_provenance);
+    return executor_create(&r->executor, &r->loop, r->options->stage_program, err);
+}
+
+static void close_handle(uv_handle_t *handle, void *context) {
+    (void)context;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+void run_close_loop(struct run *r) {
+    if (!r->loop_open)
+        return;
+    uv_walk(&r->loop, close_handle, NULL);
+    uv_run(&r->loop, UV_RUN_DEFAULT);
+    executor_free(r->executor);
+    uv_loop_close(&r->loop);
+    r->loop_open = false;
+}
+
+static void handle_signals(struct run *r) {
+    for (; r->signals_handled < r->signals_seen; r->signals_handled++) {
+        run_note(r, NULL,
+                 r->signals_handled == 0 ? "interrupted: stages are asked to leave; once more kills them"
+                                         : "interrupted again: stages are killed");
+        scheduler_interrupt(r->scheduler, run_now_ms());
+    }
+}
+
+static void carry_out(struct run *r) {
+    struct schedule_action action;
+    while (scheduler_next(r->scheduler, run_now_ms(), &action)) {
+        if (action.type == SCHEDULE_START)
+            task_start(action.job->owner);
+        else
+            task_stop(action.job->owner, action.type);
+    }
+}
+
+/* What follows from all that is done by now is submitted and, where there is room, started. */
+static void go_on(struct run *r) {
+    struct error err = {0};
+    do {
+        r->found_known = false;
+        int rc = r->code ? 0 : run_discover(r, &err);
+        if (rc == 0 && !r->code)
+            rc = run_submit(r, &err);
+        if (rc < 0)
+            run_fail(r, rc, &err);
+        carry_out(r);
+    } while (r->found_known);
+}
+
+static void step(struct run *r) {
+    struct error err = {0};
+    handle_signals(r);
+    /* Records say where they come from, so none is made before that is known. */
+    for (struct task *t; r->provenance_ready && (t = task_list_take(&r->collected));)
+        task_judge(t);
+    go_on(r);
+    bool idle = r->in_flight == 0;
+    int rc = run_commit(r, idle, &err);
+    if (rc < 0) {
+        run_fail(r, rc, &err);
+        r->finished = (struct task_list){0}; /* not durable: not reported, not said to be finished */
+    }
+}
+
+static bool is_busy(const struct run *r) {
+    return r->in_flight > 0 || r->finished.count > 0 || !scheduler_idle(r->scheduler) || !r->provenance_ready;
+}
+
+/* Wakes the loop when the scheduler or a commit is due. */
+static void set_timer(struct run *r) {
+    uint64_t due = scheduler_due_ms(r->scheduler), now = run_now_ms();
+    if (r->finished.count > 0 && r->commit_due_ms < due)
+        due = r->commit_due_ms;
+    if (due == UINT64_MAX)
+        uv_timer_stop(&r->timer);
+    else
+        uv_timer_start(&r->timer, on_timer, due > now ? due - now : 0, 0);
+}
+
+int run_execute(struct run *r, struct error *err) {
+    r->scheduler = scheduler_create(&r->options->limits, r->options->keep_going);
+    int rc = open_loop(r, err);
+    if (rc < 0) {
+        r->code = rc; /* nothing was started */
+        return rc;
+    }
+    for (step(r); is_busy(r); step(r)) {
+        uv_update_time(&r->loop);
+        set_timer(r);
+        uv_run(&r->loop, UV_RUN_ONCE);
+    }
+    return 0;
+}

@@ -1,0 +1,58 @@
+#include "stages/kinds/shared.h"
+
+static const struct param params[] = {
+    PARAM_FEATURES,
+    PARAM_LINK,
+    {.name = "slots",
+     .type = PARAM_INTEGER,
+     .unit = "slots",
+     .min = 1,
+     .max = 4e9,
+     .fallback = "1000",
+     .doc = "Slots in all or, with a grid, of each of its points."},
+    PARAM_SEED("1", "Seed of the slots."),
+    {.name = "sinr_db",
+     .type = PARAM_LIST,
+     .unit = "dB",
+     .members = &sinr_element,
+     .member_count = 1,
+     .max_items = 200,
+     .ascending = true,
+     .fallback = "[]",
+     .doc = "Empty: the training slots 0 to N-1, each with an SNR of its own from the link's range. A grid: the slots "
+            "on which `deeprx/evaluate` counts, point after point; with interference, SIR and SNR are both SINR + "
+            "3.01 dB."},
+};
+
+static const struct kind_out outs[] = {
+    {"x", "x.npy", "file", "Network input: f32 [slots, 14, subcarriers, channels]."},
+    {"label", "label.npy", "file", "Sent bits, 0 or 1: u8 [slots, 14, subcarriers, bits]; 0 on pilot symbols."},
+    {"mask", "mask.npy", "file", "1 on data elements, 0 on pilot symbols: u8 [14, subcarriers], for every slot."},
+    {"snr_db", "snr_db.npy", "file", "SNR of each slot: f32 [slots]."},
+    {"sir_db", "sir_db.npy", "file",
+     "Signal-to-interference ratio of each slot: f32 [slots]; infinite without interference."},
+    {"metrics", "metrics.json", "metrics", "The metrics."},
+};
+
+static const struct kind_metric metrics[] = {
+    {"slots", "slots", "Slots written."},
+    {"channels", NULL, "Channels of the network input."},
+    {"labels", NULL, "Labels of all slots that the mask does not leave out."},
+};
+
+const struct kind kind_link_dataset = {
+    .name = "link/dataset",
+    .version = 1,
+    .summary = "slots of a link as .npy arrays, for other programs",
+    .doc = "Writes what a network would read and should answer: features, sent bits, the mask of data elements, and each "
+           "slot's SNR. Without a grid these are the very slots that `deeprx/train` with the same link, seed and "
+           "`train_slots` learns from; with a grid those on which `deeprx/evaluate` with the same link, seed, slots and "
+           "grid counts errors. Arrays are NumPy's .npy, format 1.0, in C order, channels last.",
+    .params = params,
+    .param_count = COUNT_OF(params),
+    .outs = outs,
+    .out_count = COUNT_OF(outs),
+    .metrics = metrics,
+    .metric_count = COUNT_OF(metrics),
+    .tolerance = 0.01,
+};

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Several engines run the six-stage study over one store at once and are killed at random; each comes again until it
+has ended well.
+
+  engines.py [--engines 2,8] [--rounds 1] [--seed N]      each number of engines a line of TAP
+
+All end with the undisturbed records, one a key, and the undisturbed results; without kills every stage is executed
+once.
+"""
+import argparse
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+from study import Place, Wrong, check_gone, undisturbed
+
+KILLS = 3      # of each engine
+LIMIT_S = 120
+
+
+def follow(places, generator, kills):
+    """Starts all, kills and starts again; the events of each place's runs."""
+    left = {place: kills for place in places}
+    running = {place: place.start() for place in places}
+    events = {place: [] for place in places}
+    end = time.monotonic() + LIMIT_S
+    while running:
+        if time.monotonic() > end:
+            raise Wrong("an engine did not end within %d s" % LIMIT_S)
+        time.sleep(generator.uniform(0.02, 0.25))
+        for place, process in list(running.items()):
+            status = process.poll()
+            if status is None and left[place] > 0 and generator.random() < 0.4:
+                left[place] -= 1
+                os.kill(process.pid, signal.SIGKILL)
+                process.wait()
+                events[place] += place.said()[0]
+                running[place] = place.start()
+            elif status == 0:
+                events[place] += place.said()[0]
+                del running[place]
+            elif status is not None:
+                raise Wrong("exit status %d: %s" % (status, place.said()[1]))
+    return events
+
+
+def check(places, right, generator, kills):
+    events = follow(places, generator, kills)
+    for place in places:
+        check_gone(place)
+        if place.results() != right[1]:
+            raise Wrong("other results than undisturbed")
+    if places[0].records() != right[0]:
+        raise Wrong("other records than undisturbed: %s" % places[0].records())
+    finished = [e["stage"] for place in places for e in events[place] if e.get("state") == "finished"]
+    if len(finished) != len(set(finished)):
+        raise Wrong("reported finished twice: %s" % sorted(finished))
+    started = [e["stage"] for place in places for e in events[place] if e.get("state") == "started"]
+    if kills == 0 and sorted(started) != sorted(finished):
+        raise Wrong("executed more than once: %s" % sorted(started))
+    places[0].fsck()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default=os.environ.get("BUILD", "build/release"))
+    parser.add_argument("--engines", default="2,8")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("SEED", time.time())))
+    arguments = parser.parse_args()
+    programs, scratch = os.path.abspath(arguments.build), tempfile.mkdtemp(prefix="retort-engines-")
+    generator = random.Random(arguments.seed)
+    print("# seed %d" % arguments.seed)
+    right = undisturbed(programs, os.path.join(scratch, "undisturbed"))
+    number = failures = 0
+    for round_ in range(arguments.rounds):
+        for count in (int(word) for word in arguments.engines.split(",")):
+            for kills in (0, KILLS):
+                number += 1
+                name = "%d engines, %d kills each" % (count, kills)
+                home = os.path.join(scratch, "%d-%d-%d" % (round_, count, kills))
+                places = [Place(programs, os.path.join(home, str(k)), os.path.join(home, "store")) for k in range(count)]
+                try:
+                    check(places, right, generator, kills)
+                    print("ok %d - %s" % (number, name), flush=True)
+                    shutil.rmtree(home)
+                except Wrong as wrong:
+                    failures += 1
+                    print("not ok %d - %s: %s" % (number, name, wrong), flush=True)
+    print("1..%d" % number)
+    if not failures:
+        shutil.rmtree(scratch)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

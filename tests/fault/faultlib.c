@@ -1,0 +1,369 @@
+/*
+ * Faults: a library that is loaded into one program before all others, counts the calls by which it changes or reads
+ * the world, and lets the Nth of them fail.
+ *
+ *   LD_PRELOAD=.../faultlib.so RETORT_FAULT=ENOSPC:17+ retort run ...
+ *
+ *   RETORT_FAULT          kill:N     SIGKILL to the process in place of the Nth call
+ *                         EIO:N, ENOSPC:N, EMFILE:N, ENOMEM:N
+ *                                    the Nth of the calls that can fail so does; "N+": every later one too
+ *                         short:N    the Nth write is given half of its bytes; "N+": every later one too
+ *                         memory:N   the Nth allocation fails; "N+": every later one too
+ *                         An N of 0 lets nothing fail: what could have is counted.
+ *   RETORT_FAULT_PROGRAM  whom it concerns (default retort): keepers inherit the environment, and are left alone
+ *   RETORT_FAULT_LOG      a file; appended "fault <n> <call> <path>" when one fails, "calls <count>" at the end
+ *
+ * What the standard streams say is never kept from being said. Memory-mapped writes and locks are not counted.
+ */
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { LINE_SIZE = PATH_MAX + 64, LAST_STREAM = 2 };
+
+/* What can happen to a call. */
+enum {
+    KILL = 1,   /* it changes something: an instant to be killed at */
+    IO = 2,     /* EIO */
+    SPACE = 4,  /* ENOSPC */
+    HANDLE = 8, /* EMFILE */
+    KERNEL = 16, /* ENOMEM */
+    WRITE = 32, /* a part of its bytes */
+    MEMORY = 64
+};
+
+static const struct action {
+    const char *name;
+    unsigned happens_to;
+    int failure;
+} actions[] = {
+    {"kill", KILL, 0},           {"EIO", IO, EIO},        {"ENOSPC", SPACE, ENOSPC},  {"EMFILE", HANDLE, EMFILE},
+    {"ENOMEM", KERNEL, ENOMEM}, {"short", WRITE, 0}, {"memory", MEMORY, ENOMEM},
+};
+
+static const struct action *action; /* NULL: this program is not meant */
+static unsigned long wanted;
+static bool for_good;
+static atomic_ulong calls;
+static int log_fd = -1;
+
+/* ---- the log: no call of our own may be counted ---- */
+
+static void log_line(const char *text) {
+    if (log_fd >= 0)
+        syscall(SYS_write, log_fd, text, strlen(text));
+}
+
+/* "directory/name", as far as it is known. */
+static void describe(char *out, size_t size, int fd, const char *path) {
+    char link[64];
+    char directory[PATH_MAX] = "";
+    if (fd >= 0 && (!path || path[0] != '/')) {
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        ssize_t length = readlink(link, directory, sizeof directory - 1);
+        directory[length > 0 ? length : 0] = '\0';
+    }
+    snprintf(out, size, "%s%s%s", directory, *directory && path ? "/" : "", path ? path : "");
+}
+
+static void log_fault(unsigned long n, const char *call, int fd, const char *path) {
+    char where[PATH_MAX];
+    char line[LINE_SIZE + PATH_MAX];
+    describe(where, sizeof where, fd, path);
+    snprintf(line, sizeof line, "fault %lu %s %s\n", n, call, where);
+    log_line(line);
+}
+
+/* ---- which call it is ---- */
+
+/* Whether this call is one that shall not go as asked. Does not return when it is the one to be killed at. */
+static bool is_due(const char *call, unsigned can, int fd, const char *path) {
+    if (!action || !(can & action->happens_to) || (!path && fd >= 0 && fd <= LAST_STREAM))
+        return false;
+    unsigned long n = atomic_fetch_add(&calls, 1) + 1;
+    if (wanted == 0 || (for_good ? n < wanted : n != wanted))
+        return false;
+    if (n == wanted)
+        log_fault(n, call, fd, path);
+    if (can & action->happens_to & KILL)
+        syscall(SYS_kill, getpid(), SIGKILL);
+    return true;
+}
+
+/* Of the loop's pipes and event counters none fails. */
+static bool is_file(int fd) {
+    struct stat st;
+    return action && fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
+}
+
+/* The errno that the call fails with; 0: it goes on. */
+static int failure(const char *call, unsigned can, int fd, const char *path) {
+    return is_due(call, can & ~(unsigned)WRITE, fd, path) ? action->failure : 0;
+}
+
+static bool is_meant(void) {
+    const char *program = getenv("RETORT_FAULT_PROGRAM");
+    return strcmp(program_invocation_short_name, program ? program : "retort") == 0;
+}
+
+__attribute__((constructor)) static void begin(void) {
+    const char *text = getenv("RETORT_FAULT");
+    const char *log = getenv("RETORT_FAULT_LOG");
+    if (!text || !is_meant())
+        return;
+    const char *colon = strchr(text, ':');
+    for (size_t i = 0; colon && i < sizeof actions / sizeof *actions; i++) {
+        if (strlen(actions[i].name) != (size_t)(colon - text) || strncmp(actions[i].name, text, (size_t)(colon - text)) != 0)
+            continue;
+        char *end;
+        wanted = strtoul(colon + 1, &end, 10);
+        for_good = *end == '+';
+        log_fd = log ? (int)syscall(SYS_open, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
+        if (log_fd >= 0) { /* out of the way of the numbers that a program gives its children */
+            int high = (int)syscall(SYS_fcntl, log_fd, F_DUPFD_CLOEXEC, 900);
+            syscall(SYS_close, log_fd);
+            log_fd = high;
+        }
+        action = &actions[i];
+        return;
+    }
+    fprintf(stderr, "faultlib: RETORT_FAULT=%s: not known\n", text);
+    _exit(2);
+}
+
+__attribute__((destructor)) static void end(void) {
+    char line[64];
+    if (!action)
+        return;
+    snprintf(line, sizeof line, "calls %lu\n", atomic_load(&calls));
+    log_line(line);
+}
+
+/* ---- the calls ---- */
+
+/* The function that ours stands before. ISO C has no cast from an object's address to a function's. */
+#define FIND_NEXT(name)                                    \
+    if (!next)                                             \
+    *(void **)(&next) = dlsym(RTLD_NEXT, #name)
+
+/* A call that fails with -1 and errno. */
+#define CALL(name, parameters, arguments, can, fd, path)       \
+    int name parameters {                                      \
+        static int(*next) parameters;                          \
+        FIND_NEXT(name);                                       \
+        int failed = failure(#name, can, fd, path);            \
+        if (!failed)                                           \
+            return next arguments;                             \
+        errno = failed;                                        \
+        return -1;                                             \
+    }
+
+CALL(fsync, (int fd), (fd), KILL | IO | SPACE, fd, NULL)
+CALL(fdatasync, (int fd), (fd), KILL | IO | SPACE, fd, NULL)
+CALL(ftruncate, (int fd, off_t size), (fd, size), KILL | IO | SPACE, fd, NULL)
+CALL(ftruncate64, (int fd, off64_t size), (fd, size), KILL | IO | SPACE, fd, NULL)
+CALL(fchmod, (int fd, mode_t mode), (fd, mode), KILL | IO, fd, NULL)
+CALL(fchmodat, (int fd, const char *path, mode_t mode, int flags), (fd, path, mode, flags), KILL | IO | KERNEL, fd, path)
+CALL(futimens, (int fd, const struct timespec times[2]), (fd, times), KILL | IO, fd, NULL)
+CALL(utimensat, (int fd, const char *path, const struct timespec times[2], int flags), (fd, path, times, flags),
+     KILL | IO | KERNEL, fd, path)
+CALL(rename, (const char *from, const char *to), (from, to), KILL | IO | SPACE | KERNEL, -1, from)
+CALL(renameat, (int from_fd, const char *from, int to_fd, const char *to), (from_fd, from, to_fd, to),
+     KILL | IO | SPACE | KERNEL, from_fd, from)
+CALL(renameat2, (int from_fd, const char *from, int to_fd, const char *to, unsigned flags),
+     (from_fd, from, to_fd, to, flags), KILL | IO | SPACE | KERNEL, from_fd, from)
+CALL(link, (const char *from, const char *to), (from, to), KILL | IO | SPACE | KERNEL, -1, from)
+CALL(linkat, (int from_fd, const char *from, int to_fd, const char *to, int flags), (from_fd, from, to_fd, to, flags),
+     KILL | IO | SPACE | KERNEL, from_fd, from)
+CALL(symlink, (const char *to, const char *path), (to, path), KILL | IO | SPACE | KERNEL, -1, path)
+CALL(unlink, (const char *path), (path), KILL | IO | KERNEL, -1, path)
+CALL(unlinkat, (int fd, const char *path, int flags), (fd, path, flags), KILL | IO | KERNEL, fd, path)
+CALL(rmdir, (const char *path), (path), KILL | IO | KERNEL, -1, path)
+CALL(mkdir, (const char *path, mode_t mode), (path, mode), KILL | IO | SPACE | KERNEL, -1, path)
+CALL(mkdirat, (int fd, const char *path, mode_t mode), (fd, path, mode), KILL | IO | SPACE | KERNEL, fd, path)
+CALL(mkostemp, (char *path, int flags), (path, flags), KILL | IO | SPACE | HANDLE | KERNEL, -1, path)
+CALL(flock, (int fd, int how), (fd, how), IO, fd, NULL)
+CALL(pipe2, (int fds[2], int flags), (fds, flags), HANDLE, -1, NULL)
+CALL(epoll_create1, (int flags), (flags), HANDLE | KERNEL, -1, NULL)
+CALL(eventfd, (unsigned first, int flags), (first, flags), HANDLE | KERNEL, -1, NULL)
+
+/* A file that cannot be closed properly is closed nevertheless. */
+int close(int fd) {
+    static int (*next)(int);
+    FIND_NEXT(close);
+    int failed = is_file(fd) ? failure("close", KILL | IO | SPACE, fd, NULL) : 0;
+    int rc = next(fd);
+    if (!failed)
+        return rc;
+    errno = failed;
+    return -1;
+}
+
+#define OPEN_CAN(flags) \
+    (((flags) & (O_CREAT | O_TRUNC) ? KILL | SPACE : 0) | IO | HANDLE | KERNEL)
+
+/* The mode is there when the flags say so; else what is read is not used. */
+#define OPEN(name)                                                            \
+    int name(const char *path, int flags, ...) {                              \
+        static int (*next)(const char *, int, ...);                           \
+        va_list arguments;                                                    \
+        va_start(arguments, flags);                                           \
+        mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;        \
+        va_end(arguments);                                                    \
+        FIND_NEXT(name);                                                      \
+        int failed = failure("open", OPEN_CAN(flags), -1, path);              \
+        if (!failed)                                                          \
+            return next(path, flags, mode);                                   \
+        errno = failed;                                                       \
+        return -1;                                                            \
+    }
+OPEN(open)
+OPEN(open64)
+
+#define OPENAT(name)                                                          \
+    int name(int fd, const char *path, int flags, ...) {                      \
+        static int (*next)(int, const char *, int, ...);                      \
+        va_list arguments;                                                    \
+        va_start(arguments, flags);                                           \
+        mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;        \
+        va_end(arguments);                                                    \
+        FIND_NEXT(name);                                                      \
+        int failed = failure("openat", OPEN_CAN(flags), fd, path);            \
+        if (!failed)                                                          \
+            return next(fd, path, flags, mode);                               \
+        errno = failed;                                                       \
+        return -1;                                                            \
+    }
+OPENAT(openat)
+OPENAT(openat64)
+
+/* Descriptors copied upwards; everything else that fcntl does passes. */
+int fcntl(int fd, int command, ...) {
+    static int (*next)(int, int, ...);
+    va_list arguments;
+    va_start(arguments, command);
+    void *argument = va_arg(arguments, void *);
+    va_end(arguments);
+    FIND_NEXT(fcntl);
+    int failed = command == F_DUPFD_CLOEXEC ? failure("fcntl", HANDLE, fd, NULL) : 0;
+    if (!failed)
+        return next(fd, command, argument);
+    errno = failed;
+    return -1;
+}
+
+/* pidfd_open, which has no wrapper; other numbers pass. */
+long syscall(long number, ...) {
+    static long (*next)(long, ...);
+    va_list arguments;
+    long a[6];
+    va_start(arguments, number);
+    for (int i = 0; i < 6; i++)
+        a[i] = va_arg(arguments, long);
+    va_end(arguments);
+    FIND_NEXT(syscall);
+    int failed = number == SYS_pidfd_open ? failure("pidfd_open", HANDLE | KERNEL, -1, NULL) : 0;
+    if (!failed)
+        return next(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+    errno = failed;
+    return -1;
+}
+
+DIR *opendir(const char *path) {
+    static DIR *(*next)(const char *);
+    FIND_NEXT(opendir);
+    int failed = failure("opendir", IO | HANDLE | KERNEL, -1, path);
+    if (!failed)
+        return next(path);
+    errno = failed;
+    return NULL;
+}
+
+FILE *fopen(const char *path, const char *mode) {
+    static FILE *(*next)(const char *, const char *);
+    FIND_NEXT(fopen);
+    int failed = failure("fopen", IO | HANDLE | KERNEL, -1, path);
+    if (!failed)
+        return next(path, mode);
+    errno = failed;
+    return NULL;
+}
+
+int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *files, const posix_spawnattr_t *attributes,
+                char *const argv[], char *const environment[]) {
+    static int (*next)(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, char *const[],
+                       char *const[]);
+    FIND_NEXT(posix_spawn);
+    int failed = failure("posix_spawn", KILL | KERNEL, -1, path);
+    return failed ? failed : next(pid, path, files, attributes, argv, environment);
+}
+
+/* ---- bytes ---- */
+
+/* What is written: failing it is one thing, taking only half of it another. */
+#define TRANSFER(name, parameters, arguments, can, fd, size)                           \
+    ssize_t name parameters {                                                          \
+        static ssize_t(*next) parameters;                                              \
+        FIND_NEXT(name);                                                               \
+        bool file = is_file(fd);                                                       \
+        int failed = file ? failure(#name, can, fd, NULL) : 0;                         \
+        if (!failed && file && size > 1 && is_due(#name, (can)&WRITE, fd, NULL))       \
+            size /= 2;                                                                 \
+        if (!failed)                                                                   \
+            return next arguments;                                                     \
+        errno = failed;                                                                \
+        return -1;                                                                     \
+    }
+
+TRANSFER(write, (int fd, const void *bytes, size_t size), (fd, bytes, size), KILL | IO | SPACE | WRITE, fd, size)
+TRANSFER(pwrite, (int fd, const void *bytes, size_t size, off_t at), (fd, bytes, size, at), KILL | IO | SPACE | WRITE, fd,
+         size)
+TRANSFER(pwrite64, (int fd, const void *bytes, size_t size, off64_t at), (fd, bytes, size, at), KILL | IO | SPACE | WRITE,
+         fd, size)
+TRANSFER(sendfile, (int to, int from, off_t *at, size_t size), (to, from, at, size), KILL | IO | SPACE | WRITE, to, size)
+TRANSFER(read, (int fd, void *bytes, size_t size), (fd, bytes, size), IO, fd, size)
+TRANSFER(pread, (int fd, void *bytes, size_t size, off_t at), (fd, bytes, size, at), IO, fd, size)
+TRANSFER(pread64, (int fd, void *bytes, size_t size, off64_t at), (fd, bytes, size, at), IO, fd, size)
+
+/* ---- memory ---- */
+
+/* glibc's own names: dlsym allocates. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *memory, size_t size);
+
+static bool memory_fails(const char *call) {
+    if (!action || action->happens_to != MEMORY || !is_due(call, MEMORY, -1, NULL))
+        return false;
+    errno = ENOMEM;
+    return true;
+}
+
+void *malloc(size_t size) {
+    return memory_fails("malloc") ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size) {
+    return memory_fails("calloc") ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *memory, size_t size) {
+    return memory_fails("realloc") ? NULL : __libc_realloc(memory, size);
+}

@@ -1,0 +1,322 @@
+/*
+ * Damage: a small store, one mutation after another of its objects, records and index, and what the store then serves.
+ *
+ *   mutate DIRECTORY FROM TO [SEED]      mutations FROM to TO-1 of a seed; DIRECTORY is made and removed: a tmpfs is fast
+ *
+ * Each mutation flips a bit, overwrites, truncates, appends to, or removes one file (of state.db: one page), half of
+ * them without leaving a trace in size and modification time. Then, with an fsck before or without:
+ *   - whatever is served is what was stored; the rest is not known;
+ *   - what a mutation of state.db hid is known again after fsck; everything is when it was made again;
+ *   - a second fsck finds no more to mend.
+ * One line for each mutation that broke this, with the numbers that repeat it; exit status 1 when there was one.
+ */
+#include <fcntl.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/base/buffer.h"
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "tests/fault/workload.h"
+
+enum { PAGE = 4096, LINE = 512, WALK_FDS = 16, KEPT_LIMIT = 1 << 24 };
+
+/* ---- what the store was ---- */
+
+struct kept {
+    char *path;
+    struct buffer bytes;
+    struct stat st;
+};
+
+static struct kept *files;
+static size_t file_count, file_capacity;
+static char *root, *store_path, *scratch_path, *project_path;
+static char doing[LINE]; /* shown when the store crashes */
+
+static void die(const struct error *err, const char *what) {
+    fprintf(stderr, "mutate: %s: %s\n", what, err->message);
+    exit(2);
+}
+
+static int keep(const char *path, const struct stat *st, int type, struct FTW *walk) {
+    struct error err = {0};
+    (void)walk;
+    if (type != FTW_F)
+        return 0;
+    mem_grow(files, &file_capacity, file_count + 1);
+    files[file_count] = (struct kept){.path = mem_strdup(path), .st = *st};
+    if (file_read(&files[file_count].bytes, path, KEPT_LIMIT, &err) < 0)
+        die(&err, "keeping the store");
+    file_count++;
+    return 0;
+}
+
+static void write_kept(const struct kept *k, const struct buffer *bytes, bool touch) {
+    struct timespec times[2] = {k->st.st_atim, k->st.st_mtim};
+    unlink(k->path);
+    int fd = open(k->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0 || (bytes->size > 0 && write(fd, bytes->data, bytes->size) != (ssize_t)bytes->size) ||
+        fchmod(fd, k->st.st_mode & 07777) < 0 || (!touch && futimens(fd, times) < 0)) {
+        perror(k->path);
+        exit(2);
+    }
+    close(fd);
+}
+
+static int remove_new(const char *path, const struct stat *st, int type, struct FTW *walk) {
+    (void)st;
+    (void)walk;
+    if (type != FTW_F)
+        return 0;
+    for (size_t i = 0; i < file_count; i++)
+        if (strcmp(files[i].path, path) == 0)
+            return 0;
+    return unlink(path);
+}
+
+static void restore(void) {
+    nftw(store_path, remove_new, WALK_FDS, FTW_PHYS);
+    for (size_t i = 0; i < file_count; i++)
+        write_kept(&files[i], &files[i].bytes, false);
+}
+
+static void produce(struct store *s, unsigned from, unsigned to, struct error *err) {
+    for (unsigned i = from; i < to; i++)
+        if (workload_produce(s, i, err) < 0)
+            die(err, "producing");
+    if (store_commit(s, err) < 0)
+        die(err, "committing");
+}
+
+/* Two engines one after the other, so that there are two segments. */
+static void build(void) {
+    struct error err = {0};
+    if (file_make_directory(root, &err) < 0 || workload_project_write(project_path, &err) < 0)
+        die(&err, "building");
+    for (unsigned half = 0; half < 2; half++) {
+        struct store *s;
+        if (store_open(&s, store_path, true, &err) < 0)
+            die(&err, "building");
+        produce(s, half * WORKLOAD_KEYS / 2, (half + 1) * WORKLOAD_KEYS / 2, &err);
+        if (workload_project_check(s, project_path, &err) != WORKLOAD_RIGHT)
+            die(&err, "building");
+        store_close(s);
+    }
+    nftw(store_path, keep, WALK_FDS, FTW_PHYS);
+}
+
+/* ---- mutations ---- */
+
+static uint64_t random_state;
+
+static uint64_t draw(uint64_t below) { /* splitmix64; the bias of the remainder does not matter here */
+    uint64_t z = random_state += UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return (z ^ (z >> 31)) % below;
+}
+
+enum target { OBJECT, SEGMENT, INDEX, OTHER };
+
+static enum target target_of(const char *path) {
+    const char *name = path + strlen(store_path) + 1;
+    if (strncmp(name, "objects/", 8) == 0)
+        return OBJECT;
+    if (strncmp(name, "actions/", 8) == 0)
+        return SEGMENT;
+    return strcmp(name, "state.db") == 0 ? INDEX : OTHER;
+}
+
+static const struct kept *choose(enum target wanted) {
+    for (;;) {
+        const struct kept *k = &files[draw(file_count)];
+        if (target_of(k->path) == wanted)
+            return k;
+    }
+}
+
+enum how { FLIP, OVERWRITE, TRUNCATE, APPEND, EXCHANGE, REMOVE, HOWS };
+static const char *const how_names[HOWS] = {"flip", "overwrite", "truncate", "append", "exchange", "remove"};
+
+/* Changes bytes between `from` and `from` + `size`. */
+static void change(struct buffer *b, enum how how, size_t from, size_t size) {
+    size_t at = from + (size > 0 ? draw(size) : 0);
+    size_t length = size > 0 ? 1 + draw(from + size - at) : 0;
+    switch (how) {
+    case FLIP:
+        if (size > 0)
+            b->data[at] = (char)(b->data[at] ^ (1 << draw(8)));
+        break;
+    case OVERWRITE: {
+        bool zeros = draw(2);
+        for (size_t i = 0; i < length; i++)
+            b->data[at + i] = zeros ? 0 : (char)draw(256);
+        break;
+    }
+    case TRUNCATE:
+        b->size = at;
+        break;
+    case APPEND:
+        for (uint64_t i = 1 + draw(300); i > 0; i--)
+            buffer_putc(b, (char)draw(256));
+        break;
+    case EXCHANGE: /* with the page before, or the half before */
+        if (from >= size)
+            for (size_t i = 0; i < size; i++) {
+                char c = b->data[from + i];
+                b->data[from + i] = b->data[from - size + i];
+                b->data[from - size + i] = c;
+            }
+        break;
+    case REMOVE:
+    case HOWS:
+        break;
+    }
+}
+
+static enum target mutate(void) {
+    static const enum target targets[] = {OBJECT, SEGMENT, INDEX, INDEX};
+    enum target target = targets[draw(sizeof targets / sizeof *targets)];
+    const struct kept *k = choose(target);
+    enum how how = (enum how)draw(HOWS);
+    bool touch = draw(2);
+    struct buffer b = {0};
+    size_t from = 0, size = k->bytes.size;
+    buffer_append(&b, k->bytes.data, k->bytes.size);
+    if (target == INDEX && size >= PAGE) {
+        from = draw(size / PAGE) * PAGE;
+        size = PAGE;
+    } else if (how == EXCHANGE) {
+        from = size /= 2;
+    }
+    change(&b, how, from, size);
+    snprintf(doing, sizeof doing, "%s %s at %zu%s", how_names[how], k->path + strlen(store_path) + 1, from,
+             touch ? ", touched" : "");
+    if (how == REMOVE)
+        unlink(k->path);
+    else
+        write_kept(k, &b, touch);
+    buffer_close(&b);
+    return target;
+}
+
+/* ---- what the store then does ---- */
+
+static void ignore(void *context, const char *line) {
+    (void)context;
+    (void)line;
+}
+
+/* Of all keys the state; a wrong or refused one is a fault. */
+static int check_keys(struct store *s, bool known[WORKLOAD_KEYS], struct error *err) {
+    for (unsigned i = 0; i < WORKLOAD_KEYS; i++) {
+        struct error why = {0};
+        enum workload_state state = workload_check(s, i, scratch_path, &why);
+        known[i] = state == WORKLOAD_RIGHT;
+        if (state == WORKLOAD_WRONG || state == WORKLOAD_REFUSED)
+            return error_set(err, ERR_FAILED, "%s: %s", state == WORKLOAD_WRONG ? "served" : "refused", why.message);
+    }
+    enum workload_state state = workload_project_check(s, project_path, err);
+    return state == WORKLOAD_RIGHT ? 0 : ERR_FAILED;
+}
+
+static int require_known(const bool known[WORKLOAD_KEYS], const char *when, struct error *err) {
+    for (unsigned i = 0; i < WORKLOAD_KEYS; i++)
+        if (!known[i])
+            return error_set(err, ERR_FAILED, "key %u is not known %s", i, when);
+    return 0;
+}
+
+/* What became unknown is made again, as a run would. */
+static int make_again(struct store *s, bool known[WORKLOAD_KEYS], struct error *err) {
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < WORKLOAD_KEYS; i++)
+        if (!known[i])
+            rc = workload_produce(s, i, err);
+    if (rc == 0)
+        rc = store_commit(s, err);
+    return rc < 0 ? rc : check_keys(s, known, err);
+}
+
+/* `whole`: all keys must be known. */
+static int use(bool whole, const char *when, struct error *err) {
+    struct store *s;
+    bool known[WORKLOAD_KEYS];
+    int rc = store_open(&s, store_path, false, err);
+    if (rc < 0)
+        return error_prefix(err, "opening");
+    rc = check_keys(s, known, err);
+    if (rc == 0 && whole)
+        rc = require_known(known, when, err);
+    if (rc == 0)
+        rc = make_again(s, known, err);
+    store_close(s);
+    return rc;
+}
+
+static int check_fsck(bool second, struct error *err) {
+    struct fsck_report r = {0};
+    int rc = store_fsck(store_path, &r, ignore, NULL, err);
+    if (rc < 0)
+        return error_prefix(err, "fsck");
+    if (second && r.damaged + r.missing + r.orphaned + r.rebuilt > 0)
+        return error_set(err, ERR_FAILED, "a second fsck finds %" PRIu64 " damaged, %" PRIu64 " missing, %" PRIu64
+                         " orphaned, %" PRIu64 " rows to write", r.damaged, r.missing, r.orphaned, r.rebuilt);
+    return 0;
+}
+
+static int check_mutation(uint64_t seed, uint64_t number, struct error *err) {
+    random_state = seed * UINT64_C(0xD1342543DE82EF95) + number;
+    bool fsck_first = draw(2);
+    restore();
+    enum target target = mutate();
+    int rc = fsck_first ? check_fsck(false, err) : 0;
+    if (rc == 0)
+        rc = use(fsck_first && target == INDEX, "though its record is whole", err);
+    if (rc == 0)
+        rc = check_fsck(false, err);
+    if (rc == 0)
+        rc = use(true, "after it was made again", err);
+    return rc < 0 ? rc : check_fsck(true, err);
+}
+
+static void on_crash(int number) {
+    ssize_t written = write(STDERR_FILENO, doing, strlen(doing));
+    (void)written;
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+int main(int argc, char **argv) {
+    if (argc < 4) {
+        fprintf(stderr, "usage: mutate DIRECTORY FROM TO [SEED]\n");
+        return 2;
+    }
+    uint64_t from = strtoull(argv[2], NULL, 10), to = strtoull(argv[3], NULL, 10);
+    uint64_t seed = argc > 4 ? strtoull(argv[4], NULL, 10) : 1, failures = 0;
+    root = argv[1];
+    store_path = path_join(root, "store");
+    scratch_path = path_join(root, "scratch");
+    project_path = path_join(root, "project.txt");
+    signal(SIGSEGV, on_crash);
+    signal(SIGABRT, on_crash);
+    build();
+    for (uint64_t number = from; number < to; number++) {
+        struct error err = {0};
+        if (check_mutation(seed, number, &err) == 0)
+            continue;
+        failures++;
+        printf("not ok - mutation %" PRIu64 " of seed %" PRIu64 " (%s): %s\n", number, seed, doing, err.message);
+        fflush(stdout);
+    }
+    printf("# %" PRIu64 " mutations, %" PRIu64 " failures\n", to - from, failures);
+    file_remove_tree(root, NULL);
+    return failures > 0;
+}

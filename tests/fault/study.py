@@ -1,0 +1,138 @@
+"""The six-stage study, run with faults and without, and what its store holds afterwards. For sweep.py and its like."""
+import glob
+import json
+import os
+import shutil
+import subprocess
+import time
+
+LIMIT_S = 60
+SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "six")
+
+
+class Wrong(Exception):
+    pass
+
+
+class Place:
+    """A copy of the study, with a store of its own unless it is told another."""
+
+    def __init__(self, programs, path, store=None):
+        self.programs = programs
+        self.path = path
+        self.store = store or os.path.join(path, "store")
+        self.log = os.path.join(path, "fault.log")
+        shutil.copytree(SOURCE, path)
+
+    def file(self, name):
+        return os.path.join(self.path, name)
+
+    def start(self, fault=None, options=()):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("RETORT")}
+        if fault:
+            environment["LD_PRELOAD"] = os.path.join(self.programs, "tests/fault/faultlib.so")
+            environment["RETORT_FAULT"] = fault
+            environment["RETORT_FAULT_LOG"] = self.log
+        command = [os.path.join(self.programs, "retort"), "run", "six.json", "-j", "2", "--progress", "json"]
+        command += ["--store", self.store] + list(options)
+        with open(self.file("out.txt"), "wb") as out, open(self.file("err.txt"), "wb") as err:
+            return subprocess.Popen(command, cwd=self.path, env=environment, stdout=out, stderr=err)
+
+    def said(self):
+        """The events of the last run, and all that it says of what went wrong."""
+        events = [json.loads(line) for line in open(self.file("out.txt")) if line.endswith("}\n")]
+        message = open(self.file("err.txt")).read()
+        message += "".join(e["stage"] + ": " + e["detail"] + "\n" for e in events if e.get("state") == "failed")
+        return events, message
+
+    def run(self, fault=None, options=()):
+        process = self.start(fault, options)
+        try:
+            status = process.wait(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise Wrong("it did not end within %d s; %s" % (LIMIT_S, self.fault_line()))
+        return (status,) + self.said()
+
+    def fault_line(self):
+        lines = open(self.log).read().splitlines() if os.path.exists(self.log) else []
+        return next((line for line in lines if line.startswith("fault")), "no fault")
+
+    def calls(self):
+        return int(open(self.log).read().split()[-1])
+
+    def records(self):
+        found = []
+        for path in sorted(glob.glob(self.store + "/actions/*.jsonl")):
+            for line in open(path):
+                if not line.endswith("\n"):
+                    continue  # torn
+                record = json.loads(line[line.index("{"):])
+                outs = tuple(sorted((name, out["sha256"], out["size"], out["mode"]) for name, out in record["outs"].items()))
+                found.append((record["key"], outs, json.dumps(record["metrics"], sort_keys=True)))
+        return sorted(found)
+
+    def results(self):
+        found = {}
+        for path in sorted(glob.glob(self.path + "/results/six/*")):
+            found[os.path.basename(path)] = open(path, "rb").read()
+        return found
+
+    def fsck(self):
+        done = subprocess.run([os.path.join(self.programs, "retort"), "fsck", "--store", self.store, "--json"], cwd=self.path,
+                              capture_output=True, text=True)
+        if done.returncode != 0 or done.stderr:
+            raise Wrong("fsck: exit status %d: %s%s" % (done.returncode, done.stdout, done.stderr))
+
+    def left(self):
+        found = [p for folder in ("work", "objects/tmp", "objects/damaged", "checkpoints", "claims")
+                 for p in glob.glob("%s/%s/*" % (self.store, folder))]
+        return found
+
+    def processes(self):
+        """Those that run in this place, or name it."""
+        found = []
+        for process in glob.glob("/proc/[0-9]*"):
+            try:
+                words = open(process + "/cmdline", "rb").read().decode(errors="replace")
+                if self.path in words or os.readlink(process + "/cwd").startswith(self.path):
+                    found.append(process[6:] + " " + words.replace("\0", " "))
+            except OSError:
+                pass
+        return found
+
+
+def check_gone(place):
+    for _ in range(40):
+        left = place.processes()
+        if not left:
+            return
+        time.sleep(0.05)
+    raise Wrong("processes are left: " + "; ".join(left))
+
+
+def undisturbed(programs, path, options=()):
+    """Records and results of a run that nothing disturbs."""
+    place = Place(programs, path)
+    status, _, message = place.run(options=options)
+    if status != 0:
+        raise Wrong("the undisturbed run failed: " + message)
+    return place.records(), place.results()
+
+
+def check_mended(place, right, finished=(), options=()):
+    """A run without faults ends as if there had been none, executes nothing of `finished`, and leaves nothing."""
+    status, events, message = place.run(options=options)
+    if status != 0:
+        raise Wrong("the next run ended with %d: %s" % (status, message))
+    started = {e["stage"] for e in events if e.get("state") == "started"}
+    if started & set(finished):
+        raise Wrong("finished, and executed again: " + ", ".join(sorted(started & set(finished))))
+    if place.records() != right[0]:
+        raise Wrong("other records than undisturbed: %s" % place.records())
+    if place.results() != right[1]:
+        raise Wrong("other results than undisturbed")
+    place.fsck()
+    if started and place.left():  # a run that finds all known looks no further
+        raise Wrong("left behind: " + " ".join(place.left()))

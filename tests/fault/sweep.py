@@ -1,0 +1,164 @@
+#!/usr/bin/env python3
+"""Runs the six-stage study with one fault after another, and holds what must always hold.
+
+  sweep.py --seconds 30 [--seed N]     random cases, each a line of TAP
+  sweep.py --shard 2/8 --done FILE     every eighth of all cases; FILE holds those that passed, and is gone on with
+  sweep.py --case EIO:17+              that one
+
+A case is ACTION:N or ACTION:N+ as faultlib.c takes it. After the run with the fault come a run without and an fsck:
+
+  - killed: no process is left after a second; else it ended with 0 and the right results, or with 1 or 3 and a message
+    that says what was refused, and where;
+  - every record holds what an undisturbed run recorded;
+  - the second run ends well, with the same records (one a key) and results, and executes nothing that the first
+    reported finished;
+  - fsck finds nothing; no work, temporary file, checkpoint or claim is left.
+"""
+import argparse
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+
+from study import Place, Wrong, check_gone, check_mended, undisturbed
+
+ACTIONS = ["kill", "EIO", "ENOSPC", "EMFILE", "ENOMEM", "short", "memory"]
+MESSAGES = {
+    "EIO": "Input/output error",
+    "ENOSPC": "No space left",
+    "EMFILE": "Too many open files",
+    "ENOMEM": "Cannot allocate memory",
+    "memory": "out of memory",
+}
+MEMORY_STRIDE = 23  # of some 20000 allocations the full sweep takes one in so many
+
+
+def check_message(action, line, message):
+    """Says what was refused; where, when the call had a path."""
+    words = line.split(" ", 3)
+    path = words[3] if len(words) > 3 else ""
+    if MESSAGES.get(action, "") not in message and "out of memory" not in message and "disk I/O error" not in message \
+            and "unable to open database" not in message and "disk is full" not in message:
+        raise Wrong("its message does not say what was refused: %s" % message)
+    if path and action != "memory" and "/" not in message:
+        raise Wrong("its message names no path: %s" % message)
+
+
+def check_end(case, place, right, status, message):
+    action = case.split(":")[0]
+    allowed = (-9, 0) if action == "kill" else (0, 1, 3)
+    if status not in allowed:
+        raise Wrong("exit status %d: %s" % (status, message))
+    if status > 0:
+        check_message(action, place.fault_line(), message)
+    if status == 0 and (place.records(), place.results()) != right:
+        raise Wrong("exit status 0 and wrong results: %s" % message)
+
+
+def check_case(case, place, right):
+    status, events, message = place.run(case)
+    check_gone(place)
+    check_end(case, place, right, status, message)
+    wrong = [r for r in place.records() if r not in right[0]]
+    if wrong:
+        raise Wrong("a wrong record: %s" % wrong)
+    check_mended(place, right, {e["stage"] for e in events if e.get("state") == "finished"})
+
+
+class Sweep:
+    def __init__(self, programs, scratch):
+        self.programs, self.scratch = programs, scratch
+        self.right = undisturbed(programs, os.path.join(scratch, "undisturbed"))
+        self.counts = {action: self.count(action) for action in ACTIONS}
+
+    def count(self, action):
+        place = Place(self.programs, os.path.join(self.scratch, "count-" + action))
+        place.run(action + ":0")
+        return place.calls()
+
+    def check(self, case):
+        """None, or what is wrong."""
+        place = Place(self.programs, os.path.join(self.scratch, case.replace("+", "p").replace(":", "-")))
+        try:
+            check_case(case, place, self.right)
+        except Wrong as wrong:
+            return "after %s: %s" % (place.fault_line(), wrong)
+        shutil.rmtree(place.path)
+        return None
+
+    def all_cases(self):
+        for action in ACTIONS:
+            for n in range(1, self.counts[action] + 1, MEMORY_STRIDE if action == "memory" else 1):
+                yield "%s:%d" % (action, n)
+                if action != "kill":
+                    yield "%s:%d+" % (action, n)
+
+    def random_case(self, generator, action):
+        n = generator.randint(1, self.counts[action])
+        return "%s:%d%s" % (action, n, generator.choice(["", "+"]) if action != "kill" else "")
+
+
+def run_sample(sweep, seed, seconds):
+    generator = random.Random(seed)
+    print("# seed %d; calls: %s" % (seed, sweep.counts))
+    end = time.monotonic() + seconds
+    number = failures = 0
+    while time.monotonic() < end:
+        action = ACTIONS[number // 2 % len(ACTIONS)] if number % 2 else "kill"
+        case = sweep.random_case(generator, action)
+        wrong = sweep.check(case)
+        number += 1
+        failures += wrong is not None
+        print("%s %d - %s%s" % ("not ok" if wrong else "ok", number, case, ": " + wrong if wrong else ""), flush=True)
+    print("1..%d" % number)
+    return failures
+
+
+def run_shard(sweep, shard, done_path):
+    index, count = (int(x) for x in shard.split("/"))
+    done = set(open(done_path).read().split()) if os.path.exists(done_path) else set()
+    cases = [c for k, c in enumerate(sweep.all_cases()) if k % count == index % count]
+    print("# shard %s: %d cases, %d done before" % (shard, len(cases), sum(c in done for c in cases)), flush=True)
+    began, failures = time.monotonic(), 0
+    with open(done_path, "a") as out:
+        for case in cases:
+            if case in done:
+                continue
+            wrong = sweep.check(case)
+            if wrong:
+                failures += 1
+                print("not ok - %s: %s" % (case, wrong), flush=True)
+            else:
+                print(case, file=out, flush=True)
+    print("# shard %s: %d failures in %.0f s" % (shard, failures, time.monotonic() - began))
+    return failures
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default=os.environ.get("BUILD", "build/release"))
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("SEED", time.time())))
+    parser.add_argument("--shard")
+    parser.add_argument("--done")
+    parser.add_argument("--case")
+    arguments = parser.parse_args()
+    scratch = tempfile.mkdtemp(prefix="retort-sweep-")
+    sweep = Sweep(os.path.abspath(arguments.build), scratch)
+    if arguments.case:
+        wrong = sweep.check(arguments.case)
+        print(wrong or "well", "(%s)" % scratch if wrong else "")
+        failures = wrong is not None
+    elif arguments.shard:
+        failures = run_shard(sweep, arguments.shard, arguments.done)
+    else:
+        failures = run_sample(sweep, arguments.seed, arguments.seconds)
+    if not failures:
+        shutil.rmtree(scratch)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

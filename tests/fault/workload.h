@@ -1,0 +1,30 @@
+/*
+ * What the tests of the store itself work on: eight keys with outs of every sort (empty, small, larger than a page,
+ * executable, a directory, one shared by two keys), each known from its number alone, so that what a store says can be
+ * held against what is right.
+ */
+#ifndef RETORT_TESTS_FAULT_WORKLOAD_H
+#define RETORT_TESTS_FAULT_WORKLOAD_H
+
+#include "store/store.h"
+
+enum { WORKLOAD_KEYS = 8 };
+
+/* Puts the outs of key `i` into the store and queues its record. */
+int workload_produce(struct store *s, unsigned i, struct error *err);
+
+enum workload_state {
+    WORKLOAD_UNKNOWN, /* the store has no record, or noticed that it does not count */
+    WORKLOAD_RIGHT,   /* record and every byte of its outs are as produced */
+    WORKLOAD_REFUSED, /* an error; `err` says which */
+    WORKLOAD_WRONG    /* something else was served; `err` says what */
+};
+
+/* Asks for the record of key `i` and takes its outs out, to below `scratch` (made and removed). */
+enum workload_state workload_check(struct store *s, unsigned i, const char *scratch, struct error *err);
+
+/* A file of the project beside the store, written anew; and whether the store gives its digest. */
+int workload_project_write(const char *path, struct error *err);
+enum workload_state workload_project_check(struct store *s, const char *path, struct error *err);
+
+#endif

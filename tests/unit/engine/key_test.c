@@ -1,0 +1,108 @@
+/*
+ * The key of an action made by hand. The expected digests were computed apart from this program, with Python's
+ * hashlib: "retort-key-1", then name and canonical text of each component by name, each behind eight bytes of length.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/base/json.h"
+#include "engine/plan/action.h"
+
+static const struct word_part texts[] = {
+    {WORD_TEXT, "cat"}, {WORD_IN, "table"}, {WORD_TEXT, "--out="}, {WORD_OUT, "sum"}, {WORD_TEXT, "3"},
+    {WORD_TEXT, "4"},   {WORD_TEXT, "5"},   {WORD_TEXT, "6"},      {WORD_TEXT, "7"},  {WORD_TEXT, "8"},
+    {WORD_TEXT, "9"},   {WORD_TEXT, "k"},   {WORD_TEXT, "C"}};
+static const struct word argv[] = {{&texts[0], 1}, {&texts[1], 1},  {&texts[2], 2}, {&texts[4], 1},
+                                   {&texts[5], 1}, {&texts[6], 1},  {&texts[7], 1}, {&texts[8], 1},
+                                   {&texts[9], 1}, {&texts[10], 1}, {&texts[11], 1}};
+static const struct action_env env[] = {{"LANG", {&texts[12], 1}}};
+static const struct out_decl outs[] = {{.name = "sum", .path = "s.json", .type = OUT_METRICS}};
+
+static void expect_key(const struct action *a, const char *expected) {
+    struct digest key;
+    char hex[DIGEST_HEX_SIZE];
+    action_key(&key, a);
+    digest_hex(hex, &key);
+    assert_string_equal(hex, expected);
+}
+
+static void a_command(void **state) {
+    (void)state;
+    cJSON *labels = cJSON_Parse("{\"size\":7,\"seed\":1}");
+    struct action_item item = {.name = "t.csv", .path = "/anywhere/t.csv", .labels = labels};
+    struct action_pin pin = {.program = "cat"};
+    sha256_bytes(&item.content.digest, "abc", 3);
+    sha256_bytes(&pin.digest, "", 0);
+    item.content.size = 3;
+    const struct action_input in = {"table", false, &item, 1};
+    struct action a = {.argv = argv,
+                       .argc = 11,
+                       .env = env,
+                       .env_count = 1,
+                       .inputs = &in,
+                       .input_count = 1,
+                       .outs = outs,
+                       .out_count = 1,
+                       .pins = &pin,
+                       .pin_count = 1};
+    expect_key(&a, "1e4e7274118663272d875ac0dcb06edf33cba8c2a8ffd24ea5bf45fdd2f72fb0");
+
+    /* Where a file lies is not in the key; whether it may be executed is. */
+    item.path = NULL;
+    expect_key(&a, "1e4e7274118663272d875ac0dcb06edf33cba8c2a8ffd24ea5bf45fdd2f72fb0");
+    struct digest before, after;
+    action_key(&before, &a);
+    item.content.executable = true;
+    action_key(&after, &a);
+    assert_false(digest_equal(&before, &after));
+    cJSON_Delete(labels);
+}
+
+static void a_kind_that_measures_its_machine(void **state) {
+    (void)state;
+    const struct kind *kind = NULL;
+    assert_int_equal(kind_find(&kind, "link/baseline@1", NULL), 0);
+    cJSON *with = cJSON_Parse("{\"slots\":41,\"receiver\":\"ls\",\"branches\":1}");
+    cJSON *complete = kind_with_complete(kind, with), *reduced = kind_with_reduced(kind, with);
+    cJSON *machine = cJSON_Parse("{\"host\":\"h\",\"cpu\":\"c\",\"meter\":\"m\"}");
+    struct action a = {.kind = kind, .with = complete, .reduced = reduced, .machine = machine};
+    expect_key(&a, "58b1538937e4ba40967dba5924f6d30ca60c5c1c723b62b5a1341907908fc17d");
+    cJSON_Delete(with);
+    cJSON_Delete(complete);
+    cJSON_Delete(reduced);
+    cJSON_Delete(machine);
+}
+
+/* Word boundaries count: no two lists of words give one key. */
+static void words_are_framed(void **state) {
+    (void)state;
+    const struct word_part parts[] = {{WORD_TEXT, "ab"}, {WORD_TEXT, "c"}, {WORD_TEXT, "a"},
+                                      {WORD_TEXT, "bc"}, {WORD_IN, "in"},  {WORD_TEXT, "{\"in\":\"in\"}"}};
+    const struct word first[] = {{&parts[0], 1}, {&parts[1], 1}}, second[] = {{&parts[2], 1}, {&parts[3], 1}};
+    const struct word symbol[] = {{&parts[4], 1}}, text[] = {{&parts[5], 1}};
+    const struct action actions[] = {{.argv = first, .argc = 2},
+                                     {.argv = second, .argc = 2},
+                                     {.argv = symbol, .argc = 1},
+                                     {.argv = text, .argc = 1}};
+    struct digest keys[4];
+    for (int i = 0; i < 4; i++) {
+        action_key(&keys[i], &actions[i]);
+        for (int k = 0; k < i; k++)
+            assert_false(digest_equal(&keys[i], &keys[k]));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_command),
+        cmocka_unit_test(a_kind_that_measures_its_machine),
+        cmocka_unit_test(words_are_framed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
