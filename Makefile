@@ -129,6 +129,10 @@ study: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	build/retort run pipelines/deeprx-kd-smoke.json
 
+# The picture in the README, as the study draws it.
+figures: study
+	cp results/deeprx-kd-smoke/figure-6.svg pipelines/figures/
+
 # ---- tests ----
 
 test: test-deps
@@ -191,5 +195,5 @@ clean:
 	rm -rf build
 
 .SECONDARY:
-.PHONY: all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes docs bench install help clean
+.PHONY: figures all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes docs bench install help clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -2,41 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/base/suggest.h"
 #include "engine/command/command.h"
 #include "engine/version.h"
-
-static const struct command *const commands[] = {
-    &command_run,  &command_plan,    &command_why,    &command_check, &command_graph, &command_show, &command_log,
-    &command_runs, &command_metrics, &command_energy, &command_kinds, &command_exec,  &command_fsck,
-};
-
-const struct command *const *commands_all(size_t *count) {
-    *count = COUNT(commands);
-    return commands;
-}
-
-static const struct command *find_command(const char *name) {
-    for (size_t i = 0; i < COUNT(commands); i++)
-        if (strcmp(commands[i]->name, name) == 0) return commands[i];
-    return NULL;
-}
 
 static int fail(const struct error *err) {
     fprintf(stderr, "retort: %s\n", err->message);
     return error_exit_status(err->code);
-}
-
-static int unknown_command(const char *name) {
-    const char *names[COUNT(commands)];
-    for (size_t i = 0; i < COUNT(commands); i++) names[i] = commands[i]->name;
-    const char *nearest = suggest_nearest(name, names, COUNT(commands));
-    struct error err;
-    if (nearest)
-        error_set(&err, ERR_USAGE, "unknown command \"%s\"; did you mean \"%s\"?", name, nearest);
-    else
-        error_set(&err, ERR_USAGE, "unknown command \"%s\"; retort --help lists them", name);
-    return fail(&err);
 }
 
 static int print_text(struct buffer *text) {
@@ -57,8 +28,10 @@ static int run_special(int argc, char **argv) {
     } else if (strcmp(word, "--completion") == 0) {
         help_completion(&text);
     } else if (strcmp(word, "help") == 0 || strcmp(word, "--man") == 0) {
-        const struct command *c = name ? find_command(name) : NULL;
-        if (name && !c) return unknown_command(name);
+        const struct command *c = NULL;
+        struct error err = {0};
+        if (name && command_find(&c, name, &err))
+            return fail(&err);
         if (strcmp(word, "help") == 0)
             help_command(&text, c);
         else
@@ -72,27 +45,34 @@ static int run_special(int argc, char **argv) {
 
 static bool wants_help(int argc, char **argv) {
     for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
     return false;
 }
 
 int main(int argc, char **argv) {
     int special = run_special(argc, argv);
-    if (special >= 0) return special;
-    const struct command *c = find_command(argv[1]);
-    if (!c) return unknown_command(argv[1]);
+    if (special >= 0)
+        return special;
+    const struct command *c = NULL;
+    struct error err = {0};
+    if (command_find(&c, argv[1], &err))
+        return fail(&err);
     if (wants_help(argc, argv)) {
         struct buffer text = {0};
         help_command(&text, c);
         return print_text(&text);
     }
-    struct error err = {0};
     struct arguments *arguments = NULL;
     int code = arguments_parse(&arguments, c, argc - 2, argv + 2, &err);
-    if (code == 0) code = c->run(arguments, &err);
+    if (code == 0)
+        code = c->run(arguments, &err);
     arguments_free(arguments);
-    if (fflush(stdout) != 0 && code == 0) code = error_set(&err, ERR_IO, "standard output cannot be written");
-    if (code == 0) return 0;
-    if (!err.message[0]) return error_exit_status(code); /* the command said it itself */
+    if (fflush(stdout) != 0 && code == 0)
+        code = error_set(&err, ERR_IO, "standard output cannot be written");
+    if (code == 0)
+        return 0;
+    if (!err.message[0])
+        return error_exit_status(code); /* the command said it itself */
     return fail(&err);
 }

@@ -14,35 +14,33 @@ typedef float vec4 __attribute__((vector_size(16)));
 #define SPLAT4(x) ((vec4){x, x, x, x})
 #define MULTIPLY_THEN_ADD(r, factor, term) ((r) * (factor) + (term))
 
-/* The barriers keep the compiler from seeing that all chains are equal. "v" and "x": any vector register. */
-#define PEAK_LOOP(type, splat, step, constraint)                                                                       \
+/* Each chain starts and ends in a volatile, so that a compiler cannot see that all are equal, nor leave one out. */
+#define PEAK_LOOP(type, splat, step)                                                                                   \
+    volatile float start = 0;                                                                                          \
+    volatile type end;                                                                                                 \
     type r[CHAINS], factor = splat(PEAK_FACTOR), term = splat(PEAK_TERM);                                              \
     for (int i = 0; i < CHAINS; i++) {                                                                                 \
-        r[i] = splat(0.0F);                                                                                            \
-        __asm__ volatile("" : "+" constraint(r[i]));                                                                   \
+        float value = start;                                                                                           \
+        r[i] = splat(value);                                                                                           \
     }                                                                                                                  \
     for (size_t n = 0; n < rounds; n++)                                                                                \
         for (int i = 0; i < CHAINS; i++)                                                                               \
             r[i] = step(r[i], factor, term);                                                                           \
     for (int i = 0; i < CHAINS; i++)                                                                                   \
-        __asm__ volatile("" : : constraint(r[i]));                                                                     \
-    return r[0][0]
+        end = r[i];                                                                                                    \
+    return end[0]
 
-#if defined(__x86_64__)
 static float run_portable(size_t rounds) {
-    PEAK_LOOP(vec4, SPLAT4, MULTIPLY_THEN_ADD, "x");
+    PEAK_LOOP(vec4, SPLAT4, MULTIPLY_THEN_ADD);
 }
 
+#if defined(__x86_64__)
 __attribute__((target("avx2,fma"))) static float run_avx2(size_t rounds) {
-    PEAK_LOOP(__m256, _mm256_set1_ps, _mm256_fmadd_ps, "x");
+    PEAK_LOOP(__m256, _mm256_set1_ps, _mm256_fmadd_ps);
 }
 
 __attribute__((target("avx512f,fma,prefer-vector-width=512"))) static float run_avx512(size_t rounds) {
-    PEAK_LOOP(__m512, _mm512_set1_ps, _mm512_fmadd_ps, "v");
-}
-#else
-static float run_portable(size_t rounds) {
-    PEAK_LOOP(vec4, SPLAT4, MULTIPLY_THEN_ADD, "w");
+    PEAK_LOOP(__m512, _mm512_set1_ps, _mm512_fmadd_ps);
 }
 #endif
 

@@ -219,8 +219,7 @@ int npy_header_parse(struct npy *out, size_t *data_offset, const void *bytes, si
     struct buffer shape = {0};
     npy_describe(&shape, out);
     rc = error_set(err, ERR_INVALID, "%llu bytes of data are not those of %s, which are %zu",
-                   (unsigned long long)(file_size - *data_offset), buffer_text(&shape),
-                   count * types[out->type].bytes);
+                   (unsigned long long)(file_size - *data_offset), buffer_text(&shape), count * types[out->type].bytes);
     buffer_close(&shape);
     return rc;
 }

@@ -323,6 +323,12 @@ int tail_has_row(struct store *s, int64_t segment, const struct segment_span *sp
 typedef int record_visit(void *context, const char *name, const struct object *o, struct error *err);
 int record_outs(const cJSON *record, record_visit *visit, void *context, struct error *err);
 
+/* ---- sweep.c ---- */
+
+/* Removes a file or tree that several engines may want to remove at once: it is first moved to work/ under our name, which
+   only one of them can do. */
+int remove_once(struct store *s, const char *path, struct error *err);
+
 /* ---- claim.c, file_memory.c ---- */
 
 /* Shows engines on other hosts that this one lives; costs nothing within ten seconds of the last time. */

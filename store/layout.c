@@ -79,7 +79,7 @@ char *store_checkpoint_path(const struct store *s, const struct digest *key, con
 
 int store_checkpoint_remove(struct store *s, const struct digest *key, const char *platform, struct error *err) {
     char *path = store_checkpoint_path(s, key, platform);
-    int rc = file_remove_tree(path, err);
+    int rc = remove_once(s, path, err);
     free(path);
     return rc;
 }

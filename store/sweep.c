@@ -30,17 +30,16 @@ static const char *owner_of_temporary(const char *name) {
     return name;
 }
 
-/* Two engines may sweep at once: it is first made ours, by a rename that only one of them can do. */
-static int sweep_entry(struct store *s, const char *entry, struct error *err) {
-    char *swept = mem_printf("swept-%u", atomic_fetch_add(&s->temporaries, 1));
-    char *ours = store_work_path(s, swept);
+int remove_once(struct store *s, const char *path, struct error *err) {
+    char *name = mem_printf("removed-%u", atomic_fetch_add(&s->temporaries, 1));
+    char *ours = store_work_path(s, name);
     int rc = 0;
-    if (rename(entry, ours) == 0)
+    if (rename(path, ours) == 0)
         rc = file_remove_tree(ours, err);
-    else if (errno != ENOENT)
-        rc = error_errno(err, errno, "%s: cannot be removed", entry);
+    else if (errno != ENOENT) /* a directory that may not be written cannot leave its parent */
+        rc = file_remove_tree(path, err);
     free(ours);
-    free(swept);
+    free(name);
     return rc;
 }
 
@@ -53,7 +52,7 @@ static int sweep_folder(struct store *s, const char *folder, const char *(*owner
         if (e->d_name[0] == '.' || !is_dead(s, owner_of(e->d_name)))
             continue;
         char *entry = path_join(path, e->d_name);
-        rc = sweep_entry(s, entry, err);
+        rc = remove_once(s, entry, err);
         free(entry);
     }
     if (entries)

@@ -28,18 +28,21 @@ static const struct option *find_option(const struct command *c, const char *nam
 
 static const struct option *find_letter(const struct command *c, char letter) {
     for (size_t i = 0; i < c->option_count; i++)
-        if (c->options[i].letter == letter) return &c->options[i];
+        if (c->options[i].letter == letter)
+            return &c->options[i];
     return NULL;
 }
 
 static int unknown_option(const struct command *c, const char *name, struct error *err) {
     const char **names = mem_array(c->option_count + 1, sizeof *names);
-    for (size_t i = 0; i < c->option_count; i++) names[i] = c->options[i].name;
+    for (size_t i = 0; i < c->option_count; i++)
+        names[i] = c->options[i].name;
     names[c->option_count] = "help";
     const char *nearest = suggest_nearest(name, names, c->option_count + 1);
-    int code = nearest ? error_set(err, ERR_USAGE, "%s: unknown option --%s; did you mean --%s?", c->name, name, nearest)
-                       : error_set(err, ERR_USAGE, "%s: unknown option --%s; retort %s --help lists them", c->name,
-                                   name, c->name);
+    int code =
+        nearest
+            ? error_set(err, ERR_USAGE, "%s: unknown option --%s; did you mean --%s?", c->name, name, nearest)
+            : error_set(err, ERR_USAGE, "%s: unknown option --%s; retort %s --help lists them", c->name, name, c->name);
     free(names);
     return code;
 }
@@ -53,7 +56,8 @@ static void add_given(struct arguments *a, const struct option *option, const ch
 static int take(struct arguments *a, const struct option *option, const char *attached, int argc, char **argv,
                 int *index, struct error *err) {
     if (!option->argument) {
-        if (attached) return error_set(err, ERR_USAGE, "%s: --%s takes no value", a->command->name, option->name);
+        if (attached)
+            return error_set(err, ERR_USAGE, "%s: --%s takes no value", a->command->name, option->name);
         add_given(a, option, NULL);
         return 0;
     }
@@ -115,7 +119,8 @@ int arguments_parse(struct arguments **out, const struct command *c, int argc, c
 }
 
 void arguments_free(struct arguments *a) {
-    if (!a) return;
+    if (!a)
+        return;
     free(a->given);
     free(a->operands);
     free(a);
@@ -123,13 +128,15 @@ void arguments_free(struct arguments *a) {
 
 bool argument_given(const struct arguments *a, const char *option) {
     for (size_t i = 0; i < a->given_count; i++)
-        if (strcmp(a->given[i].option->name, option) == 0) return true;
+        if (strcmp(a->given[i].option->name, option) == 0)
+            return true;
     return false;
 }
 
 const char *argument_value(const struct arguments *a, const char *option, const char *fallback) {
     for (size_t i = a->given_count; i-- > 0;)
-        if (strcmp(a->given[i].option->name, option) == 0) return a->given[i].value;
+        if (strcmp(a->given[i].option->name, option) == 0)
+            return a->given[i].value;
     return fallback;
 }
 
@@ -137,9 +144,12 @@ const char *argument_each(const struct arguments *a, const char *option, const c
                           const char **which) {
     for (size_t i = 0; i < a->given_count; i++) {
         const char *name = a->given[i].option->name;
-        if (strcmp(name, option) != 0 && !(other && strcmp(name, other) == 0)) continue;
-        if (index-- > 0) continue;
-        if (which) *which = name;
+        if (strcmp(name, option) != 0 && !(other && strcmp(name, other) == 0))
+            continue;
+        if (index-- > 0)
+            continue;
+        if (which)
+            *which = name;
         return a->given[i].value;
     }
     return NULL;
@@ -148,16 +158,20 @@ const char *argument_each(const struct arguments *a, const char *option, const c
 int argument_count(const struct arguments *a, const char *option, long fallback, long *out, struct error *err) {
     const char *text = argument_value(a, option, NULL);
     *out = fallback;
-    if (!text) return 0;
+    if (!text)
+        return 0;
     char *end = NULL;
     long value = strtol(text, &end, 10);
     if (end == text || *end || value < 1 || value > 1000000)
-        return error_set(err, ERR_USAGE, "%s: --%s takes a whole number from 1, not \"%s\"", a->command->name, option, text);
+        return error_set(err, ERR_USAGE, "%s: --%s takes a whole number from 1, not \"%s\"", a->command->name, option,
+                         text);
     *out = value;
     return 0;
 }
 
-size_t operand_count(const struct arguments *a) { return a->operand_count; }
+size_t operand_count(const struct arguments *a) {
+    return a->operand_count;
+}
 
 const char *operand(const struct arguments *a, size_t index) {
     return index < a->operand_count ? a->operands[index] : NULL;

@@ -10,7 +10,8 @@
 static int file_exists_fact(void *context, const char *path, struct content *out, struct error *err) {
     (void)context;
     struct stat st;
-    if (stat(path, &st) != 0) return error_set(err, ERR_NOT_FOUND, "%s: there is no such file", path);
+    if (stat(path, &st) != 0)
+        return error_set(err, ERR_NOT_FOUND, "%s: there is no such file", path);
     *out = (struct content){.size = (uint64_t)st.st_size, .directory = S_ISDIR(st.st_mode)};
     return 0;
 }
@@ -29,7 +30,8 @@ static cJSON *machine_fact(void *context) {
 static int expand(struct project *p, struct error *err) {
     struct plan_facts facts = {NULL, file_exists_fact, program_fact, machine_fact};
     int code = plan_create(&p->plan, p->pipeline, &facts, NULL, 0, err);
-    if (code == 0) code = plan_advance(p->plan, &p->diagnostics, err);
+    if (code == 0)
+        code = plan_advance(p->plan, &p->diagnostics, err);
     int reported = project_report(&p->diagnostics, err);
     return code ? code : reported;
 }
@@ -39,15 +41,18 @@ static void say_sound(const struct project *p) {
     plan_instances(p->plan, &instances);
     size_t waiting = plan_unexpanded(p->plan, NULL, 0);
     printf("%s: sound: %zu stages, %zu instances", p->pipeline->path, p->pipeline->stage_count, instances);
-    if (waiting) printf(", %zu stages whose instances depend on results", waiting);
+    if (waiting)
+        printf(", %zu stages whose instances depend on results", waiting);
     printf("\n");
 }
 
 static int run(const struct arguments *a, struct error *err) {
     struct project p;
     int code = project_open(&p, a, PROJECT_NO_STORE, err);
-    if (code == 0) code = expand(&p, err);
-    if (code == 0) say_sound(&p);
+    if (code == 0)
+        code = expand(&p, err);
+    if (code == 0)
+        say_sound(&p);
     project_close(&p);
     return code;
 }
@@ -58,7 +63,8 @@ const struct command command_check = {
     .name = "check",
     .operands = "[PIPELINE]",
     .summary = "validate a pipeline file and report every error",
-    .doc = "Reads the file and its includes, expands what can be expanded without results, and reports all errors at once, "
+    .doc = "Reads the file and its includes, expands what can be expanded without results, and reports all errors at "
+           "once, "
            "each with file:line:column, what was found and what is allowed. Runs nothing and needs no store.",
     .options = options,
     .option_count = COUNT(options),

@@ -35,11 +35,18 @@ extern const struct command command_run, command_plan, command_why, command_chec
 
 const struct command *const *commands_all(size_t *count);
 
+/* ERR_USAGE with the nearest name when there is no such command. */
+int command_find(const struct command **out, const char *name, struct error *err);
+
 /* Options that most commands share. */
-#define OPTION_SET {"set", 0, "NAME=VALUE", "Override a parameter (params.steps=500); may be repeated"}
-#define OPTION_PARAMS {"params", 0, "FILE", "Override parameters by a JSON file; may be repeated"}
-#define OPTION_STORE {"store", 0, "DIR", "The store (default: RETORT_STORE, or .retort beside the pipeline's git root)"}
-#define OPTION_JSON {"json", 0, NULL, "Print JSON"}
+#define OPTION_SET                                                                                                     \
+    { "set", 0, "NAME=VALUE", "Override a parameter (params.steps=500); may be repeated" }
+#define OPTION_PARAMS                                                                                                  \
+    { "params", 0, "FILE", "Override parameters by a JSON file; may be repeated" }
+#define OPTION_STORE                                                                                                   \
+    { "store", 0, "DIR", "The store (default: RETORT_STORE, or .retort beside the pipeline's git root)" }
+#define OPTION_JSON                                                                                                    \
+    { "json", 0, NULL, "Print JSON" }
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Parses what follows the command's name. ERR_USAGE with the nearest option for an unknown one. */

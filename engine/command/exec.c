@@ -33,18 +33,20 @@ static int read_with(cJSON **out, const struct arguments *a, const struct kind *
     const char *text = argument_value(a, "with", "{}");
     struct json_document *doc = NULL;
     int code = *text == '@' ? json_read(&doc, text + 1, NULL, err) : json_parse(&doc, text, strlen(text), NULL, err);
-    if (code) return error_prefix(err, "exec: --with");
+    if (code)
+        return error_prefix(err, "exec: --with");
     cJSON *with = json_detach(doc);
     struct faults faults = {.kind = kind};
     if (!cJSON_IsObject(with))
         code = error_set(err, ERR_INVALID, "exec: --with takes an object, as in --with '{\"size\": 11}'");
     else if (kind_check_with(kind, with, NULL, on_fault, &faults) > 0) {
         fputs(buffer_text(&faults.text), stderr);
-        code = error_set(err, ERR_INVALID, "exec: --with does not fit %s@%d; retort kinds %s@%d describes it", kind->name,
-                         kind->version, kind->name, kind->version);
+        code = error_set(err, ERR_INVALID, "exec: --with does not fit %s@%d; retort kinds %s@%d describes it",
+                         kind->name, kind->version, kind->name, kind->version);
     }
     buffer_close(&faults.text);
-    if (code == 0) *out = kind_with_complete(kind, with);
+    if (code == 0)
+        *out = kind_with_complete(kind, with);
     cJSON_Delete(with);
     return code;
 }
@@ -71,14 +73,17 @@ static int read_item(cJSON **out, const char *name, const char *file, struct err
 static int add_named(cJSON *in, const struct kind *kind, const char *name, const char *file, struct error *err) {
     const struct kind_input *input = kind_input(kind, name);
     cJSON *item = NULL;
-    if (!input) return error_set(err, ERR_USAGE, "exec: %s@%d has no input \"%s\"", kind->name, kind->version, name);
+    if (!input)
+        return error_set(err, ERR_USAGE, "exec: %s@%d has no input \"%s\"", kind->name, kind->version, name);
     cJSON *there = cJSON_GetObjectItemCaseSensitive(in, name);
     if (there && !input->list)
         return error_set(err, ERR_USAGE, "exec: --in %s is given twice; %s@%d takes one file there", name, kind->name,
                          kind->version);
     int code = read_item(&item, name, file, err);
-    if (code) return code;
-    if (!there && input->list) there = cJSON_AddArrayToObject(in, name);
+    if (code)
+        return code;
+    if (!there && input->list)
+        there = cJSON_AddArrayToObject(in, name);
     if (there)
         cJSON_AddItemToArray(there, item);
     else
@@ -89,7 +94,8 @@ static int add_named(cJSON *in, const struct kind *kind, const char *name, const
 /* NAME=FILE; a name given again makes a list. */
 static int add_input(cJSON *in, const struct kind *kind, const char *argument, struct error *err) {
     const char *equals = strchr(argument, '=');
-    if (!equals) return error_set(err, ERR_USAGE, "exec: --in takes NAME=FILE, not \"%s\"", argument);
+    if (!equals)
+        return error_set(err, ERR_USAGE, "exec: --in takes NAME=FILE, not \"%s\"", argument);
     char *name = mem_strndup(argument, (size_t)(equals - argument));
     int code = add_named(in, kind, name, equals + 1, err);
     free(name);
@@ -99,7 +105,8 @@ static int add_input(cJSON *in, const struct kind *kind, const char *argument, s
 static int make_spec(cJSON **out, const struct arguments *a, const struct kind *kind, struct error *err) {
     cJSON *with = NULL;
     int code = read_with(&with, a, kind, err);
-    if (code) return code;
+    if (code)
+        return code;
     cJSON *spec = cJSON_CreateObject();
     char *uses = mem_printf("%s@%d", kind->name, kind->version);
     cJSON_AddNumberToObject(spec, "retort_spec", 1);
@@ -121,7 +128,8 @@ static int make_spec(cJSON **out, const struct arguments *a, const struct kind *
         cJSON_AddStringToObject(o, "type", kind->outs[i].type);
     }
     long cpus = 1;
-    if (code == 0) code = argument_count(a, "cpus", 1, &cpus, err);
+    if (code == 0)
+        code = argument_count(a, "cpus", 1, &cpus, err);
     cJSON_AddNumberToObject(spec, "cpus", (double)cpus);
     if (code)
         cJSON_Delete(spec);
@@ -137,7 +145,8 @@ static int prepare_out(const char *out, const struct kind *kind, struct error *e
         bool there = file_exists(path);
         int code = there ? error_set(err, ERR_USAGE, "exec: %s is there already; name an empty --out", path) : 0;
         free(path);
-        if (code) return code;
+        if (code)
+            return code;
     }
     return file_make_directory(out, err);
 }
@@ -155,12 +164,16 @@ static int run_stage(const char *spec_path, const char *directory, struct error 
     posix_spawn_file_actions_destroy(&actions);
     int code = failed ? error_errno(err, failed, "start %s", program) : 0;
     free(program);
-    if (code) return code;
+    if (code)
+        return code;
     int status;
     signal(SIGINT, SIG_IGN); /* the stage decides; it is in our process group */
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
-    if (WIFSIGNALED(status)) return error_set(err, ERR_FAILED, "exec: the stage was killed by signal %d", WTERMSIG(status));
-    if (WEXITSTATUS(status)) return error_set(err, ERR_FAILED, "exec: the stage failed with exit status %d", WEXITSTATUS(status));
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (WIFSIGNALED(status))
+        return error_set(err, ERR_FAILED, "exec: the stage was killed by signal %d", WTERMSIG(status));
+    if (WEXITSTATUS(status))
+        return error_set(err, ERR_FAILED, "exec: the stage failed with exit status %d", WEXITSTATUS(status));
     return 0;
 }
 
@@ -174,16 +187,20 @@ static int run(const struct arguments *a, struct error *err) {
         return error_set(err, ERR_USAGE, "exec: retort exec KIND --with JSON --in NAME=FILE --out DIR");
     char *uses = strchr(operand(a, 0), '@') ? mem_strdup(operand(a, 0)) : mem_printf("%s@1", operand(a, 0));
     int code = kind_find(&kind, uses, err);
-    if (code == 0) code = make_spec(&spec, a, kind, err);
-    if (code == 0) code = prepare_out(out, kind, err);
+    if (code == 0)
+        code = make_spec(&spec, a, kind, err);
+    if (code == 0)
+        code = prepare_out(out, kind, err);
     if (code == 0) {
         spec_path = path_join(out, "spec.json");
         json_pretty(&text, spec);
         buffer_puts(&text, "\n");
         code = file_replace(spec_path, buffer_text(&text), text.size, 0644, err);
     }
-    if (code == 0) code = run_stage("spec.json", out, err);
-    if (code == 0) printf("outs: %s/\n", out);
+    if (code == 0)
+        code = run_stage("spec.json", out, err);
+    if (code == 0)
+        printf("outs: %s/\n", out);
     buffer_close(&text);
     free(spec_path);
     free(uses);
@@ -202,7 +219,8 @@ const struct command command_exec = {
     .name = "exec",
     .operands = "KIND",
     .summary = "run one built-in stage kind by hand, with no store",
-    .doc = "Runs one kind on given inputs and leaves its outs, and the spec that made them, in a folder. Nothing is looked up and "
+    .doc = "Runs one kind on given inputs and leaves its outs, and the spec that made them, in a folder. Nothing is "
+           "looked up and "
            "nothing is recorded.\n"
            "Example: retort exec deeprx/profile --with '{\"architecture\":\"deeprx\"}' --out /tmp/profile",
     .options = options,

@@ -25,9 +25,11 @@ static int run(const struct arguments *a, struct error *err) {
     char *path = project_store_path(a, root);
     struct fsck_report report = {0};
     int code = store_fsck(path, &report, say, NULL, err);
-    if (code == 0) print_report(&report, argument_given(a, "json"));
+    if (code == 0)
+        print_report(&report, argument_given(a, "json"));
     if (code == 0 && report.damaged + report.bad_lines + report.orphaned > 0)
-        code = error_set(err, ERR_FAILED, "%s: damage was set aside; what it held is run again when it is needed", path);
+        code =
+            error_set(err, ERR_FAILED, "%s: damage was set aside; what it held is run again when it is needed", path);
     free(path);
     free(root);
     return code;
@@ -39,9 +41,10 @@ const struct command command_fsck = {
     .name = "fsck",
     .operands = "",
     .summary = "check every object, record and index row of the store",
-    .doc = "Hashes every object, checks every record, sets damage aside and rebuilds the index. Nothing that is whole is "
-           "touched; what a damaged object held is run again when it is needed.\n"
-           "Exit status 1 says that damage was found and set aside.",
+    .doc =
+        "Hashes every object, checks every record, sets damage aside and rebuilds the index. Nothing that is whole is "
+        "touched; what a damaged object held is run again when it is needed.\n"
+        "Exit status 1 says that damage was found and set aside.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

@@ -18,8 +18,10 @@ static int draw(const struct buffer *text, struct error *err) {
     char *const argv[] = {(char[]){"dot"}, (char[]){"-Tsvg"}, NULL};
     char *const environment[] = {(char[]){"LC_ALL=C.UTF-8"}, NULL};
     if (access(DOT_PROGRAM, X_OK) != 0)
-        return error_set(err, ERR_NOT_FOUND, DOT_PROGRAM " is missing; install the package graphviz, or use --format dot");
-    if (pipe(ends) != 0) return error_errno(err, errno, "pipe");
+        return error_set(err, ERR_NOT_FOUND,
+                         DOT_PROGRAM " is missing; install the package graphviz, or use --format dot");
+    if (pipe(ends) != 0)
+        return error_errno(err, errno, "pipe");
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[0], 0);
@@ -31,18 +33,22 @@ static int draw(const struct buffer *text, struct error *err) {
     close(ends[0]);
     int code = failed ? error_errno(err, failed, "start " DOT_PROGRAM) : 0;
     signal(SIGPIPE, SIG_IGN);
-    if (code == 0) code = file_write_all(ends[1], text->data, text->size, DOT_PROGRAM, err);
+    if (code == 0)
+        code = file_write_all(ends[1], text->data, text->size, DOT_PROGRAM, err);
     close(ends[1]);
     int status = 0;
     if (!failed)
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
-    if (code == 0 && status != 0) code = error_set(err, ERR_IO, DOT_PROGRAM " failed");
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+        }
+    if (code == 0 && status != 0)
+        code = error_set(err, ERR_IO, DOT_PROGRAM " failed");
     return code;
 }
 
 static int unfold(struct project *p, struct buffer *text, enum graph_format format, struct error *err) {
     int code = project_plan(p, NULL, 0, err);
-    if (code == 0) graph_unfolded(text, p->pipeline, p->plan, format);
+    if (code == 0)
+        graph_unfolded(text, p->pipeline, p->plan, format);
     return code;
 }
 
@@ -81,7 +87,8 @@ const struct command command_graph = {
     .name = "graph",
     .operands = "[PIPELINE]",
     .summary = "draw the DAG as dot, mermaid or svg",
-    .doc = "Prints what depends on what. A stage with a matrix is one node that names its axes; --unfold draws every instance "
+    .doc = "Prints what depends on what. A stage with a matrix is one node that names its axes; --unfold draws every "
+           "instance "
            "known so far.",
     .options = options,
     .option_count = COUNT(options),

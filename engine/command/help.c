@@ -21,7 +21,8 @@ static void append_option(struct buffer *out, const struct option *o) {
     snprintf(head, sizeof head, "%s%c%s--%s%s%s", o->letter ? "-" : "", o->letter ? o->letter : ' ',
              o->letter ? ", " : "   ", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
     buffer_printf(out, "  %-26s", head);
-    if (strlen(head) > 25) buffer_printf(out, "\n%28s", "");
+    if (strlen(head) > 25)
+        buffer_printf(out, "\n%28s", "");
     buffer_printf(out, "%s\n", o->doc);
 }
 
@@ -31,7 +32,8 @@ void help_overview(struct buffer *out) {
     buffer_puts(out, "\ncommands:\n");
     size_t count;
     const struct command *const *all = commands_all(&count);
-    for (size_t i = 0; i < count; i++) buffer_printf(out, "  %-10s %s\n", all[i]->name, all[i]->summary);
+    for (size_t i = 0; i < count; i++)
+        buffer_printf(out, "  %-10s %s\n", all[i]->name, all[i]->summary);
     buffer_puts(out, "\nretort COMMAND --help says more. PIPELINE may be left out where a folder holds only one.\n\n"
                      "exit status:\n");
     wrap_text(out, exit_doc, 2);
@@ -41,14 +43,17 @@ void help_command(struct buffer *out, const struct command *c) {
     buffer_printf(out, "usage: retort %s%s%s%s\n\n", c->name, c->option_count ? " [OPTION...]" : "",
                   *c->operands ? " " : "", c->operands);
     wrap_text(out, c->doc, 0);
-    if (c->option_count == 0) return;
+    if (c->option_count == 0)
+        return;
     buffer_puts(out, "\noptions:\n");
-    for (size_t i = 0; i < c->option_count; i++) append_option(out, &c->options[i]);
+    for (size_t i = 0; i < c->option_count; i++)
+        append_option(out, &c->options[i]);
 }
 
 /* A leading dot or quote would be a request to troff, a "-" a hyphen. */
 static void append_roff(struct buffer *out, const char *text) {
-    if (*text == '.' || *text == '\'') buffer_puts(out, "\\&");
+    if (*text == '.' || *text == '\'')
+        buffer_puts(out, "\\&");
     for (; *text; text++) {
         if (*text == '\\')
             buffer_puts(out, "\\e");
@@ -62,16 +67,19 @@ static void append_roff(struct buffer *out, const char *text) {
 }
 
 static void append_man_options(struct buffer *out, const struct command *c) {
-    if (c->option_count == 0) return;
+    if (c->option_count == 0)
+        return;
     buffer_puts(out, ".SH OPTIONS\n");
     for (size_t i = 0; i < c->option_count; i++) {
         const struct option *o = &c->options[i];
         buffer_puts(out, ".TP\n");
-        if (o->letter) buffer_printf(out, "\\fB\\-%c\\fR, ", o->letter);
+        if (o->letter)
+            buffer_printf(out, "\\fB\\-%c\\fR, ", o->letter);
         buffer_puts(out, "\\fB\\-\\-");
         append_roff(out, o->name);
         buffer_puts(out, "\\fR");
-        if (o->argument) buffer_printf(out, " \\fI%s\\fR", o->argument);
+        if (o->argument)
+            buffer_printf(out, " \\fI%s\\fR", o->argument);
         buffer_puts(out, "\n");
         append_roff(out, o->doc);
         buffer_puts(out, "\n");
@@ -92,7 +100,8 @@ static void append_man_command(struct buffer *out, const struct command *c) {
 void help_man(struct buffer *out, const struct command *c) {
     if (c) {
         buffer_puts(out, ".TH RETORT\\-");
-        for (const char *p = c->name; *p; p++) buffer_putc(out, (char)toupper((unsigned char)*p));
+        for (const char *p = c->name; *p; p++)
+            buffer_putc(out, (char)toupper((unsigned char)*p));
     } else {
         buffer_puts(out, ".TH RETORT");
     }
@@ -123,11 +132,14 @@ void help_completion(struct buffer *out) {
     buffer_puts(out, "_retort() {\n    local word=${COMP_WORDS[COMP_CWORD]} options=\n    case ${COMP_WORDS[1]} in\n");
     for (size_t i = 0; i < count; i++) {
         buffer_printf(out, "    %s) options='--help", all[i]->name);
-        for (size_t j = 0; j < all[i]->option_count; j++) buffer_printf(out, " --%s", all[i]->options[j].name);
+        for (size_t j = 0; j < all[i]->option_count; j++)
+            buffer_printf(out, " --%s", all[i]->options[j].name);
         buffer_puts(out, "' ;;\n");
     }
     buffer_puts(out, "    esac\n    if [ \"$COMP_CWORD\" -eq 1 ]; then\n        options='");
-    for (size_t i = 0; i < count; i++) buffer_printf(out, "%s%s", i ? " " : "", all[i]->name);
-    buffer_puts(out, "'\n    elif [[ $word != -* ]]; then\n        COMPREPLY=($(compgen -f -- \"$word\"))\n        return\n"
-                     "    fi\n    COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n}\ncomplete -F _retort retort\n");
+    for (size_t i = 0; i < count; i++)
+        buffer_printf(out, "%s%s", i ? " " : "", all[i]->name);
+    buffer_puts(out,
+                "'\n    elif [[ $word != -* ]]; then\n        COMPREPLY=($(compgen -f -- \"$word\"))\n        return\n"
+                "    fi\n    COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n}\ncomplete -F _retort retort\n");
 }

@@ -16,8 +16,10 @@ static int run(const struct arguments *a, struct error *err) {
     } else if (name) {
         const struct kind *kind = NULL;
         code = kind_find(&kind, name, err);
-        if (code == 0 && json) kind_json(&out, kind);
-        else if (code == 0) kind_text(&out, kind);
+        if (code == 0 && json)
+            kind_json(&out, kind);
+        else if (code == 0)
+            kind_text(&out, kind);
     } else {
         kind_list(&out, json);
     }
@@ -36,7 +38,8 @@ const struct command command_kinds = {
     .name = "kinds",
     .operands = "[KIND]",
     .summary = "the built-in stage kinds and what they take and give",
-    .doc = "Lists the built-in kinds, or describes one (deeprx/train@1): its parameters with types, units, ranges and defaults, its "
+    .doc = "Lists the built-in kinds, or describes one (deeprx/train@1): its parameters with types, units, ranges and "
+           "defaults, its "
            "inputs, outs and metrics.",
     .options = options,
     .option_count = COUNT(options),

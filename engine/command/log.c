@@ -18,7 +18,8 @@ static void print_stream(const struct project *p, const char *attempt, const cha
     if (file_read(&text, path, LOG_LIMIT, NULL) == 0 && text.size > 0) {
         printf("-- %s\n", stream);
         fwrite(text.data, 1, text.size, stdout);
-        if (text.data[text.size - 1] != '\n') putchar('\n');
+        if (text.data[text.size - 1] != '\n')
+            putchar('\n');
     }
     buffer_close(&text);
     free(path);
@@ -31,7 +32,8 @@ static char *find_attempt(const struct project *p, const struct instance *i) {
     if (i->state == INSTANCE_DONE && store_record_find(p->store, &i->key, p->platform, &record, NULL) == 0)
         attempt = mem_strdup(json_text(record, "attempt", ""));
     cJSON_Delete(record);
-    if (attempt) return attempt;
+    if (attempt)
+        return attempt;
     char **ids = NULL;
     size_t count = 0;
     store_run_list(p->store, &ids, &count, NULL);
@@ -56,9 +58,11 @@ static char *find_attempt(const struct project *p, const struct instance *i) {
 
 static void print_log(void *context, const struct project *p, const struct instance *i) {
     struct logs *logs = context;
-    if (i->decl->type == STAGE_SELECT) return;
+    if (i->decl->type == STAGE_SELECT)
+        return;
     char *attempt = find_attempt(p, i);
-    if (!attempt) return;
+    if (!attempt)
+        return;
     printf("== %s (attempt %s)\n", i->name, attempt);
     print_stream(p, attempt, "stdout");
     print_stream(p, attempt, "stderr");
@@ -72,9 +76,12 @@ static int run(const struct arguments *a, struct error *err) {
     struct project p;
     struct logs logs = {0};
     int code = project_open(&p, a, PROJECT_STORE, err);
-    if (code == 0) code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
-    if (code == 0) state_each_named(&p, a, print_log, &logs);
-    if (code == 0 && logs.shown == 0) code = error_set(err, ERR_NOT_FOUND, "%s was never started", operand(a, 1));
+    if (code == 0)
+        code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
+    if (code == 0)
+        state_each_named(&p, a, print_log, &logs);
+    if (code == 0 && logs.shown == 0)
+        code = error_set(err, ERR_NOT_FOUND, "%s was never started", operand(a, 1));
     project_close(&p);
     return code;
 }
@@ -85,7 +92,8 @@ const struct command command_log = {
     .name = "log",
     .operands = "PIPELINE STAGE...",
     .summary = "what a stage wrote to stdout and stderr",
-    .doc = "Prints the output of the attempt that made a stage's result or, of a stage without a result, of its last attempt.",
+    .doc = "Prints the output of the attempt that made a stage's result or, of a stage without a result, of its last "
+           "attempt.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

@@ -12,7 +12,8 @@ static size_t metric_rows(struct table *t, struct instance *const *all, size_t c
     size_t rows = 0;
     for (size_t k = 0; k < count; k++) {
         const struct instance *i = all[k];
-        if (i->decl != only || !i->metrics || !i->metrics->child) continue;
+        if (i->decl != only || !i->metrics || !i->metrics->child)
+            continue;
         rows++;
         table_row(t);
         table_text(t, "stage", i->decl->full_name);
@@ -31,15 +32,19 @@ static void print_metrics(const struct project *p, enum table_format format) {
     struct buffer out = {0};
     struct table *t = table_create();
     for (size_t s = 0; s < p->pipeline->stage_count; s++) {
-        if (p->pipeline->stages[s]->type == STAGE_SELECT) continue;
+        if (p->pipeline->stages[s]->type == STAGE_SELECT)
+            continue;
         size_t rows = metric_rows(t, all, count, p->pipeline->stages[s]);
-        if (rows == 0 || format != TABLE_TEXT) continue;
-        if (out.size) buffer_puts(&out, "\n");
+        if (rows == 0 || format != TABLE_TEXT)
+            continue;
+        if (out.size)
+            buffer_puts(&out, "\n");
         table_print(&out, t, format);
         table_free(t);
         t = table_create();
     }
-    if (format != TABLE_TEXT) table_print(&out, t, format);
+    if (format != TABLE_TEXT)
+        table_print(&out, t, format);
     fputs(buffer_text(&out), stdout);
     buffer_close(&out);
     table_free(t);
@@ -48,7 +53,8 @@ static void print_metrics(const struct project *p, enum table_format format) {
 static int run(const struct arguments *a, struct error *err) {
     struct project p;
     int code = project_open(&p, a, PROJECT_STORE, err);
-    if (code == 0) code = project_plan(&p, operands_from(a, 1), operand_count(a) > 1 ? operand_count(a) - 1 : 0, err);
+    if (code == 0)
+        code = project_plan(&p, operands_from(a, 1), operand_count(a) > 1 ? operand_count(a) - 1 : 0, err);
     if (code == 0)
         print_metrics(&p, argument_given(a, "json") ? TABLE_JSON : argument_given(a, "csv") ? TABLE_CSV : TABLE_TEXT);
     project_close(&p);

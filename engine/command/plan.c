@@ -5,9 +5,12 @@
 #include "engine/base/memory.h"
 #include "engine/command/states.h"
 
-static bool is_shown(const struct instance *i) { return i->wanted && i->decl->type != STAGE_SELECT; }
+static bool is_shown(const struct instance *i) {
+    return i->wanted && i->decl->type != STAGE_SELECT;
+}
 
-static void print_json_row(struct buffer *out, const char *stage, const char *key, const char *state, const char *reason) {
+static void print_json_row(struct buffer *out, const char *stage, const char *key, const char *state,
+                           const char *reason) {
     buffer_puts(out, out->size > 2 ? ",\n{\"stage\":" : "{\"stage\":");
     json_string(out, stage);
     buffer_puts(out, ",\"key\":");
@@ -43,10 +46,12 @@ static void print_plan(const struct project *p, bool json) {
     struct buffer out = {0};
     size_t count, counts[3] = {0};
     struct instance *const *all = plan_instances(p->plan, &count);
-    if (json) buffer_puts(&out, "[\n");
+    if (json)
+        buffer_puts(&out, "[\n");
     for (size_t k = 0; k < count; k++) {
         const struct instance *i = all[k];
-        if (!is_shown(i)) continue;
+        if (!is_shown(i))
+            continue;
         struct buffer reason = {0};
         char key[DIGEST_HEX_SIZE];
         digest_hex(key, &i->key);
@@ -67,8 +72,10 @@ static void print_plan(const struct project *p, bool json) {
 static int run(const struct arguments *a, struct error *err) {
     struct project p;
     int code = project_open(&p, a, PROJECT_STORE_CREATE, err);
-    if (code == 0) code = project_plan(&p, operands_from(a, 1), operand_count(a) > 1 ? operand_count(a) - 1 : 0, err);
-    if (code == 0) print_plan(&p, argument_given(a, "json"));
+    if (code == 0)
+        code = project_plan(&p, operands_from(a, 1), operand_count(a) > 1 ? operand_count(a) - 1 : 0, err);
+    if (code == 0)
+        print_plan(&p, argument_given(a, "json"));
     project_close(&p);
     return code;
 }
@@ -79,7 +86,8 @@ const struct command command_plan = {
     .name = "plan",
     .operands = "[PIPELINE] [STAGE...]",
     .summary = "show what would run and why, running nothing",
-    .doc = "Lists every stage as known, run (its key is not known yet) or waiting (its key or its instances depend on results "
+    .doc = "Lists every stage as known, run (its key is not known yet) or waiting (its key or its instances depend on "
+           "results "
            "still to come), with the reason.\n"
            "--json prints one array of {\"stage\",\"key\",\"state\",\"reason\"}.",
     .options = options,

@@ -20,7 +20,8 @@ char *project_root(const char *directory) {
             free(start);
             return here;
         }
-        if (strcmp(here, "/") == 0) break;
+        if (strcmp(here, "/") == 0)
+            break;
         char *parent = path_directory(here);
         free(here);
         here = parent;
@@ -32,7 +33,8 @@ char *project_root(const char *directory) {
 char *project_stage_program(void) {
     char self[4096];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (length <= 0) return mem_strdup("retort-stage");
+    if (length <= 0)
+        return mem_strdup("retort-stage");
     self[length] = '\0';
     char *directory = path_directory(self);
     char *program = path_join(directory, "retort-stage");
@@ -45,11 +47,13 @@ char *project_store_path(const struct arguments *a, const char *root) {
     return named && *named ? mem_strdup(named) : path_join(root, ".retort");
 }
 
-static int open_store_at(struct store **out, const struct arguments *a, const char *root, bool create, struct error *err) {
+static int open_store_at(struct store **out, const struct arguments *a, const char *root, bool create,
+                         struct error *err) {
     char *path = project_store_path(a, root);
-    int code = create || file_is_directory(path)
-                   ? store_open(out, path, create, err)
-                   : error_set(err, ERR_NOT_FOUND, "no store at %s yet; retort run makes one, --store names another", path);
+    int code =
+        create || file_is_directory(path)
+            ? store_open(out, path, create, err)
+            : error_set(err, ERR_NOT_FOUND, "no store at %s yet; retort run makes one, --store names another", path);
     free(path);
     return code;
 }
@@ -62,18 +66,21 @@ int project_open_store(struct store **out, const struct arguments *a, struct err
 }
 
 int project_report(struct diagnostics *d, struct error *err) {
-    if (d->count == 0) return 0;
+    if (d->count == 0)
+        return 0;
     struct buffer text = {0};
     diagnostics_print(&text, d);
     fputs(buffer_text(&text), stderr);
     buffer_close(&text);
-    if (d->errors == 0) return 0;
+    if (d->errors == 0)
+        return 0;
     return error_set(err, ERR_INVALID, "%zu error%s; nothing was run", d->errors, d->errors == 1 ? "" : "s");
 }
 
 static bool is_pipeline_file(const char *path) {
     struct json_document *doc = NULL;
-    if (json_read(&doc, path, NULL, NULL)) return false;
+    if (json_read(&doc, path, NULL, NULL))
+        return false;
     const cJSON *format = cJSON_GetObjectItemCaseSensitive(json_root(doc), "retort");
     bool is = cJSON_IsNumber(format) && cJSON_GetObjectItemCaseSensitive(json_root(doc), "stages");
     json_free(doc);
@@ -88,11 +95,14 @@ static int find_pipeline(char **out, struct error *err) {
     struct buffer names = {0};
     while (dir && (entry = readdir(dir))) {
         size_t length = strlen(entry->d_name);
-        if (length < 6 || strcmp(entry->d_name + length - 5, ".json") != 0 || !is_pipeline_file(entry->d_name)) continue;
-        if (count++ == 0) *out = mem_strdup(entry->d_name);
+        if (length < 6 || strcmp(entry->d_name + length - 5, ".json") != 0 || !is_pipeline_file(entry->d_name))
+            continue;
+        if (count++ == 0)
+            *out = mem_strdup(entry->d_name);
         buffer_printf(&names, "%s%s", count > 1 ? ", " : "", entry->d_name);
     }
-    if (dir) closedir(dir);
+    if (dir)
+        closedir(dir);
     int code = 0;
     if (count == 0)
         code = error_set(err, ERR_USAGE, "no pipeline file in this folder; name one: retort COMMAND PIPELINE");
@@ -110,12 +120,14 @@ static int add_override(struct project *p, const char *which, const char *value,
     struct override *o = &p->overrides[p->override_count];
     if (strcmp(which, "set") == 0) {
         int code = override_parse(o, value, err);
-        if (code == 0) p->override_count++;
+        if (code == 0)
+            p->override_count++;
         return code;
     }
     struct json_document *doc = NULL;
     int code = json_read(&doc, value, NULL, err);
-    if (code) return error_prefix(err, "--params");
+    if (code)
+        return error_prefix(err, "--params");
     p->override_files[p->override_file_count++] = doc;
     *o = (struct override){"", json_root(doc), value};
     p->override_count++;
@@ -124,14 +136,16 @@ static int add_override(struct project *p, const char *which, const char *value,
 
 static int read_overrides(struct project *p, const struct arguments *a, struct error *err) {
     size_t count = 0;
-    while (argument_each(a, "set", "params", count, NULL)) count++;
+    while (argument_each(a, "set", "params", count, NULL))
+        count++;
     p->overrides = mem_array(count + 1, sizeof *p->overrides);
     p->override_files = mem_array(count + 1, sizeof(struct json_document *));
     for (size_t i = 0; i < count; i++) {
         const char *which = NULL;
         const char *value = argument_each(a, "set", "params", i, &which);
         int code = add_override(p, which, value, err);
-        if (code) return code;
+        if (code)
+            return code;
     }
     return 0;
 }
@@ -148,7 +162,8 @@ static int read_pipeline(struct project *p, const struct arguments *a, struct er
         code = pipeline_read(&p->pipeline, path, p->overrides, p->override_count, &p->diagnostics, err);
         if (p->diagnostics.count > 0) {
             int reported = project_report(&p->diagnostics, err);
-            if (code == 0) code = reported;
+            if (code == 0)
+                code = reported;
         }
     }
     free(found);
@@ -158,23 +173,28 @@ static int read_pipeline(struct project *p, const struct arguments *a, struct er
 int project_open(struct project *p, const struct arguments *a, enum project_store store, struct error *err) {
     *p = (struct project){0};
     int code = read_pipeline(p, a, err);
-    if (code) return code;
+    if (code)
+        return code;
     p->root = project_root(p->pipeline->directory);
     p->stage_program = project_stage_program();
-    if (store == PROJECT_NO_STORE) return 0;
+    if (store == PROJECT_NO_STORE)
+        return 0;
     code = open_store_at(&p->store, a, p->root, store == PROJECT_STORE_CREATE, err);
-    if (code == 0) p->facts = facts_create(p->store, p->stage_program);
+    if (code == 0)
+        p->facts = facts_create(p->store, p->stage_program);
     return code;
 }
 
 int project_plan(struct project *p, const char *const *targets, size_t target_count, struct error *err) {
     struct plan_facts facts = facts_table(p->facts);
     int code = plan_create(&p->plan, p->pipeline, &facts, targets, target_count, err);
-    if (code) return code;
+    if (code)
+        return code;
     code = run_lookup(p->plan, p->store, p->platform, &p->diagnostics, err);
     if (p->diagnostics.count > 0) {
         int reported = project_report(&p->diagnostics, err);
-        if (code == 0) code = reported;
+        if (code == 0)
+            code = reported;
     }
     return code;
 }
@@ -186,8 +206,10 @@ void project_close(struct project *p) {
     pipeline_free(p->pipeline);
     diagnostics_close(&p->diagnostics);
     for (size_t i = 0; i < p->override_count; i++)
-        if (*p->overrides[i].path) override_close(&p->overrides[i]);
-    for (size_t i = 0; i < p->override_file_count; i++) json_free(p->override_files[i]);
+        if (*p->overrides[i].path)
+            override_close(&p->overrides[i]);
+    for (size_t i = 0; i < p->override_file_count; i++)
+        json_free(p->override_files[i]);
     free(p->overrides);
     free(p->override_files);
     free(p->platform);

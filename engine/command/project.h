@@ -37,7 +37,7 @@ void project_close(struct project *p);
    working directory. */
 int project_open_store(struct store **out, const struct arguments *a, struct error *err);
 char *project_store_path(const struct arguments *a, const char *root); /* the caller frees */
-char *project_root(const char *directory);                            /* the caller frees */
+char *project_root(const char *directory);                             /* the caller frees */
 
 /* The path of retort-stage: beside this program; the caller frees. */
 char *project_stage_program(void);

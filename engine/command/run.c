@@ -44,7 +44,8 @@ static int run_it(struct project *p, const struct arguments *a, enum progress_st
     options->targets = operands_from(a, 1);
     options->target_count = operand_count(a) > 1 ? operand_count(a) - 1 : 0;
     int code = run_pipeline(p->pipeline, p->store, options, &summary, &p->diagnostics, err);
-    if (p->diagnostics.count > 0) project_report(&p->diagnostics, NULL);
+    if (p->diagnostics.count > 0)
+        project_report(&p->diagnostics, NULL);
     progress_end(progress, &summary);
     progress_free(progress);
     free(summary.results_path);
@@ -59,10 +60,13 @@ static int run(const struct arguments *a, struct error *err) {
                                   .same_platform = argument_given(a, "same-platform")};
     struct project p;
     int code = read_style(a, &style, err);
-    if (code == 0) code = read_limits(a, &options.limits, err);
-    if (code) return code;
+    if (code == 0)
+        code = read_limits(a, &options.limits, err);
+    if (code)
+        return code;
     code = project_open(&p, a, PROJECT_STORE_CREATE, err);
-    if (code == 0) code = run_it(&p, a, style, &options, err);
+    if (code == 0)
+        code = run_it(&p, a, style, &options, err);
     project_close(&p);
     return code;
 }
@@ -81,11 +85,12 @@ const struct command command_run = {
     .name = "run",
     .operands = "[PIPELINE] [STAGE...]",
     .summary = "bring stages up to date",
-    .doc = "Runs every stage whose result is not known yet, in the order that ends soonest, as many side by side as fit.\n"
-           "STAGE is a stage (scratch), an instance (scratch[size=7,seed=1]) or part of one (scratch[size=7]); what it "
-           "needs is brought up to date first. Without STAGE everything is.\n"
-           "Interrupting (Ctrl-C) lets stages leave a checkpoint and keeps all that is finished; a second Ctrl-C kills. "
-           "Run again to go on. Files named in the pipeline's \"results\" are published to results/NAME/.",
+    .doc =
+        "Runs every stage whose result is not known yet, in the order that ends soonest, as many side by side as fit.\n"
+        "STAGE is a stage (scratch), an instance (scratch[size=7,seed=1]) or part of one (scratch[size=7]); what it "
+        "needs is brought up to date first. Without STAGE everything is.\n"
+        "Interrupting (Ctrl-C) lets stages leave a checkpoint and keeps all that is finished; a second Ctrl-C kills. "
+        "Run again to go on. Files named in the pipeline's \"results\" are published to results/NAME/.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

@@ -10,7 +10,11 @@ static double count_state(const cJSON *run, const char *state) {
 }
 
 static const char *status_text(int status) {
-    return status == 0 ? "done" : status == 1 ? "failed" : status == 4 ? "budget" : status == 130 ? "interrupted" : "broken off";
+    return status == 0     ? "done"
+           : status == 1   ? "failed"
+           : status == 4   ? "budget"
+           : status == 130 ? "interrupted"
+                           : "broken off";
 }
 
 static void add_row(struct table *t, const char *id, const cJSON *run) {
@@ -20,7 +24,8 @@ static void add_row(struct table *t, const char *id, const cJSON *run) {
     table_text(t, "pipeline", json_text(run, "pipeline", "?"));
     const cJSON *status = cJSON_GetObjectItemCaseSensitive(run, "exit");
     table_text(t, "ended", cJSON_IsNumber(status) ? status_text(status->valueint) : "killed, or still running");
-    for (size_t i = 0; i < COUNT(states); i++) table_number(t, states[i], count_state(run, states[i]), 6);
+    for (size_t i = 0; i < COUNT(states); i++)
+        table_number(t, states[i], count_state(run, states[i]), 6);
     table_number(t, "wall_s", json_double(run, "wall_s", (double)NAN), 4);
 }
 
@@ -30,7 +35,8 @@ static int list_runs(struct store *store, size_t limit, struct table *t, struct 
     int code = store_run_list(store, &ids, &count, err);
     for (size_t i = 0; i < count; i++) {
         cJSON *run = NULL;
-        if (code == 0 && i < limit && store_run_read(store, ids[i], &run, NULL) == 0) add_row(t, ids[i], run);
+        if (code == 0 && i < limit && store_run_read(store, ids[i], &run, NULL) == 0)
+            add_row(t, ids[i], run);
         cJSON_Delete(run);
         free(ids[i]);
     }
@@ -44,9 +50,12 @@ static int run(const struct arguments *a, struct error *err) {
     struct buffer out = {0};
     long limit = 20;
     int code = argument_count(a, "limit", limit, &limit, err);
-    if (code == 0) code = project_open_store(&store, a, err);
-    if (code == 0) code = list_runs(store, (size_t)limit, t, err);
-    if (code == 0) table_print(&out, t, argument_given(a, "json") ? TABLE_JSON : TABLE_TEXT);
+    if (code == 0)
+        code = project_open_store(&store, a, err);
+    if (code == 0)
+        code = list_runs(store, (size_t)limit, t, err);
+    if (code == 0)
+        table_print(&out, t, argument_given(a, "json") ? TABLE_JSON : TABLE_TEXT);
     fputs(buffer_text(&out), stdout);
     buffer_close(&out);
     table_free(t);
@@ -55,14 +64,17 @@ static int run(const struct arguments *a, struct error *err) {
 }
 
 static const struct option options[] = {
-    {"limit", 'n', "N", "How many, newest first (default 20)"}, OPTION_JSON, OPTION_STORE,
+    {"limit", 'n', "N", "How many, newest first (default 20)"},
+    OPTION_JSON,
+    OPTION_STORE,
 };
 
 const struct command command_runs = {
     .name = "runs",
     .operands = "",
     .summary = "past runs, newest first",
-    .doc = "Lists the runs of this store: when (a run's name begins with its time, UTC), of which pipeline, how they ended.",
+    .doc = "Lists the runs of this store: when (a run's name begins with its time, UTC), of which pipeline, how they "
+           "ended.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

@@ -32,11 +32,11 @@ static void append_metrics(struct buffer *out, const cJSON *metrics) {
 static void append_text(struct buffer *out, const cJSON *record) {
     const cJSON *resources = cJSON_GetObjectItemCaseSensitive(record, "resources");
     const cJSON *energy = cJSON_GetObjectItemCaseSensitive(record, "energy");
-    buffer_printf(out, "%s\n  key %s\n  kind %s, run %s\n", json_text(record, "stage", "?"), json_text(record, "key", "?"),
-                  json_text(record, "kind", "?"), json_text(record, "run", "?"));
-    buffer_printf(out, "  wall %.3f s, user %.3f s, system %.3f s, peak memory %.1f MiB\n", json_double(record, "wall_s", 0),
-                  json_double(resources, "user_s", 0), json_double(resources, "system_s", 0),
-                  json_double(resources, "max_rss_bytes", 0) / 1048576);
+    buffer_printf(out, "%s\n  key %s\n  kind %s, run %s\n", json_text(record, "stage", "?"),
+                  json_text(record, "key", "?"), json_text(record, "kind", "?"), json_text(record, "run", "?"));
+    buffer_printf(out, "  wall %.3f s, user %.3f s, system %.3f s, peak memory %.1f MiB\n",
+                  json_double(record, "wall_s", 0), json_double(resources, "user_s", 0),
+                  json_double(resources, "system_s", 0), json_double(resources, "max_rss_bytes", 0) / 1048576);
     buffer_puts(out, "  energy ");
     energy_figure(out, json_double(energy, "joules", (double)NAN), json_text(energy, "label", "unavailable"));
     buffer_printf(out, ", source %s\n", json_text(energy, "source", "none"));
@@ -48,14 +48,18 @@ static void append_text(struct buffer *out, const cJSON *record) {
 static void show(void *context, const struct project *p, const struct instance *i) {
     struct shown *s = context;
     cJSON *record = NULL;
-    if (i->decl->type == STAGE_SELECT || i->state != INSTANCE_DONE || s->code) return;
+    if (i->decl->type == STAGE_SELECT || i->state != INSTANCE_DONE || s->code)
+        return;
     s->code = store_record_find(p->store, &i->key, p->platform, &record, s->err);
-    if (s->code) return;
+    if (s->code)
+        return;
     if (s->json) {
-        if (s->count) buffer_puts(&s->out, ",\n");
+        if (s->count)
+            buffer_puts(&s->out, ",\n");
         json_pretty(&s->out, record);
     } else {
-        if (s->count) buffer_puts(&s->out, "\n");
+        if (s->count)
+            buffer_puts(&s->out, "\n");
         append_text(&s->out, record);
     }
     s->count++;
@@ -76,12 +80,16 @@ static int run(const struct arguments *a, struct error *err) {
     struct project p;
     struct shown shown = {.json = argument_given(a, "json"), .err = err};
     int code = project_open(&p, a, PROJECT_STORE, err);
-    if (code == 0) code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
-    if (code == 0) state_each_named(&p, a, show, &shown);
-    if (code == 0) code = shown.code;
+    if (code == 0)
+        code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
+    if (code == 0)
+        state_each_named(&p, a, show, &shown);
+    if (code == 0)
+        code = shown.code;
     if (code == 0 && shown.count == 0)
         code = error_set(err, ERR_NOT_FOUND, "%s has no record yet; retort why says what it waits for", operand(a, 1));
-    if (code == 0) print_shown(&shown);
+    if (code == 0)
+        print_shown(&shown);
     buffer_close(&shown.out);
     project_close(&p);
     return code;

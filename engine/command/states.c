@@ -8,11 +8,14 @@
 
 const char *state_name(const struct instance *i) {
     switch (i->state) {
-    case INSTANCE_DONE: return "known";
-    case INSTANCE_KEYED: return "run";
+    case INSTANCE_DONE:
+        return "known";
+    case INSTANCE_KEYED:
+        return "run";
     case INSTANCE_WAITING:
     case INSTANCE_FAILED:
-    case INSTANCE_SKIPPED: break;
+    case INSTANCE_SKIPPED:
+        break;
     }
     return "waiting";
 }
@@ -30,13 +33,15 @@ cJSON *state_nearest_record(const struct project *p, const struct instance *i) {
     if (store_record_similar(p->store, i->name, kind_text(components), SIMILAR_RECORDS, &records, &count, NULL) == 0 &&
         count > 0) {
         const cJSON **earlier = mem_array(count, sizeof *earlier);
-        for (size_t k = 0; k < count; k++) earlier[k] = cJSON_GetObjectItemCaseSensitive(records[k], "components");
+        for (size_t k = 0; k < count; k++)
+            earlier[k] = cJSON_GetObjectItemCaseSensitive(records[k], "components");
         size_t best = why_nearest(components, earlier, count);
         nearest = records[best];
         records[best] = NULL;
         free(earlier);
     }
-    for (size_t k = 0; k < count; k++) cJSON_Delete(records[k]);
+    for (size_t k = 0; k < count; k++)
+        cJSON_Delete(records[k]);
     free(records);
     cJSON_Delete(components);
     return nearest;
@@ -64,11 +69,15 @@ static void reason_to_wait(struct buffer *out, const struct instance *i) {
     buffer_puts(out, "waits for ");
     size_t shown = 0, open = 0;
     for (size_t k = 0; k < i->need_count; k++) {
-        if (i->needs[k]->state == INSTANCE_DONE) continue;
-        if (open++ < 3) buffer_printf(out, "%s%s", shown++ ? ", " : "", i->needs[k]->name);
+        if (i->needs[k]->state == INSTANCE_DONE)
+            continue;
+        if (open++ < 3)
+            buffer_printf(out, "%s%s", shown++ ? ", " : "", i->needs[k]->name);
     }
-    if (open > 3) buffer_printf(out, " and %zu more", open - 3);
-    if (open == 0) buffer_puts(out, "its inputs");
+    if (open > 3)
+        buffer_printf(out, " and %zu more", open - 3);
+    if (open == 0)
+        buffer_puts(out, "its inputs");
 }
 
 void state_reason(struct buffer *out, const struct project *p, const struct instance *i) {
@@ -84,7 +93,8 @@ void state_reason(struct buffer *out, const struct project *p, const struct inst
 
 bool state_is_named(const struct instance *i, const char *name) {
     size_t stage = strcspn(name, "[");
-    if (strlen(i->decl->full_name) != stage || strncmp(i->decl->full_name, name, stage) != 0) return false;
+    if (strlen(i->decl->full_name) != stage || strncmp(i->decl->full_name, name, stage) != 0)
+        return false;
     const char *pin = name + stage;
     while (*pin == '[' || *pin == ',') {
         size_t length = strcspn(++pin, ",]");
@@ -95,7 +105,8 @@ bool state_is_named(const struct instance *i, const char *name) {
             found = strncmp(in, pin, length) == 0 && (in[length] == ',' || in[length] == ']');
             in = strpbrk(in, ",]");
         }
-        if (!found) return false;
+        if (!found)
+            return false;
         pin += length;
     }
     return true;
@@ -103,7 +114,8 @@ bool state_is_named(const struct instance *i, const char *name) {
 
 static bool is_any_named(const struct instance *i, const struct arguments *a) {
     for (size_t o = 1; o < operand_count(a); o++)
-        if (state_is_named(i, operand(a, o))) return true;
+        if (state_is_named(i, operand(a, o)))
+            return true;
     return false;
 }
 
@@ -112,7 +124,8 @@ size_t state_each_named(const struct project *p, const struct arguments *a,
     size_t count, named = 0;
     struct instance *const *all = plan_instances(p->plan, &count);
     for (size_t k = 0; k < count; k++) {
-        if (!is_any_named(all[k], a)) continue;
+        if (!is_any_named(all[k], a))
+            continue;
         each(context, p, all[k]);
         named++;
     }

@@ -28,7 +28,8 @@ static void explain_run(struct buffer *out, const struct project *p, const struc
 
 static void explain_select(struct buffer *out, const struct project *p, const struct instance *i) {
     const cJSON *table = plan_select_table(p->plan, i);
-    if (!table) return;
+    if (!table)
+        return;
     json_pretty(out, table);
     buffer_puts(out, "\n");
 }
@@ -47,7 +48,8 @@ static void explain(void *context, const struct project *p, const struct instanc
         buffer_printf(out, "known: key %.12s has a record\n", key);
     } else {
         buffer_printf(out, "%s: %s\n", i->state == INSTANCE_KEYED ? "runs" : "waiting", buffer_text(&reason));
-        if (i->state == INSTANCE_KEYED) explain_run(out, p, i);
+        if (i->state == INSTANCE_KEYED)
+            explain_run(out, p, i);
     }
     buffer_close(&reason);
 }
@@ -58,8 +60,10 @@ static int run(const struct arguments *a, struct error *err) {
     struct project p;
     struct buffer out = {0};
     int code = project_open(&p, a, PROJECT_STORE_CREATE, err);
-    if (code == 0) code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
-    if (code == 0) state_each_named(&p, a, explain, &out);
+    if (code == 0)
+        code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
+    if (code == 0)
+        state_each_named(&p, a, explain, &out);
     if (code == 0 && out.size == 0)
         buffer_printf(&out, "%s: its instances depend on results still to come\n", operand(a, 1));
     fputs(buffer_text(&out), stdout);
@@ -74,7 +78,8 @@ const struct command command_why = {
     .name = "why",
     .operands = "PIPELINE STAGE...",
     .summary = "explain why a stage is known or would run",
-    .doc = "Says for each named instance that it is known, or which component of its key changed, from what to what, against the "
+    .doc = "Says for each named instance that it is known, or which component of its key changed, from what to what, "
+           "against the "
            "nearest earlier record. For a select it shows the candidates and the winner.",
     .options = options,
     .option_count = COUNT(options),

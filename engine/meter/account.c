@@ -71,7 +71,8 @@ static void make_unavailable(struct energy_record *out, const char *why) {
 static void make_unresolved(struct energy_record *out, const struct sums *s, double wall_s) {
     out->label = ENERGY_UNRESOLVED;
     out->joules = out->computation_j = out->memory_j = out->gpu_j = out->uncertainty_j = (double)NAN;
-    snprintf(out->why, sizeof out->why, "%.3g s are too short for a counter that is updated every %.3g s", wall_s, s->tick_s);
+    snprintf(out->why, sizeof out->why, "%.3g s are too short for a counter that is updated every %.3g s", wall_s,
+             s->tick_s);
 }
 
 /* The stage's share of the machine's counters. */

@@ -31,8 +31,8 @@ void base_power_set(struct base_power *out, const double *before, size_t before_
     double median_after = median(all, after_count);
     if (before_count)
         memcpy(all + after_count, before, before_count * sizeof *all);
-    *out = (struct base_power){.median_w = median(all, count), .drift_w = median_after - median_before, .windows = count,
-                               .when_s = when_s};
+    *out = (struct base_power){
+        .median_w = median(all, count), .drift_w = median_after - median_before, .windows = count, .when_s = when_s};
     for (size_t i = 0; i < count; i++)
         all[i] = fabs(all[i] - out->median_w);
     out->mad_w = median(all, count);
@@ -45,7 +45,8 @@ size_t attribution_stage(struct attribution *a) {
     return a->count++;
 }
 
-void attribution_add(struct attribution *a, double dt_s, double counter_j, double busy_cpu_s, const double *stage_cpu_s) {
+void attribution_add(struct attribution *a, double dt_s, double counter_j, double busy_cpu_s,
+                     const double *stage_cpu_s) {
     double stages_cpu_s = 0;
     for (size_t i = 0; i < a->count; i++)
         stages_cpu_s += stage_cpu_s[i];

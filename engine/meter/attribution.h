@@ -50,7 +50,8 @@ size_t attribution_stage(struct attribution *a);
 
 /* One interval. stage_cpu_s: [count] CPU seconds of every row within it, 0 for one that is not there. busy_cpu_s: of the
    whole machine; where clock ticks make it less than the stages' sum, or it is NaN, that sum stands for it. */
-void attribution_add(struct attribution *a, double dt_s, double counter_j, double busy_cpu_s, const double *stage_cpu_s);
+void attribution_add(struct attribution *a, double dt_s, double counter_j, double busy_cpu_s,
+                     const double *stage_cpu_s);
 
 /* 2 counter resolutions by the row's share, the base power's MAD over its share of the time, and two clock ticks of CPU
    time at the mean joules a busy CPU second. */

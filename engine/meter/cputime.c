@@ -29,29 +29,43 @@ double cputime_tick_s(void) {
     return 1.0 / (double)sysconf(_SC_CLK_TCK);
 }
 
-double cputime_busy(const char *root) {
-    char path[PATH_SIZE], text[STAT_FILE];
-    unsigned long long user, nice, system, idle, waiting, interrupts, soft;
-    snprintf(path, sizeof path, "%s/proc/stat", root);
-    if (!text_read(text, sizeof text, path) || sscanf(text, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &system,
-                                                      &idle, &waiting, &interrupts, &soft) != 7)
-        return (double)NAN;
-    return (double)(user + nice + system + interrupts + soft) * cputime_tick_s();
+/* Numbers `first` to `first + count - 1` of a line, apart by blanks, counted from 0; a sign or a letter before them is a
+   field too. False where there are not as many. */
+static bool fields_read(unsigned long long *out, size_t first, size_t count, const char *text) {
+    for (size_t i = 0; i < first + count; i++) {
+        text += strspn(text, " ");
+        size_t length = strcspn(text, " \n");
+        if (length == 0)
+            return false;
+        if (i >= first && !isdigit((unsigned char)*text))
+            return false;
+        if (i >= first)
+            out[i - first] = strtoull(text, NULL, 10);
+        text += length;
+    }
+    return true;
 }
 
-/* utime, stime and those of the children that were waited for: fields 14 to 17. The name may hold spaces and brackets. */
+double cputime_busy(const char *root) {
+    enum { USER, NICE, SYSTEM, IDLE, WAITING, INTERRUPTS, SOFT, FIELDS };
+    char path[PATH_SIZE], text[STAT_FILE];
+    unsigned long long t[FIELDS];
+    snprintf(path, sizeof path, "%s/proc/stat", root);
+    if (!text_read(text, sizeof text, path) || strncmp(text, "cpu ", 4) != 0 || !fields_read(t, 1, FIELDS, text))
+        return (double)NAN;
+    return (double)(t[USER] + t[NICE] + t[SYSTEM] + t[INTERRUPTS] + t[SOFT]) * cputime_tick_s();
+}
+
+/* utime, stime and those of the children that were waited for: fields 14 to 17. The name may hold spaces and brackets; behind
+   it stands the third field. */
 static unsigned long long process_ticks(const char *root, pid_t pid) {
     char path[PATH_SIZE], text[STAT_FILE];
-    unsigned long long user, system;
-    long long waited_user, waited_system;
+    unsigned long long t[4];
     snprintf(path, sizeof path, "%s/proc/%d/stat", root, (int)pid);
     if (!text_read(text, sizeof text, path))
         return 0;
     const char *after = strrchr(text, ')');
-    if (!after || sscanf(after, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %lld %lld", &user, &system,
-                         &waited_user, &waited_system) != 4)
-        return 0;
-    return user + system + (unsigned long long)waited_user + (unsigned long long)waited_system;
+    return after && fields_read(t, 14 - 3, 4, after + 1) ? t[0] + t[1] + t[2] + t[3] : 0;
 }
 
 struct pids {

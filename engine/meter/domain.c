@@ -30,10 +30,12 @@ void domains_close(struct domains *domains) {
 }
 
 void domain_fail(struct domain *d, const char *format, ...) {
+    char why[sizeof d->why];
     va_list args;
     va_start(args, format);
-    vsnprintf(d->why, sizeof d->why, format, args);
+    vsnprintf(why, sizeof why, format, args);
     va_end(args);
+    memcpy(d->why, why, sizeof why);
     d->failed = true;
 }
 
@@ -80,10 +82,12 @@ static const char *left_out(const struct domains *domains, enum domain_class cla
         return packages ? "contains the packages, which are counted" : NULL;
     case DOMAIN_CORES:
     case DOMAIN_UNCORE:
-        return packages ? "part of the package, which is counted" : "a part is not the whole: the package has no counter";
+        return packages ? "part of the package, which is counted"
+                        : "a part is not the whole: the package has no counter";
     case DOMAIN_DRAM:
-        return packages ? NULL : has(domains, DOMAIN_PLATFORM) ? "part of the platform, which is counted"
-                                                               : "a part is not the whole: the package has no counter";
+        return packages                        ? NULL
+               : has(domains, DOMAIN_PLATFORM) ? "part of the platform, which is counted"
+                                               : "a part is not the whole: the package has no counter";
     case DOMAIN_GPU:
         return gpus ? NULL : "the stage holds no GPU";
     default:
@@ -139,7 +143,8 @@ void domain_advance(struct domain *d, uint64_t raw, uint64_t now_ns) {
     double possible_j = DOMAIN_MAX_W * (since_s + STEP_S);
     bool fell = raw < d->raw;
     if (raw > d->range && d->range) {
-        domain_fail(d, "it shows %llu, more than its range of %llu", (unsigned long long)raw, (unsigned long long)d->range);
+        domain_fail(d, "it shows %llu, more than its range of %llu", (unsigned long long)raw,
+                    (unsigned long long)d->range);
         return;
     }
     if (d->range && DOMAIN_MAX_W * since_s > (double)d->range * d->unit_j) {

@@ -15,7 +15,15 @@
 
 #include "engine/base/error.h"
 
-enum domain_class { DOMAIN_OTHER, DOMAIN_PLATFORM, DOMAIN_PACKAGE, DOMAIN_CORES, DOMAIN_UNCORE, DOMAIN_DRAM, DOMAIN_GPU };
+enum domain_class {
+    DOMAIN_OTHER,
+    DOMAIN_PLATFORM,
+    DOMAIN_PACKAGE,
+    DOMAIN_CORES,
+    DOMAIN_UNCORE,
+    DOMAIN_DRAM,
+    DOMAIN_GPU
+};
 
 struct domain {
     enum domain_class class;

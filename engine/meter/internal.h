@@ -14,9 +14,9 @@ struct meter_task {
     struct meter_task *next;
     pid_t group;
     uint64_t began_ns;
-    double cpu_s;                            /* of the stage, as of the last sample */
-    struct attribution computation, memory;  /* one row each: this stage */
-    struct domain *began;                    /* every domain as it was when the stage began */
+    double cpu_s;                           /* of the stage, as of the last sample */
+    struct attribution computation, memory; /* one row each: this stage */
+    struct domain *began;                   /* every domain as it was when the stage began */
     size_t samples;
     char lost[256]; /* why its joules cannot be known any more; "" while they can */
 };
@@ -24,8 +24,8 @@ struct meter_task {
 struct series {
     struct meter_point *points;
     size_t count, capacity;
-    size_t stride, skipped; /* one of `stride` samples is kept */
-    double joules, memory_j;
+    size_t stride, taken; /* one of `stride` samples is kept */
+    struct meter_point last;
 };
 
 struct meter {

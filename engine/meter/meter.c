@@ -55,7 +55,8 @@ static void name_sources(struct meter *m) {
     }
     if (!m->counts)
         add_word(m->source, sizeof m->source, "+", "model");
-    snprintf(m->name, sizeof m->name, "%s%s%s", m->source, m->counts ? "" : "/", m->counts ? "" : model_constants(m->model));
+    snprintf(m->name, sizeof m->name, "%s%s%s", m->source, m->counts ? "" : "/",
+             m->counts ? "" : model_constants(m->model));
 }
 
 /* Fast enough that no counter goes round unseen. */
@@ -190,7 +191,9 @@ static struct added domains_update(struct meter *m, uint64_t now_ns) {
         if (!d->counted)
             continue;
         double joules = (double)(d->counts - before) * d->unit_j;
-        *(d->class == DOMAIN_DRAM ? &added.memory_j : d->class == DOMAIN_GPU ? &added.gpu_j : &added.computation_j) += joules;
+        *(d->class == DOMAIN_DRAM  ? &added.memory_j
+          : d->class == DOMAIN_GPU ? &added.gpu_j
+                                   : &added.computation_j) += joules;
         if (d->failed && !added.failed)
             added.failed = d;
     }

@@ -38,14 +38,14 @@ struct meter_usage {
 
 /* One counter over the time of a stage. */
 struct energy_domain {
-    char source[16]; /* "perf_event", "powercap", "powercap-mmio", "nvml" */
-    char name[48];   /* "package-0/dram" */
-    bool counted;    /* part of the sum */
+    char source[16];     /* "perf_event", "powercap", "powercap-mmio", "nvml" */
+    char name[48];       /* "package-0/dram" */
+    bool counted;        /* part of the sum */
     uint64_t start, end; /* raw */
-    double unit_j;   /* joules of one count */
+    double unit_j;       /* joules of one count */
     unsigned wraps;
-    double joules;   /* of the whole machine; NaN: not known, see why */
-    char why[192];   /* why it is not part of the sum, or not known */
+    double joules; /* of the whole machine; NaN: not known, see why */
+    char why[192]; /* why it is not part of the sum, or not known */
 };
 
 enum { ENERGY_MAX_DOMAINS = 32 };
@@ -61,7 +61,7 @@ struct energy_record {
     double joules;        /* computation + memory + gpu, as far as they are known: the stage's share */
     double computation_j; /* NaN where the source cannot tell the two apart */
     double memory_j;
-    double gpu_j;         /* of the GPUs that the stage holds; NaN where it holds none */
+    double gpu_j; /* of the GPUs that the stage holds; NaN where it holds none */
     double uncertainty_j;
     char source[48];       /* "model", "perf_event", "powercap+nvml" */
     char constants[32];    /* version of the constants of a model: "model-1" */
@@ -142,14 +142,17 @@ struct meter_point {
 /* Copies the samples taken so far; the caller frees. Beyond 65,536 every second one is dropped, again and again. */
 size_t meter_series(struct meter_point **out, struct meter *m);
 
+/* The last sample; false where none was taken. Differences of two are an interval of attribution_add. */
+bool meter_latest(struct meter_point *out, struct meter *m);
+
 /* {"columns": [...], "rows": [[...], ...]}. Appended. */
 void meter_series_json(struct buffer *out, const struct meter_point *points, size_t count);
 
 /* Mean power of `windows` windows of `window_s` seconds each, in W, into watts[3][windows]: of the sum, of the
    computation, of the memory (NaN where it has no counter). Blocks for that long. `stop` (may be NULL) ends it early:
    ERR_INTERRUPTED. ERR_NOT_FOUND where nothing is counted, ERR_IO where a counter failed. */
-int meter_windows(double *watts, struct meter *m, size_t windows, double window_s, bool (*stop)(void *context), void *context,
-                  struct error *err);
+int meter_windows(double *watts, struct meter *m, size_t windows, double window_s, bool (*stop)(void *context),
+                  void *context, struct error *err);
 
 /* The record as JSON: label, joules, computation_j, memory_j, gpu_j, uncertainty_j (null where unknown), source,
    constants, why, processor, power_source, w_per_cpu, w_per_gb, cpu_s, wall_s, memory_bytes; of counters besides counter_j,

@@ -39,7 +39,8 @@ static bool function_find(void *function, void *handle, const char *name) {
 }
 
 static bool functions_find(struct nvml *n) {
-    return function_find(&n->init, n->handle, "nvmlInit_v2") && function_find(&n->shutdown, n->handle, "nvmlShutdown") &&
+    return function_find(&n->init, n->handle, "nvmlInit_v2") &&
+           function_find(&n->shutdown, n->handle, "nvmlShutdown") &&
            function_find(&n->count, n->handle, "nvmlDeviceGetCount_v2") &&
            function_find(&n->device, n->handle, "nvmlDeviceGetHandleByIndex_v2") &&
            function_find(&n->name, n->handle, "nvmlDeviceGetName") &&

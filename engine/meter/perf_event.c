@@ -64,8 +64,8 @@ static void fail_open(struct domain *d, const char *root, int errnum) {
     char *path = path_join(root, "proc/sys/kernel/perf_event_paranoid");
     struct buffer paranoid = {0};
     if ((errnum == EACCES || errnum == EPERM) && file_read(&paranoid, path, SMALL_FILE, NULL) == 0)
-        domain_fail(d, "%s; perf_event_paranoid is %d: needs 0 or less, or CAP_PERFMON", strerror(errnum),
-                    atoi(buffer_text(&paranoid)));
+        domain_fail(d, "%s; perf_event_paranoid is %ld: needs 0 or less, or CAP_PERFMON", strerror(errnum),
+                    strtol(buffer_text(&paranoid), NULL, 10));
     else
         domain_fail(d, "%s", strerror(errnum));
     buffer_close(&paranoid);
@@ -82,11 +82,11 @@ struct pmu {
 static void event_find(struct domains *out, const struct pmu *p, const char *event, enum domain_class class) {
     struct buffer text = {0};
     char name[64];
-    unsigned long long config = 0;
     snprintf(name, sizeof name, "events/%s", event);
     if (!pmu_read(&text, p->options->root, name))
         goto out;
-    bool known = sscanf(buffer_text(&text), "event=%llx", &config) == 1;
+    bool known = strncmp(buffer_text(&text), "event=0x", 8) == 0;
+    uint64_t config = known ? strtoull(buffer_text(&text) + 8, NULL, 16) : 0;
     snprintf(name, sizeof name, "events/%s.scale", event);
     double scale = pmu_read(&text, p->options->root, name) ? strtod(buffer_text(&text), NULL) : 0;
     snprintf(name, sizeof name, "events/%s.unit", event);

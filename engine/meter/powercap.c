@@ -63,8 +63,11 @@ static enum domain_class zone_class(const char *name) {
     static const struct {
         const char *prefix;
         enum domain_class class;
-    } classes[] = {{"package", DOMAIN_PACKAGE}, {"psys", DOMAIN_PLATFORM}, {"core", DOMAIN_CORES},
-                   {"uncore", DOMAIN_UNCORE},   {"dram", DOMAIN_DRAM}};
+    } classes[] = {{"package", DOMAIN_PACKAGE},
+                   {"psys", DOMAIN_PLATFORM},
+                   {"core", DOMAIN_CORES},
+                   {"uncore", DOMAIN_UNCORE},
+                   {"dram", DOMAIN_DRAM}};
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
         if (strncmp(name, classes[i].prefix, strlen(classes[i].prefix)) == 0)
             return classes[i].class;

@@ -21,15 +21,27 @@ static void halve(struct series *s) {
 
 void series_add(struct meter *m, double joules, double memory_j) {
     struct series *s = &m->series;
-    s->joules += joules;
-    s->memory_j += memory_j;
-    if (!m->counts || s->skipped++ % s->stride != 0)
+    double memory_before_j = s->taken ? s->last.memory_j : 0;
+    if (!m->counts)
+        return;
+    s->last = (struct meter_point){.wall_s = clock_wall_s(),
+                                   .joules = s->last.joules + joules,
+                                   .memory_j = m->has_memory ? memory_before_j + memory_j : (double)NAN,
+                                   .busy_s = m->busy_s};
+    if (s->taken++ % s->stride != 0)
         return;
     if (s->count == MAX_POINTS)
         halve(s);
     mem_grow(s->points, &s->capacity, s->count + 1);
-    s->points[s->count++] = (struct meter_point){.wall_s = clock_wall_s(), .joules = s->joules,
-                                                 .memory_j = m->has_memory ? s->memory_j : (double)NAN, .busy_s = m->busy_s};
+    s->points[s->count++] = s->last;
+}
+
+bool meter_latest(struct meter_point *out, struct meter *m) {
+    pthread_mutex_lock(&m->lock);
+    bool any = m->series.taken > 0;
+    *out = m->series.last;
+    pthread_mutex_unlock(&m->lock);
+    return any;
 }
 
 size_t meter_series(struct meter_point **out, struct meter *m) {
@@ -95,8 +107,8 @@ static bool sleep_window(double window_s, bool (*stop)(void *context), void *con
     return true;
 }
 
-int meter_windows(double *watts, struct meter *m, size_t windows, double window_s, bool (*stop)(void *context), void *context,
-                  struct error *err) {
+int meter_windows(double *watts, struct meter *m, size_t windows, double window_s, bool (*stop)(void *context),
+                  void *context, struct error *err) {
     const char *why;
     if (!meter_counts(m, &why))
         return error_set(err, ERR_NOT_FOUND, "%s", why);

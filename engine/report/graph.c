@@ -14,12 +14,14 @@ static void begin(struct graph *g, const char *name) {
     }
     buffer_puts(g->out, "digraph ");
     json_string(g->out, name);
-    buffer_puts(g->out, " {\n    rankdir=LR;\n    node [shape=box, style=rounded, fontname=\"Helvetica\", fontsize=11];\n"
-                        "    edge [color=\"#555555\"];\n");
+    buffer_puts(g->out,
+                " {\n    rankdir=LR;\n    node [shape=box, style=rounded, fontname=\"Helvetica\", fontsize=11];\n"
+                "    edge [color=\"#555555\"];\n");
 }
 
 static void end(struct graph *g) {
-    if (g->format == GRAPH_DOT) buffer_puts(g->out, "}\n");
+    if (g->format == GRAPH_DOT)
+        buffer_puts(g->out, "}\n");
 }
 
 /* Labels are data: quotes and angle brackets must not end a string or begin markup. */
@@ -29,7 +31,8 @@ static void append_label(struct graph *g, const char *text) {
             buffer_printf(g->out, "#%d;", *text);
             continue;
         }
-        if (*text == '"' || *text == '\\') buffer_putc(g->out, '\\');
+        if (*text == '"' || *text == '\\')
+            buffer_putc(g->out, '\\');
         buffer_putc(g->out, *text);
     }
 }
@@ -39,14 +42,16 @@ static void node(struct graph *g, size_t id, const struct stage_decl *stage, con
     if (g->format == GRAPH_MERMAID) {
         buffer_printf(g->out, "    n%zu%s\"", id, select ? "{{" : "[");
         append_label(g, label);
-        if (*below) buffer_puts(g->out, "<br/>");
+        if (*below)
+            buffer_puts(g->out, "<br/>");
         append_label(g, below);
         buffer_printf(g->out, "\"%s\n", select ? "}}" : "]");
         return;
     }
     buffer_printf(g->out, "    n%zu [label=\"", id);
     append_label(g, label);
-    if (*below) buffer_puts(g->out, "\\n");
+    if (*below)
+        buffer_puts(g->out, "\\n");
     append_label(g, below);
     buffer_printf(g->out, "\"%s];\n", select ? ", shape=diamond, style=\"\"" : "");
 }
@@ -82,13 +87,16 @@ void graph_folded(struct buffer *out, const struct pipeline *pipeline, enum grap
     end(&g);
 }
 
-void graph_unfolded(struct buffer *out, const struct pipeline *pipeline, const struct plan *plan, enum graph_format format) {
+void graph_unfolded(struct buffer *out, const struct pipeline *pipeline, const struct plan *plan,
+                    enum graph_format format) {
     struct graph g = {out, format};
     size_t count;
     struct instance *const *all = plan_instances(plan, &count);
     begin(&g, pipeline->name);
-    for (size_t i = 0; i < count; i++) node(&g, all[i]->index, all[i]->decl, all[i]->name, "");
     for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < all[i]->need_count; k++) edge(&g, all[i]->needs[k]->index, all[i]->index);
+        node(&g, all[i]->index, all[i]->decl, all[i]->name, "");
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < all[i]->need_count; k++)
+            edge(&g, all[i]->needs[k]->index, all[i]->index);
     end(&g);
 }

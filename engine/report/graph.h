@@ -10,6 +10,7 @@
 enum graph_format { GRAPH_DOT, GRAPH_MERMAID };
 
 void graph_folded(struct buffer *out, const struct pipeline *pipeline, enum graph_format format);
-void graph_unfolded(struct buffer *out, const struct pipeline *pipeline, const struct plan *plan, enum graph_format format);
+void graph_unfolded(struct buffer *out, const struct pipeline *pipeline, const struct plan *plan,
+                    enum graph_format format);
 
 #endif

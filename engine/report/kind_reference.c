@@ -7,15 +7,16 @@
 
 static const char *type_name(enum param_type type) {
     static const char *const names[] = {
-        [PARAM_INTEGER] = "integer", [PARAM_NUMBER] = "number", [PARAM_BOOLEAN] = "boolean", [PARAM_STRING] = "text",
-        [PARAM_CHOICE] = "choice",   [PARAM_LIST] = "list",     [PARAM_OBJECT] = "object",   [PARAM_ANY] = "any value",
-        [PARAM_MAP] = "object",
+        [PARAM_INTEGER] = "integer", [PARAM_NUMBER] = "number", [PARAM_BOOLEAN] = "boolean",
+        [PARAM_STRING] = "text",     [PARAM_CHOICE] = "choice", [PARAM_LIST] = "list",
+        [PARAM_OBJECT] = "object",   [PARAM_ANY] = "any value", [PARAM_MAP] = "object",
     };
     return names[type];
 }
 
 static void append_range(struct buffer *out, const struct param *p) {
-    if (p->min == 0 && p->max == 0) return;
+    if (p->min == 0 && p->max == 0)
+        return;
     buffer_puts(out, " ");
     json_number(out, p->min);
     buffer_puts(out, " to ");
@@ -27,7 +28,8 @@ static void append_type(struct buffer *out, const struct param *p) {
     if (p->choices) {
         const char *quote = p->type == PARAM_CHOICE ? "\"" : "";
         buffer_puts(out, "one of ");
-        for (size_t i = 0; p->choices[i]; i++) buffer_printf(out, "%s%s%s%s", i ? ", " : "", quote, p->choices[i], quote);
+        for (size_t i = 0; p->choices[i]; i++)
+            buffer_printf(out, "%s%s%s%s", i ? ", " : "", quote, p->choices[i], quote);
     } else {
         buffer_puts(out, type_name(p->type));
         if ((p->type == PARAM_LIST || p->type == PARAM_MAP) && p->member_count == 1) {
@@ -37,7 +39,8 @@ static void append_type(struct buffer *out, const struct param *p) {
             append_range(out, p);
         }
     }
-    if (p->unit) buffer_printf(out, ", %s", p->unit);
+    if (p->unit)
+        buffer_printf(out, ", %s", p->unit);
 }
 
 static void append_param_text(struct buffer *out, const struct param *p, int depth) {
@@ -49,23 +52,29 @@ static void append_param_text(struct buffer *out, const struct param *p, int dep
         buffer_puts(out, "; must be given");
     buffer_puts(out, "\n");
     wrap_text(out, p->doc, 27);
-    if (p->type != PARAM_OBJECT) return;
-    for (size_t i = 0; i < p->member_count; i++) append_param_text(out, &p->members[i], depth + 1);
+    if (p->type != PARAM_OBJECT)
+        return;
+    for (size_t i = 0; i < p->member_count; i++)
+        append_param_text(out, &p->members[i], depth + 1);
 }
 
 void kind_text(struct buffer *out, const struct kind *k) {
     buffer_printf(out, "%s@%d  %s\n\n", k->name, k->version, k->summary);
     wrap_text(out, k->doc, 0);
     buffer_puts(out, "\nparameters\n");
-    for (size_t i = 0; i < k->param_count; i++) append_param_text(out, &k->params[i], 0);
-    if (k->input_count) buffer_puts(out, "\ninputs\n");
+    for (size_t i = 0; i < k->param_count; i++)
+        append_param_text(out, &k->params[i], 0);
+    if (k->input_count)
+        buffer_puts(out, "\ninputs\n");
     for (size_t i = 0; i < k->input_count; i++)
         buffer_printf(out, "  %-22s %s%s%s: %s\n", k->inputs[i].name, k->inputs[i].format,
-                      k->inputs[i].list ? ", one or a list" : "", k->inputs[i].required ? "" : ", optional", k->inputs[i].doc);
+                      k->inputs[i].list ? ", one or a list" : "", k->inputs[i].required ? "" : ", optional",
+                      k->inputs[i].doc);
     buffer_puts(out, "\nouts\n");
     for (size_t i = 0; i < k->out_count; i++)
         buffer_printf(out, "  %-22s %s (%s): %s\n", k->outs[i].name, k->outs[i].path, k->outs[i].type, k->outs[i].doc);
-    if (k->metric_count) buffer_puts(out, "\nmetrics\n");
+    if (k->metric_count)
+        buffer_puts(out, "\nmetrics\n");
     for (size_t i = 0; i < k->metric_count; i++)
         buffer_printf(out, "  %-22s %s%s%s\n", k->metrics[i].name, k->metrics[i].unit ? k->metrics[i].unit : "",
                       k->metrics[i].unit ? ": " : "", k->metrics[i].doc);
@@ -75,18 +84,23 @@ static cJSON *param_json(const struct param *p) {
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "name", p->name ? p->name : "");
     cJSON_AddStringToObject(o, "type", type_name(p->type));
-    if (p->unit) cJSON_AddStringToObject(o, "unit", p->unit);
+    if (p->unit)
+        cJSON_AddStringToObject(o, "unit", p->unit);
     if (p->min != 0 || p->max != 0) {
         cJSON_AddNumberToObject(o, "min", p->min);
         cJSON_AddNumberToObject(o, "max", p->max);
     }
     cJSON *choices = p->choices ? cJSON_AddArrayToObject(o, "choices") : NULL;
     for (size_t i = 0; choices && p->choices[i]; i++)
-        cJSON_AddItemToArray(choices, p->type == PARAM_CHOICE ? cJSON_CreateString(p->choices[i]) : cJSON_Parse(p->choices[i]));
-    if (p->fallback) cJSON_AddItemToObject(o, "default", cJSON_Parse(p->fallback));
-    if (p->doc) cJSON_AddStringToObject(o, "doc", p->doc);
+        cJSON_AddItemToArray(choices,
+                             p->type == PARAM_CHOICE ? cJSON_CreateString(p->choices[i]) : cJSON_Parse(p->choices[i]));
+    if (p->fallback)
+        cJSON_AddItemToObject(o, "default", cJSON_Parse(p->fallback));
+    if (p->doc)
+        cJSON_AddStringToObject(o, "doc", p->doc);
     cJSON *members = p->member_count ? cJSON_AddArrayToObject(o, "members") : NULL;
-    for (size_t i = 0; i < p->member_count; i++) cJSON_AddItemToArray(members, param_json(&p->members[i]));
+    for (size_t i = 0; i < p->member_count; i++)
+        cJSON_AddItemToArray(members, param_json(&p->members[i]));
     return o;
 }
 
@@ -99,7 +113,8 @@ static cJSON *kind_tree(const struct kind *k) {
     cJSON_AddBoolToObject(o, "checkpoints", k->checkpoints);
     cJSON_AddNumberToObject(o, "tolerance", k->tolerance);
     cJSON *params = cJSON_AddArrayToObject(o, "params");
-    for (size_t i = 0; i < k->param_count; i++) cJSON_AddItemToArray(params, param_json(&k->params[i]));
+    for (size_t i = 0; i < k->param_count; i++)
+        cJSON_AddItemToArray(params, param_json(&k->params[i]));
     cJSON *inputs = cJSON_AddArrayToObject(o, "inputs");
     for (size_t i = 0; i < k->input_count; i++) {
         cJSON *in = cJSON_CreateObject();
@@ -124,7 +139,8 @@ static cJSON *kind_tree(const struct kind *k) {
         cJSON *m = cJSON_CreateObject();
         cJSON_AddItemToArray(metrics, m);
         cJSON_AddStringToObject(m, "name", k->metrics[i].name);
-        if (k->metrics[i].unit) cJSON_AddStringToObject(m, "unit", k->metrics[i].unit);
+        if (k->metrics[i].unit)
+            cJSON_AddStringToObject(m, "unit", k->metrics[i].unit);
         cJSON_AddStringToObject(m, "doc", k->metrics[i].doc);
     }
     return o;
@@ -161,25 +177,31 @@ static void append_param_rows(struct buffer *out, const struct param *p, const c
         buffer_printf(out, " | `%s` | %s |\n", p->fallback, p->doc);
     else
         buffer_printf(out, " | (must be given) | %s |\n", p->doc);
-    if (p->type != PARAM_OBJECT) return;
+    if (p->type != PARAM_OBJECT)
+        return;
     struct buffer below = {0};
     buffer_printf(&below, "%s%s.", prefix, p->name);
-    for (size_t i = 0; i < p->member_count; i++) append_param_rows(out, &p->members[i], buffer_text(&below));
+    for (size_t i = 0; i < p->member_count; i++)
+        append_param_rows(out, &p->members[i], buffer_text(&below));
     buffer_close(&below);
 }
 
 static void append_kind_page(struct buffer *out, const struct kind *k) {
     buffer_printf(out, "\n## %s@%d\n\n%s\n\n| parameter | type | default | meaning |\n|---|---|---|---|\n", k->name,
                   k->version, k->doc);
-    for (size_t i = 0; i < k->param_count; i++) append_param_rows(out, &k->params[i], "");
-    if (k->input_count) buffer_puts(out, "\n| input | format | meaning |\n|---|---|---|\n");
+    for (size_t i = 0; i < k->param_count; i++)
+        append_param_rows(out, &k->params[i], "");
+    if (k->input_count)
+        buffer_puts(out, "\n| input | format | meaning |\n|---|---|---|\n");
     for (size_t i = 0; i < k->input_count; i++)
         buffer_printf(out, "| `%s`%s | %s%s | %s |\n", k->inputs[i].name, k->inputs[i].required ? "" : " (optional)",
                       k->inputs[i].format, k->inputs[i].list ? ", one or a list" : "", k->inputs[i].doc);
     buffer_puts(out, "\n| out | file | type | meaning |\n|---|---|---|---|\n");
     for (size_t i = 0; i < k->out_count; i++)
-        buffer_printf(out, "| `%s` | %s | %s | %s |\n", k->outs[i].name, k->outs[i].path, k->outs[i].type, k->outs[i].doc);
-    if (k->metric_count) buffer_puts(out, "\n| metric | unit | meaning |\n|---|---|---|\n");
+        buffer_printf(out, "| `%s` | %s | %s | %s |\n", k->outs[i].name, k->outs[i].path, k->outs[i].type,
+                      k->outs[i].doc);
+    if (k->metric_count)
+        buffer_puts(out, "\n| metric | unit | meaning |\n|---|---|---|\n");
     for (size_t i = 0; i < k->metric_count; i++)
         buffer_printf(out, "| `%s` | %s | %s |\n", k->metrics[i].name, k->metrics[i].unit ? k->metrics[i].unit : "",
                       k->metrics[i].doc);
@@ -189,5 +211,6 @@ void kind_reference_page(struct buffer *out) {
     buffer_puts(out, "# The built-in stage kinds\n\nMade from the kinds' descriptions by `make docs`.\n");
     size_t count;
     const struct kind *const *all = kinds_all(&count);
-    for (size_t i = 0; i < count; i++) append_kind_page(out, all[i]);
+    for (size_t i = 0; i < count; i++)
+        append_kind_page(out, all[i]);
 }

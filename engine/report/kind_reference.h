@@ -6,9 +6,9 @@
 #include "stages/kinds/kind.h"
 
 void kind_list(struct buffer *out, bool json);
-void kind_text(struct buffer *out, const struct kind *kind);   /* for a terminal */
-void kind_json(struct buffer *out, const struct kind *kind);   /* for programs */
-void kind_reference_page(struct buffer *out);                  /* Markdown: stages/kinds/REFERENCE.md */
-void kind_schema(struct buffer *out);                          /* pipelines/schema/pipeline-1.schema.json (2020-12) */
+void kind_text(struct buffer *out, const struct kind *kind); /* for a terminal */
+void kind_json(struct buffer *out, const struct kind *kind); /* for programs */
+void kind_reference_page(struct buffer *out);                /* Markdown: stages/kinds/REFERENCE.md */
+void kind_schema(struct buffer *out);                        /* pipelines/schema/pipeline-1.schema.json (2020-12) */
 
 #endif

@@ -1,140 +1,192 @@
 /*
- * The JSON Schema of pipeline files: the frame stands here as text, the kinds' parameters come from their
- * descriptions. Every value may also be a reference, so a string holding "${" is allowed anywhere.
+ * The JSON Schema of pipeline files. What the file format fixes stands in schema_frame.json; the kinds' parameters and
+ * inputs come from their descriptions. Wherever a value may stand, a reference may: a text that holds "${".
  */
 #include <string.h>
 
+#include "engine/base/embed.h"
 #include "engine/base/json.h"
+#include "engine/base/memory.h"
 #include "engine/report/kind_reference.h"
 
-static const char frame[] =
-    "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","
-    "\"title\":\"Retort pipeline, format 1\",\"type\":\"object\",\"additionalProperties\":false,"
-    "\"required\":[\"retort\",\"name\",\"stages\"],\"properties\":{"
-    "\"$schema\":{\"type\":\"string\"},\"retort\":{\"const\":1},"
-    "\"name\":{\"$ref\":\"#/$defs/name\"},\"description\":{\"type\":\"string\"},"
-    "\"include\":{\"type\":\"object\",\"propertyNames\":{\"$ref\":\"#/$defs/name\"},"
-    "\"additionalProperties\":{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"path\"],\"properties\":{"
-    "\"path\":{\"type\":\"string\"},\"git\":{\"type\":\"string\"},\"rev\":{\"type\":\"string\",\"pattern\":\"^[0-9a-f]{40}$\"},"
-    "\"params\":{\"type\":\"object\"}}}},"
-    "\"params\":{\"type\":\"object\"},"
-    "\"defaults\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
-    "\"resources\":{\"$ref\":\"#/$defs/resources\"},\"retries\":{\"type\":\"integer\",\"minimum\":0},"
-    "\"timeout\":{\"$ref\":\"#/$defs/duration\"},\"env\":{\"$ref\":\"#/$defs/env\"},"
-    "\"pass_env\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"cache\":{\"type\":\"boolean\"}}},"
-    "\"energy_budget\":{\"type\":\"string\"},"
-    "\"stages\":{\"type\":\"object\",\"propertyNames\":{\"$ref\":\"#/$defs/name\"},"
-    "\"additionalProperties\":{\"$ref\":\"#/$defs/stage\"}},"
-    "\"results\":{\"type\":\"object\",\"additionalProperties\":{\"$ref\":\"#/$defs/reference\"}}},"
-    "\"$defs\":{"
-    "\"name\":{\"type\":\"string\",\"pattern\":\"^[A-Za-z][A-Za-z0-9_-]*$\"},"
-    "\"reference\":{\"type\":\"string\",\"pattern\":\"\\\\$\\\\{\"},"
-    "\"duration\":{\"type\":[\"string\",\"number\"]},"
-    "\"env\":{\"type\":\"object\",\"additionalProperties\":{\"type\":[\"string\",\"number\",\"boolean\"]}},"
-    "\"resources\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"cpus\":{\"type\":\"number\"},"
-    "\"memory\":{\"type\":[\"string\",\"number\"]},\"gpus\":{\"type\":\"number\"},"
-    "\"custom\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"number\"}}}},"
-    "\"input\":{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"object\",\"required\":[\"from\"],\"additionalProperties\":false,"
-    "\"properties\":{\"from\":{\"type\":\"string\"},\"label\":{\"type\":\"object\"}}},"
-    "{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/input\"}}]},"
-    "\"out\":{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"object\",\"required\":[\"path\"],\"additionalProperties\":false,"
-    "\"properties\":{\"path\":{\"type\":\"string\"},\"type\":{\"enum\":[\"file\",\"directory\",\"metrics\",\"series\"]}}}]},"
-    "\"where\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"required\":[\"metric\"],\"additionalProperties\":false,"
-    "\"properties\":{\"metric\":{\"type\":\"string\"},\"at_most\":{\"type\":\"number\"},\"at_least\":{\"type\":\"number\"},"
-    "\"equals\":{\"type\":\"number\"}}}},"
-    "\"select\":{\"type\":\"object\",\"required\":[\"from\"],\"additionalProperties\":false,\"properties\":{"
-    "\"from\":{\"type\":\"string\"},\"group_by\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
-    "\"reduce\":{\"enum\":[\"mean\",\"median\",\"min\",\"max\"]},\"where\":{\"$ref\":\"#/$defs/where\"},"
-    "\"where_each\":{\"$ref\":\"#/$defs/where\"},\"minimize\":{\"type\":\"string\"},\"maximize\":{\"type\":\"string\"},"
-    "\"pick\":{\"enum\":[\"best\",\"median\",\"first\"]}}},"
-    "\"stage\":{\"type\":\"object\",\"oneOf\":[{\"required\":[\"uses\"]},{\"required\":[\"cmd\"]},{\"required\":[\"select\"]}],"
-    "\"additionalProperties\":false,\"properties\":{\"description\":{\"type\":\"string\"},\"uses\":{\"type\":\"string\"},"
-    "\"cmd\":{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"string\"}},\"select\":{\"$ref\":\"#/$defs/select\"},"
-    "\"matrix\":{\"type\":\"object\"},\"in\":{\"type\":\"object\",\"additionalProperties\":{\"$ref\":\"#/$defs/input\"}},"
-    "\"with\":{\"type\":\"object\"},\"outs\":{\"type\":\"object\",\"additionalProperties\":{\"$ref\":\"#/$defs/out\"}},"
-    "\"env\":{\"$ref\":\"#/$defs/env\"},\"pass_env\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
-    "\"pin\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},\"checkpoint\":{\"type\":\"boolean\"},"
-    "\"resources\":{\"$ref\":\"#/$defs/resources\"},\"retries\":{\"type\":\"integer\",\"minimum\":0},"
-    "\"timeout\":{\"$ref\":\"#/$defs/duration\"},\"after\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}},"
-    "\"cache\":{\"type\":\"boolean\"},\"deterministic\":{\"type\":\"boolean\"},\"tolerance\":{\"type\":\"number\"},"
-    "\"energy_budget\":{\"type\":\"string\"}},\"allOf\":[]}}}";
+EMBED_FILE(schema_frame, "engine/report/schema_frame.json");
 
-static cJSON *param_schema(const struct param *p);
+static cJSON *ref(const char *definition) {
+    struct buffer path = {0};
+    buffer_printf(&path, "#/$defs/%s", definition);
+    cJSON *schema = cJSON_CreateObject();
+    cJSON_AddStringToObject(schema, "$ref", buffer_text(&path));
+    buffer_close(&path);
+    return schema;
+}
+
+static void add_text(cJSON *array, const char *text) {
+    cJSON_AddItemToArray(array, cJSON_CreateString(text));
+}
+
+static cJSON *param_schema(const struct param *p, bool member);
+
+/* What must be given: here, or by the object that "$extends" names. */
+static void require_params(cJSON *schema, const struct param *params, size_t count) {
+    cJSON *names = cJSON_CreateArray();
+    for (size_t i = 0; i < count; i++)
+        if (!params[i].fallback)
+            add_text(names, params[i].name);
+    if (!names->child) {
+        cJSON_Delete(names);
+        return;
+    }
+    cJSON *any = cJSON_AddArrayToObject(schema, "anyOf"), *given = cJSON_CreateObject(), *extended = cJSON_CreateObject();
+    cJSON_AddItemToObject(given, "required", names);
+    add_text(cJSON_AddArrayToObject(extended, "required"), "$extends");
+    cJSON_AddItemToArray(any, given);
+    cJSON_AddItemToArray(any, extended);
+}
 
 static void add_members(cJSON *schema, const struct param *params, size_t count) {
     cJSON *properties = cJSON_AddObjectToObject(schema, "properties");
-    for (size_t i = 0; i < count; i++) cJSON_AddItemToObject(properties, params[i].name, param_schema(&params[i]));
-    cJSON_AddItemToObject(properties, "$extends", cJSON_Parse("{\"$ref\":\"#/$defs/reference\"}"));
+    for (size_t i = 0; i < count; i++)
+        cJSON_AddItemToObject(properties, params[i].name, param_schema(&params[i], true));
+    cJSON_AddItemToObject(properties, "$extends", ref("reference"));
     cJSON_AddBoolToObject(schema, "additionalProperties", false);
+    require_params(schema, params, count);
+}
+
+static void add_choices(cJSON *schema, const struct param *p) {
+    cJSON *choices = cJSON_AddArrayToObject(schema, "enum");
+    for (size_t i = 0; p->choices[i]; i++)
+        cJSON_AddItemToArray(choices, p->type == PARAM_CHOICE ? cJSON_CreateString(p->choices[i])
+                                                              : cJSON_Parse(p->choices[i]));
+}
+
+static void add_limits(cJSON *schema, const struct param *p) {
+    bool list = p->type == PARAM_LIST;
+    if ((p->type == PARAM_INTEGER || p->type == PARAM_NUMBER) && (p->min != 0 || p->max != 0)) {
+        cJSON_AddNumberToObject(schema, "minimum", p->min);
+        cJSON_AddNumberToObject(schema, "maximum", p->max);
+    }
+    if ((list || p->type == PARAM_MAP) && p->max_items > 0) {
+        cJSON_AddNumberToObject(schema, list ? "minItems" : "minProperties", (double)p->min_items);
+        cJSON_AddNumberToObject(schema, list ? "maxItems" : "maxProperties", (double)p->max_items);
+    }
 }
 
 static cJSON *plain_schema(const struct param *p) {
     static const char *const types[] = {
-        [PARAM_INTEGER] = "integer", [PARAM_NUMBER] = "number", [PARAM_BOOLEAN] = "boolean",
-        [PARAM_STRING] = "string",   [PARAM_LIST] = "array",    [PARAM_OBJECT] = "object",  [PARAM_MAP] = "object",
+        [PARAM_INTEGER] = "integer", [PARAM_NUMBER] = "number", [PARAM_BOOLEAN] = "boolean", [PARAM_STRING] = "string",
+        [PARAM_CHOICE] = "string",   [PARAM_LIST] = "array",    [PARAM_OBJECT] = "object",   [PARAM_MAP] = "object",
     };
-    cJSON *s = cJSON_CreateObject();
-    if (p->choices) {
-        cJSON *choices = cJSON_AddArrayToObject(s, "enum");
-        for (size_t i = 0; p->choices[i]; i++)
-            cJSON_AddItemToArray(choices, p->type == PARAM_CHOICE ? cJSON_CreateString(p->choices[i]) : cJSON_Parse(p->choices[i]));
-    } else if (p->type != PARAM_ANY) {
-        cJSON_AddStringToObject(s, "type", types[p->type]);
-    }
-    bool number = p->type == PARAM_INTEGER || p->type == PARAM_NUMBER;
-    if (number && (p->min != 0 || p->max != 0)) {
-        cJSON_AddNumberToObject(s, "minimum", p->min);
-        cJSON_AddNumberToObject(s, "maximum", p->max);
-    }
-    if (p->type == PARAM_LIST && p->member_count == 1) cJSON_AddItemToObject(s, "items", param_schema(&p->members[0]));
-    if (p->type == PARAM_LIST && p->max_items > 0) {
-        cJSON_AddNumberToObject(s, "minItems", (double)p->min_items);
-        cJSON_AddNumberToObject(s, "maxItems", (double)p->max_items);
-    }
+    cJSON *schema = cJSON_CreateObject();
+    if (p->choices)
+        add_choices(schema, p);
+    else if (p->type != PARAM_ANY)
+        cJSON_AddStringToObject(schema, "type", types[p->type]);
+    add_limits(schema, p);
+    if (p->type == PARAM_LIST && p->member_count == 1)
+        cJSON_AddItemToObject(schema, "items", param_schema(&p->members[0], false));
     if (p->type == PARAM_MAP && p->member_count == 1)
-        cJSON_AddItemToObject(s, "additionalProperties", param_schema(&p->members[0]));
-    if (p->type == PARAM_OBJECT && p->member_count > 0) add_members(s, p->members, p->member_count);
-    return s;
+        cJSON_AddItemToObject(schema, "additionalProperties", param_schema(&p->members[0], true));
+    if (p->type == PARAM_OBJECT && p->member_count > 0)
+        add_members(schema, p->members, p->member_count);
+    return schema;
 }
 
-static cJSON *param_schema(const struct param *p) {
-    cJSON *s = cJSON_CreateObject();
-    if (p->doc) cJSON_AddStringToObject(s, "description", p->doc);
-    if (p->fallback) cJSON_AddItemToObject(s, "default", cJSON_Parse(p->fallback));
-    cJSON *any = cJSON_AddArrayToObject(s, "anyOf");
+static void describe_param(cJSON *schema, const struct param *p) {
+    struct buffer text = {0};
+    buffer_puts(&text, p->doc ? p->doc : "");
+    if (p->unit)
+        buffer_printf(&text, "%sUnit: %s.", p->doc ? " " : "", p->unit);
+    if (text.size)
+        cJSON_AddStringToObject(schema, "description", buffer_text(&text));
+    buffer_close(&text);
+    if (p->fallback)
+        cJSON_AddItemToObject(schema, "default", cJSON_Parse(p->fallback));
+}
+
+/* A member may be null: beside "$extends" that takes it away. */
+static cJSON *param_schema(const struct param *p, bool member) {
+    cJSON *schema = cJSON_CreateObject();
+    describe_param(schema, p);
+    cJSON *any = cJSON_AddArrayToObject(schema, "anyOf");
     cJSON_AddItemToArray(any, plain_schema(p));
-    cJSON_AddItemToArray(any, cJSON_Parse("{\"$ref\":\"#/$defs/reference\"}"));
-    return s;
+    cJSON_AddItemToArray(any, ref("reference"));
+    if (member)
+        cJSON_AddItemToArray(any, cJSON_Parse("{\"type\":\"null\"}"));
+    return schema;
 }
 
-static cJSON *kind_rule(const struct kind *k) {
-    struct buffer uses = {0};
-    buffer_printf(&uses, "%s@%d", k->name, k->version);
-    cJSON *rule = cJSON_CreateObject();
-    cJSON *test = cJSON_AddObjectToObject(cJSON_AddObjectToObject(cJSON_AddObjectToObject(rule, "if"), "properties"), "uses");
-    cJSON_AddStringToObject(test, "const", buffer_text(&uses));
-    cJSON_AddItemToObject(cJSON_GetObjectItemCaseSensitive(rule, "if"), "required", cJSON_Parse("[\"uses\"]"));
-    cJSON *then = cJSON_AddObjectToObject(cJSON_AddObjectToObject(rule, "then"), "properties");
-    cJSON *with = cJSON_AddObjectToObject(then, "with");
-    cJSON_AddStringToObject(with, "description", k->summary);
-    add_members(with, k->params, k->param_count);
-    cJSON *in = cJSON_AddObjectToObject(then, "in");
-    cJSON *properties = cJSON_AddObjectToObject(in, "properties");
+static cJSON *with_schema(const struct kind *k) {
+    cJSON *schema = cJSON_CreateObject(), *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(schema, "description", k->summary);
+    cJSON *any = cJSON_AddArrayToObject(schema, "anyOf");
+    cJSON_AddStringToObject(object, "type", "object");
+    add_members(object, k->params, k->param_count);
+    cJSON_AddItemToArray(any, object);
+    cJSON_AddItemToArray(any, ref("reference"));
+    return schema;
+}
+
+static cJSON *in_schema(const struct kind *k) {
+    cJSON *schema = cJSON_CreateObject(), *properties = cJSON_AddObjectToObject(schema, "properties");
+    cJSON *required = cJSON_CreateArray();
+    for (size_t i = 0; i < k->input_count; i++) {
+        cJSON *input = ref(k->inputs[i].list ? "input" : "item");
+        cJSON_AddStringToObject(input, "description", k->inputs[i].doc);
+        cJSON_AddItemToObject(properties, k->inputs[i].name, input);
+        if (k->inputs[i].required)
+            add_text(required, k->inputs[i].name);
+    }
+    cJSON_AddBoolToObject(schema, "additionalProperties", false);
+    cJSON_AddItemToObject(schema, "required", required);
+    return schema;
+}
+
+static bool needs_params(const struct kind *k) {
+    for (size_t i = 0; i < k->param_count; i++)
+        if (!k->params[i].fallback)
+            return true;
+    return false;
+}
+
+static bool needs_inputs(const struct kind *k) {
     for (size_t i = 0; i < k->input_count; i++)
-        cJSON_AddItemToObject(properties, k->inputs[i].name, cJSON_Parse("{\"$ref\":\"#/$defs/input\"}"));
-    cJSON_AddBoolToObject(in, "additionalProperties", false);
-    buffer_close(&uses);
+        if (k->inputs[i].required)
+            return true;
+    return false;
+}
+
+/* If the stage uses this kind, its "with" and "in" are as the kind says. */
+static cJSON *kind_rule(const struct kind *k, const char *uses) {
+    cJSON *rule = cJSON_CreateObject(), *test = cJSON_AddObjectToObject(rule, "if");
+    cJSON_AddStringToObject(cJSON_AddObjectToObject(cJSON_AddObjectToObject(test, "properties"), "uses"), "const", uses);
+    cJSON *then = cJSON_AddObjectToObject(rule, "then"), *properties = cJSON_AddObjectToObject(then, "properties");
+    cJSON_AddItemToObject(properties, "with", with_schema(k));
+    cJSON_AddItemToObject(properties, "in", in_schema(k));
+    cJSON *required = cJSON_AddArrayToObject(then, "required");
+    if (needs_params(k))
+        add_text(required, "with");
+    if (needs_inputs(k))
+        add_text(required, "in");
     return rule;
 }
 
+static cJSON *member(const cJSON *object, const char *name) {
+    return mem_checked(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
 void kind_schema(struct buffer *out) {
-    cJSON *schema = cJSON_Parse(frame);
-    cJSON *defs = cJSON_GetObjectItemCaseSensitive(schema, "$defs");
-    cJSON *stage = cJSON_GetObjectItemCaseSensitive(defs, "stage");
-    cJSON *rules = cJSON_GetObjectItemCaseSensitive(stage, "allOf");
+    cJSON *schema = mem_checked(cJSON_Parse(schema_frame));
+    cJSON *stage = member(member(schema, "$defs"), "kind_stage");
+    cJSON *names = member(member(member(stage, "properties"), "uses"), "enum"), *rules = member(stage, "allOf");
     size_t count;
     const struct kind *const *all = kinds_all(&count);
-    for (size_t i = 0; i < count; i++) cJSON_AddItemToArray(rules, kind_rule(all[i]));
+    for (size_t i = 0; i < count; i++) {
+        struct buffer uses = {0};
+        buffer_printf(&uses, "%s@%d", all[i]->name, all[i]->version);
+        add_text(names, buffer_text(&uses));
+        cJSON_AddItemToArray(rules, kind_rule(all[i], buffer_text(&uses)));
+        buffer_close(&uses);
+    }
     json_pretty(out, schema);
     buffer_puts(out, "\n");
     cJSON_Delete(schema);

@@ -24,21 +24,25 @@ struct progress {
 };
 
 static const char *const state_names[] = {
-    [STAGE_KNOWN] = "known",       [STAGE_STARTED] = "started",         [STAGE_FINISHED] = "finished",
-    [STAGE_FAILED] = "failed",     [STAGE_RETRYING] = "retrying",       [STAGE_INTERRUPTED] = "interrupted",
-    [STAGE_SKIPPED] = "skipped",   [STAGE_SELECTED] = "selected",
+    [STAGE_KNOWN] = "known",     [STAGE_STARTED] = "started",   [STAGE_FINISHED] = "finished",
+    [STAGE_FAILED] = "failed",   [STAGE_RETRYING] = "retrying", [STAGE_INTERRUPTED] = "interrupted",
+    [STAGE_SKIPPED] = "skipped", [STAGE_SELECTED] = "selected",
 };
 
-static double seconds_since(uint64_t ns) { return (double)(clock_monotonic_ns() - ns) / 1e9; }
+static double seconds_since(uint64_t ns) {
+    return (double)(clock_monotonic_ns() - ns) / 1e9;
+}
 
 static struct running *find_running(struct progress *p, const struct instance *i) {
     for (size_t k = 0; k < p->running_count; k++)
-        if (p->running[k].instance == i) return &p->running[k];
+        if (p->running[k].instance == i)
+            return &p->running[k];
     return NULL;
 }
 
 static void begin_running(struct progress *p, const struct instance *i) {
-    if (find_running(p, i)) return;
+    if (find_running(p, i))
+        return;
     uint64_t now = clock_monotonic_ns();
     mem_grow(p->running, &p->running_capacity, p->running_count + 1);
     p->running[p->running_count++] = (struct running){i, now, now};
@@ -46,14 +50,16 @@ static void begin_running(struct progress *p, const struct instance *i) {
 
 static double end_running(struct progress *p, const struct instance *i) {
     struct running *r = find_running(p, i);
-    if (!r) return 0;
+    if (!r)
+        return 0;
     double seconds = seconds_since(r->started_ns);
     *r = p->running[--p->running_count];
     return seconds;
 }
 
 static void json_stage(struct progress *p, const struct instance *i, enum stage_event event, const char *detail) {
-    if (i->decl->type == STAGE_SELECT) return; /* selects have no key; they appear in neither plan nor counts */
+    if (i->decl->type == STAGE_SELECT)
+        return; /* selects have no key; they appear in neither plan nor counts */
     struct buffer line = {0};
     char hex[DIGEST_HEX_SIZE];
     digest_hex(hex, &i->key);
@@ -75,11 +81,15 @@ static void json_stage(struct progress *p, const struct instance *i, enum stage_
 }
 
 static void plain_stage(struct progress *p, const struct instance *i, enum stage_event event, const char *detail) {
-    double took = event == STAGE_FINISHED || event == STAGE_FAILED || event == STAGE_INTERRUPTED ? end_running(p, i) : 0;
-    if (event == STAGE_STARTED) begin_running(p, i);
-    if (event == STAGE_KNOWN || (p->style == PROGRESS_NONE && event != STAGE_FAILED)) return;
+    double took =
+        event == STAGE_FINISHED || event == STAGE_FAILED || event == STAGE_INTERRUPTED ? end_running(p, i) : 0;
+    if (event == STAGE_STARTED)
+        begin_running(p, i);
+    if (event == STAGE_KNOWN || (p->style == PROGRESS_NONE && event != STAGE_FAILED))
+        return;
     fprintf(p->stream, "%7.1fs  %-11s %s", seconds_since(p->began_ns), state_names[event], i->name);
-    if (took > 0) fprintf(p->stream, "  (%.1f s)", took);
+    if (took > 0)
+        fprintf(p->stream, "  (%.1f s)", took);
     fputs("\n", p->stream);
     for (const char *line = detail; line && *line;) {
         size_t length = strcspn(line, "\n");
@@ -100,7 +110,8 @@ static void on_stage(void *context, const struct instance *i, enum stage_event e
 static void on_progress(void *context, const struct instance *i, double done, double total, const char *unit) {
     struct progress *p = context;
     struct running *r = find_running(p, i);
-    if (!r || p->style != PROGRESS_PLAIN || seconds_since(r->told_ns) < PROGRESS_EVERY_S) return;
+    if (!r || p->style != PROGRESS_PLAIN || seconds_since(r->told_ns) < PROGRESS_EVERY_S)
+        return;
     r->told_ns = clock_monotonic_ns();
     double left = done > 0 ? seconds_since(r->started_ns) * (total - done) / done : 0;
     fprintf(p->stream, "%7.1fs  %-11s %s  %.0f of %.0f %s, about %.0f s left\n", seconds_since(p->began_ns), "running",
@@ -110,8 +121,10 @@ static void on_progress(void *context, const struct instance *i, double done, do
 
 static void on_note(void *context, const struct instance *i, const char *text) {
     struct progress *p = context;
-    if (p->style != PROGRESS_PLAIN) return;
-    fprintf(p->stream, "%7.1fs  %-11s %s%s%s\n", seconds_since(p->began_ns), "note", i ? i->name : "", i ? ": " : "", text);
+    if (p->style != PROGRESS_PLAIN)
+        return;
+    fprintf(p->stream, "%7.1fs  %-11s %s%s%s\n", seconds_since(p->began_ns), "note", i ? i->name : "", i ? ": " : "",
+            text);
     fflush(p->stream);
 }
 
@@ -124,7 +137,8 @@ struct progress *progress_create(enum progress_style style, FILE *stream) {
 }
 
 void progress_free(struct progress *p) {
-    if (!p) return;
+    if (!p)
+        return;
     free(p->running);
     free(p);
 }
@@ -135,15 +149,19 @@ struct run_observer progress_observer(struct progress *p) {
 
 void progress_end(struct progress *p, const struct run_summary *s) {
     if (p->style == PROGRESS_JSON) {
-        fprintf(p->stream,
-                "{\"event\":\"end\",\"known\":%zu,\"finished\":%zu,\"failed\":%zu,\"interrupted\":%zu,\"skipped\":%zu}\n",
-                s->known, s->finished, s->failed, s->interrupted, s->skipped);
+        fprintf(
+            p->stream,
+            "{\"event\":\"end\",\"known\":%zu,\"finished\":%zu,\"failed\":%zu,\"interrupted\":%zu,\"skipped\":%zu}\n",
+            s->known, s->finished, s->failed, s->interrupted, s->skipped);
     } else if (p->style == PROGRESS_PLAIN) {
         fprintf(p->stream, "%zu known, %zu finished, %zu failed", s->known, s->finished, s->failed);
-        if (s->interrupted) fprintf(p->stream, ", %zu interrupted", s->interrupted);
-        if (s->skipped) fprintf(p->stream, ", %zu skipped", s->skipped);
+        if (s->interrupted)
+            fprintf(p->stream, ", %zu interrupted", s->interrupted);
+        if (s->skipped)
+            fprintf(p->stream, ", %zu skipped", s->skipped);
         fprintf(p->stream, " in %.1f s\n", s->wall_s);
-        if (s->results_path) fprintf(p->stream, "results: %s/\n", s->results_path);
+        if (s->results_path)
+            fprintf(p->stream, "results: %s/\n", s->results_path);
     }
     fflush(p->stream);
 }

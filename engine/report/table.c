@@ -1,8 +1,8 @@
 #include "engine/report/table.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +11,9 @@
 #include "engine/base/memory.h"
 
 struct cell {
-    char *text;     /* NULL: empty */
-    bool number;    /* aligned to the right */
-    cJSON *value;   /* what JSON shows */
+    char *text;   /* NULL: empty */
+    bool number;  /* aligned to the right */
+    cJSON *value; /* what JSON shows */
 };
 
 struct row {
@@ -28,10 +28,13 @@ struct table {
     size_t row_count, row_capacity;
 };
 
-struct table *table_create(void) { return mem_alloc(sizeof(struct table)); }
+struct table *table_create(void) {
+    return mem_alloc(sizeof(struct table));
+}
 
 void table_free(struct table *t) {
-    if (!t) return;
+    if (!t)
+        return;
     for (size_t r = 0; r < t->row_count; r++) {
         for (size_t c = 0; c < t->rows[r].count; c++) {
             free(t->rows[r].cells[c].text);
@@ -39,7 +42,8 @@ void table_free(struct table *t) {
         }
         free(t->rows[r].cells);
     }
-    for (size_t c = 0; c < t->column_count; c++) free(t->columns[c]);
+    for (size_t c = 0; c < t->column_count; c++)
+        free(t->columns[c]);
     free(t->columns);
     free(t->rows);
     free(t);
@@ -50,11 +54,14 @@ void table_row(struct table *t) {
     t->rows[t->row_count++] = (struct row){0};
 }
 
-size_t table_rows(const struct table *t) { return t->row_count; }
+size_t table_rows(const struct table *t) {
+    return t->row_count;
+}
 
 static size_t column_index(struct table *t, const char *column) {
     for (size_t c = 0; c < t->column_count; c++)
-        if (strcmp(t->columns[c], column) == 0) return c;
+        if (strcmp(t->columns[c], column) == 0)
+            return c;
     mem_grow(t->columns, &t->column_capacity, t->column_count + 1);
     t->columns[t->column_count] = mem_strdup(column);
     return t->column_count++;
@@ -64,7 +71,8 @@ static void set_cell(struct table *t, const char *column, char *text, bool numbe
     struct row *row = &t->rows[t->row_count - 1];
     size_t index = column_index(t, column);
     mem_grow(row->cells, &row->capacity, index + 1);
-    while (row->count <= index) row->cells[row->count++] = (struct cell){0};
+    while (row->count <= index)
+        row->cells[row->count++] = (struct cell){0};
     free(row->cells[index].text);
     cJSON_Delete(row->cells[index].value);
     row->cells[index] = (struct cell){text, number, value};
@@ -103,32 +111,38 @@ static const char *cell_text(const struct table *t, size_t row, size_t column) {
 
 static bool is_number_column(const struct table *t, size_t column) {
     for (size_t r = 0; r < t->row_count; r++)
-        if (*cell_text(t, r, column) && !cell_at(t, r, column)->number) return false;
+        if (*cell_text(t, r, column) && !cell_at(t, r, column)->number)
+            return false;
     return true;
 }
 
 /* Characters, not bytes: continuation bytes of UTF-8 take no place. */
 static int text_width(const char *text) {
     int width = 0;
-    for (; *text; text++) width += ((unsigned char)*text & 0xC0) != 0x80;
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xC0) != 0x80;
     return width;
 }
 
 static void append_padded(struct buffer *out, const char *text, int width, bool right) {
     int pad = width - text_width(text);
-    if (right) buffer_printf(out, "%*s", pad > 0 ? pad : 0, "");
+    if (right)
+        buffer_printf(out, "%*s", pad > 0 ? pad : 0, "");
     buffer_puts(out, text);
-    if (!right) buffer_printf(out, "%*s", pad > 0 ? pad : 0, "");
+    if (!right)
+        buffer_printf(out, "%*s", pad > 0 ? pad : 0, "");
 }
 
 static void print_line(struct buffer *out, const struct table *t, const int *widths, size_t row) {
     size_t start = out->size;
     for (size_t c = 0; c < t->column_count; c++) {
-        if (c) buffer_puts(out, "  ");
+        if (c)
+            buffer_puts(out, "  ");
         const char *text = row == SIZE_MAX ? t->columns[c] : cell_text(t, row, c);
         append_padded(out, text, widths[c], is_number_column(t, c));
     }
-    while (out->size > start && out->data[out->size - 1] == ' ') out->data[--out->size] = '\0';
+    while (out->size > start && out->data[out->size - 1] == ' ')
+        out->data[--out->size] = '\0';
     buffer_putc(out, '\n');
 }
 
@@ -137,10 +151,12 @@ static void print_text(struct buffer *out, const struct table *t) {
     for (size_t c = 0; c < t->column_count; c++) {
         widths[c] = text_width(t->columns[c]);
         for (size_t r = 0; r < t->row_count; r++)
-            if (text_width(cell_text(t, r, c)) > widths[c]) widths[c] = text_width(cell_text(t, r, c));
+            if (text_width(cell_text(t, r, c)) > widths[c])
+                widths[c] = text_width(cell_text(t, r, c));
     }
     print_line(out, t, widths, SIZE_MAX);
-    for (size_t r = 0; r < t->row_count; r++) print_line(out, t, widths, r);
+    for (size_t r = 0; r < t->row_count; r++)
+        print_line(out, t, widths, r);
     free(widths);
 }
 
@@ -151,7 +167,8 @@ static void append_csv(struct buffer *out, const char *text) {
     }
     buffer_putc(out, '"');
     for (; *text; text++) {
-        if (*text == '"') buffer_putc(out, '"');
+        if (*text == '"')
+            buffer_putc(out, '"');
         buffer_putc(out, *text);
     }
     buffer_putc(out, '"');
@@ -160,7 +177,8 @@ static void append_csv(struct buffer *out, const char *text) {
 static void print_csv(struct buffer *out, const struct table *t) {
     for (size_t r = SIZE_MAX; r == SIZE_MAX || r < t->row_count; r++) {
         for (size_t c = 0; c < t->column_count; c++) {
-            if (c) buffer_putc(out, ',');
+            if (c)
+                buffer_putc(out, ',');
             append_csv(out, r == SIZE_MAX ? t->columns[c] : cell_text(t, r, c));
         }
         buffer_puts(out, "\n");
@@ -174,8 +192,10 @@ static void print_json(struct buffer *out, const struct table *t) {
         bool first = true;
         for (size_t c = 0; c < t->column_count; c++) {
             const struct cell *cell = cell_at(t, r, c);
-            if (!cell->value) continue;
-            if (!first) buffer_puts(out, ",");
+            if (!cell->value)
+                continue;
+            if (!first)
+                buffer_puts(out, ",");
             first = false;
             json_string(out, t->columns[c]);
             buffer_puts(out, ":");

@@ -25,7 +25,8 @@ void wrap_text(struct buffer *out, const char *text, size_t indent) {
         buffer_append(out, text, word);
         column += word + (column > 0);
         text += word;
-        while (*text == ' ') text++;
+        while (*text == ' ')
+            text++;
     }
     buffer_puts(out, "\n");
 }

@@ -5,7 +5,8 @@
 #include "engine/run/internal.h"
 
 static void on_timer(uv_timer_t *timer) {
-    (void)timer; /* that the loop wakes is all */
+    /* libuv runs timers before it polls: one that is due at once must keep it from waiting for something else. */
+    uv_stop(timer->loop);
 }
 
 static void on_signal(uv_signal_t *handle, int number) {

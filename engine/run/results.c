@@ -18,7 +18,9 @@ struct publisher {
     struct plan *plan;
     struct facts *facts;
     char *directory; /* results/<pipeline> */
-    cJSON *files;    /* name -> {"sha256"} : what Retort wrote, as of the manifest and this run */
+    cJSON *files;    /* name -> sha256: what Retort wrote, as of the manifest and this run */
+    cJSON *before;   /* name -> sha256: what a run before was about to write; it may have been killed before or after */
+    cJSON *coming;   /* the same of this run; the manifest holds it before the first file is touched */
     cJSON *named;    /* names published by this run */
     bool manifest_changed;
     size_t written, published;
@@ -28,6 +30,13 @@ struct publisher {
 
 /* ---- the manifest ---- */
 
+static void require_object(cJSON **slot) {
+    if (cJSON_IsObject(*slot))
+        return;
+    cJSON_Delete(*slot);
+    *slot = cJSON_CreateObject();
+}
+
 static int manifest_read(struct publisher *p, struct error *err) {
     struct json_document *document = NULL;
     char *path = path_join(p->directory, MANIFEST);
@@ -35,10 +44,10 @@ static int manifest_read(struct publisher *p, struct error *err) {
     int rc = json_read(&document, path, NULL, &fault);
     if (rc == 0)
         p->files = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(json_root(document), "files"), true);
-    if (!cJSON_IsObject(p->files)) {
-        cJSON_Delete(p->files);
-        p->files = cJSON_CreateObject();
-    }
+    if (rc == 0)
+        p->before = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(json_root(document), "coming"), true);
+    require_object(&p->files);
+    require_object(&p->before);
     json_free(document);
     free(path);
     return rc < 0 && rc != ERR_NOT_FOUND ? error_set(err, rc, "%s", fault.message) : 0;
@@ -49,10 +58,14 @@ static int manifest_write(const struct publisher *p, struct error *err) {
     cJSON *manifest = cJSON_CreateObject();
     cJSON_AddNumberToObject(manifest, "retort_results", 1);
     cJSON_AddItemReferenceToObject(manifest, "files", p->files);
+    if (p->coming->child)
+        cJSON_AddItemReferenceToObject(manifest, "coming", p->coming);
     json_pretty(&text, manifest);
     buffer_putc(&text, '\n');
     char *path = path_join(p->directory, MANIFEST);
-    int rc = file_replace(path, text.data, text.size, 0644, err);
+    int rc = file_make_directory(p->directory, err);
+    if (rc == 0)
+        rc = file_replace(path, text.data, text.size, 0644, err);
     free(path);
     buffer_close(&text);
     cJSON_Delete(manifest);
@@ -84,6 +97,8 @@ static enum standing look(struct publisher *p, const char *name, const char *pat
         there.executable == wanted->executable)
         return STANDING_RIGHT;
     digest_hex(hex, &there.digest);
+    if (strcmp(json_text(p->before, name, ""), hex) == 0)
+        manifest_set(p, name, hex);
     return strcmp(json_text(p->files, name, ""), hex) == 0 ? STANDING_OURS : STANDING_FOREIGN;
 }
 
@@ -111,6 +126,23 @@ static int put(struct publisher *p, const struct content *content, const char *p
 static int refuse(struct publisher *p, const char *path, const char *why) {
     if (!p->refused)
         p->refused = error_set(&p->refusal, ERR_IO, "%s: %s", path, why);
+    return 0;
+}
+
+typedef int result_visit(struct publisher *p, const char *name, const struct content *content, struct error *err);
+
+/* A run that is killed between a file and the manifest must not leave what the next one takes for the user's. */
+static int announce(struct publisher *p, const char *name, const struct content *content, struct error *err) {
+    char hex[DIGEST_HEX_SIZE];
+    char *path = path_join(p->directory, name);
+    enum standing standing = look(p, name, path, content);
+    (void)err;
+    digest_hex(hex, &content->digest);
+    if (standing == STANDING_ABSENT || standing == STANDING_OURS) {
+        cJSON_DeleteItemFromObjectCaseSensitive(p->coming, name);
+        cJSON_AddStringToObject(p->coming, name, hex);
+    }
+    free(path);
     return 0;
 }
 
@@ -184,7 +216,7 @@ static char *list_name(const char *folder, const struct result_item *item) {
     return buffer_detach(&name);
 }
 
-static int publish_result(struct publisher *p, const struct result_decl *result, struct error *err) {
+static int each_item(struct publisher *p, const struct result_decl *result, result_visit *visit, struct error *err) {
     const struct result_item *items;
     size_t count = 0, length = strlen(result->name);
     bool waiting = false, list = length > 0 && result->name[length - 1] == '/';
@@ -193,28 +225,52 @@ static int publish_result(struct publisher *p, const struct result_decl *result,
         return error_prefix(err, "result \"%s\"", result->name);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         char *name = list ? list_name(result->name, &items[i]) : mem_strdup(result->name);
-        rc = publish(p, name, items[i].content, err);
+        rc = visit(p, name, items[i].content, err);
         free(name);
     }
     return rc;
+}
+
+static int each_result(struct publisher *p, const struct pipeline *pipeline, result_visit *visit, struct error *err) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < pipeline->result_count; i++)
+        rc = each_item(p, &pipeline->results[i], visit, err);
+    return rc;
+}
+
+/* Says what will be written, writes it, says that it was. */
+static int publish_all(struct publisher *p, const struct pipeline *pipeline, struct error *err) {
+    int rc = each_result(p, pipeline, announce, err);
+    bool announced = rc == 0 && p->coming->child;
+    if (announced)
+        rc = manifest_write(p, err);
+    if (rc == 0)
+        rc = each_result(p, pipeline, publish, err);
+    if (rc == 0) {
+        cJSON_Delete(p->coming);
+        p->coming = cJSON_CreateObject();
+    }
+    if (!announced && !p->manifest_changed && !p->before->child)
+        return rc;
+    int wrote = manifest_write(p, rc == 0 ? err : NULL);
+    return rc == 0 ? wrote : rc;
 }
 
 int results_publish(char **path, size_t *written, struct plan *plan, const struct pipeline *pipeline,
                     struct facts *facts, const char *directory, struct error *err) {
     struct publisher p = {.plan = plan, .facts = facts, .directory = path_join(directory, pipeline->name)};
     p.named = cJSON_CreateObject();
+    p.coming = cJSON_CreateObject();
     int rc = pipeline->result_count ? manifest_read(&p, err) : 0;
-    for (size_t i = 0; rc == 0 && i < pipeline->result_count; i++)
-        rc = publish_result(&p, &pipeline->results[i], err);
-    if (p.manifest_changed) {
-        int wrote = manifest_write(&p, rc == 0 ? err : NULL);
-        rc = rc == 0 ? wrote : rc;
-    }
+    if (rc == 0 && pipeline->result_count)
+        rc = publish_all(&p, pipeline, err);
     *written = p.written;
     *path = p.published > 0 ? mem_strdup(p.directory) : NULL;
     if (rc == 0 && p.refused)
         rc = error_set(err, p.refused, "%s", p.refusal.message);
     cJSON_Delete(p.files);
+    cJSON_Delete(p.before);
+    cJSON_Delete(p.coming);
     cJSON_Delete(p.named);
     free(p.directory);
     return rc;

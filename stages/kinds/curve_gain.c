@@ -9,8 +9,9 @@ static const struct param params[] = {
      .member_count = 1,
      .min_items = 1,
      .max_items = 8,
-     .doc = "What the baseline's curves are labelled, such as {\"receiver\": \"scratch\"}. Curves that differ from it in "
-            "these labels are compared with it; in all others they must agree, or have no such label."},
+     .doc =
+         "What the baseline's curves are labelled, such as {\"receiver\": \"scratch\"}. Curves that differ from it in "
+         "these labels are compared with it; in all others they must agree, or have no such label."},
     {.name = "ber",
      .type = PARAM_NUMBER,
      .min = 1e-12,
@@ -58,10 +59,11 @@ const struct kind kind_curve_gain = {
     .name = "curve/gain",
     .version = 1,
     .summary = "gain in dB between bit error rate curves, where they reach a given rate",
-    .doc = "Finds where each curve first falls to the bit error rate, by a straight line between points in dB and log10, "
-           "and says by how many dB less than the baseline it gets there. Pairs of curves that differ in "
-           "`average_over` alone give one mean. A curve that never falls so low, or lies below from its first point on, "
-           "has no gain: then the word stands in its place, and a mean that would leave such a pair out is not taken.",
+    .doc =
+        "Finds where each curve first falls to the bit error rate, by a straight line between points in dB and log10, "
+        "and says by how many dB less than the baseline it gets there. Pairs of curves that differ in "
+        "`average_over` alone give one mean. A curve that never falls so low, or lies below from its first point on, "
+        "has no gain: then the word stands in its place, and a mean that would leave such a pair out is not taken.",
     .params = params,
     .param_count = COUNT_OF(params),
     .inputs = inputs,

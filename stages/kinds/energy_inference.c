@@ -4,20 +4,51 @@
 enum { MIN_ROUNDS = 10, MAX_ROUNDS = 120 }; /* the defaults below */
 
 static const struct param params[] = {
-    {.name = "batch", .type = PARAM_INTEGER, .unit = "slots", .min = 1, .max = 4096, .fallback = "1",
+    {.name = "batch",
+     .type = PARAM_INTEGER,
+     .unit = "slots",
+     .min = 1,
+     .max = 4096,
+     .fallback = "1",
      .doc = "Slots of one call; an inference is one slot."},
-    {.name = "uncertainty", .type = PARAM_NUMBER, .min = 1e-4, .max = 1, .fallback = "0.02",
+    {.name = "uncertainty",
+     .type = PARAM_NUMBER,
+     .min = 1e-4,
+     .max = 1,
+     .fallback = "0.02",
      .doc = "Share to which two standard errors of the mean time of an inference, and of its mean energy where that is "
             "counted, are to fall."},
-    {.name = "round_s", .type = PARAM_NUMBER, .unit = "s", .min = 0.01, .max = 3600, .fallback = "1",
+    {.name = "round_s",
+     .type = PARAM_NUMBER,
+     .unit = "s",
+     .min = 0.01,
+     .max = 3600,
+     .fallback = "1",
      .doc = "Length of a round, about; every round gives one value of the mean."},
-    {.name = "min_rounds", .type = PARAM_INTEGER, .unit = "rounds", .min = 3, .max = 10000, .fallback = "10",
+    {.name = "min_rounds",
+     .type = PARAM_INTEGER,
+     .unit = "rounds",
+     .min = 3,
+     .max = 10000,
+     .fallback = "10",
      .doc = "Rounds that are run in any case."},
-    {.name = "max_rounds", .type = PARAM_INTEGER, .unit = "rounds", .min = 3, .max = 100000, .fallback = "120",
+    {.name = "max_rounds",
+     .type = PARAM_INTEGER,
+     .unit = "rounds",
+     .min = 3,
+     .max = 100000,
+     .fallback = "120",
      .doc = "Rounds after which it ends, however uncertain; the record then says so."},
-    {.name = "base_windows", .type = PARAM_INTEGER, .unit = "s", .min = 15, .max = 3600, .fallback = "30",
-     .doc = "Windows of a second in which the base power is measured, before and again after; only where there is a counter."},
-    PARAM_SEED("1", "Seed of the network's input, random numbers of unit variance: their values do not change the time."),
+    {.name = "base_windows",
+     .type = PARAM_INTEGER,
+     .unit = "s",
+     .min = 15,
+     .max = 3600,
+     .fallback = "30",
+     .doc = "Windows of a second in which the base power is measured, before and again after; only where there is a "
+            "counter."},
+    PARAM_SEED("1",
+               "Seed of the network's input, random numbers of unit variance: their values do not change the time."),
 };
 
 static const struct kind_input inputs[] = {
@@ -26,7 +57,8 @@ static const struct kind_input inputs[] = {
 
 static const struct kind_out outs[] = {
     {"csv", "inference.csv", "file",
-     "By method: processor, curve, joules, uncertainty_j, label, power_w, flops_per_s, note. A figure that is not known is "
+     "By method: processor, curve, joules, uncertainty_j, label, power_w, flops_per_s, note. A figure that is not "
+     "known is "
      "empty."},
     {"json", "inference.json", "file", "The same as JSON."},
     {"energy", "energy.json", "file", "The measurement: label, why, the four steps, base power, counters, rounds."},
@@ -37,14 +69,16 @@ static const struct kind_out outs[] = {
 static const struct kind_metric metrics[] = {
     {"seconds_per_inference", "s", "Mean time of an inference over the rounds."},
     {"seconds_uncertainty", NULL, "Two standard errors of that mean, as a share of it."},
-    {"cpu_s_per_inference", "s", "CPU time of an inference, all threads: beside it one sees whether the machine was busy."},
+    {"cpu_s_per_inference", "s",
+     "CPU time of an inference, all threads: beside it one sees whether the machine was busy."},
     {"inferences", NULL, "Inferences that were timed."},
     {"rounds", "rounds", "Rounds that were run."},
     {"flops_per_inference", "FLOP", "2 MAC of every convolution over a slot."},
     {"flops_per_s", "FLOP/s", "What the network reached."},
     {"peak_flops_per_s", "FLOP/s", "What these cores reach in fused multiply-adds, measured just before."},
     {"metric_0_j", "J", "Metric (0) for this machine: operations x power / measured peak. Estimated, not measured."},
-    {"base_w", "W", "Median power without the network, before and after. Absent without a counter, like all that follow."},
+    {"base_w", "W",
+     "Median power without the network, before and after. Absent without a counter, like all that follow."},
     {"base_mad_w", "W", "Median absolute deviation of the base power."},
     {"absolute_w", "W", "Mean power while the network ran."},
     {"relative_w", "W", "Absolute less base power; may be negative."},
@@ -67,9 +101,12 @@ const struct kind kind_energy_inference = {
     .name = "energy/inference",
     .version = 1,
     .summary = "time and, where a counter can be read, energy of a network's inference on this machine",
-    .doc = "Repeats inference until its mean is certain enough. Where the processor's energy is counted (engine/meter), the "
-           "paper's four steps: median base power before and after, absolute power, relative power, energy = relative power x "
-           "time. Where it is not, the energy is `unavailable` with the reason and its metrics are absent: nothing is modelled "
+    .doc = "Repeats inference until its mean is certain enough. Where the processor's energy is counted "
+           "(engine/meter), the "
+           "paper's four steps: median base power before and after, absolute power, relative power, energy = relative "
+           "power x "
+           "time. Where it is not, the energy is `unavailable` with the reason and its metrics are absent: nothing is "
+           "modelled "
            "in its place. Metric (0) for this machine stands beside, from a peak that is measured and the power of the "
            "processor table, and is called an estimate.",
     .params = params,

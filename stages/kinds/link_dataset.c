@@ -44,10 +44,11 @@ const struct kind kind_link_dataset = {
     .name = "link/dataset",
     .version = 1,
     .summary = "slots of a link as .npy arrays, for other programs",
-    .doc = "Writes what a network would read and should answer: features, sent bits, the mask of data elements, and each "
-           "slot's SNR. Without a grid these are the very slots that `deeprx/train` with the same link, seed and "
-           "`train_slots` learns from; with a grid those on which `deeprx/evaluate` with the same link, seed, slots and "
-           "grid counts errors. Arrays are NumPy's .npy, format 1.0, in C order, channels last.",
+    .doc =
+        "Writes what a network would read and should answer: features, sent bits, the mask of data elements, and each "
+        "slot's SNR. Without a grid these are the very slots that `deeprx/train` with the same link, seed and "
+        "`train_slots` learns from; with a grid those on which `deeprx/evaluate` with the same link, seed, slots and "
+        "grid counts errors. Arrays are NumPy's .npy, format 1.0, in C order, channels last.",
     .params = params,
     .param_count = COUNT_OF(params),
     .outs = outs,

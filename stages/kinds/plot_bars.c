@@ -94,9 +94,10 @@ const struct kind kind_plot_bars = {
     .name = "plot/bars",
     .version = 1,
     .summary = "draws values as groups of bars, with published values beside them",
-    .doc = "Reads every row of its inputs, adds the labels of the file that it came from, and draws a group of bars for "
-           "each value of x, one bar for each combination of the series labels. Means have their spread as a line upon "
-           "the bar. The numbers drawn are an out of their own.",
+    .doc =
+        "Reads every row of its inputs, adds the labels of the file that it came from, and draws a group of bars for "
+        "each value of x, one bar for each combination of the series labels. Means have their spread as a line upon "
+        "the bar. The numbers drawn are an out of their own.",
     .params = params,
     .param_count = COUNT_OF(params),
     .inputs = inputs,

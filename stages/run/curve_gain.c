@@ -174,7 +174,8 @@ static void pair_add(struct gains *g, const struct member *curve, const struct m
         if (!value && !cJSON_GetObjectItemCaseSensitive(baseline, label))
             value = row_value(base->row, label);
         if (value)
-            mem_checked(cJSON_AddItemToObject(labels, label, mem_checked(cJSON_Duplicate(value, true))) ? labels : NULL);
+            mem_checked(cJSON_AddItemToObject(labels, label, mem_checked(cJSON_Duplicate(value, true))) ? labels
+                                                                                                        : NULL);
     }
     crossing_note(&note, "the curve", curve, g->ber);
     crossing_note(&note, "the baseline", base, g->ber);
@@ -262,7 +263,8 @@ static cJSON *comparison_names(const struct gains *g, const cJSON *names, const 
     for (const cJSON *name = names->child; name; name = name->next) {
         bool wanted = cJSON_GetObjectItemCaseSensitive(baseline, name->valuestring) != NULL;
         const cJSON *other;
-        cJSON_ArrayForEach(other, differing) wanted = wanted || strcmp(other->valuestring, name->valuestring) == 0;
+        cJSON_ArrayForEach(other, differing)
+            wanted = wanted || strcmp(other->valuestring, name->valuestring) == 0;
         if (wanted && strcmp(name->valuestring, g->average_over) != 0)
             mem_checked(cJSON_AddItemToArray(out, mem_checked(cJSON_CreateString(name->valuestring))) ? out : NULL);
     }

@@ -14,11 +14,11 @@
 
 /* One row of the result: pairs of curves that differ in average_over alone. */
 struct comparison {
-    const struct group *pairs; /* rows of `gains.pairs` */
-    size_t reached;            /* pairs in which both curves reach the rate */
-    struct mean gain;          /* count 0: not every pair reaches it */
+    const struct group *pairs;   /* rows of `gains.pairs` */
+    size_t reached;              /* pairs in which both curves reach the rate */
+    struct mean gain;            /* count 0: not every pair reaches it */
     struct mean at, baseline_at; /* SINR in dB, of the curves that reach it */
-    char *note;                /* what is to be said of single curves; may be "" */
+    char *note;                  /* what is to be said of single curves; may be "" */
 };
 
 struct gains {

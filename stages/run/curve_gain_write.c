@@ -192,7 +192,8 @@ static void markdown_head(struct buffer *out, const struct gains *g) {
         buffer_putc(out, ' ');
     }
     buffer_puts(out, "| gain, dB | SINR, dB | baseline's, dB | reached |\n");
-    cJSON_ArrayForEach(name, g->names) buffer_puts(out, "|---");
+    cJSON_ArrayForEach(name, g->names)
+        buffer_puts(out, "|---");
     buffer_puts(out, "|---:|---:|---:|---:|\n");
 }
 

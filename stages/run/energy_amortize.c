@@ -136,13 +136,15 @@ static void paper_add(cJSON *list, const struct paper *p) {
                 mem_printf("%.4g J a step; the paper prints %.4g inferences and %.4g s instead", p->step_j,
                            p->balance_inferences, p->balance_s));
     reading_add(list, p, "paper: its printed number of inferences", p->training_j / p->balance_inferences,
-                mem_printf("holds only at %.4g J an inference, %.4g times the printed one", p->training_j / p->balance_inferences,
+                mem_printf("holds only at %.4g J an inference, %.4g times the printed one",
+                           p->training_j / p->balance_inferences,
                            p->training_j / p->balance_inferences / p->inference_j));
-    reading_add(list, p, "paper: its printed time", p->training_j / by_time_count,
-                mem_printf("%.4g inferences; holds only at %.4g J an inference; at the printed energy that time takes %.4g J, "
-                           "%.4g training steps",
-                           by_time_count, p->training_j / by_time_count, by_time_count * p->inference_j,
-                           by_time_count * p->inference_j / p->step_j));
+    reading_add(
+        list, p, "paper: its printed time", p->training_j / by_time_count,
+        mem_printf("%.4g inferences; holds only at %.4g J an inference; at the printed energy that time takes %.4g J, "
+                   "%.4g training steps",
+                   by_time_count, p->training_j / by_time_count, by_time_count * p->inference_j,
+                   by_time_count * p->inference_j / p->step_j));
     reading_add(list, p, "paper: its printed size on its processor", size_j,
                 mem_printf("%.4g FLOP at %.4g FLOP/J (%s) are %.4g J, %.4g times the printed energy", p->size_flops,
                            p->flops_per_j, p->processor, size_j, size_j / p->inference_j));
@@ -206,7 +208,8 @@ int run_energy_amortize(struct stage *s, struct error *err) {
     }
     if (!rc && with_paper && !(rc = paper_read(&paper, err))) {
         paper_add(cases, &paper);
-        curve_add(curves, "paper", (struct energies){paper.training_j, paper.inference_j}, (long)stage_integer(s, "decades"));
+        curve_add(curves, "paper", (struct energies){paper.training_j, paper.inference_j},
+                  (long)stage_integer(s, "decades"));
         rc = paper_results(s, &paper, err);
     }
     if (!rc)

@@ -13,7 +13,7 @@
 
 /* What an inference does, from the profile's layers. */
 struct work {
-    double flops, bytes;         /* bytes NaN: no profile */
+    double flops, bytes; /* bytes NaN: no profile */
     struct rows layers;
     struct energy_layer *convolutions;
     size_t convolution_count;
@@ -21,7 +21,8 @@ struct work {
 
 /* A layer's own MACs an element are its weights, so that its parameters beyond them are one bias an output; what it reads and
    writes an element are its inputs and outputs. */
-static struct energy_layer convolution(const struct row *row, double flops, double macs_element, double activation_bytes) {
+static struct energy_layer convolution(const struct row *row, double flops, double macs_element,
+                                       double activation_bytes) {
     double parameters = 0;
     row_number(&parameters, row, "parameters");
     double elements = flops / (2 * macs_element);
@@ -33,8 +34,9 @@ static int layer_read(struct work *w, const struct row *row, struct error *err) 
     double flops, macs_element, weight_bytes, activation_bytes;
     if (!row_number(&flops, row, "flops_slot") || !row_number(&macs_element, row, "macs_element") ||
         !row_number(&weight_bytes, row, "weight_bytes") || !row_number(&activation_bytes, row, "activation_bytes_slot"))
-        return error_set(err, ERR_INVALID, "profile: a row lacks flops_slot, macs_element, weight_bytes or "
-                                           "activation_bytes_slot: give deeprx/profile's out \"json\"");
+        return error_set(err, ERR_INVALID,
+                         "profile: a row lacks flops_slot, macs_element, weight_bytes or "
+                         "activation_bytes_slot: give deeprx/profile's out \"json\"");
     w->flops += flops;
     w->bytes += weight_bytes + activation_bytes;
     if (macs_element > 0)
@@ -58,7 +60,8 @@ static int work_read(struct work *w, const struct stage *s, struct error *err) {
     if (given > 0)
         w->flops = given;
     if (!(w->flops > 0))
-        return error_set(err, ERR_INVALID, "nothing says what an inference does: give the input \"profile\" or \"flops\"");
+        return error_set(err, ERR_INVALID,
+                         "nothing says what an inference does: give the input \"profile\" or \"flops\"");
     return 0;
 }
 
@@ -69,8 +72,8 @@ static void work_close(struct work *w) {
 
 /* ---- by processor ---- */
 
-static void row_write(cJSON *list, const struct processor *p, const struct work *w, const char *metric, double computation_j,
-                      const char *note) {
+static void row_write(cJSON *list, const struct processor *p, const struct work *w, const char *metric,
+                      double computation_j, const char *note) {
     double memory_j = energy_memory(w->bytes, p->memory_j_per_byte);
     bool has_memory = isfinite(memory_j) && isfinite(computation_j);
     cJSON *row = energy_row_add(list);
@@ -105,8 +108,8 @@ static void metric_2_write(cJSON *list, const struct processor *p, const struct 
 
 static int processors_write(const struct stage *s, const struct processor *list, size_t count, const struct work *w,
                             struct error *err) {
-    static const char *const columns[] = {"processor",   "curve",   "computation_j", "memory_j", "joules", "covers",
-                                          "flops_per_s", "power_w", "note",          NULL};
+    static const char *const columns[] = {"processor", "curve",       "computation_j", "memory_j", "joules",
+                                          "covers",    "flops_per_s", "power_w",       "note",     NULL};
     cJSON *rows = mem_checked(cJSON_CreateArray());
     for (size_t i = 0; i < count; i++) {
         double joules = energy_metric_0(w->flops, list[i].flops_per_s, list[i].power_w);
@@ -129,7 +132,9 @@ static double number_of(const cJSON *row, const char *name) {
 /* Adds a layer to the row of its block, which is the last one or a new one. */
 static void block_add(cJSON *blocks, const char *block, double flops, double bytes) {
     cJSON *row = NULL;
-    cJSON_ArrayForEach(row, blocks) if (strcmp(json_text(row, "block", ""), block) == 0) break;
+    cJSON_ArrayForEach(row, blocks)
+        if (strcmp(json_text(row, "block", ""), block) == 0)
+            break;
     if (!row) {
         row = energy_row_add(blocks);
         energy_row_text(row, "block", block);
@@ -193,8 +198,8 @@ int run_energy_estimate(struct stage *s, struct error *err) {
     const cJSON *own = cJSON_GetObjectItemCaseSensitive(stage_with(s), "processors");
     const cJSON *only = cJSON_GetObjectItemCaseSensitive(stage_with(s), "only");
     struct processor *all = NULL, *shown = NULL;
-    size_t all_count, shown_count;
-    const struct processor *breakdown;
+    size_t all_count = 0, shown_count = 0;
+    const struct processor *breakdown = NULL;
     struct work w;
     int rc = work_read(&w, s, err);
     if (!rc)

@@ -33,15 +33,15 @@ struct inference {
     double flops, peak_flops_per_s;
 
     struct meter *meter;
-    const char *why;  /* nothing is counted: why */
-    char lost[512];   /* counting came to an end: why */
+    const char *why; /* nothing is counted: why */
+    char lost[512];  /* counting came to an end: why */
     bool counted;
-    double *watts;    /* of the base: before, then after, each [BASE_PARTS][windows] */
+    double *watts; /* of the base: before, then after, each [BASE_PARTS][windows] */
     size_t windows;
     double window_s;
     struct meter_base base;
 
-    size_t calls; /* of a round */
+    size_t calls;                          /* of a round */
     double *seconds, *joules, *relative_j; /* of an inference, by round */
     size_t rounds;
     double cpu_s; /* over all rounds */
@@ -115,7 +115,8 @@ static double peak_measure(struct parallel *pool) {
 
 /* ---- set-up ---- */
 
-static int inference_open(struct inference *f, struct stage *s, const struct meter_options *options, struct error *err) {
+static int inference_open(struct inference *f, struct stage *s, const struct meter_options *options,
+                          struct error *err) {
     size_t count;
     int rc = network_model_open(&f->model, stage_input(s, "model", &count)->path, err);
     if (rc)
@@ -137,7 +138,7 @@ static int inference_open(struct inference *f, struct stage *s, const struct met
         return rc;
     f->counted = meter_counts(f->meter, &f->why);
     f->windows = (size_t)stage_integer(s, "base_windows");
-    f->watts = mem_array(2 * BASE_PARTS * f->windows, sizeof *f->watts);
+    f->watts = mem_array((size_t)2 * BASE_PARTS * f->windows, sizeof *f->watts);
     size_t most = (size_t)stage_integer(s, "max_rounds");
     f->seconds = mem_array(most, sizeof *f->seconds);
     f->joules = mem_array(most, sizeof *f->joules);
@@ -175,8 +176,8 @@ static int base_measure(struct inference *f, size_t half) {
     struct error err = {0};
     if (!f->counted)
         return 0;
-    int rc = meter_windows(f->watts + half * BASE_PARTS * f->windows, f->meter, f->windows, f->window_s, interrupted, f->stage,
-                           &err);
+    int rc = meter_windows(f->watts + half * BASE_PARTS * f->windows, f->meter, f->windows, f->window_s, interrupted,
+                           f->stage, &err);
     if (rc == ERR_INTERRUPTED)
         return STAGE_INTERRUPTED;
     if (rc < 0)
@@ -290,13 +291,14 @@ static double machine_watts(const struct inference *f, const char **source) {
 }
 
 static int rows_write(struct inference *f, const struct four_steps *steps, struct error *err) {
-    static const char *const columns[] = {"processor", "curve",       "joules", "uncertainty_j", "label",
-                                          "power_w",   "flops_per_s", "note",   NULL};
+    static const char *const columns[] = {"processor",   "curve", "joules", "uncertainty_j", "label", "power_w",
+                                          "flops_per_s", "note",  NULL};
     cJSON *rows = mem_checked(cJSON_CreateArray());
     char *name = mem_printf("this machine (%s)", meter_processor(f->meter));
     const char *source;
     double share, watts = machine_watts(f, &source);
-    char *note = mem_printf("power: %s of the processor table; peak measured on %d threads", source, parallel_threads(f->pool));
+    char *note =
+        mem_printf("power: %s of the processor table; peak measured on %d threads", source, parallel_threads(f->pool));
     cJSON *measured = energy_row_add(rows);
     energy_row_text(measured, "processor", name);
     energy_row_text(measured, "curve", "measured");

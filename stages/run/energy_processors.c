@@ -57,9 +57,15 @@ static void list_take(struct list *list, const cJSON *objects) {
         if (!p) {
             mem_grow(list->rows, &list->capacity, list->count + 1);
             p = &list->rows[list->count++];
-            *p = (struct processor){.cores = unknown,           .clock_hz = unknown,        .flop_per_clock = unknown,
-                                    .power_w = unknown,         .flops_per_s = unknown,     .kappa_f = unknown,
-                                    .convolution_a_j = unknown, .convolution_b_j = unknown, .memory_j_per_byte = unknown};
+            *p = (struct processor){.cores = unknown,
+                                    .clock_hz = unknown,
+                                    .flop_per_clock = unknown,
+                                    .power_w = unknown,
+                                    .flops_per_s = unknown,
+                                    .kappa_f = unknown,
+                                    .convolution_a_j = unknown,
+                                    .convolution_b_j = unknown,
+                                    .memory_j_per_byte = unknown};
             snprintf(p->name, sizeof p->name, "%s", name);
         }
         processor_take(p, object);
@@ -94,7 +100,7 @@ static int keep_only(struct list *list, const cJSON *only, struct error *err) {
     int rc = 0;
     cJSON_ArrayForEach(name, only) {
         const struct processor *p;
-        if ((rc = processor_find(&p, list->rows, list->count, name->valuestring, err)))
+        if ((rc = processor_find(&p, list->rows, list->count, name->valuestring, err)) || !p)
             break;
         mem_grow(kept.rows, &kept.capacity, kept.count + 1);
         kept.rows[kept.count++] = *p;

@@ -9,7 +9,7 @@
 #include "engine/base/memory.h"
 #include "stages/run/csv.h"
 
-enum { WIDTH_PX = 960, HEIGHT_PX = 560, LONG_CATEGORY = 8, MANY_CATEGORIES = 10 };
+enum { WIDTH_PX = 960, HEIGHT_PX = 560, LONG_CATEGORY = 8, MANY_CATEGORIES = 10, CROWDED_CATEGORIES = 24 };
 
 /* Colours that colour-blind people tell apart; their yellow is left out, for it is weak on white. Each has its mark; the
    second round of colours, and the second series of a hue, has dashes and hollow marks.
@@ -243,7 +243,10 @@ static void category_commands(struct buffer *out, const struct figure *f) {
     bool rotate = f->category_count > MANY_CATEGORIES;
     for (size_t i = 0; i < f->category_count; i++)
         rotate = rotate || (f->category_count > 4 && strlen(f->categories[i]) > LONG_CATEGORY);
-    buffer_printf(out, "set xtics nomirror %s (", rotate ? "rotate by -45" : "norotate");
+    const char *turn = f->category_count > CROWDED_CATEGORIES ? "font ',7' rotate by -90"
+                       : rotate                                ? "rotate by -45"
+                                                               : "norotate";
+    buffer_printf(out, "set xtics nomirror %s (", turn);
     for (size_t i = 0; i < f->category_count; i++) {
         buffer_puts(out, i ? ", " : "");
         quote_format(out, f->categories[i]);

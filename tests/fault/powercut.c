@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine/base/buffer.h"
@@ -36,17 +37,26 @@ static void die(const char *what, const struct error *err) {
 
 /* ---- the history ---- */
 
+/* Of tracelib.so; it does nothing where that is not loaded. */
+static void call_tracer(const char *name, const char *text) {
+    void (*function)(const char *);
+    *(void **)(&function) = dlsym(RTLD_DEFAULT, name);
+    if (function)
+        function(text);
+}
+
+/* From here on the key is promised. */
 static void mark(unsigned key) {
-    void (*trace_mark)(const char *);
     char text[16];
-    *(void **)(&trace_mark) = dlsym(RTLD_DEFAULT, "trace_mark");
     snprintf(text, sizeof text, "%u", key);
-    if (trace_mark)
-        trace_mark(text);
+    call_tracer("trace_mark", text);
 }
 
 static void produce(struct store *s, unsigned from, unsigned to) {
     struct error err = {0};
+    cJSON *run = cJSON_CreateObject();
+    if (store_run_begin(s, "workload", NULL, &err) < 0)
+        die("beginning", &err);
     for (unsigned i = from; i < to; i++)
         if (workload_produce(s, i, &err) < 0)
             die("producing", &err);
@@ -54,31 +64,48 @@ static void produce(struct store *s, unsigned from, unsigned to) {
         die("committing", &err);
     for (unsigned i = from; i < to; i++)
         mark(i);
+    if (store_run_write(s, run, &err) < 0)
+        die("writing the run", &err);
+    cJSON_Delete(run);
 }
 
-/* Three groups by two engines, one after the other. */
-static int record(const char *directory) {
-    static const unsigned groups[] = {0, 3, 5, WORKLOAD_KEYS};
-    char *path = path_join(directory, "store");
-    struct store *s = NULL;
+static struct store *open_or_die(const char *path) {
+    struct store *s;
     struct error err = {0};
-    for (size_t g = 0; g < 3; g++) {
-        if (!s && store_open(&s, path, true, &err) < 0)
-            die("opening", &err);
-        cJSON *run = cJSON_CreateObject();
-        if (store_run_begin(s, "workload", NULL, &err) < 0)
-            die("beginning", &err);
-        produce(s, groups[g], groups[g + 1]);
-        if (store_run_write(s, run, &err) < 0)
-            die("writing the run", &err);
-        cJSON_Delete(run);
-        if (g == 1) {
-            store_close(s);
-            s = NULL;
-        }
+    if (store_open(&s, path, true, &err) < 0)
+        die("opening", &err);
+    return s;
+}
+
+/* An engine that dies between writing a record and syncing it. */
+static void produce_and_die(const char *path, unsigned key) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct store *s = open_or_die(path);
+        call_tracer("trace_kill_before_sync", "/actions/");
+        produce(s, key, key + 1);
+        _exit(0);
     }
+    waitpid(pid, NULL, 0);
+}
+
+/* Two engines one after the other, with one between them that dies; what the second finds of that one's, it tells. */
+static int record(const char *directory) {
+    char *path = path_join(directory, "store");
+    char *scratch = path_join(directory, "scratch");
+    struct error err = {0};
+    struct store *s = open_or_die(path);
+    produce(s, 0, 3);
+    produce(s, 3, 5);
+    store_close(s);
+    produce_and_die(path, 5);
+    s = open_or_die(path);
+    if (workload_check(s, 5, scratch, &err) == WORKLOAD_RIGHT)
+        mark(5);
+    produce(s, 6, WORKLOAD_KEYS);
     store_close(s);
     free(path);
+    free(scratch);
     return 0;
 }
 

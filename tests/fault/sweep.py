@@ -13,6 +13,9 @@ A case is ACTION:N or ACTION:N+ as faultlib.c takes it. After the run with the f
   - the second run ends well, with the same records (one a key) and results, and executes nothing that the first
     reported finished;
   - fsck finds nothing; no work, temporary file, checkpoint or claim is left.
+
+Where the fault hit the publishing of results, the second run is one of a study that was changed meanwhile, and a third
+goes back.
 """
 import argparse
 import os
@@ -32,6 +35,7 @@ MESSAGES = {
     "ENOMEM": "Cannot allocate memory",
     "memory": "out of memory",
 }
+CHANGED = ("--set", "params.steps=5")
 MEMORY_STRIDE = 23  # of some 20000 allocations the full sweep takes one in so many
 
 
@@ -57,13 +61,26 @@ def check_end(case, place, right, status, message):
         raise Wrong("exit status 0 and wrong results: %s" % message)
 
 
-def check_case(case, place, right):
+def check_published(place, right, changed):
+    """A run that was hurt while it published leaves no file that a changed study takes for somebody else's."""
+    for options, results in ((CHANGED, changed[1]), ((), right[1])):
+        status, _, message = place.run(options=options)
+        if status != 0:
+            raise Wrong("the next run ended with %d: %s" % (status, message))
+        if place.results() != results:
+            raise Wrong("wrong results")
+    place.fsck()
+
+
+def check_case(case, place, right, changed):
     status, events, message = place.run(case)
     check_gone(place)
     check_end(case, place, right, status, message)
     wrong = [r for r in place.records() if r not in right[0]]
     if wrong:
         raise Wrong("a wrong record: %s" % wrong)
+    if "/results/" in place.fault_line():
+        return check_published(place, right, changed)
     check_mended(place, right, {e["stage"] for e in events if e.get("state") == "finished"})
 
 
@@ -71,6 +88,7 @@ class Sweep:
     def __init__(self, programs, scratch):
         self.programs, self.scratch = programs, scratch
         self.right = undisturbed(programs, os.path.join(scratch, "undisturbed"))
+        self.changed = undisturbed(programs, os.path.join(scratch, "changed"), CHANGED)
         self.counts = {action: self.count(action) for action in ACTIONS}
 
     def count(self, action):
@@ -82,7 +100,7 @@ class Sweep:
         """None, or what is wrong."""
         place = Place(self.programs, os.path.join(self.scratch, case.replace("+", "p").replace(":", "-")))
         try:
-            check_case(case, place, self.right)
+            check_case(case, place, self.right, self.changed)
         except Wrong as wrong:
             return "after %s: %s" % (place.fault_line(), wrong)
         shutil.rmtree(place.path)

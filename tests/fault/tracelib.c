@@ -12,6 +12,8 @@
  *   U dir name                    a name was removed          S inode               synced
  *   M text                        trace_mark(text) was called by the program
  *
+ * trace_kill_before_sync(part) lets a process die between a write and its sync.
+ *
  * For programs that do this on one thread. What other processes write, and what is mapped, is not seen.
  */
 #include <dlfcn.h>
@@ -19,6 +21,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -35,7 +38,10 @@ static int trace_fd = -1;
 static char root[PATH_MAX];
 static size_t root_length;
 
+static const char *fatal_sync;
+
 void trace_mark(const char *text);
+void trace_kill_before_sync(const char *part);
 
 /* ---- the trace ---- */
 
@@ -53,6 +59,11 @@ static void event(const void *bytes, size_t size, const char *format, ...) {
 
 void trace_mark(const char *text) {
     event(NULL, 0, "M %s\n", text);
+}
+
+/* SIGKILL to this process in place of the first sync of a path that holds `part`. */
+void trace_kill_before_sync(const char *part) {
+    fatal_sync = part;
 }
 
 __attribute__((constructor)) static void begin(void) {
@@ -305,9 +316,16 @@ static int note_sync(int rc, int fd) {
     return rc;
 }
 
+static void die_if_fatal(int fd) {
+    char path[PATH_MAX];
+    if (fatal_sync && path_of_fd(path, fd) && strstr(path, fatal_sync))
+        syscall(SYS_kill, getpid(), SIGKILL);
+}
+
 int fsync(int fd) {
     static int (*next)(int);
     FIND_NEXT(fsync);
+    die_if_fatal(fd);
     return note_sync(next(fd), fd);
 }
 

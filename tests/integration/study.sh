@@ -5,7 +5,7 @@
 case $BUILD in *san) echo "ok 1 - # SKIP the study is too slow under sanitizers; its stages have tests of their own"; echo 1..1; exit 0 ;; esac
 cp -R pipelines "$work/" && cd "$work" && git init -q . || exit 1
 pipeline=pipelines/deeprx-kd-smoke.json
-small="--set params.student_at_most=0 --set params.steps=8 --set params.batch=2 --set params.curve_slots=2 --set params.validation={\"slots\":1,\"seed\":1}"
+small="--set params.min_rounds=3 --set params.max_rounds=3 --set params.student_at_most=0 --set params.steps=8 --set params.batch=2 --set params.curve_slots=2 --set params.validation={\"slots\":1,\"seed\":1}"
 
 # run STORE [OPTION...]: the events go to run.json
 run() { store=$1; shift; "$retort" run $pipeline $small --store "$store" --progress json "$@" >run.json; }
@@ -18,6 +18,8 @@ rows = set()
 for path in glob.glob(sys.argv[1] + "/actions/*.jsonl"):
     for line in open(path):
         record = json.loads(line[line.index("{"):])
+        if record["stage"] in ("energy/inference", "energy/figure-1"):
+            continue  # measures this machine; what follows from a measurement is no more equal than it is
         rows.add((record["key"], tuple(sorted((n, o["sha256"]) for n, o in record["outs"].items()))))
 print(len(rows))
 for row in sorted(rows):
@@ -29,7 +31,7 @@ check "the study runs from nothing" run one -j 2
 check "nothing failed" same "$(ended failed)$(ended skipped)$(ended interrupted)" 000
 stages=$(ended finished)
 digests one >one.txt
-for name in figure-3.svg figure-4.svg figure-5.svg figure-6.svg table-iii.md sizes.md receivers.md; do
+for name in figure-1.svg figure-2-blocks.svg figure-2-layers.svg amortization.svg amortization.md figure-3.svg figure-4.svg figure-5.svg figure-6.svg table-iii.md sizes.md receivers.md; do
     check "results hold $name" test -s "results/deeprx-kd-smoke/$name"
 done
 check "table III shows the paper's values" has results/deeprx-kd-smoke/table-iii.md -1.997

@@ -45,8 +45,8 @@ static void expect(const char *uses, const char *text, const char *part) {
 static void test_estimate(void **state) {
     (void)state;
     expect("energy/estimate@1", "{}", NULL);
-    expect("energy/estimate@1", "{\"processors\":[{\"name\":\"Board\",\"cores\":4,\"ghz\":1.5,\"flop_per_clock\":8,\"tdp_w\":7}]}",
-           NULL);
+    expect("energy/estimate@1",
+           "{\"processors\":[{\"name\":\"Board\",\"cores\":4,\"ghz\":1.5,\"flop_per_clock\":8,\"tdp_w\":7}]}", NULL);
     expect("energy/estimate@1", "{\"processors\":[{\"cores\":4}]}", "needs \"name\"");
     expect("energy/estimate@1", "{\"processors\":[{\"name\":\"Board\",\"tpd_w\":7}]}", "did you mean \"tdp_w\"?");
     expect("energy/estimate@1", "{\"flops\":-1}", "\"flops\" is -1");

@@ -18,13 +18,13 @@ static void test_base_power(void **state) {
     (void)state;
     struct base_power base;
     base_power_set(&base, (const double[]){50, 52, 51}, 3, (const double[]){54, 90}, 2, 7);
-    assert_near(base.median_w, 52);            /* 50 51 52 54 90 */
-    assert_near(base.mad_w, 2);                /* 0 1 2 2 38 */
+    assert_near(base.median_w, 52); /* 50 51 52 54 90 */
+    assert_near(base.mad_w, 2);     /* 0 1 2 2 38 */
     assert_near(base.drift_w, (54 + 90) / 2.0 - 51);
     assert_int_equal(base.windows, 5);
     base_power_set(&base, (const double[]){10, 20, 30, 40}, 4, NULL, 0, 7);
     assert_near(base.median_w, 25);
-    assert_near(base.mad_w, 10);               /* 5 5 15 15 */
+    assert_near(base.mad_w, 10); /* 5 5 15 15 */
     assert_true(isnan(base.drift_w));
     base_power_set(&base, NULL, 0, NULL, 0, 0);
     assert_int_equal(base.windows, 0);

@@ -75,7 +75,8 @@ static inline void put_cpuinfo(const char *root, const char *model, int siblings
 static inline void put_busy(const char *root, double busy_s) {
     char text[160];
     long hz = sysconf(_SC_CLK_TCK);
-    snprintf(text, sizeof text, "cpu  %.0f 0 0 987654 321 0 0 55 0 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n", busy_s * (double)hz);
+    snprintf(text, sizeof text, "cpu  %.0f 0 0 987654 321 0 0 55 0 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n",
+             busy_s * (double)hz);
     put(root, "proc/stat", text);
 }
 

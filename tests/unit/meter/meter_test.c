@@ -62,7 +62,8 @@ static void test_similar_names_do_not_match(void **state) {
 static void test_unknown_usage_is_unavailable(void **state) {
     put_cpuinfo(*state, "x", 1, 1);
     static const struct meter_usage usages[] = {
-        {(double)NAN, 1, 1, false}, {1, (double)NAN, 1, false}, {1, 1, (double)NAN, false}, {-1, 1, 1, false}, {1, -1, 1, false}, {1, 1, -1, false}, {INFINITY, 1, 1, false},
+        {(double)NAN, 1, 1, false}, {1, (double)NAN, 1, false}, {1, 1, (double)NAN, false}, {-1, 1, 1, false},
+        {1, -1, 1, false},          {1, 1, -1, false},          {INFINITY, 1, 1, false},
     };
     for (size_t i = 0; i <= sizeof usages / sizeof *usages; i++) {
         struct energy_record r = record_of(*state, i < sizeof usages / sizeof *usages ? &usages[i] : NULL);

@@ -38,15 +38,16 @@ static void test_groups_means_and_reference(void **state) {
     static const char with[] =
         "{\"x\":\"size\",\"y\":\"gm_ber\",\"average_over\":\"seed\",\"title\":\"Sizes\",\"y_label\":\"gm BER (log10)\","
         "\"reference\":[{\"label\":\"paper\",\"values\":{\"30\":-2.5,\"7\":-0.75}}]}";
-    char *out = fixture_success("plot/bars@1", with, in.given, 1), *again = fixture_success("plot/bars@1", with, in.given, 2);
+    char *out = fixture_success("plot/bars@1", with, in.given, 1),
+         *again = fixture_success("plot/bars@1", with, in.given, 2);
     char *data = fixture_read(out, "data.csv", NULL), *svg = fixture_read(out, "plot.svg", NULL);
     assert_string_equal(data, "series,x,y,low,high,count,reference\n"
                               "scratch,7,-0.25,-0.25,-0.25,1,false\n"
                               "scratch,11,-1,-1.7071067811865475,-0.2928932188134524,2,false\n"
                               "distilled,11,-2,-2,-2,1,false\n"
                               "paper,7,-0.75,-0.75,-0.75,1,true\npaper,30,-2.5,-2.5,-2.5,1,true\n");
-    static const char *const shown[] = {">scratch<", ">distilled<", ">paper<", ">7<", ">11<", ">30<", ">Sizes<",
-                                        "gm BER (log10)"};
+    static const char *const shown[] = {">scratch<", ">distilled<", ">paper<", ">7<",
+                                        ">11<",      ">30<",        ">Sizes<", "gm BER (log10)"};
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++)
         if (!strstr(svg, shown[i]))
             fail_msg("the picture lacks %s", shown[i]);
@@ -80,9 +81,10 @@ static void test_labels_are_data_never_commands(void **state) {
     (void)state;
     static const char hostile[] = "' ; system('touch HERE') ; '`touch HERE` \\n$(touch HERE) <script>";
     char *work = fixture_directory(), *before = getcwd(NULL, 0), *labels = mem_printf("{\"who\":\"%s\"}", hostile);
-    char *with = mem_printf("{\"x\":\"who\",\"y\":\"v\",\"title\":\"%s\",\"x_label\":\"%s\",\"reference\":[{\"label\":\"%s\","
-                            "\"values\":{\"%s\":1,\"plain\":2}}]}",
-                            hostile, hostile, hostile, hostile);
+    char *with =
+        mem_printf("{\"x\":\"who\",\"y\":\"v\",\"title\":\"%s\",\"x_label\":\"%s\",\"reference\":[{\"label\":\"%s\","
+                   "\"values\":{\"%s\":1,\"plain\":2}}]}",
+                   hostile, hostile, hostile, hostile);
     char *path = fixture_write(work, "v.json", "{\"v\":3}", 7);
     struct given given[] = {{"values", path, labels}, {0}};
     assert_int_equal(chdir(work), 0);
@@ -104,8 +106,8 @@ static void test_faults_say_how_to_mend(void **state) {
     fixture_failure("plot/bars@1", "{\"x\":\"size\",\"y\":\"flops\"}", in.given, "no input has a value \"flops\"");
     fixture_failure("plot/bars@1", "{\"x\":\"size\",\"y\":\"gm_ber\",\"series\":[\"receiver\"]}", in.given,
                     "fall on one place (size=11, receiver=scratch, seed=1; size=11, receiver=scratch, seed=2)");
-    fixture_failure("plot/bars@1", "{\"x\":\"size\",\"y\":\"gm_ber\",\"average_over\":\"seed\",\"y_log\":true}", in.given,
-                    "nothing on the logarithmic axis is positive");
+    fixture_failure("plot/bars@1", "{\"x\":\"size\",\"y\":\"gm_ber\",\"average_over\":\"seed\",\"y_log\":true}",
+                    in.given, "nothing on the logarithmic axis is positive");
     fixture_failure("plot/bars@1", "{\"x\":\"size\",\"y\":\"gm_ber\",\"y_range\":[1]}", in.given,
                     "\"y_range\" has one number");
     fixture_failure("plot/bars@1", "{\"x\":\"size\",\"y\":\"gm_ber\",\"y_log\":true,\"y_range\":[0,1]}", in.given,

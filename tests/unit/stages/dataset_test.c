@@ -55,8 +55,8 @@ static void expect_slot(const char *out, size_t row, const char *link, enum link
 
 static void test_training_slots(void **state) {
     (void)state;
-    char *out = fixture_success(
-        "link/dataset@1", "{\"slots\":19,\"seed\":7,\"features\":\"mrc\",\"link\":" LINK_ONE "}", NULL, 1);
+    char *out = fixture_success("link/dataset@1",
+                                "{\"slots\":19,\"seed\":7,\"features\":\"mrc\",\"link\":" LINK_ONE "}", NULL, 1);
     struct npy a;
     uint8_t *mask = npy_fixture(out, "mask.npy", &a);
     assert_shape(&a, NPY_U8, 2, (size_t[]){14, 12});
@@ -85,8 +85,8 @@ static void test_training_slots(void **state) {
 /* Point after point; slot j of point i is slot j * points + i of the stream, as deeprx/evaluate has it. */
 static void test_grid_with_interference(void **state) {
     (void)state;
-    char *out = fixture_success(
-        "link/dataset@1", "{\"slots\":3,\"seed\":7,\"sinr_db\":[0,10],\"link\":" LINK_INTERFERED "}", NULL, 1);
+    char *out = fixture_success("link/dataset@1",
+                                "{\"slots\":3,\"seed\":7,\"sinr_db\":[0,10],\"link\":" LINK_INTERFERED "}", NULL, 1);
     double up = 10 * log10(2);
     struct npy a;
     float *snr = npy_fixture(out, "snr_db.npy", &a);
@@ -103,7 +103,8 @@ static void test_grid_with_interference(void **state) {
 static void test_threads_change_no_byte(void **state) {
     (void)state;
     static const char with[] = "{\"slots\":35,\"features\":\"ls\",\"link\":" LINK_INTERFERED "}";
-    char *one = fixture_success("link/dataset@1", with, NULL, 1), *two = fixture_success("link/dataset@1", with, NULL, 2);
+    char *one = fixture_success("link/dataset@1", with, NULL, 1),
+         *two = fixture_success("link/dataset@1", with, NULL, 2);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         fixture_same_file(one, two, files[i]);
     fixture_remove(one);

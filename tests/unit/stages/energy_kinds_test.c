@@ -34,7 +34,8 @@ static void table_close(struct table *t) {
 }
 
 /* The row whose columns a and b are these; b may be NULL. */
-static const struct row *row_of(const struct table *t, const char *a, const char *a_value, const char *b, const char *b_value) {
+static const struct row *row_of(const struct table *t, const char *a, const char *a_value, const char *b,
+                                const char *b_value) {
     for (size_t i = 0; i < t->rows.count; i++) {
         const cJSON *values = t->rows.row[i].values;
         if (strcmp(json_text(values, a, ""), a_value) == 0 && (!b || strcmp(json_text(values, b, ""), b_value) == 0))
@@ -95,9 +96,11 @@ static void test_estimate_over_the_six_processors(void **state) {
 /* Two convolutions and a norm. The first: 2 to 3 channels, 3x3, at 10 elements; the second: 3 to 4, 1x1. */
 static const char small_profile[] =
     "{\"rows\":["
-    "{\"layer\":\"stem\",\"block\":\"stem\",\"parameters\":57,\"macs_element\":54,\"flops_slot\":1080,\"weight_bytes\":228,"
+    "{\"layer\":\"stem\",\"block\":\"stem\",\"parameters\":57,\"macs_element\":54,\"flops_slot\":1080,\"weight_bytes\":"
+    "228,"
     "\"activation_bytes_slot\":200},"
-    "{\"layer\":\"block1.norm1\",\"block\":\"block1\",\"parameters\":6,\"macs_element\":0,\"flops_slot\":0,\"weight_bytes\":48,"
+    "{\"layer\":\"block1.norm1\",\"block\":\"block1\",\"parameters\":6,\"macs_element\":0,\"flops_slot\":0,\"weight_"
+    "bytes\":48,"
     "\"activation_bytes_slot\":240},"
     "{\"layer\":\"block1.pointwise1\",\"block\":\"block1\",\"parameters\":16,\"macs_element\":12,\"flops_slot\":240,"
     "\"weight_bytes\":64,\"activation_bytes_slot\":280}]}";
@@ -114,10 +117,11 @@ static char *estimate(const char *with, const char *profile) {
 
 static void test_estimate_of_a_profile_by_hand(void **state) {
     (void)state;
-    char *directory = estimate("{\"processors\":[{\"name\":\"Board\",\"cores\":2,\"ghz\":1,\"flop_per_clock\":4,\"tdp_w\":16,"
-                               "\"kappa_f\":1e-27,\"convolution_a_j\":6e-12,\"convolution_b_j\":5e-12,"
-                               "\"memory_j_per_byte\":1e-10}],\"only\":[\"Board\"],\"breakdown\":\"Board\"}",
-                               small_profile);
+    char *directory =
+        estimate("{\"processors\":[{\"name\":\"Board\",\"cores\":2,\"ghz\":1,\"flop_per_clock\":4,\"tdp_w\":16,"
+                 "\"kappa_f\":1e-27,\"convolution_a_j\":6e-12,\"convolution_b_j\":5e-12,"
+                 "\"memory_j_per_byte\":1e-10}],\"only\":[\"Board\"],\"breakdown\":\"Board\"}",
+                 small_profile);
     struct table t = table_of(directory, "estimate.json"), layers = table_of(directory, "layers.csv"),
                  blocks = table_of(directory, "blocks.csv");
     const double memory_j = (228 + 200 + 48 + 240 + 64 + 280) * 1e-10;
@@ -127,7 +131,8 @@ static void test_estimate_of_a_profile_by_hand(void **state) {
     assert_close(value_of(zero, "memory_j"), memory_j, 1e-12);
     assert_close(value_of(zero, "joules"), 1320 * 2e-9 + memory_j, 1e-12);
     assert_string_equal(json_text(zero->values, "covers", ""), "computation and memory");
-    assert_close(value_of(row_of(&t, "curve", "metric (1)", NULL, NULL), "computation_j"), 1e-27 * 1e18 * 1320 / 4, 1e-12);
+    assert_close(value_of(row_of(&t, "curve", "metric (1)", NULL, NULL), "computation_j"), 1e-27 * 1e18 * 1320 / 4,
+                 1e-12);
     assert_close(value_of(row_of(&t, "curve", "metric (2)", NULL, NULL), "computation_j"),
                  (540 * (6.0 / 2 + 5) + 120 * (6.0 / 3 + 5)) * 1e-12, 1e-12);
     const struct row *stem = row_of(&layers, "layer", "stem", NULL, NULL);
@@ -149,13 +154,14 @@ static void test_estimate_of_a_profile_by_hand(void **state) {
 static void test_estimate_of_deeprx(void **state) {
     (void)state;
     char *profile = fixture_success(
-        "deeprx/profile@1", "{\"architecture\":\"deeprx\",\"size\":30,\"link\":{\"resource_blocks\":26,\"qam\":256}}", NULL, 1);
+        "deeprx/profile@1", "{\"architecture\":\"deeprx\",\"size\":30,\"link\":{\"resource_blocks\":26,\"qam\":256}}",
+        NULL, 1);
     char *text = fixture_read(profile, "profile.json", NULL);
     char *directory = estimate("{}", text);
     struct table blocks = table_of(directory, "blocks.csv"), layers = table_of(directory, "layers.csv");
     double share = 0, flops = 0;
     for (int b = 5; b <= 7; b++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "block%d", b);
         share += value_of(row_of(&blocks, "block", name, NULL, NULL), "share");
     }
@@ -177,7 +183,8 @@ static void test_estimate_replaces_figures_of_the_table(void **state) {
     const struct processor *p;
     size_t count;
     struct error err = {0};
-    cJSON *own = cJSON_Parse("[{\"name\":\"Core i7-8650U\",\"tdp_w\":25},{\"name\":\"Coral Edge TPU\",\"memory_j_per_byte\":1e-10}]");
+    cJSON *own = cJSON_Parse(
+        "[{\"name\":\"Core i7-8650U\",\"tdp_w\":25},{\"name\":\"Coral Edge TPU\",\"memory_j_per_byte\":1e-10}]");
     assert_int_equal(processors_read(&list, &count, own, NULL, &err), 0);
     assert_int_equal(count, 6);
     assert_int_equal(processor_find(&p, list, count, "Core i7-8650U", &err), 0);
@@ -246,9 +253,11 @@ static void test_amortize_our_own(void **state) {
     char *b = text_write(inputs, "b.csv", "joules\n100\n200\n");
     char *c = text_write(inputs, "c.json",
                          "{\"rows\":[{\"joules_per_inference\":0.01},{\"joules_per_inference\":0.03},{\"x\":1}]}");
-    const struct given given[] = {{"training", a, NULL}, {"training", b, NULL}, {"inference", c, NULL}, {NULL, NULL, NULL}};
-    char *directory = fixture_success("energy/amortize@1",
-                                      "{\"paper\":false,\"inferences_per_s\":10,\"basis\":\"all made up\",\"decades\":2}", given, 1);
+    const struct given given[] = {
+        {"training", a, NULL}, {"training", b, NULL}, {"inference", c, NULL}, {NULL, NULL, NULL}};
+    char *directory =
+        fixture_success("energy/amortize@1",
+                        "{\"paper\":false,\"inferences_per_s\":10,\"basis\":\"all made up\",\"decades\":2}", given, 1);
     struct table t = table_of(directory, "amortize.json"), curves = table_of(directory, "curves.csv");
     assert_int_equal(t.rows.count, 1);
     assert_close(value_of(&t.rows.row[0], "training_j"), 600, 1e-12);
@@ -299,7 +308,8 @@ static void test_mean_and_its_uncertainty(void **state) {
     assert_close(share, 1, 1e-12);
 }
 
-static const char quick[] = "{\"round_s\":0.01,\"min_rounds\":3,\"max_rounds\":4,\"base_windows\":15,\"uncertainty\":1}";
+static const char quick[] =
+    "{\"round_s\":0.01,\"min_rounds\":3,\"max_rounds\":4,\"base_windows\":15,\"uncertainty\":1}";
 
 struct model_file {
     char *directory, *path;
@@ -308,10 +318,11 @@ struct model_file {
 /* A network of the smallest size, trained for a step. */
 static struct model_file make_model(void) {
     struct model_file m;
-    m.directory = fixture_success("deeprx/train@1",
-                                  "{\"size\":7,\"steps\":1,\"batch\":1,\"features\":\"mrc\",\"validation\":{\"slots\":1},"
-                                  "\"link\":{\"resource_blocks\":1}}",
-                                  NULL, 1);
+    m.directory =
+        fixture_success("deeprx/train@1",
+                        "{\"size\":7,\"steps\":1,\"batch\":1,\"features\":\"mrc\",\"validation\":{\"slots\":1},"
+                        "\"link\":{\"resource_blocks\":1}}",
+                        NULL, 1);
     m.path = path_join(m.directory, "model.safetensors");
     return m;
 }
@@ -364,7 +375,8 @@ static void test_inference_without_a_counter(void **state) {
     assert_note(measured, "powercap: no zone");
     assert_true(value_of(measured, "flops_per_s") > 0);
     const struct row *estimated = row_of(&t, "curve", "metric (0)", NULL, NULL);
-    double flops = fixture_metric(directory, "flops_per_inference"), peak = fixture_metric(directory, "peak_flops_per_s");
+    double flops = fixture_metric(directory, "flops_per_inference"),
+           peak = fixture_metric(directory, "peak_flops_per_s");
     assert_close(value_of(estimated, "joules"), flops * 12 / peak, 1e-9); /* the stated default of 12 W a core */
     assert_note(estimated, "default");
     assert_true(fixture_metric(directory, "seconds_per_inference") > 0);
@@ -413,7 +425,8 @@ static void test_inference_with_a_counter(void **state) {
     char *directory = measure(&options, model.path);
     free(package_path);
     double base = fixture_metric(directory, "base_w"), absolute = fixture_metric(directory, "absolute_w");
-    double relative = fixture_metric(directory, "relative_w"), joules = fixture_metric(directory, "joules_per_inference");
+    double relative = fixture_metric(directory, "relative_w"),
+           joules = fixture_metric(directory, "joules_per_inference");
     cJSON *energy = read_json(directory, "energy.json");
     const cJSON *last = cJSON_GetObjectItemCaseSensitive(energy, "last_round");
     const cJSON *steps = cJSON_GetObjectItemCaseSensitive(last, "steps");

@@ -24,8 +24,8 @@ static void file_add(struct files *f, const char *labels, const char *text) {
 
 /* From 1e-2 to 1e-4 within 4 dB: 1e-3 is 2 dB behind the start. */
 static void line_add(struct files *f, const char *labels, double start_db) {
-    char *text = mem_printf("curve,sinr_db,bits,errors,ber\nnetwork,%g,,,0.01\nnetwork,%g,,,0.0001\n", start_db,
-                            start_db + 4);
+    char *text =
+        mem_printf("curve,sinr_db,bits,errors,ber\nnetwork,%g,,,0.01\nnetwork,%g,,,0.0001\n", start_db, start_db + 4);
     file_add(f, labels, text);
     free(text);
 }
@@ -76,10 +76,11 @@ static void test_mean_and_spread_over_seeds(void **state) {
     assert_true(fabs(json_double(cJSON_GetArrayItem(pairs, 1), "gain_db", NAN) - 1) < 1e-9);
     assert_true(json_double(cJSON_GetArrayItem(pairs, 1), "seed", 0) == 2);
     cJSON_Delete(tree);
-    expect_file(out, "gain.md", "**Gain at a bit error rate of 0.001 over receiver=scratch**\n\n"
-                                "| receiver | gain, dB | SINR, dB | baseline's, dB | reached |\n"
-                                "|---|---:|---:|---:|---:|\n"
-                                "| distilled | +2.00 ± 1.41 | 13.50 | 15.50 | 2 of 2 |\n");
+    expect_file(out, "gain.md",
+                "**Gain at a bit error rate of 0.001 over receiver=scratch**\n\n"
+                "| receiver | gain, dB | SINR, dB | baseline's, dB | reached |\n"
+                "|---|---:|---:|---:|---:|\n"
+                "| distilled | +2.00 ± 1.41 | 13.50 | 15.50 | 2 of 2 |\n");
     assert_true(fabs(fixture_metric(out, "gain_db") - 2) < 1e-9);
     assert_true(fixture_metric(out, "comparisons") == 1);
     assert_true(fixture_metric(out, "reached") == 1);
@@ -104,8 +105,7 @@ static void test_other_labels_pair_the_curves(void **state) {
     line_add(&f, "{\"receiver\":{\"label\":\"scratch\",\"model\":\"a\"},\"pilots\":2}", 12);
     line_add(&f, "{\"receiver\":{\"label\":\"distilled\",\"model\":\"b\"},\"pilots\":2}", 12.5);
     line_add(&f, "{\"receiver\":{\"label\":\"distilled\",\"model\":\"b\"},\"pilots\":1}", 12);
-    char *out =
-        fixture_success("curve/gain@1", "{\"baseline\":{\"receiver\":\"scratch\"},\"ber\":0.0001}", f.given, 1);
+    char *out = fixture_success("curve/gain@1", "{\"baseline\":{\"receiver\":\"scratch\"},\"ber\":0.0001}", f.given, 1);
     expect_file(out, "gain.csv",
                 "receiver,pilots,gain_db,reached,pairs,sinr_db,baseline_sinr_db,word,note\n"
                 "distilled,2,-0.5,1,1,16.5,16,reached,\n"
@@ -128,8 +128,8 @@ static void test_a_missing_label_is_no_difference(void **state) {
     line_add(&f, "{\"pilots\":1,\"seed\":2}", 17);
     line_add(&f, "{\"pilots\":2,\"seed\":1}", 12);
     file_add(&f, "{}", "curve,sinr_db,ber\ngenie,8,0.01\ngenie,12,0.0001\n");
-    char *out = fixture_success("curve/gain@1", "{\"baseline\":{\"curve\":\"network\"},\"average_over\":\"seed\"}",
-                                f.given, 1);
+    char *out =
+        fixture_success("curve/gain@1", "{\"baseline\":{\"curve\":\"network\"},\"average_over\":\"seed\"}", f.given, 1);
     cJSON *tree = json_of(out, "gain.json"), *rows = cJSON_GetObjectItemCaseSensitive(tree, "rows");
     assert_int_equal(cJSON_GetArraySize(rows), 2);
     const cJSON *one = cJSON_GetArrayItem(rows, 0), *two = cJSON_GetArrayItem(rows, 1);
@@ -204,8 +204,7 @@ static void test_faults_say_how_to_mend(void **state) {
     fixture_failure("curve/gain@1", "{\"baseline\":{\"receiver\":\"scratched\"}}", f.given,
                     "no curve is labelled as \"baseline\" says: {\"receiver\":\"scratched\"}");
     fixture_failure("curve/gain@1", "{\"baseline\":{\"curve\":\"network\"}}", f.given, "nothing to compare");
-    fixture_failure("curve/gain@1", "{\"baseline\":{\"reciever\":\"scratch\"}}", f.given,
-                    "did you mean \"receiver\"?");
+    fixture_failure("curve/gain@1", "{\"baseline\":{\"reciever\":\"scratch\"}}", f.given, "did you mean \"receiver\"?");
     fixture_failure("curve/gain@1", "{\"baseline\":{\"receiver\":[1]}}", f.given, "must be a text, a number");
     fixture_failure("curve/gain@1", "{\"baseline\":{\"receiver\":\"scratch\"},\"average_over\":\"sead\"}", f.given,
                     "no input has a value \"sead\"");
@@ -216,7 +215,8 @@ static void test_faults_say_how_to_mend(void **state) {
     files_open(&f);
     line_add(&f, "{\"r\":1}", 10);
     file_add(&f, "{\"r\":2}", "curve,sinr_db,ber\nnetwork,1,0.1\nnetwork,2,0\n");
-    fixture_failure("curve/gain@1", "{\"baseline\":{\"r\":1}}", f.given, "(r=2, curve=network) has a bit error rate of 0");
+    fixture_failure("curve/gain@1", "{\"baseline\":{\"r\":1}}", f.given,
+                    "(r=2, curve=network) has a bit error rate of 0");
     files_close(&f);
     files_open(&f);
     line_add(&f, "{\"r\":1}", 10);
@@ -232,9 +232,9 @@ static void test_faults_say_how_to_mend(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mean_and_spread_over_seeds),      cmocka_unit_test(test_other_labels_pair_the_curves),
+        cmocka_unit_test(test_mean_and_spread_over_seeds),       cmocka_unit_test(test_other_labels_pair_the_curves),
         cmocka_unit_test(test_a_missing_label_is_no_difference), cmocka_unit_test(test_what_is_not_reached_has_no_gain),
-        cmocka_unit_test(test_first_crossing_beside_a_floor),   cmocka_unit_test(test_faults_say_how_to_mend),
+        cmocka_unit_test(test_first_crossing_beside_a_floor),    cmocka_unit_test(test_faults_say_how_to_mend),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

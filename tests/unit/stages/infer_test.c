@@ -17,7 +17,8 @@ static struct study study_make(void) {
                               "{\"size\":1,\"ladder\":{\"1\":4},\"features\":\"mrc\",\"steps\":40,\"batch\":4," LINK
                               ",\"validation\":{\"slots\":1}}",
                               NULL, 1);
-    s.data = fixture_success("link/dataset@1", "{\"features\":\"mrc\",\"slots\":11,\"seed\":2," GRID "," LINK "}", NULL, 1);
+    s.data =
+        fixture_success("link/dataset@1", "{\"features\":\"mrc\",\"slots\":11,\"seed\":2," GRID "," LINK "}", NULL, 1);
     s.model_path = path_join(s.model, "model.safetensors");
     s.data_path = path_join(s.data, "x.npy");
     return s;
@@ -89,8 +90,10 @@ static void test_a_slot_depends_on_no_other_and_on_no_thread(void **state) {
     struct given whole[] = {{"model", s.model_path, NULL}, {"x", s.data_path, NULL}, {0}};
     struct given head[] = {{"model", s.model_path, NULL}, {"x", few, NULL}, {0}};
     struct given empty[] = {{"model", s.model_path, NULL}, {"x", none, NULL}, {0}};
-    char *one = fixture_success("deeprx/infer@1", "{}", whole, 1), *two = fixture_success("deeprx/infer@1", "{}", whole, 2);
-    char *three = fixture_success("deeprx/infer@1", "{}", head, 1), *zero = fixture_success("deeprx/infer@1", "{}", empty, 1);
+    char *one = fixture_success("deeprx/infer@1", "{}", whole, 1),
+         *two = fixture_success("deeprx/infer@1", "{}", whole, 2);
+    char *three = fixture_success("deeprx/infer@1", "{}", head, 1),
+         *zero = fixture_success("deeprx/infer@1", "{}", empty, 1);
     fixture_same_file(one, two, "llr.npy");
     float *all = npy_fixture(one, "llr.npy", &a), *first = npy_fixture(three, "llr.npy", &a);
     assert_shape(&a, NPY_F32, 4, (size_t[]){3, 14, 12, 4});
@@ -126,7 +129,8 @@ static void test_input_that_is_not_the_models(void **state) {
                    "is [1,14,12,10] f32; the model reads [slots,14,12,13] f32");
     expect_refused(&s, &(struct npy){NPY_F32, 3, {14, 12, 13}}, x, values * sizeof *x, "is [14,12,13] f32");
     expect_refused(&s, &(struct npy){NPY_U8, 4, {1, 14, 12, 13}}, x, values, "is [1,14,12,13] u8");
-    expect_refused(&s, &(struct npy){NPY_F32, 4, {2, 14, 12, 13}}, x, values * sizeof *x, "bytes of data are not those");
+    expect_refused(&s, &(struct npy){NPY_F32, 4, {2, 14, 12, 13}}, x, values * sizeof *x,
+                   "bytes of data are not those");
     x[values + 5] = NAN;
     expect_refused(&s, &(struct npy){NPY_F32, 4, {2, 14, 12, 13}}, x, 2 * values * sizeof *x,
                    "not finite in slot 1, value 5 of it");

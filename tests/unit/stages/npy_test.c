@@ -142,8 +142,10 @@ static void test_hostile_headers_are_refused(void **state) {
     expect_refused("{'descr': '<f8', " C_ORDER "'shape': (1,), }\n", 8, "'<f8'");
     expect_refused("{'descr': '|O', " C_ORDER "'shape': (1,), }\n", 8, "'|O'");
     expect_refused("{'descr': [('a', '<f4')], " C_ORDER "'shape': (1,), }\n", 4, "the type as a text");
-    expect_refused("{'descr': '" "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" "', " C_ORDER "'shape': (1,), }\n", 4,
-                   "the type as a text");
+    expect_refused("{'descr': '"
+                   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                   "', " C_ORDER "'shape': (1,), }\n",
+                   4, "the type as a text");
     expect_refused(F4 "'fortran_order': True, 'shape': (1,), }\n", 4, "Fortran order");
     expect_refused(F4 "'fortran_order': 0, 'shape': (1,), }\n", 4, "True or False");
     expect_refused(F4 C_ORDER "'shape': 1, }\n", 4, "\"(\" is needed");
@@ -238,10 +240,10 @@ static void test_a_file_that_shrinks_is_noticed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes_follow_the_format),     cmocka_unit_test(test_round_trip_in_parts),
-        cmocka_unit_test(test_unfinished_leaves_nothing),   cmocka_unit_test(test_other_writers_are_read),
-        cmocka_unit_test(test_hostile_headers_are_refused), cmocka_unit_test(test_other_formats_are_named),
-        cmocka_unit_test(test_cuts_and_changed_bytes),      cmocka_unit_test(test_what_is_no_file_is_refused),
+        cmocka_unit_test(test_bytes_follow_the_format),        cmocka_unit_test(test_round_trip_in_parts),
+        cmocka_unit_test(test_unfinished_leaves_nothing),      cmocka_unit_test(test_other_writers_are_read),
+        cmocka_unit_test(test_hostile_headers_are_refused),    cmocka_unit_test(test_other_formats_are_named),
+        cmocka_unit_test(test_cuts_and_changed_bytes),         cmocka_unit_test(test_what_is_no_file_is_refused),
         cmocka_unit_test(test_a_file_that_shrinks_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,215 @@
+"""The network, the loss and its gradients once more, in PyTorch and double precision, against what Retort wrote.
+
+    pytorch.py FOLDER...
+
+Each FOLDER holds, as tests/peers/pytorch.sh makes them: student/ and teacher/ (deeprx/train), data/ (link/dataset),
+llr/ and teacher-llr/ (deeprx/infer), and steps/NAME.{json,safetensors} (tests/peers/gradients). Prints TAP.
+"""
+import glob
+import io
+import json
+import os
+import struct
+import sys
+
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+# |ours - PyTorch's| <= ABSOLUTE * scale + RELATIVE * |PyTorch's|; NaN fails. `scale` is the largest value of the tensor
+# and, for gradients, of the whole network's: a bias before a batch norm has gradient 0, and rounding leaves some.
+# Ours are single precision; a divergence of nearly equal outputs is a small difference of larger values.
+TOLERANCE = {
+    "llr": (2e-6, 1e-5),
+    "gradient": (2e-6, 2e-5),
+    "statistics": (1e-6, 1e-5),
+    "bce": (0, 1e-6),
+    "lambda": (0, 1e-6),
+    "kd": (0, 1e-4),
+    "total": (0, 1e-4),
+}
+
+
+class Block(nn.Module):
+    def __init__(self, inputs, outputs, multiplier, dilation):
+        super().__init__()
+
+        def depthwise(channels):
+            return nn.Conv2d(channels, channels * multiplier, 3, padding=dilation, dilation=dilation, groups=channels)
+
+        self.norm1 = nn.BatchNorm2d(inputs, eps=1e-5, momentum=0.1)
+        self.depthwise1 = depthwise(inputs)
+        self.pointwise1 = nn.Conv2d(inputs * multiplier, outputs, 1)
+        self.norm2 = nn.BatchNorm2d(outputs, eps=1e-5, momentum=0.1)
+        self.depthwise2 = depthwise(outputs)
+        self.pointwise2 = nn.Conv2d(outputs * multiplier, outputs, 1)
+        if inputs != outputs:
+            self.skip = nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x):
+        activated = F.relu(self.norm1(x))
+        h = self.pointwise1(self.depthwise1(activated))
+        h = self.pointwise2(self.depthwise2(F.relu(self.norm2(h))))
+        return h + (self.skip(activated) if hasattr(self, "skip") else x)
+
+
+class Head(nn.Conv2d):
+    def __init__(self, channels, bits):
+        super().__init__(channels, bits, 1)
+        self.norm = nn.BatchNorm2d(channels, eps=1e-5, momentum=0.1)
+
+    def forward(self, x):
+        return super().forward(F.relu(self.norm(x)))
+
+
+class DeepRx(nn.Module):
+    def __init__(self, architecture, dilation=lambda d: tuple(d)):
+        super().__init__()
+        width = architecture["blocks"][0]["width"]
+        self.stem = nn.Conv2d(architecture["channels_in"], width, 3, padding=1)
+        self.blocks = []
+        for number, block in enumerate(architecture["blocks"], 1):
+            b = Block(width, block["width"], architecture["depth_multiplier"], dilation(block["dilation"]))
+            setattr(self, f"block{number}", b)
+            self.blocks.append(b)
+            width = block["width"]
+        self.head = Head(width, architecture["bits"])
+
+    def forward(self, x):  # [N,S,F,C] -> [N,S,F,B]
+        x = self.stem(x.permute(0, 3, 1, 2))
+        for block in self.blocks:
+            x = block(x)
+        return self.head(x).permute(0, 2, 3, 1)
+
+
+def read_safetensors(path):
+    with open(path, "rb") as f:
+        length, = struct.unpack("<Q", f.read(8))
+        header = json.loads(f.read(length))
+        data = f.read()
+    metadata = header.pop("__metadata__")
+    tensors = {}
+    for name, t in header.items():
+        begin, end = t["data_offsets"]
+        tensors[name] = torch.from_numpy(np.frombuffer(data[begin:end], "<f4").reshape(t["shape"]).astype(np.float64))
+    return tensors, metadata
+
+
+def load(path, **options):
+    tensors, metadata = read_safetensors(path)
+    net = DeepRx(json.loads(metadata["architecture"]), **options).double()
+    missing = net.load_state_dict(tensors, strict=False)
+    if missing.unexpected_keys or any(not k.endswith("num_batches_tracked") for k in missing.missing_keys):
+        raise SystemExit(f"{path}: {missing}")
+    return net
+
+
+def excess(ours, theirs, what, scale=None):
+    """How many times the tolerance the worst difference is."""
+    absolute, relative = TOLERANCE[what]
+    ours, theirs = torch.as_tensor(ours, dtype=torch.float64), torch.as_tensor(theirs, dtype=torch.float64)
+    if ours.shape != theirs.shape:
+        return float("inf")
+    largest = theirs.abs().max() if scale is None else scale
+    times = (ours - theirs).abs() / (absolute * largest + relative * theirs.abs())
+    return float("inf") if times.isnan().any() else times.max().item()
+
+
+number, failures = 0, 0
+
+
+def check(name, passed, remark=""):
+    global number, failures
+    number, failures = number + 1, failures + (not passed)
+    print(f"{'ok' if passed else 'not ok'} {number} - {name}{' # ' + remark if remark else ''}")
+
+
+def within(name, times):
+    check(name, times <= 1, f"{times:.3g} of the tolerance")
+
+
+def divergence(kd, student, teacher, counts):
+    """The terms that are summed or averaged; `counts`: [S,F], the elements that are not masked."""
+    if kd == "bernoulli":
+        bernoulli = torch.distributions.Bernoulli
+        terms = torch.distributions.kl_divergence(bernoulli(logits=teacher), bernoulli(logits=student))
+    else:
+        terms = F.kl_div(F.log_softmax(student, -1), F.log_softmax(teacher, -1), log_target=True,
+                         reduction="none").sum(-1, keepdim=True)
+    return terms[:, counts]
+
+
+def expected_step(folder, step, x, label, counts, teacher_llr):
+    net = load(f"{folder}/student/model.safetensors").train()
+    z = net(x)
+    bce = F.binary_cross_entropy_with_logits(z[:, counts], label[:, counts])
+    loss = {"bce": bce, "kd": torch.zeros(()), "total": bce, "lambda": torch.ones(())}
+    if "kd" in step:
+        temperature, clip = step["temperature"], step["clip"]
+        terms = divergence(step["kd"], z / temperature, teacher_llr.clamp(-clip, clip) / temperature, counts)
+        reduced = terms.sum() if step["reduction"] == "sum" else terms.mean()
+        loss["kd"] = reduced * (temperature ** 2 if step["t_squared"] else 1)
+        loss["total"] = step["alpha"] * bce + loss["kd"]
+        loss["lambda"] = torch.tensor(step["alpha"] / (terms.numel() if step["reduction"] == "sum" else 1))
+    loss["total"].backward()
+    wrong = ((z[:, counts] > 0) != (label[:, counts] > 0.5)).sum().item()
+    return net, {k: v.item() for k, v in loss.items()}, wrong, label[:, counts].numel()
+
+
+def check_step(folder, path, inputs):
+    name = f"{os.path.basename(folder)}, {os.path.basename(path)[:-5]}"
+    step = json.load(open(path))
+    net, loss, wrong, bits = expected_step(folder, step["config"], *inputs)
+    ours, _ = read_safetensors(path[:-5] + ".safetensors")
+    within(f"{name}: loss", max(excess(step["loss"][k], loss[k], k) for k in loss if loss[k] or step["loss"][k]))
+    check(f"{name}: bit errors", (step["loss"]["errors"], step["loss"]["bits"]) == (wrong, bits), f"{wrong} of {bits}")
+    gradients = {k: p.grad for k, p in net.named_parameters()}
+    largest = max(g.abs().max().item() for g in gradients.values())
+    times = {k: excess(ours[k], g, "gradient", largest) for k, g in gradients.items()}
+    worst = max(times, key=times.get)
+    within(f"{name}: {len(times)} gradients, the worst {worst}", times[worst])
+    running = {k: v for k, v in net.named_buffers() if not k.endswith("num_batches_tracked")}
+    within(f"{name}: running statistics", max(excess(ours[k], v, "statistics") for k, v in running.items()))
+    return ours, gradients, largest
+
+
+def numpy_agrees(path):
+    file = io.BytesIO()
+    np.save(file, np.load(path))
+    return file.getvalue() == open(path, "rb").read()
+
+
+def check_folder(folder):
+    name = os.path.basename(folder)
+    x = torch.from_numpy(np.load(f"{folder}/data/x.npy").astype(np.float64))
+    label = torch.from_numpy(np.load(f"{folder}/data/label.npy").astype(np.float64))
+    counts = torch.from_numpy(np.load(f"{folder}/data/mask.npy")) == 1
+    ours = {}
+    with torch.no_grad():
+        for who, where in ("student", "llr"), ("teacher", "teacher-llr"):
+            theirs = load(f"{folder}/{who}/model.safetensors").eval()(x)
+            ours[who] = torch.from_numpy(np.load(f"{folder}/{where}/llr.npy").astype(np.float64))
+            within(f"{name}: LLRs of the {who}", excess(ours[who], theirs, "llr"))
+        # That the comparison sees what it must see.
+        turned = load(f"{folder}/student/model.safetensors", dilation=lambda d: tuple(d[::-1])).eval()(x)
+        check(f"{name}: dilations the wrong way round are noticed", excess(ours["student"], turned, "llr") > 100)
+    check(f"{name}: numpy writes the same bytes", all(numpy_agrees(path) for path in glob.glob(f"{folder}/*/*.npy")))
+    steps = sorted(glob.glob(f"{folder}/steps/*.json"))
+    check(f"{name}: scratch and eight forms of distillation", len(steps) == 9)
+    clip = json.load(open(steps[0]))["config"]["clip"]
+    clipped = (ours["teacher"].abs() > clip).double().mean().item()
+    check(f"{name}: the clip meets some of the teacher's logits", 0.05 < clipped < 0.95, f"{clipped:.3g} of them")
+    for path in steps:
+        written, gradients, largest = check_step(folder, path, (x, label, counts, ours["teacher"]))
+    tensor = "block2.pointwise2.weight"
+    spoilt = written[tensor].clone()
+    spoilt.view(-1)[3] += 1e-3 * largest
+    check(f"{name}: one spoilt value is noticed", excess(spoilt, gradients[tensor], "gradient", largest) > 1)
+
+
+torch.set_num_threads(1)
+for folder in sys.argv[1:]:
+    check_folder(folder)
+print(f"1..{number}")
+sys.exit(1 if failures else 0)
