@@ -1,7 +1,7 @@
 /*
- * Computation energy of a network from counts and a processor's figures: metrics (0), (1) and (2) of Table I in Labriji and
- * Lbath, "Energy Efficiency in AI for 5G and Beyond: A DeepRx Case Study". None of them holds what memory takes; Eq. 1 adds
- * that. All arguments are positive; units are SI.
+ * Computation energy of a network from counts and a processor's figures: metrics (0), (1) and (2) of Table I in Labriji
+ * and Lbath, "Energy Efficiency in AI for 5G and Beyond: A DeepRx Case Study". None of them holds what memory takes;
+ * Eq. 1 adds that. All arguments are positive; units are SI.
  */
 #ifndef RETORT_KERNELS_ENERGY_METRIC_H
 #define RETORT_KERNELS_ENERGY_METRIC_H
@@ -21,8 +21,8 @@ double energy_metric_1(double flops, double flops_per_clock, double cores, doubl
 double energy_metric_1_kappa(double power_w, double cores, double clock_hz);
 
 /* One layer of (2): M (a / d0 + b) of a convolution, M a of a fully connected one (is_convolution 0, b unused), in J.
-   macs M; inputs d0: input features. a_j, b_j: hardware coefficients in J a MAC. Source: Lahmer et al., "Energy consumption
-   of neural networks on NVIDIA edge boards: an empirical model", 2022. */
+   macs M; inputs d0: input features. a_j, b_j: hardware coefficients in J a MAC. Source: Lahmer et al., "Energy
+   consumption of neural networks on NVIDIA edge boards: an empirical model", 2022. */
 struct energy_layer {
     double macs, inputs;
     int is_convolution;

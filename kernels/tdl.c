@@ -24,7 +24,7 @@ size_t tdl_fade_workspace_bytes(void) {
     return 4 * (size_t)WAVES * sizeof(float);
 }
 
-size_t tdl_respond_workspace_bytes(int subcarriers) {
+static size_t respond_workspace_bytes(int subcarriers) {
     return (size_t)2 * TDL_TAPS * padded(subcarriers) * sizeof(float);
 }
 
@@ -33,7 +33,7 @@ static size_t taps_bytes(int antennas) {
 }
 
 size_t tdl_channel_workspace_bytes(int subcarriers, int antennas) {
-    size_t fade = tdl_fade_workspace_bytes(), respond = tdl_respond_workspace_bytes(subcarriers);
+    size_t fade = tdl_fade_workspace_bytes(), respond = respond_workspace_bytes(subcarriers);
     return 2 * taps_bytes(antennas) + (fade > respond ? fade : respond);
 }
 
@@ -143,7 +143,8 @@ PLATFORM_DISPATCH(combine_taps,
                    const float *phasor_im, size_t subcarriers, float amplitude),
                   (h, stride, tap_re, tap_im, taps, phasor_re, phasor_im, subcarriers, amplitude));
 
-void tdl_respond(float complex *h, const float *re, const float *im, const struct tdl_profile *p, double spread_s,
+/* h [S,F,R]: the frequency response of faded taps, times `amplitude`. */
+static void respond(float complex *h, const float *re, const float *im, const struct tdl_profile *p, double spread_s,
                  double spacing_hz, float amplitude, int subcarriers, int antennas, void *workspace) {
     size_t row = padded(subcarriers), count = (size_t)p->taps * row;
     float *phasor_re = workspace, *phasor_im = phasor_re + TDL_TAPS * row;
@@ -167,5 +168,5 @@ void tdl_channel(float complex *h, const struct tdl_profile *p, double spread_s,
     float *re = workspace, *im = re + taps_bytes(antennas) / sizeof(float);
     void *rest = im + taps_bytes(antennas) / sizeof(float);
     tdl_fade(re, im, p, doppler_hz, spacing_hz, antennas, r, rest);
-    tdl_respond(h, re, im, p, spread_s, spacing_hz, amplitude, subcarriers, antennas, rest);
+    respond(h, re, im, p, spread_s, spacing_hz, amplitude, subcarriers, antennas, rest);
 }

@@ -37,12 +37,7 @@ size_t tdl_fade_workspace_bytes(void);
 void tdl_fade(float *re, float *im, const struct tdl_profile *p, double doppler_hz, double spacing_hz, int antennas,
               struct rng *r, void *workspace);
 
-/* h [S,F,R]: the frequency response of faded taps, times `amplitude`. */
-size_t tdl_respond_workspace_bytes(int subcarriers);
-void tdl_respond(float complex *h, const float *re, const float *im, const struct tdl_profile *p, double spread_s,
-                 double spacing_hz, float amplitude, int subcarriers, int antennas, void *workspace);
-
-/* Both of them: the channel of one slot, h [S,F,R]. */
+/* The channel of one slot, h [S,F,R]: the frequency response of such taps, times `amplitude`. */
 size_t tdl_channel_workspace_bytes(int subcarriers, int antennas);
 void tdl_channel(float complex *h, const struct tdl_profile *p, double spread_s, double doppler_hz, double spacing_hz,
                  float amplitude, int subcarriers, int antennas, struct rng *r, void *workspace);

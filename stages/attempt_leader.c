@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -149,11 +150,12 @@ static char *find_program(const char *name, const char *path) {
     return NULL;
 }
 
-/* Behind fork: only async-signal-safe calls. */
+/* Behind fork: only async-signal-safe calls. The system call itself, because the C library refuses to touch the two
+   signals that it keeps for its threads, and whoever started the engine may have left them ignored. */
 static void reset_signals(void) {
-    struct sigaction standard = {.sa_handler = SIG_DFL};
+    const unsigned long standard[4] = {0}; /* the kernel's sigaction: SIG_DFL, no flags, no restorer, empty mask */
     for (int number = 1; number < NSIG; number++)
-        sigaction(number, &standard, NULL);
+        syscall(SYS_rt_sigaction, number, standard, NULL, sizeof(unsigned long));
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

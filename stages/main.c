@@ -14,8 +14,10 @@ static const char help[] =
     "retort-stage platform       print what equal bytes depend on: code path, BLAS and its core type, C library\n"
     "retort-stage --version, --help\n"
     "\n"
-    "kind and platform take --platform NAME before what else they take: not what is best on this processor, but portable\n"
-    "(any x86-64), x86-64-avx2 or x86-64-avx512. For tests, and for comparing the results of platforms on one machine.\n";
+    "kind and platform take --platform NAME before what else they take: not what is best on this processor, but "
+    "portable\n"
+    "(any x86-64), x86-64-avx2 or x86-64-avx512. For tests, and for comparing the results of platforms on one "
+    "machine.\n";
 
 static int fail(const struct error *err) {
     fprintf(stderr, "retort-stage: %s\n", err->message);

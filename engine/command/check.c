@@ -64,8 +64,7 @@ const struct command command_check = {
     .operands = "[PIPELINE]",
     .summary = "validate a pipeline file and report every error",
     .doc = "Reads the file and its includes, expands what can be expanded without results, and reports all errors at "
-           "once, "
-           "each with file:line:column, what was found and what is allowed. Runs nothing and needs no store.",
+           "once, each with file:line:column, what was found and what is allowed. Runs nothing and needs no store.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

@@ -102,10 +102,8 @@ const struct command command_energy = {
     .operands = "[RUN]",
     .summary = "joules by stage and source, spent now and saved by the cache",
     .doc = "Prints for every stage of a run (default: the newest) its joules with their label: measured (a counter was "
-           "read), "
-           "modelled (CPU seconds and memory times constants) or unavailable. What came from the store costs nothing "
-           "now; what it "
-           "cost when it ran is shown as saved. No joule is counted twice.",
+           "read), modelled (CPU seconds and memory times constants) or unavailable. What came from the store costs "
+           "nothing now; what it cost when it ran is shown as saved. No joule is counted twice.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

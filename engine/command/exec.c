@@ -220,8 +220,7 @@ const struct command command_exec = {
     .operands = "KIND",
     .summary = "run one built-in stage kind by hand, with no store",
     .doc = "Runs one kind on given inputs and leaves its outs, and the spec that made them, in a folder. Nothing is "
-           "looked up and "
-           "nothing is recorded.\n"
+           "looked up and nothing is recorded.\n"
            "Example: retort exec deeprx/profile --with '{\"architecture\":\"deeprx\"}' --out /tmp/profile",
     .options = options,
     .option_count = COUNT(options),

@@ -39,8 +39,7 @@ const struct command command_kinds = {
     .operands = "[KIND]",
     .summary = "the built-in stage kinds and what they take and give",
     .doc = "Lists the built-in kinds, or describes one (deeprx/train@1): its parameters with types, units, ranges and "
-           "defaults, its "
-           "inputs, outs and metrics.",
+           "defaults, its inputs, outs and metrics.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

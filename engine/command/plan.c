@@ -87,8 +87,7 @@ const struct command command_plan = {
     .operands = "[PIPELINE] [STAGE...]",
     .summary = "show what would run and why, running nothing",
     .doc = "Lists every stage as known, run (its key is not known yet) or waiting (its key or its instances depend on "
-           "results "
-           "still to come), with the reason.\n"
+           "results still to come), with the reason.\n"
            "--json prints one array of {\"stage\",\"key\",\"state\",\"reason\"}.",
     .options = options,
     .option_count = COUNT(options),

@@ -91,7 +91,8 @@ void state_reason(struct buffer *out, const struct project *p, const struct inst
         reason_to_wait(out, i);
 }
 
-bool state_is_named(const struct instance *i, const char *name) {
+/* Whether an operand that plan_create has accepted names the instance: its stage, all of its name, or a part. */
+static bool state_is_named(const struct instance *i, const char *name) {
     size_t stage = strcspn(name, "[");
     if (strlen(i->decl->full_name) != stage || strncmp(i->decl->full_name, name, stage) != 0)
         return false;

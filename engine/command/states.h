@@ -16,9 +16,6 @@ void state_reason(struct buffer *out, const struct project *p, const struct inst
    none. The caller deletes it. */
 cJSON *state_nearest_record(const struct project *p, const struct instance *i);
 
-/* Whether an operand that plan_create has accepted names the instance: its stage, all of its name, or a part. */
-bool state_is_named(const struct instance *i, const char *operand);
-
 /* Does `each` for every instance that operands 1.. name, in plan order; returns how many there are. */
 size_t state_each_named(const struct project *p, const struct arguments *a,
                         void (*each)(void *context, const struct project *p, const struct instance *i), void *context);

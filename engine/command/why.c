@@ -79,8 +79,7 @@ const struct command command_why = {
     .operands = "PIPELINE STAGE...",
     .summary = "explain why a stage is known or would run",
     .doc = "Says for each named instance that it is known, or which component of its key changed, from what to what, "
-           "against the "
-           "nearest earlier record. For a select it shows the candidates and the winner.",
+           "against the nearest earlier record. For a select it shows the candidates and the winner.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

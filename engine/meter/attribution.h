@@ -48,8 +48,8 @@ struct attribution {
 /* Adds a stage and returns its index. */
 size_t attribution_stage(struct attribution *a);
 
-/* One interval. stage_cpu_s: [count] CPU seconds of every row within it, 0 for one that is not there. busy_cpu_s: of the
-   whole machine; where clock ticks make it less than the stages' sum, or it is NaN, that sum stands for it. */
+/* One interval. stage_cpu_s: [count] CPU seconds of every row within it, 0 for one that is not there. busy_cpu_s: of
+   the whole machine; where clock ticks make it less than the stages' sum, or it is NaN, that sum stands for it. */
 void attribution_add(struct attribution *a, double dt_s, double counter_j, double busy_cpu_s,
                      const double *stage_cpu_s);
 

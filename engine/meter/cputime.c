@@ -29,8 +29,8 @@ double cputime_tick_s(void) {
     return 1.0 / (double)sysconf(_SC_CLK_TCK);
 }
 
-/* Numbers `first` to `first + count - 1` of a line, apart by blanks, counted from 0; a sign or a letter before them is a
-   field too. False where there are not as many. */
+/* Numbers `first` to `first + count - 1` of a line, apart by blanks, counted from 0; a sign or a letter before them is
+   a field too. False where there are not as many. */
 static bool fields_read(unsigned long long *out, size_t first, size_t count, const char *text) {
     for (size_t i = 0; i < first + count; i++) {
         text += strspn(text, " ");
@@ -56,8 +56,8 @@ double cputime_busy(const char *root) {
     return (double)(t[USER] + t[NICE] + t[SYSTEM] + t[INTERRUPTS] + t[SOFT]) * cputime_tick_s();
 }
 
-/* utime, stime and those of the children that were waited for: fields 14 to 17. The name may hold spaces and brackets; behind
-   it stands the third field. */
+/* utime, stime and those of the children that were waited for: fields 14 to 17. The name may hold spaces and brackets;
+   behind it stands the third field. */
 static unsigned long long process_ticks(const char *root, pid_t pid) {
     char path[PATH_SIZE], text[STAT_FILE];
     unsigned long long t[4];

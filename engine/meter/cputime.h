@@ -8,8 +8,8 @@
    interrupts; not idle, not waiting, not stolen. NaN where it cannot be read. */
 double cputime_busy(const char *root);
 
-/* CPU seconds of a living process, of its living descendants, and of those that they have waited for. 0 once it is gone.
-   Descendants are found by task/<tid>/children; where the kernel has no such file, the process stands alone. */
+/* CPU seconds of a living process, of its living descendants, and of those that they have waited for. 0 once it is
+   gone. Descendants are found by task/<tid>/children; where the kernel has no such file, the process stands alone. */
 double cputime_tree(const char *root, pid_t leader);
 
 /* Seconds of the tick in which both are counted. */

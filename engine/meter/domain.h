@@ -65,8 +65,8 @@ void domain_fail(struct domain *d, const char *format, ...) __attribute__((forma
 /* A part is not the whole: where one domain of a class failed, the source's others of that class fail with it. */
 void domains_agree(struct domains *domains, const char *source);
 
-/* Decides which domains are read, and which make the sum: packages (else the platform) and dram; GPUs where `gpus`. Sources that were added
-   first are preferred. */
+/* Decides which domains are read, and which make the sum: packages (else the platform) and dram; GPUs where `gpus`.
+   Sources that were added first are preferred. */
 void domains_choose(struct domains *domains, bool gpus);
 
 /* Reads without counting: where an account begins. Clears an earlier failure. */

@@ -1,4 +1,5 @@
-/* Inside a meter: its counters, the stages that run, the samples taken. Shared by meter.c, account.c, sampler.c, series.c. */
+/* Inside a meter: its counters, the stages that run, the samples taken. Shared by meter.c, account.c, sampler.c,
+ * series.c. */
 #ifndef RETORT_METER_INTERNAL_H
 #define RETORT_METER_INTERNAL_H
 

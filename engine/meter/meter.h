@@ -5,8 +5,8 @@
  *
  * A meter uses every counter that this machine lets it read, each once: package and memory by perf_event or powercap,
  * GPUs by NVML; where no counter of the processor can be read, the model. The counters belong to the whole machine: a
- * stage gets its share by CPU time (attribution.h). Where a counter wraps, a thread of the meter's samples it while a stage
- * runs. No figure is ever without its label: measured, modelled, unresolved, or unavailable with the reason.
+ * stage gets its share by CPU time (attribution.h). Where a counter wraps, a thread of the meter's samples it while a
+ * stage runs. No figure is ever without its label: measured, modelled, unresolved, or unavailable with the reason.
  */
 #ifndef RETORT_METER_METER_H
 #define RETORT_METER_METER_H
@@ -113,7 +113,8 @@ const char *meter_name(const struct meter *m);
 /* The processor's model name. Belongs to the meter. */
 const char *meter_processor(const struct meter *m);
 
-/* Whether the processor's energy is counted here; where not, `*why` (belongs to the meter) says what stood in the way. */
+/* Whether the processor's energy is counted here; where not, `*why` (belongs to the meter) says what stood in the way.
+ */
 bool meter_counts(const struct meter *m, const char **why);
 
 /* W of a busy logical processor in the model, and where they come from (belongs to the meter). */
@@ -155,8 +156,9 @@ int meter_windows(double *watts, struct meter *m, size_t windows, double window_
                   void *context, struct error *err);
 
 /* The record as JSON: label, joules, computation_j, memory_j, gpu_j, uncertainty_j (null where unknown), source,
-   constants, why, processor, power_source, w_per_cpu, w_per_gb, cpu_s, wall_s, memory_bytes; of counters besides counter_j,
-   counter_s, resolution_j, idle_j, other_j, share_rule, baseline, steps, samples, domains. The caller frees. */
+   constants, why, processor, power_source, w_per_cpu, w_per_gb, cpu_s, wall_s, memory_bytes; of counters besides
+   counter_j, counter_s, resolution_j, idle_j, other_j, share_rule, baseline, steps, samples, domains. The caller frees.
+ */
 cJSON *energy_record_json(const struct energy_record *record);
 
 /* Appends a figure for people, never without its word: "12.3 J modelled", "4.56 kJ measured", "unavailable".

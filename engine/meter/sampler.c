@@ -11,7 +11,8 @@ static struct timespec add_seconds(struct timespec t, double seconds) {
     return t;
 }
 
-/* Beats at even times, so that a slow sample does not put off those behind it; beats that were missed are not made up. */
+/* Beats at even times, so that a slow sample does not put off those behind it; beats that were missed are not made up.
+ */
 static void *sampler_run(void *context) {
     struct meter *m = context;
     struct timespec next, now;

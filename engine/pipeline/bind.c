@@ -4,8 +4,8 @@
 #include "engine/base/suggest.h"
 #include "engine/pipeline/reader.h"
 
-const struct place place_pin = {"in a pin", ALLOW_MATRIX | ALLOW_STAGE_VALUES, true, false};
-const struct place place_fixed_pin = {"in a pin here", ALLOW_STAGE_VALUES, false, false};
+static const struct place place_pin = {"in a pin", ALLOW_MATRIX | ALLOW_STAGE_VALUES, true, false};
+static const struct place place_fixed_pin = {"in a pin here", ALLOW_STAGE_VALUES, false, false};
 
 static const struct resolved faulty = {NULL, NULL};
 
@@ -17,7 +17,7 @@ struct draft *draft_of(struct reader *r, const struct stage_decl *decl) {
     return r->drafts[decl->index];
 }
 
-void draft_need(struct draft *from, struct draft *to) {
+static void draft_need(struct draft *from, struct draft *to) {
     for (struct edge *e = from->needs; e; e = e->next)
         if (e->to == to)
             return;

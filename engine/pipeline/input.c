@@ -4,8 +4,7 @@
 #include "engine/pipeline/reader.h"
 
 static const char allowed[] =
-    "a file of the project, a reference to an out, {\"from\": ..., \"label\": ...}, or a list of "
-    "those";
+    "a file of the project, a reference to an out, {\"from\": ..., \"label\": ...}, or a list of those";
 
 static void check_path(struct draft *d, const cJSON *node, const char *path) {
     if (path[0] == '/')

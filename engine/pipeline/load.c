@@ -197,8 +197,8 @@ static void load_include(struct part *part, const cJSON *node, struct include_sl
     const cJSON *git = cJSON_GetObjectItemCaseSensitive(node, "git");
     if (git) {
         report_key(part, git,
-                   "includes from git are not supported by this version yet; copy the part beside this file "
-                   "and include it with \"path\" alone");
+                   "includes from git are not supported by this version yet; copy the part beside this file and "
+                   "include it with \"path\" alone");
         return;
     }
     const cJSON *rev = cJSON_GetObjectItemCaseSensitive(node, "rev");

@@ -120,12 +120,12 @@ struct stage_decl {
     struct matrix matrix;
     const struct input_decl *in;
     size_t in_count;
-    const struct value *with; /* kinds: an object; NULL when absent */
+    const struct value *with;    /* kinds: an object; NULL when absent */
     const struct out_decl *outs; /* a kind's outs come from its description, in its order */
     size_t out_count;
 
-    const struct kind *kind;         /* STAGE_KIND */
-    const struct value *cmd;         /* STAGE_COMMAND: a list */
+    const struct kind *kind;          /* STAGE_KIND */
+    const struct value *cmd;          /* STAGE_COMMAND: a list */
     const struct select_decl *select; /* STAGE_SELECT */
 
     const struct env_decl *env;
@@ -165,10 +165,10 @@ struct pipeline {
     struct arena *arena; /* shared by a pipeline and its includes; the root frees */
     const char *name;
     const char *description;
-    const char *path;      /* the file as given */
-    const char *directory; /* its directory, absolute: where input paths resolve */
-    const char *prefix;    /* "" or "study/" */
-    const cJSON *params;   /* after overrides and folding */
+    const char *path;       /* the file as given */
+    const char *directory;  /* its directory, absolute: where input paths resolve */
+    const char *prefix;     /* "" or "study/" */
+    const cJSON *params;    /* after overrides and folding */
     const cJSON *overrides; /* what --set and --params changed, as an object; recorded with the run */
     const struct include_decl *includes;
     size_t include_count;
@@ -187,7 +187,7 @@ struct pipeline {
 
 /* One override: `--set params.steps=500` is {"steps", 500}; a file of --params is one entry with an empty path. */
 struct override {
-    const char *path;   /* dotted path below params; "" for the whole object (merged) */
+    const char *path; /* dotted path below params; "" for the whole object (merged) */
     const cJSON *value;
     const char *source; /* for messages: "--set params.steps=500" */
 };

@@ -50,8 +50,7 @@ struct place {
 };
 
 extern const struct place place_constant, place_in, place_label, place_with, place_cmd, place_env, place_axis,
-    place_axis_member, place_pin, place_fixed_pin,
-    place_from, place_whole, place_result;
+    place_axis_member, place_from, place_whole, place_result;
 
 /* A place in a file, worked out when it is reported. */
 struct site {
@@ -67,7 +66,7 @@ struct use {
     struct site site;
     const struct place *place;
     bool in_text;
-    bool in_list; /* an item of a list that is written out */
+    bool in_list;      /* an item of a list that is written out */
     size_t axis_limit; /* inside an axis: 1 + how many axes stand before it, which alone it may refer to; else 0 */
     struct use *next;
 };
@@ -178,7 +177,6 @@ struct scope {
 /* ---- report.c ---- */
 struct location locate_value(const struct part *part, const cJSON *node);
 struct location locate_key(const struct part *part, const cJSON *node);
-struct location locate_site(const struct site *site);
 void report(struct reader *r, const struct location *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void report_value(const struct part *part, const cJSON *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -226,8 +224,6 @@ const char *path_fault(const char *path);
 /* ---- value.c ---- */
 const struct value *value_compile(const struct scope *scope, const cJSON *node);
 bool value_is_broken(const struct value *v); /* itself, or anything in it */
-/* The tree when nothing in it is open; NULL otherwise. */
-const cJSON *value_constant(struct reader *r, const struct value *v);
 /* A literal list or object as VALUE_LIST or VALUE_OBJECT; anything else as it is. */
 const struct value *value_structured(struct reader *r, const struct value *v);
 const struct value *value_literal(struct reader *r, const cJSON *json, const struct location *at);
@@ -249,7 +245,6 @@ struct resolved reference_resolve(const struct scope *scope, const struct syntax
 /* A bare stage name or "${...stages.x}": for from, like and after. NULL when faulty. */
 const struct reference *resolve_stage_name(const struct scope *scope, const cJSON *node);
 struct draft *draft_of(struct reader *r, const struct stage_decl *decl);
-void draft_need(struct draft *from, struct draft *to);
 
 /* ---- fold.c ---- */
 void params_declare(struct part *part);
@@ -290,10 +285,9 @@ struct draft **stages_order(struct reader *r);
 
 /* ---- check ---- */
 void check_matrix(struct draft *d);    /* matrix.c */
-void check_axes_used(struct draft *d); /* axes.c */
 void check_uses(struct reader *r, struct draft *d, const struct use_list *uses);
-void check_kind(struct draft *d); /* kind.c */
-void check_select(struct draft *d); /* select.c */
+void check_kind(struct draft *d);      /* kind.c */
+void check_select(struct draft *d);    /* select.c */
 void check_results(struct part *part); /* result.c */
 /* The stage whose instances a select picks from in the end; itself when it is none. NULL in a cycle. */
 const struct stage_decl *stage_source(const struct stage_decl *stage);

@@ -50,7 +50,7 @@ struct syntax_reference {
 };
 
 struct syntax_part {
-    const char *text;                         /* unescaped; NULL: the reference */
+    const char *text; /* unescaped; NULL: the reference */
     const struct syntax_reference *reference;
 };
 

@@ -51,7 +51,7 @@ static const char *find_position(const struct part *part, struct json_position p
     return c;
 }
 
-struct location locate_site(const struct site *site) {
+static struct location locate_site(const struct site *site) {
     struct location at = locate_value(site->part, site->node);
     if (!cJSON_IsString(site->node))
         return at;

@@ -174,8 +174,7 @@ static void read_type(struct draft *d) {
                      d->decl.name);
     } else if (count > 1) {
         report_key(d->part, found[1],
-                   "the stage \"%s\" has \"%s\" and \"%s\": exactly one of \"uses\", \"cmd\" and \"select\" "
-                   "may stand",
+                   "the stage \"%s\" has \"%s\" and \"%s\": exactly one of \"uses\", \"cmd\" and \"select\" may stand",
                    d->decl.name, found[0]->string, found[1]->string);
     }
 }
@@ -253,8 +252,7 @@ static void check_tolerance(struct draft *d) {
     const cJSON *tolerance = cJSON_GetObjectItemCaseSensitive(d->node, "tolerance");
     if (tolerance && d->decl.deterministic)
         report_key(d->part, tolerance,
-                   "\"tolerance\" stands beside \"deterministic\": false alone; otherwise the bytes are "
-                   "compared");
+                   "\"tolerance\" stands beside \"deterministic\": false alone; otherwise the bytes are compared");
 }
 
 static void compile(struct draft *d) {

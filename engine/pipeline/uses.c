@@ -281,8 +281,8 @@ static void check_unused(struct draft *d, const bool *used) {
         const struct axis *axis = &d->decl.matrix.axes[i];
         if (!used[i])
             report(d->part->reader, &axis->at,
-                   "nothing in the stage \"%s\" uses the axis \"%s\": its instances would all be "
-                   "equal; refer to ${matrix.%s} or %s",
+                   "nothing in the stage \"%s\" uses the axis \"%s\": its instances would all be equal; refer to "
+                   "${matrix.%s} or %s",
                    d->decl.name, axis->name, axis->name,
                    i < d->decl.matrix.like_count ? "write the other axes out instead of \"like\""
                                                  : "leave the axis out");

@@ -315,7 +315,8 @@ static cJSON *build(const struct value *v) {
     return out;
 }
 
-const cJSON *value_constant(struct reader *r, const struct value *v) {
+/* The tree when nothing in it is open; NULL otherwise. */
+static const cJSON *value_constant(struct reader *r, const struct value *v) {
     if (v->type == VALUE_LITERAL)
         return v->as.literal == &broken_json ? NULL : v->as.literal;
     cJSON *tree = build(v);

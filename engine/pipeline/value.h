@@ -61,7 +61,7 @@ enum value_type {
 };
 
 struct text_part {
-    const char *text;                  /* NULL: the reference */
+    const char *text; /* NULL: the reference */
     const struct reference *reference;
 };
 

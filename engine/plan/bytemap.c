@@ -5,7 +5,7 @@
 
 #include "engine/base/memory.h"
 
-uint64_t bytemap_hash(const void *key, size_t size) { /* FNV-1a with a final mix */
+static uint64_t bytemap_hash(const void *key, size_t size) { /* FNV-1a with a final mix */
     const unsigned char *bytes = key;
     uint64_t h = UINT64_C(0xcbf29ce484222325);
     for (size_t i = 0; i < size; i++)

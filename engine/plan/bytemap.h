@@ -18,7 +18,6 @@ struct bytemap {
     size_t count, capacity;
 };
 
-uint64_t bytemap_hash(const void *key, size_t size);
 void *bytemap_get(const struct bytemap *m, const void *key, size_t size); /* NULL when absent */
 
 /* `value` is not NULL; the key must be absent. */

@@ -77,7 +77,7 @@ static void need_for_node(struct scope *s, struct node *n) {
     node_want(s->plan, n);
 }
 
-void scope_need(struct scope *s, struct node *n) {
+static void scope_need(struct scope *s, struct node *n) {
     bool ended = n->pub.state == INSTANCE_FAILED || n->pub.state == INSTANCE_SKIPPED;
     if (ended && !s->blocker)
         s->blocker = n;

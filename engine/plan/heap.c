@@ -61,13 +61,6 @@ void heap_remove(struct heap *h, void *item) {
     *(size_t *)(void *)((char *)item + h->slot_offset) = HEAP_ABSENT;
 }
 
-void *heap_pop(struct heap *h) {
-    void *top = heap_top(h);
-    if (top)
-        heap_remove(h, top);
-    return top;
-}
-
 void heap_close(struct heap *h) {
     free(h->items);
     h->items = NULL;

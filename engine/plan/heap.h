@@ -16,8 +16,7 @@ struct heap {
 };
 
 void heap_push(struct heap *h, void *item);
-void *heap_top(const struct heap *h); /* NULL when empty */
-void *heap_pop(struct heap *h);       /* NULL when empty */
+void *heap_top(const struct heap *h);         /* NULL when empty */
 void heap_remove(struct heap *h, void *item); /* harmless for an item that is absent */
 void heap_close(struct heap *h);
 

@@ -47,7 +47,7 @@ struct node {
 /* Rows of equal coordinates on some of the axes. */
 struct view_index {
     struct view_index *next;
-    uint64_t mask; /* of the axes that count */
+    uint64_t mask;   /* of the axes that count */
     uint32_t *slots; /* group + 1, 0: free */
     size_t slot_count;
     size_t *first_rows; /* one row of each group */
@@ -59,7 +59,7 @@ struct view_index {
 struct view {
     const char *const *axes;
     size_t axis_count;
-    struct node **rows; /* in matrix order */
+    struct node **rows;              /* in matrix order */
     const struct axis_value **cells; /* [row][axis] */
     size_t row_count;
     struct view_index *indexes;
@@ -84,8 +84,8 @@ struct stage_plan {
     struct view view;
     struct node **nodes; /* its instances in matrix order; when DEAD one that stands for all */
     size_t node_count;
-    size_t undone;              /* nodes not DONE */
-    const struct node *unended; /* a node that FAILED or was SKIPPED */
+    size_t undone;               /* nodes not DONE */
+    const struct node *unended;  /* a node that FAILED or was SKIPPED */
     struct node **waiting_nodes; /* wait for the expansion */
     size_t waiting_node_count, waiting_node_capacity;
     struct stage_plan **waiting_stages;
@@ -133,7 +133,7 @@ struct plan {
     size_t instance_count, instance_capacity;
     struct target *targets;
     size_t target_count;
-    bool created; /* plan_create is over: faults of targets are diagnostics from now on */
+    bool created;              /* plan_create is over: faults of targets are diagnostics from now on */
     struct node_queue pending; /* something they waited for has come */
     struct stage_queue expansions;
     struct node_queue keyed; /* for plan_next */
@@ -194,7 +194,6 @@ const struct axis_value *node_value(const struct node *n, const char *axis); /* 
 
 /* discover.c */
 void scope_discover(struct scope *s, const struct value *v);
-void scope_need(struct scope *s, struct node *n);
 /* True when the stage has its instances, or for a select its winner; else the scope waits. */
 bool scope_need_stage(struct scope *s, struct stage_plan *stage);
 void node_discover(struct plan *p, struct node *n);

@@ -50,8 +50,8 @@ struct scheduler_limits {
     double gpus;
     const struct token_need *custom;
     size_t custom_count;
-    uint64_t grace_ms;      /* between TERM and KILL */
-    uint64_t backoff_ms;    /* first wait before a retry; doubles, at most 60 s */
+    uint64_t grace_ms;   /* between TERM and KILL */
+    uint64_t backoff_ms; /* first wait before a retry; doubles, at most 60 s */
 };
 
 enum schedule_type { SCHEDULE_START, SCHEDULE_TERM, SCHEDULE_KILL };

@@ -24,7 +24,7 @@ static void end(struct graph *g) {
         buffer_puts(g->out, "}\n");
 }
 
-/* Labels are data: quotes and angle brackets must not end a string or begin markup. */
+/* Labels are data: quotes and angle brackets must not end a string or begin markup, nor "&lt;" be read as "<". */
 static void append_label(struct graph *g, const char *text) {
     for (; *text; text++) {
         if (g->format == GRAPH_MERMAID && strchr("\"\\<>&#[]|", *text)) {
@@ -34,6 +34,8 @@ static void append_label(struct graph *g, const char *text) {
         if (*text == '"' || *text == '\\')
             buffer_putc(g->out, '\\');
         buffer_putc(g->out, *text);
+        if (*text == '&')
+            buffer_puts(g->out, "amp;");
     }
 }
 

@@ -14,36 +14,86 @@ static const char *type_name(enum param_type type) {
     return names[type];
 }
 
-static void append_range(struct buffer *out, const struct param *p) {
+static const char *plural(enum param_type type) {
+    static const char *const names[] = {
+        [PARAM_INTEGER] = "integers", [PARAM_NUMBER] = "numbers", [PARAM_BOOLEAN] = "booleans",
+        [PARAM_STRING] = "texts",     [PARAM_CHOICE] = "texts",   [PARAM_LIST] = "lists",
+        [PARAM_OBJECT] = "objects",   [PARAM_ANY] = "values",     [PARAM_MAP] = "objects",
+    };
+    return names[type];
+}
+
+static void append_range(struct buffer *out, const struct param *p, const char *before) {
     if (p->min == 0 && p->max == 0)
         return;
-    buffer_puts(out, " ");
+    buffer_puts(out, before);
     json_number(out, p->min);
     buffer_puts(out, " to ");
     json_number(out, p->max);
 }
 
+static void append_choices(struct buffer *out, const struct param *p) {
+    const char *quote = p->type == PARAM_CHOICE ? "\"" : "";
+    buffer_puts(out, "one of ");
+    for (size_t i = 0; p->choices[i]; i++)
+        buffer_printf(out, "%s%s%s%s", i ? ", " : "", quote, p->choices[i], quote);
+}
+
+/* "list of 1 to 5 texts, each one of \"A\", \"B\"" or "list of 2 numbers, 0 to 500, ascending". */
+static void append_items(struct buffer *out, const struct param *p, const char *what) {
+    const struct param *item = &p->members[0];
+    buffer_printf(out, "%s of ", what);
+    if (p->max_items && p->min_items == p->max_items)
+        buffer_printf(out, "%zu ", p->max_items);
+    else if (p->max_items && p->min_items)
+        buffer_printf(out, "%zu to %zu ", p->min_items, p->max_items);
+    else if (p->max_items)
+        buffer_printf(out, "up to %zu ", p->max_items);
+    if (item->type == PARAM_LIST && item->member_count)
+        append_items(out, item, plural(PARAM_LIST));
+    else
+        buffer_puts(out, plural(item->type));
+    if (item->choices) {
+        buffer_puts(out, ", each ");
+        append_choices(out, item);
+    }
+    append_range(out, item, ", ");
+    if (p->ascending)
+        buffer_puts(out, ", ascending");
+    if (!p->unit && item->unit)
+        buffer_printf(out, ", %s", item->unit);
+}
+
 /* "integer 1 to 1000, steps" or "one of \"raw\", \"ls\", \"mrc\"". */
 static void append_type(struct buffer *out, const struct param *p) {
     if (p->choices) {
-        const char *quote = p->type == PARAM_CHOICE ? "\"" : "";
-        buffer_puts(out, "one of ");
-        for (size_t i = 0; p->choices[i]; i++)
-            buffer_printf(out, "%s%s%s%s", i ? ", " : "", quote, p->choices[i], quote);
+        append_choices(out, p);
+    } else if ((p->type == PARAM_LIST || p->type == PARAM_MAP) && p->member_count == 1) {
+        append_items(out, p, type_name(p->type));
     } else {
         buffer_puts(out, type_name(p->type));
-        if ((p->type == PARAM_LIST || p->type == PARAM_MAP) && p->member_count == 1) {
-            buffer_puts(out, " of ");
-            append_type(out, &p->members[0]);
-        } else {
-            append_range(out, p);
-        }
+        append_range(out, p, " ");
     }
     if (p->unit)
         buffer_printf(out, ", %s", p->unit);
 }
 
+/* What `p`, or each of its items, consists of; `*sign` says which ("", "[]", ".*"). */
+static const struct param *members_of(const struct param *p, size_t *count, const char **sign) {
+    const struct param *of = p;
+    *sign = "";
+    if ((p->type == PARAM_LIST || p->type == PARAM_MAP) && p->member_count == 1) {
+        of = &p->members[0];
+        *sign = p->type == PARAM_LIST ? "[]" : ".*";
+    }
+    *count = of->type == PARAM_OBJECT ? of->member_count : 0;
+    return of->members;
+}
+
 static void append_param_text(struct buffer *out, const struct param *p, int depth) {
+    const char *sign;
+    size_t count;
+    const struct param *members = members_of(p, &count, &sign);
     buffer_printf(out, "  %*s%-*s ", 2 * depth, "", 22 - 2 * depth, p->name);
     append_type(out, p);
     if (p->fallback)
@@ -52,16 +102,38 @@ static void append_param_text(struct buffer *out, const struct param *p, int dep
         buffer_puts(out, "; must be given");
     buffer_puts(out, "\n");
     wrap_text(out, p->doc, 27);
-    if (p->type != PARAM_OBJECT)
-        return;
-    for (size_t i = 0; i < p->member_count; i++)
-        append_param_text(out, &p->members[i], depth + 1);
+    for (size_t i = 0; i < count; i++)
+        append_param_text(out, &members[i], depth + 1);
+}
+
+/* What else is to be known before a kind is used. */
+static void append_traits(struct buffer *out, const struct kind *k) {
+    if (k->checkpoints)
+        buffer_puts(out, " It keeps checkpoints: what is interrupted goes on from the last one.");
+    if (k->measures_machine)
+        buffer_puts(out,
+                    " It measures this machine: it runs alone, its key holds host, processor and meter, and its bytes "
+                    "differ from run to run.");
+    if (k->tolerance > 0) {
+        buffer_puts(out, " `retort verify` lets its metrics differ by a share of ");
+        json_number(out, k->tolerance);
+        buffer_puts(out, k->measures_machine ? "." : " on another platform.");
+    }
+}
+
+static void wrap_doc(struct buffer *out, const struct kind *k) {
+    struct buffer doc = {0};
+    buffer_puts(&doc, k->doc);
+    append_traits(&doc, k);
+    wrap_text(out, buffer_text(&doc), 0);
+    buffer_close(&doc);
 }
 
 void kind_text(struct buffer *out, const struct kind *k) {
     buffer_printf(out, "%s@%d  %s\n\n", k->name, k->version, k->summary);
-    wrap_text(out, k->doc, 0);
-    buffer_puts(out, "\nparameters\n");
+    wrap_doc(out, k);
+    if (k->param_count)
+        buffer_puts(out, "\nparameters\n");
     for (size_t i = 0; i < k->param_count; i++)
         append_param_text(out, &k->params[i], 0);
     if (k->input_count)
@@ -90,6 +162,12 @@ static cJSON *param_json(const struct param *p) {
         cJSON_AddNumberToObject(o, "min", p->min);
         cJSON_AddNumberToObject(o, "max", p->max);
     }
+    if (p->max_items > 0) {
+        cJSON_AddNumberToObject(o, "min_items", (double)p->min_items);
+        cJSON_AddNumberToObject(o, "max_items", (double)p->max_items);
+    }
+    if (p->ascending)
+        cJSON_AddTrueToObject(o, "ascending");
     cJSON *choices = p->choices ? cJSON_AddArrayToObject(o, "choices") : NULL;
     for (size_t i = 0; choices && p->choices[i]; i++)
         cJSON_AddItemToArray(choices,
@@ -171,24 +249,28 @@ void kind_list(struct buffer *out, bool json) {
 }
 
 static void append_param_rows(struct buffer *out, const struct param *p, const char *prefix) {
+    const char *sign;
+    size_t count;
+    const struct param *members = members_of(p, &count, &sign);
     buffer_printf(out, "| `%s%s` | ", prefix, p->name);
     append_type(out, p);
     if (p->fallback)
         buffer_printf(out, " | `%s` | %s |\n", p->fallback, p->doc);
     else
         buffer_printf(out, " | (must be given) | %s |\n", p->doc);
-    if (p->type != PARAM_OBJECT)
-        return;
     struct buffer below = {0};
-    buffer_printf(&below, "%s%s.", prefix, p->name);
-    for (size_t i = 0; i < p->member_count; i++)
-        append_param_rows(out, &p->members[i], buffer_text(&below));
+    buffer_printf(&below, "%s%s%s.", prefix, p->name, sign);
+    for (size_t i = 0; i < count; i++)
+        append_param_rows(out, &members[i], buffer_text(&below));
     buffer_close(&below);
 }
 
 static void append_kind_page(struct buffer *out, const struct kind *k) {
-    buffer_printf(out, "\n## %s@%d\n\n%s\n\n| parameter | type | default | meaning |\n|---|---|---|---|\n", k->name,
-                  k->version, k->doc);
+    buffer_printf(out, "\n## %s@%d\n\n%s", k->name, k->version, k->doc);
+    append_traits(out, k);
+    buffer_puts(out, "\n");
+    if (k->param_count)
+        buffer_puts(out, "\n| parameter | type | default | meaning |\n|---|---|---|---|\n");
     for (size_t i = 0; i < k->param_count; i++)
         append_param_rows(out, &k->params[i], "");
     if (k->input_count)
@@ -207,10 +289,28 @@ static void append_kind_page(struct buffer *out, const struct kind *k) {
                       k->metrics[i].doc);
 }
 
+/* Where a heading of the page is found: its letters, digits, "-" and "_". */
+static void append_anchor(struct buffer *out, const struct kind *k) {
+    buffer_puts(out, "#");
+    for (const char *c = k->name; *c; c++)
+        if (*c != '/')
+            buffer_putc(out, *c);
+    buffer_printf(out, "%d", k->version);
+}
+
 void kind_reference_page(struct buffer *out) {
-    buffer_puts(out, "# The built-in stage kinds\n\nMade from the kinds' descriptions by `make docs`.\n");
+    buffer_puts(
+        out, "# The built-in stage kinds\n\n"
+             "Made from the kinds' descriptions by `make docs`. A parameter goes into a stage's `with`, an input into "
+             "its `in`; `list[].name` is the member `name` of each object of a list. Ranges include their ends.\n\n"
+             "| kind | does |\n|---|---|\n");
     size_t count;
     const struct kind *const *all = kinds_all(&count);
+    for (size_t i = 0; i < count; i++) {
+        buffer_printf(out, "| [%s@%d](", all[i]->name, all[i]->version);
+        append_anchor(out, all[i]);
+        buffer_printf(out, ") | %s |\n", all[i]->summary);
+    }
     for (size_t i = 0; i < count; i++)
         append_kind_page(out, all[i]);
 }

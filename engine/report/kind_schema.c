@@ -36,7 +36,8 @@ static void require_params(cJSON *schema, const struct param *params, size_t cou
         cJSON_Delete(names);
         return;
     }
-    cJSON *any = cJSON_AddArrayToObject(schema, "anyOf"), *given = cJSON_CreateObject(), *extended = cJSON_CreateObject();
+    cJSON *any = cJSON_AddArrayToObject(schema, "anyOf"), *given = cJSON_CreateObject(),
+          *extended = cJSON_CreateObject();
     cJSON_AddItemToObject(given, "required", names);
     add_text(cJSON_AddArrayToObject(extended, "required"), "$extends");
     cJSON_AddItemToArray(any, given);
@@ -55,8 +56,8 @@ static void add_members(cJSON *schema, const struct param *params, size_t count)
 static void add_choices(cJSON *schema, const struct param *p) {
     cJSON *choices = cJSON_AddArrayToObject(schema, "enum");
     for (size_t i = 0; p->choices[i]; i++)
-        cJSON_AddItemToArray(choices, p->type == PARAM_CHOICE ? cJSON_CreateString(p->choices[i])
-                                                              : cJSON_Parse(p->choices[i]));
+        cJSON_AddItemToArray(choices,
+                             p->type == PARAM_CHOICE ? cJSON_CreateString(p->choices[i]) : cJSON_Parse(p->choices[i]));
 }
 
 static void add_limits(cJSON *schema, const struct param *p) {
@@ -158,7 +159,8 @@ static bool needs_inputs(const struct kind *k) {
 /* If the stage uses this kind, its "with" and "in" are as the kind says. */
 static cJSON *kind_rule(const struct kind *k, const char *uses) {
     cJSON *rule = cJSON_CreateObject(), *test = cJSON_AddObjectToObject(rule, "if");
-    cJSON_AddStringToObject(cJSON_AddObjectToObject(cJSON_AddObjectToObject(test, "properties"), "uses"), "const", uses);
+    cJSON_AddStringToObject(cJSON_AddObjectToObject(cJSON_AddObjectToObject(test, "properties"), "uses"), "const",
+                            uses);
     cJSON *then = cJSON_AddObjectToObject(rule, "then"), *properties = cJSON_AddObjectToObject(then, "properties");
     cJSON_AddItemToObject(properties, "with", with_schema(k));
     cJSON_AddItemToObject(properties, "in", in_schema(k));

@@ -54,10 +54,6 @@ void table_row(struct table *t) {
     t->rows[t->row_count++] = (struct row){0};
 }
 
-size_t table_rows(const struct table *t) {
-    return t->row_count;
-}
-
 static size_t column_index(struct table *t, const char *column) {
     for (size_t c = 0; c < t->column_count; c++)
         if (strcmp(t->columns[c], column) == 0)

@@ -19,7 +19,6 @@ void table_text(struct table *t, const char *column, const char *text);
 void table_number(struct table *t, const char *column, double value, int digits); /* NaN: left empty */
 void table_value(struct table *t, const char *column, const cJSON *value);        /* as JSON; strings bare */
 
-size_t table_rows(const struct table *t);
 void table_print(struct buffer *out, const struct table *t, enum table_format format);
 
 #endif

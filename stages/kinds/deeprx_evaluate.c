@@ -61,9 +61,8 @@ const struct kind kind_deeprx_evaluate = {
     .version = 1,
     .summary = "bit error rate of a trained receiver over SINR, with classical receivers beside it",
     .doc = "Counts the bit errors of a model at each SINR of a grid, on slots that training never saw, and on request "
-           "those "
-           "of classical receivers on the very same slots. The link's constellation, antennas and subcarriers must be "
-           "those of the model; pilots, channel and interference may differ.",
+           "those of classical receivers on the very same slots. The link's constellation, antennas and subcarriers "
+           "must be those of the model; pilots, channel and interference may differ.",
     .params = params,
     .param_count = COUNT_OF(params),
     .inputs = inputs,

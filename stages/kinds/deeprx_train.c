@@ -35,7 +35,8 @@ static const struct param params[] = {
      .min = 1,
      .max = 1e7,
      .fallback = "3000",
-     .doc = "Optimizer steps; the learning rate warms up over the first 800/30000 of them, stays to .3, falls linearly "
+     .doc = "Optimizer steps. The learning rate rises over the first 800/30000 of them, stays until 0.3 of them, and "
+            "falls linearly "
             "to 0."},
     {.name = "batch",
      .type = PARAM_INTEGER,
@@ -43,7 +44,7 @@ static const struct param params[] = {
      .min = 1,
      .max = 256,
      .fallback = "32",
-     .doc = "Slots of a step."},
+     .doc = "Slots of an optimizer step."},
     {.name = "train_slots",
      .type = PARAM_INTEGER,
      .unit = "slots",
@@ -61,7 +62,7 @@ static const struct param params[] = {
      .min = 0,
      .max = 10,
      .fallback = "0.01",
-     .doc = "Peak learning rate."},
+     .doc = "Highest learning rate of the schedule."},
     {.name = "weight_decay",
      .type = PARAM_NUMBER,
      .min = 0,
@@ -73,13 +74,15 @@ static const struct param params[] = {
      .type = PARAM_CHOICE,
      .choices = kd_choices,
      .fallback = "\"bernoulli\"",
-     .doc = "With a teacher: divergence per bit, or of the softmax over an element's bit logits."},
+     .doc = "With a teacher, the divergence: `bernoulli` for each bit, or `softmax` of the softmax over an element's "
+            "bit logits."},
     {.name = "kd_reduction",
      .type = PARAM_CHOICE,
      .choices = reduction_choices,
      .fallback = "\"sum\"",
-     .doc = "With a teacher: the divergence summed over bits, elements and batch, or its mean; the cross-entropy is a "
-            "mean."},
+     .doc = "With a teacher: the divergence is summed over bits, elements and batch, or its mean is taken; the "
+            "cross-entropy is always "
+            "a mean."},
     {.name = "t_squared",
      .type = PARAM_BOOLEAN,
      .fallback = "false",
@@ -89,7 +92,7 @@ static const struct param params[] = {
      .min = 0,
      .max = 1e12,
      .fallback = "500000",
-     .doc = "With a teacher: weight of the cross-entropy beside the divergence."},
+     .doc = "With a teacher: weight of the cross-entropy; the divergence has weight 1."},
     {.name = "temperature",
      .type = PARAM_NUMBER,
      .min = 0.01,
@@ -101,13 +104,13 @@ static const struct param params[] = {
      .min = 0.1,
      .max = 1e6,
      .fallback = "20",
-     .doc = "With a teacher: its logits are clipped to this size."},
+     .doc = "With a teacher: its logits are cut to this size, either way."},
     {.name = "validation",
      .type = PARAM_OBJECT,
      .fallback = "{}",
      .members = validation_members,
      .member_count = COUNT_OF(validation_members),
-     .doc = "What gm_ber is taken over."},
+     .doc = "The slots that the metric gm_ber is taken over, none of them seen in training."},
 };
 
 static const struct kind_input inputs[] = {
@@ -139,10 +142,9 @@ const struct kind kind_deeprx_train = {
     .name = "deeprx/train",
     .version = 1,
     .summary = "trains a DeepRx receiver from scratch or by knowledge distillation",
-    .doc =
-        "Trains the network on slots that are made on the fly, from scratch or, with a teacher, on alpha times the "
-        "cross-entropy plus the divergence between the teacher's and the student's tempered outputs. A killed training "
-        "continues from its checkpoint and ends with the same bytes.",
+    .doc = "Trains the network on slots that are made on the fly, from scratch or, with a teacher, on alpha times the "
+           "cross-entropy plus the divergence between the teacher's and the student's tempered outputs. Interrupted or "
+           "not, it ends with the same bytes.",
     .params = params,
     .param_count = COUNT_OF(params),
     .inputs = inputs,

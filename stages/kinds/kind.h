@@ -88,7 +88,6 @@ const struct kind *const *kinds_all(size_t *count);
 int kind_find(const struct kind **out, const char *uses, struct error *err);
 
 const struct kind_input *kind_input(const struct kind *kind, const char *name); /* NULL when there is none */
-const struct kind_out *kind_out(const struct kind *kind, const char *name);
 
 /* Reports each fault of `with` once: `at` is the faulty node (of `with`'s tree; the object itself for a missing
    member), `on_key` when it is the member's name that is wrong. The message says what was found and what is allowed,

@@ -31,7 +31,8 @@ static const struct param params[] = {
      .member_count = 1,
      .max_items = 16,
      .fallback = "[]",
-     .doc = "Labels that tell the bars of a group apart; empty: every label that differs, but x and average_over."},
+     .doc = "Labels that tell the bars of a group apart; empty: every label that differs within a group, but "
+            "average_over."},
     PARAM_AVERAGE,
     PARAM_SPREAD,
     {.name = "title", .type = PARAM_STRING, .fallback = "\"\"", .doc = "Title above the picture."},

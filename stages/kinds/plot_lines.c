@@ -114,10 +114,8 @@ const struct kind kind_plot_lines = {
     .version = 1,
     .summary = "draws curves or metrics over a sweep, with published values beside them",
     .doc = "Reads every row of its inputs, adds the labels of the file that it came from, and draws y over x, one line "
-           "for each "
-           "combination of the series labels. The numbers drawn are an out of their own. On a logarithmic axis, values "
-           "that are not "
-           "positive are left out of the picture and stay in the data.",
+           "for each combination of the series labels. The numbers drawn are an out of their own. On a logarithmic "
+           "axis, values that are not positive are left out of the picture and stay in the data.",
     .params = params,
     .param_count = COUNT_OF(params),
     .inputs = inputs,

@@ -63,9 +63,9 @@ const struct kind kind_plot_table = {
     .name = "plot/table",
     .version = 1,
     .summary = "a table of metrics over a sweep, with published values beside them",
-    .doc = "Reads every row of its inputs, adds the labels of the file that it came from, and writes one row for each "
-           "combination of "
-           "the row labels, in the order in which they come, with means, spread and the number of values.",
+    .doc =
+        "Reads every row of its inputs, adds the labels of the file that it came from, and writes one row for each "
+        "combination of the row labels, in the order in which they come, with means, spread and the number of values.",
     .params = params,
     .param_count = COUNT_OF(params),
     .inputs = inputs,

@@ -19,7 +19,7 @@ extern const char *const architecture_choices[], *const feature_choices[], *cons
 #define PARAM_LINK                                                                                                     \
     {                                                                                                                  \
         .name = "link", .type = PARAM_OBJECT, .fallback = "{}", .members = link_members, .member_count = LINK_MEMBERS, \
-        .doc = "The radio link that slots are drawn from."                                                             \
+        .doc = "The radio link that slots are drawn from; what is left out is as below."                               \
     }
 
 #define GRID_DB "[-4,-2,0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32]"
@@ -28,13 +28,14 @@ extern const char *const architecture_choices[], *const feature_choices[], *cons
     {                                                                                                                  \
         .name = "sinr_db", .type = PARAM_LIST, .unit = "dB", .members = &sinr_element, .member_count = 1,              \
         .min_items = 1, .max_items = 200, .ascending = true, .fallback = GRID_DB,                                      \
-        .doc = "SINR points of the curve. With interference, SIR and SNR are both SINR + 3.01 dB."                     \
+        .doc = "SINR points of the grid. With interference, SIR and SNR are both SINR + 3.01 dB."                      \
     }
 
 #define PARAM_DEMAPPER                                                                                                 \
     {                                                                                                                  \
         .name = "demapper", .type = PARAM_CHOICE, .choices = demapper_choices, .fallback = "\"max-log\"",              \
-        .doc = "How the classical receivers make log-likelihood ratios."                                               \
+        .doc = "How the classical receivers make log-likelihood ratios: `exact` sums over all levels of a dimension, " \
+               "`max-log` takes the nearest of each side."                                                             \
     }
 
 #define PARAM_SEED(text, sentence)                                                                                     \
@@ -43,7 +44,8 @@ extern const char *const architecture_choices[], *const feature_choices[], *cons
 #define PARAM_FEATURES                                                                                                 \
     {                                                                                                                  \
         .name = "features", .type = PARAM_CHOICE, .choices = feature_choices, .fallback = "\"raw\"",                   \
-        .doc = "Network input: `raw` is DeepRx's (4R+2 channels); `ls` has the interpolated LS estimate in place of "  \
+        .doc = "Network input: `raw` is DeepRx's (4R+2 channels for R antennas); `ls` has the interpolated LS "        \
+               "estimate in place of "                                                                                 \
                "the raw "                                                                                              \
                "one (4R+2); `mrc` has the matched-filter output and its gain besides (4R+5)."                          \
     }
@@ -54,14 +56,16 @@ extern const char *const architecture_choices[], *const feature_choices[], *cons
      .type = PARAM_CHOICE,                                                                                             \
      .choices = architecture_choices,                                                                                  \
      .fallback = "\"laptop\"",                                                                                         \
-     .doc = "Preset of blocks, depth multiplier and ladder: DeepRx itself (11 blocks), or five blocks for a small "    \
+     .doc = "Preset of blocks, depth multiplier and ladder: `deeprx` as published (11 blocks), or `laptop`, five "     \
+            "blocks for a small "                                                                                      \
             "machine."},                                                                                               \
         {.name = "size",                                                                                               \
          .type = PARAM_NUMBER,                                                                                         \
          .fallback = size_fallback,                                                                                    \
          .min = 0,                                                                                                     \
          .max = 1e6,                                                                                                   \
-         .doc = "The network's size by the figure that the paper gives it; `ladder` says what it stands for."},        \
+         .doc = "The network's size by the figure that the paper gives it, one of the ladder's: 7, 11, 19, 30, 125 "   \
+                "or 164 without a `ladder` of your own."},                                                             \
         {.name = "ladder",                                                                                             \
          .type = PARAM_MAP,                                                                                            \
          .members = &ladder_element,                                                                                   \

@@ -12,7 +12,7 @@ enum { BATCH = 16, MEMORY_ALIGNMENT = 64 };
 static const char *const receiver_names[] = {
     [LINK_RECEIVER_LS] = "ls", [LINK_RECEIVER_LMMSE] = "lmmse", [LINK_RECEIVER_GENIE] = "genie"};
 
-const char *receiver_name(enum link_receiver receiver) {
+static const char *receiver_name(enum link_receiver receiver) {
     return receiver_names[receiver];
 }
 

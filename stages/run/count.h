@@ -26,8 +26,7 @@ struct count_job {
     enum link_demapper demapper;
 };
 
-/* The classical receivers' names: "ls", "lmmse", "genie". */
-const char *receiver_name(enum link_receiver receiver);
+/* Of a classical receiver's name: "ls", "lmmse", "genie". */
 enum link_receiver receiver_read(const char *name);
 
 /* Reads a list of numbers; the caller frees. */

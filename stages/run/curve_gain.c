@@ -263,8 +263,9 @@ static cJSON *comparison_names(const struct gains *g, const cJSON *names, const 
     for (const cJSON *name = names->child; name; name = name->next) {
         bool wanted = cJSON_GetObjectItemCaseSensitive(baseline, name->valuestring) != NULL;
         const cJSON *other;
-        cJSON_ArrayForEach(other, differing)
+        cJSON_ArrayForEach(other, differing) {
             wanted = wanted || strcmp(other->valuestring, name->valuestring) == 0;
+        }
         if (wanted && strcmp(name->valuestring, g->average_over) != 0)
             mem_checked(cJSON_AddItemToArray(out, mem_checked(cJSON_CreateString(name->valuestring))) ? out : NULL);
     }

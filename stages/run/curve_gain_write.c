@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "engine/base/json.h"
+#include "engine/base/memory.h"
 #include "stages/run/csv.h"
 #include "stages/run/curve_gain.h"
 
@@ -74,8 +75,7 @@ void gains_csv(struct buffer *out, const struct gains *g) {
 /* Takes over `value`. */
 static void member_set(cJSON *object, const char *name, cJSON *value) {
     cJSON_DeleteItemFromObjectCaseSensitive(object, name);
-    if (value)
-        cJSON_AddItemToObject(object, name, value);
+    mem_checked(cJSON_AddItemToObject(object, name, mem_checked(value)) ? object : NULL);
 }
 
 static void number_set(cJSON *object, const char *name, double value) {
@@ -83,18 +83,20 @@ static void number_set(cJSON *object, const char *name, double value) {
 }
 
 static cJSON *pair_json(const struct row *row) {
-    cJSON *pair = cJSON_Duplicate(row->labels, true);
+    cJSON *pair = mem_checked(cJSON_Duplicate(row->labels, true));
     for (const cJSON *value = row->values->child; value; value = value->next)
         member_set(pair, value->string, cJSON_Duplicate(value, true));
     return pair;
 }
 
 static cJSON *comparison_json(const struct gains *g, const struct comparison *c) {
-    cJSON *object = cJSON_CreateObject(), *pairs = cJSON_CreateArray();
+    cJSON *object = mem_checked(cJSON_CreateObject()), *pairs = mem_checked(cJSON_CreateArray());
     const cJSON *name;
-    cJSON_ArrayForEach(name, g->names)
-        member_set(object, name->valuestring,
-                   cJSON_Duplicate(row_value(comparison_row(g, c), name->valuestring), true));
+    cJSON_ArrayForEach(name, g->names) {
+        const cJSON *value = row_value(comparison_row(g, c), name->valuestring);
+        if (value)
+            member_set(object, name->valuestring, cJSON_Duplicate(value, true));
+    }
     number_set(object, "gain_db", mean_value(&c->gain));
     if (shows_deviation(g))
         number_set(object, "gain_db_std", mean_deviation(&c->gain));
@@ -108,18 +110,18 @@ static cJSON *comparison_json(const struct gains *g, const struct comparison *c)
     member_set(object, "word", cJSON_CreateString(comparison_word(c)));
     member_set(object, "note", cJSON_CreateString(c->note));
     for (size_t i = 0; i < c->pairs->count; i++)
-        cJSON_AddItemToArray(pairs, pair_json(&g->pairs.row[c->pairs->rows[i]]));
+        mem_checked(cJSON_AddItemToArray(pairs, pair_json(&g->pairs.row[c->pairs->rows[i]])) ? pairs : NULL);
     member_set(object, "pairs", pairs);
     return object;
 }
 
 void gains_json(struct buffer *out, const struct gains *g) {
-    cJSON *root = cJSON_CreateObject(), *rows = cJSON_CreateArray();
+    cJSON *root = mem_checked(cJSON_CreateObject()), *rows = mem_checked(cJSON_CreateArray());
     const cJSON *baseline = cJSON_GetObjectItemCaseSensitive(stage_with(g->stage), "baseline");
     number_set(root, "ber", g->ber);
     member_set(root, "baseline", cJSON_Duplicate(baseline, true));
     for (size_t i = 0; i < g->groups.count; i++)
-        cJSON_AddItemToArray(rows, comparison_json(g, &g->comparisons[i]));
+        mem_checked(cJSON_AddItemToArray(rows, comparison_json(g, &g->comparisons[i])) ? rows : NULL);
     member_set(root, "rows", rows);
     json_pretty(out, root);
     buffer_putc(out, '\n');
@@ -192,8 +194,9 @@ static void markdown_head(struct buffer *out, const struct gains *g) {
         buffer_putc(out, ' ');
     }
     buffer_puts(out, "| gain, dB | SINR, dB | baseline's, dB | reached |\n");
-    cJSON_ArrayForEach(name, g->names)
+    cJSON_ArrayForEach(name, g->names) {
         buffer_puts(out, "|---");
+    }
     buffer_puts(out, "|---:|---:|---:|---:|\n");
 }
 

@@ -19,8 +19,8 @@ struct work {
     size_t convolution_count;
 };
 
-/* A layer's own MACs an element are its weights, so that its parameters beyond them are one bias an output; what it reads and
-   writes an element are its inputs and outputs. */
+/* A layer's own MACs an element are its weights, so that its parameters beyond them are one bias an output; what it
+   reads and writes an element are its inputs and outputs. */
 static struct energy_layer convolution(const struct row *row, double flops, double macs_element,
                                        double activation_bytes) {
     double parameters = 0;

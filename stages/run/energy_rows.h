@@ -14,7 +14,8 @@ cJSON *energy_row_add(cJSON *list);
 void energy_row_number(cJSON *row, const char *name, double value);
 void energy_row_text(cJSON *row, const char *name, const char *text);
 
-/* Writes the out `csv` with these columns (NULL-terminated), and where `json` is not NULL that out as {"rows": [...]}. */
+/* Writes the out `csv` with these columns (NULL-terminated), and where `json` is not NULL that out as {"rows": [...]}.
+ */
 int energy_rows_write(const struct stage *s, const char *csv, const char *json, const cJSON *list,
                       const char *const *columns, struct error *err);
 

@@ -72,12 +72,14 @@ static void categories_read(struct bars *b) {
         if (row_value(&b->rows.row[i], b->x))
             category_add(b, buffer_text(&text));
     }
-    cJSON_ArrayForEach(reference, cJSON_GetObjectItemCaseSensitive(stage_with(b->stage), "reference"))
-        cJSON_ArrayForEach(value, cJSON_GetObjectItemCaseSensitive(reference, "values"))
+    cJSON_ArrayForEach(reference, cJSON_GetObjectItemCaseSensitive(stage_with(b->stage), "reference")) {
+        cJSON_ArrayForEach(value, cJSON_GetObjectItemCaseSensitive(reference, "values")) {
             category_add(b, value->string);
+        }
+    }
     for (size_t i = 0; i < f->category_count; i++)
         numbers = numbers && is_number(f->categories[i]);
-    if (numbers)
+    if (numbers && f->category_count)
         qsort(f->categories, f->category_count, sizeof *f->categories, by_number);
     buffer_close(&text);
 }
@@ -124,15 +126,45 @@ static int series_add(struct bars *b, const struct group *g, struct error *err) 
     return rc;
 }
 
-static int series_read(struct bars *b, struct error *err) {
+static bool differs_within(const struct bars *b, const struct groups *categories, const char *label) {
+    struct buffer first = {0}, other = {0};
+    bool differs = false;
+    for (size_t g = 0; g < categories->count && !differs; g++)
+        for (size_t i = 0; i < categories->group[g].count && !differs; i++) {
+            struct buffer *text = i ? &other : &first;
+            buffer_clear(text);
+            row_text(text, &b->rows.row[categories->group[g].rows[i]], label);
+            differs = i > 0 && strcmp(buffer_text(&first), buffer_text(&other)) != 0;
+        }
+    buffer_close(&first);
+    buffer_close(&other);
+    return differs;
+}
+
+/* Labels that tell the rows of one category apart: one that goes with x would leave a gap beside every bar. */
+static cJSON *series_labels(const struct bars *b) {
     const char *but[] = {b->x, b->y, *b->average_over ? b->average_over : b->y, NULL};
+    cJSON *x_only = mem_checked(cJSON_CreateStringArray(&b->x, 1)), *differing = rows_labels(&b->rows, but, false);
+    struct groups categories;
+    groups_make(&categories, &b->rows, NULL, x_only);
+    for (cJSON *label = differing->child, *next; label; label = next) {
+        next = label->next;
+        if (!differs_within(b, &categories, label->valuestring))
+            cJSON_Delete(cJSON_DetachItemViaPointer(differing, label));
+    }
+    groups_close(&categories);
+    cJSON_Delete(x_only);
+    return differing;
+}
+
+static int series_read(struct bars *b, struct error *err) {
     const cJSON *given = cJSON_GetObjectItemCaseSensitive(stage_with(b->stage), "series"), *name;
     struct groups groups;
     int rc = 0;
     cJSON_ArrayForEach(name, given)
         if ((rc = rows_require(&b->rows, name->valuestring, err)))
             return rc;
-    b->series = given->child ? mem_checked(cJSON_Duplicate(given, true)) : rows_labels(&b->rows, but, false);
+    b->series = given->child ? mem_checked(cJSON_Duplicate(given, true)) : series_labels(b);
     groups_make(&groups, &b->rows, NULL, b->series);
     for (size_t i = 0; i < groups.count && !rc; i++)
         rc = series_add(b, &groups.group[i], err);

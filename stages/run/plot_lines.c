@@ -157,7 +157,8 @@ static double reference_x(const struct plot *p, double x) {
 static void references_add(struct plot *p) {
     const cJSON *reference, *point;
     cJSON_ArrayForEach(reference, cJSON_GetObjectItemCaseSensitive(stage_with(p->stage), "reference")) {
-        struct figure_series *series = figure_add(&p->figure, json_text(reference, "label", ""), json_text(reference, "label", ""), true);
+        struct figure_series *series =
+            figure_add(&p->figure, json_text(reference, "label", ""), json_text(reference, "label", ""), true);
         cJSON_ArrayForEach(point, cJSON_GetObjectItemCaseSensitive(reference, "points")) {
             double x = point->child->valuedouble, y = point->child->next->valuedouble;
             figure_point_add(series, (struct figure_point){reference_x(p, x), y, y, y, 1});

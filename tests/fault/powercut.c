@@ -4,7 +4,8 @@
  *
  *   powercut record DIRECTORY              the history: the workload in DIRECTORY/store; run under tracelib.so
  *   powercut check TRACE DIRECTORY FROM TO [SEED]
- *                                          states FROM to TO-1 of a seed, each rebuilt below DIRECTORY (a tmpfs is fast)
+ *                                          states FROM to TO-1 of a seed, each rebuilt below DIRECTORY (a tmpfs is
+ *                                          fast); twenty failures are enough
  *
  * A state is an instant and a choice. What was synced before the instant is there: a file's bytes, length and
  * attributes by a sync of the file, a name by a sync of its directory. Of everything else each change by itself is
@@ -28,7 +29,7 @@
 #include "engine/base/memory.h"
 #include "tests/fault/workload.h"
 
-enum { SECTOR = 512, NAME_SIZE = 256, TRACE_LIMIT = 1 << 28 };
+enum { SECTOR = 512, NAME_SIZE = 256, TRACE_LIMIT = 1 << 28, ENOUGH = 20 };
 
 static void die(const char *what, const struct error *err) {
     fprintf(stderr, "powercut: %s: %s\n", what, err->message);
@@ -446,7 +447,7 @@ static int check(char **argv, int argc) {
     if (file_read(&text, argv[2], TRACE_LIMIT, &err) < 0)
         die("trace", &err);
     parse(&text);
-    for (uint64_t number = from; number < to; number++) {
+    for (uint64_t number = from; number < to && failures < ENOUGH; number++) {
         size_t instant;
         if (check_state(argv[3], seed, number, &instant, &err) == 0)
             continue;

@@ -497,9 +497,8 @@ static void warnings_do_not_fail(void **state) {
         "{\"retort\":1,\"name\":\"n\",\"stages\":{\"a\":{\"cmd\":[\"a\",\"${in.x}\"],\"in\":{\"x\":\"/data/x\"}}}}",
         NULL, 0, &messages);
     assert_non_null(p);
-    assert_string_equal(buffer_text(&messages),
-                        "p.json:1:71: warning: the absolute path \"/data/x\" works on this machine alone; "
-                        "write it relative to this file (at /stages/a/in/x)\n");
+    assert_string_equal(buffer_text(&messages), "p.json:1:71: warning: the absolute path \"/data/x\" works on this "
+                                                "machine alone; write it relative to this file (at /stages/a/in/x)\n");
     pipeline_free(p);
     buffer_close(&messages);
 }

@@ -90,10 +90,8 @@ static void run_until_end(struct trial *t, int ended) {
 
 static void test_a_keeper_gets_its_arguments_and_descriptors(void **state) {
     struct trial *t = *state;
-    start(
-        t,
-        "echo \"$1 $2\" >&3; "
-        "l=; for f in /proc/$$/fd/*; do [ -e $f ] && l=\"$l ${f##*/}\"; done; echo \"$l\" >&3; echo oops >&2; exit 7");
+    start(t, "echo \"$1 $2\" >&3; l=; for f in /proc/$$/fd/*; do [ -e $f ] && l=\"$l ${f##*/}\"; done; echo \"$l\" "
+             ">&3; echo oops >&2; exit 7");
     run_until_end(t, 1);
     assert_true(WIFEXITED(t->status));
     assert_int_equal(WEXITSTATUS(t->status), 7);

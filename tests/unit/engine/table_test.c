@@ -43,7 +43,8 @@ static void test_csv_quotes_as_rfc_4180(void **state) {
 
 static void test_json_leaves_out_empty_cells(void **state) {
     (void)state;
-    check_print(TABLE_JSON, "[\n {\"name\":\"a, \\\"b\\\"\",\"value\":0.5},\n {\"name\":\"µ\",\"value\":null,\"late\":12}\n]\n");
+    check_print(TABLE_JSON,
+                "[\n {\"name\":\"a, \\\"b\\\"\",\"value\":0.5},\n {\"name\":\"µ\",\"value\":null,\"late\":12}\n]\n");
 }
 
 int main(void) {

@@ -77,6 +77,21 @@ static void test_texts_stand_as_they_come(void **state) {
     inputs_remove(&in);
 }
 
+/* A label that goes with x, as receiver does here, tells nothing apart: one series, not one for each bar. */
+static void test_a_label_that_goes_with_x_is_no_series(void **state) {
+    (void)state;
+    struct inputs in;
+    inputs_write(&in);
+    struct given given[] = {in.given[2], in.given[3], {0}}; /* 11, distilled; 7, scratch */
+    char *out = fixture_success("plot/bars@1", "{\"x\":\"receiver\",\"y\":\"gm_ber\"}", given, 1);
+    char *data = fixture_read(out, "data.csv", NULL);
+    assert_string_equal(data, "series,x,y,low,high,count,reference\n"
+                              "gm_ber,distilled,-2,-2,-2,1,false\ngm_ber,scratch,-0.25,-0.25,-0.25,1,false\n");
+    free(data);
+    fixture_remove(out);
+    inputs_remove(&in);
+}
+
 static void test_labels_are_data_never_commands(void **state) {
     (void)state;
     static const char hostile[] = "' ; system('touch HERE') ; '`touch HERE` \\n$(touch HERE) <script>";
@@ -119,6 +134,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_groups_means_and_reference),
         cmocka_unit_test(test_texts_stand_as_they_come),
+        cmocka_unit_test(test_a_label_that_goes_with_x_is_no_series),
         cmocka_unit_test(test_labels_are_data_never_commands),
         cmocka_unit_test(test_faults_say_how_to_mend),
     };

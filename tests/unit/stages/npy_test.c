@@ -181,7 +181,7 @@ static void test_other_formats_are_named(void **state) {
     assert_non_null(strstr(err.message, "a header of 65535 bytes does not fit a file of 12"));
 }
 
-/* A file cut anywhere is refused; a header with any byte changed is refused, or still says as many bytes as there are. */
+/* A file cut anywhere is refused; a header with any byte changed is refused, or still says how many bytes there are. */
 static void test_cuts_and_changed_bytes(void **state) {
     (void)state;
     struct buffer file = {0};

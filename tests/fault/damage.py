@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""Damages an object of the six-stage study's store, half of the time without a trace in its size and times, and runs
+again, with an fsck before or not.
+
+  damage.py [--cases 6] [--seed N]     each a line
+
+A run ends well, or stops and says what is damaged; the next one ends well, with the undisturbed results, whose files
+are published anew; what both recorded is what an undisturbed run records.
+"""
+import argparse
+import glob
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from study import Place, Wrong, undisturbed
+
+AGAIN = ("--set", "params.lines=99")  # a study of which something is known and something is not
+
+
+def flip(path, generator, quietly):
+    status = os.stat(path)
+    data = bytearray(open(path, "rb").read())
+    if data:
+        data[generator.randrange(len(data))] ^= 1 << generator.randrange(8)
+    else:
+        data += b"x"
+    os.chmod(path, 0o644)
+    with open(path, "wb") as out:
+        out.write(data)
+    os.chmod(path, status.st_mode & 0o777)
+    if quietly:
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def check(place, right, changed, generator):
+    status, _, message = place.run()
+    if status != 0:
+        raise Wrong("the first run ended with %d: %s" % (status, message))
+    shutil.rmtree(place.file("results"))
+    path = generator.choice(sorted(glob.glob(place.store + "/objects/[0-9a-f][0-9a-f]/*")))
+    quietly = generator.choice([True, False])
+    flip(path, generator, quietly)
+    if generator.choice([True, False]):
+        subprocess.run([os.path.join(place.programs, "retort"), "fsck", "--store", place.store], cwd=place.path,
+                       capture_output=True)
+    what = "%s%s" % (path[len(place.store) + 9:], ", quietly" if quietly else "")
+    for options, results in ((AGAIN, changed[1]), ((), right[1])):
+        status, _, message = place.run(options=options)
+        if status not in (0, 1, 3) or (status and "damage" not in message and "again" not in message):
+            raise Wrong("%s: exit status %d: %s" % (what, status, message))
+        if status:
+            status, _, message = place.run(options=options)
+        if status:
+            raise Wrong("%s: the run after it ended with %d: %s" % (what, status, message))
+        if place.results() != results:
+            raise Wrong("%s: wrong results" % what)
+    wrong = [r for r in place.records() if r not in right[0] + changed[0]]
+    if wrong:
+        raise Wrong("%s: wrong records: %s" % (what, wrong))
+    return what
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default=os.environ.get("BUILD", "build/release"))
+    parser.add_argument("--cases", type=int, default=6)
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("SEED", time.time())))
+    arguments = parser.parse_args()
+    programs, scratch = os.path.abspath(arguments.build), tempfile.mkdtemp(prefix="retort-damage-")
+    generator = random.Random(arguments.seed)
+    print("# seed %d" % arguments.seed)
+    right = undisturbed(programs, os.path.join(scratch, "undisturbed"))
+    changed = undisturbed(programs, os.path.join(scratch, "changed"), AGAIN)
+    failures = 0
+    for number in range(1, arguments.cases + 1):
+        place = Place(programs, os.path.join(scratch, str(number)))
+        try:
+            print("ok %d - %s" % (number, check(place, right, changed, generator)), flush=True)
+            shutil.rmtree(place.path)
+        except Wrong as wrong:
+            failures += 1
+            print("not ok %d - %s" % (number, wrong), flush=True)
+    print("1..%d" % arguments.cases)
+    if not failures:
+        shutil.rmtree(scratch)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,14 @@
+#!/bin/sh
+# The store alone: damage to its files, power cuts at any instant, and damage that a run comes upon.
+. tests/integration/lib.inc
+case $BUILD in *san) echo "ok 1 - # SKIP a sanitizer must be loaded before the recorder"; echo 1..1; exit 0 ;; esac
+seed=${SEED:-$(date +%s)}
+echo "# seed $seed"
+shared=$work
+[ -w /dev/shm ] && shared=$(mktemp -d /dev/shm/retort-fault-XXXXXX) && trap 'rm -rf "$work" "$shared"' EXIT
+check "400 mutations: what is served is what was stored, fsck mends the rest" \
+    "$BUILD/tests/fault/mutate" "$shared/mutate" 0 400 "$seed"
+check "400 states after a power cut: no record without its outs, nothing reported is lost" \
+    tests/fault/powercut.sh 0 400 "$seed"
+check "a run over a damaged store serves no wrong byte" tests/fault/damage.py --build "$BUILD" --cases 6 --seed "$seed"
+finish
