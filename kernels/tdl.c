@@ -33,8 +33,8 @@ static size_t taps_bytes(int antennas) {
 }
 
 size_t tdl_channel_workspace_bytes(int subcarriers, int antennas) {
-    size_t fade = tdl_fade_workspace_bytes(), respond = respond_workspace_bytes(subcarriers);
-    return 2 * taps_bytes(antennas) + (fade > respond ? fade : respond);
+    size_t fading = tdl_fade_workspace_bytes(), responding = respond_workspace_bytes(subcarriers);
+    return 2 * taps_bytes(antennas) + (fading > responding ? fading : responding);
 }
 
 /* Uniform draws to angles of arrival, in half turns: 2 n / 20 +- 1 / 20. */
@@ -145,7 +145,7 @@ PLATFORM_DISPATCH(combine_taps,
 
 /* h [S,F,R]: the frequency response of faded taps, times `amplitude`. */
 static void respond(float complex *h, const float *re, const float *im, const struct tdl_profile *p, double spread_s,
-                 double spacing_hz, float amplitude, int subcarriers, int antennas, void *workspace) {
+                    double spacing_hz, float amplitude, int subcarriers, int antennas, void *workspace) {
     size_t row = padded(subcarriers), count = (size_t)p->taps * row;
     float *phasor_re = workspace, *phasor_im = phasor_re + TDL_TAPS * row;
     for (int l = 0; l < p->taps; l++) {

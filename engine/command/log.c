@@ -2,26 +2,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/command/states.h"
-
-#define LOG_LIMIT ((size_t)256 << 20)
 
 struct logs {
     size_t shown;
 };
 
+/* A log may be of any size: it is passed on piece by piece. */
 static void print_stream(const struct project *p, const char *attempt, const char *stream) {
     char *path = store_log_path(p->store, attempt, stream);
-    struct buffer text = {0};
-    if (file_read(&text, path, LOG_LIMIT, NULL) == 0 && text.size > 0) {
-        printf("-- %s\n", stream);
-        fwrite(text.data, 1, text.size, stdout);
-        if (text.data[text.size - 1] != '\n')
-            putchar('\n');
+    FILE *log = fopen(path, "rbe");
+    char piece[1 << 14], last = '\n';
+    for (size_t size, whole = 0; log && (size = fread(piece, 1, sizeof piece, log)) > 0; whole += size) {
+        if (whole == 0)
+            printf("-- %s\n", stream);
+        fwrite(piece, 1, size, stdout);
+        last = piece[size - 1];
     }
-    buffer_close(&text);
+    if (last != '\n')
+        putchar('\n');
+    if (log)
+        fclose(log);
     free(path);
 }
 
@@ -39,7 +41,8 @@ static char *find_attempt(const struct project *p, const struct instance *i) {
     store_run_list(p->store, &ids, &count, NULL);
     for (size_t k = 0; k < count; k++) {
         cJSON *run = NULL;
-        if (!attempt && store_run_read(p->store, ids[k], &run, NULL) == 0) {
+        if (!attempt && store_run_read(p->store, ids[k], &run, NULL) == 0 &&
+            strcmp(json_text(run, "pipeline", ""), p->pipeline->name) == 0) {
             const cJSON *row;
             cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(run, "stages")) {
                 const char *of = json_text(row, "attempt", NULL);

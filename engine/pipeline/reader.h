@@ -284,7 +284,7 @@ void kind_outs(struct draft *d);
 struct draft **stages_order(struct reader *r);
 
 /* ---- check ---- */
-void check_matrix(struct draft *d);    /* matrix.c */
+void check_matrix(struct draft *d); /* matrix.c */
 void check_uses(struct reader *r, struct draft *d, const struct use_list *uses);
 void check_kind(struct draft *d);      /* kind.c */
 void check_select(struct draft *d);    /* select.c */

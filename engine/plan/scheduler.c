@@ -372,7 +372,3 @@ uint64_t scheduler_due_ms(const struct scheduler *s) {
 bool scheduler_idle(const struct scheduler *s) {
     return s->running_count == 0 && (scheduler_stopped(s) || (s->ready_count == 0 && s->backoff_count == 0));
 }
-
-size_t scheduler_running(const struct scheduler *s) {
-    return s->running_count;
-}

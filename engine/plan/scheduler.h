@@ -102,6 +102,4 @@ uint64_t scheduler_due_ms(const struct scheduler *s);
 /* Nothing runs, and nothing will start without a new submit. */
 bool scheduler_idle(const struct scheduler *s);
 
-size_t scheduler_running(const struct scheduler *s);
-
 #endif

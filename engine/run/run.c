@@ -114,12 +114,15 @@ static const char *state_of(const struct run *r, const struct instance *i) {
 }
 
 static cJSON *describe_stage(const struct run *r, const struct instance *i) {
+    const struct task *t = i->action ? key_map_get(&r->tasks, &i->key) : NULL;
     char hex[DIGEST_HEX_SIZE];
     cJSON *stage = cJSON_CreateObject();
     cJSON_AddStringToObject(stage, "stage", i->name);
     digest_hex(hex, &i->key);
     cJSON_AddItemToObject(stage, "key", i->action ? cJSON_CreateString(hex) : cJSON_CreateNull());
     cJSON_AddStringToObject(stage, "state", state_of(r, i));
+    if (t && t->attempt) /* the last one of this run; twins share it */
+        cJSON_AddStringToObject(stage, "attempt", t->attempt->id);
     if (i->reason)
         cJSON_AddStringToObject(stage, "reason", i->reason);
     return stage;

@@ -66,10 +66,3 @@ const struct kind_input *kind_input(const struct kind *kind, const char *name) {
             return &kind->inputs[i];
     return NULL;
 }
-
-const struct kind_out *kind_out(const struct kind *kind, const char *name) {
-    for (size_t i = 0; i < kind->out_count; i++)
-        if (strcmp(kind->outs[i].name, name) == 0)
-            return &kind->outs[i];
-    return NULL;
-}
