@@ -139,6 +139,15 @@ test: test-deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all unit-programs
 	@BUILD=$(BUILD) tests/run $(TESTS)
 
+# The tests, and comparisons with real peers, which are installed first (PyTorch: about 200 MB).
+PEER_PACKAGES = python3-torch python3-numpy
+test-all: test-deps
+	$(call install,$(PEER_PACKAGES))
+	@$(MAKE) --no-print-directory -j$(JOBS) all unit-programs $(BUILD)/tests/peers/gradients
+	@PEERS=1 BUILD=$(BUILD) tests/run $(TESTS)
+$(BUILD)/tests/peers/gradients: $(BUILD)/tests/peers/gradients.o $(LIBS_retort-stage)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(SYSLIBS_retort-stage)
+
 asan tsan:
 	@$(MAKE) --no-print-directory CONFIG=$@ test
 
@@ -184,6 +193,7 @@ install: all
 
 help:
 	@sed -n '3,7s/^# \{0,1\}//p' Makefile
+	@echo "  make test-all       the tests, and comparisons with PyTorch, which is installed"
 	@echo "  make asan | tsan    the tests under the sanitizers"
 	@echo "  make lint           include rule, clang-tidy, cppcheck"
 	@echo "  make fresh          both commands in a bare Debian 12 (needs root; about ten minutes)"
@@ -195,5 +205,5 @@ clean:
 	rm -rf build
 
 .SECONDARY:
-.PHONY: figures all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes docs bench install help clean
+.PHONY: figures test-all all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes docs bench install help clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "engine/base/buffer.h"
+#include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "kernels/blas_coretype.h"
@@ -136,18 +137,7 @@ char **leader_arguments(const cJSON *attempt) {
 /* Where the program stands: itself when it holds a slash (below the working directory), else the first executable of
    that name on `path`. NULL when there is none. The caller frees. */
 static char *find_program(const char *name, const char *path) {
-    if (strchr(name, '/'))
-        return mem_strdup(name);
-    while (*path) {
-        size_t length = strcspn(path, ":");
-        char *candidate = mem_printf("%.*s/%s", (int)length, path, name);
-        struct stat st;
-        if (stat(candidate, &st) == 0 && S_ISREG(st.st_mode) && access(candidate, X_OK) == 0)
-            return candidate;
-        free(candidate);
-        path += length + (path[length] == ':');
-    }
-    return NULL;
+    return strchr(name, '/') ? mem_strdup(name) : path_find_program(name, path);
 }
 
 /* Behind fork: only async-signal-safe calls. The system call itself, because the C library refuses to touch the two

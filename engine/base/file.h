@@ -37,6 +37,10 @@ char *path_directory(const char *path);
 /* The part after the last "/". Points into `path`. */
 const char *path_base(const char *path);
 
+/* The first executable of that name in the folders of `search`, which stand apart by ":" ("/usr/bin:/bin"); NULL when
+   there is none. The caller frees. */
+char *path_find_program(const char *name, const char *search);
+
 /* Lexically normal form: no ".", no "x/..", no double slash. The caller frees. */
 char *path_normal(const char *path);
 

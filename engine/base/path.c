@@ -1,4 +1,7 @@
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
@@ -24,6 +27,19 @@ char *path_directory(const char *path) {
 const char *path_base(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash ? slash + 1 : path;
+}
+
+char *path_find_program(const char *name, const char *search) {
+    while (*search) {
+        size_t length = strcspn(search, ":");
+        char *candidate = mem_printf("%.*s/%s", (int)length, search, name);
+        struct stat st;
+        if (stat(candidate, &st) == 0 && S_ISREG(st.st_mode) && access(candidate, X_OK) == 0)
+            return candidate;
+        free(candidate);
+        search += length + (search[length] == ':');
+    }
+    return NULL;
 }
 
 /* Drops the last part of a normal form for a ".."; false where there is none to drop. */

@@ -77,42 +77,57 @@ int project_report(struct diagnostics *d, struct error *err) {
     return error_set(err, ERR_INVALID, "%zu error%s; nothing was run", d->errors, d->errors == 1 ? "" : "s");
 }
 
-static bool is_pipeline_file(const char *path) {
+enum file_is { FILE_OTHER, FILE_PIPELINE, FILE_BROKEN };
+
+static enum file_is judge_file(const char *path) {
     struct json_document *doc = NULL;
     if (json_read(&doc, path, NULL, NULL))
-        return false;
+        return FILE_BROKEN;
     const cJSON *format = cJSON_GetObjectItemCaseSensitive(json_root(doc), "retort");
     bool is = cJSON_IsNumber(format) && cJSON_GetObjectItemCaseSensitive(json_root(doc), "stages");
     json_free(doc);
-    return is;
+    return is ? FILE_PIPELINE : FILE_OTHER;
 }
 
-/* The only pipeline file of the working directory. */
-static int find_pipeline(char **out, struct error *err) {
+struct candidates {
+    size_t count[FILE_BROKEN + 1];
+    char *first[FILE_BROKEN + 1];
+    struct buffer names; /* of the pipelines */
+};
+
+static void list_candidates(struct candidates *c) {
     DIR *dir = opendir(".");
     struct dirent *entry;
-    size_t count = 0;
-    struct buffer names = {0};
     while (dir && (entry = readdir(dir))) {
         size_t length = strlen(entry->d_name);
-        if (length < 6 || strcmp(entry->d_name + length - 5, ".json") != 0 || !is_pipeline_file(entry->d_name))
+        if (length < 6 || strcmp(entry->d_name + length - 5, ".json") != 0)
             continue;
-        if (count++ == 0)
-            *out = mem_strdup(entry->d_name);
-        buffer_printf(&names, "%s%s", count > 1 ? ", " : "", entry->d_name);
+        enum file_is is = judge_file(entry->d_name);
+        if (c->count[is]++ == 0)
+            c->first[is] = mem_strdup(entry->d_name);
+        if (is == FILE_PIPELINE)
+            buffer_printf(&c->names, "%s%s", c->count[is] > 1 ? ", " : "", entry->d_name);
     }
     if (dir)
         closedir(dir);
+}
+
+/* The only pipeline file of the working directory; where there is none, the only file that is no JSON: it is most
+   likely the pipeline with a slip in it, and reading it tells the slip. */
+static int find_pipeline(char **out, struct error *err) {
+    struct candidates c = {0};
+    list_candidates(&c);
+    enum file_is is = c.count[FILE_PIPELINE] == 0 && c.count[FILE_BROKEN] == 1 ? FILE_BROKEN : FILE_PIPELINE;
     int code = 0;
-    if (count == 0)
+    if (c.count[is] == 0)
         code = error_set(err, ERR_USAGE, "no pipeline file in this folder; name one: retort COMMAND PIPELINE");
-    else if (count > 1)
-        code = error_set(err, ERR_USAGE, "several pipeline files in this folder; name one of %s", buffer_text(&names));
-    if (code) {
-        free(*out);
-        *out = NULL;
-    }
-    buffer_close(&names);
+    else if (c.count[is] > 1)
+        code = error_set(err, ERR_USAGE, "several pipeline files in this folder; name one of %s", buffer_text(&c.names));
+    else
+        *out = mem_strdup(c.first[is]);
+    for (size_t i = 0; i <= FILE_BROKEN; i++)
+        free(c.first[i]);
+    buffer_close(&c.names);
     return code;
 }
 

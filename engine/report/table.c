@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/csv.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 
@@ -156,26 +157,12 @@ static void print_text(struct buffer *out, const struct table *t) {
     free(widths);
 }
 
-static void append_csv(struct buffer *out, const char *text) {
-    if (!strpbrk(text, ",\"\r\n")) {
-        buffer_puts(out, text);
-        return;
-    }
-    buffer_putc(out, '"');
-    for (; *text; text++) {
-        if (*text == '"')
-            buffer_putc(out, '"');
-        buffer_putc(out, *text);
-    }
-    buffer_putc(out, '"');
-}
-
 static void print_csv(struct buffer *out, const struct table *t) {
     for (size_t r = SIZE_MAX; r == SIZE_MAX || r < t->row_count; r++) {
         for (size_t c = 0; c < t->column_count; c++) {
             if (c)
                 buffer_putc(out, ',');
-            append_csv(out, r == SIZE_MAX ? t->columns[c] : cell_text(t, r, c));
+            csv_cell(out, r == SIZE_MAX ? t->columns[c] : cell_text(t, r, c));
         }
         buffer_puts(out, "\n");
     }

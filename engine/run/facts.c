@@ -41,17 +41,7 @@ static int file_content(void *context, const char *path, struct content *out, st
 }
 
 char *facts_find_program(const char *name) {
-    const char *path = ATTEMPT_PATH;
-    while (*path) {
-        size_t length = strcspn(path, ":");
-        char *candidate = mem_printf("%.*s/%s", (int)length, path, name);
-        struct stat st;
-        if (stat(candidate, &st) == 0 && S_ISREG(st.st_mode) && access(candidate, X_OK) == 0)
-            return candidate;
-        free(candidate);
-        path += length + (path[length] == ':');
-    }
-    return NULL;
+    return path_find_program(name, ATTEMPT_PATH);
 }
 
 static int program_digest(void *context, const char *program, struct digest *out, struct error *err) {

@@ -4,7 +4,7 @@
 
 #include "stages/kinds/shared.h"
 
-extern const char *const spread_choices[];
+extern const char *const spread_choices[], *const legend_choices[];
 
 #define PARAM_AVERAGE                                                                                                  \
     {                                                                                                                  \

@@ -1,7 +1,5 @@
 #include "stages/kinds/plot.h"
 
-static const char *const key_choices[] = {"outside",     "top right", "top left", "bottom right",
-                                          "bottom left", "none",      NULL};
 
 static const struct param bound_element = {.name = "bound", .type = PARAM_NUMBER};
 static const struct param reference_value = {.name = "value", .type = PARAM_NUMBER};
@@ -55,7 +53,7 @@ static const struct param params[] = {
      .doc = "Smallest and largest y shown; empty: as the data needs, with 0 on an axis that is not logarithmic."},
     {.name = "legend",
      .type = PARAM_CHOICE,
-     .choices = key_choices,
+     .choices = legend_choices,
      .fallback = "\"outside\"",
      .doc = "Where the legend stands."},
     {.name = "reference",

@@ -1,9 +1,8 @@
 #include "stages/kinds/plot.h"
 
 const char *const spread_choices[] = {"std", "range", "none", NULL};
-static const char *const style_choices[] = {"lines", "points", "bars", NULL};
-static const char *const key_choices[] = {"outside",     "top right", "top left", "bottom right",
-                                          "bottom left", "none",      NULL};
+const char *const legend_choices[] = {"outside", "top right", "top left", "bottom right", "bottom left", "none", NULL};
+static const char *const style_choices[] = {"lines", "points", NULL};
 
 static const struct param point_coordinate = {.name = "coordinate", .type = PARAM_NUMBER};
 static const struct param point_element = {.name = "point",
@@ -68,7 +67,7 @@ static const struct param params[] = {
     PARAM_BOUNDS("y"),
     {.name = "legend",
      .type = PARAM_CHOICE,
-     .choices = key_choices,
+     .choices = legend_choices,
      .fallback = "\"outside\"",
      .doc = "Where the legend stands."},
     {.name = "reference",

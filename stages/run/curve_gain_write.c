@@ -1,9 +1,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "engine/base/csv.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
-#include "stages/run/csv.h"
 #include "stages/run/curve_gain.h"
 
 static double mean_value(const struct mean *m) {

@@ -3,9 +3,9 @@
 #include <math.h>
 
 #include "engine/base/buffer.h"
+#include "engine/base/csv.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
-#include "stages/run/csv.h"
 
 cJSON *energy_row_add(cJSON *list) {
     cJSON *row = mem_checked(cJSON_CreateObject());

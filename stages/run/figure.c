@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/csv.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
-#include "stages/run/csv.h"
 
 enum { WIDTH_PX = 960, HEIGHT_PX = 560, LONG_CATEGORY = 8, MANY_CATEGORIES = 10, CROWDED_CATEGORIES = 24 };
 

@@ -36,9 +36,7 @@ static void figure_read(struct plot *p) {
     p->figure = (struct figure){
         .title = stage_text(s, "title"),
         .legend = stage_text(s, "legend"),
-        .style = strcmp(style, "bars") == 0     ? FIGURE_BARS
-                 : strcmp(style, "points") == 0 ? FIGURE_POINTS
-                                                : FIGURE_LINES,
+        .style = strcmp(style, "points") == 0 ? FIGURE_POINTS : FIGURE_LINES,
         .x = axis_read(s, "x_label", p->x, "x_log", "x_range"),
         .y = axis_read(s, "y_label", p->y, "y_log", "y_range"),
     };

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/csv.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/base/suggest.h"
-#include "stages/run/csv.h"
 
 static const size_t max_file_bytes = (size_t)256 << 20;
 

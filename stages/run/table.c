@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/csv.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
-#include "stages/run/csv.h"
 
 /* The names of what stands in a column, one after another, and their values for a cell. */
 enum { PARTS = 5 };

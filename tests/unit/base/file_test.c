@@ -220,6 +220,21 @@ static void test_paths(void **state) {
 
 #define in_directory(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 
+/* An executable counts; a file that is none, a folder, and what no folder holds do not. */
+static void test_find_program(void **state) {
+    struct error err = {0};
+    char *search = mem_printf("%s:%s", in(state, "none"), in(state, "."));
+    assert_int_equal(file_replace(in(state, "tool"), "x", 1, 0755, &err), 0);
+    assert_int_equal(file_replace(in(state, "text"), "x", 1, 0644, &err), 0);
+    assert_int_equal(file_make_directory(in(state, "folder"), &err), 0);
+    assert_taken(path_find_program("tool", search), in(state, "./tool"));
+    assert_null(path_find_program("text", search));
+    assert_null(path_find_program("folder", search));
+    assert_null(path_find_program("absent", search));
+    assert_null(path_find_program("tool", ""));
+    free(search);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         in_directory(test_read_limits),
@@ -232,6 +247,7 @@ int main(void) {
         in_directory(test_remove_tree),
         in_directory(test_remove_deep_tree),
         cmocka_unit_test(test_paths),
+        in_directory(test_find_program),
     };
     return cmocka_run_group_tests_name("base/file", tests, NULL, NULL);
 }

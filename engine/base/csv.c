@@ -1,4 +1,4 @@
-#include "stages/run/csv.h"
+#include "engine/base/csv.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* CSV (RFC 4180): cells apart by commas, quoted where they hold a comma, a quote or a line break. */
-#ifndef RETORT_STAGES_RUN_CSV_H
-#define RETORT_STAGES_RUN_CSV_H
+#ifndef RETORT_BASE_CSV_H
+#define RETORT_BASE_CSV_H
 
 #include <stddef.h>
 
