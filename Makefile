@@ -69,6 +69,7 @@ $(BUILD)/%.o: %.c
 
 # What a file embeds, the compiler's own dependency list does not name.
 $(BUILD)/engine/meter/data.o: $(wildcard engine/meter/data/*.json)
+$(BUILD)/engine/report/kind_schema.o: engine/report/schema_frame.json
 
 # Unit tests: tests/unit/<room>/<name>_test.c is a program of its own, linked with what that room may include.
 TEST_LIBS_base = $(call lib,base)
@@ -93,14 +94,21 @@ $(BUILD)/tests/unit/$(1)/%_test: $(BUILD)/tests/unit/$(1)/%_test.o $(TEST_LIBS_$
 endef
 $(foreach room,$(ROOMS),$(eval $(call unit_rule,$(room))))
 
-unit-programs: $(UNIT_TESTS)
+# Faults: what is preloaded into the programs, and programs that damage a store and look at what it says.
+FAULT_TESTS = $(addprefix $(BUILD)/tests/fault/,faultlib.so tracelib.so mutate powercut)
+unit-programs: $(UNIT_TESTS) $(FAULT_TESTS)
+$(BUILD)/tests/fault/%.so: tests/fault/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) -std=c11 $(WARNINGS) -O2 -g -fPIC -shared -o $@ $<
+$(BUILD)/tests/fault/mutate $(BUILD)/tests/fault/powercut: %: %.o $(BUILD)/tests/fault/workload.o $(call lib,store) $(call lib,base)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(TEST_SYSLIBS_store)
 
 # ---- what must be installed ----
 
 BUILD_PACKAGES = gcc libc6-dev make git pkg-config libuv1-dev libcjson-dev libgit2-dev libsqlite3-dev libopenblas-pthread-dev \
 	gfortran libsleef-dev librandom123-dev libssl-dev gnuplot-nox graphviz
-TEST_PACKAGES = libcmocka-dev python3 procps
-LINT_PACKAGES = clang-tidy clang cppcheck
+TEST_PACKAGES = libcmocka-dev python3 python3-jsonschema procps
+LINT_PACKAGES = clang-tidy clang clang-format cppcheck
 
 # Debian packages, as root or through sudo, after saying which; nothing when all are there.
 define install
@@ -156,22 +164,42 @@ asan tsan:
 fresh:
 	@tests/fresh
 
+C_FILES = find engine kernels stages store tests -name '*.[ch]'
+
+# One process a file: for a second file in a process clang-tidy takes every va_list for uninitialised.
 lint: lint-deps
-	@$(MAKE) --no-print-directory check-includes
-	@printf '%s\n' $(wildcard $(LINT_SOURCES)) | xargs -P $(JOBS) -n 8 sh -c \
+	@$(MAKE) --no-print-directory check-includes check-headers check-format
+	@printf '%s\n' $(wildcard $(LINT_SOURCES)) | xargs -P $(JOBS) -n 1 sh -c \
 		'clang-tidy --quiet "$$@" -- -std=c11 $(CPPFLAGS_ALL) $(CJSON_CFLAGS) $(BLAS_CFLAGS) 2>/dev/null' clang-tidy
-	cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-		--suppress=missingIncludeSystem -I. -D_GNU_SOURCE -D__x86_64__ engine store stages kernels
+	@cppcheck --quiet -j $(JOBS) --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+		--suppress=missingIncludeSystem -I. $(CJSON_CFLAGS) -D_GNU_SOURCE -D__x86_64__ engine store stages kernels
 LINT_SOURCES = engine/*.c engine/*/*.c store/*.c stages/*.c stages/*/*.c kernels/*.c kernels/*/*.c
 
 # Which room may include which: DESIGN's table, as code.
 check-includes:
 	@tests/check-includes
 
+# Every header compiles alone, but for the bodies that a file includes once for each instruction set.
+check-headers:
+	@$(C_FILES) | grep '\.h$$' | grep -v '_body\.h$$' | xargs -P $(JOBS) -n 16 \
+		$(CC) -std=c11 -Wall -Wextra -Werror $(CPPFLAGS_ALL) $(CJSON_CFLAGS) $(BLAS_CFLAGS) -fsyntax-only -x c
+
+check-format:
+	@$(C_FILES) | xargs -P $(JOBS) -n 16 clang-format --dry-run -Werror
+
+format:
+	@$(C_FILES) | xargs clang-format -i
+
 # Texts made from the programs' own tables.
 docs: all
 	build/retort kinds --reference > stages/kinds/REFERENCE.md
 	build/retort kinds --schema > pipelines/schema/pipeline-1.schema.json
+
+# Every fault at every place, 100,000 mutations, 50,000 power cuts: hours; SHARD=i/n runs a part, and what was done is
+# not done again.
+soak: test-deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(FAULT_TESTS)
+	@BUILD=$(BUILD) tests/fault/soak
 
 bench: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(BENCHES)
@@ -195,8 +223,10 @@ help:
 	@sed -n '3,7s/^# \{0,1\}//p' Makefile
 	@echo "  make test-all       the tests, and comparisons with PyTorch, which is installed"
 	@echo "  make asan | tsan    the tests under the sanitizers"
-	@echo "  make lint           include rule, clang-tidy, cppcheck"
+	@echo "  make lint           include rule, headers alone, format, clang-tidy, cppcheck"
+	@echo "  make format         lays out every C file as .clang-format says"
 	@echo "  make fresh          both commands in a bare Debian 12 (needs root; about ten minutes)"
+	@echo "  make soak           every fault at every place (hours; SHARD=i/n for a part; goes on where it was)"
 	@echo "  make bench          how fast things are (about a minute)"
 	@echo "  make docs           the kinds' reference page and the JSON Schema"
 	@echo "  make install        PREFIX=/usr/local"
@@ -205,5 +235,5 @@ clean:
 	rm -rf build
 
 .SECONDARY:
-.PHONY: figures test-all all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes docs bench install help clean
+.PHONY: figures soak test-all all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes check-headers check-format format docs bench install help clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

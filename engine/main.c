@@ -1,6 +1,8 @@
 /* retort: finds the command, parses its arguments, runs it, and turns its error into a message and an exit status. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/command/command.h"
 #include "engine/version.h"
@@ -10,10 +12,28 @@ static int fail(const struct error *err) {
     return error_exit_status(err->code);
 }
 
+/* Data that went nowhere is a failure, also when it was flushed long before the end. */
+static int check_output(int code, struct error *err) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0)
+        return error_set(err, ERR_IO, "standard output cannot be written");
+    return code;
+}
+
 static int print_text(struct buffer *text) {
+    struct error err = {0};
     fputs(buffer_text(text), stdout);
     buffer_close(text);
-    return fflush(stdout) == 0 ? 0 : 3;
+    return check_output(0, &err) ? fail(&err) : 0;
+}
+
+/* No file of ours may come to stand where a closed standard stream was: what is printed would go into it. Opened for
+   reading alone, so that printing still fails. */
+static void hold_standard_streams(void) {
+    int fd;
+    do
+        fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    close(fd);
 }
 
 /* What is not a command: help, version, and the texts that packages install. -1: it is a command. */
@@ -51,6 +71,7 @@ static bool wants_help(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    hold_standard_streams();
     int special = run_special(argc, argv);
     if (special >= 0)
         return special;
@@ -68,8 +89,7 @@ int main(int argc, char **argv) {
     if (code == 0)
         code = c->run(arguments, &err);
     arguments_free(arguments);
-    if (fflush(stdout) != 0 && code == 0)
-        code = error_set(&err, ERR_IO, "standard output cannot be written");
+    code = check_output(code, &err);
     if (code == 0)
         return 0;
     if (!err.message[0])

@@ -178,7 +178,7 @@ static int connect(struct store *s, struct error *err) {
     sqlite3_close(index->db);
     index->db = NULL;
     if (sqlite3_open_v2(index->path, &index->db, flags, NULL) != SQLITE_OK)
-        return index->db ? index_error(s, err) : error_set(err, ERR_IO, "%s: cannot be opened", index->path);
+        return index->db ? index_error(s, err) : error_set(err, ERR_IO, "%s: out of memory", index->path);
     sqlite3_extended_result_codes(index->db, 1);
     sqlite3_busy_timeout(index->db, BUSY_TIMEOUT_MS);
     return execute(s, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL;", err);
@@ -242,7 +242,7 @@ static void keep_damaged(const struct store *s) {
 int index_reset(struct store *s, struct error *err) {
     keep_damaged(s);
     if (connect(s, NULL) < 0 && !s->index.db) /* that it complains is why we are here; but it must be there */
-        return error_set(err, ERR_IO, "%s: cannot be opened", s->index.path);
+        return error_set(err, ERR_IO, "%s: out of memory", s->index.path);
     sqlite3_db_config(s->index.db, SQLITE_DBCONFIG_RESET_DATABASE, 1, 0);
     int rc = execute(s, "VACUUM", err);
     sqlite3_db_config(s->index.db, SQLITE_DBCONFIG_RESET_DATABASE, 0, 0);

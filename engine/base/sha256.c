@@ -31,7 +31,7 @@ static void fetch_algorithm(void) {
 static void require(int ok) {
     if (ok)
         return;
-    fputs("retort: libcrypto does not provide SHA-256\n", stderr);
+    fputs("retort: libcrypto does not provide SHA-256: it is broken, or out of memory\n", stderr);
     _exit(EXIT_ENVIRONMENT);
 }
 

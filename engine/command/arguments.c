@@ -91,6 +91,18 @@ static int take_letter(struct arguments *a, int argc, char **argv, int *index, s
     return take(a, option, word[2] ? word + 2 : NULL, argc, argv, index, err);
 }
 
+/* As many as the command's usage has words; "..." takes any number. One that nothing would look at is a mistake. */
+static int check_operands(const struct arguments *a, struct error *err) {
+    const char *usage = a->command->operands;
+    size_t words = *usage != '\0';
+    for (const char *c = usage; *c; c++)
+        words += *c == ' ';
+    if (strstr(usage, "...") || a->operand_count <= words)
+        return 0;
+    return error_set(err, ERR_USAGE, "%s: one operand too many, \"%s\"; usage: retort %s [OPTION...]%s%s",
+                     a->command->name, a->operands[words], a->command->name, *usage ? " " : "", usage);
+}
+
 int arguments_parse(struct arguments **out, const struct command *c, int argc, char **argv, struct error *err) {
     struct arguments *a = mem_alloc(sizeof *a);
     a->command = c;
@@ -110,6 +122,8 @@ int arguments_parse(struct arguments **out, const struct command *c, int argc, c
             a->operands[a->operand_count] = NULL;
         }
     }
+    if (code == 0)
+        code = check_operands(a, err);
     if (code) {
         arguments_free(a);
         return code;

@@ -73,4 +73,8 @@ void help_command(struct buffer *out, const struct command *c);
 void help_man(struct buffer *out, const struct command *c); /* NULL: retort(1) itself */
 void help_completion(struct buffer *out);                   /* for bash */
 
+/* kinds.c: the kind that a user names, with its version or without: ERR_USAGE, with the nearest name. */
+struct kind;
+int kind_named(const struct kind **out, const char *name, struct error *err);
+
 #endif

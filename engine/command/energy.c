@@ -3,107 +3,282 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/memory.h"
+#include "engine/command/energy_account.h"
+#include "engine/command/energy_carbon.h"
+#include "engine/command/energy_processors.h"
 #include "engine/command/project.h"
+#include "engine/meter/meter.h"
 #include "engine/report/table.h"
 
 enum { JOULE_DIGITS = 4 };
 
-/* Joules of a run. One key is counted once, however many stages share it. */
-struct account {
-    struct store *store;
-    const char *run;
-    struct table *table;
-    double spent_j, saved_j;
-    size_t unknown;
-    bool modelled;
+struct shown {
+    const cJSON *run, *energy; /* runs/<id>.json, and its "energy" */
+    struct energy_account account;
+    struct carbon carbon;
+    enum energy_by by;
+    enum table_format format;
 };
 
-static bool is_repeated(const cJSON *row) {
-    const char *key = json_text(row, "key", "");
-    for (const cJSON *before = row->prev; before && before->next; before = before->prev)
-        if (strcmp(json_text(before, "key", "-"), key) == 0)
+/* Groups hold a label each, so the column of what they are named by comes first. */
+static const char *const group_names[] = {"instance", "stage", "kind", "source"};
+
+static void add_figures(struct table *t, const struct shown *s, const struct energy_row *row) {
+    double joules = row->spent_j + row->saved_j;
+    table_number(t, "spent_j", row->spent_j, JOULE_DIGITS);
+    table_number(t, "saved_j", row->saved_j, JOULE_DIGITS);
+    table_text(t, "label", row->label);
+    table_number(t, "uncertainty_j", row->uncertainty_j, 2);
+    table_number(t, "cpu_s", row->cpu_s, JOULE_DIGITS);
+    table_number(t, "wall_s", row->wall_s, JOULE_DIGITS);
+    table_number(t, "mean_w", row->wall_s > 0 ? joules / row->wall_s : (double)NAN, 3);
+    table_number(t, "gco2", carbon_grams(&s->carbon, row->spent_j), 3);
+    table_number(t, "saved_gco2", carbon_grams(&s->carbon, row->saved_j), 3);
+    table_number(t, "count", (double)row->count, JOULE_DIGITS);
+}
+
+/* What the counter says of the time of the run that no stage is charged with. */
+static void add_machine(struct table *t, const struct shown *s) {
+    const cJSON *part;
+    const char *first = s->by == ENERGY_BY_INSTANCE ? "stage" : group_names[s->by];
+    cJSON_ArrayForEach(part, cJSON_GetObjectItemCaseSensitive(s->energy, "rows")) {
+        const char *name = json_text(part, "row", "");
+        if (strcmp(name, "stage") == 0)
+            continue;
+        char *shown = mem_printf("(%s)", name);
+        table_row(t);
+        table_text(t, first, shown);
+        table_number(t, "spent_j", json_double(part, "joules", (double)NAN), JOULE_DIGITS);
+        table_text(t, "label", json_text(part, "label", "unavailable"));
+        if (s->by != ENERGY_BY_SOURCE)
+            table_text(t, "source", json_text(part, "source", ""));
+        free(shown);
+    }
+}
+
+static struct table *make_rows(const struct shown *s) {
+    struct table *t = table_create();
+    for (size_t i = 0; i < s->account.count; i++) {
+        const struct energy_row *row = s->account.rows[i];
+        table_row(t);
+        table_text(t, s->by == ENERGY_BY_INSTANCE ? "stage" : group_names[s->by], row->name);
+        if (s->by < ENERGY_BY_KIND)
+            table_text(t, "kind", row->kind ? row->kind : "");
+        add_figures(t, s, row);
+        if (s->by != ENERGY_BY_SOURCE)
+            table_text(t, "source", row->source);
+    }
+    add_machine(t, s);
+    return t;
+}
+
+static struct table *make_totals(const struct shown *s) {
+    struct table *t = table_create();
+    for (size_t i = 0; i < s->account.total_count; i++) {
+        table_row(t);
+        add_figures(t, s, s->account.totals[i]);
+    }
+    return t;
+}
+
+/* ---- for people ---- */
+
+/* "12.3 J modelled, 4 J measured"; "nothing" where there is no figure. */
+static void print_sums(struct buffer *out, const struct energy_account *a, bool saved) {
+    size_t shown = 0;
+    for (size_t i = 0; i < a->total_count; i++) {
+        const struct energy_row *total = a->totals[i];
+        double joules = saved ? total->saved_j : total->spent_j;
+        if (isnan(joules) || joules == 0)
+            continue;
+        buffer_puts(out, shown++ ? ", " : "");
+        energy_figure(out, joules, total->label);
+    }
+    buffer_puts(out, shown ? "" : "nothing");
+}
+
+static size_t count_unknown(const struct energy_account *a) {
+    size_t count = 0;
+    for (size_t i = 0; i < a->total_count; i++)
+        if (isnan(a->totals[i]->spent_j))
+            count += a->totals[i]->count;
+    return count;
+}
+
+static bool is_any(const struct energy_account *a, const char *label) {
+    for (size_t i = 0; i < a->total_count; i++)
+        if (strcmp(a->totals[i]->label, label) == 0)
             return true;
     return false;
 }
 
-static void add_stage(struct account *a, const cJSON *row) {
-    struct digest key;
-    cJSON *record = NULL;
-    const char *hex = json_text(row, "key", "");
-    if (!digest_parse(&key, hex) || is_repeated(row) || store_record_find(a->store, &key, NULL, &record, NULL) != 0)
-        return;
-    const cJSON *energy = cJSON_GetObjectItemCaseSensitive(record, "energy");
-    const cJSON *resources = cJSON_GetObjectItemCaseSensitive(record, "resources");
-    double joules = json_double(energy, "joules", (double)NAN);
-    double cpu_s = json_double(resources, "user_s", 0) + json_double(resources, "system_s", 0);
-    double wall_s = json_double(record, "wall_s", 0);
-    const char *label = json_text(energy, "label", "unavailable");
-    bool here = strcmp(json_text(record, "run", ""), a->run) == 0;
-    table_row(a->table);
-    table_text(a->table, "stage", json_text(row, "stage", "?"));
-    table_number(a->table, "spent_j", here ? joules : 0, JOULE_DIGITS);
-    table_number(a->table, "saved_j", here ? 0 : joules, JOULE_DIGITS);
-    table_number(a->table, "uncertainty_j", json_double(energy, "uncertainty_j", (double)NAN), 2);
-    table_text(a->table, "label", label);
-    table_text(a->table, "source", json_text(energy, "source", ""));
-    table_number(a->table, "cpu_s", cpu_s, JOULE_DIGITS);
-    table_number(a->table, "wall_s", wall_s, JOULE_DIGITS);
-    table_number(a->table, "mean_w", wall_s > 0 ? joules / wall_s : (double)NAN, 3);
-    if (isnan(joules))
-        a->unknown++;
-    else if (here)
-        a->spent_j += joules;
-    else
-        a->saved_j += joules;
-    a->modelled |= strcmp(label, "modelled") == 0;
-    cJSON_Delete(record);
+static double grams(const struct shown *s, bool saved) {
+    double sum = 0;
+    for (size_t i = 0; i < s->account.total_count; i++) {
+        double joules = saved ? s->account.totals[i]->saved_j : s->account.totals[i]->spent_j;
+        sum += isnan(joules) ? 0 : carbon_grams(&s->carbon, joules);
+    }
+    return sum;
 }
 
-static void print_account(const struct account *a, enum table_format format) {
-    struct buffer out = {0};
-    table_print(&out, a->table, format);
-    if (format == TABLE_TEXT) {
-        buffer_printf(&out, "\nrun %s: %.*g J spent now, %.*g J saved by what was known", a->run, JOULE_DIGITS,
-                      a->spent_j, JOULE_DIGITS, a->saved_j);
-        if (a->unknown)
-            buffer_printf(&out, ", %zu stages without a figure", a->unknown);
-        buffer_puts(&out,
-                    a->modelled ? " (modelled: CPU seconds and memory times constants, no counter was read)\n" : "\n");
+static void print_carbon(struct buffer *out, const struct shown *s) {
+    buffer_printf(out, "CO2e: %.3g g spent, %.3g g saved, at %g g/kWh", grams(s, false), grams(s, true),
+                  s->carbon.g_per_kwh);
+    if (s->carbon.region)
+        buffer_printf(out, " (%s %d, %s)", s->carbon.region, s->carbon.year, s->carbon.cite);
+    else
+        buffer_printf(out, " (%s)", s->carbon.cite);
+    buffer_printf(out, ", PUE %g\n", s->carbon.pue);
+}
+
+static void print_counter(struct buffer *out, const struct shown *s) {
+    if (!cJSON_GetObjectItemCaseSensitive(s->energy, "counter_j"))
+        return;
+    const char *label = json_text(s->energy, "label", "unavailable");
+    buffer_puts(out, "counter: ");
+    energy_figure(out, json_double(s->energy, "counter_j", (double)NAN), label);
+    buffer_printf(out, " in %.4g s of the whole machine", json_double(s->energy, "counter_s", (double)NAN));
+    const char *why = json_text(s->energy, "why", "");
+    buffer_printf(out, "%s%s\n", *why ? ": " : "", why);
+}
+
+static void print_prediction(struct buffer *out, const struct shown *s) {
+    const cJSON *prediction = cJSON_GetObjectItemCaseSensitive(s->run, "prediction");
+    double error = json_double(prediction, "error", (double)NAN);
+    if (isnan(error))
+        return;
+    buffer_puts(out, "predicted: ");
+    energy_figure(out, json_double(prediction, "compared_j", (double)NAN), json_text(prediction, "label", ""));
+    buffer_printf(out, " for %.0f of the stages, which then took %+.0f %%\n", json_double(prediction, "compared", 0),
+                  100 * error);
+}
+
+static void print_text(struct buffer *out, const struct shown *s, const struct table *rows) {
+    size_t unknown = count_unknown(&s->account);
+    table_print(out, rows, TABLE_TEXT);
+    buffer_printf(out, "\nrun %s: spent now: ", json_text(s->run, "id", "?"));
+    print_sums(out, &s->account, false);
+    buffer_puts(out, "; saved by what was known: ");
+    print_sums(out, &s->account, true);
+    if (unknown)
+        buffer_printf(out, "; %zu without a figure", unknown);
+    buffer_putc(out, '\n');
+    print_counter(out, s);
+    print_prediction(out, s);
+    print_carbon(out, s);
+    if (is_any(&s->account, "modelled"))
+        buffer_puts(out, "modelled: CPU seconds and memory times constants, no counter was read; there is no error "
+                         "bound\n");
+}
+
+/* ---- for programs ---- */
+
+static void print_json(struct buffer *out, const struct shown *s, const struct table *rows) {
+    static const char *const machine[] = {"label",    "why",          "source",  "counter_j", "counter_s",
+                                          "stages_j", "unresolved_j", "other_j", "idle_j",    "series"};
+    struct table *totals = make_totals(s);
+    cJSON *carbon = carbon_json(&s->carbon), *counted = mem_checked(cJSON_CreateObject());
+    buffer_puts(out, "{\"run\":");
+    json_string(out, json_text(s->run, "id", "?"));
+    buffer_puts(out, ",\n\"rows\":");
+    table_print(out, rows, TABLE_JSON);
+    buffer_puts(out, ",\"totals\":");
+    table_print(out, totals, TABLE_JSON);
+    for (size_t i = 0; i < COUNT(machine); i++) {
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(s->energy, machine[i]);
+        if (item)
+            cJSON_AddItemToObject(counted, machine[i], mem_checked(cJSON_Duplicate(item, true)));
     }
+    buffer_puts(out, ",\"counter\":");
+    if (counted->child)
+        json_canonical(out, counted);
+    else
+        buffer_puts(out, "null");
+    buffer_puts(out, ",\n\"carbon\":");
+    json_canonical(out, carbon);
+    buffer_puts(out, "}\n");
+    cJSON_Delete(carbon);
+    cJSON_Delete(counted);
+    table_free(totals);
+}
+
+static void print(const struct shown *s) {
+    struct buffer out = {0};
+    struct table *rows = make_rows(s);
+    if (s->format == TABLE_TEXT)
+        print_text(&out, s, rows);
+    else if (s->format == TABLE_CSV)
+        table_print(&out, rows, TABLE_CSV);
+    else
+        print_json(&out, s, rows);
     fputs(buffer_text(&out), stdout);
     buffer_close(&out);
+    table_free(rows);
+}
+
+static int read_by(enum energy_by *out, const struct arguments *a, struct error *err) {
+    const char *by = argument_value(a, "by", group_names[ENERGY_BY_INSTANCE]);
+    for (size_t i = 0; i < COUNT(group_names); i++) {
+        if (strcmp(group_names[i], by) != 0)
+            continue;
+        *out = (enum energy_by)i;
+        return 0;
+    }
+    return error_set(err, ERR_USAGE, "energy: --by is instance, stage, kind or source, not \"%s\"", by);
 }
 
 static int run(const struct arguments *a, struct error *err) {
+    struct shown s = {.format = argument_given(a, "json")  ? TABLE_JSON
+                                : argument_given(a, "csv") ? TABLE_CSV
+                                                           : TABLE_TEXT};
     struct store *store = NULL;
     cJSON *tree = NULL;
-    int code = project_open_store(&store, a, err);
+    if (argument_given(a, "processors"))
+        return energy_processors_print(operand(a, 0), s.format, err);
+    int code = read_by(&s.by, a, err);
+    if (code == 0)
+        code = carbon_open(&s.carbon, a, err);
+    if (code == 0)
+        code = project_open_store(&store, a, err);
     if (code == 0)
         code = store_run_read(store, operand(a, 0) ? operand(a, 0) : "latest", &tree, err);
     if (code == 0) {
-        struct account account = {.store = store, .run = json_text(tree, "id", "?"), .table = table_create()};
-        const cJSON *row;
-        cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(tree, "stages"))
-            add_stage(&account, row);
-        print_account(&account, argument_given(a, "json")  ? TABLE_JSON
-                                : argument_given(a, "csv") ? TABLE_CSV
-                                                           : TABLE_TEXT);
-        table_free(account.table);
+        s.run = tree;
+        s.energy = cJSON_GetObjectItemCaseSensitive(tree, "energy");
+        energy_account_read(&s.account, store, tree, s.by);
+        print(&s);
+        energy_account_close(&s.account);
     }
+    carbon_close(&s.carbon);
     cJSON_Delete(tree);
     store_close(store);
     return code;
 }
 
-static const struct option options[] = {OPTION_JSON, {"csv", 0, NULL, "Print CSV"}, OPTION_STORE};
+static const struct option options[] = {
+    {"by", 0, "GROUP", "Add up by instance (default), stage, kind or source"},
+    OPTIONS_CARBON,
+    {"processors", 0, NULL,
+     "Print the processor table instead, with the rows of a JSON file of your own: --processors FILE"},
+    OPTION_JSON,
+    {"csv", 0, NULL, "Print CSV"},
+    OPTION_STORE,
+};
 
 const struct command command_energy = {
     .name = "energy",
     .operands = "[RUN]",
-    .summary = "joules by stage and source, spent now and saved by the cache",
-    .doc = "Prints for every stage of a run (default: the newest) its joules with their label: measured (a counter was "
-           "read), modelled (CPU seconds and memory times constants) or unavailable. What came from the store costs "
-           "nothing now; what it cost when it ran is shown as saved. No joule is counted twice.",
+    .summary = "joules by stage, kind and source, spent now and saved by the cache",
+    .doc =
+        "Prints for every stage of a run (default: the newest) its joules with their label: measured (a counter was "
+        "read), modelled (CPU seconds and memory times constants), unresolved or unavailable. Spent is every attempt "
+        "of this run, failed ones too; what came from the store costs nothing now, and what it cost when it ran is "
+        "shown as saved. No joule is counted twice, and figures of different labels are never added up.\n"
+        "Where a counter was read, (other) and (idle) are what other processes and the machine at rest took of it: "
+        "the rows add up to the counter. --json shows power over time as well.\n"
+        "CO2e is joules times a yearly mean intensity, with its source; it is a separate line because it is no "
+        "property of the run.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

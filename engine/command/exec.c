@@ -111,7 +111,6 @@ static int make_spec(cJSON **out, const struct arguments *a, const struct kind *
     char *uses = mem_printf("%s@%d", kind->name, kind->version);
     cJSON_AddNumberToObject(spec, "retort_spec", 1);
     cJSON_AddStringToObject(spec, "kind", uses);
-    free(uses);
     cJSON_AddItemToObject(spec, "with", with);
     cJSON *in = cJSON_AddObjectToObject(spec, "in");
     const char *argument;
@@ -168,8 +167,8 @@ static int run_stage(const char *spec_path, const char *directory, struct error 
         return code;
     int status;
     signal(SIGINT, SIG_IGN); /* the stage decides; it is in our process group */
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
     if (WIFSIGNALED(status))
         return error_set(err, ERR_FAILED, "exec: the stage was killed by signal %d", WTERMSIG(status));
     if (WEXITSTATUS(status))
@@ -185,8 +184,7 @@ static int run(const struct arguments *a, struct error *err) {
     char *spec_path = NULL;
     if (operand_count(a) != 1 || !out)
         return error_set(err, ERR_USAGE, "exec: retort exec KIND --with JSON --in NAME=FILE --out DIR");
-    char *uses = strchr(operand(a, 0), '@') ? mem_strdup(operand(a, 0)) : mem_printf("%s@1", operand(a, 0));
-    int code = kind_find(&kind, uses, err);
+    int code = kind_named(&kind, operand(a, 0), err);
     if (code == 0)
         code = make_spec(&spec, a, kind, err);
     if (code == 0)
@@ -203,7 +201,6 @@ static int run(const struct arguments *a, struct error *err) {
         printf("outs: %s/\n", out);
     buffer_close(&text);
     free(spec_path);
-    free(uses);
     cJSON_Delete(spec);
     return code;
 }

@@ -38,8 +38,8 @@ static int draw(const struct buffer *text, struct error *err) {
     close(ends[1]);
     int status = 0;
     if (!failed)
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-        }
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            continue;
     if (code == 0 && status != 0)
         code = error_set(err, ERR_IO, DOT_PROGRAM " failed");
     return code;

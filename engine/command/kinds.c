@@ -4,6 +4,18 @@
 #include "engine/command/project.h"
 #include "engine/report/kind_reference.h"
 
+int kind_named(const struct kind **out, const char *name, struct error *err) {
+    size_t count;
+    const struct kind *const *all = kinds_all(&count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(all[i]->name, name) == 0) {
+            *out = all[i];
+            return 0;
+        }
+    }
+    return kind_find(out, name, err) ? error_set(err, ERR_USAGE, "%s", err->message) : 0;
+}
+
 static int run(const struct arguments *a, struct error *err) {
     struct buffer out = {0};
     int code = 0;
@@ -15,7 +27,7 @@ static int run(const struct arguments *a, struct error *err) {
         kind_reference_page(&out);
     } else if (name) {
         const struct kind *kind = NULL;
-        code = kind_find(&kind, name, err);
+        code = kind_named(&kind, name, err);
         if (code == 0 && json)
             kind_json(&out, kind);
         else if (code == 0)

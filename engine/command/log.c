@@ -82,7 +82,7 @@ static int run(const struct arguments *a, struct error *err) {
     if (code == 0)
         code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
     if (code == 0)
-        state_each_named(&p, a, print_log, &logs);
+        state_each_named(&p, print_log, &logs);
     if (code == 0 && logs.shown == 0)
         code = error_set(err, ERR_NOT_FOUND, "%s was never started", operand(a, 1));
     project_close(&p);

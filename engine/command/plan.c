@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/base/memory.h"
+#include "engine/command/plan_predict.h"
 #include "engine/command/states.h"
 
 static bool is_shown(const struct instance *i) {
@@ -42,12 +43,36 @@ static void print_unexpanded(struct buffer *out, const struct project *p, bool j
     free(stages);
 }
 
-static void print_plan(const struct project *p, bool json) {
-    struct buffer out = {0};
+/* With --predict one object holds both: {"plan": [...], "prediction": {...}}. */
+static void print_prediction(struct buffer *out, const struct project *p, bool json, bool wanted) {
+    struct plan_prediction x;
+    if (json && !wanted)
+        return;
+    plan_predict(&x, p);
+    bool any = wanted && x.sum.stages + x.sum.without > 0;
+    if (json) {
+        cJSON *sum = plan_prediction_json(&x);
+        buffer_puts(out, ",\"prediction\":");
+        json_canonical(out, sum);
+        buffer_puts(out, ",\n\"stages\":");
+        cJSON_Delete(sum);
+    } else {
+        plan_prediction_line(out, &x);
+        buffer_puts(out, any ? "\n" : "");
+    }
+    if (json || any)
+        table_print(out, x.rows, json ? TABLE_JSON : TABLE_TEXT);
+    if (json)
+        buffer_puts(out, "}\n");
+    plan_prediction_close(&x);
+}
+
+static void print_plan(const struct project *p, bool json, bool predict) {
+    struct buffer out = {0}, rows = {0};
     size_t count, counts[3] = {0};
     struct instance *const *all = plan_instances(p->plan, &count);
     if (json)
-        buffer_puts(&out, "[\n");
+        buffer_puts(&rows, "[\n");
     for (size_t k = 0; k < count; k++) {
         const struct instance *i = all[k];
         if (!is_shown(i))
@@ -56,15 +81,18 @@ static void print_plan(const struct project *p, bool json) {
         char key[DIGEST_HEX_SIZE];
         digest_hex(key, &i->key);
         state_reason(&reason, p, i);
-        print_row(&out, json, i->name, i->action ? key : NULL, state_name(i), buffer_text(&reason));
+        print_row(&rows, json, i->name, i->action ? key : NULL, state_name(i), buffer_text(&reason));
         buffer_close(&reason);
         counts[i->state == INSTANCE_DONE ? 0 : i->state == INSTANCE_KEYED ? 1 : 2]++;
     }
-    print_unexpanded(&out, p, json);
+    print_unexpanded(&rows, p, json);
     if (json)
-        buffer_puts(&out, "\n]\n");
+        buffer_puts(&rows, "\n]\n");
     else
-        buffer_printf(&out, "%zu known, %zu to run, %zu waiting\n", counts[0], counts[1], counts[2]);
+        buffer_printf(&rows, "%zu known, %zu to run, %zu waiting\n", counts[0], counts[1], counts[2]);
+    buffer_printf(&out, "%s%s", json && predict ? "{\"plan\":" : "", buffer_text(&rows));
+    buffer_close(&rows);
+    print_prediction(&out, p, json, predict);
     fputs(buffer_text(&out), stdout);
     buffer_close(&out);
 }
@@ -75,12 +103,18 @@ static int run(const struct arguments *a, struct error *err) {
     if (code == 0)
         code = project_plan(&p, operands_from(a, 1), operand_count(a) > 1 ? operand_count(a) - 1 : 0, err);
     if (code == 0)
-        print_plan(&p, argument_given(a, "json"));
+        print_plan(&p, argument_given(a, "json"), argument_given(a, "predict"));
     project_close(&p);
     return code;
 }
 
-static const struct option options[] = {OPTION_JSON, OPTION_SET, OPTION_PARAMS, OPTION_STORE};
+static const struct option options[] = {
+    {"predict", 0, NULL, "Add what each stage is expected to take, in seconds and joules"},
+    OPTION_JSON,
+    OPTION_SET,
+    OPTION_PARAMS,
+    OPTION_STORE,
+};
 
 const struct command command_plan = {
     .name = "plan",
@@ -88,7 +122,10 @@ const struct command command_plan = {
     .summary = "show what would run and why, running nothing",
     .doc = "Lists every stage as known, run (its key is not known yet) or waiting (its key or its instances depend on "
            "results still to come), with the reason.\n"
-           "--json prints one array of {\"stage\",\"key\",\"state\",\"reason\"}.",
+           "The last line says what is to be expected, by the median of the nearest earlier records and their spread; "
+           "modelled joules are called so.\n"
+           "--json prints one array of {\"stage\",\"key\",\"state\",\"reason\"}; with --predict an object with "
+           "\"plan\", that array, \"prediction\", the sums, and \"stages\", a row each.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

@@ -11,6 +11,7 @@ struct shown {
     struct buffer out;
     bool json;
     size_t count;
+    bool select; /* one was named */
     int code;
     struct error *err;
 };
@@ -48,6 +49,7 @@ static void append_text(struct buffer *out, const cJSON *record) {
 static void show(void *context, const struct project *p, const struct instance *i) {
     struct shown *s = context;
     cJSON *record = NULL;
+    s->select |= i->decl->type == STAGE_SELECT;
     if (i->decl->type == STAGE_SELECT || i->state != INSTANCE_DONE || s->code)
         return;
     s->code = store_record_find(p->store, &i->key, p->platform, &record, s->err);
@@ -83,11 +85,13 @@ static int run(const struct arguments *a, struct error *err) {
     if (code == 0)
         code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
     if (code == 0)
-        state_each_named(&p, a, show, &shown);
+        state_each_named(&p, show, &shown);
     if (code == 0)
         code = shown.code;
     if (code == 0 && shown.count == 0)
-        code = error_set(err, ERR_NOT_FOUND, "%s has no record yet; retort why says what it waits for", operand(a, 1));
+        code = error_set(err, ERR_NOT_FOUND, "%s has no record%s", operand(a, 1),
+                         shown.select ? ": a select makes none; retort why shows its candidates"
+                                      : " yet; retort why says what it waits for");
     if (code == 0)
         print_shown(&shown);
     buffer_close(&shown.out);

@@ -91,41 +91,12 @@ void state_reason(struct buffer *out, const struct project *p, const struct inst
         reason_to_wait(out, i);
 }
 
-/* Whether an operand that plan_create has accepted names the instance: its stage, all of its name, or a part. */
-static bool state_is_named(const struct instance *i, const char *name) {
-    size_t stage = strcspn(name, "[");
-    if (strlen(i->decl->full_name) != stage || strncmp(i->decl->full_name, name, stage) != 0)
-        return false;
-    const char *pin = name + stage;
-    while (*pin == '[' || *pin == ',') {
-        size_t length = strcspn(++pin, ",]");
-        const char *in = strchr(i->name, '[');
-        bool found = false;
-        while (in && *in && !found) {
-            in++;
-            found = strncmp(in, pin, length) == 0 && (in[length] == ',' || in[length] == ']');
-            in = strpbrk(in, ",]");
-        }
-        if (!found)
-            return false;
-        pin += length;
-    }
-    return true;
-}
-
-static bool is_any_named(const struct instance *i, const struct arguments *a) {
-    for (size_t o = 1; o < operand_count(a); o++)
-        if (state_is_named(i, operand(a, o)))
-            return true;
-    return false;
-}
-
-size_t state_each_named(const struct project *p, const struct arguments *a,
+size_t state_each_named(const struct project *p,
                         void (*each)(void *context, const struct project *p, const struct instance *i), void *context) {
     size_t count, named = 0;
     struct instance *const *all = plan_instances(p->plan, &count);
     for (size_t k = 0; k < count; k++) {
-        if (!is_any_named(all[k], a))
+        if (!all[k]->named)
             continue;
         each(context, p, all[k]);
         named++;

@@ -16,8 +16,8 @@ void state_reason(struct buffer *out, const struct project *p, const struct inst
    none. The caller deletes it. */
 cJSON *state_nearest_record(const struct project *p, const struct instance *i);
 
-/* Does `each` for every instance that operands 1.. name, in plan order; returns how many there are. */
-size_t state_each_named(const struct project *p, const struct arguments *a,
+/* Does `each` for every instance that the plan's targets name, in plan order; returns how many there are. */
+size_t state_each_named(const struct project *p,
                         void (*each)(void *context, const struct project *p, const struct instance *i), void *context);
 
 #endif

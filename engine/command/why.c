@@ -5,6 +5,43 @@
 #include "engine/command/states.h"
 #include "engine/plan/why.h"
 
+/* A program enters the key by its name alone: that another one bears it by now is told here. */
+static void explain_programs(struct buffer *out, const struct project *p, const cJSON *record) {
+    const cJSON *provenance = cJSON_GetObjectItemCaseSensitive(record, "provenance");
+    const struct plan_facts facts = facts_table(p->facts);
+    const cJSON *program;
+    if (strcmp(json_text(record, "kind", "cmd"), "cmd") != 0)
+        return; /* a kind has a version, which is in the key */
+    cJSON_ArrayForEach(program, cJSON_GetObjectItemCaseSensitive(provenance, "programs")) {
+        const char *name = json_text(program, "name", ""), *before = json_text(program, "sha256", NULL);
+        char now[DIGEST_HEX_SIZE];
+        struct content content;
+        if (!before)
+            continue;
+        int rc = *name == '/' ? facts.file_content(facts.context, name, &content, NULL)
+                              : facts.program_digest(facts.context, name, &content.digest, NULL);
+        if (rc < 0) {
+            buffer_printf(out, "  the program %s, which made it, is not found any more\n", name);
+            continue;
+        }
+        digest_hex(now, &content.digest);
+        if (strcmp(now, before) != 0)
+            buffer_printf(out,
+                          "  the program %s has changed since: %.12s -> %.12s (\"pin\": [\"%s\"] would put it in the key)\n",
+                          name, before, now, name);
+    }
+}
+
+static void explain_known(struct buffer *out, const struct project *p, const struct instance *i) {
+    char key[DIGEST_HEX_SIZE];
+    cJSON *record = NULL;
+    digest_hex(key, &i->key);
+    buffer_printf(out, "known: key %.12s has a record\n", key);
+    if (store_record_find(p->store, &i->key, p->platform, &record, NULL) == 0)
+        explain_programs(out, p, record);
+    cJSON_Delete(record);
+}
+
 static void explain_run(struct buffer *out, const struct project *p, const struct instance *i) {
     cJSON *nearest = state_nearest_record(p, i);
     if (!nearest) {
@@ -14,13 +51,14 @@ static void explain_run(struct buffer *out, const struct project *p, const struc
     cJSON *components = action_components(i->action);
     struct buffer lines = {0};
     why_difference(&lines, components, cJSON_GetObjectItemCaseSensitive(nearest, "components"));
-    buffer_printf(out, "  against the nearest earlier record, %s of run %s:\n", json_text(nearest, "stage", "?"),
-                  json_text(nearest, "run", "?"));
+    buffer_printf(out, "  against the nearest earlier record, %s of run %s%s\n", json_text(nearest, "stage", "?"),
+                  json_text(nearest, "run", "?"), lines.size > 0 ? ":" : ": the same key");
     for (const char *line = buffer_text(&lines); *line;) {
         size_t length = strcspn(line, "\n");
         buffer_printf(out, "    %.*s\n", (int)length, line);
         line += length + (line[length] == '\n');
     }
+    explain_programs(out, p, nearest);
     buffer_close(&lines);
     cJSON_Delete(components);
     cJSON_Delete(nearest);
@@ -43,9 +81,7 @@ static void explain(void *context, const struct project *p, const struct instanc
         buffer_printf(out, "%s\n", i->state == INSTANCE_DONE ? "selected" : buffer_text(&reason));
         explain_select(out, p, i);
     } else if (i->state == INSTANCE_DONE) {
-        char key[DIGEST_HEX_SIZE];
-        digest_hex(key, &i->key);
-        buffer_printf(out, "known: key %.12s has a record\n", key);
+        explain_known(out, p, i);
     } else {
         buffer_printf(out, "%s: %s\n", i->state == INSTANCE_KEYED ? "runs" : "waiting", buffer_text(&reason));
         if (i->state == INSTANCE_KEYED)
@@ -63,7 +99,7 @@ static int run(const struct arguments *a, struct error *err) {
     if (code == 0)
         code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
     if (code == 0)
-        state_each_named(&p, a, explain, &out);
+        state_each_named(&p, explain, &out);
     if (code == 0 && out.size == 0)
         buffer_printf(&out, "%s: its instances depend on results still to come\n", operand(a, 1));
     fputs(buffer_text(&out), stdout);

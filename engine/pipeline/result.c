@@ -5,6 +5,8 @@
 
 static bool check_name(struct part *part, const cJSON *node) {
     const char *fault = path_fault(node->string);
+    if (!fault && strcmp(node->string, ".retort-results.json") == 0)
+        fault = "is where Retort lists what it has published: choose another";
     if (fault)
         report_key(part, node, "the name \"%s\" of a result %s", node->string, fault);
     return !fault;

@@ -79,6 +79,7 @@ struct stage_plan {
     bool needed;    /* a target refers to it, by way of any declarations */
     bool requested; /* its instances are waited for */
     bool all_wanted;
+    bool all_named; /* a target is the stage as a whole */
     bool queued;
     size_t open; /* instances and declarations that its expansion waits for */
     struct view view;
@@ -239,8 +240,9 @@ void stage_plan_request(struct plan *p, struct stage_plan *stage);
 
 /* targets.c */
 int targets_read(struct plan *p, const char *const *targets, size_t count, struct error *err);
-/* After expansion: wants what the targets name. */
+/* After expansion: wants and marks what the targets name. */
 void targets_apply(struct plan *p, const struct stage_plan *stage);
+bool targets_name(const struct plan *p, const struct stage_plan *stage); /* the stage, or some of it */
 /* ERR_USAGE for a target that names no instance of a stage that is expanded. */
 int targets_check(struct plan *p, struct error *err);
 

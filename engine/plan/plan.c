@@ -53,6 +53,7 @@ struct node *node_create(struct plan *p, struct stage_plan *stage, const char *n
     n->pub.decl = stage->decl;
     n->pub.index = p->instance_count;
     n->pub.name = name;
+    n->pub.named = stage->all_named;
     n->stage = stage;
     mem_grow(p->instances, &p->instance_capacity, p->instance_count + 1);
     p->instances[p->instance_count++] = &n->pub;
@@ -157,6 +158,7 @@ void stage_plan_die(struct plan *p, struct stage_plan *stage, const char *reason
     stage->state = STAGE_DEAD;
     struct node *n = node_create(p, stage, stage->decl->full_name);
     n->pub.wanted = stage->requested;
+    n->pub.named = targets_name(p, stage);
     stage->nodes = arena_array(p->arena, 1, sizeof *stage->nodes);
     stage->nodes[0] = n;
     stage->node_count = 1;
@@ -220,7 +222,8 @@ static void request_targets(struct plan *p) {
     for (size_t i = 0; i < p->target_count; i++) {
         struct stage_plan *stage = p->targets[i].stage;
         stage->requested = true;
-        stage->all_wanted |= p->targets[i].reference.pin_count == 0;
+        stage->all_named |= p->targets[i].reference.pin_count == 0;
+        stage->all_wanted |= stage->all_named;
         need_closure(p, stage);
     }
 }

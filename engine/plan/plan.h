@@ -30,6 +30,7 @@ struct instance {
     size_t coordinate_count;
     enum instance_state state;
     bool wanted; /* a target, or needed by one */
+    bool named;  /* a target itself, by its stage, all of its name or a part */
 
     /* Instances whose outs or metrics it depends on, each once, as far as they are known by now. Order alone (`after`)
        is kept for the stage as a whole and not listed. */

@@ -112,14 +112,23 @@ static void apply(struct plan *p, struct target *t) {
         t->fault = s.fault;
         return;
     }
-    for (size_t i = 0; i < m.count; i++)
+    for (size_t i = 0; i < m.count; i++) {
         node_want(p, m.rows[i]);
+        m.rows[i]->pub.named = true;
+    }
 }
 
 void targets_apply(struct plan *p, const struct stage_plan *stage) {
     for (size_t i = 0; i < p->target_count; i++)
         if (p->targets[i].stage == stage && p->targets[i].reference.pin_count > 0)
             apply(p, &p->targets[i]);
+}
+
+bool targets_name(const struct plan *p, const struct stage_plan *stage) {
+    bool named = false;
+    for (size_t i = 0; i < p->target_count; i++)
+        named |= p->targets[i].stage == stage;
+    return named;
 }
 
 int targets_check(struct plan *p, struct error *err) {

@@ -196,8 +196,8 @@ void energy_stop(struct energy_share *s) {
     share_out(e);
     s->joules = energy_joules(s);
     s->memory_j = row_of(&e->memory, &s->memory)->joules;
-    s->uncertainty_j = uncertainty(&e->processor, &s->processor, s->record.resolution_j) +
-                       uncertainty(&e->memory, &s->memory, 0);
+    s->uncertainty_j =
+        uncertainty(&e->processor, &s->processor, s->record.resolution_j) + uncertainty(&e->memory, &s->memory, 0);
     s->task = NULL;
     leave(s);
     *(s->record.label == ENERGY_MEASURED ? &e->stages_j : &e->unresolved_j) += s->joules;
@@ -264,7 +264,7 @@ static void add_series(cJSON *table, struct meter *meter) {
 }
 
 static cJSON *describe(struct run_energy *e, const struct energy_record *whole) {
-    static const char *const members[] = {"label",     "why",        "source",   "counter_j", "counter_s",
+    static const char *const members[] = {"label",    "why",        "source",  "counter_j", "counter_s",
                                           "baseline", "share_rule", "samples", "domains"};
     bool known = whole->label == ENERGY_MEASURED;
     const double unknown = (double)NAN;

@@ -18,7 +18,8 @@
 struct run_energy;
 struct energy_share; /* one attempt of a stage */
 
-/* `root`: "/" but for tests and where sysfs is mounted elsewhere. NULL where no counter of the processor can be read. */
+/* `root`: "/" but for tests and where sysfs is mounted elsewhere. NULL where no counter of the processor can be read.
+ */
 struct run_energy *energy_open(const char *root);
 
 /* How often energy_sample is due: once a second, more often where a counter wraps fast. */
@@ -37,13 +38,13 @@ void energy_stop(struct energy_share *s);
 /* Joules that are its own so far; 0 for NULL. */
 double energy_joules(const struct energy_share *s);
 
-/* After energy_stop: the record (engine/meter/meter.h) with the joules of the common attribution and "beside": {"count",
-   "stages"}, the stages that ran at the same time. `kept` (may be NULL): the keeper's own record, whose CPU time,
+/* After energy_stop: the record (engine/meter/meter.h) with the joules of the common attribution and "beside":
+   {"count", "stages"}, the stages that ran at the same time. `kept` (may be NULL): the keeper's own record, whose CPU time,
    duration and memory are exact. The caller deletes. */
 cJSON *energy_record(struct energy_share *s, const cJSON *kept);
 
-/* Ends it all: {"label", "why", "source", "counter_j", "counter_s", "share_rule", "stages_j", "unresolved_j", "other_j",
-   "idle_j", "samples", "domains", "series"}; `e` NULL gives NULL. The caller deletes. */
+/* Ends it all: {"label", "why", "source", "counter_j", "counter_s", "share_rule", "baseline", "stages_j",
+   "unresolved_j", "other_j", "idle_j", "samples", "domains", "series"}; `e` NULL gives NULL. The caller deletes. */
 cJSON *energy_close(struct run_energy *e);
 
 #endif

@@ -207,6 +207,8 @@ static void on_exit_poll(uv_poll_t *handle, int status, int events) {
     int how = 0;
     (void)status;
     (void)events;
+    if (x->observer.ending)
+        x->observer.ending(x->observer.context);
     pid_t reaped = wait4(x->pid, &how, WNOHANG, NULL);
     if (reaped == 0 || (reaped < 0 && errno == EINTR))
         return;
@@ -299,6 +301,10 @@ int executor_start(struct execution **out, struct executor *e, const char *attem
     e->executions = x;
     *out = x;
     return 0;
+}
+
+pid_t execution_keeper(const struct execution *x) {
+    return x->pid;
 }
 
 void execution_terminate(struct execution *x) {

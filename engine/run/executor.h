@@ -28,6 +28,8 @@ void executor_free(struct executor *e);
 struct execution_observer {
     void *context;
     void (*events)(void *context, const char *bytes, size_t size);
+    /* The keeper has died and can still be read below /proc; may be NULL, and may come again. */
+    void (*ending)(void *context);
     /* The keeper is gone, and all it left; the execution is freed when this returns. `status`: as of waitpid. */
     void (*exit)(void *context, int status);
 };
@@ -36,6 +38,7 @@ struct execution_observer {
 int executor_start(struct execution **out, struct executor *e, const char *attempt_file, const char *log,
                    const struct execution_observer *observer, struct error *err);
 
+pid_t execution_keeper(const struct execution *x);
 void execution_terminate(struct execution *x); /* the stage is asked to leave */
 void execution_kill(struct execution *x);      /* the stage and all it started are killed */
 

@@ -1,8 +1,5 @@
 /* The facts that a plan asks: run.h. */
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"

@@ -4,7 +4,8 @@
  *   run.c       begin, end                          task.c     one attempt after another
  *   loop.c      events and time in, steps out       record.c   what is written down of an attempt
  *   discover.c  plan -> known, or a task            commit.c   durable, then reported
- *   budget.c    joules spent and allowed            results.c, known.c, attempt.c, executor.c: with headers of their own
+ *   budget.c    joules spent and allowed            energy_rows.c   the energy table of the run
+ *   results.c, known.c, attempt.c, executor.c, energy.c, energy_predict.c: with headers of their own
  *
  * Everything here is on one thread, but what attempt_prepare and attempt_collect do on a worker.
  */
@@ -14,6 +15,7 @@
 #include <uv.h>
 
 #include "engine/run/attempt.h"
+#include "engine/run/energy.h"
 #include "engine/run/events.h"
 #include "engine/run/executor.h"
 #include "engine/run/facts.h"
@@ -37,12 +39,22 @@ struct task {
     /* The attempt under way. */
     struct attempt *attempt;
     struct execution *execution; /* NULL before and after the keeper's life */
+    struct energy_share *share;  /* NULL: nothing is counted, or it did not start */
+    double expected_j;           /* of it, as reserved in the budgets */
     struct event_reader events;
     struct outcome outcome;
     uv_work_t work;
     int work_code;
     struct error work_error;
     int keeper_status;
+};
+
+/* Joules of this run, of a stage or of all. */
+struct spending {
+    double spent_j;
+    double reserved_j; /* expected of attempts under way */
+    size_t attempts;   /* that spent_j stands on */
+    bool measured, modelled;
 };
 
 struct task_list {
@@ -83,8 +95,14 @@ struct run {
     uv_timer_t timer;
     uv_signal_t signals[3];
     int signals_seen, signals_handled;
-    double spent_j, *spent_by_stage_j; /* by this run; by index of the declaration */
-    struct error budget;               /* code 0: none is used up */
+    struct spending spending, *spending_by_stage; /* by index of the declaration */
+    struct error budget;                          /* code 0: none is used up, nor too small for what is left */
+    bool budget_stops;                            /* it is used up */
+    struct forecast *forecast;                    /* NULL: nothing had to run */
+    struct run_energy *energy;                    /* NULL: no counter can be read */
+    uv_timer_t energy_timer;
+    bool energy_due;    /* a sample was taken */
+    cJSON *energy_rows; /* one an attempt that ended; NULL: none */
     struct executor *executor;
     size_t in_flight;           /* tasks between start and collected */
     bool found_known;           /* another engine did what was to be started: the plan can go on */
@@ -113,10 +131,37 @@ void run_note(struct run *r, const struct instance *i, const char *text);
 int run_execute(struct run *r, struct error *err);
 void run_close_loop(struct run *r);
 
+/* ---- energy_rows.c ---- */
+
+/* The attempt's energy is known: the common attribution's, where there is one, takes the place of the keeper's. */
+void run_energy_take(struct task *t);
+
+/* Adds the attempt to the rows of the run's energy. */
+void run_energy_add(struct run *r, const struct task *t);
+
+/* The run's energy as runs/<id>.json shows it; ends the measurement. The caller deletes. */
+cJSON *run_energy_table(struct run *r);
+
+/* ---- energy_forecast.c ---- */
+
+/* What earlier records say of what is still to run, before anything does. */
+void run_forecast(struct run *r);
+void run_forecast_free(struct forecast *f);
+
+/* "prediction" of runs/<id>.json: what was expected, and its error over the stages that finished. The caller deletes.
+ */
+cJSON *run_forecast_json(const struct run *r);
+
 /* ---- budget.c ---- */
 
 /* Adds what an attempt used. Once a budget is used up nothing starts any more, and what runs is asked to leave. */
-void run_spend(struct run *r, const struct task *t);
+void run_spend(struct run *r, struct task *t);
+
+/* After a sample: what the attempts under way have spent by now counts too. */
+void run_watch_budgets(struct run *r);
+
+/* Whether a task that is about to start fits into the budgets, by what is expected of it; notes why not. */
+bool run_may_spend(struct run *r, struct task *t);
 
 /* ---- discover.c ---- */
 

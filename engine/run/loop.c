@@ -9,6 +9,22 @@ static void on_timer(uv_timer_t *timer) {
     uv_stop(timer->loop);
 }
 
+static void on_energy(uv_timer_t *timer) {
+    struct run *r = timer->data;
+    energy_sample(r->energy);
+    r->energy_due = true;
+}
+
+/* Where nothing is counted nothing is started. */
+static void open_energy(struct run *r) {
+    r->energy = energy_open(r->options->meter_root ? r->options->meter_root : "/");
+    if (!r->energy)
+        return;
+    uv_timer_init(&r->loop, &r->energy_timer);
+    r->energy_timer.data = r;
+    uv_timer_start(&r->energy_timer, on_energy, energy_period_ms(r->energy), energy_period_ms(r->energy));
+}
+
 static void on_signal(uv_signal_t *handle, int number) {
     struct run *r = handle->data;
     (void)number;
@@ -28,6 +44,12 @@ static void on_provenance(uv_work_t *work, int status) {
     r->provenance_ready = true;
 }
 
+/* nohup: who started it that way wants it to outlive the terminal. */
+static bool is_left_ignored(int number) {
+    struct sigaction now;
+    return number == SIGHUP && sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 static int open_loop(struct run *r, struct error *err) {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     int rc = r->platform ? 0 : facts_platform(r->facts, &r->platform, err);
@@ -43,8 +65,10 @@ static int open_loop(struct run *r, struct error *err) {
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         uv_signal_init(&r->loop, &r->signals[i]);
         r->signals[i].data = r;
-        uv_signal_start(&r->signals[i], on_signal, numbers[i]);
+        if (!is_left_ignored(numbers[i]))
+            uv_signal_start(&r->signals[i], on_signal, numbers[i]);
     }
+    open_energy(r);
     r->provenance_work.data = r;
     uv_queue_work(&r->loop, &r->provenance_work, find_provenance, on_provenance);
     return executor_create(&r->executor, &r->loop, r->options->stage_program, err);
@@ -105,6 +129,9 @@ static void step(struct run *r) {
     /* Records say where they come from, so none is made before that is known. */
     for (struct task *t; r->provenance_ready && (t = task_list_take(&r->collected));)
         task_judge(t);
+    if (r->energy_due)
+        run_watch_budgets(r);
+    r->energy_due = false;
     go_on(r);
     bool idle = r->in_flight == 0;
     int rc = run_commit(r, idle, &err);

@@ -1,4 +1,5 @@
 /* What an attempt left behind: the second half of attempt.h. */
+#include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,16 +194,30 @@ static int check_outs(struct attempt *a, cJSON *metrics, struct error *err) {
     return rc;
 }
 
+static int is_unreadable(const char *path, const struct stat *st, int type, struct FTW *level) {
+    (void)st;
+    (void)level;
+    return type == FTW_DNR || type == FTW_NS || (type == FTW_F && access(path, R_OK) < 0);
+}
+
+/* What the stage left unreadable is its own fault, not the store's. */
+static int put_out(struct object *object, struct attempt *a, const struct out_decl *out, struct error *err) {
+    char *path = path_join(a->directory, out->path);
+    int rc = store_object_put(a->store, path, object, err);
+    if (rc < 0)
+        error_prefix(err, "out \"%s\"", out->name);
+    if (rc == ERR_IO && nftw(path, is_unreadable, 16, FTW_PHYS) > 0)
+        rc = error_set(err, ERR_FAILED, "its out \"%s\" (%s) cannot be read; leave it readable for its owner", out->name,
+                       out->path);
+    free(path);
+    return rc;
+}
+
 static int put_outs(struct attempt *a, struct object *outs, struct error *err) {
     const struct action *action = a->instance->action;
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < action->out_count; i++) {
-        char *path = path_join(a->directory, action->outs[i].path);
-        rc = store_object_put(a->store, path, &outs[i], err);
-        if (rc < 0)
-            error_prefix(err, "out \"%s\"", action->outs[i].name);
-        free(path);
-    }
+    for (size_t i = 0; rc == 0 && i < action->out_count; i++)
+        rc = put_out(&outs[i], a, &action->outs[i], err);
     return rc;
 }
 

@@ -30,11 +30,12 @@ struct publisher {
 
 /* ---- the manifest ---- */
 
-static void require_object(cJSON **slot) {
-    if (cJSON_IsObject(*slot))
+static void take_object(cJSON **slot, const cJSON *manifest, const char *name) {
+    const cJSON *found = cJSON_GetObjectItemCaseSensitive(manifest, name);
+    if (!cJSON_IsObject(found))
         return;
     cJSON_Delete(*slot);
-    *slot = cJSON_CreateObject();
+    *slot = cJSON_Duplicate(found, true);
 }
 
 static int manifest_read(struct publisher *p, struct error *err) {
@@ -42,12 +43,10 @@ static int manifest_read(struct publisher *p, struct error *err) {
     char *path = path_join(p->directory, MANIFEST);
     struct error fault = {0};
     int rc = json_read(&document, path, NULL, &fault);
-    if (rc == 0)
-        p->files = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(json_root(document), "files"), true);
-    if (rc == 0)
-        p->before = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(json_root(document), "coming"), true);
-    require_object(&p->files);
-    require_object(&p->before);
+    if (rc == 0) {
+        take_object(&p->files, json_root(document), "files");
+        take_object(&p->before, json_root(document), "coming");
+    }
     json_free(document);
     free(path);
     return rc < 0 && rc != ERR_NOT_FOUND ? error_set(err, rc, "%s", fault.message) : 0;
@@ -259,8 +258,10 @@ static int publish_all(struct publisher *p, const struct pipeline *pipeline, str
 int results_publish(char **path, size_t *written, struct plan *plan, const struct pipeline *pipeline,
                     struct facts *facts, const char *directory, struct error *err) {
     struct publisher p = {.plan = plan, .facts = facts, .directory = path_join(directory, pipeline->name)};
-    p.named = cJSON_CreateObject();
+    p.files = cJSON_CreateObject();
+    p.before = cJSON_CreateObject();
     p.coming = cJSON_CreateObject();
+    p.named = cJSON_CreateObject();
     int rc = pipeline->result_count ? manifest_read(&p, err) : 0;
     if (rc == 0 && pipeline->result_count)
         rc = publish_all(&p, pipeline, err);

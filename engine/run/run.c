@@ -82,6 +82,12 @@ void run_note(struct run *r, const struct instance *i, const char *text) {
 
 /* ---- the end ---- */
 
+/* Its last attempt failed, and the run ended before the next one. */
+static bool awaits_retry(const struct run *r, const struct instance *i) {
+    const struct task *t = i->state == INSTANCE_KEYED && i->action ? key_map_get(&r->tasks, &i->key) : NULL;
+    return t && t->job.state == JOB_BACKOFF;
+}
+
 static void report_unreached(struct run *r) {
     size_t count;
     struct instance *const *all = plan_instances(r->plan, &count);
@@ -93,6 +99,8 @@ static void report_unreached(struct run *r) {
             run_report(r, i, STAGE_SKIPPED, i->reason);
         else if (i->state == INSTANCE_FAILED && !i->action && i->decl->type != STAGE_SELECT)
             run_report(r, i, STAGE_FAILED, i->reason); /* found by the plan: a fault of the file */
+        else if (awaits_retry(r, i))
+            run_report(r, i, STAGE_INTERRUPTED, "the run ends before its next attempt");
     }
 }
 
@@ -106,7 +114,7 @@ static const char *state_of(const struct run *r, const struct instance *i) {
     case INSTANCE_SKIPPED:
         return "skipped";
     case INSTANCE_KEYED:
-        return t && t->job.state == JOB_INTERRUPTED ? "interrupted" : "waiting";
+        return awaits_retry(r, i) || (t && t->job.state == JOB_INTERRUPTED) ? "interrupted" : "waiting";
     case INSTANCE_WAITING:
         break;
     }
@@ -151,6 +159,8 @@ static int write_run(struct run *r, int code, struct error *err) {
     for (size_t k = 0; k < count; k++)
         if (all[k]->wanted && all[k]->decl->type != STAGE_SELECT)
             cJSON_AddItemToArray(stages, describe_stage(r, all[k]));
+    cJSON_AddItemToObject(run, "energy", run_energy_table(r));
+    cJSON_AddItemToObject(run, "prediction", run_forecast_json(r));
     int rc = store_run_write(r->store, run, err);
     cJSON_Delete(run);
     return rc;
@@ -213,6 +223,8 @@ static int begin(struct run *r, struct error *err) {
         rc = store_run_begin(r->store, r->pipeline->name, r->pipeline->overrides, err);
     if (rc == 0)
         r->summary->run_id = mem_strdup(store_run_id(r->store));
+    if (rc == 0 && r->pending_count > 0)
+        run_forecast(r);
     return rc;
 }
 
@@ -224,7 +236,10 @@ static void close_run(struct run *r) {
     free(r->pending);
     free(r->estimates);
     free(r->selects);
-    free(r->spent_by_stage_j);
+    free(r->spending_by_stage);
+    run_forecast_free(r->forecast);
+    cJSON_Delete(r->energy_rows);
+    cJSON_Delete(energy_close(r->energy));
     free(r->platform);
     key_map_close(&r->tasks);
     scheduler_free(r->scheduler);

@@ -45,6 +45,7 @@ struct run_options {
     bool same_platform;        /* only results of this platform are known */
     const char *stage_program; /* path of retort-stage */
     const char *results;       /* directory that results/<pipeline>/ stands in */
+    const char *meter_root;    /* where /sys and /proc are read from for energy; NULL: "/" */
     struct run_observer observer;
 };
 

@@ -18,6 +18,7 @@ enum { BUSY_FIRST_MS = 100, BUSY_LIMIT_MS = 5000, LEFT_STATUS = 75, COMMIT_WAIT_
 
 void task_free(struct task *t) {
     attempt_free(t->attempt);
+    energy_share_free(t->share);
     outcome_close(&t->outcome);
     events_close(&t->events);
     free(t->twins);
@@ -127,6 +128,11 @@ static void on_collected(uv_work_t *work, int status) {
     task_list_add(&t->run->collected, t);
 }
 
+static void on_ending(void *context) {
+    struct task *t = context;
+    energy_stop(t->share);
+}
+
 static void on_gone(void *context, int status) {
     struct task *t = context;
     t->execution = NULL;
@@ -142,7 +148,8 @@ static void on_gone(void *context, int status) {
 
 static void on_prepared(uv_work_t *work, int status) {
     struct task *t = work->data;
-    const struct execution_observer observer = {.context = t, .events = on_events, .exit = on_gone};
+    const struct execution_observer observer = {
+        .context = t, .events = on_events, .ending = on_ending, .exit = on_gone};
     (void)status;
     if (t->work_code == 0 && (t->job.terminating || t->run->code)) {
         /* asked to leave before it began: the same as leaving at once */
@@ -154,6 +161,16 @@ static void on_prepared(uv_work_t *work, int status) {
                                       &observer, &t->work_error);
     if (t->work_code < 0)
         task_list_add(&t->run->collected, t);
+    else
+        t->share = energy_begin(t->run->energy, execution_keeper(t->execution), t->instance->name);
+}
+
+/* A stage that a budget has no room for is left as it was: the next run may have more. To the scheduler it has failed,
+   so that without --keep-going nothing more starts and what runs ends by itself. */
+static void withhold(struct task *t) {
+    release(t);
+    t->job.retries = 0;
+    scheduler_exit(t->run->scheduler, &t->job, EXIT_FAILED, run_now_ms());
 }
 
 void task_start(struct task *t) {
@@ -162,6 +179,10 @@ void task_start(struct task *t) {
     int rc = claim(t, &err);
     if (rc < 0)
         run_fail(r, rc, &err);
+    if (rc > 0 && !run_may_spend(r, t)) {
+        withhold(t);
+        return;
+    }
     if (rc <= 0 && t->job.state != JOB_RUNNING)
         return;
     r->in_flight++;
@@ -169,6 +190,8 @@ void task_start(struct task *t) {
     char *checkpoint =
         attempt_uses_checkpoint(t->instance) ? store_checkpoint_path(r->store, &t->instance->key, r->platform) : NULL;
     attempt_free(t->attempt);
+    energy_share_free(t->share);
+    t->share = NULL;
     events_close(&t->events);
     outcome_close(&t->outcome);
     t->attempt = attempt_create(r->store, t->instance, id, checkpoint);
@@ -312,6 +335,8 @@ static void judge_finished(struct task *t) {
 void task_judge(struct task *t) {
     struct run *r = t->run;
     r->in_flight--;
+    run_energy_take(t);
+    run_energy_add(r, t);
     run_spend(r, t);
     if (t->work_code == ERR_IO)
         run_fail(r, t->work_code, &t->work_error);

@@ -36,8 +36,7 @@ static const struct param params[] = {
      .max = 1e7,
      .fallback = "3000",
      .doc = "Optimizer steps. The learning rate rises over the first 800/30000 of them, stays until 0.3 of them, and "
-            "falls linearly "
-            "to 0."},
+            "falls linearly to 0."},
     {.name = "batch",
      .type = PARAM_INTEGER,
      .unit = "slots",
@@ -81,8 +80,7 @@ static const struct param params[] = {
      .choices = reduction_choices,
      .fallback = "\"sum\"",
      .doc = "With a teacher: the divergence is summed over bits, elements and batch, or its mean is taken; the "
-            "cross-entropy is always "
-            "a mean."},
+            "cross-entropy is always a mean."},
     {.name = "t_squared",
      .type = PARAM_BOOLEAN,
      .fallback = "false",

@@ -56,8 +56,7 @@ static const struct kind_input inputs[] = {
 static const struct kind_out outs[] = {
     {"csv", "amortize.csv", "file",
      "A line a case: case, training_j, inference_j, break_even_inferences, break_even_s, inferences_per_s, note. Empty "
-     "where "
-     "it is not known or does not apply."},
+     "where it is not known or does not apply."},
     {"json", "amortize.json", "file", "The same as JSON."},
     {"curves", "curves.csv", "file",
      "curve, inferences, joules: training energy an inference, and an inference's own."},
@@ -80,9 +79,8 @@ const struct kind kind_energy_amortize = {
     .summary = "training energy against inferences: break-even count and time",
     .doc =
         "E_training / n falls as 1/n; it meets the energy of one inference at n = E_training / E_inference. From our "
-        "own "
-        "joules, and from the paper's figures, whose printed results do not agree with each other: every reading is a "
-        "line of the table, with what it would take to hold.",
+        "own joules, and from the paper's figures, whose printed results do not agree with each other: every reading "
+        "is a line of the table, with what it would take to hold.",
     .params = params,
     .param_count = COUNT_OF(params),
     .inputs = inputs,

@@ -123,12 +123,10 @@ const struct kind kind_energy_estimate = {
     .version = 1,
     .summary = "energy of an inference on a table of processors, by metrics (0), (1) and (2)",
     .doc = "Estimates, never measured: joules from operation counts and data-sheet figures (Table I of the paper). "
-           "Computation "
-           "and memory stand apart (Eq. 1); the memory term is the bytes of weights and activations, each moved once, "
-           "times "
-           "the processor's energy a byte, and is left empty where that is not given. Metric (2) needs coefficients "
-           "that the "
-           "paper does not give. A device without floating point is counted by its 8-bit operations.",
+           "Computation and memory stand apart (Eq. 1); the memory term is the bytes of weights and activations, each "
+           "moved once, times the processor's energy a byte, and is left empty where that is not given. Metric (2) "
+           "needs coefficients that the paper does not give. A device without floating point is counted by its 8-bit "
+           "operations.",
     .params = params,
     .param_count = COUNT_OF(params),
     .inputs = inputs,

@@ -58,8 +58,7 @@ static const struct kind_input inputs[] = {
 static const struct kind_out outs[] = {
     {"csv", "inference.csv", "file",
      "By method: processor, curve, joules, uncertainty_j, label, power_w, flops_per_s, note. A figure that is not "
-     "known is "
-     "empty."},
+     "known is empty."},
     {"json", "inference.json", "file", "The same as JSON."},
     {"energy", "energy.json", "file", "The measurement: label, why, the four steps, base power, counters, rounds."},
     {"series", "series.json", "series", "Samples of the counters while it ran; no rows where there is no counter."},
@@ -102,13 +101,10 @@ const struct kind kind_energy_inference = {
     .version = 1,
     .summary = "time and, where a counter can be read, energy of a network's inference on this machine",
     .doc = "Repeats inference until its mean is certain enough. Where the processor's energy is counted "
-           "(engine/meter), the "
-           "paper's four steps: median base power before and after, absolute power, relative power, energy = relative "
-           "power x "
-           "time. Where it is not, the energy is `unavailable` with the reason and its metrics are absent: nothing is "
-           "modelled "
-           "in its place. Metric (0) for this machine stands beside, from a peak that is measured and the power of the "
-           "processor table, and is called an estimate.",
+           "(engine/meter), the paper's four steps: median base power before and after, absolute power, relative "
+           "power, energy = relative power x time. Where it is not, the energy is `unavailable` with the reason and "
+           "its metrics are absent: nothing is modelled in its place. Metric (0) for this machine stands beside, from "
+           "a peak that is measured and the power of the processor table, and is called an estimate.",
     .params = params,
     .param_count = COUNT_OF(params),
     .inputs = inputs,

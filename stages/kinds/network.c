@@ -12,7 +12,7 @@ const struct param label_element = {.name = "label", .type = PARAM_STRING};
 const struct param ladder_element = {.name = "channels", .type = PARAM_INTEGER, .min = 1, .max = 4096};
 static const struct param dilation_element = {.name = "dilation", .type = PARAM_INTEGER, .min = 1, .max = 64};
 
-const struct param network_block_members[NETWORK_BLOCK_MEMBERS] = {
+static const struct param block_members[] = {
     {.name = "width",
      .type = PARAM_INTEGER,
      .min = 0,
@@ -35,7 +35,7 @@ const struct param network_block_members[NETWORK_BLOCK_MEMBERS] = {
      .doc = "Dilation of both depthwise convolutions: over symbols, over subcarriers."},
 };
 const struct param block_element = {
-    .name = "block", .type = PARAM_OBJECT, .members = network_block_members, .member_count = NETWORK_BLOCK_MEMBERS};
+    .name = "block", .type = PARAM_OBJECT, .members = block_members, .member_count = COUNT_OF(block_members)};
 
 struct rung {
     const char *size;

@@ -1,6 +1,5 @@
 #include "stages/kinds/plot.h"
 
-
 static const struct param bound_element = {.name = "bound", .type = PARAM_NUMBER};
 static const struct param reference_value = {.name = "value", .type = PARAM_NUMBER};
 static const struct param reference_members[] = {

@@ -9,10 +9,9 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
-enum { LINK_MEMBERS = 11, NETWORK_BLOCK_MEMBERS = 3, NETWORK_MAX_BLOCKS = 32 };
+enum { LINK_MEMBERS = 11, NETWORK_MAX_BLOCKS = 32 };
 
 extern const struct param link_members[LINK_MEMBERS];
-extern const struct param network_block_members[NETWORK_BLOCK_MEMBERS];
 extern const struct param sinr_element, label_element, profile_element, ladder_element, block_element;
 extern const char *const architecture_choices[], *const feature_choices[], *const demapper_choices[];
 
@@ -45,9 +44,8 @@ extern const char *const architecture_choices[], *const feature_choices[], *cons
     {                                                                                                                  \
         .name = "features", .type = PARAM_CHOICE, .choices = feature_choices, .fallback = "\"raw\"",                   \
         .doc = "Network input: `raw` is DeepRx's (4R+2 channels for R antennas); `ls` has the interpolated LS "        \
-               "estimate in place of "                                                                                 \
-               "the raw "                                                                                              \
-               "one (4R+2); `mrc` has the matched-filter output and its gain besides (4R+5)."                          \
+               "estimate in place of the raw one (4R+2); `mrc` has the matched-filter output and its gain besides "    \
+               "(4R+5)."                                                                                               \
     }
 
 /* Five parameters that together say the network's shape. */
@@ -57,8 +55,7 @@ extern const char *const architecture_choices[], *const feature_choices[], *cons
      .choices = architecture_choices,                                                                                  \
      .fallback = "\"laptop\"",                                                                                         \
      .doc = "Preset of blocks, depth multiplier and ladder: `deeprx` as published (11 blocks), or `laptop`, five "     \
-            "blocks for a small "                                                                                      \
-            "machine."},                                                                                               \
+            "blocks for a small machine."},                                                                            \
         {.name = "size",                                                                                               \
          .type = PARAM_NUMBER,                                                                                         \
          .fallback = size_fallback,                                                                                    \
@@ -102,9 +99,8 @@ int network_shape_read(struct network_shape *out, const cJSON *with, struct erro
 /* A kind's check: the size stands in the ladder, no block without channels. */
 void network_check(const cJSON *with, struct kind_checker *checker);
 
-extern const struct kind kind_energy_amortize, kind_energy_estimate, kind_energy_inference;
-extern const struct kind kind_deeprx_evaluate, kind_deeprx_profile, kind_deeprx_train, kind_link_baseline,
-    kind_plot_lines, kind_plot_table;
-extern const struct kind kind_curve_gain, kind_deeprx_infer, kind_link_dataset, kind_plot_bars;
+extern const struct kind kind_curve_gain, kind_deeprx_evaluate, kind_deeprx_infer, kind_deeprx_profile,
+    kind_deeprx_train, kind_energy_amortize, kind_energy_estimate, kind_energy_inference, kind_link_baseline,
+    kind_link_dataset, kind_plot_bars, kind_plot_lines, kind_plot_table;
 
 #endif

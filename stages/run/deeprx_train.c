@@ -13,7 +13,7 @@
 
 enum {
     HISTORY_LINES = 100,
-    CHECKPOINT_EVERY_S = 10,
+    CHECKPOINT_EVERY_S = 1,
     CHECKPOINT_SHARE = 50 /* writing a checkpoint may cost at most one part in so many of the time */
 };
 

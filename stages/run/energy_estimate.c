@@ -35,8 +35,8 @@ static int layer_read(struct work *w, const struct row *row, struct error *err) 
     if (!row_number(&flops, row, "flops_slot") || !row_number(&macs_element, row, "macs_element") ||
         !row_number(&weight_bytes, row, "weight_bytes") || !row_number(&activation_bytes, row, "activation_bytes_slot"))
         return error_set(err, ERR_INVALID,
-                         "profile: a row lacks flops_slot, macs_element, weight_bytes or "
-                         "activation_bytes_slot: give deeprx/profile's out \"json\"");
+                         "profile: a row lacks flops_slot, macs_element, weight_bytes or activation_bytes_slot: give "
+                         "deeprx/profile's out \"json\"");
     w->flops += flops;
     w->bytes += weight_bytes + activation_bytes;
     if (macs_element > 0)

@@ -132,7 +132,8 @@ static struct look look_of(const struct figure_series *s) {
     size_t round = s->round + s->colour / ROUND;
     if (s->reference)
         return (struct look){reference_colours[s->colour % 2], reference_marks[s->colour % ROUND], 2};
-    return (struct look){colours[s->colour % ROUND], round % 2 ? reference_marks[s->colour % ROUND] : marks[s->colour % ROUND],
+    return (struct look){colours[s->colour % ROUND],
+                         round % 2 ? reference_marks[s->colour % ROUND] : marks[s->colour % ROUND],
                          1 + 2 * (int)(round % 3)};
 }
 
@@ -244,8 +245,8 @@ static void category_commands(struct buffer *out, const struct figure *f) {
     for (size_t i = 0; i < f->category_count; i++)
         rotate = rotate || (f->category_count > 4 && strlen(f->categories[i]) > LONG_CATEGORY);
     const char *turn = f->category_count > CROWDED_CATEGORIES ? "font ',7' rotate by -90"
-                       : rotate                                ? "rotate by -45"
-                                                               : "norotate";
+                       : rotate                               ? "rotate by -45"
+                                                              : "norotate";
     buffer_printf(out, "set xtics nomirror %s (", turn);
     for (size_t i = 0; i < f->category_count; i++) {
         buffer_puts(out, i ? ", " : "");

@@ -9,6 +9,7 @@
 
 #include "kernels/link.h"
 #include "kernels/platform.h"
+#include "tests/unit/kernels/link_laptop.h"
 
 static double now_us(void) {
     struct timespec t;
@@ -105,20 +106,7 @@ static double measure_us(struct bench *b, void (*body)(struct bench *b, uint32_t
 
 int main(void) {
     static const char *const paths[] = {"portable", "x86-64-avx2", "x86-64-avx512"};
-    struct link_config laptop = {
-        .blocks = 4,
-        .antennas = 2,
-        .bits = 4,
-        .pilots = 1,
-        .profiles = LINK_TDL_B | LINK_TDL_C,
-        .spread_min_s = 10e-9,
-        .spread_max_s = 300e-9,
-        .doppler_max_hz = 500,
-        .spacing_hz = 15e3,
-        .snr_min_db = -4,
-        .snr_max_db = 32,
-        .sir_max_db = 36,
-    };
+    struct link_config laptop = laptop_config();
     struct link_config paper = laptop;
     paper.blocks = 26;
     paper.bits = 8;

@@ -83,7 +83,8 @@ def main():
                 number += 1
                 name = "%d engines, %d kills each" % (count, kills)
                 home = os.path.join(scratch, "%d-%d-%d" % (round_, count, kills))
-                places = [Place(programs, os.path.join(home, str(k)), os.path.join(home, "store")) for k in range(count)]
+                store = os.path.join(home, "store")
+                places = [Place(programs, os.path.join(home, str(k)), store) for k in range(count)]
                 try:
                     check(places, right, generator, kills)
                     print("ok %d - %s" % (number, name), flush=True)

@@ -40,12 +40,12 @@ enum { LINE_SIZE = PATH_MAX + 64, LAST_STREAM = 2 };
 
 /* What can happen to a call. */
 enum {
-    KILL = 1,   /* it changes something: an instant to be killed at */
-    IO = 2,     /* EIO */
-    SPACE = 4,  /* ENOSPC */
-    HANDLE = 8, /* EMFILE */
+    KILL = 1,    /* it changes something: an instant to be killed at */
+    IO = 2,      /* EIO */
+    SPACE = 4,   /* ENOSPC */
+    HANDLE = 8,  /* EMFILE */
     KERNEL = 16, /* ENOMEM */
-    WRITE = 32, /* a part of its bytes */
+    WRITE = 32,  /* a part of its bytes */
     MEMORY = 64
 };
 
@@ -54,7 +54,7 @@ static const struct action {
     unsigned happens_to;
     int failure;
 } actions[] = {
-    {"kill", KILL, 0},           {"EIO", IO, EIO},        {"ENOSPC", SPACE, ENOSPC},  {"EMFILE", HANDLE, EMFILE},
+    {"kill", KILL, 0},          {"EIO", IO, EIO},    {"ENOSPC", SPACE, ENOSPC},  {"EMFILE", HANDLE, EMFILE},
     {"ENOMEM", KERNEL, ENOMEM}, {"short", WRITE, 0}, {"memory", MEMORY, ENOMEM},
 };
 
@@ -130,7 +130,8 @@ __attribute__((constructor)) static void begin(void) {
         return;
     const char *colon = strchr(text, ':');
     for (size_t i = 0; colon && i < sizeof actions / sizeof *actions; i++) {
-        if (strlen(actions[i].name) != (size_t)(colon - text) || strncmp(actions[i].name, text, (size_t)(colon - text)) != 0)
+        if (strlen(actions[i].name) != (size_t)(colon - text) ||
+            strncmp(actions[i].name, text, (size_t)(colon - text)) != 0)
             continue;
         char *end;
         wanted = strtoul(colon + 1, &end, 10);
@@ -159,20 +160,20 @@ __attribute__((destructor)) static void end(void) {
 /* ---- the calls ---- */
 
 /* The function that ours stands before. ISO C has no cast from an object's address to a function's. */
-#define FIND_NEXT(name)                                    \
-    if (!next)                                             \
+#define FIND_NEXT(name)                                                                                                \
+    if (!next)                                                                                                         \
     *(void **)(&next) = dlsym(RTLD_NEXT, #name)
 
 /* A call that fails with -1 and errno. */
-#define CALL(name, parameters, arguments, can, fd, path)       \
-    int name parameters {                                      \
-        static int(*next) parameters;                          \
-        FIND_NEXT(name);                                       \
-        int failed = failure(#name, can, fd, path);            \
-        if (!failed)                                           \
-            return next arguments;                             \
-        errno = failed;                                        \
-        return -1;                                             \
+#define CALL(name, parameters, arguments, can, fd, path)                                                               \
+    int name parameters {                                                                                              \
+        static int(*next) parameters;                                                                                  \
+        FIND_NEXT(name);                                                                                               \
+        int failed = failure(#name, can, fd, path);                                                                    \
+        if (!failed)                                                                                                   \
+            return next arguments;                                                                                     \
+        errno = failed;                                                                                                \
+        return -1;                                                                                                     \
     }
 
 CALL(fsync, (int fd), (fd), KILL | IO | SPACE, fd, NULL)
@@ -180,7 +181,8 @@ CALL(fdatasync, (int fd), (fd), KILL | IO | SPACE, fd, NULL)
 CALL(ftruncate, (int fd, off_t size), (fd, size), KILL | IO | SPACE, fd, NULL)
 CALL(ftruncate64, (int fd, off64_t size), (fd, size), KILL | IO | SPACE, fd, NULL)
 CALL(fchmod, (int fd, mode_t mode), (fd, mode), KILL | IO, fd, NULL)
-CALL(fchmodat, (int fd, const char *path, mode_t mode, int flags), (fd, path, mode, flags), KILL | IO | KERNEL, fd, path)
+CALL(fchmodat, (int fd, const char *path, mode_t mode, int flags), (fd, path, mode, flags), KILL | IO | KERNEL, fd,
+     path)
 CALL(futimens, (int fd, const struct timespec times[2]), (fd, times), KILL | IO, fd, NULL)
 CALL(utimensat, (int fd, const char *path, const struct timespec times[2], int flags), (fd, path, times, flags),
      KILL | IO | KERNEL, fd, path)
@@ -216,40 +218,39 @@ int close(int fd) {
     return -1;
 }
 
-#define OPEN_CAN(flags) \
-    (((flags) & (O_CREAT | O_TRUNC) ? KILL | SPACE : 0) | IO | HANDLE | KERNEL)
+#define OPEN_CAN(flags) (((flags) & (O_CREAT | O_TRUNC) ? KILL | SPACE : 0) | IO | HANDLE | KERNEL)
 
 /* The mode is there when the flags say so; else what is read is not used. */
-#define OPEN(name)                                                            \
-    int name(const char *path, int flags, ...) {                              \
-        static int (*next)(const char *, int, ...);                           \
-        va_list arguments;                                                    \
-        va_start(arguments, flags);                                           \
-        mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;        \
-        va_end(arguments);                                                    \
-        FIND_NEXT(name);                                                      \
-        int failed = failure("open", OPEN_CAN(flags), -1, path);              \
-        if (!failed)                                                          \
-            return next(path, flags, mode);                                   \
-        errno = failed;                                                       \
-        return -1;                                                            \
+#define OPEN(name)                                                                                                     \
+    int name(const char *path, int flags, ...) {                                                                       \
+        static int (*next)(const char *, int, ...);                                                                    \
+        va_list arguments;                                                                                             \
+        va_start(arguments, flags);                                                                                    \
+        mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;                                                 \
+        va_end(arguments);                                                                                             \
+        FIND_NEXT(name);                                                                                               \
+        int failed = failure("open", OPEN_CAN(flags), -1, path);                                                       \
+        if (!failed)                                                                                                   \
+            return next(path, flags, mode);                                                                            \
+        errno = failed;                                                                                                \
+        return -1;                                                                                                     \
     }
 OPEN(open)
 OPEN(open64)
 
-#define OPENAT(name)                                                          \
-    int name(int fd, const char *path, int flags, ...) {                      \
-        static int (*next)(int, const char *, int, ...);                      \
-        va_list arguments;                                                    \
-        va_start(arguments, flags);                                           \
-        mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;        \
-        va_end(arguments);                                                    \
-        FIND_NEXT(name);                                                      \
-        int failed = failure("openat", OPEN_CAN(flags), fd, path);            \
-        if (!failed)                                                          \
-            return next(fd, path, flags, mode);                               \
-        errno = failed;                                                       \
-        return -1;                                                            \
+#define OPENAT(name)                                                                                                   \
+    int name(int fd, const char *path, int flags, ...) {                                                               \
+        static int (*next)(int, const char *, int, ...);                                                               \
+        va_list arguments;                                                                                             \
+        va_start(arguments, flags);                                                                                    \
+        mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;                                                 \
+        va_end(arguments);                                                                                             \
+        FIND_NEXT(name);                                                                                               \
+        int failed = failure("openat", OPEN_CAN(flags), fd, path);                                                     \
+        if (!failed)                                                                                                   \
+            return next(fd, path, flags, mode);                                                                        \
+        errno = failed;                                                                                                \
+        return -1;                                                                                                     \
     }
 OPENAT(openat)
 OPENAT(openat64)
@@ -306,10 +307,10 @@ FILE *fopen(const char *path, const char *mode) {
     return NULL;
 }
 
-int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *files, const posix_spawnattr_t *attributes,
-                char *const argv[], char *const environment[]) {
-    static int (*next)(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, char *const[],
-                       char *const[]);
+int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *files,
+                const posix_spawnattr_t *attributes, char *const argv[], char *const environment[]) {
+    static int (*next)(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
+                       char *const[], char *const[]);
     FIND_NEXT(posix_spawn);
     int failed = failure("posix_spawn", KILL | KERNEL, -1, path);
     return failed ? failed : next(pid, path, files, attributes, argv, environment);
@@ -318,26 +319,27 @@ int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *
 /* ---- bytes ---- */
 
 /* What is written: failing it is one thing, taking only half of it another. */
-#define TRANSFER(name, parameters, arguments, can, fd, size)                           \
-    ssize_t name parameters {                                                          \
-        static ssize_t(*next) parameters;                                              \
-        FIND_NEXT(name);                                                               \
-        bool file = is_file(fd);                                                       \
-        int failed = file ? failure(#name, can, fd, NULL) : 0;                         \
-        if (!failed && file && size > 1 && is_due(#name, (can)&WRITE, fd, NULL))       \
-            size /= 2;                                                                 \
-        if (!failed)                                                                   \
-            return next arguments;                                                     \
-        errno = failed;                                                                \
-        return -1;                                                                     \
+#define TRANSFER(name, parameters, arguments, can, fd, size)                                                           \
+    ssize_t name parameters {                                                                                          \
+        static ssize_t(*next) parameters;                                                                              \
+        FIND_NEXT(name);                                                                                               \
+        bool file = is_file(fd);                                                                                       \
+        int failed = file ? failure(#name, can, fd, NULL) : 0;                                                         \
+        if (!failed && file && size > 1 && is_due(#name, (can)&WRITE, fd, NULL))                                       \
+            size /= 2;                                                                                                 \
+        if (!failed)                                                                                                   \
+            return next arguments;                                                                                     \
+        errno = failed;                                                                                                \
+        return -1;                                                                                                     \
     }
 
 TRANSFER(write, (int fd, const void *bytes, size_t size), (fd, bytes, size), KILL | IO | SPACE | WRITE, fd, size)
-TRANSFER(pwrite, (int fd, const void *bytes, size_t size, off_t at), (fd, bytes, size, at), KILL | IO | SPACE | WRITE, fd,
-         size)
-TRANSFER(pwrite64, (int fd, const void *bytes, size_t size, off64_t at), (fd, bytes, size, at), KILL | IO | SPACE | WRITE,
+TRANSFER(pwrite, (int fd, const void *bytes, size_t size, off_t at), (fd, bytes, size, at), KILL | IO | SPACE | WRITE,
          fd, size)
-TRANSFER(sendfile, (int to, int from, off_t *at, size_t size), (to, from, at, size), KILL | IO | SPACE | WRITE, to, size)
+TRANSFER(pwrite64, (int fd, const void *bytes, size_t size, off64_t at), (fd, bytes, size, at),
+         KILL | IO | SPACE | WRITE, fd, size)
+TRANSFER(sendfile, (int to, int from, off_t *at, size_t size), (to, from, at, size), KILL | IO | SPACE | WRITE, to,
+         size)
 TRANSFER(read, (int fd, void *bytes, size_t size), (fd, bytes, size), IO, fd, size)
 TRANSFER(pread, (int fd, void *bytes, size_t size, off_t at), (fd, bytes, size, at), IO, fd, size)
 TRANSFER(pread64, (int fd, void *bytes, size_t size, off64_t at), (fd, bytes, size, at), IO, fd, size)

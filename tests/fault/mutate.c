@@ -1,7 +1,8 @@
 /*
  * Damage: a small store, one mutation after another of its objects, records and index, and what the store then serves.
  *
- *   mutate DIRECTORY FROM TO [SEED]      mutations FROM to TO-1 of a seed; DIRECTORY is made and removed: a tmpfs is fast
+ *   mutate DIRECTORY FROM TO [SEED]      mutations FROM to TO-1 of a seed; DIRECTORY is made and removed: a tmpfs is
+ *                                        fast
  *
  * Each mutation flips a bit, overwrites, truncates, appends to, or removes one file (of state.db: one page), half of
  * them without leaving a trace in size and modification time. Then, with an fsck before or without:
@@ -268,8 +269,10 @@ static int check_fsck(bool second, struct error *err) {
     if (rc < 0)
         return error_prefix(err, "fsck");
     if (second && r.damaged + r.missing + r.orphaned + r.rebuilt > 0)
-        return error_set(err, ERR_FAILED, "a second fsck finds %" PRIu64 " damaged, %" PRIu64 " missing, %" PRIu64
-                         " orphaned, %" PRIu64 " rows to write", r.damaged, r.missing, r.orphaned, r.rebuilt);
+        return error_set(err, ERR_FAILED,
+                         "a second fsck finds %" PRIu64 " damaged, %" PRIu64 " missing, %" PRIu64 " orphaned, %" PRIu64
+                         " rows to write",
+                         r.damaged, r.missing, r.orphaned, r.rebuilt);
     return 0;
 }
 

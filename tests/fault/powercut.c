@@ -9,10 +9,11 @@
  *
  * A state is an instant and a choice. What was synced before the instant is there: a file's bytes, length and
  * attributes by a sync of the file, a name by a sync of its directory. Of everything else each change by itself is
- * there or not, a write perhaps in part, whatever came later: nothing but syncs orders anything. A rename is there as a whole or not.
+ * there or not, a write perhaps in part, whatever came later: nothing but syncs orders anything. A rename is there as a
+ * whole or not.
  *
- * In each state: no stored object is damaged; no record stands without its outs; what store_commit had returned is known
- * and right; nothing wrong is served; and the rest can be made and is known then.
+ * In each state: no stored object is damaged; no record stands without its outs; what store_commit had returned is
+ * known and right; nothing wrong is served; and the rest can be made and is known then.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -378,8 +379,9 @@ static int check_records(const char *path, struct error *err) {
     if (rc < 0)
         return error_prefix(err, "fsck");
     if (r.damaged + r.missing + r.orphaned > 0)
-        return error_set(err, ERR_FAILED, "%" PRIu64 " objects damaged, %" PRIu64 " missing, %" PRIu64
-                         " records without their outs", r.damaged, r.missing, r.orphaned);
+        return error_set(err, ERR_FAILED,
+                         "%" PRIu64 " objects damaged, %" PRIu64 " missing, %" PRIu64 " records without their outs",
+                         r.damaged, r.missing, r.orphaned);
     return 0;
 }
 

@@ -29,6 +29,8 @@ class Place:
 
     def start(self, fault=None, options=()):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("RETORT")}
+        if fault and "/" in fault:
+            environment["RETORT_FAULT_PROGRAM"], fault = fault.split("/")
         if fault:
             environment["LD_PRELOAD"] = os.path.join(self.programs, "tests/fault/faultlib.so")
             environment["RETORT_FAULT"] = fault
@@ -60,7 +62,8 @@ class Place:
         return next((line for line in lines if line.startswith("fault")), "no fault")
 
     def calls(self):
-        return int(open(self.log).read().split()[-1])
+        """Of the process that made most of them."""
+        return max([int(line.split()[1]) for line in open(self.log) if line.startswith("calls")], default=0)
 
     def records(self):
         found = []
@@ -69,7 +72,7 @@ class Place:
                 if not line.endswith("\n"):
                     continue  # torn
                 record = json.loads(line[line.index("{"):])
-                outs = tuple(sorted((name, out["sha256"], out["size"], out["mode"]) for name, out in record["outs"].items()))
+                outs = tuple(sorted((n, o["sha256"], o["size"], o["mode"]) for n, o in record["outs"].items()))
                 found.append((record["key"], outs, json.dumps(record["metrics"], sort_keys=True)))
         return sorted(found)
 
@@ -80,8 +83,8 @@ class Place:
         return found
 
     def fsck(self):
-        done = subprocess.run([os.path.join(self.programs, "retort"), "fsck", "--store", self.store, "--json"], cwd=self.path,
-                              capture_output=True, text=True)
+        command = [os.path.join(self.programs, "retort"), "fsck", "--store", self.store, "--json"]
+        done = subprocess.run(command, cwd=self.path, capture_output=True, text=True)
         if done.returncode != 0 or done.stderr:
             raise Wrong("fsck: exit status %d: %s%s" % (done.returncode, done.stdout, done.stderr))
 

@@ -122,7 +122,8 @@ static struct place locate(int fd, const char *path) {
 static ino_t inode_of(int fd, struct stat *st) {
     char path[PATH_MAX];
     int saved = errno;
-    bool ours = trace_fd >= 0 && path_of_fd(path, fd) && (is_below(path) || strcmp(path, root) == 0) && fstat(fd, st) == 0;
+    bool ours =
+        trace_fd >= 0 && path_of_fd(path, fd) && (is_below(path) || strcmp(path, root) == 0) && fstat(fd, st) == 0;
     errno = saved;
     return ours ? st->st_ino : 0;
 }
@@ -136,8 +137,8 @@ static ino_t inode_at(int fd, const char *path) {
 }
 
 /* ISO C has no cast from an object's address to a function's. */
-#define FIND_NEXT(name) \
-    if (!next)          \
+#define FIND_NEXT(name)                                                                                                \
+    if (!next)                                                                                                         \
     *(void **)(&next) = dlsym(RTLD_NEXT, #name)
 
 /* ---- names ---- */
@@ -157,18 +158,18 @@ static void note_open(int fd, int at, const char *path, int flags, bool was_ther
         event(NULL, 0, "C %ju %ju f %s\n", (uintmax_t)p.directory, (uintmax_t)inode, p.name);
 }
 
-#define OPEN(name, parameters, at, arguments)                             \
-    int name parameters {                                                 \
-        static int(*next) parameters;                                     \
-        va_list list;                                                     \
-        va_start(list, flags);                                            \
-        mode_t mode = flags & O_CREAT ? va_arg(list, mode_t) : 0;         \
-        va_end(list);                                                     \
-        FIND_NEXT(name);                                                  \
-        bool was_there = inode_at(at, path) != 0;                         \
-        int opened = next arguments;                                      \
-        note_open(opened, at, path, flags, was_there);                    \
-        return opened;                                                    \
+#define OPEN(name, parameters, at, arguments)                                                                          \
+    int name parameters {                                                                                              \
+        static int(*next) parameters;                                                                                  \
+        va_list list;                                                                                                  \
+        va_start(list, flags);                                                                                         \
+        mode_t mode = flags & O_CREAT ? va_arg(list, mode_t) : 0;                                                      \
+        va_end(list);                                                                                                  \
+        FIND_NEXT(name);                                                                                               \
+        bool was_there = inode_at(at, path) != 0;                                                                      \
+        int opened = next arguments;                                                                                   \
+        note_open(opened, at, path, flags, was_there);                                                                 \
+        return opened;                                                                                                 \
     }
 OPEN(open, (const char *path, int flags, ...), AT_FDCWD, (path, flags, mode))
 OPEN(open64, (const char *path, int flags, ...), AT_FDCWD, (path, flags, mode))
@@ -209,13 +210,13 @@ static int note_rename(int rc, ino_t inode, const struct place *from, const stru
     return rc;
 }
 
-#define RENAME(name, parameters, from_at, to_at, arguments)                                  \
-    int name parameters {                                                                    \
-        static int(*next) parameters;                                                        \
-        FIND_NEXT(name);                                                                     \
-        struct place source = locate(from_at, from), target = locate(to_at, to);             \
-        ino_t inode = inode_at(from_at, from);                                               \
-        return note_rename(next arguments, inode, &source, &target);                         \
+#define RENAME(name, parameters, from_at, to_at, arguments)                                                            \
+    int name parameters {                                                                                              \
+        static int(*next) parameters;                                                                                  \
+        FIND_NEXT(name);                                                                                               \
+        struct place source = locate(from_at, from), target = locate(to_at, to);                                       \
+        ino_t inode = inode_at(from_at, from);                                                                         \
+        return note_rename(next arguments, inode, &source, &target);                                                   \
     }
 RENAME(rename, (const char *from, const char *to), AT_FDCWD, AT_FDCWD, (from, to))
 RENAME(renameat, (int a, const char *from, int b, const char *to), a, b, (a, from, b, to))
@@ -231,15 +232,15 @@ int linkat(int a, const char *from, int b, const char *to, int flags) {
     return rc;
 }
 
-#define REMOVE(call, parameters, at, arguments)                                              \
-    int call parameters {                                                                    \
-        static int(*next) parameters;                                                        \
-        FIND_NEXT(call);                                                                     \
-        struct place p = locate(at, path);                                                   \
-        int rc = next arguments;                                                             \
-        if (rc == 0 && p.traced)                                                             \
-            event(NULL, 0, "U %ju %s\n", (uintmax_t)p.directory, p.name);                    \
-        return rc;                                                                           \
+#define REMOVE(call, parameters, at, arguments)                                                                        \
+    int call parameters {                                                                                              \
+        static int(*next) parameters;                                                                                  \
+        FIND_NEXT(call);                                                                                               \
+        struct place p = locate(at, path);                                                                             \
+        int rc = next arguments;                                                                                       \
+        if (rc == 0 && p.traced)                                                                                       \
+            event(NULL, 0, "U %ju %s\n", (uintmax_t)p.directory, p.name);                                              \
+        return rc;                                                                                                     \
     }
 REMOVE(unlink, (const char *path), AT_FDCWD, (path))
 REMOVE(rmdir, (const char *path), AT_FDCWD, (path))
@@ -262,27 +263,27 @@ ssize_t write(int fd, const void *bytes, size_t size) {
     return note_write(next(fd, bytes, size), inode, bytes, at);
 }
 
-#define PWRITE(name, offset)                                                                 \
-    ssize_t name(int fd, const void *bytes, size_t size, offset at) {                        \
-        static ssize_t (*next)(int, const void *, size_t, offset);                           \
-        struct stat st;                                                                      \
-        FIND_NEXT(name);                                                                     \
-        ino_t inode = inode_of(fd, &st);                                                     \
-        return note_write(next(fd, bytes, size, at), inode, bytes, at);                      \
+#define PWRITE(name, offset)                                                                                           \
+    ssize_t name(int fd, const void *bytes, size_t size, offset at) {                                                  \
+        static ssize_t (*next)(int, const void *, size_t, offset);                                                     \
+        struct stat st;                                                                                                \
+        FIND_NEXT(name);                                                                                               \
+        ino_t inode = inode_of(fd, &st);                                                                               \
+        return note_write(next(fd, bytes, size, at), inode, bytes, at);                                                \
     }
 PWRITE(pwrite, off_t)
 PWRITE(pwrite64, off64_t)
 
-#define TRUNCATE(name, offset)                                                               \
-    int name(int fd, offset size) {                                                          \
-        static int (*next)(int, offset);                                                     \
-        struct stat st;                                                                      \
-        FIND_NEXT(name);                                                                     \
-        ino_t inode = inode_of(fd, &st);                                                     \
-        int rc = next(fd, size);                                                             \
-        if (rc == 0 && inode != 0)                                                           \
-            event(NULL, 0, "T %ju %jd\n", (uintmax_t)inode, (intmax_t)size);                 \
-        return rc;                                                                           \
+#define TRUNCATE(name, offset)                                                                                         \
+    int name(int fd, offset size) {                                                                                    \
+        static int (*next)(int, offset);                                                                               \
+        struct stat st;                                                                                                \
+        FIND_NEXT(name);                                                                                               \
+        ino_t inode = inode_of(fd, &st);                                                                               \
+        int rc = next(fd, size);                                                                                       \
+        if (rc == 0 && inode != 0)                                                                                     \
+            event(NULL, 0, "T %ju %jd\n", (uintmax_t)inode, (intmax_t)size);                                           \
+        return rc;                                                                                                     \
     }
 TRUNCATE(ftruncate, off_t)
 TRUNCATE(ftruncate64, off64_t)
@@ -291,8 +292,8 @@ static int note_attributes(int rc, int fd) {
     struct stat st;
     ino_t inode = inode_of(fd, &st);
     if (rc == 0 && inode != 0)
-        event(NULL, 0, "A %ju %o %jd %ld\n", (uintmax_t)inode, (unsigned)(st.st_mode & 07777), (intmax_t)st.st_mtim.tv_sec,
-              st.st_mtim.tv_nsec);
+        event(NULL, 0, "A %ju %o %jd %ld\n", (uintmax_t)inode, (unsigned)(st.st_mode & 07777),
+              (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
     return rc;
 }
 

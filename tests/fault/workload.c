@@ -11,7 +11,14 @@
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 
-enum { DIRECTORY_KEY = 5, EXECUTABLE_KEY = 2, SHARING_KEY = 7, SHARED_KEY = 3, PROJECT_SEED = 99, READ_LIMIT = 1 << 24 };
+enum {
+    DIRECTORY_KEY = 5,
+    EXECUTABLE_KEY = 2,
+    SHARING_KEY = 7,
+    SHARED_KEY = 3,
+    PROJECT_SEED = 99,
+    READ_LIMIT = 1 << 24
+};
 
 static const size_t sizes[WORKLOAD_KEYS] = {0, 1, 100, 4096, 5000, 300, 70000, 4096};
 

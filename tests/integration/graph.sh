@@ -4,7 +4,8 @@
 cd "$work" || exit 1
 cat >study.json <<'E2'
 { "retort": 1, "name": "study", "stages": {
-  "a": { "matrix": { "x": ["plain", "q\"]; evil [label=\"", "<b>", "&lt;&#60;", "two\nlines", "\\N\\L", "|{y}|", "é ∑", " "] },
+  "a": { "matrix": { "x": ["plain", "q\"]; evil [label=\"", "<b>", "&lt;&#60;", "two\nlines", "\\N\\L", "|{y}|",
+                           "é ∑", " "] },
          "cmd": ["echo", "${matrix.x}", "${outs.o}"], "outs": { "o": "o" } },
   "b": { "cmd": ["cat", "${in.all}"], "in": { "all": "${stages.a[*].outs.o}" } } } }
 E2

@@ -18,6 +18,7 @@ check "its exit status is told" has run.json "exit status 3 (log: "
 check "and the last lines of its stderr" has run.json '\n  one\n  two"'
 check "the log is there" same "$(cat "$(grep -o '/[^ ]*\.stderr' run.json)")" "one
 two"
+check "retort log shows it" sh -c '"$1" log t.json bad --store store.1 | grep -qx two' sh "$retort"
 check "its record is kept among the attempts" same "$(grep -l '"state": "failed"' store.1/attempts/* | wc -l)" 1
 run '"bad": { "cmd": ["sh", "-c", "kill -SEGV $$"] }'
 check "a signal is named" has run.json "killed by signal 11 (Segmentation fault)"
@@ -39,6 +40,16 @@ check "75 unasked is a failure" has run.json "exit status 75"
 run '"bad": { "cmd": ["sleep", "1000"], "timeout": "300ms" }'
 check "a timeout is a failure that says so" has run.json "timed out: killed by signal 15"
 
+# Its owner's rights bind root too little: the stage runs as nobody there.
+other=; [ "$(id -u)" -ne 0 ] || other="setpriv --reuid=65534 --regid=65534 --clear-groups"
+mkdir bin open && cp "$retort" "$BUILD/retort-stage" bin/ && chmod 711 . && chmod 755 bin bin/* && chmod 777 open
+echo '{ "retort": 1, "name": "t", "stages": { "bad": { "cmd": ["sh", "-c", "echo 1 >o; chmod 0 o"], "outs": { "o": "o" } },
+      "other": { "cmd": ["true"] } } }' >open/t.json
+check "an out that cannot be read is the stage's fault, not the store's" exits 1 sh -c "cd open && $other ../bin/retort run t.json -j 1 \
+    --keep-going --progress json >../run.json"
+check "and stops nothing else" same "$(ended failed)$(ended finished)" 11
+check "a stage that failed has its reason in the log of runs" has run.json 'its out \"o\" (o) cannot be read'
+
 two='"bad": { "cmd": ["false"] }, "after": { "cmd": ["true"], "after": ["bad"] }, "other": { "cmd": ["true"] }'
 run "$two" -j 1 --keep-going
 check "keep-going: the rest runs" same "$(ended finished)" 1
@@ -46,6 +57,10 @@ check "what follows is skipped" same "$(ended skipped)$(ended failed)" 11
 check "and says why" has run.json '"stage":"after","key":null,"state":"skipped"'
 run '"bad": { "cmd": ["false"] }, "slow": { "cmd": ["sleep", "0.5"] }, "late": { "cmd": ["true"], "after": ["slow"] }' -j 2
 check "without keep-going: what runs may end, nothing starts" same "$(ended finished)$(ended failed)" 11
+
+run '"bad": { "cmd": ["sh", "-c", "exit 3"] , "retries": 9 }, "worse": { "cmd": ["sh", "-c", "sleep 0.5; exit 4"] }' -j 2
+check "a stage that awaits its next attempt when the run ends is told as interrupted" \
+    same "$(ended failed)$(ended interrupted)$(grep -c '"stage":"bad".*"state":"interrupted"' run.json)" 111
 
 count='n=$(cat "$RETORT_CHECKPOINT/n" 2>/dev/null || echo 0)'
 check "retries: a stage that succeeds at last" run \
@@ -73,6 +88,11 @@ SECRET_TOKEN=hunter2 run '"a": { "cmd": ["sh", "-c", "echo $SECRET_TOKEN >o"], "
 check "a variable is let through" same "$(cat "$(find store.$store/objects -type f)")" hunter2
 check "and stands in no record" exits 1 grep -rq hunter2 store.$store/actions store.$store/runs store.$store/attempts
 check "but for its name" grep -q SECRET_TOKEN store.$store/actions/*
+printf '#!/bin/sh\n' >program && chmod 755 program
+run '"a": { "cmd": ["'"$work"'/program"] }'
+echo 'exit 0' >>program
+check "a program that has changed re-runs nothing, but why tells it" sh -c \
+    '"$1" why t.json a --store "$2" | grep -q "/program has changed since"' sh "$retort" "store.$store"
 run '"a": { "cmd": ["sh", "-c", "sleep 0.1 & setsid sleep 1009 & exit 0"] }'
 check "a stage that leaves a process behind ends well" same "$(ended finished)" 1
 check "and the process is gone" exits 1 pgrep -f 'sleep 1009'

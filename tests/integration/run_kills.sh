@@ -91,6 +91,18 @@ check "the next run ends well" again polite
 check "from the checkpoints" same "$(wc -l <resumed.txt)" 2
 check "with the right bytes" same "$(cat results/slow/o)" "$expected"
 
+trap '' HUP # as nohup does
+begin nohup
+trap - HUP
+under_way
+kill -HUP $engine
+check "started under nohup: a hang-up is not heard" wait $engine
+check "and everything is done" same "$(counts run.json)" '{"event":"end","known":0,"finished":4,"failed":0,"interrupted":0,"skipped":0}'
+begin hangup
+under_way
+kill -HUP $engine
+check "else it interrupts: exit status 130" exits 130 wait $engine
+
 sed "s/trap 'exit 75' TERM/trap '' TERM/" slow.sh >deaf.sh && mv deaf.sh slow.sh
 begin deaf
 under_way

@@ -16,13 +16,16 @@ check "and so does the schema, and the parts" validate good $schema pipelines/*.
     tests/golden/good-pipelines/*.json tests/golden/bad-pipelines/parts/study.json
 
 # The examples of the format's own page: each whole pipeline in it.
-awk -v to="$work/example" '/^```json$/ { n++; on = 1; next } /^```$/ { on = 0 } on { print > (to n ".json") }' pipelines/README.md
+awk -v to="$work/example" '/^```json$/ { n++; on = 1; next } /^```$/ { on = 0 } on { print > (to n ".json") }' \
+    pipelines/README.md
 set -- $(grep -l '"retort": 1' "$work"/example*.json)
 check "pipelines/README.md has an example" test $# -ge 1
 check "and the schema accepts it" validate good $schema "$@"
 
-check "the schema rejects bad pipelines, and only where \`retort check\` does" validate bad 20 $schema tests/golden/bad-pipelines/*.json
-check "a schema that allows anything would not pass" exits 1 validate bad 20 /dev/stdin tests/golden/bad-pipelines/*.json <<'EOF'
+check "the schema rejects bad pipelines, and only where \`retort check\` does" \
+    validate bad 20 $schema tests/golden/bad-pipelines/*.json
+check "a schema that allows anything would not pass" \
+    exits 1 validate bad 20 /dev/stdin tests/golden/bad-pipelines/*.json <<'EOF'
 {}
 EOF
 finish

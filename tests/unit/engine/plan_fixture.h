@@ -85,9 +85,9 @@ static inline int world_plan(struct world *w, const char *const *targets, size_t
     return plan_create(&w->plan, w->pipeline, &facts, targets, count, err);
 }
 
-/* Everything wanted. Quotes are written as ' in the text. */
-static inline void world_open(struct world *w, const char *text) {
-    struct error err = {0};
+/* Plans a text for some targets; returns the code of plan_create. Quotes are written as ' in the text. */
+static inline int world_open_targets(struct world *w, const char *text, const char *const *targets, size_t count,
+                                     struct error *err) {
     char *json = mem_strdup(text);
     for (char *c = json; *c; c++)
         if (*c == '\'')
@@ -95,7 +95,13 @@ static inline void world_open(struct world *w, const char *text) {
     struct diagnostics d = world_read(w, json);
     diagnostics_close(&d);
     free(json);
-    if (world_plan(w, NULL, 0, &err))
+    return world_plan(w, targets, count, err);
+}
+
+/* Everything wanted. */
+static inline void world_open(struct world *w, const char *text) {
+    struct error err = {0};
+    if (world_open_targets(w, text, NULL, 0, &err))
         fail_msg("%s", err.message);
 }
 

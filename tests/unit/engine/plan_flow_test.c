@@ -3,19 +3,6 @@
 
 #define HEAD "{'retort':1,'name':'t','stages':{"
 
-/* As world_open, for some targets; returns the code of plan_create. */
-static int open_targets(struct world *w, const char *text, const char *const *targets, size_t count,
-                        struct error *err) {
-    char *json = mem_strdup(text);
-    for (char *c = json; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    struct diagnostics d = world_read(w, json);
-    diagnostics_close(&d);
-    free(json);
-    return world_plan(w, targets, count, err);
-}
-
 static const char *const two_chains =
     HEAD "'a':{'cmd':['x','${matrix.s}'],'outs':{'o':'o'},'matrix':{'s':[7,11,30]}},"
          "'b':{'cmd':['y','${in.i}'],'in':{'i':'${stages.a.outs.o}'},'outs':{'o':'o'},'matrix':{'like':'a'}},"
@@ -27,7 +14,7 @@ static void a_target_wants_what_it_needs(void **state) {
     const char *const target[] = {"b[s=11]"};
     struct world w = {0};
     struct error err = {0};
-    assert_int_equal(open_targets(&w, two_chains, target, 1, &err), 0);
+    assert_int_equal(world_open_targets(&w, two_chains, target, 1, &err), 0);
     world_run(&w);
     assert_string_equal(buffer_text(&w.order), "a[s=11]\nb[s=11]\n");
     assert_false(world_instance(&w, "a[s=7]")->wanted);
@@ -40,7 +27,7 @@ static void a_stage_is_a_target_too(void **state) {
     const char *const targets[] = {"b"};
     struct world w = {0};
     struct error err = {0};
-    assert_int_equal(open_targets(&w, two_chains, targets, 1, &err), 0);
+    assert_int_equal(world_open_targets(&w, two_chains, targets, 1, &err), 0);
     world_run(&w);
     assert_string_equal(buffer_text(&w.order), "a[s=7]\na[s=11]\na[s=30]\nb[s=7]\nb[s=11]\nb[s=30]\n");
     world_close(&w);
@@ -58,7 +45,7 @@ static void unknown_targets_are_refused(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct world w = {0};
         struct error err = {0};
-        assert_int_equal(open_targets(&w, two_chains, &bad[i][0], 1, &err), ERR_USAGE);
+        assert_int_equal(world_open_targets(&w, two_chains, &bad[i][0], 1, &err), ERR_USAGE);
         if (!strstr(err.message, bad[i][1]))
             fail_msg("%s: %s", bad[i][0], err.message);
         world_close(&w);
@@ -70,10 +57,10 @@ static void json_and_partial_targets(void **state) {
     const char *const targets[] = {"a[t=\"x,]y\"]", "a[s=2,t=*]"};
     struct world w = {0};
     struct error err = {0};
-    assert_int_equal(open_targets(&w,
-                                  HEAD "'a':{'cmd':['x','${matrix.s}','${matrix.t}'],'outs':{'o':'o'},"
-                                       "'matrix':{'s':[1,2],'t':['x,]y','z']}}}}",
-                                  targets, 2, &err),
+    assert_int_equal(world_open_targets(&w,
+                                        HEAD "'a':{'cmd':['x','${matrix.s}','${matrix.t}'],'outs':{'o':'o'},"
+                                             "'matrix':{'s':[1,2],'t':['x,]y','z']}}}}",
+                                        targets, 2, &err),
                      0);
     world_run(&w);
     assert_string_equal(buffer_text(&w.order), "a[s=1,t=\"x,]y\"]\na[s=2,t=\"x,]y\"]\na[s=2,t=z]\n");
@@ -99,13 +86,13 @@ static void a_late_target_wants_its_select(void **state) {
              "'other':{'cmd':['x'],'outs':{'o':'o'}}}}";
     struct world w = {.metrics = size_metric};
     struct error err = {0};
-    assert_int_equal(open_targets(&w, text, target, 1, &err), 0);
+    assert_int_equal(world_open_targets(&w, text, target, 1, &err), 0);
     world_run(&w);
     expect_no_fault(&w);
     assert_string_equal(buffer_text(&w.order), "a[s=7]\na[s=30]\nlate[s=30]\n");
     world_close(&w);
     w.metrics = size_metric;
-    assert_int_equal(open_targets(&w, text, wrong, 1, &err), 0);
+    assert_int_equal(world_open_targets(&w, text, wrong, 1, &err), 0);
     world_run(&w);
     expect_fault(&w, "late has no instance with s=31; its values are 30, 8; did you mean 30?");
     world_close(&w);

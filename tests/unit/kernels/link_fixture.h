@@ -14,26 +14,10 @@
 
 #include "kernels/link.h"
 #include "kernels/platform.h"
+#include "tests/unit/kernels/link_laptop.h"
 
 static const char *const code_paths[] = {"portable", "x86-64-avx2", "x86-64-avx512"};
 enum { CODE_PATHS = sizeof code_paths / sizeof code_paths[0] };
-
-static inline struct link_config laptop_config(void) {
-    return (struct link_config){
-        .blocks = 4,
-        .antennas = 2,
-        .bits = 4,
-        .pilots = 1,
-        .profiles = LINK_TDL_B | LINK_TDL_C,
-        .spread_min_s = 10e-9,
-        .spread_max_s = 300e-9,
-        .doppler_max_hz = 500,
-        .spacing_hz = 15e3,
-        .snr_min_db = -4,
-        .snr_max_db = 32,
-        .sir_max_db = 36,
-    };
-}
 
 /* The same channel statistics in every slot. */
 static inline struct link_config fixed_config(enum link_profile profile, int pilots, double spread_s,

@@ -95,15 +95,12 @@ static void test_estimate_over_the_six_processors(void **state) {
 
 /* Two convolutions and a norm. The first: 2 to 3 channels, 3x3, at 10 elements; the second: 3 to 4, 1x1. */
 static const char small_profile[] =
-    "{\"rows\":["
-    "{\"layer\":\"stem\",\"block\":\"stem\",\"parameters\":57,\"macs_element\":54,\"flops_slot\":1080,\"weight_bytes\":"
-    "228,"
-    "\"activation_bytes_slot\":200},"
-    "{\"layer\":\"block1.norm1\",\"block\":\"block1\",\"parameters\":6,\"macs_element\":0,\"flops_slot\":0,\"weight_"
-    "bytes\":48,"
-    "\"activation_bytes_slot\":240},"
-    "{\"layer\":\"block1.pointwise1\",\"block\":\"block1\",\"parameters\":16,\"macs_element\":12,\"flops_slot\":240,"
-    "\"weight_bytes\":64,\"activation_bytes_slot\":280}]}";
+    "{\"rows\":[{\"layer\":\"stem\",\"block\":\"stem\",\"parameters\":57,\"macs_element\":54,\"flops_slot\":1080,"
+    "\"weight_bytes\":228,\"activation_bytes_slot\":200},"
+    "{\"layer\":\"block1.norm1\",\"block\":\"block1\",\"parameters\":6,\"macs_element\":0,\"flops_slot\":0,"
+    "\"weight_bytes\":48,\"activation_bytes_slot\":240},"
+    "{\"layer\":\"block1.pointwise1\",\"block\":\"block1\",\"parameters\":16,\"macs_element\":12,"
+    "\"flops_slot\":240,\"weight_bytes\":64,\"activation_bytes_slot\":280}]}";
 
 static char *estimate(const char *with, const char *profile) {
     char *inputs = fixture_directory();

@@ -1,0 +1,43 @@
+/*
+ * Joules of a run, no joule twice.
+ *
+ *   spent   every attempt that the run made, failed ones too (the rows of runs/<id>.json)
+ *   saved   what the records of its known keys say that they cost when they ran; one key once, however many stages
+ *           share it
+ *
+ * Figures of different labels or sources are never added up: a row holds one of each.
+ */
+#ifndef RETORT_ENGINE_COMMAND_ENERGY_ACCOUNT_H
+#define RETORT_ENGINE_COMMAND_ENERGY_ACCOUNT_H
+
+#include <cJSON.h>
+
+#include "engine/plan/bytemap.h"
+#include "store/store.h"
+
+enum energy_by { ENERGY_BY_INSTANCE, ENERGY_BY_STAGE, ENERGY_BY_KIND, ENERGY_BY_SOURCE };
+
+/* Joules are NaN where none of what the row adds up is known. */
+struct energy_row {
+    char *key;                          /* name, label and source: what it is told apart by */
+    char *name, *kind, *label, *source; /* kind NULL: several */
+    double spent_j, saved_j;
+    double uncertainty_j; /* of both; NaN: no bound is known */
+    double cpu_s, wall_s;
+    size_t count; /* attempts and records */
+};
+
+struct energy_account {
+    enum energy_by by;
+    struct energy_row **rows;
+    size_t count, capacity;
+    struct bytemap index; /* the rows by their keys */
+    struct energy_row **totals;
+    size_t total_count, total_capacity; /* one a label */
+};
+
+/* `run`: the tree of runs/<id>.json. Records that are gone count for nothing. */
+void energy_account_read(struct energy_account *out, struct store *store, const cJSON *run, enum energy_by by);
+void energy_account_close(struct energy_account *a);
+
+#endif

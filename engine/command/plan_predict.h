@@ -1,0 +1,26 @@
+/* What `plan` says of the time and the joules that are still to come. */
+#ifndef RETORT_ENGINE_COMMAND_PLAN_PREDICT_H
+#define RETORT_ENGINE_COMMAND_PLAN_PREDICT_H
+
+#include "engine/command/project.h"
+#include "engine/report/table.h"
+#include "engine/run/energy_predict.h"
+
+struct plan_prediction {
+    struct prediction_sum sum;
+    double wall_s;  /* of all, on `cpus`: the longest path, or all work shared out where that is more */
+    long cpus;      /* of this machine */
+    size_t records; /* that the figures stand on */
+    struct table *rows;
+};
+
+/* Predicts what is not known yet; closed by plan_prediction_close. */
+void plan_predict(struct plan_prediction *out, const struct project *p);
+void plan_prediction_close(struct plan_prediction *x);
+
+/* "about 12 min on 2 cpus, 3.1 kJ modelled (800 J to 5.2 kJ), from 14 earlier records; 3 stages without any". Nothing
+   where nothing is to run. */
+void plan_prediction_line(struct buffer *out, const struct plan_prediction *x);
+cJSON *plan_prediction_json(const struct plan_prediction *x); /* the sums; the caller deletes */
+
+#endif

@@ -1,0 +1,80 @@
+/* The energy of a run, a row an attempt: what runs/<id>.json keeps, so that no joule of a failed or uncached attempt is
+   forgotten and none is counted twice. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "engine/run/internal.h"
+
+void run_energy_take(struct task *t) {
+    if (!t->share)
+        return;
+    if (!t->outcome.result) /* the keeper was killed: what the counters say is all there is */
+        t->outcome.result = mem_checked(cJSON_CreateObject());
+    const cJSON *kept = cJSON_GetObjectItemCaseSensitive(t->outcome.result, "energy");
+    cJSON *record = energy_record(t->share, kept);
+    cJSON_DeleteItemFromObjectCaseSensitive(t->outcome.result, "energy");
+    cJSON_AddItemToObject(t->outcome.result, "energy", record);
+}
+
+static void add_number(cJSON *row, const char *name, double value) {
+    mem_checked(isfinite(value) ? cJSON_AddNumberToObject(row, name, value) : cJSON_AddNullToObject(row, name));
+}
+
+static cJSON *describe(const struct task *t, const cJSON *energy) {
+    static const char *const texts[] = {"label", "source"};
+    static const char *const numbers[] = {"joules", "uncertainty_j", "cpu_s", "wall_s"};
+    char hex[DIGEST_HEX_SIZE];
+    const struct kind *kind = t->instance->action->kind;
+    char *name = kind ? mem_printf("%s@%d", kind->name, kind->version) : mem_strdup("cmd");
+    cJSON *row = mem_checked(cJSON_CreateObject());
+    digest_hex(hex, &t->instance->key);
+    cJSON_AddStringToObject(row, "row", "stage");
+    cJSON_AddStringToObject(row, "stage", t->instance->name);
+    cJSON_AddStringToObject(row, "key", hex);
+    cJSON_AddStringToObject(row, "kind", name);
+    cJSON_AddNumberToObject(row, "attempt", t->job.attempt);
+    cJSON_AddBoolToObject(row, "finished", t->outcome.finished);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        cJSON_AddStringToObject(row, texts[i], json_text(energy, texts[i], ""));
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        add_number(row, numbers[i], json_double(energy, numbers[i], (double)NAN));
+    free(name);
+    return row;
+}
+
+void run_energy_add(struct run *r, const struct task *t) {
+    const cJSON *energy = cJSON_GetObjectItemCaseSensitive(t->outcome.result, "energy");
+    if (!cJSON_IsObject(energy)) /* it did not start */
+        return;
+    if (!r->energy_rows)
+        r->energy_rows = mem_checked(cJSON_CreateArray());
+    cJSON_AddItemToArray(r->energy_rows, describe(t, energy));
+}
+
+/* A part of the machine's joules that is no stage's. */
+static void add_part(cJSON *rows, const cJSON *table, const char *part, const char *member) {
+    cJSON *row = mem_checked(cJSON_CreateObject());
+    cJSON_AddStringToObject(row, "row", part);
+    cJSON_AddStringToObject(row, "label", json_text(table, "label", "unavailable"));
+    cJSON_AddStringToObject(row, "source", json_text(table, "source", ""));
+    add_number(row, "joules", json_double(table, member, (double)NAN));
+    cJSON_AddItemToArray(rows, row);
+}
+
+cJSON *run_energy_table(struct run *r) {
+    cJSON *table = energy_close(r->energy);
+    cJSON *rows = r->energy_rows ? r->energy_rows : mem_checked(cJSON_CreateArray());
+    r->energy = NULL;
+    r->energy_rows = NULL;
+    if (table) {
+        add_part(rows, table, "unresolved", "unresolved_j");
+        add_part(rows, table, "other", "other_j");
+        add_part(rows, table, "idle", "idle_j");
+    } else {
+        table = mem_checked(cJSON_CreateObject());
+    }
+    cJSON_AddItemToObject(table, "rows", rows);
+    return table;
+}

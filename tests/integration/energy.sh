@@ -1,0 +1,153 @@
+#!/bin/sh
+# retort energy, predictions and budgets, on the machine as it is; made-up counters are in the unit tests.
+. tests/integration/lib.inc
+cd "$work" || exit 1
+
+spin='i=0; while [ $i -lt 4000 ]; do i=$((i + 1)); done; echo $1 $2 >o'
+study() { # study FILE BUDGETS: a sweep whose stages say what they are
+    cat >"$1" <<END
+{ "retort": 1, "name": "e", "params": { "sizes": [9, 8, 7, 6, 5, 4], "again": 1 }, "stages": {
+  "burn": { "matrix": { "size": "\${params.sizes}" }, "outs": { "o": "o" }, $2
+            "cmd": ["sh", "-c", "$(printf %s "$spin" | sed 's/"/\\"/g')", "sh", "\${matrix.size}", "\${params.again}"] },
+  "twin-a": { "cmd": ["sh", "-c", "$(printf %s "$spin")", "sh", "x", "y"], "outs": { "o": "o" } },
+  "twin-b": { "cmd": ["sh", "-c", "$(printf %s "$spin")", "sh", "x", "y"], "outs": { "o": "o" } } } }
+END
+}
+study e.json ''
+run() { "$retort" run "$@" --progress json >run.json 2>run.err; }
+latest() { ls -t .retort/runs/*.json | head -n 1; }
+
+check "a sweep runs" run e.json
+"$retort" energy --json >energy.json
+check "every attempt of the run is spent, with its label" python3 -c '
+import json
+e = json.load(open("energy.json"))
+rows = [r for r in e["rows"] if not r["stage"].startswith("(")]
+assert len(rows) == 7, rows # six sizes, and twins that ran once
+assert all(r["label"] in ("measured", "modelled", "unresolved", "unavailable") for r in rows)
+assert all(r["saved_j"] in (0, None) for r in rows), rows
+for t in e["totals"]:
+    assert abs(t["spent_j"] - sum(r["spent_j"] for r in rows if r["label"] == t["label"])) <= 1e-9 * t["spent_j"]
+'
+check "the same run again" run e.json
+"$retort" energy --json >again.json
+check "what is known costs nothing now and shows what it cost" python3 -c '
+import json
+first, again = (json.load(open(f)) for f in ("energy.json", "again.json"))
+for f, a in zip(first["totals"], again["totals"]):
+    assert a["spent_j"] == 0 and abs(a["saved_j"] - f["spent_j"]) <= 1e-9 * f["spent_j"], (f, a)
+assert sum(r["count"] for r in again["rows"] if not r["stage"].startswith("(")) == 7'
+"$retort" energy >energy.txt
+check "the text says how joules are known" grep -qE 'saved by what was known: .*J (modelled|measured)' energy.txt
+check "and where the carbon intensity is from" has energy.txt "480.85 g/kWh (World 2023, Ember and Energy Institute, 2024), PUE 1"
+"$retort" energy --by stage --csv >stage.csv
+check "added up by stage declaration" same "$(cut -d, -f1 stage.csv | tr '\n' ' ')" "stage burn twin-a "
+
+# A run written by hand: sums by hand. 3.6 MJ are a kilowatt-hour.
+id=20990101T000000000Z-00000000
+cat >.retort/runs/$id.json <<END
+{ "id": "$id", "pipeline": "hand", "stages": [], "energy": {
+  "label": "measured", "source": "powercap", "counter_j": 10000000, "counter_s": 100, "rows": [
+  { "row": "stage", "stage": "a[n=1]", "key": "k1", "kind": "x@1", "label": "measured", "source": "powercap", "joules": 3600000, "uncertainty_j": 10, "cpu_s": 30, "wall_s": 40 },
+  { "row": "stage", "stage": "a[n=1]", "key": "k1", "kind": "x@1", "label": "measured", "source": "powercap", "joules": 400000, "uncertainty_j": 5, "cpu_s": 3, "wall_s": 10 },
+  { "row": "stage", "stage": "a[n=2]", "key": "k2", "kind": "x@1", "label": "modelled", "source": "model", "joules": 1000, "uncertainty_j": null, "cpu_s": 1, "wall_s": 1 },
+  { "row": "stage", "stage": "b", "key": "k3", "kind": "cmd", "label": "unresolved", "source": "powercap", "joules": null, "cpu_s": 0, "wall_s": 0 },
+  { "row": "unresolved", "label": "measured", "source": "powercap", "joules": 0 },
+  { "row": "other", "label": "measured", "source": "powercap", "joules": 5000000 },
+  { "row": "idle", "label": "measured", "source": "powercap", "joules": 1000000 } ] } }
+END
+"$retort" energy $id --json --region FRA --pue 2 >hand.json
+check "labels are never added up; grams by hand" python3 -c '
+import json
+e = json.load(open("hand.json"))
+rows = {(r["stage"], r["label"]): r for r in e["rows"]}
+a = rows["a[n=1]", "measured"]
+assert (a["spent_j"], a["uncertainty_j"], a["cpu_s"], a["wall_s"], a["count"]) == (4e6, 15, 33, 50, 2), a
+assert a["mean_w"] == 80000, a
+assert abs(a["gco2"] - 4e6 / 3.6e6 * 56.04 * 2) < 1e-9, a
+assert rows["a[n=2]", "modelled"]["uncertainty_j"] is None
+assert rows["b", "unresolved"]["spent_j"] is None
+assert rows["(idle)", "measured"]["spent_j"] == 1e6 and rows["(other)", "measured"]["spent_j"] == 5e6
+assert {t["label"]: t["spent_j"] for t in e["totals"]} == {"measured": 4e6, "modelled": 1000, "unresolved": None}
+assert e["counter"]["counter_j"] == 1e7 and e["carbon"]["region"] == "France" and e["carbon"]["year"] == 2023'
+"$retort" energy $id >hand.txt
+check "the summary keeps the labels apart" has hand.txt "spent now: 4 MJ measured, 1 kJ modelled; saved by what was known: nothing; 1 without a figure"
+check "and shows the counter" has hand.txt "counter: 10 MJ measured in 100 s of the whole machine"
+"$retort" energy $id --by stage >stage.txt
+check "by stage: a row a label" same "$(grep -c '^a ' stage.txt)" 2
+"$retort" energy $id --intensity 100 >mine.txt
+check "an intensity of one's own" has mine.txt "at 100 g/kWh (--intensity), PUE 1"
+rm .retort/runs/$id.json
+
+# A failed attempt has cost what it has cost.
+printf '{"retort":1,"name":"f","stages":{"bad":{"cmd":["sh","-c","i=0; while [ $i -lt 9999 ]; do i=$((i+1)); done; exit 1"],"retries":1}}}' >f.json
+check "a stage that fails twice" exits 1 run f.json
+check "both attempts are spent" same "$("$retort" energy --csv | cut -d, -f1,12 | tr '\n' ' ')" "stage,count bad,2 "
+
+# ---- usage ----
+says() { wanted=$1; shift; "$retort" "$@" >out.txt 2>&1; same "exit status $?" "exit status 2" && has out.txt "$wanted"; }
+check "an unknown group" says '--by is instance, stage, kind or source, not "colour"' energy --by colour
+check "an unknown region, with the nearest" says 'did you mean DEU?' energy --region DEV
+check "an intensity that is none" says '--intensity takes a number from 0, not "much"' energy --intensity much
+check "two intensities" says 'give one of them' energy --region DEU --intensity 3
+echo '{"processors":[{"name":"Toy","cores":2,"ghz":3,"flop_per_clock":4,"tdp_w":10},{"name":"Coral Edge TPU","tdp_w":3}]}' >mine.json
+"$retort" energy --processors mine.json --json >processors.json
+check "the processor table with rows of one's own" python3 -c '
+import json
+rows = {r["name"]: r for r in json.load(open("processors.json"))}
+assert rows["Toy"]["peak_gflops"] == 24 and rows["Toy"]["table"] == "mine.json", rows["Toy"]
+assert rows["Coral Edge TPU"]["tdp_w"] == 3 and rows["Coral Edge TPU"]["int8_tops"] == 4
+assert rows["Xeon Gold 5320"]["table"] == "processors-1" and rows["Xeon Gold 5320"]["source"]'
+echo '[{"name":"Toy","tpd_w":10}]' >mine.json
+check "a figure that there is not" says 'processor "Toy": unknown figure "tpd_w"; did you mean "tdp_w"?' energy --processors mine.json
+
+# ---- predictions ----
+more='params.sizes=[9,8,7,6,5,4,10]'
+"$retort" plan e.json --set "$more" --predict --json >plan.json
+for n in 4 5 6 7 8 9; do "$retort" show e.json "burn[size=$n]" --json >show.$n; done
+check "the median of the five nearest, and their spread" python3 -c '
+import json, statistics
+plan = json.load(open("plan.json"))
+assert [r["state"] for r in plan["plan"]].count("run") == 1
+row, = plan["stages"]
+records = [json.load(open("show.%d" % n)) for n in (5, 6, 7, 8, 9)] # 4 is further from 10 than these
+joules = [r["energy"]["joules"] for r in records]
+seconds = [r["wall_s"] for r in records]
+assert row["records"] == 5 and row["stage"] == "burn[size=10]", row
+for name, values in (("j", joules), ("s", seconds)):
+    if None not in values:
+        assert abs(row["expected_" + name] - statistics.median(values)) < 1e-12, (row, values)
+        assert (row["low_" + name], row["high_" + name]) == (min(values), max(values)), (row, values)
+assert plan["prediction"]["stages"] == 1 and plan["prediction"]["without"] == 0, plan["prediction"]'
+"$retort" plan e.json --set "$more" >plan.txt
+check "plan closes with one line" sh -c "tail -n 1 plan.txt | grep -qE 'on [0-9]+ cpus?, .* (modelled|measured) \(.* to .*\), from 5 earlier records$'"
+"$retort" plan f.json >plan.txt
+check "a stage that has never finished" has plan.txt "no earlier record says how long that takes"
+check "the sweep with one more" run e.json --set "$more"
+check "the run keeps the prediction and its error" python3 -c '
+import json, sys
+run = json.load(open(sys.argv[1]))
+p, rows = run["prediction"], [r for r in run["energy"]["rows"] if r["row"] == "stage"]
+assert p["stages"] == 1 and p["compared"] == 1 and p["records"] == 5, p
+assert abs(p["actual_j"] - rows[0]["joules"]) < 1e-12 and len(rows) == 1, (p, rows)
+assert abs(p["error"] - (p["actual_j"] / p["compared_j"] - 1)) < 1e-9, p' "$(latest)"
+"$retort" energy >energy.txt
+check "and energy tells it" has energy.txt "for 1 of the stages, which then took"
+
+# ---- budgets: half of the least that such a stage ever took has no room for another ----
+half=$(python3 -c 'import json
+print("%.9fJ" % (min(json.load(open("show.%d" % n))["energy"]["joules"] for n in (5, 6, 7, 8, 9)) / 2))')
+study tight.json "\"energy_budget\": \"$half\","
+check "a stage that would not fit is not started: exit status 4" exits 4 run tight.json --set params.again=2 'burn[size=6]'
+check "nothing was started" exits 1 grep -q '"started"' run.json
+check "it is said why, and by what measure" grep -qE 'burn\[size=6\] is not started: .*J (modelled|measured) is expected of it, by 5 earlier attempts, and .* J are left of the energy budget of burn' run.err
+check "it waits, it did not fail" same "$(counts run.json)" \
+    '{"event":"end","known":0,"finished":0,"failed":0,"interrupted":0,"skipped":0}'
+sed -i 's/"sh", "x", "y"/"sh", "x", "z"/' tight.json
+check "with --keep-going the rest runs" exits 4 run tight.json --set params.again=2 --keep-going
+check "the twins have" same "$(grep -c '"finished"}' run.json)$(counts run.json | grep -o '"known":1')" '1"known":1'
+study wide.json '"energy_budget": "1MJ",'
+check "more is allowed: it goes on where it stopped" run wide.json --set params.again=2 'burn[size=6]'
+check "and is done" same "$(counts run.json)" \
+    '{"event":"end","known":0,"finished":1,"failed":0,"interrupted":0,"skipped":0}'
+finish
