@@ -40,9 +40,11 @@ static void say_sound(const struct project *p) {
     size_t instances;
     plan_instances(p->plan, &instances);
     size_t waiting = plan_unexpanded(p->plan, NULL, 0);
-    printf("%s: sound: %zu stages, %zu instances", p->pipeline->path, p->pipeline->stage_count, instances);
+    size_t stages = p->pipeline->stage_count;
+    printf("%s: sound: %zu stage%s, %zu instance%s", p->pipeline->path, stages, stages == 1 ? "" : "s", instances,
+           instances == 1 ? "" : "s");
     if (waiting)
-        printf(", %zu stages whose instances depend on results", waiting);
+        printf(", %zu stage%s whose instances depend on results", waiting, waiting == 1 ? "" : "s");
     printf("\n");
 }
 

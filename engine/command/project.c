@@ -122,7 +122,8 @@ static int find_pipeline(char **out, struct error *err) {
     if (c.count[is] == 0)
         code = error_set(err, ERR_USAGE, "no pipeline file in this folder; name one: retort COMMAND PIPELINE");
     else if (c.count[is] > 1)
-        code = error_set(err, ERR_USAGE, "several pipeline files in this folder; name one of %s", buffer_text(&c.names));
+        code =
+            error_set(err, ERR_USAGE, "several pipeline files in this folder; name one of %s", buffer_text(&c.names));
     else
         *out = mem_strdup(c.first[is]);
     for (size_t i = 0; i <= FILE_BROKEN; i++)

@@ -37,7 +37,7 @@ static int run_it(struct project *p, const struct arguments *a, enum progress_st
                   struct error *err) {
     struct run_summary summary = {0};
     char *results = path_join(p->root, "results");
-    struct progress *progress = progress_create(style, stdout);
+    struct progress *progress = progress_create(style, style == PROGRESS_JSON ? stdout : stderr);
     options->observer = progress_observer(progress);
     options->stage_program = p->stage_program;
     options->results = results;

@@ -25,19 +25,33 @@ static const char *kind_text(const cJSON *components) {
     return cJSON_IsString(kind) ? kind->valuestring : "cmd";
 }
 
+/* A command of another stage is another program: it explains nothing. */
+static bool explains(const cJSON *record, const struct instance *i) {
+    const char *stage = json_text(record, "stage", "");
+    size_t length = strcspn(stage, "[");
+    return i->action->kind || (strlen(i->decl->full_name) == length && strncmp(stage, i->decl->full_name, length) == 0);
+}
+
 cJSON *state_nearest_record(const struct project *p, const struct instance *i) {
     cJSON **records = NULL;
-    size_t count = 0;
+    size_t count = 0, kept = 0;
     cJSON *nearest = NULL;
     cJSON *components = action_components(i->action);
-    if (store_record_similar(p->store, i->name, kind_text(components), SIMILAR_RECORDS, &records, &count, NULL) == 0 &&
-        count > 0) {
-        const cJSON **earlier = mem_array(count, sizeof *earlier);
-        for (size_t k = 0; k < count; k++)
-            earlier[k] = cJSON_GetObjectItemCaseSensitive(records[k], "components");
-        size_t best = why_nearest(components, earlier, count);
-        nearest = records[best];
-        records[best] = NULL;
+    if (store_record_similar(p->store, i->name, kind_text(components), SIMILAR_RECORDS, &records, &count, NULL) == 0) {
+        const cJSON **earlier = mem_array(count + 1, sizeof *earlier);
+        size_t *places = mem_array(count + 1, sizeof *places);
+        for (size_t k = 0; k < count; k++) {
+            if (!explains(records[k], i))
+                continue;
+            places[kept] = k;
+            earlier[kept++] = cJSON_GetObjectItemCaseSensitive(records[k], "components");
+        }
+        if (kept > 0) {
+            size_t best = places[why_nearest(components, earlier, kept)];
+            nearest = records[best];
+            records[best] = NULL;
+        }
+        free(places);
         free(earlier);
     }
     for (size_t k = 0; k < count; k++)

@@ -26,9 +26,9 @@ static void explain_programs(struct buffer *out, const struct project *p, const 
         }
         digest_hex(now, &content.digest);
         if (strcmp(now, before) != 0)
-            buffer_printf(out,
-                          "  the program %s has changed since: %.12s -> %.12s (\"pin\": [\"%s\"] would put it in the key)\n",
-                          name, before, now, name);
+            buffer_printf(
+                out, "  the program %s has changed since: %.12s -> %.12s (\"pin\": [\"%s\"] would put it in the key)\n",
+                name, before, now, name);
     }
 }
 

@@ -207,8 +207,8 @@ static int put_out(struct object *object, struct attempt *a, const struct out_de
     if (rc < 0)
         error_prefix(err, "out \"%s\"", out->name);
     if (rc == ERR_IO && nftw(path, is_unreadable, 16, FTW_PHYS) > 0)
-        rc = error_set(err, ERR_FAILED, "its out \"%s\" (%s) cannot be read; leave it readable for its owner", out->name,
-                       out->path);
+        rc = error_set(err, ERR_FAILED, "its out \"%s\" (%s) cannot be read; leave it readable for its owner",
+                       out->name, out->path);
     free(path);
     return rc;
 }

@@ -78,7 +78,8 @@ static void test_labels_are_data_never_commands(void **state) {
         struct given given[] = {{"curves", in.a, labels}, {"curves", in.b, "{\"who\":\"plain\"}"}, {0}};
         char *lines = fixture_success("plot/lines@1", with, given, 1);
         char *categories = fixture_success(
-            "plot/lines@1", "{\"x\":\"who\",\"y\":\"ber\",\"style\":\"points\",\"average_over\":\"sinr_db\"}", given, 1);
+            "plot/lines@1", "{\"x\":\"who\",\"y\":\"ber\",\"style\":\"points\",\"average_over\":\"sinr_db\"}", given,
+            1);
         assert_false(file_exists("HERE"));
         char *svg = fixture_read(lines, "plot.svg", NULL);
         assert_null(strstr(svg, "<script>"));
