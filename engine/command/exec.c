@@ -111,6 +111,7 @@ static int make_spec(cJSON **out, const struct arguments *a, const struct kind *
     char *uses = mem_printf("%s@%d", kind->name, kind->version);
     cJSON_AddNumberToObject(spec, "retort_spec", 1);
     cJSON_AddStringToObject(spec, "kind", uses);
+    free(uses);
     cJSON_AddItemToObject(spec, "with", with);
     cJSON *in = cJSON_AddObjectToObject(spec, "in");
     const char *argument;
