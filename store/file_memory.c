@@ -113,13 +113,6 @@ static int recall(struct store *s, const char *path, const struct stamp *stamp, 
     return rc;
 }
 
-static void remember(struct store *s, const char *path, const struct stamp *stamp, const struct digest *d) {
-    mem_grow(s->files, &s->file_capacity, s->file_count + 1);
-    s->files[s->file_count++] = (struct remembered_file){.path = mem_strdup(path), .stamp = *stamp, .digest = *d};
-    if (s->file_count >= FLUSH_AT)
-        file_memory_flush(s);
-}
-
 static int write_one(struct store *s, const struct remembered_file *f, struct error *err) {
     struct digest guard = guard_of(f->path, &f->stamp, &f->digest);
     sqlite3_stmt *q;
@@ -137,7 +130,8 @@ static int write_one(struct store *s, const struct remembered_file *f, struct er
     return index_step(s, q, err);
 }
 
-void file_memory_flush(struct store *s) {
+/* Writes what was hashed lately to the index, where that can be had: it only spares hashing again. */
+static void file_memory_flush(struct store *s) {
     if (s->file_count == 0 || !s->index.db)
         return;
     int rc = index_begin(s, NULL);
@@ -150,6 +144,13 @@ void file_memory_flush(struct store *s) {
     for (size_t i = 0; i < s->file_count; i++)
         free(s->files[i].path);
     s->file_count = 0;
+}
+
+static void remember(struct store *s, const char *path, const struct stamp *stamp, const struct digest *d) {
+    mem_grow(s->files, &s->file_capacity, s->file_count + 1);
+    s->files[s->file_count++] = (struct remembered_file){.path = mem_strdup(path), .stamp = *stamp, .digest = *d};
+    if (s->file_count >= FLUSH_AT)
+        file_memory_flush(s);
 }
 
 void file_memory_close(struct store *s) {

@@ -239,7 +239,9 @@ static void keep_damaged(const struct store *s) {
     free(aside);
 }
 
-int index_reset(struct store *s, struct error *err) {
+/* Empties the database in place (under SQLite's own locks, so that other engines are safe) after copying it to
+   state.db.damaged, and makes the schema anew. */
+static int index_reset(struct store *s, struct error *err) {
     keep_damaged(s);
     if (connect(s, NULL) < 0 && !s->index.db) /* that it complains is why we are here; but it must be there */
         return error_set(err, ERR_IO, "%s: out of memory", s->index.path);

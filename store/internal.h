@@ -134,9 +134,6 @@ enum { OBJECT_MTIME = 946684800, OBJECT_NAME_SIZE = 66 };
 /* "ab/cdef...", below objects/. */
 void object_name(char name[OBJECT_NAME_SIZE], const struct digest *d);
 
-/* What stat alone can say: a regular file that nobody wrote to since it was stored. */
-bool object_stat_sound(const struct stat *st);
-
 /* Hashes an open file; `listing`: as a directory's listing. */
 int object_hash(struct digest *out, uint64_t *size, int fd, bool listing, const char *path, struct error *err);
 
@@ -182,9 +179,6 @@ void listing_close(struct listing *l);
 
 /* Sorts by path and appends the text that is stored. */
 void listing_write(struct buffer *out, struct listing *l);
-
-/* ERR_CORRUPT for anything listing_write would not have written, or a path that leaves the directory. */
-int listing_parse(struct listing *out, const char *text, size_t size, struct error *err);
 
 /* Reads, hashes and parses the listing of a directory object. ERR_NOT_FOUND; ERR_CORRUPT. */
 int listing_load(struct listing *out, struct store *s, const struct digest *d, struct error *err);
@@ -245,17 +239,10 @@ int index_rebuild(struct store *s, const char *why, struct error *err);
 /* `PRAGMA integrity_check`, and whether the schema is ours: ERR_CORRUPT with the first finding. */
 int index_check(struct store *s, struct error *err);
 
-/* Empties the database in place (under SQLite's own locks, so that other engines are safe) after copying it to
-   state.db.damaged, and makes the schema anew. */
-int index_reset(struct store *s, struct error *err);
-
 /* ---- segment.c ---- */
 
 /* Appends "<sha256> <time> <json>\n". */
 void segment_line(struct buffer *out, int64_t at, const char *json);
-
-/* Reads a line without its newline; false when its bytes are not what was written. `json` points into the line. */
-bool segment_parse(const char *line, size_t length, int64_t *at, const char **json, size_t *json_length);
 
 /* Appends lines to this store's segment and syncs it; after a failure the segment is left behind for a new one. */
 int segment_append(struct store *s, const struct buffer *lines, struct error *err);
@@ -342,8 +329,6 @@ bool claim_is_held(const struct store *s, const struct digest *key);
    owner may have finished. */
 int claim_sweep(struct store *s, struct error *err);
 
-/* Writes what was hashed lately to the index, where that can be had: it only spares hashing again. */
-void file_memory_flush(struct store *s);
 void file_memory_close(struct store *s);
 
 #endif

@@ -30,7 +30,8 @@ bool object_stat(const struct store *s, const struct digest *d, struct stat *st)
     return fstatat(s->objects_fd, name, st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st->st_mode);
 }
 
-bool object_stat_sound(const struct stat *st) {
+/* What stat alone can say: a regular file that nobody wrote to since it was stored. */
+static bool object_stat_sound(const struct stat *st) {
     return S_ISREG(st->st_mode) && st->st_mtim.tv_sec == OBJECT_MTIME && st->st_mtim.tv_nsec == 0;
 }
 

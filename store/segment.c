@@ -33,7 +33,8 @@ void segment_line(struct buffer *out, int64_t at, const char *json) {
     buffer_close(&body);
 }
 
-bool segment_parse(const char *line, size_t length, int64_t *at, const char **json, size_t *json_length) {
+/* Reads a line without its newline; false when its bytes are not what was written. `json` points into the line. */
+static bool segment_parse(const char *line, size_t length, int64_t *at, const char **json, size_t *json_length) {
     char hex[DIGEST_HEX_SIZE];
     struct digest expected;
     struct digest d;

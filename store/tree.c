@@ -126,7 +126,8 @@ static bool parse_line(struct listing *l, const char *line, size_t length) {
     return true;
 }
 
-int listing_parse(struct listing *out, const char *text, size_t size, struct error *err) {
+/* ERR_CORRUPT for anything listing_write would not have written, or a path that leaves the directory. */
+static int listing_parse(struct listing *out, const char *text, size_t size, struct error *err) {
     struct listing l = {0};
     struct buffer again = {0};
     bool good = listing_begins(text, size);

@@ -127,18 +127,10 @@ void domain_start(struct domain *d, uint64_t now_ns) {
     d->read_ns = now_ns;
 }
 
-void domain_update(struct domain *d, uint64_t now_ns) {
-    struct error err = {0};
-    uint64_t raw;
-    if (d->failed)
-        return;
-    if (d->read(d, &raw, &err) < 0)
-        domain_fail(d, "%s", err.message);
-    else
-        domain_advance(d, raw, now_ns);
-}
-
-void domain_advance(struct domain *d, uint64_t raw, uint64_t now_ns) {
+/* Counts a reading. A fall is a wrap where the counter wraps and the joules it stands for can have been drawn in the
+   time since the last reading; else the counter was reset, and the domain fails. So it does when the time was long
+   enough to hide a whole round. */
+static void domain_advance(struct domain *d, uint64_t raw, uint64_t now_ns) {
     double since_s = (double)(now_ns - d->read_ns) / 1e9;
     double possible_j = DOMAIN_MAX_W * (since_s + STEP_S);
     bool fell = raw < d->raw;
@@ -164,4 +156,15 @@ void domain_advance(struct domain *d, uint64_t raw, uint64_t now_ns) {
     d->wraps += fell;
     d->raw = raw;
     d->read_ns = now_ns;
+}
+
+void domain_update(struct domain *d, uint64_t now_ns) {
+    struct error err = {0};
+    uint64_t raw;
+    if (d->failed)
+        return;
+    if (d->read(d, &raw, &err) < 0)
+        domain_fail(d, "%s", err.message);
+    else
+        domain_advance(d, raw, now_ns);
 }

@@ -75,11 +75,6 @@ void domain_start(struct domain *d, uint64_t now_ns);
 /* Reads and counts what was added since the last reading. */
 void domain_update(struct domain *d, uint64_t now_ns);
 
-/* Counts a reading. A fall is a wrap where the counter wraps and the joules it stands for can have been drawn in the
-   time since the last reading; else the counter was reset, and the domain fails. So it does when the time was long
-   enough to hide a whole round. */
-void domain_advance(struct domain *d, uint64_t raw, uint64_t now_ns);
-
 /* Draws more power than any package, board or bank of memory there is: tells a wrap from a reset. */
 #define DOMAIN_MAX_W 5000.0
 

@@ -65,6 +65,4 @@ void account_counters(const struct meter_task *task, const struct meter_usage *u
 void sampler_start(struct meter *m);
 void sampler_stop(struct meter *m);
 
-uint64_t meter_now_ns(const struct meter *m);
-
 #endif

@@ -169,7 +169,7 @@ double meter_cpu_watts(const struct meter *m, const char **source) {
     return model_cpu_watts(m->model, source);
 }
 
-uint64_t meter_now_ns(const struct meter *m) {
+static uint64_t meter_now_ns(const struct meter *m) {
     return m->options.now_ns ? m->options.now_ns() : clock_monotonic_ns();
 }
 

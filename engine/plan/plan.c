@@ -380,11 +380,6 @@ struct instance *const *plan_instances(const struct plan *p, size_t *count) {
     return p->instances;
 }
 
-struct instance *plan_instance(const struct plan *p, const char *name) {
-    struct node *n = bytemap_get(&p->names, name, strlen(name));
-    return n ? &n->pub : NULL;
-}
-
 size_t plan_unexpanded(const struct plan *p, const struct stage_decl **out, size_t capacity) {
     size_t count = 0;
     for (size_t i = 0; i < p->stage_count; i++) {

@@ -94,7 +94,6 @@ void plan_fail(struct plan *p, struct instance *i, const char *reason);
  * the stage's own name, FAILED or SKIPPED, without coordinates.
  */
 struct instance *const *plan_instances(const struct plan *p, size_t *count);
-struct instance *plan_instance(const struct plan *p, const char *name);
 
 /* Wanted declarations that still wait for their expansion: writes up to `capacity`, returns how many there are. */
 size_t plan_unexpanded(const struct plan *p, const struct stage_decl **out, size_t capacity);

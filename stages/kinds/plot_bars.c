@@ -1,6 +1,5 @@
 #include "stages/kinds/plot.h"
 
-static const struct param bound_element = {.name = "bound", .type = PARAM_NUMBER};
 static const struct param reference_value = {.name = "value", .type = PARAM_NUMBER};
 static const struct param reference_members[] = {
     {.name = "label", .type = PARAM_STRING, .doc = "Its name in the legend."},
@@ -32,36 +31,14 @@ static const struct param params[] = {
             "average_over."},
     PARAM_AVERAGE,
     PARAM_SPREAD,
-    {.name = "title", .type = PARAM_STRING, .fallback = "\"\"", .doc = "Title above the picture."},
-    {.name = "x_label",
-     .type = PARAM_STRING,
-     .fallback = "\"\"",
-     .doc = "Text of the x axis, with its unit; empty: the name of x."},
-    {.name = "y_label",
-     .type = PARAM_STRING,
-     .fallback = "\"\"",
-     .doc = "Text of the y axis, with its unit; empty: the name of y."},
-    {.name = "y_log", .type = PARAM_BOOLEAN, .fallback = "false", .doc = "Logarithmic y axis."},
-    {.name = "y_range",
-     .type = PARAM_LIST,
-     .members = &bound_element,
-     .member_count = 1,
-     .max_items = 2,
-     .ascending = true,
-     .fallback = "[]",
-     .doc = "Smallest and largest y shown; empty: as the data needs, with 0 on an axis that is not logarithmic."},
-    {.name = "legend",
-     .type = PARAM_CHOICE,
-     .choices = legend_choices,
-     .fallback = "\"outside\"",
-     .doc = "Where the legend stands."},
-    {.name = "reference",
-     .type = PARAM_LIST,
-     .members = &reference_element,
-     .member_count = 1,
-     .max_items = 16,
-     .fallback = "[]",
-     .doc = "Published values beside ours, hollow."},
+    PARAM_TITLE,
+    PARAM_AXIS_LABEL("x"),
+    PARAM_AXIS_LABEL("y"),
+    PARAM_LOGARITHMIC("y"),
+    PARAM_BOUNDS("y",
+                 "Smallest and largest y shown; empty: as the data needs, with 0 on an axis that is not logarithmic."),
+    PARAM_LEGEND,
+    PARAM_REFERENCE(reference_element, "Published values beside ours, hollow."),
 };
 
 static const struct kind_input inputs[] = {
@@ -74,18 +51,8 @@ static const struct kind_out outs[] = {
     {"data", "data.csv", "file", "The bars as drawn: series, x, y, low, high, count, reference."},
 };
 
-static void range_check(const cJSON *with, struct kind_checker *c) {
-    const cJSON *range = cJSON_GetObjectItemCaseSensitive(with, "y_range");
-    const cJSON *first = range ? range->child : NULL;
-    if (!cJSON_IsArray(range) || !first || checker_open(c, range))
-        return;
-    if (!first->next)
-        checker_fault(c, range, false,
-                      "\"y_range\" has one number; allowed is [smallest, largest], or [] for what the data need");
-    else if (cJSON_IsNumber(first) && first->valuedouble <= 0 &&
-             cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(with, "y_log")))
-        checker_fault(c, range, false, "\"y_range\" starts at %g; a logarithmic axis must start above 0",
-                      first->valuedouble);
+static void check(const cJSON *with, struct kind_checker *c) {
+    plot_range_check(with, "y_range", "y_log", c);
 }
 
 const struct kind kind_plot_bars = {
@@ -102,5 +69,5 @@ const struct kind kind_plot_bars = {
     .input_count = COUNT_OF(inputs),
     .outs = outs,
     .out_count = COUNT_OF(outs),
-    .check = range_check,
+    .check = check,
 };

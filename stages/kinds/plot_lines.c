@@ -1,7 +1,5 @@
 #include "stages/kinds/plot.h"
 
-const char *const spread_choices[] = {"std", "range", "none", NULL};
-const char *const legend_choices[] = {"outside", "top right", "top left", "bottom right", "bottom left", "none", NULL};
 static const char *const style_choices[] = {"lines", "points", NULL};
 
 static const struct param point_coordinate = {.name = "coordinate", .type = PARAM_NUMBER};
@@ -25,13 +23,6 @@ static const struct param reference_element = {.name = "reference",
                                                .type = PARAM_OBJECT,
                                                .members = reference_members,
                                                .member_count = COUNT_OF(reference_members)};
-static const struct param bound_element = {.name = "bound", .type = PARAM_NUMBER};
-
-#define PARAM_BOUNDS(axis)                                                                                             \
-    {                                                                                                                  \
-        .name = axis "_range", .type = PARAM_LIST, .members = &bound_element, .member_count = 1, .max_items = 2,       \
-        .ascending = true, .fallback = "[]", .doc = "Smallest and largest " axis " shown; empty: as the data needs."   \
-    }
 
 static const struct param params[] = {
     {.name = "x",
@@ -52,31 +43,15 @@ static const struct param params[] = {
      .choices = style_choices,
      .fallback = "\"lines\"",
      .doc = "How values are drawn."},
-    {.name = "title", .type = PARAM_STRING, .fallback = "\"\"", .doc = "Title above the picture."},
-    {.name = "x_label",
-     .type = PARAM_STRING,
-     .fallback = "\"\"",
-     .doc = "Text of the x axis, with its unit; empty: the name of x."},
-    {.name = "y_label",
-     .type = PARAM_STRING,
-     .fallback = "\"\"",
-     .doc = "Text of the y axis, with its unit; empty: the name of y."},
-    {.name = "x_log", .type = PARAM_BOOLEAN, .fallback = "false", .doc = "Logarithmic x axis."},
-    {.name = "y_log", .type = PARAM_BOOLEAN, .fallback = "false", .doc = "Logarithmic y axis."},
-    PARAM_BOUNDS("x"),
-    PARAM_BOUNDS("y"),
-    {.name = "legend",
-     .type = PARAM_CHOICE,
-     .choices = legend_choices,
-     .fallback = "\"outside\"",
-     .doc = "Where the legend stands."},
-    {.name = "reference",
-     .type = PARAM_LIST,
-     .members = &reference_element,
-     .member_count = 1,
-     .max_items = 16,
-     .fallback = "[]",
-     .doc = "Published values drawn beside ours, hollow and dashed."},
+    PARAM_TITLE,
+    PARAM_AXIS_LABEL("x"),
+    PARAM_AXIS_LABEL("y"),
+    PARAM_LOGARITHMIC("x"),
+    PARAM_LOGARITHMIC("y"),
+    PARAM_BOUNDS("x", "Smallest and largest x shown; empty: as the data needs."),
+    PARAM_BOUNDS("y", "Smallest and largest y shown; empty: as the data needs."),
+    PARAM_LEGEND,
+    PARAM_REFERENCE(reference_element, "Published values drawn beside ours, hollow and dashed."),
 };
 
 static const struct kind_input inputs[] = {
@@ -89,23 +64,9 @@ static const struct kind_out outs[] = {
     {"data", "data.csv", "file", "The points as drawn: series, x, y, low, high, count, reference."},
 };
 
-static void range_check(const cJSON *with, const char *name, const char *log, struct kind_checker *c) {
-    const cJSON *range = cJSON_GetObjectItemCaseSensitive(with, name);
-    const cJSON *first = range ? range->child : NULL;
-    if (!cJSON_IsArray(range) || !first || checker_open(c, range))
-        return;
-    if (!first->next)
-        checker_fault(c, range, false,
-                      "\"%s\" has one number; allowed is [smallest, largest], or [] for what the data need", name);
-    else if (cJSON_IsNumber(first) && first->valuedouble <= 0 &&
-             cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(with, log)))
-        checker_fault(c, range, false, "\"%s\" starts at %g; a logarithmic axis must start above 0", name,
-                      first->valuedouble);
-}
-
 static void ranges_check(const cJSON *with, struct kind_checker *c) {
-    range_check(with, "x_range", "x_log", c);
-    range_check(with, "y_range", "y_log", c);
+    plot_range_check(with, "x_range", "x_log", c);
+    plot_range_check(with, "y_range", "y_log", c);
 }
 
 const struct kind kind_plot_lines = {

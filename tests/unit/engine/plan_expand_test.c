@@ -22,8 +22,8 @@ static void names_are_bare_where_they_can_be(void **state) {
     expect_instances(&w, "a",
                      "a[v=tdl-a] a[v=\"7\"] a[v=7] a[v=\"a,b\"] a[v=\"\"] a[v=\"true\"] a[v=true] a[v=0.5] a[v=500000] "
                      "a[v=\"x y\"]");
-    assert_non_null(plan_instance(w.plan, "a[v=\"7\"]"));
-    assert_null(plan_instance(w.plan, "a[v=8]"));
+    assert_non_null(world_find(&w, "a[v=\"7\"]"));
+    assert_null(world_find(&w, "a[v=8]"));
     world_close(&w);
 }
 

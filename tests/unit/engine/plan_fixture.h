@@ -160,8 +160,18 @@ static inline void world_close(struct world *w) {
     *w = (struct world){0};
 }
 
+/* NULL when there is none of that name. */
+static inline struct instance *world_find(const struct world *w, const char *name) {
+    size_t count;
+    struct instance *const *all = plan_instances(w->plan, &count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(all[i]->name, name) == 0)
+            return all[i];
+    return NULL;
+}
+
 static inline struct instance *world_instance(const struct world *w, const char *name) {
-    struct instance *i = plan_instance(w->plan, name);
+    struct instance *i = world_find(w, name);
     if (!i)
         fail_msg("there is no instance %s", name);
     return i;

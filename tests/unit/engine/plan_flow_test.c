@@ -18,7 +18,7 @@ static void a_target_wants_what_it_needs(void **state) {
     world_run(&w);
     assert_string_equal(buffer_text(&w.order), "a[s=11]\nb[s=11]\n");
     assert_false(world_instance(&w, "a[s=7]")->wanted);
-    assert_null(plan_instance(w.plan, "other"));
+    assert_null(world_find(&w, "other"));
     world_close(&w);
 }
 
