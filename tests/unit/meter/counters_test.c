@@ -693,12 +693,11 @@ static void test_the_thread_samples(void **state) {
         struct meter_task *task = meter_begin(m, getpid());
         size_t before = meter_series(&points, m), now = before;
         free(points);
-        for (int i = 0; i < 1000 && now < before + 3; i++) {
+        while (now < before + 3) {
             nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
             now = meter_series(&points, m);
             free(points);
         }
-        assert_true(now >= before + 3);
         meter_end(task, &one_second, &r);
         assert_true(r.samples_got >= 5);
     }

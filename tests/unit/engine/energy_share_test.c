@@ -1,0 +1,204 @@
+/* Joules shared out among stages on a made-up machine: counters, busy time and processes stand still until the test moves
+   them, so that every share is known beforehand. */
+#include <time.h>
+
+#include "engine/run/energy.h"
+#include "tests/unit/meter/fixture.h"
+
+#define RANGE 999999999999999ULL /* no pause of the test is long enough for a wrap */
+
+enum { BURN = 1001, REST = 1002, CHILD = 1003 };
+
+/* What the machine shows. */
+static uint64_t package_uj, dram_uj;
+static double busy_s;
+
+static int make_machine(void **state) {
+    if (make_root(state) < 0)
+        return -1;
+    package_uj = 7000000;
+    dram_uj = 100;
+    busy_s = 100;
+    put_cpuinfo(*state, "x", 2, 2);
+    put_busy(*state, busy_s);
+    put_zone(*state, "intel-rapl:0", "package-0", package_uj, RANGE);
+    put_zone(*state, "intel-rapl:0:0", "dram", dram_uj, RANGE);
+    return 0;
+}
+
+/* The counters rise by so many joules, the machine is busy for so many CPU seconds. */
+static void pass(const char *root, double package_j, double dram_j, double cpu_s) {
+    package_uj += (uint64_t)(package_j * 1e6);
+    dram_uj += (uint64_t)(dram_j * 1e6);
+    busy_s += cpu_s;
+    put_energy(root, "intel-rapl:0", package_uj);
+    put_energy(root, "intel-rapl:0:0", dram_uj);
+    put_busy(root, busy_s);
+}
+
+/* CPU seconds of a process so far. */
+static void put_process(const char *root, int pid, double cpu_s) {
+    char path[64], text[128];
+    snprintf(path, sizeof path, "proc/%d/stat", pid);
+    snprintf(text, sizeof text, "%d (x) S 1 1 1 0 -1 4 0 0 0 0 %.0f 0 0 0 20\n", pid,
+             cpu_s * (double)sysconf(_SC_CLK_TCK));
+    put(root, path, text);
+}
+
+/* Longer than a counter takes to move: what ends before is unresolved. */
+static void pause_ms(long ms) {
+    nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
+
+static double number(const cJSON *object, const char *name) {
+    return json_double(object, name, (double)NAN);
+}
+
+static cJSON *stop(struct energy_share *s) {
+    pause_ms(5);
+    energy_stop(s);
+    return energy_record(s, NULL);
+}
+
+/* Two at a time, by hand, interval by interval. */
+static void test_rows_by_hand(void **state) {
+    struct run_energy *e = energy_open(*state);
+    assert_non_null(e);
+    struct energy_share *burns = energy_begin(e, BURN, "burn[n=1]"), *rests = energy_begin(e, REST, "rest");
+    put(*state, "proc/1001/task/1001/children", "1003 ");
+    pass(*state, 40, 4, 1); /* a busy second: half of it a child's of the one, a tenth the other's */
+    put_process(*state, CHILD, 0.5);
+    put_process(*state, REST, 0.1);
+    energy_sample(e);
+    assert_near(energy_joules(burns), 22);
+    assert_near(energy_joules(rests), 4.4);
+    pass(*state, 30, 3, 0); /* nobody ran: idle */
+    energy_sample(e);
+    pass(*state, 10, 0, 0.5); /* the memory's counter has not moved yet */
+    put_process(*state, CHILD, 1);
+    cJSON *rested = stop(rests);
+    pass(*state, 10, 1, 1);
+    put_process(*state, BURN, 1);
+    cJSON *burnt = stop(burns);
+    pass(*state, 5, 0, 1); /* other processes */
+    assert_near(energy_joules(burns), 22 + 10 + 11);
+    assert_near(number(burnt, "joules"), 43);
+    assert_near(number(burnt, "memory_j"), 2 + 0 + 1);
+    assert_near(number(burnt, "computation_j"), 40);
+    assert_true(number(burnt, "uncertainty_j") > 0);
+    assert_string_equal(json_text(burnt, "label", ""), "measured");
+    assert_near(number(rested, "joules"), 4.4);
+    const cJSON *beside = cJSON_GetObjectItemCaseSensitive(burnt, "beside");
+    assert_true(number(beside, "count") == 1);
+    assert_string_equal(cJSON_GetObjectItemCaseSensitive(beside, "stages")->child->valuestring, "rest");
+    energy_share_free(burns);
+    energy_share_free(rests);
+    cJSON *table = energy_close(e);
+    assert_string_equal(json_text(table, "label", ""), "measured");
+    assert_near(number(table, "counter_j"), 44 + 33 + 10 + 11 + 5);
+    assert_near(number(table, "stages_j"), 43 + 4.4);
+    assert_true(number(table, "unresolved_j") == 0);
+    assert_near(number(table, "other_j"), 0.4 * 44 + 5);
+    assert_near(number(table, "idle_j"), 33);
+    cJSON_Delete(burnt);
+    cJSON_Delete(rested);
+    cJSON_Delete(table);
+}
+
+/* A row is taken over by the next stage, without the joules of the last. */
+static void test_stages_one_after_another(void **state) {
+    struct run_energy *e = energy_open(*state);
+    for (int i = 0; i < 3; i++) {
+        struct energy_share *s = energy_begin(e, BURN + i, "stage");
+        pass(*state, 10 * (i + 1), 0, 2);
+        put_process(*state, BURN + i, 1); /* half of what ran */
+        cJSON *record = stop(s);
+        assert_true(number(cJSON_GetObjectItemCaseSensitive(record, "beside"), "count") == 0);
+        assert_near(number(record, "joules"), 5 * (i + 1));
+        cJSON_Delete(record);
+        energy_share_free(s);
+        pass(*state, 7, 0, 1); /* between stages */
+    }
+    cJSON *table = energy_close(e);
+    assert_near(number(table, "stages_j"), 5 + 10 + 15);
+    assert_near(number(table, "other_j"), 30 + 3 * 7);
+    assert_near(number(table, "counter_j"), 60 + 21);
+    cJSON_Delete(table);
+}
+
+/* It ended before the counter moved: not 0, and what comes later is not its own. */
+static void test_a_counter_that_did_not_move(void **state) {
+    struct run_energy *e = energy_open(*state);
+    struct energy_share *s = energy_begin(e, BURN, "stage");
+    put_process(*state, BURN, 1);
+    pass(*state, 0, 0, 1);
+    cJSON *record = stop(s);
+    assert_string_equal(json_text(record, "label", ""), "unresolved");
+    assert_true(isnan(number(record, "joules")));
+    pass(*state, 9, 0, 1);
+    energy_share_free(s);
+    cJSON *table = energy_close(e);
+    assert_true(number(table, "stages_j") == 0 && number(table, "unresolved_j") == 0);
+    assert_near(number(table, "other_j"), 9);
+    cJSON_Delete(record);
+    cJSON_Delete(table);
+}
+
+/* What the keeper knows exactly stands in the record. */
+static void test_usage_is_the_keepers(void **state) {
+    struct run_energy *e = energy_open(*state);
+    struct energy_share *s = energy_begin(e, BURN, "stage");
+    pass(*state, 3, 0, 1);
+    put_process(*state, BURN, 1);
+    cJSON_Delete(stop(s));
+    cJSON *kept = cJSON_Parse("{\"cpu_s\":1.5,\"wall_s\":2.5,\"memory_bytes\":4096,\"joules\":99}");
+    cJSON *record = energy_record(s, kept);
+    assert_true(number(record, "cpu_s") == 1.5 && number(record, "wall_s") == 2.5);
+    assert_true(number(record, "memory_bytes") == 4096);
+    assert_near(number(record, "joules"), 3);
+    cJSON_Delete(kept);
+    cJSON_Delete(record);
+    energy_share_free(s);
+    cJSON_Delete(energy_close(e));
+}
+
+static void test_a_counter_that_vanishes(void **state) {
+    struct run_energy *e = energy_open(*state);
+    struct energy_share *s = energy_begin(e, BURN, "stage");
+    put(*state, "sys/class/powercap/intel-rapl:0/energy_uj", ""); /* no number any more */
+    cJSON *record = stop(s);
+    energy_share_free(s);
+    cJSON *table = energy_close(e);
+    assert_string_equal(json_text(record, "label", ""), "unavailable");
+    assert_true(isnan(number(record, "joules")));
+    assert_string_equal(json_text(table, "label", ""), "unavailable");
+    assert_holds(json_text(table, "why", ""), "powercap");
+    assert_true(isnan(number(table, "other_j")));
+    cJSON_Delete(record);
+    cJSON_Delete(table);
+}
+
+static void test_nothing_to_count(void **state) {
+    char *zones = path_join(*state, "sys/class/powercap");
+    assert_int_equal(file_remove_tree(zones, NULL), 0);
+    free(zones);
+    assert_null(energy_open(*state));
+    assert_null(energy_begin(NULL, getpid(), "stage"));
+    assert_null(energy_close(NULL));
+    energy_stop(NULL);
+    energy_share_free(NULL);
+}
+
+#define on_machine(test) cmocka_unit_test_setup_teardown(test, make_machine, remove_root)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        on_machine(test_rows_by_hand),
+        on_machine(test_stages_one_after_another),
+        on_machine(test_a_counter_that_did_not_move),
+        on_machine(test_usage_is_the_keepers),
+        on_machine(test_a_counter_that_vanishes),
+        on_machine(test_nothing_to_count),
+    };
+    return cmocka_run_group_tests_name("energy_share", tests, NULL, NULL);
+}
