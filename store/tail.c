@@ -160,31 +160,29 @@ static bool is_own(const struct store *s, const char *name) {
     return s->writer.name && strcmp(s->writer.name, name) == 0;
 }
 
-/* Within a transaction: the next lines of a segment of `size` bytes; `*done` when none is left. */
-static int index_step_lines(struct store *s, const char *name, int fd, int64_t size, bool *done, struct error *err) {
+/* Within a transaction: the next lines of a segment whose first `synced` bytes are on disk; `*done` when none is left. */
+static int index_step_lines(struct store *s, const char *name, int fd, int64_t synced, bool *done, struct error *err) {
     struct indexing x = {.s = s, .name = name};
+    struct stat st;
     int64_t indexed = 0;
     int64_t end = 0;
     int rc = get_segment(s, name, true, &x.id, &indexed, &x.newest, err);
     /* Its name is synced as its bytes are: an engine that was killed may not have come to that. */
     if (rc == 0 && indexed == 0 && !is_own(s, name) && fsync(s->actions_fd) < 0)
         rc = error_errno(err, errno, "%s/actions: cannot be synced", s->directory);
-    /* `size` was read before the database was locked: its owner may have appended and indexed since. */
-    struct stat now;
-    if (rc == 0 && indexed > size && fstat(fd, &now) == 0 && now.st_size >= indexed) {
-        *done = true;
-        return 0;
-    }
-    if (rc == 0 && (indexed < 0 || indexed > size)) { /* the file lost its end: what was there does not count */
+    /* Looked at here, with the database locked: since it was synced its owner may have appended and indexed that. */
+    if (rc == 0 && fstat(fd, &st) < 0)
+        rc = error_errno(err, errno, "%s/actions/%s: cannot be examined", s->directory, name);
+    if (rc == 0 && (indexed < 0 || indexed > st.st_size)) { /* the file lost its end: what was there does not count */
         notice(s, "%s/actions/%s: is shorter than it was; indexed anew", s->directory, name);
         rc = step_for(s, SQL_SEGMENT_ROWS_DROP, x.id, err);
         indexed = x.newest = 0;
     }
     if (rc == 0)
-        rc = segment_scan(fd, name, indexed, size, TRANSACTION_BYTES, &end, index_span, &x, err);
+        rc = segment_scan(fd, name, indexed, synced, TRANSACTION_BYTES, &end, index_span, &x, err);
     *done = end - indexed < TRANSACTION_BYTES;
     /* Only when all lines are in may another engine take the size as a sign that there is nothing to read. */
-    return rc < 0 ? rc : set_segment(s, x.id, end, *done ? size : end, x.newest, err);
+    return rc < 0 ? rc : set_segment(s, x.id, end, *done && synced > end ? synced : end, x.newest, err);
 }
 
 int tail_index(struct store *s, const char *name, struct error *err) {
@@ -194,7 +192,7 @@ int tail_index(struct store *s, const char *name, struct error *err) {
     if (fd < 0)
         return fd;
     /* Another engine may have written it and not synced yet: the index must not know more than the segments after a
-       power cut. */
+       power cut. Nobody waits for the disk with the database locked. */
     if (fstat(fd, &st) < 0 || (!is_own(s, name) && fdatasync(fd) < 0))
         return error_errno(err, errno, "%s/actions/%s: cannot be synced", s->directory, name);
     int rc = 0;
@@ -211,21 +209,28 @@ int tail_index(struct store *s, const char *name, struct error *err) {
     return rc;
 }
 
-int tail_known(struct store *s, const char *name, int64_t *id, int64_t *indexed, uint64_t *rows, struct error *err) {
-    int64_t newest;
+static int count_rows(struct store *s, int64_t segment, uint64_t *rows, struct error *err) {
     sqlite3_stmt *q = NULL;
-    *rows = 0;
-    int rc = get_segment(s, name, false, id, indexed, &newest, err);
-    if (rc == 0)
-        rc = index_statement(&q, s, SQL_RECORD_COUNT, err);
+    int rc = index_statement(&q, s, SQL_RECORD_COUNT, err);
     if (rc < 0)
         return rc;
-    sqlite3_bind_int64(q, 1, *id);
+    sqlite3_bind_int64(q, 1, segment);
     if (sqlite3_step(q) == SQLITE_ROW)
         *rows = (uint64_t)sqlite3_column_int64(q, 0);
     else
         rc = index_error(s, err);
     sqlite3_reset(q);
+    return rc;
+}
+
+int tail_known(struct store *s, const char *name, int64_t *id, int64_t *indexed, uint64_t *rows, struct error *err) {
+    int64_t newest;
+    *rows = 0;
+    store_read_begin(s); /* both of one moment: the segment's owner may index more of it */
+    int rc = get_segment(s, name, false, id, indexed, &newest, err);
+    if (rc == 0)
+        rc = count_rows(s, *id, rows, err);
+    store_read_end(s);
     return rc;
 }
 

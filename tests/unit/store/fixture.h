@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,35 @@ static inline struct object commit_text(struct store *s, const char *name, const
     return o;
 }
 
+/* What a text hashes to, from the base's own hash (tested there against FIPS 180-4). */
+static inline const char *hex_of(const char *text, char hex[DIGEST_HEX_SIZE]) {
+    struct digest d = key_of(text);
+    digest_hex(hex, &d);
+    return hex;
+}
+
+static inline void append_text(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY | O_APPEND);
+    assert_true(fd >= 0);
+    assert_int_equal(file_write_all(fd, text, strlen(text), path, NULL), 0);
+    close(fd);
+}
+
+/* A line as an engine writes it that is killed before the index has it. */
+static inline char *make_line(struct store *s, const char *name, int64_t at) {
+    char hex[DIGEST_HEX_SIZE];
+    struct digest key = key_of(name);
+    struct object o = put_text(s, name);
+    cJSON *r = make_record(&key, name, &o);
+    char *json = json_canonical_text(r);
+    char *body = mem_printf("%" PRId64 " %s", at, json);
+    char *line = mem_printf("%s %s\n", hex_of(body, hex), body);
+    free(body);
+    free(json);
+    cJSON_Delete(r);
+    return line;
+}
+
 /* The digest of the out of the record of a key, as text; "" when there is no record. */
 static inline const char *find_out(struct store *s, const char *name, char hex[DIGEST_HEX_SIZE]) {
     struct digest key = key_of(name);
@@ -141,13 +171,6 @@ static inline const char *find_out(struct store *s, const char *name, char hex[D
     const cJSON *out = cJSON_GetObjectItem(cJSON_GetObjectItem(r, "outs"), "model");
     snprintf(hex, DIGEST_HEX_SIZE, "%s", json_text(out, "sha256", ""));
     cJSON_Delete(r);
-    return hex;
-}
-
-/* What a text hashes to, from the base's own hash (tested there against FIPS 180-4). */
-static inline const char *hex_of(const char *text, char hex[DIGEST_HEX_SIZE]) {
-    struct digest d = key_of(text);
-    digest_hex(hex, &d);
     return hex;
 }
 

@@ -1,6 +1,5 @@
 #include "tests/unit/store/fixture.h"
 
-#include <inttypes.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -38,28 +37,6 @@ static int found(struct store *s) {
         free(name);
     }
     return count;
-}
-
-static void append_text(const char *path, const char *text) {
-    int fd = open(path, O_WRONLY | O_APPEND);
-    assert_true(fd >= 0);
-    assert_int_equal(file_write_all(fd, text, strlen(text), path, NULL), 0);
-    close(fd);
-}
-
-/* A line as an engine writes it that is killed before the index has it. */
-static char *make_line(struct store *s, const char *name, int64_t at) {
-    char hex[DIGEST_HEX_SIZE];
-    struct digest key = key_of(name);
-    struct object o = put_text(s, name);
-    cJSON *r = make_record(&key, name, &o);
-    char *json = json_canonical_text(r);
-    char *body = mem_printf("%" PRId64 " %s", at, json);
-    char *line = mem_printf("%s %s\n", hex_of(body, hex), body);
-    free(body);
-    free(json);
-    cJSON_Delete(r);
-    return line;
 }
 
 static void a_tail_that_is_not_indexed_is_found(void **state) {
