@@ -192,8 +192,8 @@ format:
 
 # Texts made from the programs' own tables.
 docs: all
-	build/retort kinds --reference > stages/kinds/REFERENCE.md
-	build/retort kinds --schema > pipelines/schema/pipeline-1.schema.json
+	$(BUILD)/retort kinds --reference > stages/kinds/REFERENCE.md
+	$(BUILD)/retort kinds --schema > pipelines/schema/pipeline-1.schema.json
 
 # Every fault at every place, 100,000 mutations, 50,000 power cuts: hours; SHARD=i/n runs a part, and what was done is
 # not done again.

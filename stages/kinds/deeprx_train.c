@@ -114,6 +114,8 @@ static const struct param params[] = {
 static const struct kind_input inputs[] = {
     {"teacher", false, false, "safetensors",
      "A trained model to learn from; without it the network trains from scratch."},
+    {"logits", false, false, "npy",
+     "The teacher's logits on the first training slots, from deeprx/logits: a saving, for they change nothing."},
 };
 
 static const struct kind_out outs[] = {
@@ -132,7 +134,8 @@ static const struct kind_metric metrics[] = {
     {"lambda", NULL, "Effective weight of the mean cross-entropy beside the mean divergence; 1 without a teacher."},
     {"flops", "FLOP", "Of one slot forward: 2 MAC of every convolution."},
     {"parameters", NULL, "Trainable parameters."},
-    {"training_flops", "FLOP", "Of the whole training: three forwards a slot and one of the teacher."},
+    {"training_flops", "FLOP",
+     "Of the whole training: three forwards a slot and, where its logits are not given, one of the teacher."},
     {"steps", "steps", "Optimizer steps."},
 };
 

@@ -10,9 +10,9 @@
 #include "stages/kinds/shared.h"
 
 static const struct kind *const kinds[] = {
-    &kind_curve_gain,      &kind_deeprx_evaluate, &kind_deeprx_infer,     &kind_deeprx_profile, &kind_deeprx_train,
-    &kind_energy_amortize, &kind_energy_estimate, &kind_energy_inference, &kind_link_baseline,  &kind_link_dataset,
-    &kind_plot_bars,       &kind_plot_lines,      &kind_plot_table,
+    &kind_curve_gain,   &kind_deeprx_evaluate, &kind_deeprx_infer,    &kind_deeprx_logits,    &kind_deeprx_profile,
+    &kind_deeprx_train, &kind_energy_amortize, &kind_energy_estimate, &kind_energy_inference, &kind_link_baseline,
+    &kind_link_dataset, &kind_plot_bars,       &kind_plot_lines,      &kind_plot_table,
 };
 
 const struct kind *const *kinds_all(size_t *count) {

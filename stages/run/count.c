@@ -6,8 +6,9 @@
 
 #include "engine/base/memory.h"
 #include "stages/run/link_params.h"
+#include "stages/run/slot_memory.h"
 
-enum { BATCH = 16, MEMORY_ALIGNMENT = 64 };
+enum { BATCH = 16 };
 
 static const char *const receiver_names[] = {
     [LINK_RECEIVER_LS] = "ls", [LINK_RECEIVER_LMMSE] = "lmmse", [LINK_RECEIVER_GENIE] = "genie"};
@@ -31,39 +32,22 @@ double *grid_read(size_t *count, const cJSON *list) {
     return grid;
 }
 
-/* What one thread needs to make and receive a slot. */
-struct scratch {
-    struct link_slot slot;
-    float *llr;
-    void *memory, *workspace;
-};
-
 struct counter {
     const struct count_job *job;
     struct deeprx *net;
-    struct scratch *scratch; /* one a thread */
-    size_t labels, features; /* values of a slot: S*F*B, S*F*C */
-    size_t rows;             /* curves */
-    size_t first, batch;     /* the items of this batch; item = point * slots + slot */
-    float *x, *logits;       /* [BATCH,S,F,C], [BATCH,S,F,B] */
-    uint8_t *bits;           /* [BATCH,S,F,B] */
-    uint64_t *errors;        /* [BATCH,rows] */
+    struct slot_memory *memory; /* one a thread */
+    float *llr;                 /* [threads,S,F,B] */
+    size_t labels, features;    /* values of a slot: S*F*B, S*F*C */
+    size_t rows;                /* curves */
+    size_t first, batch;        /* the items of this batch; item = point * slots + slot */
+    float *x, *logits;          /* [BATCH,S,F,C], [BATCH,S,F,B] */
+    uint8_t *bits;              /* [BATCH,S,F,B] */
+    uint64_t *errors;           /* [BATCH,rows] */
 };
 
-static size_t round_up(size_t bytes) {
-    return (bytes + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
-}
-
-static void *aligned(size_t bytes) {
-    void *memory = mem_checked(aligned_alloc(MEMORY_ALIGNMENT, round_up(bytes + 1)));
-    memset(memory, 0, round_up(bytes + 1));
-    return memory;
-}
-
+/* Of the receivers. */
 static size_t workspace_bytes(const struct count_job *job) {
-    size_t most = link_generate_workspace_bytes(&job->link);
-    size_t features = link_features_workspace_bytes(&job->link);
-    most = features > most ? features : most;
+    size_t most = 0;
     for (size_t i = 0; i < job->receiver_count; i++) {
         size_t bytes = link_receive_workspace_bytes(&job->link, job->receivers[i]);
         most = bytes > most ? bytes : most;
@@ -85,29 +69,30 @@ static uint64_t count_errors(const float *llr, const uint8_t *bits, const struct
     return errors;
 }
 
-static void slot_make(struct counter *c, struct scratch *scratch, size_t item) {
+static void slot_make(struct counter *c, struct slot_memory *memory, size_t item) {
     const struct count_job *job = c->job;
     size_t point = item / job->slots, slot = item % job->slots;
     double snr_db, sir_db;
     link_split_sinr(&snr_db, &sir_db, &job->link, job->sinr_db[point]);
-    link_generate(&scratch->slot, &job->link, job->seed, RNG_VALIDATION, (uint32_t)(slot * job->points + point), snr_db,
-                  sir_db, scratch->workspace);
+    link_generate(&memory->slot, &job->link, job->seed, RNG_VALIDATION, (uint32_t)(slot * job->points + point), snr_db,
+                  sir_db, memory->workspace);
 }
 
 static void block_receive(void *context, size_t block, int thread) {
     struct counter *c = context;
     const struct count_job *job = c->job;
-    struct scratch *scratch = &c->scratch[thread];
+    struct slot_memory *memory = &c->memory[thread];
+    float *llr = c->llr + (size_t)thread * c->labels;
     uint64_t *errors = c->errors + block * c->rows + (c->net ? 1 : 0);
-    slot_make(c, scratch, c->first + block);
+    slot_make(c, memory, c->first + block);
     for (size_t i = 0; i < job->receiver_count; i++) {
-        link_receive(scratch->llr, &scratch->slot, &job->link, job->receivers[i], job->demapper, scratch->workspace);
-        errors[i] = count_errors(scratch->llr, scratch->slot.bits, &job->link);
+        link_receive(llr, &memory->slot, &job->link, job->receivers[i], job->demapper, memory->workspace);
+        errors[i] = count_errors(llr, memory->slot.bits, &job->link);
     }
     if (!c->net)
         return;
-    link_features(c->x + block * c->features, &scratch->slot, &job->link, job->model->features, scratch->workspace);
-    memcpy(c->bits + block * c->labels, scratch->slot.bits, c->labels);
+    link_features(c->x + block * c->features, &memory->slot, &job->link, job->model->features, memory->workspace);
+    memcpy(c->bits + block * c->labels, memory->slot.bits, c->labels);
 }
 
 static void block_judge(void *context, size_t block, int thread) {
@@ -132,30 +117,21 @@ static int counter_init(struct counter *c, const struct count_job *job, struct p
     size_t elements = SLOT_SYMBOLS * (size_t)link_subcarriers(&job->link);
     *c = (struct counter){.job = job, .rows = job->receiver_count + (job->model ? 1 : 0)};
     c->labels = elements * (size_t)job->link.bits;
-    c->scratch = mem_array((size_t)parallel_threads(p), sizeof *c->scratch);
+    c->memory = slot_memory_create(&job->link, p, workspace_bytes(job));
+    c->llr = mem_array((size_t)parallel_threads(p), c->labels * sizeof *c->llr);
     c->errors = mem_array(BATCH * c->rows, sizeof *c->errors);
-    for (int t = 0; t < parallel_threads(p); t++) {
-        c->scratch[t].memory = aligned(link_slot_bytes(&job->link));
-        c->scratch[t].workspace = aligned(workspace_bytes(job));
-        c->scratch[t].llr = mem_array(c->labels, sizeof(float));
-        link_slot_place(&c->scratch[t].slot, &job->link, c->scratch[t].memory);
-    }
     if (!job->model)
         return 0;
     c->features = elements * (size_t)job->model->config.channels_in;
-    c->x = aligned(BATCH * c->features * sizeof(float));
-    c->logits = aligned(BATCH * c->labels * sizeof(float));
+    c->x = slot_array(BATCH * c->features * sizeof(float));
+    c->logits = slot_array(BATCH * c->labels * sizeof(float));
     c->bits = mem_array(BATCH, c->labels);
     return network_model_create(&c->net, job->model, BATCH, false, p, err);
 }
 
 static void counter_close(struct counter *c, struct parallel *p) {
-    for (int t = 0; t < parallel_threads(p); t++) {
-        free(c->scratch[t].memory);
-        free(c->scratch[t].workspace);
-        free(c->scratch[t].llr);
-    }
-    free(c->scratch);
+    slot_memory_free(c->memory, p);
+    free(c->llr);
     free(c->errors);
     free(c->x);
     free(c->logits);

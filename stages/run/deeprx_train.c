@@ -43,21 +43,11 @@ static struct optimizer_config optimizer_read(const struct stage *s) {
     };
 }
 
-static int teacher_open(struct train *t, const struct stage_item *item, struct error *err) {
-    int rc = network_model_open(&t->teacher, item->path, err);
-    if (!rc && (rc = network_model_fits(&t->teacher, &t->link, err)))
-        error_prefix(err, "teacher");
-    if (!rc)
-        rc = network_model_create(&t->teacher_net, &t->teacher, t->batch, false, t->parallel, err);
-    return rc;
-}
-
 static int train_open(struct train *t, struct stage *s, struct error *err) {
     size_t given;
-    const struct stage_item *teacher = stage_input(s, "teacher", &given);
     *t = (struct train){
         .stage = s,
-        .loss = loss_read(s, teacher != NULL),
+        .loss = loss_read(s, stage_input(s, "teacher", &given) != NULL),
         .optimizer = optimizer_read(s),
         .steps = (uint64_t)stage_integer(s, "steps"),
         .seed = (uint64_t)stage_integer(s, "seed"),
@@ -71,7 +61,7 @@ static int train_open(struct train *t, struct stage *s, struct error *err) {
     t->parallel = parallel_create(stage_cpus(s));
     if (!t->parallel)
         return error_set(err, ERR_FAILED, "no threads can be had");
-    if (teacher && (rc = teacher_open(t, teacher, err)))
+    if ((rc = teacher_open(t, err)))
         return rc;
     if ((rc = network_model_create(&t->net, &t->model, t->batch, true, t->parallel, err)))
         return rc;
@@ -82,14 +72,13 @@ static int train_open(struct train *t, struct stage *s, struct error *err) {
 
 static void train_close(struct train *t) {
     deeprx_free(t->net);
-    deeprx_free(t->teacher_net);
+    teacher_close(&t->teacher);
     network_model_close(&t->model);
-    network_model_close(&t->teacher);
     buffer_close(&t->state.history);
     parallel_free(t->parallel);
 }
 
-/* What a checkpoint must be of: the kind, every parameter, the teacher's bytes. */
+/* What a checkpoint must be of: the kind, every parameter, the teacher's bytes. Its known logits say nothing new. */
 static void identity_make(char hex[DIGEST_HEX_SIZE], const struct stage *s) {
     size_t given;
     const struct stage_item *teacher = stage_input(s, "teacher", &given);
@@ -154,16 +143,17 @@ static int checkpoint_due(const struct train *t, const char *identity, uint64_t 
 }
 
 static int steps_run(struct train *t, const char *identity, struct error *err) {
-    struct train_batch *batch = train_batch_create(t);
+    struct train_batch *batch = NULL;
     uint64_t last_ns = clock_monotonic_ns(), cost_ns = 0;
-    int rc = 0;
+    int rc = train_batch_create(&batch, t, err);
     while (!rc && t->state.step < t->steps) {
         struct loss_value value = {0};
         if (stage_interrupted(t->stage)) {
             rc = STAGE_INTERRUPTED;
             break;
         }
-        train_batch_step(batch, t, &value);
+        if ((rc = train_batch_step(batch, t, &value, err)))
+            break;
         if (!isfinite(value.total))
             rc = error_set(err, ERR_FAILED, "the loss is not finite at step %llu: lower learning_rate",
                            (unsigned long long)t->state.step);
@@ -201,7 +191,7 @@ static int results_write(const struct train *t, const struct curve *c, struct er
     size_t floored;
     double gm_ber = curve_gm_ber(c, &floored), steps = (double)tail->steps;
     double flops = (double)deeprx_flops_slot(&t->model.config);
-    double teacher_flops = t->teacher_net ? (double)deeprx_flops_slot(&t->teacher.config) : 0;
+    double teacher_flops = t->teacher.net ? (double)deeprx_flops_slot(&t->teacher.model.config) : 0;
     const struct {
         const char *name;
         double value;
@@ -214,7 +204,7 @@ static int results_write(const struct train *t, const struct curve *c, struct er
         {"lambda", t->state.lambda},
         {"flops", flops},
         {"parameters", (double)deeprx_parameter_count(&t->model.config)},
-        {"training_flops", (double)t->steps * t->batch * (3 * flops + teacher_flops)},
+        {"training_flops", (double)t->steps * t->batch * 3 * flops + (double)teacher_slots_run(t) * teacher_flops},
         {"steps", (double)t->steps},
     };
     int rc = 0;

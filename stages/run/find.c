@@ -9,6 +9,7 @@ static const struct {
     {"curve/gain@1", run_curve_gain},
     {"deeprx/evaluate@1", run_deeprx_evaluate},
     {"deeprx/infer@1", run_deeprx_infer},
+    {"deeprx/logits@1", run_deeprx_logits},
     {"deeprx/profile@1", run_deeprx_profile},
     {"deeprx/train@1", run_deeprx_train},
     {"energy/amortize@1", run_energy_amortize},

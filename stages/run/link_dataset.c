@@ -7,13 +7,9 @@
 #include "stages/run/count.h"
 #include "stages/run/link_params.h"
 #include "stages/run/run.h"
+#include "stages/run/slot_memory.h"
 
-enum { BATCH = 16, MEMORY_ALIGNMENT = 64 };
-
-struct scratch {
-    struct link_slot slot;
-    void *memory, *workspace;
-};
+enum { BATCH = 16 };
 
 /* The outs that have a row for each slot. */
 enum { OUT_X, OUT_LABEL, OUT_SNR, OUT_SIR, OUTS };
@@ -26,18 +22,13 @@ struct dataset {
     uint64_t seed;
     double *sinr_db; /* NULL: training slots */
     size_t points, slots, total;
-    size_t inputs, labels;   /* values of a slot: S*F*C, S*F*B */
-    struct scratch *scratch; /* one a thread */
+    size_t inputs, labels;      /* values of a slot: S*F*C, S*F*B */
+    struct slot_memory *memory; /* one a thread */
     float *x, *snr_db, *sir_db;
     uint8_t *label;
     size_t first; /* slot that the batch starts with */
     struct npy_writer *writers[OUTS];
 };
-
-static void *aligned(size_t bytes) {
-    size_t size = (bytes + MEMORY_ALIGNMENT) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
-    return memset(mem_checked(aligned_alloc(MEMORY_ALIGNMENT, size)), 0, size);
-}
 
 static void dataset_read(struct dataset *d, struct stage *s) {
     *d = (struct dataset){
@@ -56,15 +47,9 @@ static void dataset_read(struct dataset *d, struct stage *s) {
     d->labels = elements * (size_t)d->link.bits;
 }
 
-static void memory_take(struct dataset *d, int threads) {
-    size_t generate = link_generate_workspace_bytes(&d->link), features = link_features_workspace_bytes(&d->link);
-    d->scratch = mem_array((size_t)threads, sizeof *d->scratch);
-    for (int i = 0; i < threads; i++) {
-        d->scratch[i].memory = aligned(link_slot_bytes(&d->link));
-        d->scratch[i].workspace = aligned(generate > features ? generate : features);
-        link_slot_place(&d->scratch[i].slot, &d->link, d->scratch[i].memory);
-    }
-    d->x = aligned(BATCH * d->inputs * sizeof *d->x);
+static void memory_take(struct dataset *d, const struct parallel *p) {
+    d->memory = slot_memory_create(&d->link, p, 0);
+    d->x = slot_array(BATCH * d->inputs * sizeof *d->x);
     d->label = mem_array(BATCH, d->labels);
     d->snr_db = mem_array(BATCH, sizeof *d->snr_db);
     d->sir_db = mem_array(BATCH, sizeof *d->sir_db);
@@ -85,14 +70,10 @@ static int writers_open(struct dataset *d, struct error *err) {
     return rc;
 }
 
-static void dataset_close(struct dataset *d, int threads) {
-    for (int i = 0; i < threads && d->scratch; i++) {
-        free(d->scratch[i].memory);
-        free(d->scratch[i].workspace);
-    }
+static void dataset_close(struct dataset *d, const struct parallel *p) {
+    slot_memory_free(d->memory, p);
     for (int i = 0; i < OUTS; i++)
         npy_writer_free(d->writers[i]);
-    free(d->scratch);
     free(d->sinr_db);
     free(d->x);
     free(d->label);
@@ -101,7 +82,7 @@ static void dataset_close(struct dataset *d, int threads) {
 }
 
 /* The slots that deeprx/train learns from, or those that deeprx/evaluate counts on. */
-static void slot_generate(const struct dataset *d, struct scratch *scratch, size_t item) {
+static void slot_generate(const struct dataset *d, struct slot_memory *memory, size_t item) {
     double snr_db = (double)NAN, sir_db = (double)NAN;
     uint32_t index = (uint32_t)item;
     if (d->sinr_db) {
@@ -109,18 +90,18 @@ static void slot_generate(const struct dataset *d, struct scratch *scratch, size
         link_split_sinr(&snr_db, &sir_db, &d->link, d->sinr_db[point]);
         index = (uint32_t)(item % d->slots * d->points + point);
     }
-    link_generate(&scratch->slot, &d->link, d->seed, d->sinr_db ? RNG_VALIDATION : RNG_TRAINING, index, snr_db, sir_db,
-                  scratch->workspace);
+    link_generate(&memory->slot, &d->link, d->seed, d->sinr_db ? RNG_VALIDATION : RNG_TRAINING, index, snr_db, sir_db,
+                  memory->workspace);
 }
 
 static void slot_make(void *context, size_t block, int thread) {
     struct dataset *d = context;
-    struct scratch *scratch = &d->scratch[thread];
-    slot_generate(d, scratch, d->first + block);
-    link_features(d->x + block * d->inputs, &scratch->slot, &d->link, d->features, scratch->workspace);
-    memcpy(d->label + block * d->labels, scratch->slot.bits, d->labels);
-    d->snr_db[block] = (float)scratch->slot.draw.snr_db;
-    d->sir_db[block] = (float)scratch->slot.draw.sir_db;
+    struct slot_memory *memory = &d->memory[thread];
+    slot_generate(d, memory, d->first + block);
+    link_features(d->x + block * d->inputs, &memory->slot, &d->link, d->features, memory->workspace);
+    memcpy(d->label + block * d->labels, memory->slot.bits, d->labels);
+    d->snr_db[block] = (float)memory->slot.draw.snr_db;
+    d->sir_db[block] = (float)memory->slot.draw.sir_db;
 }
 
 static int batch_write(struct dataset *d, size_t slots, struct error *err) {
@@ -173,17 +154,17 @@ int run_link_dataset(struct stage *s, struct error *err) {
     struct dataset d;
     dataset_read(&d, s);
     struct parallel *p = parallel_create(stage_cpus(s));
-    int threads = p ? parallel_threads(p) : 0, rc;
+    int rc;
     if (!p)
         rc = error_set(err, ERR_FAILED, "no threads can be had");
     else if (d.total > UINT32_MAX)
         rc = error_set(err, ERR_INVALID, "%zu points of %zu slots are more slots than a stream has", d.points, d.slots);
     else {
-        memory_take(&d, threads);
+        memory_take(&d, p);
         if (!(rc = slots_write(&d, p, err)) && !(rc = mask_write(&d, err)))
             rc = results_write(&d, err);
     }
-    dataset_close(&d, threads);
+    dataset_close(&d, p);
     parallel_free(p);
     return rc;
 }

@@ -7,6 +7,7 @@
 
 #include "engine/base/buffer.h"
 #include "kernels/deeprx.h"
+#include "stages/npy.h"
 #include "stages/run/network_model.h"
 #include "stages/stage.h"
 
@@ -24,12 +25,21 @@ struct train_state {
     double lambda;
 };
 
+/* What a student learns from: a network and, where another stage has computed them, its logits on the first slots. */
+struct teacher {
+    struct network_model model; /* parameters NULL: there is no teacher */
+    struct deeprx *net;         /* NULL likewise */
+    struct npy_reader *logits;  /* [slots,S,F,B]; NULL: none are known */
+    uint64_t slots;             /* whose logits are known: 0 to slots-1 */
+};
+
 struct train {
     struct stage *stage;
     struct parallel *parallel;
     struct link_config link;
-    struct network_model model, teacher; /* teacher.parameters NULL: none */
-    struct deeprx *net, *teacher_net;
+    struct network_model model;
+    struct deeprx *net;
+    struct teacher teacher;
     struct loss_config loss;
     struct optimizer_config optimizer;
     uint64_t steps, seed;
@@ -38,13 +48,27 @@ struct train {
     struct train_state state;
 };
 
+/* Opens the inputs `teacher` and `logits` of the stage, where given. `t` has its link, batch and threads already. */
+int teacher_open(struct train *t, struct error *err);
+void teacher_close(struct teacher *teacher);
+
+/* Index of the slot that stands at `position` of a step's batch; steps count from 1. */
+uint64_t train_slot(const struct train *t, uint64_t step, size_t position);
+
+/* Whether the logits of every slot of a step are known, so that the network need not run. */
+bool teacher_knows(const struct train *t, uint64_t step);
+
+/* Slots on which the teacher's network runs in the whole training. */
+uint64_t teacher_slots_run(const struct train *t);
+
 struct train_batch; /* slots of a step, ready for the network */
 
-struct train_batch *train_batch_create(const struct train *t);
+/* Checks known logits against the network's own, on the first and the last slot: ERR_INVALID. */
+int train_batch_create(struct train_batch **out, struct train *t, struct error *err);
 void train_batch_free(struct train_batch *b);
 
-/* Makes the slots of the step after state.step and takes that step. */
-void train_batch_step(struct train_batch *b, struct train *t, struct loss_value *value);
+/* Makes the slots of the step after state.step and takes that step. ERR_IO where known logits cannot be read. */
+int train_batch_step(struct train_batch *b, struct train *t, struct loss_value *value, struct error *err);
 
 /* One file in the checkpoint directory, replaced atomically. `identity`: 64 hex digits of what is being trained. */
 int train_checkpoint_save(const struct train *t, const char *identity, struct error *err);

@@ -96,6 +96,70 @@ static void test_every_kd_form(void **state) {
     fixture_remove(teacher);
 }
 
+static char *logits_of(const char *model, const char *with) {
+    struct given given[] = {{"model", model, "{}"}, {0}};
+    return fixture_success("deeprx/logits@1", with, given, 2);
+}
+
+/* Five steps of four slots: the logits of all, of the first three steps, of a set of six that comes round, of none. */
+static void test_known_logits_change_no_byte(void **state) {
+    (void)state;
+    static const char link[] = "\"link\":{\"resource_blocks\":1,\"pilots\":1,\"profiles\":[\"A\"]}";
+    static const struct {
+        const char *more;
+        int known, run;
+    } cases[] = {{"", 20, 0}, {"", 14, 8}, {",\"train_slots\":6", 6, 0}, {",\"train_slots\":6", 5, 12}, {"", 0, 20}};
+    char *teacher = train(",\"steps\":20,\"size\":2", NULL, 1), *path = path_join(teacher, "model.safetensors");
+    double flops = fixture_metric(teacher, "flops");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *more = mem_printf(",\"steps\":5,\"alpha\":1000%s", cases[i].more);
+        char *with = mem_printf("{\"slots\":%d,%s}", cases[i].known, link);
+        char *lesson = logits_of(path, with), *logits = path_join(lesson, "logits.npy");
+        struct given alone[] = {{"teacher", path, "{}"}, {0}};
+        struct given both[] = {{"teacher", path, "{}"}, {"logits", logits, "{}"}, {0}};
+        char *a = train(more, alone, 1), *b = train(more, both, 2);
+        fixture_same_file(a, b, "model.safetensors");
+        fixture_same_file(a, b, "history.csv");
+        double own = 20 * 3 * fixture_metric(a, "flops");
+        assert_true(fixture_metric(a, "training_flops") == own + 20 * flops);
+        assert_true(fixture_metric(b, "training_flops") == own + cases[i].run * flops);
+        free(more);
+        free(with);
+        free(logits);
+        fixture_remove(lesson);
+        remove_both(a, b);
+    }
+    free(path);
+    fixture_remove(teacher);
+}
+
+static void test_logits_of_something_else_are_refused(void **state) {
+    (void)state;
+    static const char with[] = "{" TINY ",\"size\":1,\"steps\":5}", said[] = "is not what the teacher says to slot 0",
+                      link[] = "\"link\":{\"resource_blocks\":1,\"pilots\":1,\"profiles\":[\"A\"]}";
+    char *teacher = train(",\"steps\":20,\"size\":2", NULL, 1), *path = path_join(teacher, "model.safetensors");
+    char *other = train(",\"steps\":20,\"size\":2,\"seed\":4", NULL, 1),
+         *other_path = path_join(other, "model.safetensors");
+    char *seed = mem_printf("{\"slots\":8,\"seed\":2,%s}", link), *same = mem_printf("{\"slots\":8,%s}", link);
+    char *lessons[] = {logits_of(path, seed), logits_of(other_path, same),
+                       logits_of(path, "{\"slots\":8,\"link\":{\"resource_blocks\":1,\"pilots\":2}}")};
+    for (size_t i = 0; i < sizeof lessons / sizeof *lessons; i++) {
+        char *logits = path_join(lessons[i], "logits.npy");
+        struct given given[] = {{"teacher", path, "{}"}, {"logits", logits, "{}"}, {0}};
+        fixture_failure("deeprx/train@1", with, given, said);
+        fixture_failure("deeprx/train@1", with, given + 1, "give \"teacher\" too");
+        free(logits);
+        fixture_remove(lessons[i]);
+    }
+    struct given shape[] = {{"teacher", path, "{}"}, {"logits", path, "{}"}, {0}};
+    fixture_failure("deeprx/train@1", with, shape, "model.safetensors");
+    free(seed);
+    free(same);
+    free(path);
+    free(other_path);
+    remove_both(teacher, other);
+}
+
 /* A child trains in `directory` with a checkpoint; SIGTERM comes once it has told of `until` steps. Its exit status. */
 static int train_and_interrupt(const char *directory, const char *checkpoint, const char *with, int until) {
     int events[2];
@@ -272,6 +336,8 @@ int main(void) {
         cmocka_unit_test(test_threads_change_no_byte),
         cmocka_unit_test(test_seed_and_slots_change_the_model),
         cmocka_unit_test(test_every_kd_form),
+        cmocka_unit_test(test_known_logits_change_no_byte),
+        cmocka_unit_test(test_logits_of_something_else_are_refused),
         cmocka_unit_test(test_interrupted_and_resumed_is_the_same),
         cmocka_unit_test(test_a_foreign_or_damaged_checkpoint_is_not_used),
         cmocka_unit_test(test_a_loss_that_leaves_the_numbers_is_an_error),
