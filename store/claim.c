@@ -23,7 +23,7 @@ enum { LOCK_TRIES = 10000, LOCK_WAIT_US = 1000, CLAIM_LIMIT = 4096, ELSEWHERE_DE
 
 static int lock_claims(int *out, const struct store *s, struct error *err) {
     char *path = layout_path(s, "claims", ".lock");
-    int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0666);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     int rc = fd < 0 ? error_errno(err, errno, "%s: cannot be opened", path) : 0;
     for (int tries = 0; rc == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
         if (errno != EWOULDBLOCK && errno != EINTR)

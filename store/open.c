@@ -11,6 +11,7 @@
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
+#include "store/lock.h"
 
 enum { FORMAT_LIMIT = 4096, MOST_NOTICES = 1000, LEASE_TRIES = 1000, LEASE_WAIT_US = 10000 };
 
@@ -185,11 +186,20 @@ static int make_absolute(struct store *s, struct error *err) {
     return 0;
 }
 
+static int check_locks(const struct store *s, struct error *err) {
+    char *path = path_join(s->directory, "format");
+    int rc = lock_check(path, err);
+    free(path);
+    return rc;
+}
+
 int store_open(struct store **out, const char *directory, bool create_it, struct error *err) {
     struct store *s = store_alloc(directory);
     int rc = prepare_directory(directory, create_it, err);
     if (rc == 0)
         rc = make_absolute(s, err);
+    if (rc == 0)
+        rc = check_locks(s, err);
     if (rc == 0)
         rc = owner_self(&s->owner, err);
     if (rc == 0)
