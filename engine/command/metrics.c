@@ -8,11 +8,12 @@
 
 enum { METRIC_DIGITS = 6 };
 
-static size_t metric_rows(struct table *t, struct instance *const *all, size_t count, const struct stage_decl *only) {
-    size_t rows = 0;
+static size_t metric_rows(struct table *t, const struct project *p, bool all_named, const struct stage_decl *only) {
+    size_t rows = 0, count;
+    struct instance *const *all = plan_instances(p->plan, &count);
     for (size_t k = 0; k < count; k++) {
         const struct instance *i = all[k];
-        if (i->decl != only || !i->metrics || !i->metrics->child)
+        if (i->decl != only || !(i->named || all_named) || !i->metrics || !i->metrics->child)
             continue;
         rows++;
         table_row(t);
@@ -26,15 +27,13 @@ static size_t metric_rows(struct table *t, struct instance *const *all, size_t c
 }
 
 /* Stages differ in their axes and metrics: for people each gets a table of its own. */
-static void print_metrics(const struct project *p, enum table_format format) {
-    size_t count;
-    struct instance *const *all = plan_instances(p->plan, &count);
+static void print_metrics(const struct project *p, bool all_named, enum table_format format) {
     struct buffer out = {0};
     struct table *t = table_create();
     for (size_t s = 0; s < p->pipeline->stage_count; s++) {
         if (p->pipeline->stages[s]->type == STAGE_SELECT)
             continue;
-        size_t rows = metric_rows(t, all, count, p->pipeline->stages[s]);
+        size_t rows = metric_rows(t, p, all_named, p->pipeline->stages[s]);
         if (rows == 0 || format != TABLE_TEXT)
             continue;
         if (out.size)
@@ -52,11 +51,15 @@ static void print_metrics(const struct project *p, enum table_format format) {
 
 static int run(const struct arguments *a, struct error *err) {
     struct project p;
+    size_t named = operand_count(a) > 1 ? operand_count(a) - 1 : 0;
     int code = project_open(&p, a, PROJECT_STORE, err);
     if (code == 0)
-        code = project_plan(&p, operands_from(a, 1), operand_count(a) > 1 ? operand_count(a) - 1 : 0, err);
+        code = project_plan(&p, operands_from(a, 1), named, err);
     if (code == 0)
-        print_metrics(&p, argument_given(a, "json") ? TABLE_JSON : argument_given(a, "csv") ? TABLE_CSV : TABLE_TEXT);
+        print_metrics(&p, named == 0,
+                      argument_given(a, "json")  ? TABLE_JSON
+                      : argument_given(a, "csv") ? TABLE_CSV
+                                                 : TABLE_TEXT);
     project_close(&p);
     return code;
 }
@@ -69,7 +72,8 @@ const struct command command_metrics = {
     .name = "metrics",
     .operands = "[PIPELINE] [STAGE...]",
     .summary = "table of axes and metrics over a sweep",
-    .doc = "Prints one row for every instance whose result is known: its axes and its metrics.",
+    .doc = "Prints one row for every named instance (all, when none is named) whose result is known: its axes and its "
+           "metrics.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,
