@@ -95,7 +95,7 @@ endef
 $(foreach room,$(ROOMS),$(eval $(call unit_rule,$(room))))
 
 # Faults: what is preloaded into the programs, and programs that damage a store and look at what it says.
-FAULT_TESTS = $(addprefix $(BUILD)/tests/fault/,faultlib.so tracelib.so mutate powercut)
+FAULT_TESTS = $(addprefix $(BUILD)/tests/fault/,faultlib.so tracelib.so clocklib.so mutate powercut)
 unit-programs: $(UNIT_TESTS) $(FAULT_TESTS)
 $(BUILD)/tests/fault/%.so: tests/fault/%.c
 	@mkdir -p $(@D)

@@ -42,7 +42,7 @@ struct keeper {
     bool engine_gone;
     bool sweeping; /* what dies now was left behind by the leader */
     size_t survivors;
-    double started_s, ended_s;
+    double started_s;
     uint64_t started_ns, ended_ns;
     char *error;         /* why it could not start */
     struct meter *meter; /* NULL: unavailable, `meter_error` says why */
@@ -96,7 +96,6 @@ static bool reap(struct keeper *k) {
             k->leader = 0;
             k->status = status;
             k->ended_ns = clock_monotonic_ns();
-            k->ended_s = clock_wall_s();
         } else if (k->sweeping) {
             k->survivors++;
         }
@@ -267,6 +266,11 @@ static cJSON *energy(struct keeper *k, const struct rusage *usage) {
     return unavailable;
 }
 
+/* The start and what has passed since: the wall clock may have been set in between. */
+static double wall_at(const struct keeper *k, uint64_t ns) {
+    return k->started_s + (k->started_ns ? (double)(ns - k->started_ns) / 1e9 : 0);
+}
+
 static cJSON *describe(struct keeper *k) {
     struct rusage usage = {0};
     getrusage(RUSAGE_CHILDREN, &usage);
@@ -280,7 +284,7 @@ static cJSON *describe(struct keeper *k) {
     cJSON_AddItemToObject(result, "error", k->error ? cJSON_CreateString(k->error) : cJSON_CreateNull());
     cJSON_AddNumberToObject(result, "survivors", (double)k->survivors);
     add_time(result, "start", k->started_s);
-    add_time(result, "end", k->ended_s);
+    add_time(result, "end", wall_at(k, k->ended_ns));
     cJSON_AddNumberToObject(result, "wall_s", (double)(k->ended_ns - k->started_ns) / 1e9);
     add_usage(result, &usage);
     cJSON_AddItemToObject(result, "energy", energy(k, &usage));
@@ -300,7 +304,7 @@ static int report(struct keeper *k, struct error *err) {
 /* The leader was asked to leave before it was there. */
 static void never_started(struct keeper *k) {
     k->started_ns = k->ended_ns = clock_monotonic_ns();
-    k->started_s = k->ended_s = clock_wall_s();
+    k->started_s = clock_wall_s();
     k->status = k->kill ? SIGKILL : SIGTERM;
 }
 
@@ -321,7 +325,6 @@ static int keep(struct keeper *k, struct error *err) {
         kill_remaining(k);
         if (!k->ended_ns) { /* it could not start, or hangs in the kernel */
             k->ended_ns = clock_monotonic_ns();
-            k->ended_s = clock_wall_s();
             k->status = SIGKILL;
         }
     }

@@ -18,8 +18,9 @@
 #include "engine/base/memory.h"
 #include "store/internal.h"
 
-enum { LOCK_TRIES = 10000, LOCK_WAIT_US = 1000, CLAIM_LIMIT = 4096, ELSEWHERE_DEAD_S = 60 };
+enum { LOCK_TRIES = 10000, LOCK_WAIT_US = 1000, CLAIM_LIMIT = 4096 };
 #define HEARTBEAT_NS UINT64_C(10000000000)
+#define ELSEWHERE_DEAD_NS UINT64_C(60000000000)
 
 static int lock_claims(int *out, const struct store *s, struct error *err) {
     char *path = layout_path(s, "claims", ".lock");
@@ -52,13 +53,39 @@ static char *claim_path(const struct store *s, const struct digest *key) {
 
 enum holder { HOLDER_NONE, HOLDER_US, HOLDER_DEAD, HOLDER_OTHER };
 
-/* An engine on another host shows by the claim's time that it lives. */
-static bool elsewhere_lives(const char *path) {
+/* A claim from elsewhere as it was last looked at. */
+struct foreign_claim {
+    struct digest key;
+    struct timespec touched;
+    uint64_t since_ns; /* when it was first seen so */
+};
+
+/* An engine on another host shows by the claim's time that it lives. That time is compared with nothing but itself: two
+   machines' clocks differ, and any may be set. How long it stands still is measured here, without the time that this
+   machine slept. */
+static bool elsewhere_lives(struct store *s, const struct digest *key, const char *path) {
     struct stat st;
-    return stat(path, &st) == 0 && clock_wall_s() - (double)st.st_mtim.tv_sec < ELSEWHERE_DEAD_S;
+    struct foreign_claim *f = NULL;
+    if (stat(path, &st) < 0)
+        return false;
+    for (size_t i = 0; i < s->foreign_count && !f; i++)
+        if (digest_equal(&s->foreign[i].key, key))
+            f = &s->foreign[i];
+    if (!f) {
+        mem_grow(s->foreign, &s->foreign_capacity, s->foreign_count + 1);
+        f = &s->foreign[s->foreign_count++];
+        *f = (struct foreign_claim){.key = *key};
+    }
+    if (f->since_ns == 0 || memcmp(&f->touched, &st.st_mtim, sizeof f->touched) != 0) {
+        f->touched = st.st_mtim;
+        f->since_ns = clock_awake_ns();
+    }
+    return clock_awake_ns() - f->since_ns < ELSEWHERE_DEAD_NS;
 }
 
-static int read_claim(enum holder *out, struct error *who, const struct store *s, const char *path, struct error *err) {
+/* Who has a key, whose claim is at `path`. */
+static int read_claim(enum holder *out, struct error *who, struct store *s, const struct digest *key, const char *path,
+                      struct error *err) {
     struct buffer text = {0};
     struct error why = {0};
     struct owner o;
@@ -79,7 +106,7 @@ static int read_claim(enum holder *out, struct error *who, const struct store *s
         error_set(who, ERR_BUSY, "process %lld on %s works on this", (long long)o.pid, text.data + used + 1);
         if (owner_equal(&o, &s->owner))
             *out = HOLDER_US;
-        else if (state == OWNER_ALIVE || (state == OWNER_ELSEWHERE && elsewhere_lives(path)))
+        else if (state == OWNER_ALIVE || (state == OWNER_ELSEWHERE && elsewhere_lives(s, key, path)))
             *out = HOLDER_OTHER;
         else
             *out = HOLDER_DEAD;
@@ -141,7 +168,7 @@ int store_claim(struct store *s, const struct digest *key, struct error *err) {
     if (rc < 0)
         return rc;
     char *path = claim_path(s, key);
-    rc = read_claim(&holder, &who, s, path, err);
+    rc = read_claim(&holder, &who, s, key, path, err);
     if (rc == 0 && holder == HOLDER_OTHER)
         rc = error_set(err, ERR_BUSY, "%s", who.message);
     else if (rc == 0 && holder != HOLDER_US)
@@ -164,7 +191,7 @@ int store_release(struct store *s, const struct digest *key, struct error *err) 
     if (rc < 0)
         return rc;
     char *path = claim_path(s, key);
-    rc = read_claim(&holder, &who, s, path, err);
+    rc = read_claim(&holder, &who, s, key, path, err);
     if (rc == 0 && holder == HOLDER_US && unlink(path) < 0)
         rc = error_errno(err, errno, "%s: cannot be removed", path);
     close(lock);
@@ -173,11 +200,11 @@ int store_release(struct store *s, const struct digest *key, struct error *err) 
     return rc;
 }
 
-bool claim_is_held(const struct store *s, const struct digest *key) {
+bool claim_is_held(struct store *s, const struct digest *key) {
     enum holder holder = HOLDER_OTHER;
     struct error who;
     char *path = claim_path(s, key);
-    int rc = read_claim(&holder, &who, s, path, NULL);
+    int rc = read_claim(&holder, &who, s, key, path, NULL);
     free(path);
     return rc < 0 || holder == HOLDER_US || holder == HOLDER_OTHER;
 }
@@ -194,7 +221,7 @@ static int sweep_claim(struct store *s, const struct digest *key, struct error *
     if (rc < 0)
         return rc;
     char *path = claim_path(s, key);
-    rc = read_claim(&holder, &who, s, path, err);
+    rc = read_claim(&holder, &who, s, key, path, err);
     if (rc == 0 && holder == HOLDER_DEAD && unlink(path) < 0 && errno != ENOENT)
         rc = error_errno(err, errno, "%s: cannot be removed", path);
     close(lock);
@@ -224,5 +251,7 @@ void claim_release_all(struct store *s) {
         drop(s, &key);
     }
     free(s->claims);
+    free(s->foreign);
     s->claims = NULL;
+    s->foreign = NULL;
 }

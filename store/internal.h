@@ -66,6 +66,7 @@ struct writer {
 };
 
 struct remembered_file; /* file_memory.c */
+struct foreign_claim;   /* claim.c */
 
 struct store {
     char *directory;
@@ -88,11 +89,14 @@ struct store {
     unsigned next_segment;
 
     char *run_id; /* NULL until a run, or a commit without one, began */
+    double run_began_s;
     cJSON *run_head;
 
     struct digest *claims;
     size_t claim_count, claim_capacity;
     uint64_t heartbeat_ns;
+    struct foreign_claim *foreign; /* of engines that cannot be seen from here: claim.c */
+    size_t foreign_count, foreign_capacity;
 
     struct remembered_file *files; /* seen since they were last written to the index */
     size_t file_count, file_capacity;
@@ -122,8 +126,8 @@ char *layout_encode(const char *name);
 /* A path for a temporary file of this process, below objects/tmp/. The caller frees. */
 char *layout_temporary(struct store *s);
 
-/* A UTC time and a random tail. The caller frees. */
-char *layout_new_id(void);
+/* A UTC time, given in seconds since 1970, and a random tail. The caller frees. */
+char *layout_new_id(double wall_s);
 
 /* ---- object.c ---- */
 
@@ -323,7 +327,7 @@ void claim_heartbeat(struct store *s);
 void claim_release_all(struct store *s);
 
 /* Whether an engine that lives, this one included, works on a key. */
-bool claim_is_held(const struct store *s, const struct digest *key);
+bool claim_is_held(struct store *s, const struct digest *key);
 
 /* Removes claims of the dead whose keys are known. Those of other keys stay: taking one over says to look for what its
    owner may have finished. */

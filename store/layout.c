@@ -35,10 +35,10 @@ char *layout_temporary(struct store *s) {
     return mem_printf("%s/objects/tmp/%s.%u", s->directory, s->owner_text, atomic_fetch_add(&s->temporaries, 1));
 }
 
-char *layout_new_id(void) {
+char *layout_new_id(double wall_s) {
     char text[CLOCK_TEXT_SIZE];
     uint32_t tail = 0;
-    clock_format(text, clock_wall_s());
+    clock_format(text, wall_s);
     char *to = text;
     for (const char *from = text; *from; from++)
         if (*from != '-' && *from != ':' && *from != '.')

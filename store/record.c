@@ -104,7 +104,7 @@ int store_commit(struct store *s, struct error *err) {
     if (rc < 0)
         return rc;
     if (!s->run_id)
-        s->run_id = layout_new_id();
+        s->run_id = layout_new_id(clock_wall_s());
     for (size_t i = 0; i < s->queue_count; i++)
         segment_line(&lines, at + (int64_t)i, s->queue[i]);
     rc = segment_append(s, &lines, err);

@@ -1,7 +1,9 @@
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/base/clock.h"
@@ -11,6 +13,7 @@
 #include "store/internal.h"
 
 static const char suffix[] = ".json";
+#define ID_STEP_S 0.001 /* of the time in an id */
 
 static int write_document(const struct store *s, const char *folder, const char *name, const cJSON *document,
                           struct error *err) {
@@ -33,12 +36,39 @@ int store_attempt_write(struct store *s, const char *attempt, const cJSON *recor
 
 /* ---- the run of this store ---- */
 
+static int newest_run(struct store *s, char **out, struct error *err);
+
+/* The time that an id begins with, seconds since 1970; 0: it is no time. */
+static double id_time(const char *id) {
+    struct tm utc = {0};
+    int ms = 0;
+    int used = 0;
+    sscanf(id, "%4d%2d%2dT%2d%2d%2d%3dZ-%n", &utc.tm_year, &utc.tm_mon, &utc.tm_mday, &utc.tm_hour, &utc.tm_min,
+           &utc.tm_sec, &ms, &used);
+    if (used == 0)
+        return 0;
+    utc.tm_year -= 1900;
+    utc.tm_mon -= 1;
+    return (double)timegm(&utc) + ms / 1000.0;
+}
+
+/* Ids sort as the runs began, also when the clock was set back between two. */
+static char *next_id(struct store *s) {
+    char *newest = NULL;
+    double wall_s = s->run_began_s;
+    if (newest_run(s, &newest, NULL) == 0 && id_time(newest) >= wall_s - ID_STEP_S)
+        wall_s = id_time(newest) + ID_STEP_S;
+    free(newest);
+    return layout_new_id(wall_s);
+}
+
 int store_run_begin(struct store *s, const char *pipeline, const cJSON *overrides, struct error *err) {
     char began[CLOCK_TEXT_SIZE];
-    clock_format(began, clock_wall_s());
+    s->run_began_s = clock_wall_s();
+    clock_format(began, s->run_began_s);
     free(s->run_id);
     cJSON_Delete(s->run_head);
-    s->run_id = layout_new_id();
+    s->run_id = next_id(s);
     s->run_head = cJSON_CreateObject();
     cJSON_AddStringToObject(s->run_head, "id", s->run_id);
     cJSON_AddStringToObject(s->run_head, "pipeline", pipeline);
@@ -51,6 +81,10 @@ int store_run_begin(struct store *s, const char *pipeline, const cJSON *override
 
 const char *store_run_id(const struct store *s) {
     return s->run_id;
+}
+
+double store_run_began_s(const struct store *s) {
+    return s->run_began_s;
 }
 
 int store_run_write(struct store *s, const cJSON *run, struct error *err) {

@@ -121,17 +121,18 @@ int store_attempt_write(struct store *s, const char *attempt, const cJSON *recor
 /* ---- claims: who is working on a key ---- */
 
 /* 0: ours, now or already. ERR_BUSY: a living owner has it (the message says who). Claims of the dead (pid, start time,
-   boot id) are taken over; an owner on another host counts as alive for 60 s after it last showed. Who got a claim
+   boot id) are taken over; an owner on another host counts as alive until it has not shown for 60 s while this store looked. Who got a claim
    looks for the record again before it works: the last owner may have finished. store_close releases what is held. */
 int store_claim(struct store *s, const struct digest *key, struct error *err);
 int store_release(struct store *s, const struct digest *key, struct error *err);
 
 /* ---- runs ---- */
 
-/* Begins a run: its id (a UTC time and a random tail: sorts by time) names the record segment. Writes runs/<id>.json as
+/* Begins a run: its id (a UTC time and a random tail: sorts after those of all runs before) names the record segment. Writes runs/<id>.json as
    far as it is known, so that a run that is killed is listed too. */
 int store_run_begin(struct store *s, const char *pipeline, const cJSON *overrides, struct error *err);
 const char *store_run_id(const struct store *s);
+double store_run_began_s(const struct store *s); /* seconds since 1970, as the clock stood then */
 
 /* Writes runs/<id>.json: its "id", "pipeline", "overrides" and "began", and over them `run`: what the engine says of it
    (stages with keys and states, ...). May be called again. */

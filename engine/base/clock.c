@@ -4,10 +4,18 @@
 #include <stdio.h>
 #include <time.h>
 
-uint64_t clock_monotonic_ns(void) {
+static uint64_t read_ns(clockid_t clock) {
     struct timespec t;
-    clock_gettime(CLOCK_BOOTTIME, &t);
+    clock_gettime(clock, &t);
     return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+}
+
+uint64_t clock_monotonic_ns(void) {
+    return read_ns(CLOCK_BOOTTIME);
+}
+
+uint64_t clock_awake_ns(void) {
+    return read_ns(CLOCK_MONOTONIC);
 }
 
 double clock_wall_s(void) {

@@ -5,7 +5,8 @@
 #include <stdint.h>
 
 uint64_t clock_monotonic_ns(void); /* CLOCK_BOOTTIME: also counts a suspended machine */
-double clock_wall_s(void);         /* seconds since 1970, UTC */
+uint64_t clock_awake_ns(void);     /* CLOCK_MONOTONIC: does not, so that nobody is late for having slept */
+double clock_wall_s(void);         /* seconds since 1970, UTC; may be set forward and back at any time */
 
 enum { CLOCK_TEXT_SIZE = 32 };
 /* "2026-11-21T20:07:29.123Z" */

@@ -12,7 +12,7 @@
 /* ---- small things ---- */
 
 uint64_t run_now_ms(void) {
-    return clock_monotonic_ns() / 1000000;
+    return clock_awake_ns() / 1000000;
 }
 
 void task_list_add(struct task_list *list, struct task *task) {
@@ -142,7 +142,7 @@ static int write_run(struct run *r, int code, struct error *err) {
     size_t count;
     struct instance *const *all = plan_instances(r->plan, &count);
     cJSON *run = cJSON_CreateObject();
-    clock_format(ended, clock_wall_s());
+    clock_format(ended, store_run_began_s(r->store) + s->wall_s); /* never before it began, whoever sets the clock */
     cJSON_AddStringToObject(run, "file", r->pipeline->path);
     cJSON_AddStringToObject(run, "ended", ended);
     cJSON_AddNumberToObject(run, "wall_s", s->wall_s);

@@ -22,6 +22,7 @@ class Place:
         self.path = path
         self.store = store or os.path.join(path, "store")
         self.log = os.path.join(path, "fault.log")
+        self.extra = {}  # of the environment
         shutil.copytree(SOURCE, path)
 
     def file(self, name):
@@ -29,6 +30,7 @@ class Place:
 
     def start(self, fault=None, options=()):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("RETORT")}
+        environment.update(self.extra)
         if fault and "/" in fault:
             environment["RETORT_FAULT_PROGRAM"], fault = fault.split("/")
         if fault:

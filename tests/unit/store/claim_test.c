@@ -2,7 +2,26 @@
 
 #include <inttypes.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <time.h>
+
+/* How far the clocks are from where they were. */
+static struct { long wall_s, awake_s, asleep_s; } clocks;
+
+/* Stands before the C library's. */
+int clock_gettime(clockid_t clock, struct timespec *out) {
+    int rc = (int)syscall(SYS_clock_gettime, clock, out);
+    out->tv_sec += clock == CLOCK_REALTIME    ? clocks.wall_s
+                   : clock == CLOCK_MONOTONIC ? clocks.awake_s
+                   : clock == CLOCK_BOOTTIME  ? clocks.awake_s + clocks.asleep_s
+                                              : 0;
+    return rc;
+}
+
+static int clocks_setup(void **state) {
+    memset(&clocks, 0, sizeof clocks);
+    return place_setup(state);
+}
 
 /* The parts of our own owner text: "<host>-<boot>-<space>-<pid>-<start>-<serial>". */
 struct parts {
@@ -110,22 +129,66 @@ static void a_restarted_host_has_no_owners_left(void **state) {
     store_close(s);
 }
 
-static void other_hosts_live_while_their_claims_are_fresh(void **state) {
-    const struct place *p = *state;
-    struct error err = {0};
-    struct digest key = key_of("k");
-    struct store *s = open_store(p);
+/* A claim of another host, that shows by its time of `days` from now, and the key of which is taken. */
+static char *forge_elsewhere(const struct place *p, struct store *s, const struct digest *key, int days) {
     struct parts parts = own_parts(p, s);
+    const time_t then = time(NULL) + days * 86400;
+    const struct timespec times[2] = {{.tv_sec = then}, {.tv_sec = then}};
     parts.boot[0] = parts.boot[0] == '0' ? '1' : '0';
     parts.host[0] = parts.host[0] == '0' ? '1' : '0';
-    forge(p, &key, &parts);
-    assert_int_equal(store_claim(s, &key, &err), ERR_BUSY);
-    assert_non_null(strstr(err.message, "somewhere"));
-    const struct timespec old[2] = {{.tv_sec = time(NULL) - 120}, {.tv_sec = time(NULL) - 120}};
-    char *path = claim_path(p, &key);
-    assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
-    ok(store_claim(s, &key, &err), err);
-    free(path);
+    forge(p, key, &parts);
+    char *path = claim_path(p, key);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+    return path;
+}
+
+/* Whatever its clock says: what counts is for how long it has not shown while we looked. */
+static void another_host_lives_while_it_shows(void **state) {
+    const struct place *p = *state;
+    static const int days[] = {-1, 0, 1};
+    struct store *s = open_store(p);
+    for (size_t i = 0; i < sizeof days / sizeof *days; i++) {
+        struct error err = {0};
+        char name[16];
+        snprintf(name, sizeof name, "k%d", days[i]);
+        struct digest key = key_of(name);
+        char *path = forge_elsewhere(p, s, &key, days[i]);
+        assert_int_equal(store_claim(s, &key, &err), ERR_BUSY);
+        assert_non_null(strstr(err.message, "somewhere"));
+        clocks.awake_s += 50;
+        assert_int_equal(store_claim(s, &key, &err), ERR_BUSY);
+        assert_int_equal(utimensat(AT_FDCWD, path, NULL, 0), 0); /* it shows */
+        clocks.awake_s += 50;
+        assert_int_equal(store_claim(s, &key, &err), ERR_BUSY);
+        clocks.awake_s += 50;
+        assert_int_equal(store_claim(s, &key, &err), ERR_BUSY);
+        clocks.awake_s += 20; /* 70 since we saw that it showed */
+        ok(store_claim(s, &key, &err), err);
+        free(path);
+    }
+    store_close(s);
+}
+
+/* Our clock is set forward, and back; our machine sleeps: no claim is stolen for that, here or elsewhere. */
+static void a_clock_that_jumps_steals_nothing(void **state) {
+    static const long steps_s[] = {7200, -14400, 7200, 86400 * 365L * 30};
+    const struct place *p = *state;
+    struct error err = {0};
+    struct store *s = open_store(p);
+    struct store *other = open_store(p);
+    struct digest far = key_of("far");
+    struct digest near = key_of("near");
+    free(forge_elsewhere(p, s, &far, 0));
+    ok(store_claim(other, &near, &err), err);
+    assert_int_equal(store_claim(s, &far, &err), ERR_BUSY);
+    for (size_t i = 0; i < sizeof steps_s / sizeof *steps_s; i++) {
+        clocks.wall_s += steps_s[i];
+        clocks.asleep_s += 8 * 3600;
+        assert_int_equal(store_claim(s, &far, &err), ERR_BUSY);
+        assert_int_equal(store_claim(s, &near, &err), ERR_BUSY);
+    }
+    store_close(other);
+    ok(store_claim(s, &near, &err), err);
     store_close(s);
 }
 
@@ -212,7 +275,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_dead_owner_is_taken_over, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_pid_used_again_is_another_process, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_restarted_host_has_no_owners_left, place_setup, place_teardown),
-        cmocka_unit_test_setup_teardown(other_hosts_live_while_their_claims_are_fresh, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(another_host_lives_while_it_shows, clocks_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_clock_that_jumps_steals_nothing, clocks_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_torn_claim_is_no_claim, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(what_the_dead_finished_is_seen, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(only_what_the_dead_left_is_swept, place_setup, place_teardown),
