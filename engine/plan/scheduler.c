@@ -273,6 +273,10 @@ void scheduler_defer(struct scheduler *s, struct job *job, uint64_t due_ms) {
     back_off(s, job, due_ms == UINT64_MAX ? UINT64_MAX - 1 : due_ms);
 }
 
+void scheduler_fail(struct scheduler *s) {
+    s->failed = true;
+}
+
 void scheduler_interrupt(struct scheduler *s, uint64_t now_ms) {
     bool again = s->interrupted;
     s->interrupted = true;

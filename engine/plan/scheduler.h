@@ -86,6 +86,10 @@ void scheduler_exit(struct scheduler *s, struct job *job, enum job_exit how, uin
 /* A started job could not begin because another engine holds its key: back to READY at `due_ms`, no attempt counted. */
 void scheduler_defer(struct scheduler *s, struct job *job, uint64_t due_ms);
 
+/* Something failed that is no job: a select, or a stage that needs more than there is. As after a failed job, nothing
+   more starts, unless the scheduler keeps going. */
+void scheduler_fail(struct scheduler *s);
+
 /* The user asks to stop: nothing starts any more, running jobs get TERM; a second call: KILL. */
 void scheduler_interrupt(struct scheduler *s, uint64_t now_ms);
 

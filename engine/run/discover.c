@@ -56,8 +56,10 @@ static void report_selects(struct run *r) {
             r->selects[kept++] = i;
         else if (i->state == INSTANCE_DONE && i->wanted)
             report_select(r, i);
-        else if (i->state == INSTANCE_FAILED && i->wanted)
+        else if (i->state == INSTANCE_FAILED && i->wanted) {
+            scheduler_fail(r->scheduler);
             run_report(r, i, STAGE_FAILED, i->reason);
+        }
     }
     r->select_count = kept;
 }
@@ -151,6 +153,7 @@ int run_submit(struct run *r, struct error *err) {
         struct task *t = key_map_get(&r->tasks, &i->key);
         t->job.priority = i->remaining_s;
         if (scheduler_submit(r->scheduler, &t->job, err) < 0) {
+            scheduler_fail(r->scheduler);
             plan_fail(r->plan, i, err->message);
             run_report(r, i, STAGE_FAILED, err->message);
             for (size_t n = 0; n < t->twin_count; n++) {

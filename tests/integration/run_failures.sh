@@ -58,6 +58,16 @@ check "and says why" has run.json '"stage":"after","key":null,"state":"skipped"'
 run '"bad": { "cmd": ["false"] }, "slow": { "cmd": ["sleep", "0.5"] }, "late": { "cmd": ["true"], "after": ["slow"] }' -j 2
 check "without keep-going: what runs may end, nothing starts" same "$(ended finished)$(ended failed)" 11
 
+none='"m": { "matrix": { "n": [1] }, "cmd": ["sh", "-c", "echo {\\\"ber\\\": ${matrix.n}} >o"], "outs": { "o": { "path": "o", "type": "metrics" } } },
+    "pick": { "select": { "from": "m", "group_by": ["n"], "where": [{ "metric": "metrics.ber", "at_most": 0 }], "minimize": "metrics.ber" } },
+    "late": { "cmd": ["true"], "after": ["m"] }'
+check "a select that finds nothing is a failure" exits 1 run "$none" -j 1
+check "after which nothing starts" same "$(ended finished)$(grep -c '"stage":"pick".*"failed"' run.json)$(grep -c '"stage":"late".*"started"' run.json)" 110
+run "$none" -j 1 --keep-going
+check "keep-going: the rest runs all the same" same "$(ended finished)" 2
+run '"vast": { "cmd": ["true"], "resources": { "memory": "900TB" } }, "other": { "cmd": ["echo"] }' -j 1
+check "a stage that needs more than there is is a failure, after which nothing starts" same "$(ended finished)$(ended failed)" 01
+
 run '"bad": { "cmd": ["sh", "-c", "exit 3"] , "retries": 9 }, "worse": { "cmd": ["sh", "-c", "sleep 0.5; exit 4"] }' -j 2
 check "a stage that awaits its next attempt when the run ends is told as interrupted" \
     same "$(ended failed)$(ended interrupted)$(grep -c '"stage":"bad".*"state":"interrupted"' run.json)" 111

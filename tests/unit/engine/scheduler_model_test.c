@@ -1,5 +1,6 @@
 /*
- * The scheduler against a simulated machine: random jobs that succeed, fail, hang or ignore TERM, and interrupts.
+ * The scheduler against a simulated machine: random jobs that succeed, fail, hang or ignore TERM, failures from elsewhere,
+ * and interrupts.
  * Invariants are counted here, apart from the scheduler. RETORT_TEST_SEED repeats a run.
  */
 #include <setjmp.h>
@@ -32,7 +33,7 @@ struct model {
     struct scheduler *scheduler;
     struct scheduler_limits limits;
     struct simulated jobs[JOBS];
-    uint64_t now_ms, interrupt_ms;
+    uint64_t now_ms, interrupt_ms, fail_ms; /* fail_ms: of something that is no job */
     bool interrupted, keep_going, failed;
     double cpus, gpus, licences;
     uint64_t memory;
@@ -72,6 +73,7 @@ static void create(struct model *m) {
                                    .backoff_ms = 50}};
     m->keep_going = draw(2);
     m->interrupt_ms = draw(3) ? UINT64_MAX : draw(20000);
+    m->fail_ms = draw(3) ? UINT64_MAX : draw(20000);
     m->scheduler = scheduler_create(&m->limits, m->keep_going);
     for (int i = 0; i < JOBS; i++) {
         struct simulated *j = &m->jobs[i];
@@ -144,6 +146,8 @@ static uint64_t next_event(const struct model *m) {
     }
     if (!m->interrupted && m->interrupt_ms < next)
         next = m->interrupt_ms;
+    if (m->fail_ms < next)
+        next = m->fail_ms;
     return next;
 }
 
@@ -152,6 +156,11 @@ static void step(struct model *m) {
     if (!m->interrupted && m->interrupt_ms <= m->now_ms) {
         m->interrupted = true;
         scheduler_interrupt(m->scheduler, m->now_ms);
+    }
+    if (m->fail_ms <= m->now_ms) {
+        m->fail_ms = UINT64_MAX;
+        m->failed = true;
+        scheduler_fail(m->scheduler);
     }
     for (int i = 0; i < JOBS; i++) {
         struct simulated *j = &m->jobs[i];
