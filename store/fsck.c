@@ -212,11 +212,15 @@ static int check_all(struct fsck *f, struct error *err) {
 int store_fsck(const char *directory, struct fsck_report *out, void (*say)(void *context, const char *line),
                void *context, struct error *err) {
     struct fsck f = {.say = say, .context = context};
+    int lock = -1;
     int rc = store_open(&f.s, directory, false, err);
     if (rc < 0)
         return rc;
     store_notices(f.s, say, context);
-    rc = check_all(&f, err);
+    rc = lease_lock_gc(&lock, f.s, false, err); /* segments and objects do not go while they are looked at */
+    if (rc == 0)
+        rc = check_all(&f, err);
+    lease_leave(lock);
     *out = f.report;
     digest_set_close(&f.missing);
     store_close(f.s);

@@ -7,6 +7,7 @@
  *   segment.c   lines of records on disk          file_memory.c digests of the project's files
  *   tail.c      segments into the index           sync.c        the names under objects/
  *   record.c    add, commit, find                 open.c        the store as a whole
+ *   lease.c     what living engines use           gc*.c         what nothing needs any more (gc.h)
  *   claim.c, run.c, sweep.c, fsck.c: as store.h has them
  */
 #ifndef RETORT_STORE_INTERNAL_H
@@ -18,7 +19,9 @@
 #include <sys/stat.h>
 
 #include "engine/base/buffer.h"
+#include "engine/base/clock.h"
 #include "store/digest_set.h"
+#include "store/lease.h"
 #include "store/owner.h"
 #include "store/store.h"
 
@@ -75,7 +78,6 @@ struct store {
     char host_name[65];
     int objects_fd;
     int actions_fd;
-    int lease_fd; /* shared lock on lease; gc takes it exclusively */
     struct index index;
 
     struct writer writer;
@@ -102,6 +104,7 @@ struct store {
     size_t file_count, file_capacity;
 
     pthread_mutex_t lock;            /* guards what follows: worker threads put, check and materialise */
+    struct lease lease;
     uint64_t dirty[DIRECTORY_WORDS]; /* bit 0xab: objects/ab has names that are not synced */
     struct digest_set checked;       /* objects that this process has hashed */
     char **notices;
@@ -125,6 +128,9 @@ char *layout_encode(const char *name);
 
 /* A path for a temporary file of this process, below objects/tmp/. The caller frees. */
 char *layout_temporary(struct store *s);
+
+/* A UTC time as ids begin with it: "20261121T200729123Z". */
+void layout_time(char text[CLOCK_TEXT_SIZE], double wall_s);
 
 /* A UTC time, given in seconds since 1970, and a random tail. The caller frees. */
 char *layout_new_id(double wall_s);
@@ -203,6 +209,9 @@ int tree_walk(struct listing *out, const char *directory, bool follow, tree_file
 /* Copies all bytes, hashing them on the way unless `h` is NULL. */
 int copy_bytes(int to, int from, struct sha256 *h, uint64_t *size, const char *to_path, const char *from_path,
                struct error *err);
+
+/* Renames to a name that is not there yet: -1 and EEXIST when it is. */
+int rename_new(int to_fd, const char *to, const char *from);
 
 /* Shares the blocks of another file; false where the file system cannot. */
 bool clone_file(struct store *s, int to, int from);
@@ -300,6 +309,9 @@ int tail_refresh(struct store *s, struct error *err);
 /* The same for one segment. */
 int tail_index(struct store *s, const char *name, struct error *err);
 
+/* Forgets a segment's rows; `*known`: there were some, or could have been. */
+int tail_forget(struct store *s, const char *name, bool *known, struct error *err);
+
 /* Forgets a segment's rows and reads them anew. */
 int tail_reindex(struct store *s, const char *name, struct error *err);
 
@@ -315,6 +327,11 @@ typedef int record_visit(void *context, const char *name, const struct object *o
 int record_outs(const cJSON *record, record_visit *visit, void *context, struct error *err);
 
 /* ---- sweep.c ---- */
+
+/* Whether a name below work/ or objects/tmp/ is that of an engine that died; one that cannot be seen from here is left
+   alone: its own host sweeps. */
+bool sweep_work_is_dead(const struct store *s, const char *name);
+bool sweep_temporary_is_dead(const struct store *s, const char *name);
 
 /* Removes a file or tree that several engines may want to remove at once: it is first moved to work/ under our name, which
    only one of them can do. */

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "engine/base/file.h"
@@ -13,10 +12,10 @@
 #include "store/internal.h"
 #include "store/lock.h"
 
-enum { FORMAT_LIMIT = 4096, MOST_NOTICES = 1000, LEASE_TRIES = 1000, LEASE_WAIT_US = 10000 };
+enum { FORMAT_LIMIT = 4096, MOST_NOTICES = 1000 };
 
-static const char *const folders[] = {"objects", "objects/tmp", "actions", "runs",        "pins", "attempts",
-                                      "work",    "logs",        "claims",  "checkpoints", NULL};
+static const char *const folders[] = {"objects", "objects/tmp", "actions", "runs",        "pins",   "attempts",
+                                      "work",    "logs",        "claims",  "checkpoints", "leases", NULL};
 
 void notice(struct store *s, const char *format, ...) {
     struct buffer b = {0};
@@ -139,25 +138,6 @@ static int open_folder(int *fd, const struct store *s, const char *name, struct 
     return rc;
 }
 
-/* Held for as long as the store is open. gc holds it exclusively, shortly. */
-static int take_lease(struct store *s, struct error *err) {
-    char *path = path_join(s->directory, "lease");
-    int rc = 0;
-    s->lease_fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0644);
-    if (s->lease_fd < 0)
-        rc = error_errno(err, errno, "%s: cannot be opened", path);
-    for (int tries = 0; rc == 0 && flock(s->lease_fd, LOCK_SH | LOCK_NB) < 0; tries++) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            rc = error_errno(err, errno, "%s: cannot be locked", path);
-        else if (tries == LEASE_TRIES)
-            rc = error_set(err, ERR_BUSY, "%s: held by a collection of garbage; try again when it is done", path);
-        else
-            usleep(LEASE_WAIT_US);
-    }
-    free(path);
-    return rc;
-}
-
 static int prepare_directory(const char *directory, bool make, struct error *err) {
     struct error first = {0};
     int rc = check_format(directory, &first);
@@ -171,7 +151,7 @@ static int prepare_directory(const char *directory, bool make, struct error *err
 static struct store *store_alloc(const char *directory) {
     struct store *s = mem_alloc(sizeof *s);
     s->directory = mem_strdup(directory);
-    s->objects_fd = s->actions_fd = s->lease_fd = s->writer.fd = -1;
+    s->objects_fd = s->actions_fd = s->lease.fd = s->writer.fd = -1;
     pthread_mutex_init(&s->lock, NULL);
     return s;
 }
@@ -206,8 +186,6 @@ int store_open(struct store **out, const char *directory, bool create_it, struct
         rc = open_folder(&s->objects_fd, s, "objects", err);
     if (rc == 0)
         rc = open_folder(&s->actions_fd, s, "actions", err);
-    if (rc == 0)
-        rc = take_lease(s, err);
     if (rc == 0) {
         owner_format(s->owner_text, &s->owner);
         if (gethostname(s->host_name, sizeof s->host_name - 1) < 0)
@@ -237,6 +215,7 @@ void store_close(struct store *s) {
     if (!s)
         return;
     claim_release_all(s);
+    lease_close(s);
     file_memory_close(s);
     index_close(&s->index);
     for (size_t i = 0; i < SEGMENT_CACHE; i++) {
@@ -247,7 +226,6 @@ void store_close(struct store *s) {
     segment_leave(s);
     close_fd(s->objects_fd);
     close_fd(s->actions_fd);
-    close_fd(s->lease_fd);
     free_texts(s->queue, s->queue_count);
     free_texts(s->notices, s->notice_count);
     digest_set_close(&s->checked);

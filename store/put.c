@@ -52,7 +52,7 @@ static bool have_already(struct store *s, const struct digest *d, uint64_t size,
 }
 
 /* Not every file system can rename without replacing; a link never replaces. */
-static int rename_new(int to_fd, const char *to, const char *from) {
+int rename_new(int to_fd, const char *to, const char *from) {
     if (renameat2(AT_FDCWD, from, to_fd, to, RENAME_NOREPLACE) == 0)
         return 0;
     if (errno != EINVAL && errno != ENOSYS)
@@ -92,11 +92,14 @@ static int place(struct store *s, const char *path, const struct digest *d, uint
 /* Seals, syncs and places an open file whose digest is known; a file that the store has is only removed. */
 static int seal_and_place(struct store *s, int fd, const char *path, const struct object *o, uint64_t size,
                           struct error *err) {
+    int rc = lease_object(s, &o->digest, err); /* before it is looked for: gc takes nothing away that is found here */
+    if (rc < 0)
+        return rc;
     if (have_already(s, &o->digest, size, o->directory)) {
         objects_mark(s, &o->digest);
         return unlink(path) < 0 ? error_errno(err, errno, "%s: cannot be removed", path) : 0;
     }
-    int rc = object_seal(fd, o->executable, path, err);
+    rc = object_seal(fd, o->executable, path, err);
     return rc < 0 ? rc : place(s, path, &o->digest, size, o->directory, err);
 }
 

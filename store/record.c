@@ -157,6 +157,8 @@ struct find {
     const struct digest *key;
     const char *platform;
     struct places places;
+    int tries;
+    bool moved; /* a segment is gone: gc may have put its records elsewhere, and the index says where */
 };
 
 static int find_places(struct store *s, void *context, struct error *err) {
@@ -173,12 +175,15 @@ static int find_places(struct store *s, void *context, struct error *err) {
 
 /* 1: the record at a place is that of the key and whole, its objects too. 0: it does not count. ERR_IO: it cannot be told
    (to take that for damage would run again what is known). */
-static int find_valid(struct store *s, const struct find *f, const struct place *place, cJSON **out,
-                      struct error *err) {
+static int find_valid(struct store *s, struct find *f, const struct place *place, cJSON **out, struct error *err) {
     struct error why = {0};
     struct record_row row = {0};
     cJSON *tree = NULL;
     int rc = segment_read(s, place->segment, place->offset, place->length, &tree, &why);
+    if (rc == ERR_NOT_FOUND && f->tries == 0) {
+        f->moved = true;
+        return 0;
+    }
     if (rc == 0)
         rc = record_row_read(&row, tree, &why);
     if (rc == 0 && (!digest_equal(&row.key, f->key) || (f->platform && strcmp(row.platform, f->platform) != 0)))
@@ -198,9 +203,15 @@ static int find_valid(struct store *s, const struct find *f, const struct place 
 
 int store_record_find(struct store *s, const struct digest *key, const char *platform, cJSON **out, struct error *err) {
     struct find f = {.key = key, .platform = platform};
-    int rc = index_retry(s, find_places, &f, err);
-    for (size_t i = 0; rc == 0 && i < f.places.count; i++)
-        rc = find_valid(s, &f, &f.places.items[i], out, err);
+    int rc = lease_key(s, key, err);
+    if (rc < 0)
+        return rc;
+    do {
+        f.moved = false;
+        rc = index_retry(s, find_places, &f, err);
+        for (size_t i = 0; rc == 0 && i < f.places.count; i++)
+            rc = find_valid(s, &f, &f.places.items[i], out, err);
+    } while (rc == 0 && f.moved && f.tries++ == 0);
     places_close(&f.places);
     if (rc != 0)
         return rc < 0 ? rc : 0;

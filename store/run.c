@@ -76,7 +76,8 @@ int store_run_begin(struct store *s, const char *pipeline, const cJSON *override
                           overrides ? cJSON_Duplicate(overrides, true) : cJSON_CreateObject());
     cJSON_AddStringToObject(s->run_head, "began", began);
     segment_leave(s);
-    return write_document(s, "runs", s->run_id, s->run_head, err);
+    int rc = lease_run(s, s->run_id, err);
+    return rc < 0 ? rc : write_document(s, "runs", s->run_id, s->run_head, err);
 }
 
 const char *store_run_id(const struct store *s) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "engine/base/file.h"
@@ -72,6 +73,21 @@ void segment_leave(struct store *s) {
     w->name = NULL;
 }
 
+/* Locked for as long as it is written to: gc leaves it alone. One that gc found before that, empty and of nobody, is gone:
+   then it is none. */
+static int writer_keep(struct store *s, struct error *err) {
+    struct writer *w = &s->writer;
+    struct stat st;
+    while (flock(w->fd, LOCK_SH) < 0)
+        if (errno != EINTR)
+            return error_errno(err, errno, "%s/actions/%s: cannot be locked", s->directory, w->name);
+    if (fstat(w->fd, &st) < 0)
+        return error_errno(err, errno, "%s/actions/%s: cannot be examined", s->directory, w->name);
+    if (st.st_nlink == 0)
+        segment_leave(s);
+    return 0;
+}
+
 /* A new file, never one that is there: two engines never share a segment, and a torn last line stays the last. */
 static int writer_begin(struct store *s, struct error *err) {
     struct writer *w = &s->writer;
@@ -81,13 +97,17 @@ static int writer_begin(struct store *s, struct error *err) {
                                  : mem_printf("%s.%u%s", s->run_id, w->serial, suffix);
         w->serial++;
         w->fd = openat(s->actions_fd, w->name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
-        if (w->fd >= 0)
-            break;
+        if (w->fd >= 0) {
+            rc = writer_keep(s, err);
+            continue;
+        }
         if (errno != EEXIST)
             rc = error_errno(err, errno, "%s/actions/%s: cannot be made", s->directory, w->name);
         free(w->name);
         w->name = NULL;
     }
+    if (rc < 0)
+        segment_leave(s);
     return rc;
 }
 

@@ -30,8 +30,8 @@
 struct store;
 
 /* Opens, and creates when `create`. Newer engines open older stores; a newer store than this engine knows is refused
-   with ERR_INVALID, and so is a directory that holds other things. ERR_NOT_FOUND. ERR_IO names the path. Takes a shared
-   lease that gc respects. Writes nothing when the index is up to date. */
+   with ERR_INVALID, and so is a directory that holds other things. ERR_NOT_FOUND. ERR_IO names the path. Writes nothing
+   when the index is up to date. */
 int store_open(struct store **out, const char *directory, bool create, struct error *err);
 void store_close(struct store *s);
 const char *store_directory(const struct store *s); /* absolute */
@@ -39,6 +39,10 @@ const char *store_directory(const struct store *s); /* absolute */
 /* Says, and forgets, what the store noticed since the last call: an index rebuilt, an object set aside, a record line
    that is damaged. Lines for people, without a newline. */
 void store_notices(struct store *s, void (*say)(void *context, const char *line), void *context);
+
+/* From here on gc leaves alone what this store finds (store_record_find), until it is closed; what it puts is left alone
+   in any case. For whoever goes on to use what it found. */
+void store_hold(struct store *s);
 
 /* ---- objects ---- */
 
@@ -149,6 +153,32 @@ int store_checkpoint_remove(struct store *s, const struct digest *key, const cha
 
 /* Removes work directories and temporary files of dead engines. */
 int store_sweep(struct store *s, struct error *err);
+
+/* ---- garbage ---- */
+
+struct gc_options {
+    double grace_s; /* what is younger stays: runs, records, objects, attempts, logs, checkpoints */
+    long keep_runs; /* of each pipeline this many runs that ended well, and all that are newer; 0: every run */
+    bool dry_run;   /* says what would go; nothing is changed */
+    void (*progress)(void *context, const char *what, uint64_t done); /* may be NULL; called often */
+    void *context;
+};
+
+struct gc_report {
+    uint64_t runs, records, objects, attempts, logs, checkpoints; /* that go */
+    uint64_t leftovers; /* of the dead, and damaged objects */
+    uint64_t bytes;     /* of all these */
+    uint64_t kept_runs, pinned_runs, kept_records, kept_objects, kept_bytes; /* bytes: of objects */
+};
+
+/* Takes away what no run that is kept, no pin and no living engine needs (store/README.md says what that is). Engines may
+   work meanwhile; a kill loses nothing, and the next gc goes on. ERR_BUSY while another gc or an fsck is at work. */
+int store_gc(struct store *s, const struct gc_options *options, struct gc_report *out, struct error *err);
+
+/* A pin keeps a run (its id, or "latest") or every run of a pipeline (its name), from all gc to come. ERR_NOT_FOUND for
+   what is no such thing, or not pinned. */
+int store_pin(struct store *s, const char *name, struct error *err);
+int store_unpin(struct store *s, const char *name, struct error *err);
 
 /* ---- fsck ---- */
 

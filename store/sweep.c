@@ -21,13 +21,13 @@ static bool is_dead(const struct store *s, const char *owner_text) {
     return owner_parse(&o, owner_text, &used) && owner_state(&o, &s->owner) == OWNER_DEAD;
 }
 
-static const char *owner_of_work(const char *name) {
+bool sweep_work_is_dead(const struct store *s, const char *name) {
     const char *at = strrchr(name, '@');
-    return at ? at + 1 : "";
+    return at && is_dead(s, at + 1);
 }
 
-static const char *owner_of_temporary(const char *name) {
-    return name;
+bool sweep_temporary_is_dead(const struct store *s, const char *name) {
+    return is_dead(s, name);
 }
 
 int remove_once(struct store *s, const char *path, struct error *err) {
@@ -43,13 +43,13 @@ int remove_once(struct store *s, const char *path, struct error *err) {
     return rc;
 }
 
-static int sweep_folder(struct store *s, const char *folder, const char *(*owner_of)(const char *name),
-                        struct error *err) {
+static int sweep_folder(struct store *s, const char *folder,
+                        bool (*owner_is_dead)(const struct store *s, const char *name), struct error *err) {
     char *path = layout_path(s, folder, "");
     DIR *entries = opendir(path);
     int rc = entries ? 0 : error_errno(err, errno, "%s: cannot be opened", path);
     for (struct dirent *e; rc == 0 && entries && (e = readdir(entries));) {
-        if (e->d_name[0] == '.' || !is_dead(s, owner_of(e->d_name)))
+        if (e->d_name[0] == '.' || !owner_is_dead(s, e->d_name))
             continue;
         char *entry = path_join(path, e->d_name);
         rc = remove_once(s, entry, err);
@@ -90,10 +90,12 @@ static int sweep_checkpoints(struct store *s, struct error *err) {
 }
 
 int store_sweep(struct store *s, struct error *err) {
-    int rc = sweep_folder(s, "objects/tmp", owner_of_temporary, err);
+    int rc = sweep_folder(s, "objects/tmp", sweep_temporary_is_dead, err);
     if (rc == 0)
-        rc = sweep_folder(s, "work", owner_of_work, err);
+        rc = sweep_folder(s, "work", sweep_work_is_dead, err);
     if (rc == 0)
         rc = claim_sweep(s, err);
+    if (rc == 0)
+        rc = lease_sweep(s, err);
     return rc < 0 ? rc : sweep_checkpoints(s, err);
 }

@@ -195,12 +195,17 @@ int tail_index(struct store *s, const char *name, struct error *err) {
        power cut. Nobody waits for the disk with the database locked. */
     if (fstat(fd, &st) < 0 || (!is_own(s, name) && fdatasync(fd) < 0))
         return error_errno(err, errno, "%s/actions/%s: cannot be synced", s->directory, name);
+    int64_t synced = st.st_size;
     int rc = 0;
     while (rc == 0 && !done) {
         rc = index_begin(s, err);
         if (rc < 0)
             return rc;
-        rc = index_step_lines(s, name, fd, st.st_size, &done, err);
+        if (fstat(fd, &st) == 0 && st.st_nlink == 0) { /* gc has put its records elsewhere */
+            index_rollback(s);
+            return 0;
+        }
+        rc = index_step_lines(s, name, fd, synced, &done, err);
         if (rc == 0)
             rc = index_commit(s, err);
         else
@@ -260,13 +265,14 @@ static int known_segments(struct store *s, struct known_segment **out, size_t *c
     return rc;
 }
 
-static int forget(struct store *s, const char *name, struct error *err) {
-    int64_t id;
+int tail_forget(struct store *s, const char *name, bool *known, struct error *err) {
+    int64_t id = 0;
     int64_t unused;
     int rc = index_begin(s, err);
     if (rc < 0)
         return rc;
     rc = get_segment(s, name, false, &id, &unused, &unused, err);
+    *known = id != 0;
     if (rc == 0 && id != 0)
         rc = step_for(s, SQL_SEGMENT_ROWS_DROP, id, err);
     if (rc == 0 && id != 0)
@@ -278,15 +284,19 @@ static int forget(struct store *s, const char *name, struct error *err) {
 }
 
 int tail_reindex(struct store *s, const char *name, struct error *err) {
-    int rc = forget(s, name, err);
+    bool known;
+    int rc = tail_forget(s, name, &known, err);
     return rc < 0 ? rc : tail_index(s, name, err);
 }
 
 static int refresh_one(struct store *s, const char *name, int64_t seen, struct error *err) {
     struct stat st;
+    if (fstatat(s->actions_fd, name, &st, 0) < 0 && errno == ENOENT)
+        return 0; /* gc has put its records elsewhere since it was listed */
     if (fstatat(s->actions_fd, name, &st, 0) < 0)
         return error_errno(err, errno, "%s/actions/%s: cannot be examined", s->directory, name);
-    return st.st_size == seen ? 0 : tail_index(s, name, err);
+    int rc = st.st_size == seen ? 0 : tail_index(s, name, err);
+    return rc == ERR_NOT_FOUND ? 0 : rc;
 }
 
 /* Both lists are sorted by name. */
@@ -301,8 +311,11 @@ int tail_refresh(struct store *s, struct error *err) {
         rc = segment_names(s, &names, &name_count, err);
     for (size_t i = 0; rc == 0 && i <= name_count; i++) {
         while (rc == 0 && k < known_count && (i == name_count || strcmp(known[k].name, names[i]) < 0)) {
-            notice(s, "%s/actions/%s: is gone, and its records with it", s->directory, known[k].name);
-            rc = forget(s, known[k++].name, err);
+            bool still; /* else gc, or another engine, has seen to it meanwhile */
+            rc = tail_forget(s, known[k].name, &still, err);
+            if (rc == 0 && still)
+                notice(s, "%s/actions/%s: is gone, and its records with it", s->directory, known[k].name);
+            k++;
         }
         if (rc < 0 || i == name_count)
             break;

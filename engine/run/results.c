@@ -12,8 +12,6 @@
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 
-#define MANIFEST ".retort-results.json"
-
 struct publisher {
     struct plan *plan;
     struct facts *facts;
@@ -40,7 +38,7 @@ static void take_object(cJSON **slot, const cJSON *manifest, const char *name) {
 
 static int manifest_read(struct publisher *p, struct error *err) {
     struct json_document *document = NULL;
-    char *path = path_join(p->directory, MANIFEST);
+    char *path = path_join(p->directory, RESULTS_MANIFEST);
     struct error fault = {0};
     int rc = json_read(&document, path, NULL, &fault);
     if (rc == 0) {
@@ -61,7 +59,7 @@ static int manifest_write(const struct publisher *p, struct error *err) {
         cJSON_AddItemReferenceToObject(manifest, "coming", p->coming);
     json_pretty(&text, manifest);
     buffer_putc(&text, '\n');
-    char *path = path_join(p->directory, MANIFEST);
+    char *path = path_join(p->directory, RESULTS_MANIFEST);
     int rc = file_make_directory(p->directory, err);
     if (rc == 0)
         rc = file_replace(path, text.data, text.size, 0644, err);

@@ -15,4 +15,12 @@
 int results_publish(char **path, size_t *written, struct plan *plan, const struct pipeline *pipeline,
                     struct facts *facts, const char *directory, struct error *err);
 
+/* What stands in results/<pipeline>/ beside the files: see above. */
+#define RESULTS_MANIFEST ".retort-results.json"
+
+/* Removes, or only counts, what killed engines left beside published files in all of `directory`, where that is older
+   than the grace time; adds to `count` and `bytes`. ERR_IO. */
+int results_sweep(const char *directory, double grace_s, bool dry_run, uint64_t *count, uint64_t *bytes,
+                  struct error *err);
+
 #endif

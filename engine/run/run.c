@@ -260,6 +260,7 @@ int run_pipeline(const struct pipeline *pipeline, struct store *store, const str
                     .facts = facts_create(store, options->stage_program),
                     .began_ns = clock_monotonic_ns()};
     *summary = (struct run_summary){0};
+    store_hold(store);
     int rc = begin(&r, err);
     if (rc == 0 && r.pending_count > 0)
         rc = run_execute(&r, err);

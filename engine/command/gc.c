@@ -1,0 +1,130 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/file.h"
+#include "engine/command/project.h"
+#include "engine/pipeline/quantity.h"
+#include "engine/run/results.h"
+
+#define PROGRESS_NS UINT64_C(2000000000)
+
+static void say(void *context, const char *line) {
+    (void)context;
+    fprintf(stderr, "%s\n", line);
+}
+
+/* A line now and then, where it takes long. */
+static void tell_progress(void *context, const char *what, uint64_t done) {
+    uint64_t *due_ns = context;
+    uint64_t now = clock_monotonic_ns();
+    if (now < *due_ns)
+        return;
+    *due_ns = now + PROGRESS_NS;
+    fprintf(stderr, "%" PRIu64 " %s\n", done, what);
+}
+
+static void print_json(const struct gc_report *r, bool dry_run) {
+    printf("{\"dry_run\":%s,\"runs\":%" PRIu64 ",\"records\":%" PRIu64 ",\"objects\":%" PRIu64 ",\"attempts\":%" PRIu64
+           ",\"logs\":%" PRIu64 ",\"checkpoints\":%" PRIu64 ",\"leftovers\":%" PRIu64 ",\"bytes\":%" PRIu64
+           ",\"kept_runs\":%" PRIu64 ",\"pinned_runs\":%" PRIu64 ",\"kept_records\":%" PRIu64
+           ",\"kept_objects\":%" PRIu64 ",\"kept_bytes\":%" PRIu64 "}\n",
+           dry_run ? "true" : "false", r->runs, r->records, r->objects, r->attempts, r->logs, r->checkpoints,
+           r->leftovers, r->bytes, r->kept_runs, r->pinned_runs, r->kept_records, r->kept_objects, r->kept_bytes);
+}
+
+static void print_text(const struct gc_report *r, bool dry_run) {
+    printf("%s %" PRIu64 " runs, %" PRIu64 " records, %" PRIu64 " objects, %" PRIu64 " attempts, %" PRIu64
+           " logs, %" PRIu64 " checkpoints, %" PRIu64 " leftovers: %" PRIu64 " bytes\n",
+           dry_run ? "would remove" : "removed", r->runs, r->records, r->objects, r->attempts, r->logs, r->checkpoints,
+           r->leftovers, r->bytes);
+    printf("kept %" PRIu64 " runs (%" PRIu64 " pinned), %" PRIu64 " records, %" PRIu64 " objects: %" PRIu64 " bytes\n",
+           r->kept_runs, r->pinned_runs, r->kept_records, r->kept_objects, r->kept_bytes);
+}
+
+static int collect(const struct arguments *a, struct store *store, const struct gc_options *options,
+                   struct error *err) {
+    struct gc_report report;
+    char *root = project_root(".");
+    char *results = path_join(root, "results");
+    int code = store_gc(store, options, &report, err);
+    if (code == 0)
+        code = results_sweep(results, options->grace_s, options->dry_run, &report.leftovers, &report.bytes, err);
+    store_notices(store, say, NULL);
+    if (code == 0 && argument_given(a, "json"))
+        print_json(&report, options->dry_run);
+    else if (code == 0)
+        print_text(&report, options->dry_run);
+    free(results);
+    free(root);
+    return code;
+}
+
+/* Pins, or takes pins away; nothing is collected then. */
+static int pin(const struct arguments *a, struct store *store, struct error *err) {
+    const char *name, *which;
+    int code = 0;
+    for (size_t i = 0; code == 0 && (name = argument_each(a, "pin", "unpin", i, &which)); i++) {
+        bool add = which[0] == 'p';
+        code = add ? store_pin(store, name, err) : store_unpin(store, name, err);
+        if (code == 0)
+            fprintf(stderr, add ? "pinned %s\n" : "%s is not pinned any more\n", name);
+    }
+    return code;
+}
+
+static int read_grace(const struct arguments *a, double *out, struct error *err) {
+    const char *text = argument_value(a, "grace", "24h");
+    uint64_t ms;
+    if (!quantity_duration(&ms, text))
+        return error_set(err, ERR_USAGE, "gc: --grace takes " QUANTITY_DURATION_ALLOWED ", not \"%s\"", text);
+    *out = (double)ms / 1000;
+    return 0;
+}
+
+static int run(const struct arguments *a, struct error *err) {
+    struct store *store = NULL;
+    uint64_t due_ns = clock_monotonic_ns() + PROGRESS_NS;
+    struct gc_options options = {
+        .dry_run = argument_given(a, "dry-run"), .progress = tell_progress, .context = &due_ns};
+    bool pins = argument_given(a, "pin") || argument_given(a, "unpin");
+    int code = read_grace(a, &options.grace_s, err);
+    if (code == 0)
+        code = argument_count(a, "keep-runs", 0, &options.keep_runs, err);
+    if (code == 0 && pins && (options.dry_run || options.keep_runs || argument_given(a, "grace")))
+        code = error_set(err, ERR_USAGE, "gc: --pin and --unpin stand alone; collect with another call");
+    if (code == 0)
+        code = project_open_store(&store, a, err);
+    if (code == 0)
+        code = pins ? pin(a, store, err) : collect(a, store, &options, err);
+    store_close(store);
+    return code;
+}
+
+static const struct option options[] = {
+    {"keep-runs", 'k', "N",
+     "Of each pipeline keep the newest N runs that ended well, and what is newer (default: all)"},
+    {"grace", 0, "TIME", "Leave alone what is younger: 30m, 12h (default 24h)"},
+    {"dry-run", 'n', NULL, "Say what would go, and how many bytes; change nothing"},
+    {"pin", 0, "NAME",
+     "Keep a run (its id, or latest), or all runs of a pipeline (its name), from now on; collect nothing"},
+    {"unpin", 0, "NAME", "Take that back; collect nothing"},
+    OPTION_JSON,
+    OPTION_STORE,
+};
+
+const struct command command_gc = {
+    .name = "gc",
+    .operands = "",
+    .summary = "free what no run that is kept needs",
+    .doc =
+        "Removes records and objects that no run needs, attempts, logs and checkpoints of runs that are gone, and what "
+        "killed engines left behind. Kept are: every run, or with --keep-runs the newest of each pipeline; pinned "
+        "runs and pipelines; what is younger than the grace time; checkpoints of unfinished work; what an engine that "
+        "runs now uses. What is removed is computed again when it is needed.\n"
+        "Engines may run meanwhile. Killed at any moment, the next gc goes on.",
+    .options = options,
+    .option_count = COUNT(options),
+    .run = run,
+};

@@ -1,0 +1,159 @@
+/* Attempts, logs, checkpoints, and what the dead left behind. */
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "store/gc.h"
+
+/* ---- how large, how old ---- */
+
+static _Thread_local struct {
+    uint64_t bytes;
+    double newest_s;
+} tree;
+
+static int add_file(const char *path, const struct stat *st, int type, struct FTW *level) {
+    (void)path;
+    (void)level;
+    if (type == FTW_F)
+        tree.bytes += (uint64_t)st->st_size;
+    if (type != FTW_NS && (double)st->st_mtim.tv_sec > tree.newest_s)
+        tree.newest_s = (double)st->st_mtim.tv_sec;
+    return 0;
+}
+
+uint64_t gc_size(const char *path, double *newest_s) {
+    tree.bytes = 0;
+    tree.newest_s = 0;
+    nftw(path, add_file, 16, FTW_PHYS);
+    if (newest_s)
+        *newest_s = tree.newest_s;
+    return tree.bytes;
+}
+
+/* ---- what goes ---- */
+
+struct entry {
+    const char *name; /* below its folder */
+    const char *path;
+    double newest_s;
+};
+
+typedef bool judge(const struct gc *g, const struct entry *e);
+
+static bool is_temporary(const struct gc *g, const struct entry *e) {
+    return e->name[0] == '.' && strstr(e->name, ".tmp-") && !gc_is_young(g, e->newest_s);
+}
+
+/* "<attempt><suffix>": whether nobody needs the attempt. */
+static bool attempt_goes(const struct gc *g, const struct entry *e) {
+    const char *suffix = strrchr(e->name, '.');
+    if (e->name[0] == '.' || !suffix)
+        return is_temporary(g, e);
+    char *attempt = mem_strndup(e->name, (size_t)(suffix - e->name));
+    bool goes = !gc_needs_attempt(g, attempt) && !gc_needs_run_of(g, attempt) && !gc_is_young(g, e->newest_s);
+    free(attempt);
+    return goes;
+}
+
+/* Claimed, by whoever: work on it has begun, since the oldest run that is kept. */
+static bool is_claimed(const struct gc *g, const char *hex) {
+    char began[CLOCK_TEXT_SIZE];
+    char *path = layout_path(g->s, "claims", hex);
+    struct stat st;
+    bool there = stat(path, &st) == 0;
+    free(path);
+    if (!there || !g->oldest)
+        return false;
+    layout_time(began, (double)st.st_mtim.tv_sec + 1);
+    return strcmp(began, g->oldest) >= 0;
+}
+
+/* Of a key that is known store_sweep removes it. One that was begun and is not known is work that is not finished. */
+static bool checkpoint_goes(const struct gc *g, const struct entry *e) {
+    char hex[DIGEST_HEX_SIZE];
+    struct digest key;
+    snprintf(hex, sizeof hex, "%.*s", DIGEST_HEX_SIZE - 1, e->name);
+    return digest_parse(&key, hex) && !gc_needs_key(g, &key) && !claim_is_held(g->s, &key) && !is_claimed(g, hex) &&
+           !gc_is_young(g, e->newest_s);
+}
+
+static bool work_goes(const struct gc *g, const struct entry *e) {
+    return sweep_work_is_dead(g->s, e->name);
+}
+
+static bool temporary_goes(const struct gc *g, const struct entry *e) {
+    return sweep_temporary_is_dead(g->s, e->name);
+}
+
+/* When it was set aside, its content was old already: the folder's time says when that was last done. */
+static bool damaged_goes(const struct gc *g, const struct entry *e) {
+    struct stat st;
+    return e->name[0] != '.' && stat(e->path, &st) == 0 && !gc_is_young(g, (double)st.st_ctim.tv_sec);
+}
+
+/* ---- away with it ---- */
+
+static int take_entry(struct gc *g, const char *folder, const char *name, judge *goes, uint64_t *count,
+                      struct error *err) {
+    char *path = path_join(folder, name);
+    struct entry e = {.name = name, .path = path};
+    uint64_t bytes = gc_size(path, &e.newest_s);
+    int rc = 0;
+    if (goes(g, &e)) {
+        ++*count;
+        g->report->bytes += bytes;
+        rc = g->options->dry_run ? 0 : remove_once(g->s, path, err);
+    }
+    free(path);
+    return rc;
+}
+
+static int take_folder(struct gc *g, const char *folder, judge *goes, uint64_t *count, struct error *err) {
+    char *path = layout_path(g->s, folder, "");
+    DIR *entries = opendir(path);
+    int rc = entries || errno == ENOENT ? 0 : error_errno(err, errno, "%s: cannot be opened", path);
+    for (struct dirent *e; rc == 0 && entries && (e = readdir(entries));)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            rc = take_entry(g, path, e->d_name, goes, count, err);
+    if (entries)
+        closedir(entries);
+    free(path);
+    return rc;
+}
+
+/* While nobody can begin to work on a key. */
+static int take_checkpoints(struct gc *g, struct error *err) {
+    int lock = -1;
+    int rc = g->options->dry_run ? 0 : lease_enter(&lock, &g->book, g->s, err);
+    if (rc == 0)
+        rc = take_folder(g, "checkpoints", checkpoint_goes, &g->report->checkpoints, err);
+    lease_leave(lock);
+    return rc;
+}
+
+int gc_take_files(struct gc *g, struct error *err) {
+    struct gc_report *r = g->report;
+    static const struct {
+        const char *folder;
+        judge *goes;
+    } leftovers[] = {
+        {"work", work_goes},    {"objects/tmp", temporary_goes}, {"objects/damaged", damaged_goes},
+        {"runs", is_temporary}, {"actions", is_temporary},       {"pins", is_temporary},
+        {"", is_temporary},
+    };
+    int rc = take_folder(g, "attempts", attempt_goes, &r->attempts, err);
+    if (rc == 0)
+        rc = take_folder(g, "logs", attempt_goes, &r->logs, err);
+    if (rc == 0)
+        rc = take_checkpoints(g, err);
+    for (size_t i = 0; rc == 0 && i < sizeof leftovers / sizeof *leftovers; i++)
+        rc = take_folder(g, leftovers[i].folder, leftovers[i].goes, &r->leftovers, err);
+    return rc < 0 || g->options->dry_run ? rc : store_sweep(g->s, err);
+}

@@ -1,0 +1,177 @@
+/* What the runs that are kept need: records, attempts, objects. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "store/gc.h"
+
+bool gc_needs_key(const struct gc *g, const struct digest *key) {
+    return digest_set_has(&g->keys, key) || digest_set_has(&g->book.notes, key);
+}
+
+bool gc_needs_run_of(const struct gc *g, const char *attempt) {
+    size_t length = strlen(attempt);
+    for (int parts = 0; parts < 2; parts++) {
+        while (length > 0 && attempt[length - 1] != '-')
+            length--;
+        length -= length > 0;
+    }
+    struct digest run = lease_name(attempt, length);
+    return digest_set_has(&g->runs, &run) || digest_set_has(&g->book.notes, &run);
+}
+
+void gc_keep_attempt(struct gc *g, const char *attempt) {
+    char *file_name = layout_encode(attempt);
+    struct digest d = lease_name(file_name, strlen(file_name));
+    digest_set_add(&g->attempts, &d);
+    free(file_name);
+}
+
+bool gc_needs_attempt(const struct gc *g, const char *file_name) {
+    struct digest d = lease_name(file_name, strlen(file_name));
+    return digest_set_has(&g->attempts, &d);
+}
+
+/* ---- objects ---- */
+
+/* A directory's listing names files; where it is gone or damaged the record does not count, and names nothing. */
+static int keep_object(void *context, const char *name, const struct object *o, struct error *err) {
+    struct gc *g = context;
+    struct listing l = {0};
+    (void)name;
+    (void)err;
+    if (!digest_set_add(&g->objects, &o->digest) || !o->directory)
+        return 0;
+    if (listing_load(&l, g->s, &o->digest, NULL) == 0)
+        for (size_t i = 0; i < l.count; i++)
+            if (!l.entries[i].directory)
+                digest_set_add(&g->objects, &l.entries[i].digest);
+    listing_close(&l);
+    return 0;
+}
+
+void gc_keep_record(struct gc *g, const cJSON *record) {
+    const char *attempt = json_text(record, "attempt", NULL);
+    record_outs(record, keep_object, g, NULL);
+    if (attempt)
+        gc_keep_attempt(g, attempt);
+}
+
+/* ---- records ---- */
+
+struct reading {
+    struct gc *g;
+    struct gc_segment segment;
+    bool run_is_kept;
+};
+
+/* A segment is named by its run, and so is one that gc has made of it. */
+static bool is_needed(const struct reading *r, const struct segment_span *span, const struct digest *key) {
+    return r->run_is_kept || gc_needs_key(r->g, key) || gc_is_young(r->g, (double)span->at / 1e9);
+}
+
+/* A line whose checksum does not fit is no record. Of one that stands twice the first is kept. */
+static int read_line(void *context, const struct segment_span *span, struct error *err) {
+    struct reading *r = context;
+    struct gc *g = r->g;
+    struct record_row row = {0};
+    struct gc_line line = {.offset = span->offset, .length = span->length};
+    cJSON *tree = span->json ? cJSON_ParseWithLength(span->json, span->json_length) : NULL;
+    (void)err;
+    if (tree && record_row_read(&row, tree, NULL) == 0) {
+        struct digest sum = lease_name(span->json, span->json_length);
+        line.key = row.key;
+        line.counts = !digest_set_has(&g->lines, &sum);
+        line.keep = line.counts && is_needed(r, span, &row.key);
+        if (line.keep) {
+            digest_set_add(&g->lines, &sum);
+            gc_keep_record(g, tree);
+        }
+    }
+    cJSON_Delete(tree);
+    g->report->kept_records += line.keep;
+    r->segment.going += !line.keep;
+    mem_grow(r->segment.lines, &r->segment.capacity, r->segment.count + 1);
+    r->segment.lines[r->segment.count++] = line;
+    gc_progress(g, "records read", g->report->kept_records + r->segment.going);
+    return 0;
+}
+
+/* Of a segment that ends in the middle of a line something goes too. */
+static int read_segment(struct gc *g, const char *name, struct error *err) {
+    struct digest run = lease_name(name, strcspn(name, "."));
+    struct reading r = {.g = g, .run_is_kept = digest_set_has(&g->runs, &run)};
+    struct stat st;
+    int64_t end = 0;
+    int fd = segment_open(g->s, name, err);
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &st) < 0)
+        return error_errno(err, errno, "%s/actions/%s: cannot be examined", g->s->directory, name);
+    int rc = segment_scan(fd, name, 0, st.st_size, INT64_MAX, &end, read_line, &r, err);
+    if (rc == 0 && (r.segment.going > 0 || end < st.st_size || r.segment.count == 0)) {
+        r.segment.name = mem_strdup(name);
+        r.segment.size = st.st_size;
+        mem_grow(g->segments, &g->segment_capacity, g->segment_count + 1);
+        g->segments[g->segment_count++] = r.segment;
+    } else {
+        free(r.segment.lines);
+    }
+    return rc;
+}
+
+int gc_mark_records(struct gc *g, struct error *err) {
+    char **names = NULL;
+    size_t count = 0;
+    int rc = segment_names(g->s, &names, &count, err);
+    for (size_t i = 0; i < count; i++) {
+        if (rc == 0)
+            rc = read_segment(g, names[i], err);
+        free(names[i]);
+    }
+    free(names);
+    return rc;
+}
+
+/* ---- attempts ---- */
+
+static bool needs_attempt_record(const struct gc *g, const cJSON *record, const char *path) {
+    struct digest key;
+    struct stat st;
+    return gc_needs_run_of(g, json_text(record, "attempt", "")) ||
+           (digest_parse(&key, json_text(record, "key", "")) && gc_needs_key(g, &key)) || stat(path, &st) < 0 ||
+           gc_is_young(g, (double)st.st_mtim.tv_sec);
+}
+
+static int mark_attempt(struct gc *g, const char *path, struct error *err) {
+    struct json_document *document = NULL;
+    struct error why = {0};
+    int rc = json_read(&document, path, NULL, &why);
+    if (rc == ERR_IO)
+        return error_set(err, rc, "%s", why.message);
+    if (rc == 0 && needs_attempt_record(g, json_root(document), path))
+        gc_keep_record(g, json_root(document));
+    json_free(document);
+    return 0;
+}
+
+int gc_mark_attempts(struct gc *g, struct error *err) {
+    char *folder = layout_path(g->s, "attempts", "");
+    DIR *entries = opendir(folder);
+    int rc = entries ? 0 : error_errno(err, errno, "%s: cannot be opened", folder);
+    for (struct dirent *e; rc == 0 && entries && (e = readdir(entries));) {
+        if (e->d_name[0] == '.')
+            continue;
+        char *path = path_join(folder, e->d_name);
+        rc = mark_attempt(g, path, err);
+        free(path);
+    }
+    if (entries)
+        closedir(entries);
+    free(folder);
+    return rc;
+}

@@ -1,0 +1,195 @@
+/* Which runs are kept, and pins. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "store/gc.h"
+
+/* ---- pins: an empty file that has the name of a run or a pipeline ---- */
+
+static char *pin_path(const struct store *s, const char *name) {
+    char *encoded = layout_encode(name);
+    char *path = layout_path(s, "pins", encoded);
+    free(encoded);
+    return path;
+}
+
+static bool is_pinned(const struct store *s, const char *name) {
+    char *path = pin_path(s, name);
+    bool pinned = *name && file_exists(path);
+    free(path);
+    return pinned;
+}
+
+static void free_ids(char **ids, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        free(ids[i]);
+    free(ids);
+}
+
+/* The run or pipeline that is meant. The caller frees. */
+static int find_pinnable(struct store *s, const char *name, char **out, struct error *err) {
+    char **ids = NULL;
+    size_t count = 0;
+    int rc = store_run_list(s, &ids, &count, err);
+    *out = NULL;
+    for (size_t i = 0; rc == 0 && i < count && !*out; i++) {
+        cJSON *run = NULL;
+        if (strcmp(name, "latest") == 0 || strcmp(name, ids[i]) == 0)
+            *out = mem_strdup(ids[i]);
+        else if (store_run_read(s, ids[i], &run, NULL) == 0 && strcmp(json_text(run, "pipeline", ""), name) == 0)
+            *out = mem_strdup(name);
+        cJSON_Delete(run);
+    }
+    free_ids(ids, count);
+    if (rc == 0 && !*out)
+        rc = error_set(err, ERR_NOT_FOUND,
+                       "%s: is neither a run of this store nor a pipeline that ran here; `retort "
+                       "runs` lists them",
+                       name);
+    return rc;
+}
+
+int store_pin(struct store *s, const char *name, struct error *err) {
+    char *found = NULL;
+    int rc = find_pinnable(s, name, &found, err);
+    char *path = rc == 0 ? pin_path(s, found) : NULL;
+    if (rc == 0)
+        rc = file_replace(path, "", 0, 0644, err);
+    free(path);
+    free(found);
+    return rc;
+}
+
+int store_unpin(struct store *s, const char *name, struct error *err) {
+    char *path = pin_path(s, name);
+    int rc = 0;
+    if (unlink(path) < 0)
+        rc = errno == ENOENT ? error_set(err, ERR_NOT_FOUND, "%s: is not pinned", name)
+                             : error_errno(err, errno, "%s: cannot be removed", path);
+    free(path);
+    return rc;
+}
+
+/* ---- runs ---- */
+
+/* Runs of one pipeline that ended well, of those looked at so far. */
+struct ended {
+    char *pipeline;
+    long count;
+};
+
+struct choice {
+    struct gc *g;
+    struct ended *pipelines;
+    size_t count, capacity;
+};
+
+static struct ended *pipeline_of(struct choice *c, const char *name) {
+    for (size_t i = 0; i < c->count; i++)
+        if (strcmp(c->pipelines[i].pipeline, name) == 0)
+            return &c->pipelines[i];
+    mem_grow(c->pipelines, &c->capacity, c->count + 1);
+    c->pipelines[c->count] = (struct ended){.pipeline = mem_strdup(name)};
+    return &c->pipelines[c->count++];
+}
+
+/* A run that did not end well says too little of what is needed to stand for one that did. */
+static bool ended_well(const cJSON *run) {
+    return json_double(run, "exit", -1) == 0 && !cJSON_HasObjectItem(run, "verify");
+}
+
+/* When it was last written. */
+static bool is_young_run(const struct gc *g, const char *id) {
+    char *path = mem_printf("%s/runs/%s.json", g->s->directory, id);
+    struct stat st;
+    bool young = stat(path, &st) == 0 && gc_is_young(g, (double)st.st_mtim.tv_sec);
+    free(path);
+    return young;
+}
+
+/* Newest first: a run is kept while fewer than so many of its pipeline that ended well are newer. */
+static bool is_kept(struct choice *c, const char *id, const cJSON *run) {
+    struct gc *g = c->g;
+    const char *pipeline = json_text(run, "pipeline", "");
+    struct ended *ended = pipeline_of(c, pipeline);
+    struct digest name = lease_name(id, strlen(id));
+    bool counted = g->options->keep_runs == 0 || ended->count < g->options->keep_runs;
+    bool pinned = is_pinned(g->s, id) || is_pinned(g->s, pipeline);
+    ended->count += ended_well(run);
+    g->report->pinned_runs += pinned;
+    return counted || pinned || is_young_run(g, id) || digest_set_has(&g->book.notes, &name);
+}
+
+static void keep_run(struct gc *g, const char *id, const cJSON *run) {
+    const cJSON *stage;
+    struct digest d = lease_name(id, strlen(id));
+    digest_set_add(&g->runs, &d);
+    g->report->kept_runs++;
+    free(g->oldest);
+    g->oldest = mem_strdup(id);
+    cJSON_ArrayForEach(stage, cJSON_GetObjectItemCaseSensitive(run, "stages")) {
+        const char *attempt = json_text(stage, "attempt", NULL);
+        if (digest_parse(&d, json_text(stage, "key", "")))
+            digest_set_add(&g->keys, &d);
+        if (attempt)
+            gc_keep_attempt(g, attempt);
+    }
+}
+
+/* A run that cannot be read is kept, with what stands in its own segment: nobody can say what it needs. */
+static int decide(struct choice *c, const char *id, struct error *err) {
+    struct gc *g = c->g;
+    struct error why = {0};
+    cJSON *run = NULL;
+    int rc = store_run_read(g->s, id, &run, &why);
+    if (rc == ERR_IO)
+        return error_set(err, rc, "%s", why.message);
+    if (rc < 0)
+        notice(g->s, "%s; it is kept, with the records that it made", why.message);
+    if (rc < 0 || is_kept(c, id, run)) {
+        keep_run(g, id, run);
+    } else {
+        mem_grow(g->dropped, &g->dropped_capacity, g->dropped_count + 1);
+        g->dropped[g->dropped_count++] = mem_strdup(id);
+    }
+    cJSON_Delete(run);
+    return 0;
+}
+
+int gc_mark_runs(struct gc *g, struct error *err) {
+    struct choice c = {.g = g};
+    char **ids = NULL;
+    size_t count = 0;
+    int rc = store_run_list(g->s, &ids, &count, err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = decide(&c, ids[i], err);
+    free_ids(ids, count);
+    for (size_t i = 0; i < c.count; i++)
+        free(c.pipelines[i].pipeline);
+    free(c.pipelines);
+    return rc;
+}
+
+int gc_take_runs(struct gc *g, struct error *err) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < g->dropped_count; i++) {
+        char *path = mem_printf("%s/runs/%s.json", g->s->directory, g->dropped[i]);
+        g->report->runs++;
+        g->report->bytes += gc_size(path, NULL);
+        if (!g->options->dry_run && unlink(path) < 0 && errno != ENOENT)
+            rc = error_errno(err, errno, "%s: cannot be removed", path);
+        free(path);
+    }
+    if (rc == 0 && g->dropped_count > 0 && !g->options->dry_run) {
+        char *folder = layout_path(g->s, "runs", "");
+        rc = file_sync(folder, err);
+        free(folder);
+    }
+    return rc;
+}

@@ -1,0 +1,260 @@
+#include "store/lease.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "store/internal.h"
+
+enum { NOTE_SIZE = DIGEST_HEX_SIZE }; /* the digits and a newline */
+
+struct digest lease_name(const char *text, size_t length) {
+    struct digest d;
+    sha256_bytes(&d, text, length);
+    return d;
+}
+
+/* Waits for as long as it takes: gc holds these locks for a few files at a time. */
+static int lock_file(int fd, int how, const char *path, struct error *err) {
+    while (flock(fd, how) < 0) {
+        if (errno == EWOULDBLOCK)
+            return ERR_BUSY;
+        if (errno != EINTR)
+            return error_errno(err, errno, "%s: cannot be locked", path);
+    }
+    return 0;
+}
+
+static int open_locked(int *out, const struct store *s, const char *name, int how, struct error *err) {
+    char *path = path_join(s->directory, name);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int rc = fd < 0 ? error_errno(err, errno, "%s: cannot be opened", path) : lock_file(fd, how, path, err);
+    if (rc < 0 && fd >= 0)
+        close(fd);
+    *out = rc < 0 ? -1 : fd;
+    free(path);
+    return rc;
+}
+
+/* A store that was made before there were leases has no folder for them. */
+static int make_folder(const struct store *s, struct error *err) {
+    char *folder = path_join(s->directory, "leases");
+    int rc = file_make_directory(folder, err);
+    free(folder);
+    return rc;
+}
+
+int lease_lock_gc(int *out, struct store *s, bool exclusive, struct error *err) {
+    int rc = make_folder(s, err);
+    *out = -1;
+    if (rc == 0)
+        rc = open_locked(out, s, "leases/.gc", (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB, err);
+    if (rc == ERR_BUSY)
+        return error_set(err, rc, "%s: a collection of garbage, or a check, is under way; try again when it is done",
+                         s->directory);
+    return rc;
+}
+
+/* ---- our own ---- */
+
+/* Between making the file and locking it, a sweep may take it for that of somebody dead: then once more. */
+static int begin(struct store *s, struct error *err) {
+    struct lease *l = &s->lease;
+    struct stat st = {0};
+    int rc = make_folder(s, err);
+    char *path = mem_printf("%s/leases/%s", s->directory, s->owner_text);
+    while (rc == 0 && st.st_nlink == 0) {
+        l->fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        if (l->fd < 0) {
+            rc = error_errno(err, errno, "%s: cannot be made", path);
+            break;
+        }
+        rc = lock_file(l->fd, LOCK_EX, path, err);
+        if (rc == 0 && fstat(l->fd, &st) < 0)
+            rc = error_errno(err, errno, "%s: cannot be examined", path);
+        if (rc < 0 || st.st_nlink == 0)
+            close(l->fd);
+    }
+    if (rc == 0)
+        l->path = path;
+    else
+        free(path);
+    return rc;
+}
+
+/* At its place, so that one that was written in part is written over by the next. */
+static int write_note(struct lease *l, const struct digest *d, struct error *err) {
+    char note[NOTE_SIZE + 1];
+    size_t done = 0;
+    digest_hex(note, d);
+    note[NOTE_SIZE - 1] = '\n';
+    while (done < NOTE_SIZE) {
+        ssize_t n = pwrite(l->fd, note + done, NOTE_SIZE - done, (off_t)(l->size + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return error_errno(err, n < 0 ? errno : ENOSPC, "%s: cannot be written", l->path);
+        done += (size_t)n;
+    }
+    l->size += NOTE_SIZE;
+    digest_set_add(&l->noted, d);
+    return 0;
+}
+
+static int note(struct store *s, const struct digest *d, struct error *err) {
+    int lock = -1;
+    int rc = 0;
+    pthread_mutex_lock(&s->lock);
+    if (digest_set_has(&s->lease.noted, d))
+        goto out;
+    rc = s->lease.path ? 0 : begin(s, err);
+    if (rc == 0)
+        rc = open_locked(&lock, s, "lease", LOCK_SH, err);
+    if (rc == 0)
+        rc = write_note(&s->lease, d, err);
+    lease_leave(lock);
+out:
+    pthread_mutex_unlock(&s->lock);
+    return rc;
+}
+
+int lease_object(struct store *s, const struct digest *d, struct error *err) {
+    return note(s, d, err);
+}
+
+int lease_key(struct store *s, const struct digest *key, struct error *err) {
+    return s->lease.holds ? note(s, key, err) : 0;
+}
+
+int lease_run(struct store *s, const char *run_id, struct error *err) {
+    struct digest d = lease_name(run_id, strlen(run_id));
+    return note(s, &d, err);
+}
+
+void store_hold(struct store *s) {
+    s->lease.holds = true;
+}
+
+void lease_close(struct store *s) {
+    struct lease *l = &s->lease;
+    int gc = -1;
+    if (l->path && open_locked(&gc, s, "leases/.gc", LOCK_SH | LOCK_NB, NULL) == 0)
+        unlink(l->path);
+    lease_leave(gc);
+    if (l->path)
+        close(l->fd);
+    free(l->path);
+    digest_set_close(&l->noted);
+    *l = (struct lease){.fd = -1};
+}
+
+/* ---- those of others ---- */
+
+typedef int lease_visit(struct store *s, const char *name, const char *path, void *context, struct error *err);
+
+static int each_lease(struct store *s, lease_visit *visit, void *context, struct error *err) {
+    char *folder = layout_path(s, "leases", "");
+    DIR *entries = opendir(folder);
+    int rc = entries || errno == ENOENT ? 0 : error_errno(err, errno, "%s: cannot be opened", folder);
+    for (struct dirent *e; rc == 0 && entries && (e = readdir(entries));) {
+        if (e->d_name[0] == '.')
+            continue;
+        char *path = path_join(folder, e->d_name);
+        rc = visit(s, e->d_name, path, context, err);
+        free(path);
+    }
+    if (entries)
+        closedir(entries);
+    free(folder);
+    return rc;
+}
+
+static int remove_if_dead(struct store *s, const char *name, const char *path, void *context, struct error *err) {
+    int fd = strcmp(name, s->owner_text) == 0 ? -1 : open(path, O_RDWR | O_CLOEXEC);
+    int rc = 0;
+    (void)context;
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && unlink(path) < 0 && errno != ENOENT)
+        rc = error_errno(err, errno, "%s: cannot be removed", path);
+    lease_leave(fd);
+    return rc;
+}
+
+int lease_remove_dead(struct store *s, struct error *err) {
+    return each_lease(s, remove_if_dead, NULL, err);
+}
+
+int lease_sweep(struct store *s, struct error *err) {
+    int gc = -1;
+    int rc = lease_lock_gc(&gc, s, false, err);
+    if (rc == ERR_BUSY)
+        return 0;
+    if (rc == 0)
+        rc = lease_remove_dead(s, err);
+    lease_leave(gc);
+    return rc;
+}
+
+static struct lease_page *page_of(struct lease_book *book, const char *name) {
+    for (size_t i = 0; i < book->count; i++)
+        if (strcmp(book->pages[i].name, name) == 0)
+            return &book->pages[i];
+    mem_grow(book->pages, &book->capacity, book->count + 1);
+    book->pages[book->count] = (struct lease_page){.name = mem_strdup(name)};
+    return &book->pages[book->count++];
+}
+
+/* What is not one whole note is not read: its engine was killed while it wrote it, and used nothing by it. */
+static int read_notes(struct store *s, const char *name, const char *path, void *context, struct error *err) {
+    struct lease_book *book = context;
+    struct lease_page *page = page_of(book, name);
+    char text[NOTE_SIZE + 1] = {0};
+    ssize_t got = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int rc = fd < 0 && errno != ENOENT ? error_errno(err, errno, "%s: cannot be opened", path) : 0;
+    (void)s;
+    while (fd >= 0 && (got = pread(fd, text, NOTE_SIZE, (off_t)page->size)) == NOTE_SIZE) {
+        struct digest d;
+        text[NOTE_SIZE - 1] = '\0';
+        if (digest_parse(&d, text))
+            digest_set_add(&book->notes, &d);
+        page->size += NOTE_SIZE;
+    }
+    if (got < 0)
+        rc = error_errno(err, errno, "%s: cannot be read", path);
+    lease_leave(fd);
+    return rc;
+}
+
+int lease_read(struct lease_book *book, struct store *s, struct error *err) {
+    return each_lease(s, read_notes, book, err);
+}
+
+int lease_enter(int *out, struct lease_book *book, struct store *s, struct error *err) {
+    int rc = open_locked(out, s, "lease", LOCK_EX, err);
+    if (rc == 0)
+        rc = lease_read(book, s, err);
+    if (rc < 0) {
+        lease_leave(*out);
+        *out = -1;
+    }
+    return rc;
+}
+
+void lease_leave(int lock) {
+    if (lock >= 0)
+        close(lock);
+}
+
+void lease_book_close(struct lease_book *book) {
+    for (size_t i = 0; i < book->count; i++)
+        free(book->pages[i].name);
+    free(book->pages);
+    digest_set_close(&book->notes);
+    *book = (struct lease_book){0};
+}
