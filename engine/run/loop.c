@@ -157,7 +157,6 @@ static void set_timer(struct run *r) {
 }
 
 int run_execute(struct run *r, struct error *err) {
-    r->scheduler = scheduler_create(&r->options->limits, r->options->keep_going);
     int rc = open_loop(r, err);
     if (rc < 0) {
         r->code = rc; /* nothing was started */

@@ -38,10 +38,8 @@ int run_fail(struct run *r, int code, const struct error *err) {
         return code;
     r->code = code;
     r->error = *err;
-    if (r->scheduler) { /* the second time: kill */
-        scheduler_interrupt(r->scheduler, run_now_ms());
-        scheduler_interrupt(r->scheduler, run_now_ms());
-    }
+    scheduler_interrupt(r->scheduler, run_now_ms());
+    scheduler_interrupt(r->scheduler, run_now_ms()); /* the second time: kill */
     return code;
 }
 
@@ -211,6 +209,7 @@ static int end(struct run *r, struct error *err) {
 
 static int begin(struct run *r, struct error *err) {
     struct plan_facts facts = facts_table(r->facts);
+    r->scheduler = scheduler_create(&r->options->limits, r->options->keep_going);
     int rc = r->options->same_platform ? facts_platform(r->facts, &r->platform, err) : 0;
     if (rc == 0)
         rc = plan_create(&r->plan, r->pipeline, &facts, r->options->targets, r->options->target_count, err);
