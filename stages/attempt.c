@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/process.h"
 #include "engine/base/scratch.h"
+#include "engine/meter/cputime.h"
 #include "engine/meter/meter.h"
 #include "stages/attempt_leader.h"
 
@@ -79,7 +81,7 @@ static void keeper_close(struct keeper *k) {
         close(k->signal_fd);
     if (k->lock_fd >= 0)
         close(k->lock_fd);
-    if (k->metered) { /* the engine is gone: there is nobody to tell */
+    if (k->metered) { /* something failed: there is nobody to tell */
         struct energy_record record;
         meter_end(k->metered, &(struct meter_usage){0}, &record);
     }
@@ -201,13 +203,6 @@ static void begin_meter(struct keeper *k) {
         k->metered = meter_begin(k->meter, k->leader);
 }
 
-static void await_leader(struct keeper *k) {
-    while (k->leader && !k->kill) {
-        wait_event(k, -1);
-        reap(k);
-    }
-}
-
 /* What the leader left may end by itself: a logger that still empties its pipe. */
 static void linger(struct keeper *k) {
     uint64_t until = now_ms() + LINGER_MS;
@@ -249,21 +244,24 @@ static void add_usage(cJSON *result, const struct rusage *usage) {
 }
 
 /* What never ran used nothing and has no energy; what no meter could watch says so. */
-static cJSON *energy(struct keeper *k, const struct rusage *usage) {
-    if (k->metered) {
-        struct energy_record record;
-        struct meter_usage used = {.cpu_s = seconds(usage->ru_utime) + seconds(usage->ru_stime),
-                                   .wall_s = (double)(k->ended_ns - k->started_ns) / 1e9,
-                                   .memory_bytes = (double)usage->ru_maxrss * 1024};
-        meter_end(k->metered, &used, &record);
-        k->metered = NULL;
-        return energy_record_json(&record);
-    }
+static cJSON *no_energy(const struct keeper *k) {
     cJSON *unavailable = cJSON_CreateObject();
     cJSON_AddStringToObject(unavailable, "label", "unavailable");
     cJSON_AddNullToObject(unavailable, "joules");
     cJSON_AddStringToObject(unavailable, "why", k->meter_error.code ? k->meter_error.message : "it did not start");
     return unavailable;
+}
+
+static cJSON *energy(struct keeper *k, const struct rusage *usage) {
+    struct energy_record record;
+    struct meter_usage used = {.cpu_s = seconds(usage->ru_utime) + seconds(usage->ru_stime),
+                               .wall_s = (double)(k->ended_ns - k->started_ns) / 1e9,
+                               .memory_bytes = (double)usage->ru_maxrss * 1024};
+    if (!k->metered)
+        return no_energy(k);
+    meter_end(k->metered, &used, &record);
+    k->metered = NULL;
+    return energy_record_json(&record);
 }
 
 /* The start and what has passed since: the wall clock may have been set in between. */
@@ -291,14 +289,91 @@ static cJSON *describe(struct keeper *k) {
     return result;
 }
 
-static int report(struct keeper *k, struct error *err) {
+static int write_json(const char *path, const cJSON *value, struct error *err) {
     struct buffer text = {0};
-    cJSON *result = describe(k);
-    json_canonical(&text, result);
-    int rc = scratch_write(json_text(k->attempt, "result", ""), text.data, text.size, err);
-    cJSON_Delete(result);
+    json_canonical(&text, value);
+    int rc = scratch_write(path, text.data, text.size, err);
     buffer_close(&text);
     return rc;
+}
+
+/* ---- the account: what is known of an attempt whose engine does not live to hear its result ---- */
+
+/* What it has used by now: of the living by /proc, of those that were reaped exactly. */
+static cJSON *describe_so_far(struct keeper *k) {
+    struct rusage reaped = {0};
+    struct energy_record record;
+    uint64_t now_ns = clock_monotonic_ns();
+    double wall_s = (double)(now_ns - k->started_ns) / 1e9;
+    getrusage(RUSAGE_CHILDREN, &reaped);
+    struct meter_usage used = {
+        .cpu_s = seconds(reaped.ru_utime) + seconds(reaped.ru_stime) + cputime_tree("/", k->leader),
+        .wall_s = wall_s,
+        .memory_bytes = fmax((double)reaped.ru_maxrss * 1024, cputime_tree_peak("/", k->leader))};
+    cJSON *result = cJSON_CreateObject();
+    add_time(result, "start", k->started_s);
+    add_time(result, "end", wall_at(k, now_ns));
+    cJSON_AddNumberToObject(result, "wall_s", wall_s);
+    if (k->metered)
+        meter_so_far(k->metered, &used, &record);
+    cJSON_AddItemToObject(result, "energy", k->metered ? energy_record_json(&record) : no_energy(k));
+    return result;
+}
+
+/* Moves a member of `from`, where there is one. */
+static void move(cJSON *to, const char *name, cJSON *from) {
+    cJSON *item = cJSON_DetachItemFromObjectCaseSensitive(from, name);
+    if (item)
+        cJSON_AddItemToObject(to, name, item);
+}
+
+/* Writes the account as a record among the attempts: the engine's part of it, and the result. Best effort: the attempt
+   does not depend on it. The result is used up. */
+static void write_account(const struct keeper *k, cJSON *result, const char *state) {
+    static const char *const resources[] = {"user_s", "system_s", "max_rss_bytes", "read_bytes", "written_bytes"};
+    static const char *const provenance[] = {"start", "end", "exit", "signal", "survivors"};
+    const cJSON *account = cJSON_GetObjectItemCaseSensitive(k->attempt, "account");
+    cJSON *record = cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(account, "record"), true);
+    cJSON_AddStringToObject(record, "state", state);
+    move(record, "wall_s", result);
+    move(record, "energy", result);
+    cJSON *group = cJSON_AddObjectToObject(record, "resources");
+    for (size_t i = 0; i < sizeof resources / sizeof *resources; i++)
+        move(group, resources[i], result);
+    group = cJSON_AddObjectToObject(record, "provenance");
+    for (size_t i = 0; i < sizeof provenance / sizeof *provenance; i++)
+        move(group, provenance[i], result);
+    write_json(json_text(account, "path", ""), record, NULL);
+    cJSON_Delete(record);
+    cJSON_Delete(result);
+}
+
+static void await_leader(struct keeper *k) {
+    const cJSON *account = cJSON_GetObjectItemCaseSensitive(k->attempt, "account");
+    uint64_t every = (uint64_t)json_double(account, "every_ms", 0), due = now_ms() + every;
+    while (k->leader && !k->kill) {
+        uint64_t now = now_ms();
+        wait_event(k, every == 0 ? -1 : due > now ? (int)(due - now) : 0);
+        reap(k);
+        if (every == 0 || !k->leader || now_ms() < due)
+            continue;
+        write_account(k, describe_so_far(k), "running");
+        due = now_ms() + every;
+    }
+}
+
+/* The engine hears the result. Where it is gone the account takes its place, and where a checkpoint outlives the attempt
+   stands beside it until the engine has written down its own. */
+static int report(struct keeper *k, struct error *err) {
+    bool accounts = cJSON_HasObjectItem(k->attempt, "account") && k->ended_ns > k->started_ns;
+    cJSON *result = describe(k);
+    int rc = 0;
+    if (!k->engine_gone)
+        rc = write_json(json_text(k->attempt, "result", ""), result, err);
+    if (accounts && (k->engine_gone || cJSON_HasObjectItem(k->attempt, "checkpoint")))
+        write_account(k, cJSON_Duplicate(result, true), k->engine_gone ? "cut" : "ended");
+    cJSON_Delete(result);
+    return k->engine_gone ? error_set(err, ERR_INTERRUPTED, "the engine is gone") : rc;
 }
 
 /* The leader was asked to leave before it was there. */
@@ -328,8 +403,6 @@ static int keep(struct keeper *k, struct error *err) {
             k->status = SIGKILL;
         }
     }
-    if (k->engine_gone)
-        return error_set(err, ERR_INTERRUPTED, "the engine is gone");
     return report(k, err);
 }
 

@@ -16,13 +16,18 @@
  *
  *   { "retort_attempt": 1, "argv": [...] | "kind": "name@version", "directory": "/abs/...", "path": "/usr/bin:/bin",
  *     "env": {"NAME": "value"}, "pass_env": ["NAME"], "spec": "/abs/spec.json", "checkpoint": "/abs/..." or absent, "cpus": 1,
- *     "stdout": "/abs/...", "stderr": "/abs/...", "result": "/abs/result.json", "events_fd": 3, "lifeline_fd": 4 }
+ *     "stdout": "/abs/...", "stderr": "/abs/...", "result": "/abs/result.json", "events_fd": 3, "lifeline_fd": 4,
+ *     "account": {"path": "/abs/...json", "every_ms": 10000, "record": {...}} or absent }
  *
  * `events_fd` and `lifeline_fd` are descriptors that the keeper inherited; either may be absent. The result file:
  *
  *   { "retort_result": 1, "exit": 0 | null, "signal": 15 | null, "error": "why it could not start" | null,
  *     "survivors": 0, "start": "2026-...Z", "end": "...", "wall_s", "user_s", "system_s", "max_rss_bytes",
  *     "read_bytes", "written_bytes", "energy": {...} }
+ *
+ * The account is what the result would be for an engine that was killed: `record` with "state", "wall_s", "energy",
+ * "resources" and "provenance". It is written every so many milliseconds ("running"), when the engine is gone ("cut"), and beside
+ * the result of a stage that has a checkpoint ("ended").
  */
 #ifndef RETORT_STAGES_ATTEMPT_H
 #define RETORT_STAGES_ATTEMPT_H
@@ -31,7 +36,7 @@
 
 /* Runs the attempt that `file` describes; returns when it and all its processes are gone and its result is written.
    ERR_IO, ERR_INVALID or ERR_NOT_FOUND: the attempt file, a log or the result could not be used. ERR_INTERRUPTED: the engine is
-   gone; there is no result. */
+   gone; there is an account, and no result. */
 int attempt_run(const char *file, struct error *err);
 
 #endif

@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
+#include "store/attempts.h"
 #include "store/internal.h"
 
 enum { PLATFORM_DIGITS = 16 };
@@ -35,19 +37,15 @@ char *layout_temporary(struct store *s) {
     return mem_printf("%s/objects/tmp/%s.%u", s->directory, s->owner_text, atomic_fetch_add(&s->temporaries, 1));
 }
 
-void layout_time(char text[CLOCK_TEXT_SIZE], double wall_s) {
+char *layout_new_id(double wall_s) {
+    char text[CLOCK_TEXT_SIZE];
+    uint32_t tail = 0;
     clock_format(text, wall_s);
     char *to = text;
     for (const char *from = text; *from; from++)
         if (*from != '-' && *from != ':' && *from != '.')
             *to++ = *from;
     *to = '\0';
-}
-
-char *layout_new_id(double wall_s) {
-    char text[CLOCK_TEXT_SIZE];
-    uint32_t tail = 0;
-    layout_time(text, wall_s);
     while (getrandom(&tail, sizeof tail, 0) != (ssize_t)sizeof tail)
         ;
     return mem_printf("%s-%08x", text, tail);
@@ -81,9 +79,15 @@ char *store_checkpoint_path(const struct store *s, const struct digest *key, con
     return mem_printf("%s/checkpoints/%s.%.*s", s->directory, key_hex, PLATFORM_DIGITS, platform_hex);
 }
 
+/* Its attempts first: those of a checkpoint that is gone must never be counted with those of the next. */
 int store_checkpoint_remove(struct store *s, const struct digest *key, const char *platform, struct error *err) {
-    char *path = store_checkpoint_path(s, key, platform);
-    int rc = remove_once(s, path, err);
+    char *path = store_checkpoint_path(s, key, platform), *attempts = store_checkpoint_attempts_path(s, key, platform);
+    int rc = 0;
+    if (unlink(attempts) < 0 && errno != ENOENT)
+        rc = error_errno(err, errno, "%s: cannot be removed", attempts);
+    if (rc == 0)
+        rc = remove_once(s, path, err);
+    free(attempts);
     free(path);
     return rc;
 }

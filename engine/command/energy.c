@@ -154,9 +154,32 @@ static void print_prediction(struct buffer *out, const struct shown *s) {
                   100 * error);
 }
 
+/* Stages that went on where earlier attempts had stopped: each attempt is spent in the run that made it. */
+static void print_resumed(struct buffer *out, const struct shown *s) {
+    const cJSON *row;
+    cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(s->energy, "rows")) {
+        const cJSON *attempts = cJSON_GetObjectItemCaseSensitive(row, "attempts");
+        double unknown = json_double(attempts, "unknown", 0);
+        if (!attempts)
+            continue;
+        buffer_printf(out, "%s: ", json_text(row, "stage", "?"));
+        energy_figure(out, json_double(attempts, "joules", (double)NAN), json_text(attempts, "label", ""));
+        buffer_printf(out, " and %.4g CPU seconds in all %.0f attempts that led to it",
+                      json_double(attempts, "cpu_s", (double)NAN), json_double(attempts, "count", 0));
+        if (unknown > 0)
+            buffer_printf(out, ", %.0f of them without a figure", unknown);
+        buffer_putc(out, '\n');
+    }
+}
+
 static void print_text(struct buffer *out, const struct shown *s, const struct table *rows) {
     size_t unknown = count_unknown(&s->account);
     table_print(out, rows, TABLE_TEXT);
+    if (s->account.open)
+        buffer_printf(out,
+                      "\nrun %s was cut, or still goes on: it has not written down its end, so this is what its "
+                      "stages left\n",
+                      json_text(s->run, "id", "?"));
     buffer_printf(out, "\nrun %s: spent now: ", json_text(s->run, "id", "?"));
     print_sums(out, &s->account, false);
     buffer_puts(out, "; saved by what was known: ");
@@ -164,6 +187,7 @@ static void print_text(struct buffer *out, const struct shown *s, const struct t
     if (unknown)
         buffer_printf(out, "; %zu without a figure", unknown);
     buffer_putc(out, '\n');
+    print_resumed(out, s);
     print_counter(out, s);
     print_prediction(out, s);
     print_carbon(out, s);
@@ -181,6 +205,7 @@ static void print_json(struct buffer *out, const struct shown *s, const struct t
     cJSON *carbon = carbon_json(&s->carbon), *counted = mem_checked(cJSON_CreateObject());
     buffer_puts(out, "{\"run\":");
     json_string(out, json_text(s->run, "id", "?"));
+    buffer_printf(out, ",\"ended\":%s", s->account.open ? "false" : "true");
     buffer_puts(out, ",\n\"rows\":");
     table_print(out, rows, TABLE_JSON);
     buffer_puts(out, ",\"totals\":");
@@ -275,6 +300,8 @@ const struct command command_energy = {
         "read), modelled (CPU seconds and memory times constants), unresolved or unavailable. Spent is every attempt "
         "of this run, failed ones too; what came from the store costs nothing now, and what it cost when it ran is "
         "shown as saved. No joule is counted twice, and figures of different labels are never added up.\n"
+        "A stage that was interrupted and resumed is spent attempt by attempt, each in its run; what all of them took "
+        "is said below the table. Of a run that was killed, what its stages left is listed.\n"
         "Where a counter was read, (other) and (idle) are what other processes and the machine at rest took of it: "
         "the rows add up to the counter. --json shows power over time as well.\n"
         "CO2e is joules times a yearly mean intensity, with its source; it is a separate line because it is no "

@@ -6,6 +6,7 @@
 
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "store/attempts.h"
 
 /* What one attempt or one record says. */
 struct entry {
@@ -98,16 +99,35 @@ static void add_attempt(struct energy_account *a, const cJSON *row) {
 static void add_record(struct energy_account *a, const char *stage, const cJSON *record) {
     const cJSON *energy = cJSON_GetObjectItemCaseSensitive(record, "energy");
     const cJSON *resources = cJSON_GetObjectItemCaseSensitive(record, "resources");
+    const cJSON *attempts =
+        cJSON_GetObjectItemCaseSensitive(energy, "attempts"); /* all that worked on its checkpoint */
+    double cpu_s = json_double(resources, "user_s", 0) + json_double(resources, "system_s", 0);
     const struct entry e = {.stage = stage,
+                            .kind = json_text(record, "kind", ""),
+                            .label = json_text(energy, "label", "unavailable"),
+                            .source = json_text(energy, "source", ""),
+                            .joules = json_double(attempts ? attempts : energy, "joules", (double)NAN),
+                            .uncertainty_j = json_double(energy, "uncertainty_j", (double)NAN),
+                            .cpu_s = json_double(attempts, "cpu_s", cpu_s),
+                            .wall_s = json_double(attempts, "wall_s", json_double(record, "wall_s", 0)),
+                            .saved = true};
+    add(a, &e);
+}
+
+/* What a run that was killed left: records of finished stages, accounts of those that it took with it. */
+static void add_left(void *context, const cJSON *record) {
+    struct energy_account *a = context;
+    const cJSON *energy = cJSON_GetObjectItemCaseSensitive(record, "energy");
+    const struct entry e = {.stage = json_text(record, "stage", "?"),
                             .kind = json_text(record, "kind", ""),
                             .label = json_text(energy, "label", "unavailable"),
                             .source = json_text(energy, "source", ""),
                             .joules = json_double(energy, "joules", (double)NAN),
                             .uncertainty_j = json_double(energy, "uncertainty_j", (double)NAN),
-                            .cpu_s = json_double(resources, "user_s", 0) + json_double(resources, "system_s", 0),
-                            .wall_s = json_double(record, "wall_s", 0),
-                            .saved = true};
-    add(a, &e);
+                            .cpu_s = json_double(energy, "cpu_s", 0),
+                            .wall_s = json_double(record, "wall_s", 0)};
+    if (cJSON_IsObject(energy)) /* else it never began */
+        add(a, &e);
 }
 
 /* A key that stands for several stages was worked out once; what this run itself recorded is among its attempts. */
@@ -131,7 +151,9 @@ void energy_account_read(struct energy_account *out, struct store *store, const 
     struct bytemap seen = {0};
     const cJSON *item;
     const cJSON *energy = cJSON_GetObjectItemCaseSensitive(run, "energy");
-    *out = (struct energy_account){.by = by};
+    *out = (struct energy_account){.by = by, .open = !cJSON_GetObjectItemCaseSensitive(run, "ended")};
+    if (out->open)
+        store_run_records(store, json_text(run, "id", ""), add_left, out, NULL);
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(energy, "rows"))
         if (strcmp(json_text(item, "row", ""), "stage") == 0)
             add_attempt(out, item);

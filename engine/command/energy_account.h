@@ -1,9 +1,10 @@
 /*
  * Joules of a run, no joule twice.
  *
- *   spent   every attempt that the run made, failed ones too (the rows of runs/<id>.json)
- *   saved   what the records of its known keys say that they cost when they ran; one key once, however many stages
- *           share it
+ *   spent   every attempt that the run made, failed ones too (the rows of runs/<id>.json); of a run that was killed,
+ *           every record that it and its keepers left
+ *   saved   what the records of its known keys say that they cost when they ran, with the attempts that were
+ *           interrupted on the way; one key once, however many stages share it
  *
  * Figures of different labels or sources are never added up: a row holds one of each.
  */
@@ -29,6 +30,7 @@ struct energy_row {
 
 struct energy_account {
     enum energy_by by;
+    bool open; /* the run has not written down its end: it was killed, or goes on */
     struct energy_row **rows;
     size_t count, capacity;
     struct bytemap index; /* the rows by their keys */

@@ -41,6 +41,12 @@ static void append_text(struct buffer *out, const cJSON *record) {
     buffer_puts(out, "  energy ");
     energy_figure(out, json_double(energy, "joules", (double)NAN), json_text(energy, "label", "unavailable"));
     buffer_printf(out, ", source %s\n", json_text(energy, "source", "none"));
+    const cJSON *attempts = cJSON_GetObjectItemCaseSensitive(energy, "attempts");
+    if (attempts) {
+        buffer_printf(out, "  all %.0f attempts that led to it ", json_double(attempts, "count", 0));
+        energy_figure(out, json_double(attempts, "joules", (double)NAN), json_text(attempts, "label", ""));
+        buffer_printf(out, ", %.3f CPU seconds\n", json_double(attempts, "cpu_s", 0));
+    }
     append_outs(out, cJSON_GetObjectItemCaseSensitive(record, "outs"));
     append_metrics(out, cJSON_GetObjectItemCaseSensitive(record, "metrics"));
     buffer_puts(out, "  (--json shows everything: components of the key, provenance, energy)\n");

@@ -96,15 +96,38 @@ static void threads_add(struct pids *pids, const char *root, pid_t pid) {
         closedir(tasks);
 }
 
-double cputime_tree(const char *root, pid_t leader) {
+/* The process and its living descendants. The caller frees `list`. */
+static struct pids tree(const char *root, pid_t leader) {
     struct pids pids = {0};
-    unsigned long long ticks = 0;
     mem_grow(pids.list, &pids.capacity, 1);
     pids.list[pids.count++] = leader;
-    for (size_t i = 0; i < pids.count; i++) { /* the list grows by the children of its members */
-        ticks += process_ticks(root, pids.list[i]);
+    for (size_t i = 0; i < pids.count; i++) /* the list grows by the children of its members */
         threads_add(&pids, root, pids.list[i]);
-    }
+    return pids;
+}
+
+double cputime_tree(const char *root, pid_t leader) {
+    struct pids pids = tree(root, leader);
+    unsigned long long ticks = 0;
+    for (size_t i = 0; i < pids.count; i++)
+        ticks += process_ticks(root, pids.list[i]);
     free(pids.list);
     return (double)ticks * cputime_tick_s();
+}
+
+static double process_peak(const char *root, pid_t pid) {
+    static const char name[] = "\nVmHWM:";
+    char path[PATH_SIZE], text[STAT_FILE];
+    snprintf(path, sizeof path, "%s/proc/%d/status", root, (int)pid);
+    const char *line = text_read(text, sizeof text, path) ? strstr(text, name) : NULL;
+    return line ? strtod(line + strlen(name), NULL) * 1024 : 0;
+}
+
+double cputime_tree_peak(const char *root, pid_t leader) {
+    struct pids pids = tree(root, leader);
+    double peak = 0;
+    for (size_t i = 0; i < pids.count; i++)
+        peak = fmax(peak, process_peak(root, pids.list[i]));
+    free(pids.list);
+    return peak;
 }

@@ -283,16 +283,22 @@ struct meter_task *meter_begin(struct meter *m, pid_t group) {
     return t;
 }
 
-static void task_end(struct meter_task *t, const struct meter_usage *whole, struct energy_record *out) {
+static void task_account(struct meter_task *t, const struct meter_usage *whole, struct energy_record *out) {
     struct meter *m = t->meter;
     pthread_mutex_lock(&m->lock);
     meter_sample_locked(m, t, whole ? whole->cpu_s : t->cpu_s);
+    account_counters(t, whole, out);
+    pthread_mutex_unlock(&m->lock);
+}
+
+static void task_leave(struct meter_task *t) {
+    struct meter *m = t->meter;
+    pthread_mutex_lock(&m->lock);
     for (struct meter_task **at = &m->tasks; *at; at = &(*at)->next)
         if (*at == t) {
             *at = t->next;
             break;
         }
-    account_counters(t, whole, out);
     pthread_mutex_unlock(&m->lock);
 }
 
@@ -327,17 +333,22 @@ static void record_init(struct energy_record *out, const struct meter *m, const 
     snprintf(out->why, sizeof out->why, "%s", m->why);
 }
 
-void meter_end(struct meter_task *task, const struct meter_usage *usage, struct energy_record *out) {
+void meter_so_far(struct meter_task *task, const struct meter_usage *usage, struct energy_record *out) {
     const struct meter *m = task->meter;
     const struct meter_usage *whole = usage_is_whole(usage) ? usage : NULL;
     record_init(out, m, usage);
     if (!m->counts)
         model_account(m->model, whole, out);
     if (task->began)
-        task_end(task, whole, out);
+        task_account(task, whole, out);
     if (!whole)
         snprintf(out->why, sizeof out->why, "the stage's CPU time, duration or memory is not known%s%.400s",
                  m->why[0] ? "; " : "", m->why);
+}
+
+void meter_end(struct meter_task *task, const struct meter_usage *usage, struct energy_record *out) {
+    meter_so_far(task, usage, out);
+    task_leave(task);
     attribution_close(&task->computation);
     attribution_close(&task->memory);
     free(task->began);

@@ -123,6 +123,9 @@ double meter_cpu_watts(const struct meter *m, const char **source);
 /* Begins the account of a process group; ended, and freed, by meter_end. */
 struct meter_task *meter_begin(struct meter *m, pid_t group);
 
+/* What meter_end would say if the stage ended now; it goes on. `usage`: so far. */
+void meter_so_far(struct meter_task *task, const struct meter_usage *usage, struct energy_record *out);
+
 /* Ends the account. Never fails: what cannot be known makes an `unavailable` record that says why. */
 void meter_end(struct meter_task *task, const struct meter_usage *usage, struct energy_record *out);
 

@@ -12,6 +12,9 @@
 #include "engine/run/copy.h"
 #include "engine/run/executor.h"
 #include "engine/run/stamp.h"
+#include "store/attempts.h"
+
+enum { ACCOUNT_MS = 10000 }; /* what a power cut may hide of an attempt's energy */
 
 /* ---- the struct ---- */
 
@@ -37,6 +40,15 @@ struct attempt *attempt_create(struct store *store, const struct instance *insta
     return a;
 }
 
+void attempt_account(struct attempt *a, cJSON *head) {
+    char *path = store_attempt_path(a->store, a->id);
+    a->account = cJSON_CreateObject();
+    cJSON_AddStringToObject(a->account, "path", path);
+    cJSON_AddNumberToObject(a->account, "every_ms", ACCOUNT_MS);
+    cJSON_AddItemToObject(a->account, "record", head);
+    free(path);
+}
+
 void attempt_free(struct attempt *a) {
     if (!a)
         return;
@@ -47,6 +59,7 @@ void attempt_free(struct attempt *a) {
     for (size_t i = 0; i < a->argc; i++)
         free(a->argv[i]);
     free(a->argv);
+    cJSON_Delete(a->account);
     for (size_t i = 0; i < a->linked_count; i++)
         free(a->linked[i].path);
     free(a->linked);
@@ -201,6 +214,8 @@ static int write_attempt(struct attempt *a, struct error *err) {
     cJSON_AddStringToObject(file, "result", a->result);
     cJSON_AddNumberToObject(file, "events_fd", EXECUTOR_EVENTS_FD);
     cJSON_AddNumberToObject(file, "lifeline_fd", EXECUTOR_LIFELINE_FD);
+    if (a->account)
+        cJSON_AddItemReferenceToObject(file, "account", a->account);
     int rc = write_json(a->file, file, err);
     cJSON_Delete(file);
     return rc;

@@ -34,6 +34,7 @@ struct attempt {
     char *directory; /* where the stage works */
     char *file, *spec, *result, *stdout_log, *stderr_log;
     char *checkpoint; /* NULL: the stage has none */
+    cJSON *account;   /* what the keeper needs to leave a record should this engine be killed */
     struct digest checkpoint_stamp;
     char **argv; /* of a command, as run */
     size_t argc;
@@ -41,8 +42,12 @@ struct attempt {
     size_t linked_count, linked_capacity;
 };
 
-/* `checkpoint`: the path of the checkpoint directory, NULL for a stage that has none. The caller frees with attempt_free. */
+/* `checkpoint`: the path of the checkpoint directory, NULL for a stage that has none; taken over. The caller frees with
+   attempt_free. */
 struct attempt *attempt_create(struct store *store, const struct instance *instance, const char *id, char *checkpoint);
+
+/* `head`: the members of the attempt's record that are known before it runs; taken over. Before attempt_prepare. */
+void attempt_account(struct attempt *a, cJSON *head);
 void attempt_free(struct attempt *a);
 
 /* Whether a stage uses a checkpoint directory. */

@@ -3,6 +3,7 @@
 
 #include "engine/base/json.h"
 #include "engine/run/internal.h"
+#include "store/attempts.h"
 
 enum { COMMIT_RECORDS = 256 };
 
@@ -12,6 +13,8 @@ static void report_finished(struct run *r, struct task *t) {
         run_note(r, t->instance, fault.message);
     t->claimed = false;
     t->durable = true;
+    if (t->instance->decl->cache) /* the record has taken the place of the keeper's account */
+        store_attempt_remove(r->store, t->attempt->id);
     if (attempt_uses_checkpoint(t->instance) &&
         store_checkpoint_remove(r->store, &t->instance->key, r->platform, &fault) < 0)
         run_note(r, t->instance, fault.message);

@@ -180,8 +180,9 @@ bool predictor_ask(struct predictor *p, const struct instance *i, struct predict
         const cJSON *record = h->list[k].record;
         const cJSON *energy = cJSON_GetObjectItemCaseSensitive(record, "energy");
         const char *label = json_text(energy, "label", "");
-        double wall_s = json_double(record, "wall_s", (double)NAN);
-        double spent_j = json_double(energy, "joules", (double)NAN);
+        const cJSON *attempts = cJSON_GetObjectItemCaseSensitive(energy, "attempts"); /* it was resumed */
+        double wall_s = json_double(attempts, "wall_s", json_double(record, "wall_s", (double)NAN));
+        double spent_j = json_double(attempts ? attempts : energy, "joules", (double)NAN);
         h->list[k].used = true;
         if (isfinite(wall_s))
             seconds[timed++] = wall_s;

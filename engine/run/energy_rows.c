@@ -6,12 +6,25 @@
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/run/internal.h"
+#include "store/attempts.h"
+
+/* The keeper was killed: what it had written down of its attempt is all that it says. */
+static void take_account(struct task *t) {
+    cJSON *account = NULL;
+    t->outcome.result = mem_checked(cJSON_CreateObject());
+    if (store_attempt_read(t->run->store, t->attempt->id, &account, NULL) < 0)
+        return;
+    cJSON *energy = cJSON_DetachItemFromObjectCaseSensitive(account, "energy");
+    if (energy)
+        cJSON_AddItemToObject(t->outcome.result, "energy", energy);
+    cJSON_Delete(account);
+}
 
 void run_energy_take(struct task *t) {
+    if (!t->outcome.result && t->attempt)
+        take_account(t);
     if (!t->share)
         return;
-    if (!t->outcome.result) /* the keeper was killed: what the counters say is all there is */
-        t->outcome.result = mem_checked(cJSON_CreateObject());
     const cJSON *kept = cJSON_GetObjectItemCaseSensitive(t->outcome.result, "energy");
     cJSON *record = energy_record(t->share, kept);
     cJSON_DeleteItemFromObjectCaseSensitive(t->outcome.result, "energy");
@@ -40,6 +53,9 @@ static cJSON *describe(const struct task *t, const cJSON *energy) {
         cJSON_AddStringToObject(row, texts[i], json_text(energy, texts[i], ""));
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         add_number(row, numbers[i], json_double(energy, numbers[i], (double)NAN));
+    const cJSON *attempts = cJSON_GetObjectItemCaseSensitive(energy, "attempts");
+    if (attempts)
+        cJSON_AddItemToObject(row, "attempts", mem_checked(cJSON_Duplicate(attempts, true)));
     free(name);
     return row;
 }

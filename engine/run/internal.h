@@ -5,6 +5,7 @@
  *   loop.c      events and time in, steps out       record.c   what is written down of an attempt
  *   discover.c  plan -> known, or a task            commit.c   durable, then reported
  *   budget.c    joules spent and allowed            energy_rows.c   the energy table of the run
+ *   energy_resumed.c  several attempts, one stage
  *   results.c, known.c, attempt.c, executor.c, energy.c, energy_predict.c: with headers of their own
  *
  * Everything here is on one thread, but what attempt_prepare and attempt_collect do on a worker.
@@ -131,10 +132,13 @@ void run_note(struct run *r, const struct instance *i, const char *text);
 int run_execute(struct run *r, struct error *err);
 void run_close_loop(struct run *r);
 
-/* ---- energy_rows.c ---- */
+/* ---- energy_rows.c, energy_resumed.c ---- */
 
 /* The attempt's energy is known: the common attribution's, where there is one, takes the place of the keeper's. */
 void run_energy_take(struct task *t);
+
+/* Adds "attempts" to the energy of an attempt that went on where others had stopped: what all of them took. */
+void run_energy_resumed(struct task *t);
 
 /* Adds the attempt to the rows of the run's energy. */
 void run_energy_add(struct run *r, const struct task *t);
@@ -184,7 +188,8 @@ int run_commit(struct run *r, bool now, struct error *err);
 
 /* ---- record.c ---- */
 
-/* The record of an attempt (store.h); the caller deletes it. */
+/* The record of an attempt (store.h), and what of it is known before it runs; the caller deletes them. */
 cJSON *record_build(struct task *t);
+cJSON *record_head(const struct task *t);
 
 #endif

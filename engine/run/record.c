@@ -139,7 +139,7 @@ static void add_provenance(cJSON *record, struct task *t) {
     cJSON_AddItemReferenceToObject(p, "versions", r->versions);
 }
 
-cJSON *record_build(struct task *t) {
+cJSON *record_head(const struct task *t) {
     const struct action *action = t->instance->action;
     cJSON *record = cJSON_CreateObject();
     char *kind = action->kind ? mem_printf("%s@%d", action->kind->name, action->kind->version) : mem_strdup("cmd");
@@ -151,12 +151,17 @@ cJSON *record_build(struct task *t) {
     cJSON_AddStringToObject(record, "run", store_run_id(t->run->store));
     cJSON_AddStringToObject(record, "attempt", t->attempt->id);
     cJSON_AddStringToObject(record, "platform", t->run->platform);
+    free(kind);
+    return record;
+}
+
+cJSON *record_build(struct task *t) {
+    cJSON *record = record_head(t);
     cJSON_AddNumberToObject(record, "wall_s", t->outcome.wall_s);
-    cJSON_AddItemToObject(record, "components", action_components(action));
+    cJSON_AddItemToObject(record, "components", action_components(t->instance->action));
     add_outs(record, t);
     add_resources(record, t);
     add_copy(record, "energy", t->outcome.result, "energy");
     add_provenance(record, t);
-    free(kind);
     return record;
 }

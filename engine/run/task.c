@@ -13,6 +13,7 @@
 #include "engine/base/memory.h"
 #include "engine/run/internal.h"
 #include "engine/run/known.h"
+#include "store/attempts.h"
 
 enum { BUSY_FIRST_MS = 100, BUSY_LIMIT_MS = 5000, LEFT_STATUS = 75, COMMIT_WAIT_MS = 100 };
 
@@ -156,6 +157,9 @@ static void on_prepared(uv_work_t *work, int status) {
         t->outcome.exit = LEFT_STATUS;
         t->work_code = error_set(&t->work_error, ERR_INTERRUPTED, "asked to leave before it began");
     }
+    if (t->work_code == 0 && t->attempt->checkpoint)
+        t->work_code =
+            store_checkpoint_join(t->run->store, &t->instance->key, t->run->platform, t->attempt->id, &t->work_error);
     if (t->work_code == 0)
         t->work_code = executor_start(&t->execution, t->run->executor, t->attempt->file, t->attempt->stderr_log,
                                       &observer, &t->work_error);
@@ -195,6 +199,7 @@ void task_start(struct task *t) {
     events_close(&t->events);
     outcome_close(&t->outcome);
     t->attempt = attempt_create(r->store, t->instance, id, checkpoint);
+    attempt_account(t->attempt, record_head(t));
     t->events = (struct event_reader){.context = t, .progress = on_progress, .metric = on_metric, .note = on_note};
     t->outcome.exit = -1;
     free(id);
@@ -336,6 +341,7 @@ void task_judge(struct task *t) {
     struct run *r = t->run;
     r->in_flight--;
     run_energy_take(t);
+    run_energy_resumed(t);
     run_energy_add(r, t);
     run_spend(r, t);
     if (t->work_code == ERR_IO)

@@ -46,7 +46,7 @@ check "added up by stage declaration" same "$(cut -d, -f1 stage.csv | tr '\n' ' 
 # A run written by hand: sums by hand. 3.6 MJ are a kilowatt-hour.
 id=20990101T000000000Z-00000000
 cat >.retort/runs/$id.json <<END
-{ "id": "$id", "pipeline": "hand", "stages": [], "energy": {
+{ "id": "$id", "pipeline": "hand", "ended": "2099-01-01T00:01:40Z", "stages": [], "energy": {
   "label": "measured", "source": "powercap", "counter_j": 10000000, "counter_s": 100, "rows": [
   { "row": "stage", "stage": "a[n=1]", "key": "k1", "kind": "x@1", "label": "measured", "source": "powercap", "joules": 3600000, "uncertainty_j": 10, "cpu_s": 30, "wall_s": 40 },
   { "row": "stage", "stage": "a[n=1]", "key": "k1", "kind": "x@1", "label": "measured", "source": "powercap", "joules": 400000, "uncertainty_j": 5, "cpu_s": 3, "wall_s": 10 },
@@ -83,6 +83,74 @@ rm .retort/runs/$id.json
 printf '{"retort":1,"name":"f","stages":{"bad":{"cmd":["sh","-c","i=0; while [ $i -lt 9999 ]; do i=$((i+1)); done; exit 1"],"retries":1}}}' >f.json
 check "a stage that fails twice" exits 1 run f.json
 check "both attempts are spent" same "$("$retort" energy --csv | cut -d, -f1,12 | tr '\n' ' ')" "stage,count bad,2 "
+
+# ---- killed and resumed: every attempt counts once, in the run that made it ----
+cat >steps.sh <<'END'
+step=$(cat "$RETORT_CHECKPOINT/step" 2>/dev/null || echo 0)
+until [ "$step" -ge 3 ]; do
+    i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done
+    step=$((step + 1))
+    echo $step >"$RETORT_CHECKPOINT/step.tmp" && mv "$RETORT_CHECKPOINT/step.tmp" "$RETORT_CHECKPOINT/step"
+    [ "$step" -ge 3 ] || [ -e "$GO/$step" ] || { echo >"$GO/at.$step"; sleep 1000; }
+done
+echo done >o
+END
+cat >steps.json <<END
+{ "retort": 1, "name": "steps", "stages": {
+  "before": { "cmd": ["sh", "-c", "i=0; while [ \$i -lt 9999 ]; do i=\$((i + 1)); done; echo 1 >o"], "outs": { "o": "o" } },
+  "steps": { "cmd": ["sh", "\${in.script}"], "in": { "script": "steps.sh" }, "after": ["before"], "env": { "GO": "$work" },
+             "outs": { "o": "o" }, "checkpoint": true } } }
+END
+break_off() { # STEP SIGNAL: the engine is broken off while the stage waits behind that step
+    rm -f "at.$1"
+    setsid "$retort" run steps.json --progress json >run.json 2>run.err & engine=$!
+    until { [ -e "at.$1" ] && grep -qE '"before".*"(finished|known)"' run.json; } || ! kill -0 $engine 2>/dev/null; do
+        sleep 0.05
+    done
+    kill "-$2" $engine; wait $engine 2>/dev/null
+    echo >"$1"
+}
+run_id() { basename "$(latest)" .json; }
+# The keeper's account is there a moment after its engine is gone.
+account() { for try in $(seq 600); do grep -l "\"state\": *\"$2\"" .retort/attempts/"$1"-* 2>/dev/null && return; sleep 0.1; done; return 1; }
+break_off 1 KILL; killed=$(run_id)
+check "the keeper of a killed engine leaves an account" account "$killed" cut
+"$retort" energy "$killed" >killed.txt
+check "a killed run says so" has killed.txt "was cut, or still goes on"
+"$retort" energy "$killed" --json >killed.json
+check "and lists what finished and what was cut" python3 -c '
+import json
+e = json.load(open("killed.json"))
+assert e["ended"] is False
+rows = {r["stage"]: r for r in e["rows"]}
+assert set(rows) == {"before", "steps"} and all(r["count"] == 1 for r in rows.values()), rows
+assert rows["steps"]["cpu_s"] > 0 and rows["steps"]["wall_s"] > 0, rows'
+break_off 2 INT; interrupted=$(run_id)
+check "an interrupted attempt is the engine's own to write" account "$interrupted" interrupted
+"$retort" energy "$interrupted" --json >interrupted.json
+check "the third attempt ends it" run steps.json
+"$retort" energy --json >resumed.json
+"$retort" energy >resumed.txt
+"$retort" show steps.json steps --json >record.json
+check "its record holds its own figures and those of all three attempts" python3 -c '
+import json
+def steps(name): return next(r for r in json.load(open(name))["rows"] if r["stage"] == "steps")
+own = json.load(open("record.json"))["energy"]
+all3 = own["attempts"]
+assert all3["count"] == 3 and all3["unknown"] == 0 and len(all3["earlier"]) == 2, all3
+rows = [steps(n) for n in ("killed.json", "interrupted.json", "resumed.json")]
+assert [r["count"] for r in rows] == [1, 1, 1]
+assert abs(all3["cpu_s"] - sum(r["cpu_s"] for r in rows)) < 1e-9, (all3, rows)
+assert rows[2]["spent_j"] == own["joules"] and all3["label"] == own["label"], (rows, own)
+assert abs(all3["joules"] - sum(r["spent_j"] for r in rows)) <= 1e-9 * all3["joules"], (all3, rows)'
+check "and energy tells it" grep -qE '^steps: .* in all 3 attempts that led to it' resumed.txt
+check "the accounts that a record replaced are gone" same "$(ls .retort/attempts | grep -c "$(run_id)")$(ls .retort/checkpoints | wc -l)" 00
+check "once more, all is known" run steps.json
+"$retort" energy --json >known.json
+check "what it saves is what all attempts took" python3 -c '
+import json
+row = next(r for r in json.load(open("known.json"))["rows"] if r["stage"] == "steps")
+assert row["spent_j"] == 0 and abs(row["saved_j"] - json.load(open("record.json"))["energy"]["attempts"]["joules"]) < 1e-9, row'
 
 # ---- usage ----
 says() { wanted=$1; shift; "$retort" "$@" >out.txt 2>&1; same "exit status $?" "exit status 2" && has out.txt "$wanted"; }

@@ -211,6 +211,16 @@ static void test_cpu_time_below_a_root(void **state) {
     assert_true(cputime_tree(*state, 99) == 0);
 }
 
+static void test_peak_memory_of_a_tree(void **state) {
+    put(*state, "proc/10/status", "Name:\tVmHWM:\nVmPeak:\t 9000 kB\nVmHWM:\t     100 kB\nVmRSS:\t 50 kB\n");
+    put(*state, "proc/10/task/10/children", "11 12 ");
+    put(*state, "proc/11/status", "Name:\tx\nVmHWM:\t     300 kB\n");
+    put(*state, "proc/12/status", "Name:\tx\nState:\tZ (zombie)\n"); /* the dead hold none */
+    assert_near(cputime_tree_peak(*state, 10), 300 * 1024);
+    assert_near(cputime_tree_peak(*state, 11), 300 * 1024);
+    assert_true(cputime_tree_peak(*state, 99) == 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_base_power),
@@ -221,6 +231,7 @@ int main(void) {
         cmocka_unit_test(test_four_steps),
         cmocka_unit_test(test_real_processes_share_a_counter),
         with_root(test_cpu_time_below_a_root),
+        with_root(test_peak_memory_of_a_tree),
     };
     return cmocka_run_group_tests_name("attribution", tests, NULL, NULL);
 }

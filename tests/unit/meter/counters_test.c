@@ -366,6 +366,25 @@ static void test_two_stages_side_by_side(void **state) {
     meter_close(m);
 }
 
+static void test_so_far(void **state) {
+    struct energy_record r;
+    struct meter *m = open_package(*state, 0);
+    struct meter_task *task = meter_begin(m, 1 << 30);
+    put_energy(*state, "intel-rapl:0", 10000000);
+    put_busy(*state, 2);
+    pass_seconds(1);
+    meter_so_far(task, &one_second, &r); /* half of the two CPU seconds */
+    assert_int_equal(r.label, ENERGY_MEASURED);
+    assert_near(r.joules, 5);
+    put_energy(*state, "intel-rapl:0", 16000000);
+    put_busy(*state, 3);
+    pass_seconds(1);
+    meter_end(task, &(struct meter_usage){.cpu_s = 2, .wall_s = 2, .memory_bytes = 1}, &r);
+    assert_near(r.joules, 5 + 6); /* it went on, and nothing was counted twice */
+    assert_near(r.counter_j, 16);
+    meter_close(m);
+}
+
 /* ---- permission ---- */
 
 /* Runs `body` as nobody in a process of its own: root reads everything. */
@@ -738,6 +757,7 @@ int main(void) {
         with_root(test_too_short_is_unresolved),
         with_root(test_the_share_needs_the_busy_time),
         with_root(test_two_stages_side_by_side),
+        with_root(test_so_far),
         with_root(test_permission_denied_is_said),
         with_root(test_perf_event),
         with_root(test_perf_event_refused),

@@ -28,6 +28,19 @@ static void test_known_processor(void **state) {
     assert_true(strlen(r.uncertainty) > 0);
 }
 
+static void test_the_model_so_far(void **state) {
+    struct meter *m = NULL;
+    struct energy_record r;
+    put_cpuinfo(*state, "Quantum Abacus 3000", 1, 1);
+    assert_int_equal(meter_open(&m, *state, NULL), 0);
+    struct meter_task *task = meter_begin(m, getpid());
+    meter_so_far(task, &(struct meter_usage){.cpu_s = 2, .wall_s = 3, .memory_bytes = 1e9}, &r);
+    assert_near(r.joules, 2 * 12 + 3 * 0.3725);
+    meter_end(task, &(struct meter_usage){.cpu_s = 5, .wall_s = 6, .memory_bytes = 1e9}, &r);
+    assert_near(r.joules, 5 * 12 + 6 * 0.3725);
+    meter_close(m);
+}
+
 static void test_full_load_is_the_design_power(void **state) {
     put_cpuinfo(*state, "Intel(R) Xeon(R) CPU E5-2620 v4 @ 2.10GHz", 16, 8);
     const struct meter_usage usage = {.cpu_s = 16, .wall_s = 1, .memory_bytes = 0}; /* all 16 for a second */
@@ -176,6 +189,7 @@ static void test_figure_carries_its_word(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         with_root(test_known_processor),
+        with_root(test_the_model_so_far),
         with_root(test_full_load_is_the_design_power),
         with_root(test_unknown_processor_gets_the_stated_default),
         with_root(test_similar_names_do_not_match),

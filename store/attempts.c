@@ -1,0 +1,187 @@
+#include "store/attempts.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "store/internal.h"
+
+enum { LIST_BYTES = 1 << 20 };
+static const char record_suffix[] = ".json";
+
+/* ---- records among the attempts ---- */
+
+char *store_attempt_path(const struct store *s, const char *attempt) {
+    char *name = layout_encode(attempt);
+    char *path = mem_printf("%s/attempts/%s%s", s->directory, name, record_suffix);
+    free(name);
+    return path;
+}
+
+static int read_record(cJSON **out, const char *path, struct error *err) {
+    struct json_document *document = NULL;
+    int rc = json_read(&document, path, NULL, err);
+    if (rc == 0)
+        *out = json_detach(document);
+    return rc;
+}
+
+int store_attempt_read(struct store *s, const char *attempt, cJSON **out, struct error *err) {
+    char *path = store_attempt_path(s, attempt);
+    int rc = read_record(out, path, err);
+    free(path);
+    return rc;
+}
+
+void store_attempt_remove(struct store *s, const char *attempt) {
+    char *path = store_attempt_path(s, attempt);
+    unlink(path);
+    free(path);
+}
+
+/* ---- who worked on a checkpoint ---- */
+
+char *store_checkpoint_attempts_path(const struct store *s, const struct digest *key, const char *platform) {
+    char *checkpoint = store_checkpoint_path(s, key, platform);
+    char *path = mem_printf("%s.attempts", checkpoint);
+    free(checkpoint);
+    return path;
+}
+
+int store_checkpoint_join(struct store *s, const struct digest *key, const char *platform, const char *attempt,
+                          struct error *err) {
+    char *path = store_checkpoint_attempts_path(s, key, platform), *line = mem_printf("%s\n", attempt);
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int rc = fd < 0 ? error_errno(err, errno, "%s: cannot be opened", path)
+                    : file_write_all(fd, line, strlen(line), path, err);
+    if (rc == 0 && fsync(fd) < 0)
+        rc = error_errno(err, errno, "%s: cannot be synced", path);
+    if (fd >= 0)
+        close(fd);
+    free(line);
+    free(path);
+    return rc;
+}
+
+static bool is_listed(char *const *names, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+void store_checkpoint_attempts(struct store *s, const struct digest *key, const char *platform, char ***out,
+                               size_t *count) {
+    struct buffer text = {0};
+    char *path = store_checkpoint_attempts_path(s, key, platform), *rest = NULL;
+    size_t capacity = 0;
+    *out = NULL;
+    *count = 0;
+    if (file_read(&text, path, LIST_BYTES, NULL) == 0) {
+        char *lines = buffer_detach(&text);
+        for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+            if (is_listed(*out, *count, line))
+                continue;
+            mem_grow(*out, &capacity, *count + 1);
+            (*out)[(*count)++] = mem_strdup(line);
+        }
+        free(lines);
+    }
+    buffer_close(&text);
+    free(path);
+}
+
+/* ---- records of a run ---- */
+
+struct visitor {
+    void (*visit)(void *context, const cJSON *record);
+    void *context;
+    char **attempts; /* of the records in the run's segments */
+    size_t count, capacity;
+};
+
+static int give_line(void *context, const struct segment_span *span, struct error *err) {
+    struct visitor *v = context;
+    cJSON *record = span->json ? cJSON_ParseWithLength(span->json, span->json_length) : NULL;
+    (void)err;
+    if (!record)
+        return 0;
+    mem_grow(v->attempts, &v->capacity, v->count + 1);
+    v->attempts[v->count++] = mem_strdup(json_text(record, "attempt", ""));
+    v->visit(v->context, record);
+    cJSON_Delete(record);
+    return 0;
+}
+
+/* "<run>.jsonl", "<run>.1.jsonl". */
+static bool is_segment_of(const char *name, const char *id) {
+    size_t length = strlen(id);
+    return strncmp(name, id, length) == 0 && name[length] == '.';
+}
+
+static int give_segments(struct visitor *v, struct store *s, const char *id, struct error *err) {
+    char **names;
+    size_t count;
+    int rc = segment_names(s, &names, &count, err);
+    for (size_t i = 0; i < count; i++) {
+        struct stat st;
+        int64_t end;
+        int fd = rc == 0 && is_segment_of(names[i], id) ? segment_open(s, names[i], err) : -1;
+        if (fd >= 0 && fstat(fd, &st) == 0)
+            rc = segment_scan(fd, names[i], 0, st.st_size, st.st_size + 1, &end, give_line, v, err);
+        free(names[i]);
+    }
+    free(names);
+    return rc;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b) {
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int is_record(const struct dirent *e) {
+    size_t length = strlen(e->d_name), end = sizeof record_suffix - 1;
+    return e->d_name[0] != '.' && length > end && strcmp(e->d_name + length - end, record_suffix) == 0;
+}
+
+static int give_attempts(struct visitor *v, struct store *s, const char *id, struct error *err) {
+    struct dirent **entries = NULL;
+    char *folder = layout_path(s, "attempts", ""), *prefix = mem_printf("%s-", id);
+    int count = scandir(folder, &entries, is_record, by_name);
+    int rc = count < 0 ? error_errno(err, errno, "%s: cannot be read", folder) : 0;
+    for (int i = 0; i < count; i++) {
+        cJSON *record = NULL;
+        char *path = path_join(folder, entries[i]->d_name);
+        if (strncmp(entries[i]->d_name, prefix, strlen(prefix)) == 0 && read_record(&record, path, NULL) == 0 &&
+            !is_listed(v->attempts, v->count, json_text(record, "attempt", "")))
+            v->visit(v->context, record);
+        cJSON_Delete(record);
+        free(path);
+        free(entries[i]);
+    }
+    free(entries);
+    free(prefix);
+    free(folder);
+    return rc;
+}
+
+int store_run_records(struct store *s, const char *id, void (*visit)(void *context, const cJSON *record), void *context,
+                      struct error *err) {
+    struct visitor v = {.visit = visit, .context = context};
+    char *name = layout_encode(id); /* ids are names of files; what a user typed may be anything */
+    int rc = give_segments(&v, s, name, err);
+    if (rc == 0)
+        rc = give_attempts(&v, s, name, err);
+    for (size_t i = 0; i < v.count; i++)
+        free(v.attempts[i]);
+    free(v.attempts);
+    free(name);
+    return rc;
+}
