@@ -37,15 +37,19 @@ char *layout_temporary(struct store *s) {
     return mem_printf("%s/objects/tmp/%s.%u", s->directory, s->owner_text, atomic_fetch_add(&s->temporaries, 1));
 }
 
-char *layout_new_id(double wall_s) {
-    char text[CLOCK_TEXT_SIZE];
-    uint32_t tail = 0;
+void layout_time(char text[CLOCK_TEXT_SIZE], double wall_s) {
     clock_format(text, wall_s);
     char *to = text;
     for (const char *from = text; *from; from++)
         if (*from != '-' && *from != ':' && *from != '.')
             *to++ = *from;
     *to = '\0';
+}
+
+char *layout_new_id(double wall_s) {
+    char text[CLOCK_TEXT_SIZE];
+    uint32_t tail = 0;
+    layout_time(text, wall_s);
     while (getrandom(&tail, sizeof tail, 0) != (ssize_t)sizeof tail)
         ;
     return mem_printf("%s-%08x", text, tail);
