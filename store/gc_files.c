@@ -11,6 +11,8 @@
 #include "engine/base/memory.h"
 #include "store/gc.h"
 
+enum { TEMPORARY_S = 3600 };
+
 /* ---- how large, how old ---- */
 
 static _Thread_local struct {
@@ -47,8 +49,10 @@ struct entry {
 
 typedef bool judge(const struct gc *g, const struct entry *e);
 
+/* Of whom it is, its name does not say; who writes one is done with it in less than a moment. */
 static bool is_temporary(const struct gc *g, const struct entry *e) {
-    return e->name[0] == '.' && strstr(e->name, ".tmp-") && !gc_is_young(g, e->newest_s);
+    return e->name[0] == '.' && strstr(e->name, ".tmp-") && !gc_is_young(g, e->newest_s) &&
+           e->newest_s < g->now_s - TEMPORARY_S;
 }
 
 /* "<attempt><suffix>": whether nobody needs the attempt. */

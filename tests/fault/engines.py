@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Several engines run the six-stage study over one store at once and are killed at random; each comes again until it
-has ended well.
+has ended well. The same beside collections of garbage, one after another, that are killed too: the store holds an earlier
+run of the same study, and a newer one of another, so that to them everything that the engines go by is garbage.
 
   engines.py [--engines 2,8] [--rounds 1] [--seed N]      each number of engines a line of TAP
 
-All end with the undisturbed records, one a key, and the undisturbed results; without kills every stage is executed
-once.
+All end with the undisturbed records, one a key, and the undisturbed results; without kills and collections every stage is
+executed once.
 """
 import argparse
 import os
@@ -20,9 +21,37 @@ from study import Place, Wrong, check_gone, undisturbed
 
 KILLS = 3      # of each engine
 LIMIT_S = 120
+CHANGED = ("--set", "params.steps=5")
+GC = ("gc", "--grace", "0s", "--keep-runs", "1")
 
 
-def follow(places, generator, kills):
+class Collector:
+    """One gc after another, killed now and then."""
+
+    def __init__(self, place, generator):
+        self.place, self.generator = place, generator
+        self.process = self.start()
+
+    def start(self):
+        return self.place.start(command=GC)
+
+    def step(self):
+        status = self.process.poll()
+        if status is None and self.generator.random() < 0.3:
+            self.process.kill()
+            self.process.wait()
+        elif status is None:
+            return
+        elif status != 0:
+            raise Wrong("gc: exit status %d: %s" % (status, self.place.said()[1]))
+        self.process = self.start()
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def follow(places, generator, kills, collector):
     """Starts all, kills and starts again; the events of each place's runs."""
     left = {place: kills for place in places}
     running = {place: place.start() for place in places}
@@ -32,6 +61,8 @@ def follow(places, generator, kills):
         if time.monotonic() > end:
             raise Wrong("an engine did not end within %d s" % LIMIT_S)
         time.sleep(generator.uniform(0.02, 0.25))
+        if collector:
+            collector.step()
         for place, process in list(running.items()):
             status = process.poll()
             if status is None and left[place] > 0 and generator.random() < 0.4:
@@ -48,14 +79,37 @@ def follow(places, generator, kills):
     return events
 
 
-def check(places, right, generator, kills):
-    events = follow(places, generator, kills)
+def prepare(programs, home, store):
+    """A store in which the study is known by an old run alone. A place for gc."""
+    place = Place(programs, os.path.join(home, "gc"), store)
+    for options in ((), CHANGED):
+        if place.run(options=options)[0] != 0:
+            raise Wrong("the store could not be made")
+    return place
+
+
+def check_records(places, right, keeper):
+    found = places[0].records()
+    if keeper:  # what killed collections wrote twice is mended by the next, which keeps the newest run of all
+        if keeper.run(command=GC)[0] != 0:
+            raise Wrong("the last gc failed: %s" % keeper.said()[1])
+        found = [record for record in places[0].records() if record in right[0]]
+    if found != right[0]:
+        raise Wrong("other records than undisturbed: %s" % found)
+
+
+def check(places, right, generator, kills, keeper=None):
+    collector = Collector(keeper, generator) if keeper else None
+    try:
+        events = follow(places, generator, kills, collector)
+    finally:
+        if collector:
+            collector.end()
     for place in places:
         check_gone(place)
         if place.results() != right[1]:
             raise Wrong("other results than undisturbed")
-    if places[0].records() != right[0]:
-        raise Wrong("other records than undisturbed: %s" % places[0].records())
+    check_records(places, right, keeper)
     finished = [e["stage"] for place in places for e in events[place] if e.get("state") == "finished"]
     if len(finished) != len(set(finished)):
         raise Wrong("reported finished twice: %s" % sorted(finished))
@@ -79,14 +133,14 @@ def main():
     number = failures = 0
     for round_ in range(arguments.rounds):
         for count in (int(word) for word in arguments.engines.split(",")):
-            for kills in (0, KILLS):
+            for kills, collected in ((0, False), (KILLS, False), (0, True), (KILLS, True)):
                 number += 1
-                name = "%d engines, %d kills each" % (count, kills)
-                home = os.path.join(scratch, "%d-%d-%d" % (round_, count, kills))
+                name = "%d engines, %d kills each%s" % (count, kills, ", and gc" if collected else "")
+                home = os.path.join(scratch, "%d-%d-%d-%d" % (round_, count, kills, collected))
                 store = os.path.join(home, "store")
                 places = [Place(programs, os.path.join(home, str(k)), store) for k in range(count)]
                 try:
-                    check(places, right, generator, kills)
+                    check(places, right, generator, kills, prepare(programs, home, store) if collected else None)
                     print("ok %d - %s" % (number, name), flush=True)
                     shutil.rmtree(home)
                 except Wrong as wrong:

@@ -28,7 +28,7 @@ class Place:
     def file(self, name):
         return os.path.join(self.path, name)
 
-    def start(self, fault=None, options=()):
+    def start(self, fault=None, options=(), command=("run", "six.json", "-j", "2", "--progress", "json")):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("RETORT")}
         environment.update(self.extra)
         if fault and "/" in fault:
@@ -37,8 +37,7 @@ class Place:
             environment["LD_PRELOAD"] = os.path.join(self.programs, "tests/fault/faultlib.so")
             environment["RETORT_FAULT"] = fault
             environment["RETORT_FAULT_LOG"] = self.log
-        command = [os.path.join(self.programs, "retort"), "run", "six.json", "-j", "2", "--progress", "json"]
-        command += ["--store", self.store] + list(options)
+        command = [os.path.join(self.programs, "retort"), *command, "--store", self.store, *options]
         with open(self.file("out.txt"), "wb") as out, open(self.file("err.txt"), "wb") as err:
             return subprocess.Popen(command, cwd=self.path, env=environment, stdout=out, stderr=err)
 
@@ -49,8 +48,8 @@ class Place:
         message += "".join(e["stage"] + ": " + e["detail"] + "\n" for e in events if e.get("state") == "failed")
         return events, message
 
-    def run(self, fault=None, options=()):
-        process = self.start(fault, options)
+    def run(self, fault=None, options=(), **kept):
+        process = self.start(fault, options, **kept)
         try:
             status = process.wait(LIMIT_S)
         except subprocess.TimeoutExpired:
@@ -91,7 +90,7 @@ class Place:
             raise Wrong("fsck: exit status %d: %s%s" % (done.returncode, done.stdout, done.stderr))
 
     def left(self):
-        found = [p for folder in ("work", "objects/tmp", "objects/damaged", "checkpoints", "claims")
+        found = [p for folder in ("work", "objects/tmp", "objects/damaged", "checkpoints", "claims", "leases")
                  for p in glob.glob("%s/%s/*" % (self.store, folder))]
         return found
 

@@ -93,11 +93,13 @@ def check_case(case, place, right, changed):
 
 
 class Sweep:
+    actions = ACTIONS
+
     def __init__(self, programs, scratch):
         self.programs, self.scratch = programs, scratch
         self.right = undisturbed(programs, os.path.join(scratch, "undisturbed"))
         self.changed = undisturbed(programs, os.path.join(scratch, "changed"), CHANGED)
-        self.counts = {action: self.count(action) for action in ACTIONS}
+        self.counts = {action: self.count(action) for action in self.actions}
 
     def count(self, action):
         place = Place(self.programs, os.path.join(self.scratch, "count-" + action.replace("/", "-")))
@@ -116,7 +118,7 @@ class Sweep:
         return None
 
     def all_cases(self):
-        for action in ACTIONS:
+        for action in self.actions:
             for n in range(1, self.counts[action] + 1, MEMORY_STRIDE if action.endswith("memory") else 1):
                 yield "%s:%d" % (action, n)
                 if not action.endswith("kill"):
@@ -133,7 +135,7 @@ def run_sample(sweep, seed, seconds):
     end = time.monotonic() + seconds
     number = failures = 0
     while time.monotonic() < end:
-        action = ACTIONS[number // 2 % len(ACTIONS)] if number % 2 else "kill"
+        action = sweep.actions[number // 2 % len(sweep.actions)] if number % 2 else "kill"
         case = sweep.random_case(generator, action)
         wrong = sweep.check(case)
         number += 1
@@ -163,8 +165,8 @@ def run_shard(sweep, shard, done_path):
     return failures
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(kind=Sweep, description=__doc__):
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default=os.environ.get("BUILD", "build/release"))
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--seed", type=int, default=int(os.environ.get("SEED", time.time())))
@@ -173,7 +175,7 @@ def main():
     parser.add_argument("--case")
     arguments = parser.parse_args()
     scratch = tempfile.mkdtemp(prefix="retort-sweep-")
-    sweep = Sweep(os.path.abspath(arguments.build), scratch)
+    sweep = kind(os.path.abspath(arguments.build), scratch)
     if arguments.case:
         wrong = sweep.check(arguments.case)
         print(wrong or "well", "(%s)" % scratch if wrong else "")

@@ -56,10 +56,13 @@ check "from what is kept" same "$(cat results/t/o results/t/d/n)" "base
 2"
 
 # Leftovers: of an engine that was killed, and of a file that was being published. The pid of a process that is over.
-sh -c 'echo half >results/t/.o.tmp-$$; mkdir -p .retort/runs && echo half >.retort/runs/.x.json.tmp-abcdef'
+sh -c 'echo half >results/t/.o.tmp-$$; echo half >.retort/runs/.x.json.tmp-abcdef'
+touch -d '2 hours ago' .retort/runs/.x.json.tmp-abcdef
+echo half >.retort/runs/.y.json.tmp-abcdef # somebody may be writing it
 echo mine >results/t/.o.tmp-mine && sh -c 'echo mine >results/t/.other.tmp-$$' && mine=$(cd results/t && ls -d .other.*)
 check "leftovers" gc
 check "are two" has gc.txt "2 leftovers"
+check "one that is being written stays" test -e .retort/runs/.y.json.tmp-abcdef
 check "files of the user's stay" same "$(ls -A results/t | sort | tr '\n' ' ')" "$(printf '%s\n' .o.tmp-mine "$mine" .retort-results.json d o | sort | tr '\n' ' ')"
 json_is_right() { "$retort" gc --json | python3 -c 'import json, sys; r = json.load(sys.stdin); assert r["dry_run"] is False and r["bytes"] == 0'; }
 check "--json" json_is_right
