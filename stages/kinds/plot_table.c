@@ -61,7 +61,7 @@ static const struct kind_out outs[] = {
 
 const struct kind kind_plot_table = {
     .name = "plot/table",
-    .version = 1,
+    .version = 2,
     .summary = "a table of metrics over a sweep, with published values beside them",
     .doc =
         "Reads every row of its inputs, adds the labels of the file that it came from, and writes one row for each "

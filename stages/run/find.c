@@ -19,7 +19,7 @@ static const struct {
     {"link/dataset@1", run_link_dataset},
     {"plot/bars@1", run_plot_bars},
     {"plot/lines@1", run_plot_lines},
-    {"plot/table@1", run_plot_table},
+    {"plot/table@2", run_plot_table},
 };
 
 stage_run *stage_find(const char *kind) {

@@ -150,9 +150,11 @@ static void markdown_cell(struct buffer *out, const struct table *t, const struc
     if (m->count == 0)
         return;
     markdown_number(out, m->value, t->digits);
-    if (t->spread == SPREAD_STD && m->count > 1)
+    if (m->low == m->high) /* one value, or the same each time */
+        return;
+    if (t->spread == SPREAD_STD)
         buffer_printf(out, " ± %.2g", m->high - m->value);
-    if (t->spread == SPREAD_RANGE && m->count > 1) {
+    if (t->spread == SPREAD_RANGE) {
         buffer_puts(out, " (");
         markdown_number(out, m->low, t->digits);
         buffer_puts(out, " to ");

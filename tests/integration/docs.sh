@@ -1,5 +1,5 @@
 #!/bin/sh
-# The pages of the repository: every relative link leads to a file, every anchor to a heading.
+# The pages of the repository: every relative link leads to a file, every anchor to a heading, every quoted table stands.
 . tests/integration/lib.inc
 
 cat >"$work/links.py" <<'END'
@@ -25,5 +25,17 @@ sys.exit(f"{page}: dead: {', '.join(dead)}" if dead else 0)
 END
 for page in $(find . -name '*.md' ! -path './build/*' ! -path '*/.*/*' | sort); do
     check "${page#./}" python3 "$work/links.py" "$page"
+done
+
+# RESULTS.md quotes what the run wrote, to the letter: its tables are the files beside it.
+cat >"$work/quoted.py" <<'END'
+import pathlib, sys
+
+table = pathlib.Path(sys.argv[1])
+if table.read_text(encoding="utf-8").strip() not in pathlib.Path("pipelines/RESULTS.md").read_text(encoding="utf-8"):
+    sys.exit(f"{table} is not quoted in pipelines/RESULTS.md as it stands")
+END
+for table in pipelines/results/*.md; do
+    check "RESULTS.md quotes ${table##*/}" python3 "$work/quoted.py" "$table"
 done
 finish

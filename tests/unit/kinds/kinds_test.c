@@ -89,7 +89,7 @@ static void test_every_fault_is_named(void **state) {
           "a list of 2 numbers (Hz)");
     FAULT("deeprx/train@1", "{\"size\":11,\"link\":{\"doppler_hz\":[9,5]}}", "", false, "\"doppler_hz\" must not fall",
           "5 stands behind 9");
-    FAULT("plot/table@1", "{\"columns\":[\"a\"],\"reference\":[{\"row\":{}}]}", "", false,
+    FAULT("plot/table@2", "{\"columns\":[\"a\"],\"reference\":[{\"row\":{}}]}", "", false,
           "reference needs \"values\"");
     FAULT("plot/lines@1", "{\"x\":\"a\",\"y\":\"b\",\"reference\":[{\"label\":\"p\",\"points\":[[1,2,3]]}]}", "", false,
           "a list of 2 numbers");
