@@ -5,7 +5,7 @@
  *   loop.c      events and time in, steps out       record.c   what is written down of an attempt
  *   discover.c  plan -> known, or a task            commit.c   durable, then reported
  *   budget.c    joules spent and allowed            energy_rows.c   the energy table of the run
- *   energy_resumed.c  several attempts, one stage
+ *   energy_resumed.c  several attempts, one stage   results_energy.c  what each published file took
  *   results.c, known.c, attempt.c, executor.c, energy.c, energy_predict.c: with headers of their own
  *
  * Everything here is on one thread, but what attempt_prepare and attempt_collect do on a worker.
@@ -145,6 +145,12 @@ void run_energy_add(struct run *r, const struct task *t);
 
 /* The run's energy as runs/<id>.json shows it; ends the measurement. The caller deletes. */
 cJSON *run_energy_table(struct run *r);
+
+/* ---- results_energy.c ---- */
+
+/* Writes results/<pipeline>.energy.md and .csv beside what was published, where something changed. ERR_IO: a file of the
+   user's stands there. */
+int run_energy_page(struct run *r, struct error *err);
 
 /* ---- energy_forecast.c ---- */
 

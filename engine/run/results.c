@@ -126,10 +126,10 @@ static int refuse(struct publisher *p, const char *path, const char *why) {
     return 0;
 }
 
-typedef int result_visit(struct publisher *p, const char *name, const struct content *content, struct error *err);
-
 /* A run that is killed between a file and the manifest must not leave what the next one takes for the user's. */
-static int announce(struct publisher *p, const char *name, const struct content *content, struct error *err) {
+static int announce(void *context, const char *name, const struct result_item *item, struct error *err) {
+    struct publisher *p = context;
+    const struct content *content = item->content;
     char hex[DIGEST_HEX_SIZE];
     char *path = path_join(p->directory, name);
     enum standing standing = look(p, name, path, content);
@@ -143,7 +143,9 @@ static int announce(struct publisher *p, const char *name, const struct content 
     return 0;
 }
 
-static int publish(struct publisher *p, const char *name, const struct content *content, struct error *err) {
+static int publish(void *context, const char *name, const struct result_item *item, struct error *err) {
+    struct publisher *p = context;
+    const struct content *content = item->content;
     char hex[DIGEST_HEX_SIZE];
     char *path = path_join(p->directory, name);
     int rc = 0;
@@ -213,36 +215,38 @@ static char *list_name(const char *folder, const struct result_item *item) {
     return buffer_detach(&name);
 }
 
-static int each_item(struct publisher *p, const struct result_decl *result, result_visit *visit, struct error *err) {
+static int each_item(struct plan *plan, const struct result_decl *result, result_visit *visit, void *context,
+                     struct error *err) {
     const struct result_item *items;
     size_t count = 0, length = strlen(result->name);
     bool waiting = false, list = length > 0 && result->name[length - 1] == '/';
-    int rc = plan_result(p->plan, result, &items, &count, &waiting, err);
+    int rc = plan_result(plan, result, &items, &count, &waiting, err);
     if (rc < 0)
         return error_prefix(err, "result \"%s\"", result->name);
     for (size_t i = 0; rc == 0 && i < count; i++) {
         char *name = list ? list_name(result->name, &items[i]) : mem_strdup(result->name);
-        rc = visit(p, name, items[i].content, err);
+        rc = visit(context, name, &items[i], err);
         free(name);
     }
     return rc;
 }
 
-static int each_result(struct publisher *p, const struct pipeline *pipeline, result_visit *visit, struct error *err) {
+int results_each(struct plan *plan, const struct pipeline *pipeline, result_visit *visit, void *context,
+                 struct error *err) {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < pipeline->result_count; i++)
-        rc = each_item(p, &pipeline->results[i], visit, err);
+        rc = each_item(plan, &pipeline->results[i], visit, context, err);
     return rc;
 }
 
 /* Says what will be written, writes it, says that it was. */
 static int publish_all(struct publisher *p, const struct pipeline *pipeline, struct error *err) {
-    int rc = each_result(p, pipeline, announce, err);
+    int rc = results_each(p->plan, pipeline, announce, p, err);
     bool announced = rc == 0 && p->coming->child;
     if (announced)
         rc = manifest_write(p, err);
     if (rc == 0)
-        rc = each_result(p, pipeline, publish, err);
+        rc = results_each(p->plan, pipeline, publish, p, err);
     if (rc == 0) {
         cJSON_Delete(p->coming);
         p->coming = cJSON_CreateObject();

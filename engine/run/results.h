@@ -15,6 +15,11 @@
 int results_publish(char **path, size_t *written, struct plan *plan, const struct pipeline *pipeline,
                     struct facts *facts, const char *directory, struct error *err);
 
+/* Each result whose stage is done, by the name of its file below results/<pipeline>/, until one visit fails. */
+typedef int result_visit(void *context, const char *name, const struct result_item *item, struct error *err);
+int results_each(struct plan *plan, const struct pipeline *pipeline, result_visit *visit, void *context,
+                 struct error *err);
+
 /* What stands in results/<pipeline>/ beside the files: see above. */
 #define RESULTS_MANIFEST ".retort-results.json"
 

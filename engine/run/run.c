@@ -200,6 +200,8 @@ static int end(struct run *r, struct error *err) {
         rc = error_set(err, published, "%s", fault.message);
     else if (published < 0)
         run_note(r, NULL, fault.message);
+    if (r->summary->results_path && run_energy_page(r, &fault) < 0)
+        run_note(r, NULL, fault.message);
     r->summary->wall_s = (double)(clock_monotonic_ns() - r->began_ns) / 1e9;
     int written = write_run(r, rc, &fault);
     if (written < 0 && rc == 0)

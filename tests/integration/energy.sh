@@ -152,6 +152,42 @@ import json
 row = next(r for r in json.load(open("known.json"))["rows"] if r["stage"] == "steps")
 assert row["spent_j"] == 0 and abs(row["saved_j"] - json.load(open("record.json"))["energy"]["attempts"]["joules"]) < 1e-9, row'
 
+# ---- what each published file took: a joule once, though several ways lead to it ----
+cat >diamond.json <<END
+{ "retort": 1, "name": "diamond", "stages": {
+  "root": { "cmd": ["sh", "-c", "$(printf %s "$spin" | sed 's/"/\\"/g')", "sh", "root", "1"], "outs": { "o": "o" } },
+  "side": { "matrix": { "n": [1, 2] }, "in": { "a": "\${stages.root.outs.o}" }, "outs": { "o": "o" },
+            "cmd": ["sh", "-c", "$(printf %s "$spin" | sed 's/"/\\"/g')", "sh", "side", "\${matrix.n}"] },
+  "same": { "in": { "a": "\${stages.root.outs.o}" }, "outs": { "o": "o" },
+            "cmd": ["sh", "-c", "$(printf %s "$spin" | sed 's/"/\\"/g')", "sh", "side", "2"] },
+  "all":  { "in": { "a": ["\${stages.side[*].outs.o}", "\${stages.same.outs.o}"] },
+            "cmd": ["sh", "-c", "cat \"\$@\" >o; echo >p", "sh", "\${in.a}"], "outs": { "o": "o", "p": "p" } } },
+  "results": { "all.txt": "\${stages.all.outs.o}", "p.txt": "\${stages.all.outs.p}", "sides/": "\${stages.side[*].outs.o}" } }
+END
+check "a study whose files share stages" run diamond.json
+for stage in root 'side[n=1]' 'side[n=2]' all; do "$retort" show diamond.json "$stage" --json >"took.$stage"; done
+check "each file has its joules and those of all before it, a key once" python3 -c '
+import csv, json
+j = {s: json.load(open("took." + s))["energy"]["joules"] for s in ("root", "side[n=1]", "side[n=2]", "all")}
+rows = {r["file"]: r for r in csv.DictReader(open("results/diamond.energy.csv"))}
+assert list(rows) == ["all.txt", "p.txt", "sides/n=1", "sides/n=2", "(all)"], list(rows)
+def total(r): return float(r["measured_j"]) + float(r["modelled_j"])
+wanted = {"all.txt": sum(j.values()), "p.txt": sum(j.values()), "sides/n=1": j["root"] + j["side[n=1]"],
+          "sides/n=2": j["root"] + j["side[n=2]"], "(all)": sum(j.values())}
+for name, joules in wanted.items():
+    assert abs(total(rows[name]) - joules) <= 1e-9 * joules, (name, rows[name], joules)
+assert [rows[n]["stages"] for n in rows] == ["4", "4", "2", "2", "4"], rows
+assert float(rows["all.txt"]["own_j"]) == j["all"] and rows["all.txt"]["own_label"] in ("measured", "modelled")'
+check "and so for people, with the label" grep -qE '^\| all.txt \| all \| .*J (measured|modelled) \| .*J (measured|modelled) \| 4 \|$' results/diamond.energy.md
+check "the folder holds what the pipeline publishes" same "$(ls results/diamond | tr '\n' ' ')" "all.txt p.txt sides "
+stamp=$(stat -c %i results/diamond.energy.md)
+check "a run that knows everything" run diamond.json
+check "leaves the page as it was" same "$(stat -c %i results/diamond.energy.md)" "$stamp"
+echo mine >results/diamond.energy.csv
+sed -i 's/"root", "1"/"root", "2"/' diamond.json
+check "a run with something new" sh -c '"$0" run diamond.json --progress plain 2>run.err' "$retort"
+check "leaves a file of the user's alone, and says so" same "$(cat results/diamond.energy.csv)$(grep -c 'diamond.energy.csv: Retort did not write this file' run.err)" mine1
+
 # ---- usage ----
 says() { wanted=$1; shift; "$retort" "$@" >out.txt 2>&1; same "exit status $?" "exit status 2" && has out.txt "$wanted"; }
 check "an unknown group" says '--by is instance, stage, kind or source, not "colour"' energy --by colour
