@@ -23,6 +23,11 @@ static const struct param params[] = {
      .type = PARAM_STRING,
      .fallback = "\"joules_per_inference\"",
      .doc = "Column or metric of `inference` to average; rows without it are passed over."},
+    {.name = "processor",
+     .type = PARAM_STRING,
+     .fallback = "\"\"",
+     .doc = "Empty: the columns hold joules. A processor of the table (`retort energy --processors`): they hold FLOP, "
+            "such as `training_flops` and `flops` of `deeprx/train`, and metric (0) of it gives the joules."},
     {.name = "label", .type = PARAM_STRING, .fallback = "\"this study\"", .doc = "Name of our own case in the tables."},
     {.name = "basis",
      .type = PARAM_STRING,
@@ -48,9 +53,9 @@ static const struct param params[] = {
 };
 
 static const struct kind_input inputs[] = {
-    {"training", false, true, "csv, json or metrics", "Joules of the training stages."},
+    {"training", false, true, "csv, json or metrics", "Joules of the training stages, or their FLOP."},
     {"inference", false, true, "csv, json or metrics",
-     "Joules of an inference, such as `energy/inference`'s or `energy/estimate`'s."},
+     "Joules of an inference, such as `energy/inference`'s or `energy/estimate`'s, or its FLOP."},
 };
 
 static const struct kind_out outs[] = {

@@ -17,6 +17,12 @@ struct energies {
     double training_j, inference_j; /* NaN: not given */
 };
 
+/* What turns a column's values into joules. */
+struct scale {
+    double per_j;          /* 1: they are joules; else FLOP a joule */
+    const char *processor; /* whose, by metric (0); NULL: they are joules */
+};
+
 /* ---- our own joules ---- */
 
 /* Sum and count of a column over an input's rows; rows without it are passed over. */
@@ -38,9 +44,23 @@ static int column_read(double *sum, size_t *count, const struct stage *s, const 
     return rc;
 }
 
+static int scale_read(struct scale *out, const struct stage *s, struct error *err) {
+    struct processor *list = NULL;
+    const struct processor *p;
+    size_t count;
+    *out = (struct scale){.per_j = 1};
+    if (!*stage_text(s, "processor"))
+        return 0;
+    int rc = processors_read(&list, &count, NULL, NULL, err);
+    if (!rc && !(rc = processor_find(&p, list, count, stage_text(s, "processor"), err)))
+        *out = (struct scale){p->flops_per_s / p->power_w, stage_text(s, "processor")};
+    free(list);
+    return rc;
+}
+
 /* A number in `with`, else the input, else NaN. */
-static int energy_read(double *out, const struct stage *s, const char *number, const char *input, const char *column,
-                       bool mean, struct error *err) {
+static int energy_read(double *out, const struct stage *s, const struct scale *scale, const char *number,
+                       const char *input, const char *column, bool mean, struct error *err) {
     double given = stage_number(s, number), sum = 0;
     size_t files, count = 0;
     stage_input(s, input, &files);
@@ -49,13 +69,14 @@ static int energy_read(double *out, const struct stage *s, const char *number, c
         return 0;
     int rc = column_read(&sum, &count, s, input, stage_text(s, column), err);
     if (!rc && count > 0)
-        *out = mean ? sum / (double)count : sum;
+        *out = (mean ? sum / (double)count : sum) / scale->per_j;
     return rc;
 }
 
-static int energies_read(struct energies *out, const struct stage *s, struct error *err) {
-    int rc = energy_read(&out->training_j, s, "training_j", "training", "training_column", false, err);
-    return rc ? rc : energy_read(&out->inference_j, s, "inference_j", "inference", "inference_column", true, err);
+static int energies_read(struct energies *out, const struct stage *s, const struct scale *scale, struct error *err) {
+    int rc = energy_read(&out->training_j, s, scale, "training_j", "training", "training_column", false, err);
+    return rc ? rc
+              : energy_read(&out->inference_j, s, scale, "inference_j", "inference", "inference_column", true, err);
 }
 
 /* ---- the table ---- */
@@ -73,8 +94,11 @@ static cJSON *case_add(cJSON *list, const char *name, struct energies e, double 
     return row;
 }
 
-static void own_add(cJSON *list, const struct stage *s, struct energies e) {
-    const char *note = stage_text(s, "basis");
+static void own_add(cJSON *list, const struct stage *s, const struct scale *scale, struct energies e) {
+    char *counted = scale->processor
+                        ? mem_printf("FLOP counted, at %.4g FLOP/J of metric (0) (%s)", scale->per_j, scale->processor)
+                        : NULL;
+    const char *note = *stage_text(s, "basis") || !counted ? stage_text(s, "basis") : counted;
     if (!isfinite(e.training_j))
         note = "the energy of our training is not known";
     else if (!isfinite(e.inference_j))
@@ -82,6 +106,7 @@ static void own_add(cJSON *list, const struct stage *s, struct energies e) {
     else if (e.inference_j <= 0)
         note = "our inference took no more than the machine takes without it: it never breaks even";
     case_add(list, stage_text(s, "label"), e, stage_number(s, "inferences_per_s"), note);
+    free(counted);
 }
 
 struct paper {
@@ -198,11 +223,12 @@ int run_energy_amortize(struct stage *s, struct error *err) {
     static const char *const curve_columns[] = {"curve", "inferences", "joules", NULL};
     bool with_paper = stage_boolean(s, "paper");
     cJSON *cases = mem_checked(cJSON_CreateArray()), *curves = mem_checked(cJSON_CreateArray());
+    struct scale scale;
     struct energies own;
     struct paper paper;
-    int rc = energies_read(&own, s, err);
-    if (!rc) {
-        own_add(cases, s, own);
+    int rc = scale_read(&scale, s, err);
+    if (!rc && !(rc = energies_read(&own, s, &scale, err))) {
+        own_add(cases, s, &scale, own);
         curve_add(curves, stage_text(s, "label"), own, (long)stage_integer(s, "decades"));
         rc = own_results(s, own, err);
     }

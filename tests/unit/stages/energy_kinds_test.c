@@ -275,6 +275,30 @@ static void test_amortize_our_own(void **state) {
     fixture_remove(inputs);
 }
 
+/* 4e12 FLOP of training, 2e9 an inference: 2,000 of them whatever a FLOP costs; 4 cores x 1.9 GHz x 32 FLOP at 15 W. */
+static void test_amortize_counted_flops(void **state) {
+    (void)state;
+    char *inputs = fixture_directory();
+    char *a = text_write(inputs, "a.json", "{\"training_flops\":3e12,\"flops\":2e9}");
+    char *b = text_write(inputs, "b.json", "{\"training_flops\":1e12,\"flops\":7e9}");
+    const struct given given[] = {
+        {"training", a, NULL}, {"training", b, NULL}, {"inference", a, NULL}, {NULL, NULL, NULL}};
+    char *directory = fixture_success("energy/amortize@1",
+                                      "{\"paper\":false,\"processor\":\"Core i7-8650U\",\"training_column\":"
+                                      "\"training_flops\",\"inference_column\":\"flops\"}",
+                                      given, 1);
+    struct table t = table_of(directory, "amortize.csv");
+    assert_close(fixture_metric(directory, "break_even_inferences"), 2000, 1e-12);
+    assert_close(fixture_metric(directory, "training_j"), 4e12 * 15 / (4 * 1.9e9 * 32), 1e-12);
+    assert_note(&t.rows.row[0], "FLOP counted, at 1.621e+10 FLOP/J of metric (0) (Core i7-8650U)");
+    fixture_failure("energy/amortize@1", "{\"processor\":\"Core i7-8650\"}", given, "Core i7-8650U");
+    table_close(&t);
+    fixture_remove(directory);
+    free(a);
+    free(b);
+    fixture_remove(inputs);
+}
+
 /* Relative power may be negative; then nothing ever breaks even, and no number says it does. */
 static void test_amortize_a_negative_inference(void **state) {
     (void)state;
@@ -454,6 +478,7 @@ int main(void) {
         cmocka_unit_test(test_estimate_refuses),
         cmocka_unit_test(test_amortize_the_paper),
         cmocka_unit_test(test_amortize_our_own),
+        cmocka_unit_test(test_amortize_counted_flops),
         cmocka_unit_test(test_amortize_a_negative_inference),
         cmocka_unit_test(test_mean_and_its_uncertainty),
         cmocka_unit_test(test_inference_without_a_counter),
