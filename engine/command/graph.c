@@ -61,7 +61,7 @@ static int run(const struct arguments *a, struct error *err) {
     struct project p;
     struct buffer text = {0};
     enum graph_format as = mermaid ? GRAPH_MERMAID : GRAPH_DOT;
-    int code = project_open(&p, a, all ? PROJECT_STORE_CREATE : PROJECT_NO_STORE, err);
+    int code = project_open(&p, a, all ? PROJECT_STORE_OR_EMPTY : PROJECT_NO_STORE, err);
     if (code == 0 && all)
         code = unfold(&p, &text, as, err);
     else if (code == 0)

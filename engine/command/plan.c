@@ -99,7 +99,7 @@ static void print_plan(const struct project *p, bool json, bool predict) {
 
 static int run(const struct arguments *a, struct error *err) {
     struct project p;
-    int code = project_open(&p, a, PROJECT_STORE_CREATE, err);
+    int code = project_open(&p, a, PROJECT_STORE_OR_EMPTY, err);
     if (code == 0)
         code = project_plan(&p, operands_from(a, 1), operand_count(a) > 1 ? operand_count(a) - 1 : 0, err);
     if (code == 0)

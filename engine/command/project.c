@@ -1,6 +1,7 @@
 #include "engine/command/project.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,25 @@ int project_open_store(struct store **out, const struct arguments *a, struct err
     int code = open_store_at(out, a, root, false, err);
     free(root);
     return code;
+}
+
+static int open_empty_store(struct project *p, struct error *err) {
+    const char *base = getenv("TMPDIR");
+    char *path = mem_printf("%s/retort-empty-XXXXXX", base && *base ? base : "/tmp");
+    if (!mkdtemp(path)) {
+        int code = error_errno(err, errno, "%s", path);
+        free(path);
+        return code;
+    }
+    p->empty_store = path;
+    return store_open(&p->store, path, true, err);
+}
+
+static int open_store_of(struct project *p, const struct arguments *a, enum project_store store, struct error *err) {
+    char *path = project_store_path(a, p->root);
+    bool empty = store == PROJECT_STORE_OR_EMPTY && !file_is_directory(path);
+    free(path);
+    return empty ? open_empty_store(p, err) : open_store_at(&p->store, a, p->root, store == PROJECT_STORE_CREATE, err);
 }
 
 int project_report(struct diagnostics *d, struct error *err) {
@@ -195,7 +215,7 @@ int project_open(struct project *p, const struct arguments *a, enum project_stor
     p->stage_program = project_stage_program();
     if (store == PROJECT_NO_STORE)
         return 0;
-    code = open_store_at(&p->store, a, p->root, store == PROJECT_STORE_CREATE, err);
+    code = open_store_of(p, a, store, err);
     if (code == 0)
         p->facts = facts_create(p->store, p->stage_program);
     return code;
@@ -219,6 +239,9 @@ void project_close(struct project *p) {
     plan_free(p->plan);
     facts_free(p->facts);
     store_close(p->store);
+    if (p->empty_store)
+        file_remove_tree(p->empty_store, NULL);
+    free(p->empty_store);
     pipeline_free(p->pipeline);
     diagnostics_close(&p->diagnostics);
     for (size_t i = 0; i < p->override_count; i++)

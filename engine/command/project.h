@@ -11,6 +11,7 @@ struct project {
     struct pipeline *pipeline;
     struct diagnostics diagnostics;
     struct store *store; /* NULL unless asked for */
+    char *empty_store;   /* the folder of a store that only stands in for one that is not there */
     struct facts *facts;
     struct plan *plan;   /* after project_plan */
     char *platform;      /* NULL: any */
@@ -22,8 +23,9 @@ struct project {
     size_t override_file_count;
 };
 
-/* A command that only reads fails with ERR_NOT_FOUND where there is no store. */
-enum project_store { PROJECT_NO_STORE, PROJECT_STORE, PROJECT_STORE_CREATE };
+/* Where there is no store: a command that shows what is in it fails with ERR_NOT_FOUND, one that looks ahead sees an
+   empty one and leaves nothing behind, and retort run makes it. */
+enum project_store { PROJECT_NO_STORE, PROJECT_STORE, PROJECT_STORE_OR_EMPTY, PROJECT_STORE_CREATE };
 
 /* Reads the pipeline that operand 0 names, or the only one of the folder when operand 0 is missing. Faults are
    printed to stderr; ERR_INVALID then counts them. `*p` is closed by project_close in any case. */

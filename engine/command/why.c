@@ -95,7 +95,7 @@ static int run(const struct arguments *a, struct error *err) {
         return error_set(err, ERR_USAGE, "why: name the pipeline and a stage: retort why PIPELINE STAGE");
     struct project p;
     struct buffer out = {0};
-    int code = project_open(&p, a, PROJECT_STORE_CREATE, err);
+    int code = project_open(&p, a, PROJECT_STORE_OR_EMPTY, err);
     if (code == 0)
         code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
     if (code == 0)
