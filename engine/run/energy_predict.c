@@ -7,11 +7,13 @@
 
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/run/energy_work.h"
 
 enum { NEWEST = 64, NEAREST = 5 };
 
 struct earlier {
     cJSON *record;
+    size_t number;   /* in `work` */
     double distance; /* from what was last asked */
     bool used;
 };
@@ -21,6 +23,7 @@ struct history {
     bool read;
     struct earlier *list;
     size_t count;
+    struct work *work;
 };
 
 struct predictor {
@@ -42,6 +45,7 @@ void predictor_free(struct predictor *p) {
         for (size_t k = 0; k < p->stages[i].count; k++)
             cJSON_Delete(p->stages[i].list[k].record);
         free(p->stages[i].list);
+        work_free(p->stages[i].work);
     }
     free(p->stages);
     free(p);
@@ -68,11 +72,16 @@ static void read_history(struct history *h, struct store *store, const struct in
     h->read = true;
     store_record_similar(store, i->name, name, NEWEST, &records, &count, NULL);
     h->list = mem_array(count + 1, sizeof *h->list);
+    h->work = work_create(kind);
     for (size_t k = 0; k < count; k++) {
-        if (is_like(records[k], i->decl))
-            h->list[h->count++] = (struct earlier){.record = records[k]};
-        else
-            cJSON_Delete(records[k]);
+        cJSON *record = records[k];
+        if (!is_like(record, i->decl)) {
+            cJSON_Delete(record);
+            continue;
+        }
+        size_t number = work_add(h->work, cJSON_GetObjectItemCaseSensitive(record, "components"),
+                                 cJSON_GetObjectItemCaseSensitive(record, "metrics"));
+        h->list[h->count++] = (struct earlier){.record = record, .number = number};
     }
     free(records);
     free(name);
@@ -122,8 +131,12 @@ static double components_distance(const cJSON *a, const cJSON *b) {
     return sum;
 }
 
-static void measure(struct history *h, const struct instance *i) {
+/* Returns whether more is known of the instance than its name. */
+static bool measure(struct history *h, const struct instance *i) {
     cJSON *components = i->action ? action_components(i->action) : NULL;
+    bool known = components != NULL;
+    if (known)
+        work_ask(h->work, components);
     for (size_t k = 0; k < h->count; k++) {
         const cJSON *record = h->list[k].record;
         if (components)
@@ -135,6 +148,7 @@ static void measure(struct history *h, const struct instance *i) {
                                                                                        : 2;
     }
     cJSON_Delete(components);
+    return known;
 }
 
 /* Brings the nearest to the front; among equals the newer stays first. */
@@ -174,7 +188,7 @@ bool predictor_ask(struct predictor *p, const struct instance *i, struct predict
     double seconds[NEAREST], joules[NEAREST];
     size_t timed = 0, counted = 0;
     *out = (struct prediction){0};
-    measure(h, i);
+    bool known = measure(h, i);
     out->records = sort_nearest(h);
     for (size_t k = 0; k < out->records; k++) {
         const cJSON *record = h->list[k].record;
@@ -183,13 +197,14 @@ bool predictor_ask(struct predictor *p, const struct instance *i, struct predict
         const cJSON *attempts = cJSON_GetObjectItemCaseSensitive(energy, "attempts"); /* it was resumed */
         double wall_s = json_double(attempts, "wall_s", json_double(record, "wall_s", (double)NAN));
         double spent_j = json_double(attempts ? attempts : energy, "joules", (double)NAN);
+        double ratio = known ? work_ratio(h->work, h->list[k].number) : 1;
         h->list[k].used = true;
         if (isfinite(wall_s))
-            seconds[timed++] = wall_s;
+            seconds[timed++] = wall_s * ratio;
         if (!isfinite(spent_j) || (out->label[0] && strcmp(out->label, label) != 0))
             continue;
         snprintf(out->label, sizeof out->label, "%s", label);
-        joules[counted++] = spent_j;
+        joules[counted++] = spent_j * ratio;
     }
     spread(seconds, timed, &out->wall_s, &out->low_s, &out->high_s);
     spread(joules, counted, &out->joules, &out->low_j, &out->high_j);

@@ -2,9 +2,10 @@
  * What a stage that has still to run will take, by what earlier ones took.
  *
  * Of the newest records of the same stage or kind (commands: of the same stage), the five whose key components are
- * nearest: their median, and their least and greatest as the spread. Two numbers, in words of a command too, are as far
- * apart as the logarithm of their ratio, at most one; other components that differ are one apart. Joules of different
- * labels are never mixed: those of the nearest record's label count.
+ * nearest, each as many times over as the stage computes more than it did (energy_work.h): their median, and their least
+ * and greatest as the spread. Two numbers, in words of a command too, are as far apart as the logarithm of their ratio, at
+ * most one; other components that differ are one apart. Joules of different labels are never mixed: those of the nearest
+ * record's label count.
  */
 #ifndef RETORT_ENGINE_RUN_ENERGY_PREDICT_H
 #define RETORT_ENGINE_RUN_ENERGY_PREDICT_H

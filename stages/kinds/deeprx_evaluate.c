@@ -56,6 +56,8 @@ static const struct kind_metric metrics[] = {
     {"genie_sinr_db_at_1e-3", "dB", "As sinr_db_at_1e-3, of the genie, when asked for and reached."},
 };
 
+static const char *const linear[] = {"slots", NULL};
+
 const struct kind kind_deeprx_evaluate = {
     .name = "deeprx/evaluate",
     .version = 1,
@@ -71,5 +73,6 @@ const struct kind kind_deeprx_evaluate = {
     .out_count = COUNT_OF(outs),
     .metrics = metrics,
     .metric_count = COUNT_OF(metrics),
+    .work_linear = linear,
     .tolerance = 0.01,
 };

@@ -29,5 +29,6 @@ const struct kind kind_deeprx_infer = {
     .out_count = COUNT_OF(outs),
     .metrics = metrics,
     .metric_count = COUNT_OF(metrics),
+    .work = "flops",
     .tolerance = 0.01,
 };

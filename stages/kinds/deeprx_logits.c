@@ -26,6 +26,8 @@ static const struct kind_metric metrics[] = {
     {"flops", "FLOP", "Of all slots: 2 MAC of every convolution."},
 };
 
+static const char *const linear[] = {"slots", NULL};
+
 const struct kind kind_deeprx_logits = {
     .name = "deeprx/logits",
     .version = 1,
@@ -41,5 +43,7 @@ const struct kind kind_deeprx_logits = {
     .out_count = COUNT_OF(outs),
     .metrics = metrics,
     .metric_count = COUNT_OF(metrics),
+    .work = "flops",
+    .work_linear = linear,
     .tolerance = 0.01,
 };

@@ -139,6 +139,8 @@ static const struct kind_metric metrics[] = {
     {"steps", "steps", "Optimizer steps."},
 };
 
+static const char *const linear[] = {"steps", "batch", NULL};
+
 const struct kind kind_deeprx_train = {
     .name = "deeprx/train",
     .version = 1,
@@ -155,6 +157,8 @@ const struct kind kind_deeprx_train = {
     .metrics = metrics,
     .metric_count = COUNT_OF(metrics),
     .checkpoints = true,
+    .work = "training_flops",
+    .work_linear = linear,
     .tolerance = 0.1, /* rounding acts like another seed; seeds differ by up to a tenth in gm_ber */
     .check = network_check,
 };

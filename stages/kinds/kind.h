@@ -76,7 +76,9 @@ struct kind {
     size_t metric_count;
     bool measures_machine; /* energy or time of this machine: key holds the host, runs alone, exempt from same bytes */
     bool checkpoints;      /* uses RETORT_CHECKPOINT */
-    double tolerance;      /* share by which metrics may differ across platforms in verify; 0: equal bytes */
+    const char *work;      /* the metric that holds the operations of the whole stage; NULL: none does */
+    const char *const *work_linear; /* NULL-terminated: parameters that its work is proportional to */
+    double tolerance;               /* share by which metrics may differ across platforms in verify; 0: equal bytes */
     void (*check)(const cJSON *with, struct kind_checker *checker); /* rules between parameters; NULL: none */
 };
 

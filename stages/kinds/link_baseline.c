@@ -46,6 +46,8 @@ static const struct kind_metric metrics[] = {
      "SINR at which the curve first falls to a bit error rate of 1e-3; absent when it never does."},
 };
 
+static const char *const linear[] = {"slots", NULL};
+
 const struct kind kind_link_baseline = {
     .name = "link/baseline",
     .version = 1,
@@ -61,5 +63,6 @@ const struct kind kind_link_baseline = {
     .out_count = COUNT_OF(outs),
     .metrics = metrics,
     .metric_count = COUNT_OF(metrics),
+    .work_linear = linear,
     .tolerance = 0.01,
 };

@@ -40,6 +40,8 @@ static const struct kind_metric metrics[] = {
     {"labels", NULL, "Labels of all slots that the mask does not leave out."},
 };
 
+static const char *const linear[] = {"slots", NULL};
+
 const struct kind kind_link_dataset = {
     .name = "link/dataset",
     .version = 1,
@@ -55,5 +57,6 @@ const struct kind kind_link_dataset = {
     .out_count = COUNT_OF(outs),
     .metrics = metrics,
     .metric_count = COUNT_OF(metrics),
+    .work_linear = linear,
     .tolerance = 0.01,
 };
