@@ -215,7 +215,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install build/retort build/retort-stage $(DESTDIR)$(PREFIX)/bin
 	build/retort --man > $(DESTDIR)$(PREFIX)/share/man/man1/retort.1
-	for c in run plan why check graph show log runs metrics energy kinds exec fsck; do \
+	for c in run plan why check graph show log runs metrics energy verify kinds exec gc fsck; do \
 		build/retort --man $$c > $(DESTDIR)$(PREFIX)/share/man/man1/retort-$$c.1; done
 	build/retort --completion > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/retort
 

@@ -199,10 +199,29 @@ static int put_open_file(struct store *s, int fd, const struct stat *st, const c
 
 /* ---- directories ---- */
 
+enum how { TAKE_MOVE, TAKE_COPY, TAKE_LOOK };
+
 struct taking {
     struct store *s;
-    bool copy;
+    enum how how;
 };
+
+static int look_at_open_file(int fd, const struct stat *st, const char *path, struct object *out, struct error *err) {
+    struct object o = {.executable = st->st_mode & S_IXUSR};
+    int rc = object_hash(&o.digest, &o.size, fd, false, path, err);
+    if (rc == 0)
+        rc = check_still(fd, st, o.size, path, err);
+    if (rc == 0)
+        *out = o;
+    return rc;
+}
+
+static int take_open_file(const struct taking *t, int fd, const struct stat *st, const char *path, struct object *out,
+                          struct error *err) {
+    if (t->how == TAKE_LOOK)
+        return look_at_open_file(fd, st, path, out, err);
+    return (t->how == TAKE_COPY ? copy_open_file : put_open_file)(t->s, fd, st, path, out, err);
+}
 
 static int take_file(void *context, const char *path, struct object *out, struct error *err) {
     const struct taking *t = context;
@@ -212,48 +231,53 @@ static int take_file(void *context, const char *path, struct object *out, struct
     if (rc == 0 && !S_ISREG(st.st_mode))
         rc = error_set(err, ERR_FAILED, "%s: changed while it was stored: a process that wrote it still runs", path);
     if (rc == 0)
-        rc = (t->copy ? copy_open_file : put_open_file)(t->s, fd, &st, path, out, err);
+        rc = take_open_file(t, fd, &st, path, out, err);
     if (fd >= 0)
         close(fd);
     return rc;
 }
 
-static int put_listing(struct store *s, struct listing *l, struct object *out, struct error *err) {
-    struct object o = {.directory = true, .size = l->size};
-    struct buffer text = {0};
-    listing_write(&text, l);
-    listing_digest(&o.digest, text.data, text.size);
+static int write_listing(struct store *s, const struct buffer *text, const struct object *o, struct error *err) {
     char *temporary = layout_temporary(s);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     int rc = fd < 0 ? error_errno(err, errno, "%s: cannot be made", temporary) : 0;
     if (rc == 0)
-        rc = file_write_all(fd, text.data, text.size, temporary, err);
+        rc = file_write_all(fd, text->data, text->size, temporary, err);
     if (rc == 0)
-        rc = seal_and_place(s, fd, temporary, &o, text.size, err);
+        rc = seal_and_place(s, fd, temporary, o, text->size, err);
     if (rc < 0 && fd >= 0)
         unlink(temporary);
     if (fd >= 0)
         close(fd);
     free(temporary);
+    return rc;
+}
+
+static int take_listing(const struct taking *t, struct listing *l, struct object *out, struct error *err) {
+    struct object o = {.directory = true, .size = l->size};
+    struct buffer text = {0};
+    listing_write(&text, l);
+    listing_digest(&o.digest, text.data, text.size);
+    int rc = t->how == TAKE_LOOK ? 0 : write_listing(t->s, &text, &o, err);
     buffer_close(&text);
     if (rc == 0)
         *out = o;
     return rc;
 }
 
-static int take(struct store *s, const char *path, bool copy, struct object *out, struct error *err) {
-    struct taking t = {s, copy};
+static int take(struct store *s, const char *path, enum how how, struct object *out, struct error *err) {
+    struct taking t = {s, how};
     struct listing l = {0};
     struct stat st = {0};
     int fd = -1;
-    int rc = open_source(&fd, &st, path, copy, err);
+    int rc = open_source(&fd, &st, path, how == TAKE_COPY, err);
     if (rc == 0 && S_ISREG(st.st_mode)) {
-        rc = (copy ? copy_open_file : put_open_file)(s, fd, &st, path, out, err);
+        rc = take_open_file(&t, fd, &st, path, out, err);
     } else if (rc == 0) {
-        rc = tree_walk(&l, path, copy, take_file, &t, err);
+        rc = tree_walk(&l, path, how == TAKE_COPY, take_file, &t, err);
         if (rc == 0)
-            rc = put_listing(s, &l, out, err);
-        if (rc == 0 && !copy)
+            rc = take_listing(&t, &l, out, err);
+        if (rc == 0 && how == TAKE_MOVE)
             rc = file_remove_tree(path, err);
     }
     listing_close(&l);
@@ -263,9 +287,13 @@ static int take(struct store *s, const char *path, bool copy, struct object *out
 }
 
 int store_object_put(struct store *s, const char *path, struct object *out, struct error *err) {
-    return take(s, path, false, out, err);
+    return take(s, path, TAKE_MOVE, out, err);
 }
 
 int store_object_copy(struct store *s, const char *path, struct object *out, struct error *err) {
-    return take(s, path, true, out, err);
+    return take(s, path, TAKE_COPY, out, err);
+}
+
+int store_object_look(const char *path, struct object *out, struct error *err) {
+    return take(NULL, path, TAKE_LOOK, out, err);
 }

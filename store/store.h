@@ -61,6 +61,9 @@ int store_object_put(struct store *s, const char *path, struct object *out, stru
 /* The same for a file of the user's own: copied (reflink where the file system can), never moved. */
 int store_object_copy(struct store *s, const char *path, struct object *out, struct error *err);
 
+/* What store_object_put would make of a file or directory, which stays as it is; on any thread. */
+int store_object_look(const char *path, struct object *out, struct error *err);
+
 /* The path of a plain object; the caller frees. */
 char *store_object_path(const struct store *s, const struct digest *d);
 

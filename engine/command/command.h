@@ -31,7 +31,7 @@ struct command {
 };
 
 extern const struct command command_run, command_plan, command_why, command_check, command_graph, command_show,
-    command_log, command_runs, command_metrics, command_energy, command_kinds, command_exec, command_gc,
+    command_log, command_runs, command_metrics, command_energy, command_verify, command_kinds, command_exec, command_gc,
     command_fsck;
 
 const struct command *const *commands_all(size_t *count);
@@ -46,6 +46,8 @@ int command_find(const struct command **out, const char *name, struct error *err
     { "params", 0, "FILE", "Override parameters by a JSON file; may be repeated" }
 #define OPTION_STORE                                                                                                   \
     { "store", 0, "DIR", "The store (default: RETORT_STORE, or .retort beside the pipeline's git root)" }
+#define OPTION_JOBS                                                                                                    \
+    { "jobs", 'j', "N", "Cpu tokens to share out among stages (default: the cores of this machine)" }
 #define OPTION_JSON                                                                                                    \
     { "json", 0, NULL, "Print JSON" }
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -43,6 +43,17 @@ char *project_stage_program(void) {
     return program;
 }
 
+int project_limits(struct scheduler_limits *out, const struct arguments *a, struct error *err) {
+    enum { GRACE_MS = 10000, BACKOFF_MS = 1000 };
+    long jobs;
+    int code = argument_count(a, "jobs", sysconf(_SC_NPROCESSORS_ONLN), &jobs, err);
+    out->cpus = (double)jobs;
+    out->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    out->grace_ms = GRACE_MS;
+    out->backoff_ms = BACKOFF_MS;
+    return code;
+}
+
 char *project_store_path(const struct arguments *a, const char *root) {
     const char *named = argument_value(a, "store", getenv("RETORT_STORE"));
     return named && *named ? mem_strdup(named) : path_join(root, ".retort");

@@ -41,6 +41,9 @@ int project_open_store(struct store **out, const struct arguments *a, struct err
 char *project_store_path(const struct arguments *a, const char *root); /* the caller frees */
 char *project_root(const char *directory);                             /* the caller frees */
 
+/* What may run at once: --jobs, and this machine. ERR_USAGE. */
+int project_limits(struct scheduler_limits *out, const struct arguments *a, struct error *err);
+
 /* The path of retort-stage: beside this program; the caller frees. */
 char *project_stage_program(void);
 

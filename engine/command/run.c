@@ -1,14 +1,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/command/project.h"
 #include "engine/report/progress.h"
-
-enum { GRACE_MS = 10000, BACKOFF_MS = 1000 };
 
 static int read_style(const struct arguments *a, enum progress_style *out, struct error *err) {
     const char *style = argument_value(a, "progress", "auto");
@@ -21,16 +18,6 @@ static int read_style(const struct arguments *a, enum progress_style *out, struc
     else
         return error_set(err, ERR_USAGE, "run: --progress is auto, plain, json or none, not \"%s\"", style);
     return 0;
-}
-
-static int read_limits(const struct arguments *a, struct scheduler_limits *out, struct error *err) {
-    long jobs;
-    int code = argument_count(a, "jobs", sysconf(_SC_NPROCESSORS_ONLN), &jobs, err);
-    out->cpus = (double)jobs;
-    out->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    out->grace_ms = GRACE_MS;
-    out->backoff_ms = BACKOFF_MS;
-    return code;
 }
 
 static int run_it(struct project *p, const struct arguments *a, enum progress_style style, struct run_options *options,
@@ -61,7 +48,7 @@ static int run(const struct arguments *a, struct error *err) {
     struct project p;
     int code = read_style(a, &style, err);
     if (code == 0)
-        code = read_limits(a, &options.limits, err);
+        code = project_limits(&options.limits, a, err);
     if (code)
         return code;
     code = project_open(&p, a, PROJECT_STORE_CREATE, err);
@@ -72,7 +59,7 @@ static int run(const struct arguments *a, struct error *err) {
 }
 
 static const struct option options[] = {
-    {"jobs", 'j', "N", "Cpu tokens to share out among stages (default: the cores of this machine)"},
+    OPTION_JOBS,
     {"keep-going", 'k', NULL, "Go on with what does not depend on a failed stage"},
     {"progress", 0, "STYLE", "auto, plain, json (one object a line) or none"},
     {"same-platform", 0, NULL, "Take only results of this code path and library versions as known"},

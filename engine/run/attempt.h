@@ -34,6 +34,7 @@ struct attempt {
     char *directory; /* where the stage works */
     char *file, *spec, *result, *stdout_log, *stderr_log;
     char *checkpoint; /* NULL: the stage has none */
+    bool only_look;   /* its outs are not taken into the store, and work/<id> stays: it is the caller's to remove */
     cJSON *account;   /* what the keeper needs to leave a record should this engine be killed */
     struct digest checkpoint_stamp;
     char **argv; /* of a command, as run */

@@ -6,6 +6,7 @@
  *   discover.c  plan -> known, or a task            commit.c   durable, then reported
  *   budget.c    joules spent and allowed            energy_rows.c   the energy table of the run
  *   energy_resumed.c  several attempts, one stage   results_energy.c  what each published file took
+ *   verify.c    recorded stages once more
  *   results.c, known.c, attempt.c, executor.c, energy.c, energy_predict.c: with headers of their own
  *
  * Everything here is on one thread, but what attempt_prepare and attempt_collect do on a worker.
@@ -185,6 +186,9 @@ void task_start(struct task *t); /* the scheduler's START */
 void task_stop(struct task *t, enum schedule_type how);
 void task_judge(
     struct task *t); /* a collected attempt: finished, failed, interrupted; tells the scheduler and the plan */
+
+/* A file of the project that changed while the stage read it: the result belongs to no key. ERR_FAILED. */
+int task_check_inputs(const struct task *t, struct error *err);
 void task_free(struct task *t);
 
 /* ---- commit.c ---- */

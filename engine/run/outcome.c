@@ -203,7 +203,7 @@ static int is_unreadable(const char *path, const struct stat *st, int type, stru
 /* What the stage left unreadable is its own fault, not the store's. */
 static int put_out(struct object *object, struct attempt *a, const struct out_decl *out, struct error *err) {
     char *path = path_join(a->directory, out->path);
-    int rc = store_object_put(a->store, path, object, err);
+    int rc = a->only_look ? store_object_look(path, object, err) : store_object_put(a->store, path, object, err);
     if (rc < 0)
         error_prefix(err, "out \"%s\"", out->name);
     if (rc == ERR_IO && nftw(path, is_unreadable, 16, FTW_PHYS) > 0)
@@ -260,6 +260,7 @@ int attempt_collect(struct attempt *a, int keeper_status, struct outcome *out, s
     if (a->checkpoint && stamp_take(&stamp, a->checkpoint) > 0)
         out->checkpoint_stuck = digest_equal(&stamp, &a->checkpoint_stamp);
     buffer_close(&why);
-    file_remove_tree(a->root, NULL);
+    if (!a->only_look)
+        file_remove_tree(a->root, NULL);
     return rc == ERR_IO ? error_set(err, ERR_IO, "%s", fault.message) : 0;
 }

@@ -273,8 +273,7 @@ static void judge_failed(struct task *t) {
     free(detail);
 }
 
-/* A file of the project that changed while the stage read it: the result belongs to no key. */
-static int check_project_files(struct task *t, struct error *err) {
+int task_check_inputs(const struct task *t, struct error *err) {
     const struct action *action = t->instance->action;
     for (size_t i = 0; i < action->input_count; i++) {
         for (size_t k = 0; k < action->inputs[i].count; k++) {
@@ -308,7 +307,7 @@ static void finish_all(struct task *t) {
 static void judge_finished(struct task *t) {
     struct run *r = t->run;
     struct error err = {0};
-    int rc = check_project_files(t, &err);
+    int rc = task_check_inputs(t, &err);
     if (rc < 0) {
         t->job.retries = 0;
         t->outcome.reason = mem_strdup(err.message);

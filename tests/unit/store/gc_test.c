@@ -403,6 +403,36 @@ static void only_one_gc_at_a_time(void **state) {
     free(path);
 }
 
+/* While an engine notes something, nothing is taken away: it may be just that. */
+static void gc_waits_for_who_notes_something(void **state) {
+    enum { POLLS = 30, POLL_US = 10000 };
+    const struct place *p = *state;
+    struct gc_report r;
+    struct error err = {0};
+    struct store *s = open_store(p);
+    put_text(s, "loose");
+    store_close(s);
+    char *path = path_join(p->directory, "lease");
+    int fd = open(path, O_RDWR | O_CREAT, 0644);
+    assert_true(fd >= 0 && flock(fd, LOCK_SH) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        close(fd);
+        s = open_store(p);
+        _exit(store_gc(s, &(struct gc_options){0}, &r, &err) == 0 ? 0 : 1);
+    }
+    for (int i = 0; i < POLLS; i++) {
+        usleep(POLL_US);
+        assert_true(stands(p, "loose"));
+    }
+    close(fd);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_false(stands(p, "loose"));
+    free(path);
+}
+
 /* Engines take in and record what a gc beside them takes for garbage, all the time. */
 static int take_in(const struct place *p, unsigned seed) {
     enum { ROUNDS = 60, TEXTS = 5 };
@@ -566,6 +596,7 @@ int main(void) {
         TEST(what_an_engine_put_stays),
         TEST(the_dead_keep_nothing),
         TEST(only_one_gc_at_a_time),
+        TEST(gc_waits_for_who_notes_something),
         TEST(engines_and_gc_beside_each_other),
         TEST(checkpoints_of_unfinished_work_stay),
         TEST(attempts_and_logs_go_with_their_runs),

@@ -1,0 +1,246 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/json.h"
+#include "engine/command/project.h"
+#include "engine/meter/meter.h"
+#include "engine/run/verify.h"
+
+enum { SHORT_DIGEST = 12, SEEDS = 1000000 };
+
+struct telling {
+    bool json;
+    const char *store;
+    cJSON *stages; /* with --json */
+};
+
+/* ---- a stage, for people ---- */
+
+static void print_text_side(const char *side, double line, const cJSON *text) {
+    printf("      line %.0f %s %s\n", line, side, cJSON_IsString(text) ? text->valuestring : "(is not there)");
+}
+
+static void print_byte(const char *side, const cJSON *byte) {
+    if (cJSON_IsNumber(byte))
+        printf(" %s 0x%02x", side, (unsigned)byte->valueint);
+    else
+        printf(" %s at its end", side);
+}
+
+static void print_first(const cJSON *first) {
+    const cJSON *recorded = cJSON_GetObjectItemCaseSensitive(first, "recorded");
+    const cJSON *now = cJSON_GetObjectItemCaseSensitive(first, "now");
+    if (strcmp(json_text(first, "type", ""), "text") == 0) {
+        print_text_side("recorded:", json_double(first, "line", 0), recorded);
+        print_text_side("now:     ", json_double(first, "line", 0), now);
+    } else {
+        printf("      first differing byte at %.0f:", json_double(first, "offset", 0));
+        print_byte("recorded", recorded);
+        print_byte("and now", now);
+        printf("\n");
+    }
+}
+
+static void print_differences(const cJSON *first) {
+    const cJSON *file;
+    if (!cJSON_IsObject(first))
+        return;
+    if (strcmp(json_text(first, "type", ""), "directory") != 0) {
+        print_first(first);
+        return;
+    }
+    cJSON_ArrayForEach(file, cJSON_GetObjectItemCaseSensitive(first, "files")) {
+        const char *only = json_text(file, "only", NULL);
+        printf("    %s%s%s\n", json_text(file, "path", "?"), only ? ": only " : "", only ? only : "");
+        if (!only)
+            print_first(file);
+    }
+    if (json_double(first, "more", 0) > 0)
+        printf("    and %.0f more\n", json_double(first, "more", 0));
+}
+
+static void print_side(const char *side, const cJSON *out) {
+    if (cJSON_IsObject(out))
+        printf("%s %.*s (%.0f bytes, mode %s)", side, SHORT_DIGEST, json_text(out, "sha256", "?"),
+               json_double(out, "size", 0), json_text(out, "mode", "?"));
+    else
+        printf("%s not", side);
+}
+
+static void print_metric(const cJSON *metric, const cJSON *tolerance) {
+    struct buffer text = {0};
+    double recorded = json_double(metric, "recorded", (double)NAN), now = json_double(metric, "now", (double)NAN);
+    double difference = json_double(metric, "difference", (double)NAN);
+    buffer_printf(&text, "    metric %s: recorded ", json_text(metric, "name", "?"));
+    json_number(&text, recorded);
+    buffer_puts(&text, ", now ");
+    json_number(&text, now);
+    if (!isnan(difference)) {
+        buffer_puts(&text, ", difference ");
+        json_number(&text, difference);
+        if (recorded != 0)
+            buffer_printf(&text, " (%.3g %%)", 100 * fabs(difference / recorded));
+    }
+    if (cJSON_IsNumber(tolerance))
+        buffer_printf(&text, ", allowed %.3g %%", 100 * tolerance->valuedouble);
+    printf("%s\n", buffer_text(&text));
+    buffer_close(&text);
+}
+
+/* What differs within a tolerance is told too: its bytes are others. */
+static void print_stage(const struct telling *t, const cJSON *stage) {
+    const char *verdict = json_text(stage, "verdict", "?");
+    const cJSON *item;
+    printf("%-8s %s\n", verdict, json_text(stage, "stage", "?"));
+    if (strcmp(verdict, "failed") == 0)
+        printf("    %s\n", json_text(stage, "reason", "?"));
+    if (strcmp(verdict, "differs") != 0)
+        return;
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(stage, "outs")) {
+        printf("    out %s:", json_text(item, "name", "?"));
+        print_side(" recorded", cJSON_GetObjectItemCaseSensitive(item, "recorded"));
+        print_side(", now", cJSON_GetObjectItemCaseSensitive(item, "now"));
+        printf("\n");
+        print_differences(cJSON_GetObjectItemCaseSensitive(item, "first"));
+    }
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(stage, "metrics"))
+        print_metric(item, cJSON_GetObjectItemCaseSensitive(stage, "tolerance"));
+    printf("    recorded by run %s; now: %s/attempts/%s.json\n",
+           json_text(cJSON_GetObjectItemCaseSensitive(stage, "recorded"), "run", "?"), t->store,
+           json_text(cJSON_GetObjectItemCaseSensitive(stage, "now"), "attempt", "?"));
+}
+
+static void on_judged(void *context, const cJSON *stage) {
+    struct telling *t = context;
+    if (t->json)
+        cJSON_AddItemToArray(t->stages, cJSON_Duplicate(stage, true));
+    else
+        print_stage(t, stage);
+    fflush(stdout);
+}
+
+static void on_started(void *context, const struct instance *i) {
+    (void)context;
+    fprintf(stderr, "executing %s once more\n", i->name);
+}
+
+/* ---- the end ---- */
+
+static void print_summary(const struct verify_summary *s, long seed) {
+    struct buffer text = {0};
+    buffer_printf(&text,
+                  "%zu of %zu recorded stages executed once more (seed %ld): %zu same, %zu within their tolerance, "
+                  "%zu differ, %zu failed; energy ",
+                  s->same + s->within + s->differ + s->failed, s->recorded, seed, s->same, s->within, s->differ,
+                  s->failed);
+    energy_figure(&text, s->joules, s->label);
+    printf("%s\n", buffer_text(&text));
+    if (s->unrecorded > 0)
+        printf("%zu more are not recorded; retort run makes them\n", s->unrecorded);
+    buffer_close(&text);
+}
+
+static void print_json(const struct telling *t, const struct verify_summary *s, double share, long seed) {
+    struct buffer text = {0};
+    cJSON *all = cJSON_CreateObject();
+    cJSON_AddNumberToObject(all, "seed", (double)seed);
+    cJSON_AddNumberToObject(all, "sample", share);
+    cJSON_AddNumberToObject(all, "recorded", (double)s->recorded);
+    cJSON_AddNumberToObject(all, "unrecorded", (double)s->unrecorded);
+    cJSON_AddNumberToObject(all, "chosen", (double)s->chosen);
+    cJSON_AddNumberToObject(all, "same", (double)s->same);
+    cJSON_AddNumberToObject(all, "within", (double)s->within);
+    cJSON_AddNumberToObject(all, "differ", (double)s->differ);
+    cJSON_AddNumberToObject(all, "failed", (double)s->failed);
+    cJSON *energy = cJSON_AddObjectToObject(all, "energy");
+    cJSON_AddItemToObject(energy, "joules", isnan(s->joules) ? cJSON_CreateNull() : cJSON_CreateNumber(s->joules));
+    cJSON_AddStringToObject(energy, "label", s->label);
+    cJSON_AddItemReferenceToObject(all, "stages", t->stages);
+    json_pretty(&text, all);
+    printf("%s\n", buffer_text(&text));
+    buffer_close(&text);
+    cJSON_Delete(all);
+}
+
+/* ---- options ---- */
+
+static int read_share(const struct arguments *a, double *out, struct error *err) {
+    const char *text = argument_value(a, "sample", "100%");
+    char *end;
+    double percent = strtod(text, &end);
+    if (end == text || strcmp(end, "%") != 0 || !(percent > 0 && percent <= 100))
+        return error_set(err, ERR_USAGE, "verify: --sample takes a share such as 10%%, not \"%s\"", text);
+    *out = percent / 100;
+    return 0;
+}
+
+static int verify(struct project *p, struct verify_options *options, bool json, struct error *err) {
+    struct verify_summary summary;
+    struct telling t = {.json = json, .store = store_directory(p->store), .stages = cJSON_CreateArray()};
+    options->stage_program = p->stage_program;
+    options->context = &t;
+    options->judged = on_judged;
+    options->started = on_started;
+    int code = verify_stages(p->pipeline, p->plan, p->store, options, &summary, err);
+    if (summary.chosen > 0 && json)
+        print_json(&t, &summary, options->share, (long)options->seed);
+    else if (summary.chosen > 0)
+        print_summary(&summary, (long)options->seed);
+    cJSON_Delete(t.stages);
+    return code;
+}
+
+static int run(const struct arguments *a, struct error *err) {
+    struct verify_options options = {.all = operand_count(a) < 2};
+    struct project p = {0};
+    long seed;
+    int code = read_share(a, &options.share, err);
+    if (code == 0)
+        code = argument_count(a, "seed", (long)(clock_monotonic_ns() % SEEDS) + 1, &seed, err);
+    if (code == 0)
+        code = project_limits(&options.limits, a, err);
+    if (code)
+        return code;
+    options.seed = (uint64_t)seed;
+    code = project_open(&p, a, PROJECT_STORE, err);
+    if (code == 0) {
+        store_hold(p.store);
+        code = project_plan(&p, operands_from(a, 1), operand_count(a) > 1 ? operand_count(a) - 1 : 0, err);
+    }
+    if (code == 0)
+        code = verify(&p, &options, argument_given(a, "json"), err);
+    project_close(&p);
+    return code;
+}
+
+static const struct option options[] = {
+    {"sample", 0, "N%", "Execute only so many of the recorded stages, chosen by the seed (default 100%)"},
+    {"seed", 0, "N", "Choose as the verification did that printed this seed"},
+    OPTION_JOBS,
+    OPTION_JSON,
+    OPTION_SET,
+    OPTION_PARAMS,
+    OPTION_STORE,
+};
+
+const struct command command_verify = {
+    .name = "verify",
+    .operands = "[PIPELINE] [STAGE...]",
+    .summary = "execute recorded stages once more and compare",
+    .doc = "Executes stages whose results are recorded, with the inputs that they had, in a place of their own, and "
+           "compares "
+           "the bytes of every out. A stage that is declared \"deterministic\": false, a kind that measures the "
+           "machine, and a "
+           "kind that was recorded on another platform and has a tolerance (retort kinds) are held to their metrics "
+           "alone, "
+           "within the tolerance.\n"
+           "What differs is shown side by side; the records stay as they are. The record of each execution is left "
+           "among the "
+           "store's attempts. Exit status 1 says that a stage differs, or failed.",
+    .options = options,
+    .option_count = COUNT(options),
+    .run = run,
+};
