@@ -7,7 +7,7 @@
 
 CONFIG ?= release
 BUILD ?= build/$(CONFIG)
-CC = cc
+CC = $(if $(filter fuzz,$(CONFIG)),clang,cc)
 AR = ar
 PKG_CONFIG ?= pkg-config
 
@@ -16,8 +16,11 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes -Wstrict-proto
 CFLAGS_release = -O2 -g
 CFLAGS_asan = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_tsan = -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+CFLAGS_fuzz = -O1 -g -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
 LDFLAGS_asan = -fsanitize=address,undefined
 LDFLAGS_tsan = -fsanitize=thread
+LDFLAGS_fuzz = -fsanitize=address,undefined,float-cast-overflow
 # Asked for when a rule runs, so that a machine without pkg-config can still parse this file and install it.
 CJSON_CFLAGS = $(shell $(PKG_CONFIG) --cflags libcjson)
 BLAS_CFLAGS = $(shell $(PKG_CONFIG) --cflags openblas)
@@ -63,6 +66,11 @@ $(foreach room,$(ROOMS),$(eval $(call room_rule,$(room))))
 
 # No -ffast-math and no fused contraction behind the author's back: the bytes are part of the contract.
 $(BUILD)/kernels/%.o: CFLAGS_ALL = -std=c11 $(WARNINGS) $(CFLAGS_$(CONFIG)) $(if $(filter release,$(CONFIG)),-O3) -ffp-contract=off -fno-math-errno $(CFLAGS)
+ifeq ($(CONFIG),fuzz) # no parser is in the kernels, and clang does not take all of gcc's vector extensions, and warns of
+WARNINGS = -w         # other things
+$(BUILD)/kernels/%.o: CC = cc
+$(BUILD)/kernels/%.o: CFLAGS_fuzz = -O2 -g
+endif
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CJSON_CFLAGS) $(if $(filter kernels/% stages/% tests/%,$<),$(BLAS_CFLAGS)) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
@@ -96,7 +104,13 @@ $(foreach room,$(ROOMS),$(eval $(call unit_rule,$(room))))
 
 # Faults: what is preloaded into the programs, and programs that damage a store and look at what it says.
 FAULT_TESTS = $(addprefix $(BUILD)/tests/fault/,faultlib.so tracelib.so clocklib.so mutate powercut)
-unit-programs: $(UNIT_TESTS) $(FAULT_TESTS)
+# Fuzz targets, tests/fuzz/<target>.c: with CONFIG=fuzz libFuzzer's, else programs that take the files of a corpus again.
+FUZZ_TARGETS = $(patsubst %.c,$(BUILD)/%,$(filter-out tests/fuzz/fuzz.c tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
+FUZZ_MAIN = $(if $(filter fuzz,$(CONFIG)),-fsanitize=fuzzer,$(BUILD)/tests/fuzz/replay.o)
+$(FUZZ_TARGETS): %: %.o $(BUILD)/tests/fuzz/fuzz.o $(filter %.o,$(FUZZ_MAIN)) $(call lib,engine) $(call lib,store) $(LIBS_retort-stage)
+	$(CC) $(LDFLAGS_ALL) $(filter -%,$(FUZZ_MAIN)) -o $@ $^ $(SYSLIBS_retort) $(SYSLIBS_retort-stage)
+
+unit-programs: $(UNIT_TESTS) $(FAULT_TESTS) $(FUZZ_TARGETS)
 $(BUILD)/tests/fault/%.so: tests/fault/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) -std=c11 $(WARNINGS) -O2 -g -fPIC -shared -o $@ $<
@@ -195,6 +209,13 @@ docs: all
 	$(BUILD)/retort kinds --reference > stages/kinds/REFERENCE.md
 	$(BUILD)/retort kinds --schema > pipelines/schema/pipeline-1.schema.json
 
+# Bytes that break a parser are looked for, FUZZ_SECONDS for each target; what is found is kept in build/fuzz.
+fuzz: test-deps
+	$(call install,clang)
+	@$(MAKE) --no-print-directory -j$(JOBS) CONFIG=fuzz fuzz-programs
+	@tests/fuzz/run
+fuzz-programs: $(FUZZ_TARGETS)
+
 # Every fault at every place, 100,000 mutations, 50,000 power cuts: hours; SHARD=i/n runs a part, and what was done is
 # not done again.
 soak: test-deps
@@ -227,6 +248,7 @@ help:
 	@echo "  make format         lays out every C file as .clang-format says"
 	@echo "  make fresh          both commands in a bare Debian 12 (needs root; about ten minutes)"
 	@echo "  make soak           every fault at every place (hours; SHARD=i/n for a part; goes on where it was)"
+	@echo "  make fuzz           bytes that break a parser are looked for (FUZZ_SECONDS=60 for each)"
 	@echo "  make bench          how fast things are (about a minute)"
 	@echo "  make docs           the kinds' reference page and the JSON Schema"
 	@echo "  make install        PREFIX=/usr/local"
@@ -235,5 +257,5 @@ clean:
 	rm -rf build
 
 .SECONDARY:
-.PHONY: figures soak test-all all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes check-headers check-format format docs bench install help clean
+.PHONY: figures fuzz fuzz-programs soak test-all all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes check-headers check-format format docs bench install help clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -66,11 +66,11 @@ static int line_read(struct csv *out, struct reader *r, struct buffer *cell, str
 }
 
 int csv_parse(struct csv *out, const char *text, size_t size, struct error *err) {
-    struct reader r = {text, text + size, 1};
+    struct reader r = {text, size ? text + size : text, 1}; /* an empty text may be NULL */
     struct buffer cell = {0};
     int rc = 0;
     *out = (struct csv){0};
-    if (memchr(text, '\0', size))
+    if (size && memchr(text, '\0', size))
         return error_set(err, ERR_INVALID, "a NUL byte stands in it: not CSV");
     while (!rc && r.at < r.end) {
         if (*r.at == '\n' || *r.at == '\r') {

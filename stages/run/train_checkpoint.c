@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,10 @@ static void sums_add(cJSON *state, const char *name, const struct train_sums *su
     mem_checked(cJSON_AddItemToObject(state, name, mem_checked(cJSON_CreateDoubleArray(values, 6))) ? state : NULL);
 }
 
+static bool is_count(double value) {
+    return value >= 0 && value <= 9007199254740992.0 && floor(value) == value;
+}
+
 static bool sums_read(struct train_sums *out, const cJSON *state, const char *name) {
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(state, name);
     double values[6];
@@ -28,7 +33,7 @@ static bool sums_read(struct train_sums *out, const cJSON *state, const char *na
         return false;
     const cJSON *value = list->child;
     for (int i = 0; i < 6; i++, value = value->next) {
-        if (!cJSON_IsNumber(value))
+        if (!cJSON_IsNumber(value) || (i >= 3 && !is_count(value->valuedouble)))
             return false;
         values[i] = value->valuedouble;
     }
@@ -91,10 +96,11 @@ static int state_parse(struct train_state *out, const char *text, uint64_t steps
         return rc;
     const cJSON *root = json_root(doc);
     double step = json_double(root, "step", -1);
-    if (!(step >= 0 && step <= (double)steps) || !sums_read(&out->line, root, "line") ||
+    if (!is_count(step) || step > (double)steps || !sums_read(&out->line, root, "line") ||
         !sums_read(&out->tail, root, "tail"))
         rc = error_set(err, ERR_CORRUPT, "its state is not one of this training");
-    out->step = (uint64_t)(step > 0 ? step : 0);
+    else
+        out->step = (uint64_t)step;
     out->lambda = json_double(root, "lambda", 0);
     json_free(doc);
     return rc;

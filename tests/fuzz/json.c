@@ -1,0 +1,45 @@
+/* JSON: what the strict reader takes, its own canonical form gives back, and that is a fixed point. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/json.h"
+#include "tests/fuzz/fuzz.h"
+
+static void hold_canonical(const cJSON *tree) {
+    struct json_document *again = NULL;
+    struct error err = {0};
+    char *text = json_canonical_text(tree);
+    HOLDS(json_parse(&again, text, strlen(text), NULL, &err) == 0);
+    char *twice = json_canonical_text(json_root(again));
+    HOLDS(strcmp(text, twice) == 0);
+    HOLDS(json_equal(tree, json_root(again)));
+    json_free(again);
+    free(twice);
+    free(text);
+}
+
+static void hold_merge(const cJSON *tree) {
+    cJSON *same = json_merge(tree, tree); /* a null removes its member: a second time changes nothing */
+    cJSON *again = json_merge(same, tree);
+    HOLDS(json_equal(same, again));
+    cJSON_Delete(again);
+    cJSON_Delete(same);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct json_document *doc = NULL;
+    struct json_position at = {0};
+    struct error err = {0};
+    struct buffer pretty = {0};
+    if (json_parse(&doc, (const char *)data, size, &at, &err) < 0) {
+        HOLDS(err.code == ERR_INVALID && *err.message && at.line > 0 && at.column > 0);
+        return 0;
+    }
+    hold_canonical(json_root(doc));
+    hold_merge(json_root(doc));
+    json_pretty(&pretty, json_root(doc));
+    HOLDS(json_value_position(doc, json_root(doc)).line > 0);
+    buffer_close(&pretty);
+    json_free(doc);
+    return 0;
+}

@@ -1,0 +1,125 @@
+/*
+ * Pipeline files. The bytes up to a NUL are the pipeline, what follows up to the next its parts b.json and c.json. What
+ * can be read is planned and carried out over an invented world, so that expansion, keys and selects see it too.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "engine/pipeline/pipeline.h"
+#include "engine/plan/plan.h"
+#include "tests/fuzz/fuzz.h"
+
+enum { FILES = 3, MOST_INSTANCES = 2000 };
+
+static int give_content(void *context, const char *path, struct content *out, struct error *err) {
+    (void)context;
+    if (strstr(path, "missing"))
+        return error_set(err, ERR_NOT_FOUND, "%s: there is no such file", path);
+    const char *base = path_base(path); /* the folder has another name in each process */
+    *out = (struct content){.size = strlen(base)};
+    sha256_bytes(&out->digest, base, strlen(base));
+    return 0;
+}
+
+static int give_program(void *context, const char *program, struct digest *out, struct error *err) {
+    (void)context;
+    (void)err;
+    sha256_bytes(out, program, strlen(program));
+    return 0;
+}
+
+static cJSON *give_machine(void *context) {
+    (void)context;
+    return cJSON_Parse("{\"host\":\"h\",\"cpu\":\"c\",\"meter\":\"m\"}");
+}
+
+static void finish(struct plan *plan, struct instance *i) {
+    struct content *outs = mem_array(i->decl->out_count + 1, sizeof *outs);
+    cJSON *metrics = cJSON_CreateObject();
+    for (size_t k = 0; k < i->decl->out_count; k++)
+        outs[k] = (struct content){.digest = i->key, .size = k};
+    cJSON_AddNumberToObject(metrics, "loss", i->key.bytes[0]);
+    cJSON_AddNumberToObject(metrics, "flops", (double)i->index);
+    if (i->key.bytes[1] % 16 == 0)
+        plan_fail(plan, i, "exit status 1");
+    else
+        plan_finish(plan, i, outs, metrics);
+    cJSON_Delete(metrics);
+    free(outs);
+}
+
+static void hold_end(struct plan *plan, const struct pipeline *p) {
+    size_t count;
+    struct instance *const *all = plan_instances(plan, &count);
+    for (size_t k = 0; k < count; k++) {
+        HOLDS(all[k]->index == k && all[k]->name);
+        HOLDS((all[k]->state != INSTANCE_FAILED && all[k]->state != INSTANCE_SKIPPED) || all[k]->reason);
+    }
+    for (size_t k = 0; k < p->result_count; k++) {
+        const struct result_item *items;
+        bool waiting;
+        struct error err = {0};
+        HOLDS(plan_result(plan, &p->results[k], &items, &count, &waiting, &err) == 0 || *err.message);
+    }
+}
+
+static void carry_out(const struct pipeline *p) {
+    struct plan_facts facts = {NULL, give_content, give_program, give_machine};
+    struct plan *plan = NULL;
+    struct diagnostics faults = {0};
+    struct error err = {0};
+    size_t count = 0;
+    struct instance *i;
+    bool any = true;
+    int rc = plan_create(&plan, p, &facts, NULL, 0, &err);
+    while (rc == 0 && any && (rc = plan_advance(plan, &faults, &err)) == 0) {
+        plan_instances(plan, &count);
+        for (any = false; count <= MOST_INSTANCES && (i = plan_next(plan)); any = true)
+            finish(plan, i);
+    }
+    HOLDS(rc == 0 || *err.message);
+    if (rc == 0 && count <= MOST_INSTANCES)
+        hold_end(plan, p);
+    diagnostics_close(&faults);
+    plan_free(plan);
+}
+
+/* The first file's path. */
+static char *write_files(const uint8_t *data, size_t size) {
+    static const char *const names[FILES] = {"a.json", "b.json", "c.json"};
+    char *first = NULL;
+    for (int i = 0; i < FILES; i++) {
+        const uint8_t *end = i + 1 < FILES && size ? memchr(data, 0, size) : NULL;
+        size_t length = end ? (size_t)(end - data) : size;
+        char *path = fuzz_file(names[i], data, length);
+        data += length + (end != NULL);
+        size -= length + (end != NULL);
+        if (i == 0)
+            first = path;
+        else
+            free(path);
+    }
+    return first;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    struct pipeline *p = NULL;
+    struct diagnostics diagnostics = {0};
+    struct error err = {0};
+    struct buffer said = {0};
+    char *path = write_files(data, size);
+    int rc = pipeline_read(&p, path, NULL, 0, &diagnostics, &err);
+    diagnostics_print(&said, &diagnostics);
+    HOLDS((rc == 0) == (p != NULL));
+    HOLDS(rc == 0 || rc == ERR_NOT_FOUND || rc == ERR_IO || (rc == ERR_INVALID && diagnostics.errors > 0));
+    if (rc == 0)
+        carry_out(p);
+    pipeline_free(p);
+    buffer_close(&said);
+    diagnostics_close(&diagnostics);
+    free(path);
+    return 0;
+}
