@@ -199,7 +199,8 @@ out:
 }
 
 static void begin_meter(struct keeper *k) {
-    if (k->leader && meter_open(&k->meter, "/", &k->meter_error) == 0)
+    const struct meter_options options = {.root = "/", .gpus = json_double(k->attempt, "gpus", 0)};
+    if (k->leader && meter_open_with(&k->meter, &options, &k->meter_error) == 0)
         k->metered = meter_begin(k->meter, k->leader);
 }
 

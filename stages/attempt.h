@@ -15,7 +15,7 @@
  * The attempt file is written by the engine (engine/run/attempt.h):
  *
  *   { "retort_attempt": 1, "argv": [...] | "kind": "name@version", "directory": "/abs/...", "path": "/usr/bin:/bin",
- *     "env": {"NAME": "value"}, "pass_env": ["NAME"], "spec": "/abs/spec.json", "checkpoint": "/abs/..." or absent, "cpus": 1,
+ *     "env": {"NAME": "value"}, "pass_env": ["NAME"], "spec": "/abs/spec.json", "checkpoint": "/abs/..." or absent, "cpus": 1, "gpus": 0,
  *     "stdout": "/abs/...", "stderr": "/abs/...", "result": "/abs/result.json", "events_fd": 3, "lifeline_fd": 4,
  *     "account": {"path": "/abs/...json", "every_ms": 10000, "record": {...}} or absent }
  *

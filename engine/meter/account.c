@@ -96,11 +96,12 @@ static void share_processor(struct energy_record *out, const struct meter_task *
                                 s->computation_resolution_j + s->memory_resolution_j);
 }
 
-/* GPUs are held by one stage at a time: all of theirs is its own. */
-static void add_gpus(struct energy_record *out, const struct sums *s) {
-    out->gpu_j = s->gpu_j;
-    out->joules += s->gpu_j;
-    out->uncertainty_j += 2 * s->gpu_resolution_j;
+/* Which of several GPUs a stage holds is not known: it has as large a part of theirs as it holds of them. */
+static void add_gpus(struct energy_record *out, const struct meter *m, const struct sums *s) {
+    double share = fmin(1, m->options.gpus / (double)meter_gpu_count(m));
+    out->gpu_j = s->gpu_j * share;
+    out->joules += out->gpu_j;
+    out->uncertainty_j += 2 * s->gpu_resolution_j * share;
 }
 
 void account_counters(const struct meter_task *t, const struct meter_usage *usage, struct energy_record *out) {
@@ -124,9 +125,10 @@ void account_counters(const struct meter_task *t, const struct meter_usage *usag
         out->counter_j = counter_j;
         out->counter_s = wall_s;
         out->resolution_j = sums.computation_resolution_j + sums.memory_resolution_j;
+        out->gpu_resolution_j = sums.gpu_resolution_j;
         if (m->counts)
             share_processor(out, t, &sums);
         if (sums.gpus)
-            add_gpus(out, &sums);
+            add_gpus(out, m, &sums);
     }
 }

@@ -56,7 +56,7 @@ struct meter {
 
 /* All with the lock held. `ending` (may be NULL): the task whose CPU time is known to be `ending_cpu_s`. */
 void meter_sample_locked(struct meter *m, const struct meter_task *ending, double ending_cpu_s);
-void series_add(struct meter *m, double joules, double memory_j);
+void series_add(struct meter *m, double joules, double memory_j, double gpu_j);
 
 /* What the counters say of a task that has ended; with the lock held. */
 void account_counters(const struct meter_task *task, const struct meter_usage *usage, struct energy_record *out);

@@ -78,7 +78,7 @@ static void explain(struct meter *m, const char *processor, const char *library)
         explain_failures(&why, &m->domains);
     else if (!m->has_memory)
         buffer_puts(&why, "the memory has no counter of its own here and is not in the sum; ");
-    if (m->options.gpus)
+    if (m->options.gpus > 0)
         explain_gpus(&why, &m->domains, library);
     size_t length = why.size;
     while (length && strchr("; ", why.data[length - 1]))
@@ -92,7 +92,7 @@ static void find_counters(struct meter *m) {
     perf_event_find(&m->domains, &m->options, &processor);
     powercap_find(&m->domains, &m->options, &processor);
     nvml_find(&m->domains, &m->nvml, &m->options, &library);
-    domains_choose(&m->domains, m->options.gpus);
+    domains_choose(&m->domains, m->options.gpus > 0);
     name_sources(m);
     explain(m, buffer_text(&processor), buffer_text(&library));
     m->hz = sample_rate(m);
@@ -165,6 +165,13 @@ double meter_sample_hz(const struct meter *m) {
     return m->hz;
 }
 
+size_t meter_gpu_count(const struct meter *m) {
+    size_t count = 0;
+    for (size_t i = 0; i < m->domains.count; i++)
+        count += m->domains.list[i].class == DOMAIN_GPU && m->domains.list[i].counted;
+    return count;
+}
+
 double meter_cpu_watts(const struct meter *m, const char **source) {
     return model_cpu_watts(m->model, source);
 }
@@ -225,7 +232,7 @@ void meter_sample_locked(struct meter *m, const struct meter_task *ending, doubl
         task_add(t, &added, dt_s, busy_s - m->busy_s, t == ending ? ending_cpu_s : cputime_tree(m->root, t->group));
     m->sampled_ns = now_ns;
     m->busy_s = busy_s;
-    series_add(m, added.computation_j + added.memory_j + added.gpu_j, added.memory_j);
+    series_add(m, added.computation_j + added.memory_j + added.gpu_j, added.memory_j, added.gpu_j);
 }
 
 void meter_sample(struct meter *m) {
@@ -243,7 +250,7 @@ static void counters_start(struct meter *m) {
         if (m->domains.list[i].used)
             domain_start(&m->domains.list[i], m->sampled_ns);
     m->busy_s = cputime_busy(m->root);
-    series_add(m, 0, 0);
+    series_add(m, 0, 0, 0);
 }
 
 static const struct domain *first_failed(const struct meter *m) {

@@ -74,11 +74,12 @@ struct energy_record {
     struct meter_usage usage;
 
     /* of counters; NaN, 0 and "" in a model's record */
-    double counter_j;    /* everything counted while the stage ran, whoever spent it */
-    double counter_s;    /* seconds between its first and last reading */
-    double resolution_j; /* of the processor's and the memory's counters: what they can tell apart */
-    double idle_j;       /* of it, the machine's base power */
-    double other_j;      /* of it, what other processes spent */
+    double counter_j;        /* everything counted while the stage ran, whoever spent it */
+    double counter_s;        /* seconds between its first and last reading */
+    double resolution_j;     /* of the processor's and the memory's counters: what they can tell apart */
+    double gpu_resolution_j; /* of the GPUs' */
+    double idle_j;           /* of it, the machine's base power */
+    double other_j;          /* of it, what other processes spent */
     char share_rule[160];
     struct meter_base base;
     struct four_steps steps; /* of a stage that ran alone, with the base power known */
@@ -92,7 +93,7 @@ struct meter_task; /* one stage being metered */
 
 struct meter_options {
     const char *root;              /* "/" but for tests */
-    bool gpus;                     /* the stage holds this machine's GPUs: theirs is part of its energy */
+    double gpus;                   /* of this machine's, the stage holds so many: its part of theirs is its own */
     double sample_hz;              /* 1 to 10: samples always, for a series; 0: once a second where a counter wraps */
     const struct meter_base *base; /* copied; NULL: not known */
     bool no_thread;                /* the caller has a loop of its own and calls meter_sample */
@@ -117,6 +118,9 @@ const char *meter_processor(const struct meter *m);
  */
 bool meter_counts(const struct meter *m, const char **why);
 
+/* How many GPUs are counted. */
+size_t meter_gpu_count(const struct meter *m);
+
 /* W of a busy logical processor in the model, and where they come from (belongs to the meter). */
 double meter_cpu_watts(const struct meter *m, const char **source);
 
@@ -140,6 +144,7 @@ struct meter_point {
     double wall_s;   /* seconds since 1970 */
     double joules;   /* all that is counted */
     double memory_j; /* of it, the memory's; NaN where that has no counter */
+    double gpu_j;    /* of it, the GPUs'; NaN where none is counted */
     double busy_s;   /* CPU seconds of the whole machine; NaN where they are not known */
 };
 

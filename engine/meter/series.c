@@ -19,14 +19,15 @@ static void halve(struct series *s) {
     s->stride *= 2;
 }
 
-void series_add(struct meter *m, double joules, double memory_j) {
+void series_add(struct meter *m, double joules, double memory_j, double gpu_j) {
     struct series *s = &m->series;
-    double memory_before_j = s->taken ? s->last.memory_j : 0;
+    double memory_before_j = s->taken ? s->last.memory_j : 0, gpu_before_j = s->taken ? s->last.gpu_j : 0;
     if (!m->counts)
         return;
     s->last = (struct meter_point){.wall_s = clock_wall_s(),
                                    .joules = s->last.joules + joules,
                                    .memory_j = m->has_memory ? memory_before_j + memory_j : (double)NAN,
+                                   .gpu_j = meter_gpu_count(m) ? gpu_before_j + gpu_j : (double)NAN,
                                    .busy_s = m->busy_s};
     if (s->taken++ % s->stride != 0)
         return;
@@ -55,9 +56,10 @@ size_t meter_series(struct meter_point **out, struct meter *m) {
 }
 
 void meter_series_json(struct buffer *out, const struct meter_point *points, size_t count) {
-    buffer_puts(out, "{\"columns\": [\"wall_s\", \"joules\", \"memory_j\", \"busy_cpu_s\"], \"rows\": [");
+    buffer_puts(out, "{\"columns\": [\"wall_s\", \"joules\", \"memory_j\", \"gpu_j\", \"busy_cpu_s\"], \"rows\": [");
     for (size_t i = 0; i < count; i++) {
-        const double values[] = {points[i].wall_s, points[i].joules, points[i].memory_j, points[i].busy_s};
+        const double values[] = {points[i].wall_s, points[i].joules, points[i].memory_j, points[i].gpu_j,
+                                 points[i].busy_s};
         buffer_puts(out, i ? ",\n[" : "\n[");
         for (size_t k = 0; k < sizeof values / sizeof *values; k++) {
             buffer_puts(out, k ? ", " : "");

@@ -209,6 +209,7 @@ static int write_attempt(struct attempt *a, struct error *err) {
     if (a->checkpoint)
         cJSON_AddStringToObject(file, "checkpoint", a->checkpoint);
     cJSON_AddNumberToObject(file, "cpus", a->cpus);
+    cJSON_AddNumberToObject(file, "gpus", a->instance->decl->resources.gpus);
     cJSON_AddStringToObject(file, "stdout", a->stdout_log);
     cJSON_AddStringToObject(file, "stderr", a->stderr_log);
     cJSON_AddStringToObject(file, "result", a->result);

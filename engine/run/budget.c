@@ -1,6 +1,6 @@
 /*
- * Joules spent and allowed. An attempt counts when it ends, a failed one too; where a counter is read, those under way
- * count at each sample. What is known costs nothing now.
+ * Joules spent and allowed. An attempt counts when it ends, a failed one too; those under way count at each sample, by the
+ * counter or by the model. What is known costs nothing now.
  *
  *   before   a stage of which more is expected than is left is not started; what runs goes on to its end
  *   after    what is used up stops the run: nothing starts, what runs is asked to leave
@@ -35,8 +35,11 @@ static struct purse pipeline_purse(struct run *r) {
     return (struct purse){"the pipeline", r->pipeline->energy_budget_j, &r->spending};
 }
 
-static const char *label_of(const struct spending *s) {
-    return s->measured && s->modelled ? "measured and modelled" : s->measured ? "measured" : "modelled";
+/* With that of attempts under way, where there are some. */
+static const char *label_of(const struct spending *s, const char *running) {
+    bool measured = s->measured || strcmp(running, "measured") == 0;
+    bool modelled = s->modelled || strcmp(running, "modelled") == 0;
+    return measured && modelled ? "measured and modelled" : measured ? "measured" : "modelled";
 }
 
 /* ---- after ---- */
@@ -46,7 +49,8 @@ static void check(struct run *r, const struct purse *p, double running_j) {
     struct buffer spent = {0};
     if (p->budget_j <= 0 || p->spending->spent_j + running_j <= p->budget_j || r->budget_stops)
         return;
-    energy_figure(&spent, p->spending->spent_j + running_j, running_j > 0 ? "measured" : label_of(p->spending));
+    energy_figure(&spent, p->spending->spent_j + running_j,
+                  label_of(p->spending, running_j > 0 ? energy_word(r->energy) : ""));
     error_set(&r->budget, ERR_BUDGET, "the energy budget of %s, %g J, is used up: %s; what is finished is kept",
               p->whose, p->budget_j, buffer_text(&spent));
     buffer_close(&spent);

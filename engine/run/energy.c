@@ -13,9 +13,11 @@
 
 enum { BESIDE_NAMES = 16 }; /* a record names so many and counts the rest */
 
-/* A row of both attributions, and where their sums stood when it began. */
+/* What is shared out apart: by CPU time, and by GPUs held. */
+enum part { PROCESSOR, MEMORY, GPU, PARTS };
+
+/* Where the sums of an attribution stood when a stage began. */
 struct account {
-    size_t row;
     double wall_s, busy_s, used_j;
 };
 
@@ -24,46 +26,61 @@ struct energy_share {
     struct energy_share *next; /* while it runs */
     pid_t keeper;
     char *stage;
+    double gpus;  /* that it holds */
     double cpu_s; /* as of the last interval */
     uint64_t began_ns;
     struct meter_task *task; /* NULL once stopped */
-    struct account processor, memory;
+    size_t row;              /* in all attributions */
+    struct account accounts[PARTS];
     char *beside[BESIDE_NAMES];
     size_t beside_count;
-    double joules, memory_j, uncertainty_j; /* once stopped */
+    double parts_j[PARTS], joules, uncertainty_j; /* once stopped; by the model: `joules` as of the last sample */
     struct energy_record record;
 };
 
 struct run_energy {
     char *root;
     struct meter *meter;
+    bool counts; /* else the model: only what each stage has taken so far */
+    size_t gpu_count;
     struct meter_task *whole; /* keeps the counters going between stages, and says what they counted in all */
-    struct attribution processor, memory;
-    double *cpu_s; /* of every row in the interval at hand */
-    size_t cpu_capacity;
+    struct attribution parts[PARTS];
+    double *cpu_s, *gpu_s; /* of every row in the interval at hand */
+    size_t cpu_capacity, gpu_capacity;
     struct meter_point last;
     uint64_t last_ns;
     struct energy_share *running;
     double stages_j, unresolved_j;
 };
 
-struct run_energy *energy_open(const char *root) {
-    const struct meter_options options = {.root = root, .no_thread = true};
+struct run_energy *energy_open(const struct energy_options *options) {
+    const struct meter_options how = {
+        .root = options->root, .gpus = options->gpus ? INFINITY : 0, .base = options->base, .no_thread = true};
     struct meter *meter = NULL;
     const char *why;
-    if (meter_open_with(&meter, &options, NULL) < 0)
+    if (meter_open_with(&meter, &how, NULL) < 0)
         return NULL;
-    if (!meter_counts(meter, &why)) {
+    if (!meter_counts(meter, &why) && !options->model) {
         meter_close(meter);
         return NULL;
     }
     struct run_energy *e = mem_alloc(sizeof *e);
-    e->root = mem_strdup(root);
+    e->root = mem_strdup(options->root);
     e->meter = meter;
+    e->counts = meter_counts(meter, &why);
+    e->gpu_count = meter_gpu_count(meter);
+    if (options->base) {
+        e->parts[PROCESSOR].base = options->base->computation;
+        e->parts[MEMORY].base = options->base->memory;
+    }
     e->whole = meter_begin(meter, getpid());
     e->last_ns = clock_monotonic_ns();
     meter_latest(&e->last, meter);
     return e;
+}
+
+const char *energy_word(const struct run_energy *e) {
+    return e->counts ? "measured" : "modelled";
 }
 
 uint64_t energy_period_ms(const struct run_energy *e) {
@@ -72,15 +89,23 @@ uint64_t energy_period_ms(const struct run_energy *e) {
 
 /* ---- intervals ---- */
 
-/* CPU time of every row since the last interval; of rows that nobody has, none. */
-static void read_rows(struct run_energy *e) {
-    mem_grow(e->cpu_s, &e->cpu_capacity, e->processor.count + 1);
-    memset(e->cpu_s, 0, e->cpu_capacity * sizeof *e->cpu_s);
+/* CPU time of every row since the last interval, and seconds of GPUs held; of rows that nobody has, none. Returns the
+   sum of the latter. */
+static double read_rows(struct run_energy *e, double dt_s) {
+    double held_s = 0;
+    size_t rows = e->parts[PROCESSOR].count;
+    mem_grow(e->cpu_s, &e->cpu_capacity, rows + 1);
+    mem_grow(e->gpu_s, &e->gpu_capacity, rows + 1);
+    memset(e->cpu_s, 0, rows * sizeof *e->cpu_s);
+    memset(e->gpu_s, 0, rows * sizeof *e->gpu_s);
     for (struct energy_share *s = e->running; s; s = s->next) {
         double cpu_s = cputime_tree(e->root, s->keeper);
-        e->cpu_s[s->processor.row] = fmax(cpu_s - s->cpu_s, 0);
+        e->cpu_s[s->row] = fmax(cpu_s - s->cpu_s, 0);
+        e->gpu_s[s->row] = s->gpus * dt_s;
+        held_s += e->gpu_s[s->row];
         s->cpu_s = fmax(cpu_s, s->cpu_s);
     }
+    return held_s;
 }
 
 /* Shares out what the counters said since the last call. Behind each sample that the meter takes. */
@@ -91,39 +116,57 @@ static void share_out(struct run_energy *e) {
     uint64_t now_ns = clock_monotonic_ns();
     double dt_s = (double)(now_ns - e->last_ns) / 1e9;
     double memory_j = isnan(now.memory_j) ? 0 : now.memory_j - e->last.memory_j;
+    double gpu_j = isnan(now.gpu_j) ? 0 : now.gpu_j - e->last.gpu_j;
     double joules = now.joules - e->last.joules;
     double busy_s = now.busy_s - e->last.busy_s;
-    read_rows(e);
-    attribution_add(&e->processor, dt_s, joules - memory_j, busy_s, e->cpu_s);
-    attribution_add(&e->memory, dt_s, memory_j, busy_s, e->cpu_s);
+    double held_s = read_rows(e, dt_s);
+    attribution_add(&e->parts[PROCESSOR], dt_s, joules - memory_j - gpu_j, busy_s, e->cpu_s);
+    attribution_add(&e->parts[MEMORY], dt_s, memory_j, busy_s, e->cpu_s);
+    attribution_add(&e->parts[GPU], dt_s, gpu_j, fmax(held_s, (double)e->gpu_count * dt_s), e->gpu_s);
     e->last = now;
     e->last_ns = now_ns;
 }
 
+/* By the model, from what its processes show by now. */
+static void model_so_far(struct energy_share *s) {
+    struct energy_record record;
+    const char *root = s->energy->root;
+    const struct meter_usage usage = {.cpu_s = cputime_tree(root, s->keeper),
+                                      .wall_s = (double)(clock_monotonic_ns() - s->began_ns) / 1e9,
+                                      .memory_bytes = cputime_tree_peak(root, s->keeper)};
+    meter_so_far(s->task, &usage, &record);
+    double gpu_j = s->energy->gpu_count ? record.gpu_j * fmin(1, s->gpus / (double)s->energy->gpu_count) : 0;
+    double joules = record.computation_j + record.memory_j + (isfinite(gpu_j) ? gpu_j : 0);
+    s->joules = fmax(s->joules, isfinite(joules) ? joules : 0);
+}
+
 void energy_sample(struct run_energy *e) {
+    for (struct energy_share *s = e->running; s && !e->counts; s = s->next)
+        model_so_far(s);
+    if (!e->counts)
+        return;
     meter_sample(e->meter);
     share_out(e);
 }
 
 /* ---- a stage ---- */
 
-static struct account account_begin(const struct attribution *a, size_t row) {
-    return (struct account){row, a->wall_s, a->busy_s, a->used_j};
-}
-
-/* A row that no running stage has, in both attributions. */
+/* A row that no running stage has, in all attributions. */
 static size_t free_row(struct run_energy *e) {
-    for (size_t row = 0; row < e->processor.count; row++) {
+    size_t row = 0;
+    for (; row < e->parts[PROCESSOR].count; row++) {
         const struct energy_share *s = e->running;
-        while (s && s->processor.row != row)
+        while (s && s->row != row)
             s = s->next;
-        if (s)
-            continue;
-        e->processor.rows[row] = e->memory.rows[row] = (struct attribution_row){0};
-        return row;
+        if (!s)
+            break;
     }
-    attribution_stage(&e->memory);
-    return attribution_stage(&e->processor);
+    for (size_t k = 0; k < PARTS; k++) {
+        if (row == e->parts[k].count)
+            attribution_stage(&e->parts[k]);
+        e->parts[k].rows[row] = (struct attribution_row){0};
+    }
+    return row;
 }
 
 static void stand_beside(struct energy_share *s, const struct energy_share *other) {
@@ -132,19 +175,20 @@ static void stand_beside(struct energy_share *s, const struct energy_share *othe
     s->beside_count++;
 }
 
-struct energy_share *energy_begin(struct run_energy *e, pid_t keeper, const char *stage) {
+struct energy_share *energy_begin(struct run_energy *e, pid_t keeper, const char *stage, double gpus) {
     if (!e)
         return NULL;
     struct energy_share *s = mem_alloc(sizeof *s);
     s->energy = e;
     s->keeper = keeper;
+    s->gpus = gpus;
     s->stage = mem_strdup(stage);
     s->task = meter_begin(e->meter, keeper);
     share_out(e);
-    s->began_ns = e->last_ns;
-    size_t row = free_row(e);
-    s->processor = account_begin(&e->processor, row);
-    s->memory = account_begin(&e->memory, row);
+    s->began_ns = clock_monotonic_ns();
+    s->row = free_row(e);
+    for (size_t k = 0; k < PARTS; k++)
+        s->accounts[k] = (struct account){e->parts[k].wall_s, e->parts[k].busy_s, e->parts[k].used_j};
     for (struct energy_share *other = e->running; other; other = other->next) {
         stand_beside(s, other);
         stand_beside(other, s);
@@ -154,28 +198,29 @@ struct energy_share *energy_begin(struct run_energy *e, pid_t keeper, const char
     return s;
 }
 
-static const struct attribution_row *row_of(const struct attribution *a, const struct account *account) {
-    return &a->rows[account->row];
-}
-
 /* The attribution as it was while the stage ran, with this one row. */
-static double uncertainty(const struct attribution *a, const struct account *account, double resolution_j) {
-    struct attribution_row row = *row_of(a, account);
+static double uncertainty(const struct energy_share *s, enum part part, double resolution_j) {
+    const struct attribution *a = &s->energy->parts[part];
+    const struct account *began = &s->accounts[part];
+    struct attribution_row row = a->rows[s->row];
     const struct attribution own = {.base = a->base,
                                     .rows = &row,
                                     .count = 1,
-                                    .wall_s = a->wall_s - account->wall_s,
-                                    .busy_s = a->busy_s - account->busy_s,
-                                    .used_j = a->used_j - account->used_j};
-    return attribution_uncertainty(&own, 0, resolution_j, cputime_tick_s());
+                                    .wall_s = a->wall_s - began->wall_s,
+                                    .busy_s = a->busy_s - began->busy_s,
+                                    .used_j = a->used_j - began->used_j};
+    return attribution_uncertainty(&own, 0, resolution_j, part == GPU ? 0 : cputime_tick_s());
 }
 
 double energy_joules(const struct energy_share *s) {
+    double joules = 0;
     if (!s)
         return 0;
-    if (!s->task)
+    if (!s->task || !s->energy->counts)
         return s->joules;
-    return row_of(&s->energy->processor, &s->processor)->joules + row_of(&s->energy->memory, &s->memory)->joules;
+    for (size_t k = 0; k < PARTS; k++)
+        joules += s->energy->parts[k].rows[s->row].joules;
+    return joules;
 }
 
 static void leave(struct energy_share *s) {
@@ -192,14 +237,19 @@ void energy_stop(struct energy_share *s) {
     const struct meter_usage usage = {.cpu_s = cputime_tree(e->root, s->keeper),
                                       .wall_s = (double)(clock_monotonic_ns() - s->began_ns) / 1e9,
                                       .alone = s->beside_count == 0};
+    if (!e->counts)
+        model_so_far(s);
     meter_end(s->task, &usage, &s->record);
     share_out(e);
     s->joules = energy_joules(s);
-    s->memory_j = row_of(&e->memory, &s->memory)->joules;
-    s->uncertainty_j =
-        uncertainty(&e->processor, &s->processor, s->record.resolution_j) + uncertainty(&e->memory, &s->memory, 0);
     s->task = NULL;
     leave(s);
+    if (!e->counts)
+        return;
+    for (size_t k = 0; k < PARTS; k++)
+        s->parts_j[k] = e->parts[k].rows[s->row].joules;
+    s->uncertainty_j = uncertainty(s, PROCESSOR, s->record.resolution_j) + uncertainty(s, MEMORY, 0) +
+                       uncertainty(s, GPU, s->record.gpu_resolution_j);
     *(s->record.label == ENERGY_MEASURED ? &e->stages_j : &e->unresolved_j) += s->joules;
 }
 
@@ -229,12 +279,15 @@ static void add_beside(cJSON *record, const struct energy_share *s) {
 cJSON *energy_record(struct energy_share *s, const cJSON *kept) {
     energy_stop(s);
     struct energy_record own = s->record;
+    if (!s->energy->counts)
+        return kept ? mem_checked(cJSON_Duplicate(kept, true)) : NULL;
     if (own.label == ENERGY_MEASURED) {
         own.joules = s->joules;
         own.uncertainty_j = s->uncertainty_j;
+        own.gpu_j = s->gpus > 0 && s->energy->gpu_count ? s->parts_j[GPU] : (double)NAN;
         if (!isnan(own.memory_j)) {
-            own.memory_j = s->memory_j;
-            own.computation_j = s->joules - s->memory_j;
+            own.memory_j = s->parts_j[MEMORY];
+            own.computation_j = s->parts_j[PROCESSOR];
         }
     }
     own.usage.cpu_s = json_double(kept, "cpu_s", own.usage.cpu_s);
@@ -268,14 +321,19 @@ static cJSON *describe(struct run_energy *e, const struct energy_record *whole) 
                                           "baseline", "share_rule", "samples", "domains"};
     bool known = whole->label == ENERGY_MEASURED;
     const double unknown = (double)NAN;
+    double other_j = 0, idle_j = 0;
+    for (size_t k = 0; k < PARTS; k++) {
+        other_j += e->parts[k].other_j;
+        idle_j += e->parts[k].idle_j;
+    }
     cJSON *table = mem_checked(cJSON_CreateObject());
     cJSON *record = energy_record_json(whole);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         copy(table, record, members[i]);
     set_number(table, "stages_j", known ? e->stages_j : unknown);
     set_number(table, "unresolved_j", known ? e->unresolved_j : unknown);
-    set_number(table, "other_j", known ? e->processor.other_j + e->memory.other_j : unknown);
-    set_number(table, "idle_j", known ? e->processor.idle_j + e->memory.idle_j : unknown);
+    set_number(table, "other_j", known ? other_j : unknown);
+    set_number(table, "idle_j", known ? idle_j : unknown);
     add_series(table, e->meter);
     cJSON_Delete(record);
     return table;
@@ -288,11 +346,12 @@ cJSON *energy_close(struct run_energy *e) {
     const struct meter_usage usage = {.cpu_s = cputime_tree(e->root, getpid())};
     meter_end(e->whole, &usage, &whole);
     share_out(e);
-    cJSON *table = describe(e, &whole);
-    attribution_close(&e->processor);
-    attribution_close(&e->memory);
+    cJSON *table = e->counts ? describe(e, &whole) : NULL;
+    for (size_t k = 0; k < PARTS; k++)
+        attribution_close(&e->parts[k]);
     meter_close(e->meter);
     free(e->cpu_s);
+    free(e->gpu_s);
     free(e->root);
     free(e);
     return table;

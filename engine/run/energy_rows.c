@@ -28,7 +28,8 @@ void run_energy_take(struct task *t) {
     const cJSON *kept = cJSON_GetObjectItemCaseSensitive(t->outcome.result, "energy");
     cJSON *record = energy_record(t->share, kept);
     cJSON_DeleteItemFromObjectCaseSensitive(t->outcome.result, "energy");
-    cJSON_AddItemToObject(t->outcome.result, "energy", record);
+    if (record)
+        cJSON_AddItemToObject(t->outcome.result, "energy", record);
 }
 
 static void add_number(cJSON *row, const char *name, double value) {

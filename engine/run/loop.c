@@ -15,9 +15,26 @@ static void on_energy(uv_timer_t *timer) {
     r->energy_due = true;
 }
 
-/* Where nothing is counted nothing is started. */
+static bool any_budget(const struct pipeline *p) {
+    bool any = p->energy_budget_j > 0;
+    for (size_t i = 0; i < p->stage_count; i++)
+        any |= p->stages[i]->energy_budget_j > 0;
+    return any;
+}
+
+static bool any_gpu(const struct pipeline *p) {
+    bool any = false;
+    for (size_t i = 0; i < p->stage_count; i++)
+        any |= p->stages[i]->resources.gpus > 0;
+    return any;
+}
+
+/* Where nothing is counted, and no budget watched, nothing is started. */
 static void open_energy(struct run *r) {
-    r->energy = energy_open(r->options->meter_root ? r->options->meter_root : "/");
+    const struct energy_options options = {.root = r->options->meter_root ? r->options->meter_root : "/",
+                                           .gpus = any_gpu(r->pipeline),
+                                           .model = any_budget(r->pipeline)};
+    r->energy = energy_open(&options);
     if (!r->energy)
         return;
     uv_timer_init(&r->loop, &r->energy_timer);

@@ -166,7 +166,8 @@ static void on_prepared(uv_work_t *work, int status) {
     if (t->work_code < 0)
         task_list_add(&t->run->collected, t);
     else
-        t->share = energy_begin(t->run->energy, execution_keeper(t->execution), t->instance->name);
+        t->share = energy_begin(t->run->energy, execution_keeper(t->execution), t->instance->name,
+                                t->instance->decl->resources.gpus);
 }
 
 /* A stage that a budget has no room for is left as it was: the next run may have more. To the scheduler it has failed,

@@ -11,6 +11,7 @@ struct machine {
     char *directory;
     uint64_t package_uj, dram_uj;
     uint64_t step_uj; /* of the package at each event; the memory's is a tenth */
+    bool uncounted;   /* there are no counters to move */
 };
 
 static char *inside(const struct machine *m, const char *name) {
@@ -63,8 +64,10 @@ static void on_event(void *context, const struct instance *i, double done, doubl
     (void)unit;
     m->package_uj += m->step_uj;
     m->dram_uj += m->step_uj / 10;
-    put_energy(m->directory, "intel-rapl:0", m->package_uj);
-    put_energy(m->directory, "intel-rapl:0:0", m->dram_uj);
+    if (!m->uncounted) {
+        put_energy(m->directory, "intel-rapl:0", m->package_uj);
+        put_energy(m->directory, "intel-rapl:0:0", m->dram_uj);
+    }
     put(m->directory, name, "");
     free(name);
 }
@@ -143,8 +146,7 @@ static void test_a_run_side_by_side(void **state) {
 }
 
 /* A stage that would go on for minutes is stopped at the first sample past its budget. */
-static void test_a_budget_at_a_sample(void **state) {
-    struct machine *m = *state;
+static void stop_at_a_sample(struct machine *m, const char *label) {
     struct error err = {0};
     cJSON *run = NULL;
     m->step_uj = 1000000;
@@ -156,7 +158,7 @@ static void test_a_budget_at_a_sample(void **state) {
                   1, &run, &err);
     assert_int_equal(code, ERR_BUDGET);
     assert_holds(err.message, "budget of burn, 1 J, is used up");
-    assert_holds(err.message, "measured");
+    assert_holds(err.message, label);
     const cJSON *energy = cJSON_GetObjectItemCaseSensitive(run, "energy");
     const cJSON *row = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(energy, "rows"), 0);
     assert_true(number(cJSON_GetObjectItemCaseSensitive(run, "counts"), "interrupted") == 1); /* not timed out */
@@ -164,10 +166,24 @@ static void test_a_budget_at_a_sample(void **state) {
     cJSON_Delete(run);
 }
 
+static void test_a_budget_at_a_sample(void **state) {
+    stop_at_a_sample(*state, "measured");
+}
+
+static void test_a_budget_by_the_model(void **state) {
+    struct machine *m = *state;
+    char *zones = inside(m, "sys");
+    assert_int_equal(file_remove_tree(zones, NULL), 0);
+    free(zones);
+    m->uncounted = true;
+    stop_at_a_sample(m, "modelled");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_run_side_by_side, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_budget_at_a_sample, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_budget_by_the_model, setup, teardown),
     };
     return cmocka_run_group_tests_name("energy_run", tests, NULL, NULL);
 }

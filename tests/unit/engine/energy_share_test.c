@@ -1,5 +1,6 @@
 /* Joules shared out among stages on a made-up machine: counters, busy time and processes stand still until the test moves
    them, so that every share is known beforehand. */
+#include <dlfcn.h>
 #include <time.h>
 
 #include "engine/run/energy.h"
@@ -62,9 +63,9 @@ static cJSON *stop(struct energy_share *s) {
 
 /* Two at a time, by hand, interval by interval. */
 static void test_rows_by_hand(void **state) {
-    struct run_energy *e = energy_open(*state);
+    struct run_energy *e = energy_open(&(struct energy_options){.root = *state});
     assert_non_null(e);
-    struct energy_share *burns = energy_begin(e, BURN, "burn[n=1]"), *rests = energy_begin(e, REST, "rest");
+    struct energy_share *burns = energy_begin(e, BURN, "burn[n=1]", 0), *rests = energy_begin(e, REST, "rest", 0);
     put(*state, "proc/1001/task/1001/children", "1003 ");
     pass(*state, 40, 4, 1); /* a busy second: half of it a child's of the one, a tenth the other's */
     put_process(*state, CHILD, 0.5);
@@ -107,9 +108,9 @@ static void test_rows_by_hand(void **state) {
 
 /* A row is taken over by the next stage, without the joules of the last. */
 static void test_stages_one_after_another(void **state) {
-    struct run_energy *e = energy_open(*state);
+    struct run_energy *e = energy_open(&(struct energy_options){.root = *state});
     for (int i = 0; i < 3; i++) {
-        struct energy_share *s = energy_begin(e, BURN + i, "stage");
+        struct energy_share *s = energy_begin(e, BURN + i, "stage", 0);
         pass(*state, 10 * (i + 1), 0, 2);
         put_process(*state, BURN + i, 1); /* half of what ran */
         cJSON *record = stop(s);
@@ -128,8 +129,8 @@ static void test_stages_one_after_another(void **state) {
 
 /* It ended before the counter moved: not 0, and what comes later is not its own. */
 static void test_a_counter_that_did_not_move(void **state) {
-    struct run_energy *e = energy_open(*state);
-    struct energy_share *s = energy_begin(e, BURN, "stage");
+    struct run_energy *e = energy_open(&(struct energy_options){.root = *state});
+    struct energy_share *s = energy_begin(e, BURN, "stage", 0);
     put_process(*state, BURN, 1);
     pass(*state, 0, 0, 1);
     cJSON *record = stop(s);
@@ -146,8 +147,8 @@ static void test_a_counter_that_did_not_move(void **state) {
 
 /* What the keeper knows exactly stands in the record. */
 static void test_usage_is_the_keepers(void **state) {
-    struct run_energy *e = energy_open(*state);
-    struct energy_share *s = energy_begin(e, BURN, "stage");
+    struct run_energy *e = energy_open(&(struct energy_options){.root = *state});
+    struct energy_share *s = energy_begin(e, BURN, "stage", 0);
     pass(*state, 3, 0, 1);
     put_process(*state, BURN, 1);
     cJSON_Delete(stop(s));
@@ -162,9 +163,69 @@ static void test_usage_is_the_keepers(void **state) {
     cJSON_Delete(energy_close(e));
 }
 
+/* Two boards: one stage holds one of them, the other none; what nobody holds is nobody's. */
+static void test_gpus_are_shared_by_who_holds_them(void **state) {
+    put(*state, "usr/lib/empty", "");
+    char *path = path_join(*state, "usr/lib/libnvidia-ml.so.1");
+    char *command = mem_printf("${CC:-cc} -shared -fPIC -o '%s' tests/unit/meter/nvml_fake.c", path);
+    assert_int_equal(system(command), 0);
+    void *library = dlopen(path, RTLD_NOW);
+    assert_non_null(library);
+    unsigned long long *millijoules = dlsym(library, "fake_millijoules");
+    struct run_energy *e = energy_open(&(struct energy_options){.root = *state, .gpus = true});
+    struct energy_share *holds = energy_begin(e, BURN, "holds", 1), *rests = energy_begin(e, REST, "rest", 0);
+    millijoules[0] += 30000;
+    millijoules[1] += 10000;
+    pass(*state, 8, 0, 2);
+    put_process(*state, BURN, 1);
+    put_process(*state, REST, 1);
+    pause_ms(250); /* NVML moves every 100 ms: a shorter stage is unresolved */
+    cJSON *held = stop(holds), *rested = stop(rests);
+    assert_near(number(held, "joules"), 4 + 20);
+    assert_near(number(held, "gpu_j"), 20);
+    assert_near(number(rested, "joules"), 4);
+    assert_true(isnan(number(rested, "gpu_j")));
+    energy_share_free(holds);
+    energy_share_free(rests);
+    cJSON *table = energy_close(e);
+    assert_near(number(table, "counter_j"), 48);
+    assert_near(number(table, "stages_j"), 28);
+    assert_near(number(table, "other_j"), 20);
+    cJSON_Delete(held);
+    cJSON_Delete(rested);
+    cJSON_Delete(table);
+    dlclose(library);
+    free(command);
+    free(path);
+}
+
+/* Without a counter the model says what each has taken so far: 12 W a core by default. */
+static void test_the_model_so_far(void **state) {
+    char *zones = path_join(*state, "sys/class/powercap");
+    assert_int_equal(file_remove_tree(zones, NULL), 0);
+    free(zones);
+    struct run_energy *e = energy_open(&(struct energy_options){.root = *state, .model = true});
+    assert_non_null(e);
+    assert_string_equal(energy_word(e), "modelled");
+    struct energy_share *s = energy_begin(e, BURN, "stage", 0);
+    put_process(*state, BURN, 2);
+    energy_sample(e);
+    assert_near(energy_joules(s), 2 * 12);
+    put_process(*state, BURN, 5);
+    energy_stop(s);
+    assert_near(energy_joules(s), 5 * 12);
+    cJSON *kept = cJSON_Parse("{\"label\":\"modelled\",\"joules\":61}"), *record = energy_record(s, kept);
+    assert_true(json_equal(record, kept)); /* the keeper's stands */
+    assert_null(energy_record(s, NULL));
+    energy_share_free(s);
+    assert_null(energy_close(e)); /* and there is nothing to add up to */
+    cJSON_Delete(record);
+    cJSON_Delete(kept);
+}
+
 static void test_a_counter_that_vanishes(void **state) {
-    struct run_energy *e = energy_open(*state);
-    struct energy_share *s = energy_begin(e, BURN, "stage");
+    struct run_energy *e = energy_open(&(struct energy_options){.root = *state});
+    struct energy_share *s = energy_begin(e, BURN, "stage", 0);
     put(*state, "sys/class/powercap/intel-rapl:0/energy_uj", ""); /* no number any more */
     cJSON *record = stop(s);
     energy_share_free(s);
@@ -182,8 +243,8 @@ static void test_nothing_to_count(void **state) {
     char *zones = path_join(*state, "sys/class/powercap");
     assert_int_equal(file_remove_tree(zones, NULL), 0);
     free(zones);
-    assert_null(energy_open(*state));
-    assert_null(energy_begin(NULL, getpid(), "stage"));
+    assert_null(energy_open(&(struct energy_options){.root = *state}));
+    assert_null(energy_begin(NULL, getpid(), "stage", 0));
     assert_null(energy_close(NULL));
     energy_stop(NULL);
     energy_share_free(NULL);
@@ -197,6 +258,8 @@ int main(void) {
         on_machine(test_stages_one_after_another),
         on_machine(test_a_counter_that_did_not_move),
         on_machine(test_usage_is_the_keepers),
+        on_machine(test_gpus_are_shared_by_who_holds_them),
+        on_machine(test_the_model_so_far),
         on_machine(test_a_counter_that_vanishes),
         on_machine(test_nothing_to_count),
     };

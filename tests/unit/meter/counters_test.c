@@ -571,7 +571,7 @@ static void test_nvml(void **state) {
     struct energy_record r;
     struct fake_nvml f = build_nvml(*state);
     f.millijoules[0] = 5000;
-    struct meter *m = open_meter((struct meter_options){.root = *state, .gpus = true});
+    struct meter *m = open_meter((struct meter_options){.root = *state, .gpus = 2});
     assert_string_equal(meter_name(m), "nvml+model/model-1");
     assert_int_equal(*f.open, 1);
     struct meter_task *task = meter_begin(m, 1 << 30);
@@ -597,6 +597,15 @@ static void test_nvml(void **state) {
     meter_close(m);
     assert_int_equal(*f.open, 0);
 
+    m = open_meter((struct meter_options){.root = *state, .gpus = 1}); /* one of two: half of what both take */
+    task = meter_begin(m, 1 << 30);
+    f.millijoules[0] += 250000;
+    f.millijoules[1] += 50000;
+    pass_seconds(1);
+    meter_end(task, &one_second, &r);
+    assert_near(r.gpu_j, 150);
+    meter_close(m);
+
     m = open_meter((struct meter_options){.root = *state}); /* a stage without GPU pays for none */
     assert_string_equal(meter_name(m), "model/model-1");
     task = meter_begin(m, 1 << 30);
@@ -615,7 +624,7 @@ static void test_nvml_beside_powercap(void **state) {
     struct energy_record r;
     struct fake_nvml f = build_nvml(*state);
     put_zone(*state, "intel-rapl:0", "package-0", 0, BIG_RANGE);
-    struct meter *m = open_meter((struct meter_options){.root = *state, .gpus = true});
+    struct meter *m = open_meter((struct meter_options){.root = *state, .gpus = 2});
     assert_string_equal(meter_name(m), "powercap+nvml");
     struct meter_task *task = meter_begin(m, 1 << 30);
     put_energy(*state, "intel-rapl:0", 40000000);
@@ -634,7 +643,7 @@ static void test_nvml_that_does_not_count(void **state) {
     struct fake_nvml f = build_nvml(*state);
     const char *why;
     f.result[1] = 3; /* an old board: the other one alone is not what the stage holds */
-    struct meter *m = open_meter((struct meter_options){.root = *state, .gpus = true});
+    struct meter *m = open_meter((struct meter_options){.root = *state, .gpus = 2});
     struct energy_record r;
     assert_string_equal(meter_name(m), "model/model-1");
     meter_end(meter_begin(m, 1 << 30), &one_second, &r);
@@ -644,7 +653,7 @@ static void test_nvml_that_does_not_count(void **state) {
     meter_close(m);
     *f.init_result = 9;
     f.result[1] = 0;
-    m = open_meter((struct meter_options){.root = *state, .gpus = true});
+    m = open_meter((struct meter_options){.root = *state, .gpus = 2});
     assert_false(meter_counts(m, &why));
     assert_holds(why, "NVML: Unknown Error");
     meter_close(m);
