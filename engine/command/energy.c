@@ -141,6 +141,15 @@ static void print_counter(struct buffer *out, const struct shown *s) {
     buffer_printf(out, " in %.4g s of the whole machine", json_double(s->energy, "counter_s", (double)NAN));
     const char *why = json_text(s->energy, "why", "");
     buffer_printf(out, "%s%s\n", *why ? ": " : "", why);
+    const cJSON *base = cJSON_GetObjectItemCaseSensitive(s->energy, "baseline");
+    if (!cJSON_IsObject(base))
+        return;
+    buffer_printf(out, "base power: %.4g W measured, deviation %.2g W, over %.0f windows",
+                  json_double(base, "median_w", 0), json_double(base, "mad_w", 0), json_double(base, "windows", 0));
+    double drift_w = json_double(base, "drift_w", (double)NAN);
+    if (isfinite(drift_w))
+        buffer_printf(out, ", %+.2g W from before to after", drift_w);
+    buffer_putc(out, '\n');
 }
 
 static void print_prediction(struct buffer *out, const struct shown *s) {
@@ -199,8 +208,8 @@ static void print_text(struct buffer *out, const struct shown *s, const struct t
 /* ---- for programs ---- */
 
 static void print_json(struct buffer *out, const struct shown *s, const struct table *rows) {
-    static const char *const machine[] = {"label",    "why",          "source",  "counter_j", "counter_s",
-                                          "stages_j", "unresolved_j", "other_j", "idle_j",    "series"};
+    static const char *const machine[] = {"label",        "why",     "source", "counter_j", "counter_s", "stages_j",
+                                          "unresolved_j", "other_j", "idle_j", "baseline",  "series"};
     struct table *totals = make_totals(s);
     cJSON *carbon = carbon_json(&s->carbon), *counted = mem_checked(cJSON_CreateObject());
     buffer_puts(out, "{\"run\":");

@@ -44,7 +44,8 @@ static int run_it(struct project *p, const struct arguments *a, enum progress_st
 static int run(const struct arguments *a, struct error *err) {
     enum progress_style style = PROGRESS_PLAIN;
     struct run_options options = {.keep_going = argument_given(a, "keep-going"),
-                                  .same_platform = argument_given(a, "same-platform")};
+                                  .same_platform = argument_given(a, "same-platform"),
+                                  .base_window_s = argument_given(a, "base-power") ? 1 : 0};
     struct project p;
     int code = read_style(a, &style, err);
     if (code == 0)
@@ -63,6 +64,9 @@ static const struct option options[] = {
     {"keep-going", 'k', NULL, "Go on with what does not depend on a failed stage"},
     {"progress", 0, "STYLE", "auto, plain, json (one object a line) or none"},
     {"same-platform", 0, NULL, "Take only results of this code path and library versions as known"},
+    {"base-power", 0, NULL,
+     "Measure the machine at rest, half a minute before the first stage and after the last, where a counter can be "
+     "read"},
     OPTION_SET,
     OPTION_PARAMS,
     OPTION_STORE,
@@ -77,7 +81,9 @@ const struct command command_run = {
         "STAGE is a stage (scratch), an instance (scratch[size=7,seed=1]) or part of one (scratch[size=7]); what it "
         "needs is brought up to date first. Without STAGE everything is.\n"
         "Interrupting (Ctrl-C) lets stages leave a checkpoint and keeps all that is finished; a second Ctrl-C kills. "
-        "Run again to go on. Files named in the pipeline's \"results\" are published to results/NAME/.",
+        "Run again to go on. Files named in the pipeline's \"results\" are published to results/NAME/, and what each "
+        "of "
+        "them took, with all before it, beside that folder to results/NAME.energy.md and .csv.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

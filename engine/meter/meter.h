@@ -169,6 +169,10 @@ int meter_windows(double *watts, struct meter *m, size_t windows, double window_
  */
 cJSON *energy_record_json(const struct energy_record *record);
 
+/* {median_w, mad_w, drift_w, windows, when_s, computation: {...}, memory: {...} where it has a counter}; NULL where it is
+   not known. The caller deletes. */
+cJSON *meter_base_json(const struct meter_base *base);
+
 /* Appends a figure for people, never without its word: "12.3 J modelled", "4.56 kJ measured", "unavailable".
    `label` is the record's "label"; joules NaN: unavailable, or unresolved where that is the label. */
 void energy_figure(struct buffer *out, double joules, const char *label);

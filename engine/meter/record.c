@@ -27,8 +27,7 @@ static void add_text(cJSON *object, const char *name, const char *text) {
         mem_checked(cJSON_AddStringToObject(object, name, text));
 }
 
-static void add_base(cJSON *json, const char *name, const struct base_power *base) {
-    cJSON *object = mem_checked(cJSON_AddObjectToObject(json, name));
+static void add_power(cJSON *object, const struct base_power *base) {
     add_number(object, "median_w", base->median_w);
     add_number(object, "mad_w", base->mad_w);
     add_number(object, "drift_w", base->drift_w);
@@ -36,16 +35,20 @@ static void add_base(cJSON *json, const char *name, const struct base_power *bas
     add_number(object, "when_s", base->when_s);
 }
 
-static void add_baseline(cJSON *json, const struct meter_base *base) {
-    if (base->total.windows == 0) {
-        mem_checked(cJSON_AddNullToObject(json, "baseline"));
-        return;
-    }
-    add_base(json, "baseline", &base->total);
-    cJSON *baseline = cJSON_GetObjectItemCaseSensitive(json, "baseline");
-    add_base(baseline, "computation", &base->computation);
+cJSON *meter_base_json(const struct meter_base *base) {
+    if (base->total.windows == 0)
+        return NULL;
+    cJSON *json = mem_checked(cJSON_CreateObject());
+    add_power(json, &base->total);
+    add_power(mem_checked(cJSON_AddObjectToObject(json, "computation")), &base->computation);
     if (base->memory.windows)
-        add_base(baseline, "memory", &base->memory);
+        add_power(mem_checked(cJSON_AddObjectToObject(json, "memory")), &base->memory);
+    return json;
+}
+
+static void add_baseline(cJSON *json, const struct meter_base *base) {
+    cJSON *known = meter_base_json(base);
+    cJSON_AddItemToObject(json, "baseline", known ? known : mem_checked(cJSON_CreateNull()));
 }
 
 static void add_steps(cJSON *json, const struct four_steps *steps) {

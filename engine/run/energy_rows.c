@@ -80,7 +80,41 @@ static void add_part(cJSON *rows, const cJSON *table, const char *part, const ch
     cJSON_AddItemToArray(rows, row);
 }
 
+/* Signals come in meanwhile. */
+static bool is_stopped(void *context) {
+    struct run *r = context;
+    uv_run(&r->loop, UV_RUN_NOWAIT);
+    return r->signals_seen > 0;
+}
+
+void run_energy_base(struct run *r) {
+    struct error err = {0};
+    bool before = !r->base;
+    if (before)
+        r->base = energy_base_create(r->options->meter_root ? r->options->meter_root : "/", r->options->base_window_s);
+    int rc = energy_base_measure(r->base, is_stopped, r, &err);
+    if (rc < 0) {
+        char *text = mem_printf("the base power %s is not known: %s", before ? "before" : "after", err.message);
+        run_note(r, NULL, text);
+        free(text);
+    }
+    if (rc < 0 && before) {
+        energy_base_free(r->base);
+        r->base = NULL;
+    }
+}
+
+/* Both halves, where there are two: what was taken off while the run went on was the first. */
+static void add_base(struct run *r, cJSON *table) {
+    if (r->signals_seen == 0 && r->code == 0)
+        run_energy_base(r);
+    cJSON_DeleteItemFromObjectCaseSensitive(table, "baseline");
+    cJSON_AddItemToObject(table, "baseline", mem_checked(meter_base_json(energy_base_power(r->base))));
+}
+
 cJSON *run_energy_table(struct run *r) {
+    if (r->energy)
+        uv_timer_stop(&r->energy_timer);
     cJSON *table = energy_close(r->energy);
     cJSON *rows = r->energy_rows ? r->energy_rows : mem_checked(cJSON_CreateArray());
     r->energy = NULL;
@@ -89,6 +123,8 @@ cJSON *run_energy_table(struct run *r) {
         add_part(rows, table, "unresolved", "unresolved_j");
         add_part(rows, table, "other", "other_j");
         add_part(rows, table, "idle", "idle_j");
+        if (r->base)
+            add_base(r, table);
     } else {
         table = mem_checked(cJSON_CreateObject());
     }

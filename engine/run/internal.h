@@ -18,6 +18,7 @@
 
 #include "engine/run/attempt.h"
 #include "engine/run/energy.h"
+#include "engine/run/energy_base.h"
 #include "engine/run/events.h"
 #include "engine/run/executor.h"
 #include "engine/run/facts.h"
@@ -102,6 +103,7 @@ struct run {
     bool budget_stops;                            /* it is used up */
     struct forecast *forecast;                    /* NULL: nothing had to run */
     struct run_energy *energy;                    /* NULL: no counter can be read */
+    struct energy_base *base;                     /* NULL: it is not asked for, or not known */
     uv_timer_t energy_timer;
     bool energy_due;    /* a sample was taken */
     cJSON *energy_rows; /* one an attempt that ended; NULL: none */
@@ -143,6 +145,10 @@ void run_energy_resumed(struct task *t);
 
 /* Adds the attempt to the rows of the run's energy. */
 void run_energy_add(struct run *r, const struct task *t);
+
+/* Measures the base power where it is asked for, before a stage is started and after the last; notes why where it cannot
+   be. */
+void run_energy_base(struct run *r);
 
 /* The run's energy as runs/<id>.json shows it; ends the measurement. The caller deletes. */
 cJSON *run_energy_table(struct run *r);

@@ -31,9 +31,12 @@ static bool any_gpu(const struct pipeline *p) {
 
 /* Where nothing is counted, and no budget watched, nothing is started. */
 static void open_energy(struct run *r) {
+    if (r->options->base_window_s > 0)
+        run_energy_base(r);
     const struct energy_options options = {.root = r->options->meter_root ? r->options->meter_root : "/",
                                            .gpus = any_gpu(r->pipeline),
-                                           .model = any_budget(r->pipeline)};
+                                           .model = any_budget(r->pipeline),
+                                           .base = r->base ? energy_base_power(r->base) : NULL};
     r->energy = energy_open(&options);
     if (!r->energy)
         return;

@@ -241,6 +241,7 @@ static void close_run(struct run *r) {
     run_forecast_free(r->forecast);
     cJSON_Delete(r->energy_rows);
     cJSON_Delete(energy_close(r->energy));
+    energy_base_free(r->base);
     free(r->platform);
     key_map_close(&r->tasks);
     scheduler_free(r->scheduler);

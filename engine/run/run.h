@@ -46,6 +46,7 @@ struct run_options {
     const char *stage_program; /* path of retort-stage */
     const char *results;       /* directory that results/<pipeline>/ stands in */
     const char *meter_root;    /* where /sys and /proc are read from for energy; NULL: "/" */
+    double base_window_s;      /* of the windows of the base power, measured before and after; 0: it is not */
     struct run_observer observer;
 };
 

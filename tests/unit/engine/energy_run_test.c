@@ -12,6 +12,7 @@ struct machine {
     uint64_t package_uj, dram_uj;
     uint64_t step_uj; /* of the package at each event; the memory's is a tenth */
     bool uncounted;   /* there are no counters to move */
+    double window_s;  /* of the base power */
 };
 
 static char *inside(const struct machine *m, const char *name) {
@@ -85,6 +86,7 @@ static int run_study(struct machine *m, const char *stages, double cpus, cJSON *
                                         .stage_program = program,
                                         .results = m->directory,
                                         .meter_root = m->directory,
+                                        .base_window_s = m->window_s,
                                         .observer = {.context = m, .progress = on_event}};
     assert_int_equal(pipeline_read(&pipeline, file, NULL, 0, &diagnostics, err), 0);
     assert_int_equal(store_open(&store, store_path, true, err), 0);
@@ -145,6 +147,44 @@ static void test_a_run_side_by_side(void **state) {
     free(three);
 }
 
+/* The counters stand still before and after: a machine that draws nothing at rest. */
+static void test_the_base_power_before_and_after(void **state) {
+    struct machine *m = *state;
+    struct error err = {0};
+    cJSON *run = NULL;
+    m->step_uj = 50000000;
+    m->window_s = 0.001;
+    char *one = waiting_stage(m, "one");
+    assert_int_equal(run_study(m, one, 1, &run, &err), 0);
+    const cJSON *energy = cJSON_GetObjectItemCaseSensitive(run, "energy"), *row;
+    const cJSON *base = cJSON_GetObjectItemCaseSensitive(energy, "baseline");
+    assert_true(number(base, "windows") == 2 * BASE_MIN_WINDOWS);
+    assert_true(number(base, "median_w") == 0 && number(base, "mad_w") == 0 && number(base, "drift_w") == 0);
+    assert_true(number(cJSON_GetObjectItemCaseSensitive(base, "memory"), "windows") == 2 * BASE_MIN_WINDOWS);
+    double sum_j = 0;
+    cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(energy, "rows"))
+        sum_j += number(row, "joules");
+    assert_near(sum_j, 55);
+    assert_near(number(energy, "counter_j"), 55);
+    cJSON_Delete(run);
+    free(one);
+}
+
+/* Without a counter it is said, and the run goes on. */
+static void test_no_base_power(void **state) {
+    struct machine *m = *state;
+    struct error err = {0};
+    cJSON *run = NULL;
+    char *zones = inside(m, "sys");
+    assert_int_equal(file_remove_tree(zones, NULL), 0);
+    free(zones);
+    m->uncounted = true;
+    m->window_s = 1000;
+    assert_int_equal(run_study(m, "\"one\":{\"cmd\":[\"true\"]}", 1, &run, &err), 0);
+    assert_null(cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(run, "energy"), "baseline"));
+    cJSON_Delete(run);
+}
+
 /* A stage that would go on for minutes is stopped at the first sample past its budget. */
 static void stop_at_a_sample(struct machine *m, const char *label) {
     struct error err = {0};
@@ -182,6 +222,8 @@ static void test_a_budget_by_the_model(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_run_side_by_side, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_base_power_before_and_after, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_base_power, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_budget_at_a_sample, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_budget_by_the_model, setup, teardown),
     };

@@ -127,6 +127,32 @@ static void test_stages_one_after_another(void **state) {
     cJSON_Delete(table);
 }
 
+/* At 20 W and 2 W of base power: how much is idle depends on the time, but not what adds up. */
+static void test_base_power_is_idle(void **state) {
+    const struct base_power computation = {.median_w = 20, .mad_w = 1, .windows = 30};
+    const struct base_power memory = {.median_w = 2, .mad_w = 0.5, .windows = 30};
+    const struct base_power total = {.median_w = 22, .mad_w = 1, .windows = 30};
+    const struct meter_base base = {total, computation, memory};
+    struct run_energy *e = energy_open(&(struct energy_options){.root = *state, .base = &base});
+    struct energy_share *s = energy_begin(e, BURN, "alone", 0);
+    pass(*state, 90, 9, 2);
+    put_process(*state, BURN, 1);
+    cJSON *record = stop(s);
+    const cJSON *steps = cJSON_GetObjectItemCaseSensitive(record, "steps");
+    assert_near(number(steps, "base_w"), 22);
+    assert_near(number(steps, "relative_w"), number(steps, "absolute_w") - 22);
+    assert_near(number(cJSON_GetObjectItemCaseSensitive(record, "baseline"), "median_w"), 22);
+    assert_true(number(record, "uncertainty_j") > 0);
+    energy_share_free(s);
+    cJSON *table = energy_close(e);
+    double idle_j = number(table, "idle_j"), used_j = 99 - idle_j;
+    assert_true(idle_j > 0);
+    assert_near(number(record, "joules"), used_j / 2);
+    assert_near(number(table, "other_j"), used_j / 2);
+    cJSON_Delete(record);
+    cJSON_Delete(table);
+}
+
 /* It ended before the counter moved: not 0, and what comes later is not its own. */
 static void test_a_counter_that_did_not_move(void **state) {
     struct run_energy *e = energy_open(&(struct energy_options){.root = *state});
@@ -254,13 +280,10 @@ static void test_nothing_to_count(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        on_machine(test_rows_by_hand),
-        on_machine(test_stages_one_after_another),
-        on_machine(test_a_counter_that_did_not_move),
-        on_machine(test_usage_is_the_keepers),
-        on_machine(test_gpus_are_shared_by_who_holds_them),
-        on_machine(test_the_model_so_far),
-        on_machine(test_a_counter_that_vanishes),
+        on_machine(test_rows_by_hand),         on_machine(test_stages_one_after_another),
+        on_machine(test_base_power_is_idle),   on_machine(test_a_counter_that_did_not_move),
+        on_machine(test_usage_is_the_keepers), on_machine(test_gpus_are_shared_by_who_holds_them),
+        on_machine(test_the_model_so_far),     on_machine(test_a_counter_that_vanishes),
         on_machine(test_nothing_to_count),
     };
     return cmocka_run_group_tests_name("energy_share", tests, NULL, NULL);
