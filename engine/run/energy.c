@@ -8,6 +8,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/meter/cgroup.h"
 #include "engine/meter/cputime.h"
 #include "engine/meter/meter.h"
 
@@ -25,6 +26,8 @@ struct energy_share {
     struct run_energy *energy;
     struct energy_share *next; /* while it runs */
     pid_t keeper;
+    struct cpu_group *group; /* NULL: the process tree stands for it */
+    double before_s;         /* CPU time of the keeper before it was moved into its group */
     char *stage;
     double gpus;  /* that it holds */
     double cpu_s; /* as of the last interval */
@@ -73,6 +76,7 @@ struct run_energy *energy_open(const struct energy_options *options) {
         e->parts[PROCESSOR].base = options->base->computation;
         e->parts[MEMORY].base = options->base->memory;
     }
+    cpu_group_sweep(options->root);
     e->whole = meter_begin(meter, getpid());
     e->last_ns = clock_monotonic_ns();
     meter_latest(&e->last, meter);
@@ -89,6 +93,12 @@ uint64_t energy_period_ms(const struct run_energy *e) {
 
 /* ---- intervals ---- */
 
+/* CPU seconds of a stage so far. */
+static double share_cpu_s(const struct energy_share *s) {
+    double seconds = s->group ? cpu_group_seconds(s->group) : (double)NAN;
+    return isnan(seconds) ? cputime_tree(s->energy->root, s->keeper) : s->before_s + seconds;
+}
+
 /* CPU time of every row since the last interval, and seconds of GPUs held; of rows that nobody has, none. Returns the
    sum of the latter. */
 static double read_rows(struct run_energy *e, double dt_s) {
@@ -99,7 +109,7 @@ static double read_rows(struct run_energy *e, double dt_s) {
     memset(e->cpu_s, 0, rows * sizeof *e->cpu_s);
     memset(e->gpu_s, 0, rows * sizeof *e->gpu_s);
     for (struct energy_share *s = e->running; s; s = s->next) {
-        double cpu_s = cputime_tree(e->root, s->keeper);
+        double cpu_s = share_cpu_s(s);
         e->cpu_s[s->row] = fmax(cpu_s - s->cpu_s, 0);
         e->gpu_s[s->row] = s->gpus * dt_s;
         held_s += e->gpu_s[s->row];
@@ -131,7 +141,7 @@ static void share_out(struct run_energy *e) {
 static void model_so_far(struct energy_share *s) {
     struct energy_record record;
     const char *root = s->energy->root;
-    const struct meter_usage usage = {.cpu_s = cputime_tree(root, s->keeper),
+    const struct meter_usage usage = {.cpu_s = share_cpu_s(s),
                                       .wall_s = (double)(clock_monotonic_ns() - s->began_ns) / 1e9,
                                       .memory_bytes = cputime_tree_peak(root, s->keeper)};
     meter_so_far(s->task, &usage, &record);
@@ -183,6 +193,8 @@ struct energy_share *energy_begin(struct run_energy *e, pid_t keeper, const char
     s->keeper = keeper;
     s->gpus = gpus;
     s->stage = mem_strdup(stage);
+    s->before_s = cputime_tree(e->root, keeper);
+    s->group = cpu_group_create(e->root, keeper);
     s->task = meter_begin(e->meter, keeper);
     share_out(e);
     s->began_ns = clock_monotonic_ns();
@@ -234,7 +246,7 @@ void energy_stop(struct energy_share *s) {
     if (!s || !s->task)
         return;
     struct run_energy *e = s->energy;
-    const struct meter_usage usage = {.cpu_s = cputime_tree(e->root, s->keeper),
+    const struct meter_usage usage = {.cpu_s = share_cpu_s(s),
                                       .wall_s = (double)(clock_monotonic_ns() - s->began_ns) / 1e9,
                                       .alone = s->beside_count == 0};
     if (!e->counts)
@@ -244,6 +256,8 @@ void energy_stop(struct energy_share *s) {
     s->joules = energy_joules(s);
     s->task = NULL;
     leave(s);
+    cpu_group_free(s->group);
+    s->group = NULL;
     if (!e->counts)
         return;
     for (size_t k = 0; k < PARTS; k++)

@@ -38,8 +38,9 @@ const char *energy_word(const struct run_energy *e);
 uint64_t energy_period_ms(const struct run_energy *e);
 void energy_sample(struct run_energy *e);
 
-/* A stage begins: the process that keeps it and all below it, and so many GPUs that it holds. `e` NULL gives NULL.
-   `stage` is copied. The caller frees with energy_share_free, before energy_close. */
+/* A stage begins: the process that keeps it and all below it, in a control group of its own where one can be made, and so
+   many GPUs that it holds. `e` NULL gives NULL. `stage` is copied. The caller frees with energy_share_free, before
+   energy_close. */
 struct energy_share *energy_begin(struct run_energy *e, pid_t keeper, const char *stage, double gpus);
 void energy_share_free(struct energy_share *s);
 

@@ -1,0 +1,142 @@
+#include "engine/meter/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+
+enum { SMALL_FILE = 4096 };
+static const char prefix[] = "retort-";
+
+struct cpu_group {
+    char *directory;
+};
+
+/* The line "0::/path" of <root>/proc/self/cgroup, without its newline; NULL: there is none. The caller frees. */
+static char *own_path(const char *root) {
+    static const char unified[] = "0::/";
+    char *file = path_join(root, "proc/self/cgroup"), *found = NULL, *rest = NULL;
+    struct buffer text = {0};
+    file_read(&text, file, SMALL_FILE, NULL);
+    char *lines = buffer_detach(&text);
+    for (char *line = strtok_r(lines, "\n", &rest); line && !found; line = strtok_r(NULL, "\n", &rest))
+        if (strncmp(line, unified, strlen(unified)) == 0)
+            found = mem_strdup(line + strlen(unified));
+    free(lines);
+    free(file);
+    return found;
+}
+
+/* The folder of this process's own group; NULL where version 2 is not mounted. The caller frees. */
+static char *own_group(const char *root) {
+    static const char *const mounts[] = {"sys/fs/cgroup", "sys/fs/cgroup/unified"};
+    char *path = own_path(root), *found = NULL;
+    for (size_t i = 0; path && i < sizeof mounts / sizeof *mounts && !found; i++) {
+        char *group = *path ? mem_printf("%s/%s/%s", root, mounts[i], path) : mem_printf("%s/%s", root, mounts[i]);
+        char *mark = path_join(group, "cgroup.controllers"); /* every group of version 2 has it, and no other */
+        if (file_exists(mark))
+            found = mem_strdup(group);
+        free(mark);
+        free(group);
+    }
+    free(path);
+    return found;
+}
+
+/* One write, as the kernel wants it; never makes the file. */
+static bool move_in(const char *directory, pid_t process) {
+    char text[32], *path = path_join(directory, "cgroup.procs");
+    int length = snprintf(text, sizeof text, "%d\n", (int)process);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool moved = fd >= 0 && write(fd, text, (size_t)length) == length;
+    if (fd >= 0)
+        close(fd);
+    free(path);
+    return moved;
+}
+
+/* What it started before it was moved is not in the group. */
+static bool has_children(const char *root, pid_t process) {
+    char *path = mem_printf("%s/proc/%d/task/%d/children", root, (int)process, (int)process);
+    struct buffer text = {0};
+    bool any = file_read(&text, path, SMALL_FILE, NULL) == 0 && text.size > 0;
+    buffer_close(&text);
+    free(path);
+    return any;
+}
+
+struct cpu_group *cpu_group_create(const char *root, pid_t process) {
+    static atomic_uint number;
+    char *own = own_group(root);
+    struct cpu_group *g = NULL;
+    if (!own)
+        return NULL;
+    char *directory = mem_printf("%s/%s%d-%u", own, prefix, (int)getpid(), atomic_fetch_add(&number, 1));
+    bool made = mkdir(directory, 0755) == 0 || errno == EEXIST;
+    g = mem_alloc(sizeof *g);
+    g->directory = directory;
+    if (!made || !move_in(directory, process) || isnan(cpu_group_seconds(g)) || has_children(root, process)) {
+        if (made)
+            rmdir(directory);
+        free(directory);
+        free(g);
+        g = NULL;
+    }
+    free(own);
+    return g;
+}
+
+double cpu_group_seconds(const struct cpu_group *g) {
+    static const char name[] = "usage_usec ";
+    struct buffer text = {0};
+    char *path = path_join(g->directory, "cpu.stat");
+    double seconds = (double)NAN;
+    if (file_read(&text, path, SMALL_FILE, NULL) == 0 && strncmp(buffer_text(&text), name, strlen(name)) == 0)
+        seconds = strtod(buffer_text(&text) + strlen(name), NULL) / 1e6;
+    buffer_close(&text);
+    free(path);
+    return seconds;
+}
+
+void cpu_group_free(struct cpu_group *g) {
+    if (!g)
+        return;
+    rmdir(g->directory);
+    free(g->directory);
+    free(g);
+}
+
+/* "retort-<pid>-<number>" of a process that is not there; one with living processes in it cannot be removed anyway. */
+static bool is_left(const char *root, const char *name) {
+    if (strncmp(name, prefix, strlen(prefix)) != 0)
+        return false;
+    char *process = mem_printf("%s/proc/%ld", root, strtol(name + strlen(prefix), NULL, 10));
+    bool gone = !file_exists(process);
+    free(process);
+    return gone;
+}
+
+void cpu_group_sweep(const char *root) {
+    char *own = own_group(root);
+    DIR *entries = own ? opendir(own) : NULL;
+    for (const struct dirent *e; entries && (e = readdir(entries));) {
+        if (!is_left(root, e->d_name))
+            continue;
+        char *path = path_join(own, e->d_name);
+        rmdir(path);
+        free(path);
+    }
+    if (entries)
+        closedir(entries);
+    free(own);
+}
