@@ -40,6 +40,9 @@ static void append_text(struct buffer *out, const cJSON *record) {
                   json_double(resources, "system_s", 0), json_double(resources, "max_rss_bytes", 0) / 1048576);
     buffer_puts(out, "  energy ");
     energy_figure(out, json_double(energy, "joules", (double)NAN), json_text(energy, "label", "unavailable"));
+    double uncertainty_j = json_double(energy, "uncertainty_j", (double)NAN);
+    if (isfinite(uncertainty_j))
+        buffer_printf(out, " (± %.2g J)", uncertainty_j);
     buffer_printf(out, ", source %s\n", json_text(energy, "source", "none"));
     const cJSON *attempts = cJSON_GetObjectItemCaseSensitive(energy, "attempts");
     if (attempts) {

@@ -22,12 +22,14 @@
 #include "engine/run/results.h"
 
 static const char mark[] = "<!-- Written by retort with every run that changes it. -->\n";
-static const char header[] = "file,stage,own_j,own_label,measured_j,modelled_j,stages,without_figure,cpu_s,sources\n";
+static const char header[] =
+    "file,stage,own_j,own_label,own_uncertainty_j,measured_j,measured_uncertainty_j,modelled_j,"
+    "stages,without_figure,cpu_s,sources\n";
 
 /* What a key took when it ran; one for all instances that share it. */
 struct piece {
     const char *kind;
-    double joules, cpu_s;
+    double joules, uncertainty_j, cpu_s; /* uncertainty NaN: no bound is known */
     char label[16];
     char *source;
     size_t counted; /* number of the last sum that it is part of */
@@ -35,8 +37,8 @@ struct piece {
 
 /* Joules of different labels are never one number. */
 struct cost {
-    double measured_j, modelled_j, cpu_s;
-    size_t stages, without; /* without a figure: unavailable, unresolved */
+    double measured_j, uncertainty_j, modelled_j, cpu_s; /* uncertainty: of what was measured */
+    size_t stages, without;                              /* without a figure: unavailable, unresolved */
     struct buffer sources;
 };
 
@@ -57,6 +59,7 @@ struct page {
 static void take_energy(struct piece *p, const cJSON *energy) {
     const cJSON *attempts = cJSON_GetObjectItemCaseSensitive(energy, "attempts");
     p->joules = json_double(attempts ? attempts : energy, "joules", (double)NAN);
+    p->uncertainty_j = attempts ? (double)NAN : json_double(energy, "uncertainty_j", (double)NAN);
     p->cpu_s = json_double(attempts ? attempts : energy, "cpu_s", 0);
     const char *constants = json_text(energy, "constants", "");
     p->source = mem_printf("%s%s%s", json_text(energy, "source", ""), *constants ? "/" : "", constants);
@@ -102,6 +105,7 @@ static void cost_add(struct cost *c, const struct piece *p) {
     bool measured = strcmp(p->label, "measured") == 0;
     c->stages++;
     c->cpu_s += p->cpu_s;
+    c->uncertainty_j += measured ? p->uncertainty_j : 0;
     if (isfinite(p->joules))
         *(measured ? &c->measured_j : &c->modelled_j) += p->joules;
     else
@@ -140,10 +144,21 @@ static void add_upstream(struct cost *c, struct page *page, const struct instanc
 
 /* ---- text ---- */
 
+static void put_uncertainty(struct buffer *out, double joules) {
+    struct buffer text = {0};
+    if (!isfinite(joules))
+        return;
+    energy_figure(&text, joules, "");
+    buffer_printf(out, " (± %.*s)", (int)text.size - 1, buffer_text(&text)); /* less the blank before no label */
+    buffer_close(&text);
+}
+
 static void put_joules(struct buffer *out, const struct cost *c) {
     size_t start = out->size;
-    if (c->measured_j > 0)
+    if (c->measured_j > 0) {
         energy_figure(out, c->measured_j, "measured");
+        put_uncertainty(out, c->uncertainty_j);
+    }
     if (c->modelled_j > 0) {
         buffer_puts(out, out->size > start ? ", " : "");
         energy_figure(out, c->modelled_j, "modelled");
@@ -167,7 +182,9 @@ static void put_csv(struct page *page, const char *file, const char *stage, cons
     buffer_putc(out, ',');
     put_number(out, own ? own->joules : (double)NAN);
     buffer_printf(out, "%s,", own ? own->label : "");
+    put_number(out, own ? own->uncertainty_j : (double)NAN);
     put_number(out, c->measured_j);
+    put_number(out, c->measured_j > 0 ? c->uncertainty_j : (double)NAN);
     put_number(out, c->modelled_j);
     buffer_printf(out, "%zu,%zu,", c->stages, c->without);
     put_number(out, c->cpu_s);
@@ -186,6 +203,7 @@ static int add_file(void *context, const char *name, const struct result_item *i
     add_upstream(&cost, page, i);
     buffer_printf(&page->rows, "| %s | %s | ", name, i->name);
     energy_figure(&page->rows, own->joules, own->label);
+    put_uncertainty(&page->rows, own->uncertainty_j);
     buffer_puts(&page->rows, " | ");
     put_joules(&page->rows, &cost);
     buffer_printf(&page->rows, " | %zu |\n", cost.stages);

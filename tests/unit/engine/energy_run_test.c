@@ -170,6 +170,30 @@ static void test_the_base_power_before_and_after(void **state) {
     free(one);
 }
 
+/* What was counted is called so on the page beside the results, with its uncertainty. */
+static void test_the_page_of_what_was_measured(void **state) {
+    struct machine *m = *state;
+    struct error err = {0};
+    struct buffer page = {0};
+    cJSON *run = NULL;
+    m->step_uj = 50000000;
+    char *stage =
+        mem_printf("\"one\":{\"in\":{\"event\":\"event.json\"},\"outs\":{\"o\":\"o\"},\"cmd\":[\"sh\",\"-c\",\"cat "
+                   "${in.event} >&$RETORT_EVENTS_FD; until [ -e $0 ]; do sleep 0.01; done; echo >o\","
+                   "\"%s/moved-one\"]}},\"results\":{\"o.txt\":\"${stages.one.outs.o}\"",
+                   m->directory);
+    assert_int_equal(run_study(m, stage, 1, &run, &err), 0);
+    char *path = inside(m, "t.energy.md");
+    assert_int_equal(file_read(&page, path, 1 << 20, &err), 0);
+    assert_holds(buffer_text(&page), "| o.txt | one | ");
+    assert_holds(buffer_text(&page), "J measured (± ");
+    assert_holds(buffer_text(&page), "Sources: powercap.");
+    buffer_close(&page);
+    free(path);
+    free(stage);
+    cJSON_Delete(run);
+}
+
 /* Without a counter it is said, and the run goes on. */
 static void test_no_base_power(void **state) {
     struct machine *m = *state;
@@ -223,6 +247,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_run_side_by_side, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_base_power_before_and_after, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_page_of_what_was_measured, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_base_power, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_budget_at_a_sample, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_budget_by_the_model, setup, teardown),

@@ -1,4 +1,4 @@
-/* A stand-in for libnvidia-ml.so.1 with two boards, compiled by counters_test.c; the test sets what it shows. */
+/* A stand-in for libnvidia-ml.so.1 with two boards, compiled by nvml_test.c; the test sets what it shows. */
 #include <stdio.h>
 
 unsigned long long fake_millijoules[2];
