@@ -3,7 +3,7 @@
  *
  * cJSON builds the tree but accepts what RFC 8259 forbids and knows no positions, so a scanner of ours reads the
  * text first: it refuses what is not JSON, duplicate keys, text behind the value, NUL in strings, invalid UTF-8,
- * lone surrogates, integers beyond +-2^53 and nesting beyond a limit; and notes where each value and key stands.
+ * lone surrogates, integers that a double would round and nesting beyond a limit; and notes where each value and key stands.
  */
 #ifndef RETORT_BASE_JSON_H
 #define RETORT_BASE_JSON_H

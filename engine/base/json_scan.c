@@ -192,19 +192,30 @@ static bool integer_fits(const unsigned char *digits, size_t length) {
     return length < most || (length == most && memcmp(digits, largest, most) <= 0);
 }
 
+/* Beyond 2^53 a whole number is as it was meant where the double next to it is written the same way: so are those of our
+   own writer, which must be read again. */
+static bool is_exact(const char *text, double value) {
+    struct buffer again = {0};
+    json_number(&again, value);
+    bool same = strcmp(buffer_text(&again), text) == 0;
+    buffer_close(&again);
+    return same;
+}
+
 static int check_number(struct scanner *s, size_t first, bool integer, struct json_position start) {
     const unsigned char *text = s->text + first;
     size_t length = s->offset - first;
     if (length > MAX_NUMBER_LENGTH)
         return fail_at(s, start, "this number has more than 63 characters");
     size_t sign = text[0] == '-';
-    if (integer && !integer_fits(text + sign, length - sign))
-        return fail_at(s, start,
-                       "this integer is beyond 2^53 (9007199254740992) and would be rounded; write it as a string");
     char copy[MAX_NUMBER_LENGTH + 1];
     memcpy(copy, text, length);
     copy[length] = '\0';
-    if (!isfinite(strtod(copy, NULL)))
+    double value = strtod(copy, NULL);
+    if (integer && !integer_fits(text + sign, length - sign) && !is_exact(copy, value))
+        return fail_at(s, start,
+                       "this integer is beyond 2^53 (9007199254740992) and would be rounded; write it as a string");
+    if (!isfinite(value))
         return fail_at(s, start, "this number is beyond the largest double (1.7976931348623157e308)");
     return 0;
 }

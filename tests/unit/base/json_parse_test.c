@@ -35,6 +35,8 @@ static void test_accepts(void **state) {
         "-9007199254740992",
         "1e300",
         "9007199254740993.5",
+        "9007199254740994", /* an even one, which a double holds */
+        "-10000000000000000",
         "1e-400",
         "true",
         "false",
@@ -83,7 +85,8 @@ static void test_refuses(void **state) {
         {"-1e400", "1:1: this number is beyond"},
         {"9007199254740993", "1:1: this integer is beyond 2^53"},
         {"[-9007199254740993]", "1:2: this integer is beyond 2^53"},
-        {"10000000000000000", "1:1: this integer is beyond 2^53"},
+        {"10000000000000001", "1:1: this integer is beyond 2^53"},
+        {"1000000000000000000000", "1:1: this integer is beyond 2^53"}, /* 1e21 is how that is written */
         {"0.00000000000000000000000000000000000000000000000000000000000001", "1:1: this number has more than 63"},
         {"1 2", "1:3: expected nothing more after the value, found '2'"},
         {"{} x", "1:4: expected nothing more"},

@@ -128,6 +128,26 @@ static void test_number_reads_back(void **state) {
     buffer_close(&b);
 }
 
+/* Whole numbers from 2^53 to 10^21 are written without an exponent: the reader, which refuses what a double would round,
+   must know them for what they are. */
+static void test_large_whole_numbers_read_back(void **state) {
+    (void)state;
+    uint64_t bits = 88172645463325252U;
+    struct buffer b = {0};
+    for (int i = 0; i < 20000; i++) {
+        bits ^= bits << 13;
+        bits ^= bits >> 7;
+        bits ^= bits << 17;
+        double value = ldexp((double)(bits >> 11 | UINT64_C(1) << 52), i % 18);
+        buffer_clear(&b);
+        json_number(&b, value);
+        cJSON *again = tree(buffer_text(&b));
+        assert_memory_equal(&again->valuedouble, &value, sizeof value);
+        cJSON_Delete(again);
+    }
+    buffer_close(&b);
+}
+
 static void test_equal(void **state) {
     (void)state;
     cJSON *a = tree("{\"x\":1.0,\"y\":[true]}");
@@ -216,6 +236,7 @@ int main(void) {
         cmocka_unit_test(test_canonical_small),
         cmocka_unit_test(test_number_vectors),
         cmocka_unit_test(test_number_reads_back),
+        cmocka_unit_test(test_large_whole_numbers_read_back),
         cmocka_unit_test(test_equal),
         cmocka_unit_test(test_pretty),
         cmocka_unit_test(test_merge_table),
