@@ -1,8 +1,24 @@
 /* The loop: from the first start on. Callbacks only note what happened; step() decides with the scheduler. */
 #include <signal.h>
+#include <stdlib.h>
 
+#include "engine/base/memory.h"
 #include "engine/provenance/provenance.h"
 #include "engine/run/internal.h"
+
+/* libuv aborts where it finds no memory to watch a descriptor: it shall end as the rest does, with a word and status 3.
+   Set before main, so that it has allocated nothing yet. */
+static void *allocate(size_t size) {
+    return mem_resize(NULL, size, 1);
+}
+
+static void *resize(void *memory, size_t size) {
+    return mem_resize(memory, size, 1);
+}
+
+__attribute__((constructor)) static void check_allocations(void) {
+    uv_replace_allocator(allocate, resize, mem_array, free);
+}
 
 static void on_timer(uv_timer_t *timer) {
     /* libuv runs timers before it polls: one that is due at once must keep it from waiting for something else. */

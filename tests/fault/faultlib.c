@@ -9,15 +9,17 @@
  *                                    the Nth of the calls that can fail so does; "N+": every later one too
  *                         short:N    the Nth write is given half of its bytes; "N+": every later one too
  *                         memory:N   the Nth allocation fails; "N+": every later one too
- *                         An N of 0 lets nothing fail: what could have is counted.
+ *                         An N of 0 lets nothing fail: what could have is counted; of allocations, whose each was.
  *   RETORT_FAULT_PROGRAM  whom it concerns (default retort): keepers inherit the environment, and are left alone
- *   RETORT_FAULT_LOG      a file; appended "fault <n> <call> <path>" when one fails, "calls <count>" at the end
+ *   RETORT_FAULT_LOG      a file; appended "fault <n> <call> <path>" when one fails, "calls <count>" at the end; of an
+ *                         allocation the library that wanted it, in place of a path; "allocation <n> <library>" for memory:0
  *
  * What the standard streams say is never kept from being said. Memory-mapped writes and locks are not counted.
  */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -142,6 +144,9 @@ __attribute__((constructor)) static void begin(void) {
             syscall(SYS_close, log_fd);
             log_fd = high;
         }
+        void *frame;
+        if (actions[i].happens_to == MEMORY)
+            backtrace(&frame, 1); /* loads what it needs */
         action = &actions[i];
         return;
     }
@@ -351,8 +356,42 @@ void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
 
-static bool memory_fails(const char *call) {
-    if (!action || action->happens_to != MEMORY || !is_due(call, MEMORY, -1, NULL))
+enum { OURS = 3, DEEPEST = OURS + 2 };
+
+/* The library that wants it: the caller of malloc or that one's caller, where the first is the C library or the program,
+   whose allocator cJSON is given; else the program. */
+static const char *whose(char *out, size_t size) {
+    void *frames[DEEPEST];
+    int count = backtrace(frames, DEEPEST); /* this function, memory_fails, malloc, and who called it */
+    snprintf(out, size, "%s", program_invocation_short_name);
+    for (int i = OURS; i < count; i++) {
+        Dl_info from;
+        const char *base = dladdr(frames[i], &from) && from.dli_fname ? strrchr(from.dli_fname, '/') : NULL;
+        if (base && strncmp(base + 1, "libc.so", 7) != 0 && strcmp(base + 1, program_invocation_short_name) != 0) {
+            snprintf(out, size, "%s", base + 1);
+            break;
+        }
+    }
+    return out;
+}
+
+__attribute__((noinline)) static bool memory_fails(const char *call) {
+    static __thread bool looking; /* what looking for its owner allocates is our own */
+    char owner[NAME_MAX] = "";
+    if (!action || action->happens_to != MEMORY || looking)
+        return false;
+    unsigned long next = atomic_load(&calls) + 1;
+    if (wanted == 0 || next == wanted) {
+        looking = true;
+        whose(owner, sizeof owner);
+        looking = false;
+    }
+    if (wanted == 0) {
+        char line[LINE_SIZE];
+        snprintf(line, sizeof line, "allocation %lu %s\n", next, owner);
+        log_line(line);
+    }
+    if (!is_due(call, MEMORY, -1, owner))
         return false;
     errno = ENOMEM;
     return true;

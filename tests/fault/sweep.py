@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the six-stage study with one fault after another, and holds what must always hold.
 
-  sweep.py --seconds 30 [--seed N]     random cases, each a line of TAP
+  sweep.py --seconds 30 [--seed N]     an allocation of each library, and random cases, each a line of TAP
   sweep.py --shard 2/8 --done FILE     every eighth of all cases; FILE holds those that passed, and is gone on with
   sweep.py --case EIO:17+              that one
 
@@ -41,6 +41,8 @@ MESSAGES = {
 ELSEWHERE = ["out of memory", "disk i/o error", "unable to open database", "disk is full"]  # the libraries' own words
 KIND_CALLS = 60     # a built-in kind's process counts on where its keeper was, and ends without saying how far it came
 CHANGED = ("--set", "params.steps=5")
+LIBRARIES = ["retort", "libsqlite3.so", "libcjson.so", "libuv.so", "libcrypto.so"]  # each allocates in its own way
+LIBRARY_TRIES = 20  # threads take turns: the Nth allocation may be another's this time
 MEMORY_STRIDE = 23  # of some 20000 allocations the full sweep takes one in so many
 
 
@@ -117,6 +119,30 @@ class Sweep:
         shutil.rmtree(place.path)
         return None
 
+    def owners(self):
+        """The library that each allocation of a run is for: [(number, library)]."""
+        path = os.path.join(self.scratch, "count-memory", "fault.log")
+        words = [line.split() for line in open(path) if line.startswith("allocation")]
+        return [(int(word[1]), word[2]) for word in words]
+
+    def check_library(self, generator, library):
+        """One of its allocations fails."""
+        mine = [n for n, owner in self.owners() if owner.startswith(library)]
+        if not mine:
+            return "it allocates nothing"
+        for _ in range(LIBRARY_TRIES):
+            case = "memory:%d" % generator.choice(mine)
+            place = Place(self.programs, os.path.join(self.scratch, case.replace(":", "-")))
+            try:
+                check_case(case, place, self.right, self.changed)
+            except Wrong as wrong:
+                return "%s, after %s: %s" % (case, place.fault_line(), wrong)
+            failed = place.fault_line().split(" ")[-1]
+            shutil.rmtree(place.path)
+            if failed.startswith(library):
+                return None
+        return "no allocation of it was hit"
+
     def all_cases(self):
         for action in self.actions:
             for n in range(1, self.counts[action] + 1, MEMORY_STRIDE if action.endswith("memory") else 1):
@@ -132,8 +158,14 @@ class Sweep:
 def run_sample(sweep, seed, seconds):
     generator = random.Random(seed)
     print("# seed %d; calls: %s" % (seed, sweep.counts))
-    end = time.monotonic() + seconds
     number = failures = 0
+    for library in LIBRARIES:
+        wrong = sweep.check_library(generator, library)
+        number += 1
+        failures += wrong is not None
+        print("%s %d - memory for %s%s" % ("not ok" if wrong else "ok", number, library, ": " + wrong if wrong else ""),
+              flush=True)
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         action = sweep.actions[number // 2 % len(sweep.actions)] if number % 2 else "kill"
         case = sweep.random_case(generator, action)
