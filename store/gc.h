@@ -81,8 +81,9 @@ bool gc_needs_attempt(const struct gc *g, const char *file_name);
 int gc_mark_records(struct gc *g, struct error *err);
 int gc_mark_attempts(struct gc *g, struct error *err);
 
-/* Adds the objects of a record, and the files of its directories, and the name of its attempt. */
-void gc_keep_record(struct gc *g, const cJSON *record);
+/* Adds the objects of a record, and the files of its directories, and the name of its attempt. ERR_IO: they cannot be
+   told. */
+int gc_keep_record(struct gc *g, const cJSON *record, struct error *err);
 
 /* Takes away, or counts when it is a dry run. */
 int gc_take_runs(struct gc *g, struct error *err);
@@ -90,7 +91,8 @@ int gc_take_records(struct gc *g, struct error *err);
 int gc_take_objects(struct gc *g, struct error *err);
 int gc_take_files(struct gc *g, struct error *err);
 
-/* Bytes of a file, or of all files below a directory; `newest_s` (may be NULL): when the last of them was changed. */
+/* Bytes of a file, or of all files below a directory; `newest_s` (may be NULL): when the last of them was changed;
+   infinite where that cannot be told, so that it counts as young. */
 uint64_t gc_size(const char *path, double *newest_s);
 
 #endif

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,8 @@ static int add_file(const char *path, const struct stat *st, int type, struct FT
 uint64_t gc_size(const char *path, double *newest_s) {
     tree.bytes = 0;
     tree.newest_s = 0;
-    nftw(path, add_file, 16, FTW_PHYS);
+    if (nftw(path, add_file, 16, FTW_PHYS) != 0)
+        tree.newest_s = (double)INFINITY;
     if (newest_s)
         *newest_s = tree.newest_s;
     return tree.bytes;
@@ -71,10 +73,10 @@ static bool is_claimed(const struct gc *g, const char *hex) {
     char began[CLOCK_TEXT_SIZE];
     char *path = layout_path(g->s, "claims", hex);
     struct stat st;
-    bool there = stat(path, &st) == 0;
+    int failed = stat(path, &st) < 0 ? errno : 0;
     free(path);
-    if (!there || !g->oldest)
-        return false;
+    if (failed || !g->oldest)
+        return failed && failed != ENOENT; /* what cannot be told is left alone */
     layout_time(began, (double)st.st_mtim.tv_sec + 1);
     return strcmp(began, g->oldest) >= 0;
 }

@@ -42,23 +42,25 @@ bool gc_needs_attempt(const struct gc *g, const char *file_name) {
 static int keep_object(void *context, const char *name, const struct object *o, struct error *err) {
     struct gc *g = context;
     struct listing l = {0};
+    struct error why = {0};
     (void)name;
-    (void)err;
     if (!digest_set_add(&g->objects, &o->digest) || !o->directory)
         return 0;
-    if (listing_load(&l, g->s, &o->digest, NULL) == 0)
-        for (size_t i = 0; i < l.count; i++)
-            if (!l.entries[i].directory)
-                digest_set_add(&g->objects, &l.entries[i].digest);
+    int rc = listing_load(&l, g->s, &o->digest, &why);
+    for (size_t i = 0; rc == 0 && i < l.count; i++)
+        if (!l.entries[i].directory)
+            digest_set_add(&g->objects, &l.entries[i].digest);
     listing_close(&l);
-    return 0;
+    return rc == 0 || rc == ERR_NOT_FOUND || rc == ERR_CORRUPT ? 0 : error_set(err, rc, "%s", why.message);
 }
 
-void gc_keep_record(struct gc *g, const cJSON *record) {
+int gc_keep_record(struct gc *g, const cJSON *record, struct error *err) {
     const char *attempt = json_text(record, "attempt", NULL);
-    record_outs(record, keep_object, g, NULL);
+    struct error why = {0};
+    int rc = record_outs(record, keep_object, g, &why);
     if (attempt)
         gc_keep_attempt(g, attempt);
+    return rc == 0 || rc == ERR_INVALID ? 0 : error_set(err, rc, "%s", why.message); /* of a failed attempt: no outs */
 }
 
 /* ---- records ---- */
@@ -81,7 +83,7 @@ static int read_line(void *context, const struct segment_span *span, struct erro
     struct record_row row = {0};
     struct gc_line line = {.offset = span->offset, .length = span->length};
     cJSON *tree = span->json ? cJSON_ParseWithLength(span->json, span->json_length) : NULL;
-    (void)err;
+    int rc = 0;
     if (tree && record_row_read(&row, tree, NULL) == 0) {
         struct digest sum = lease_name(span->json, span->json_length);
         line.key = row.key;
@@ -89,7 +91,7 @@ static int read_line(void *context, const struct segment_span *span, struct erro
         line.keep = line.counts && is_needed(r, span, &row.key);
         if (line.keep) {
             digest_set_add(&g->lines, &sum);
-            gc_keep_record(g, tree);
+            rc = gc_keep_record(g, tree, err);
         }
     }
     cJSON_Delete(tree);
@@ -98,7 +100,7 @@ static int read_line(void *context, const struct segment_span *span, struct erro
     mem_grow(r->segment.lines, &r->segment.capacity, r->segment.count + 1);
     r->segment.lines[r->segment.count++] = line;
     gc_progress(g, "records read", g->report->kept_records + r->segment.going);
-    return 0;
+    return rc;
 }
 
 /* Of a segment that ends in the middle of a line something goes too. */
@@ -153,10 +155,10 @@ static int mark_attempt(struct gc *g, const char *path, struct error *err) {
     int rc = json_read(&document, path, NULL, &why);
     if (rc == ERR_IO)
         return error_set(err, rc, "%s", why.message);
-    if (rc == 0 && needs_attempt_record(g, json_root(document), path))
-        gc_keep_record(g, json_root(document));
+    rc =
+        rc == 0 && needs_attempt_record(g, json_root(document), path) ? gc_keep_record(g, json_root(document), err) : 0;
     json_free(document);
-    return 0;
+    return rc;
 }
 
 int gc_mark_attempts(struct gc *g, struct error *err) {

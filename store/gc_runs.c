@@ -21,7 +21,8 @@ static char *pin_path(const struct store *s, const char *name) {
 
 static bool is_pinned(const struct store *s, const char *name) {
     char *path = pin_path(s, name);
-    bool pinned = *name && file_exists(path);
+    struct stat st;
+    bool pinned = *name && (lstat(path, &st) == 0 || errno != ENOENT);
     free(path);
     return pinned;
 }
@@ -108,7 +109,7 @@ static bool ended_well(const cJSON *run) {
 static bool is_young_run(const struct gc *g, const char *id) {
     char *path = mem_printf("%s/runs/%s.json", g->s->directory, id);
     struct stat st;
-    bool young = stat(path, &st) == 0 && gc_is_young(g, (double)st.st_mtim.tv_sec);
+    bool young = stat(path, &st) < 0 || gc_is_young(g, (double)st.st_mtim.tv_sec);
     free(path);
     return young;
 }

@@ -25,9 +25,9 @@ static int keep_line(struct gc *g, struct gc_segment *segment, struct gc_line *l
     line->keep = true;
     segment->going--;
     g->report->kept_records++;
-    gc_keep_record(g, record);
+    rc = gc_keep_record(g, record, err);
     cJSON_Delete(record);
-    return 0;
+    return rc;
 }
 
 static int look_again(struct gc *g, struct gc_segment *segment, bool all, struct error *err) {

@@ -54,13 +54,14 @@ struct process {
     uint64_t start;
 };
 
-static struct process process_look(int64_t pid) {
+/* `why` (may be NULL): the refusal, where it was one that kept us from looking. */
+static struct process process_look(int64_t pid, struct error *why) {
     enum { STATE_TO_START = 19 }; /* fields 3 to 22 */
     struct process p = {0};
     char path[64];
     struct buffer text = {0};
     snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", pid);
-    if (file_read(&text, path, PROC_LIMIT, NULL) < 0)
+    if (file_read(&text, path, PROC_LIMIT, why) < 0)
         buffer_clear(&text);
     /* The name in parentheses may hold anything, so the fields are counted from its end. */
     const char *field = strrchr(buffer_text(&text), ')');
@@ -79,7 +80,7 @@ static struct process process_look(int64_t pid) {
 }
 
 static bool process_runs(int64_t pid, uint64_t start) {
-    struct process p = process_look(pid);
+    struct process p = process_look(pid, NULL);
     if (p.shown)
         return !p.over && p.start == start;
     return pid > 0 && kill((pid_t)pid, 0) < 0 && errno == EPERM;
@@ -92,7 +93,10 @@ int owner_self(struct owner *out, struct error *err) {
     int rc = boot_word(&o.boot, err);
     if (rc < 0)
         return rc;
-    struct process p = process_look(o.pid);
+    struct error why = {0};
+    struct process p = process_look(o.pid, &why);
+    if (!p.shown && why.code)
+        return error_set(err, ERR_IO, "%s", why.message);
     if (!p.shown)
         return error_set(err, ERR_IO, "/proc/%" PRId64 "/stat: does not tell when this process started", o.pid);
     o.start = p.start;

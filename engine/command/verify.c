@@ -177,18 +177,19 @@ static int read_share(const struct arguments *a, double *out, struct error *err)
     return 0;
 }
 
-static int verify(struct project *p, struct verify_options *options, bool json, struct error *err) {
+static int verify(struct project *p, const struct verify_options *asked, bool json, struct error *err) {
     struct verify_summary summary;
     struct telling t = {.json = json, .store = store_directory(p->store), .stages = cJSON_CreateArray()};
-    options->stage_program = p->stage_program;
-    options->context = &t;
-    options->judged = on_judged;
-    options->started = on_started;
-    int code = verify_stages(p->pipeline, p->plan, p->store, options, &summary, err);
+    struct verify_options options = *asked;
+    options.stage_program = p->stage_program;
+    options.context = &t;
+    options.judged = on_judged;
+    options.started = on_started;
+    int code = verify_stages(p->pipeline, p->plan, p->store, &options, &summary, err);
     if (summary.chosen > 0 && json)
-        print_json(&t, &summary, options->share, (long)options->seed);
+        print_json(&t, &summary, options.share, (long)options.seed);
     else if (summary.chosen > 0)
-        print_summary(&summary, (long)options->seed);
+        print_summary(&summary, (long)options.seed);
     cJSON_Delete(t.stages);
     return code;
 }

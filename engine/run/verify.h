@@ -22,8 +22,7 @@ struct verify_options {
     double share;  /* of the recorded stages, 0 to 1: so many are chosen, at least one */
     uint64_t seed; /* of the choice: the same stages for the same seed, whatever their order */
     void *context;
-    void (*started)(void *context, const struct instance *i); /* these may be NULL */
-    void (*note)(void *context, const char *text);
+    void (*started)(void *context, const struct instance *i); /* may be NULL, and the next too */
     /*
      * One stage is done: {"stage", "key", "verdict", "tolerance" (null: bytes), "outs", "metrics", "reason", "recorded",
      * "now"}. The verdict is "same" (every byte), "within" (its tolerance), "differs" or "failed" ("reason" says why).

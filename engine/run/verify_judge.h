@@ -4,7 +4,7 @@
 
 #include "engine/run/internal.h"
 
-/* `t` is collected, its files still there. `*stage` as verify.h says; the caller deletes it. ERR_IO. */
-int verify_judge(cJSON **stage, struct task *t, struct error *err);
+/* `t` is collected, its files still there. `*out` as verify.h says, of a stage; the caller deletes it. ERR_IO. */
+int verify_judge(cJSON **out, struct task *t, struct error *err);
 
 #endif

@@ -38,7 +38,8 @@ MESSAGES = {
     "ENOMEM": "cannot allocate memory",
     "memory": "out of memory",
 }
-ELSEWHERE = ["out of memory", "disk i/o error", "unable to open database", "disk is full"]  # the libraries' own words
+ELSEWHERE = ["out of memory", "disk i/o error", "unable to open database", "disk is full",
+             "readonly database"]  # the libraries' own words
 KIND_CALLS = 60     # a built-in kind's process counts on where its keeper was, and ends without saying how far it came
 CHANGED = ("--set", "params.steps=5")
 LIBRARIES = ["retort", "libsqlite3.so", "libcjson.so", "libuv.so", "libcrypto.so"]  # each allocates in its own way
