@@ -25,6 +25,7 @@ GC = ("gc", "--grace", "0s", "--keep-runs", "1")
 
 class Collection(Sweep):
     actions = FAULTS
+    libraries = []
 
     def __init__(self, programs, scratch):
         self.programs, self.scratch = programs, scratch
