@@ -8,6 +8,7 @@
  *   tail.c      segments into the index           sync.c        the names under objects/
  *   record.c    add, commit, find                 open.c        the store as a whole
  *   lease.c     what living engines use           gc*.c         what nothing needs any more (gc.h)
+ *   lock.c      whether locks hold at all
  *   claim.c, run.c, sweep.c, fsck.c: as store.h has them
  */
 #ifndef RETORT_STORE_INTERNAL_H
