@@ -157,6 +157,10 @@ static void on_prepared(uv_work_t *work, int status) {
         t->outcome.exit = LEFT_STATUS;
         t->work_code = error_set(&t->work_error, ERR_INTERRUPTED, "asked to leave before it began");
     }
+    if (t->work_code == 0) { /* what it was given is what its key says; else nothing needs to run to know */
+        t->work_code = task_check_inputs(t, "before the stage began", &t->work_error);
+        t->job.retries = t->work_code < 0 ? 0 : t->job.retries;
+    }
     if (t->work_code == 0 && t->attempt->checkpoint)
         t->work_code =
             store_checkpoint_join(t->run->store, &t->instance->key, t->run->platform, t->attempt->id, &t->work_error);
@@ -274,7 +278,7 @@ static void judge_failed(struct task *t) {
     free(detail);
 }
 
-int task_check_inputs(const struct task *t, struct error *err) {
+int task_check_inputs(const struct task *t, const char *when, struct error *err) {
     const struct action *action = t->instance->action;
     for (size_t i = 0; i < action->input_count; i++) {
         for (size_t k = 0; k < action->inputs[i].count; k++) {
@@ -284,8 +288,7 @@ int task_check_inputs(const struct task *t, struct error *err) {
             if (rc < 0 && rc != ERR_NOT_FOUND)
                 return rc;
             if (rc < 0 || (item->path && !digest_equal(&now.digest, &item->content.digest)))
-                return error_set(err, ERR_FAILED, "%s changed while the stage ran; its result is not kept, run again",
-                                 item->path);
+                return error_set(err, ERR_FAILED, "%s changed %s, run again", item->path, when);
         }
     }
     return 0;
@@ -308,7 +311,7 @@ static void finish_all(struct task *t) {
 static void judge_finished(struct task *t) {
     struct run *r = t->run;
     struct error err = {0};
-    int rc = task_check_inputs(t, &err);
+    int rc = task_check_inputs(t, "while the stage ran; its result is not kept", &err);
     if (rc < 0) {
         t->job.retries = 0;
         t->outcome.reason = mem_strdup(err.message);

@@ -79,4 +79,27 @@ EOF
 check "an input that changes meanwhile: exit status 1" exits 1 run
 check "which says so" has run.json "text changed while the stage ran; its result is not kept, run again"
 check "nothing of it is known" sh -c "\"$retort\" plan t.json | grep -q '^run '"
+
+# One of a directory, and one that is gone.
+cat >t.json <<EOF
+{ "retort": 1, "name": "t", "stages": {
+    "tree": { "cmd": ["sh", "-c", "echo later >>$work/data/sub/b; cp \$1/sub/b o", "sh", "\${in.d}"], "in": { "d": "data" }, "outs": { "o": "o" } },
+    "gone": { "cmd": ["sh", "-c", "rm -f $work/tool; cp \$1 o", "sh", "\${in.t}"], "in": { "t": "tool" }, "outs": { "o": "o" } } } }
+EOF
+check "a directory and a file that change meanwhile: exit status 1" exits 1 run --keep-going
+check "the directory is named" has run.json "data changed while the stage ran; its result is not kept, run again"
+check "the file that is gone too" has run.json "tool changed while the stage ran; its result is not kept, run again"
+check "nothing of them is known" same "$(sed -i 's/"in": { "t": "tool" }/"in": { "t": "text" }/' t.json; "$retort" plan t.json | grep -c '^run ')" 2
+
+# One that changes after it was looked at and before the stage begins: nothing is executed with it.
+cat >t.json <<EOF
+{ "retort": 1, "name": "t", "stages": {
+    "first": { "cmd": ["sh", "-c", "echo later >>$work/text; echo >o"], "outs": { "o": "o" } },
+    "second": { "cmd": ["sh", "-c", "echo >$work/executed; cat \$1 >o", "sh", "\${in.text}"], "in": { "text": "text" }, "outs": { "o": "o" }, "retries": 3 } } }
+EOF
+check "an input that changes before: exit status 1" exits 1 run -j 1
+check "which says so" has run.json "text changed before the stage began, run again"
+check "and nothing was executed" test ! -e executed
+check "the next run takes it as it is" run
+check "and is executed" test -e executed
 finish
