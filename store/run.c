@@ -1,6 +1,5 @@
 #include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -38,18 +37,35 @@ int store_attempt_write(struct store *s, const char *attempt, const cJSON *recor
 
 static int newest_run(struct store *s, char **out, struct error *err);
 
-/* The time that an id begins with, seconds since 1970; 0: it is no time. */
+/* The number that some digits are; -1: they are none. */
+static int digits(const char *text, int count) {
+    int number = 0;
+    for (int i = 0; i < count; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return -1;
+        number = number * 10 + (text[i] - '0');
+    }
+    return number;
+}
+
+/* The time that an id begins with, "20261121T200729123Z", in seconds since 1970; 0: it is no time. */
 static double id_time(const char *id) {
-    struct tm utc = {0};
-    int ms = 0;
-    int used = 0;
-    sscanf(id, "%4d%2d%2dT%2d%2d%2d%3dZ-%n", &utc.tm_year, &utc.tm_mon, &utc.tm_mday, &utc.tm_hour, &utc.tm_min,
-           &utc.tm_sec, &ms, &used);
-    if (used == 0)
+    enum { YEAR, MONTH, DAY, HOUR, MINUTE, SECOND, MS, FIELDS, LENGTH = 19 };
+    static const int at[FIELDS] = {0, 4, 6, 9, 11, 13, 15};
+    static const int count[FIELDS] = {4, 2, 2, 2, 2, 2, 3};
+    int n[FIELDS];
+    if (strlen(id) < LENGTH)
         return 0;
-    utc.tm_year -= 1900;
-    utc.tm_mon -= 1;
-    return (double)timegm(&utc) + ms / 1000.0;
+    for (int i = 0; i < FIELDS; i++)
+        if ((n[i] = digits(id + at[i], count[i])) < 0)
+            return 0;
+    struct tm utc = {.tm_year = n[YEAR] - 1900,
+                     .tm_mon = n[MONTH] - 1,
+                     .tm_mday = n[DAY],
+                     .tm_hour = n[HOUR],
+                     .tm_min = n[MINUTE],
+                     .tm_sec = n[SECOND]};
+    return (double)timegm(&utc) + n[MS] / 1000.0;
 }
 
 /* Ids sort as the runs began, also when the clock was set back between two. */
