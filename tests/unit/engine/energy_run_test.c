@@ -209,19 +209,19 @@ static void test_no_base_power(void **state) {
     cJSON_Delete(run);
 }
 
-/* A stage that would go on for minutes is stopped at the first sample past its budget. */
-static void stop_at_a_sample(struct machine *m, const char *label) {
+#define ENDLESS                                                                                                        \
+    "\"timeout\":\"10m\",\"in\":{\"event\":\"event.json\"},\"cmd\":[\"sh\",\"-c\",\"while :; do cat ${in.event} >&"    \
+    "$RETORT_EVENTS_FD; i=0; while [ $i -lt 9999 ]; do i=$((i + 1)); done; done\"]}"
+#define WITH_OWN_BUDGET "\"burn\":{\"energy_budget\":\"1J\"," ENDLESS
+#define WITH_THE_PIPELINES "\"burn\":{" ENDLESS "},\"energy_budget\":\"1J\",\"params\":{"
+
+/* A stage that would go on for minutes is stopped at the first sample past its budget, or its pipeline's. */
+static void stop_at_a_sample(struct machine *m, const char *stages, const char *whose, const char *label) {
     struct error err = {0};
     cJSON *run = NULL;
     m->step_uj = 1000000;
-    int code =
-        run_study(m,
-                  "\"burn\":{\"energy_budget\":\"1J\",\"timeout\":\"10m\",\"in\":{\"event\":\"event.json\"},"
-                  "\"cmd\":[\"sh\",\"-c\",\"while :; do cat ${in.event} >&$RETORT_EVENTS_FD; i=0; while [ $i -lt "
-                  "9999 ]; do i=$((i + 1)); done; done\"]}",
-                  1, &run, &err);
-    assert_int_equal(code, ERR_BUDGET);
-    assert_holds(err.message, "budget of burn, 1 J, is used up");
+    assert_int_equal(run_study(m, stages, 1, &run, &err), ERR_BUDGET);
+    assert_holds(err.message, whose);
     assert_holds(err.message, label);
     const cJSON *energy = cJSON_GetObjectItemCaseSensitive(run, "energy");
     const cJSON *row = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(energy, "rows"), 0);
@@ -231,7 +231,11 @@ static void stop_at_a_sample(struct machine *m, const char *label) {
 }
 
 static void test_a_budget_at_a_sample(void **state) {
-    stop_at_a_sample(*state, "measured");
+    stop_at_a_sample(*state, WITH_OWN_BUDGET, "budget of burn, 1 J, is used up", "measured");
+}
+
+static void test_the_pipelines_budget_at_a_sample(void **state) {
+    stop_at_a_sample(*state, WITH_THE_PIPELINES, "budget of the pipeline, 1 J, is used up", "measured");
 }
 
 static void test_a_budget_by_the_model(void **state) {
@@ -240,7 +244,7 @@ static void test_a_budget_by_the_model(void **state) {
     assert_int_equal(file_remove_tree(zones, NULL), 0);
     free(zones);
     m->uncounted = true;
-    stop_at_a_sample(m, "modelled");
+    stop_at_a_sample(m, WITH_OWN_BUDGET, "budget of burn, 1 J, is used up", "modelled");
 }
 
 int main(void) {
@@ -250,6 +254,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_the_page_of_what_was_measured, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_base_power, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_budget_at_a_sample, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_pipelines_budget_at_a_sample, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_budget_by_the_model, setup, teardown),
     };
     return cmocka_run_group_tests_name("energy_run", tests, NULL, NULL);

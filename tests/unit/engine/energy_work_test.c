@@ -101,6 +101,16 @@ static void test_only_what_differs_in_one_thing_is_compared(void **state) {
     work_free(w);
 }
 
+static void test_nor_two_that_differ_in_two_numbers(void **state) {
+    struct work *w = work_create(train());
+    (void)state;
+    size_t first = add(w, 7, 300, 1, "", operations(7, 300));
+    add(w, 11, 300, 1, ",\"with.temperature\":5", 5 * operations(11, 300));
+    ask(w, "{\"kind\":\"x\",\"with.size\":14,\"with.steps\":300,\"with.seed\":1}");
+    assert_ratio(w, first, 1);
+    work_free(w);
+}
+
 static void test_a_command_has_no_work(void **state) {
     struct work *w = work_create(NULL);
     (void)state;
@@ -112,8 +122,11 @@ static void test_a_command_has_no_work(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_size_that_never_ran), cmocka_unit_test(test_what_the_work_is_proportional_to),
-        cmocka_unit_test(test_what_changes_nothing),  cmocka_unit_test(test_only_what_differs_in_one_thing_is_compared),
+        cmocka_unit_test(test_a_size_that_never_ran),
+        cmocka_unit_test(test_what_the_work_is_proportional_to),
+        cmocka_unit_test(test_what_changes_nothing),
+        cmocka_unit_test(test_only_what_differs_in_one_thing_is_compared),
+        cmocka_unit_test(test_nor_two_that_differ_in_two_numbers),
         cmocka_unit_test(test_a_command_has_no_work),
     };
     return cmocka_run_group_tests_name("energy_work", tests, NULL, NULL);
