@@ -107,19 +107,28 @@ static int write_note(struct lease *l, const struct digest *d, struct error *err
     return 0;
 }
 
+/* `lease` stays open: many notes are made, and the store's lock keeps its threads apart. */
+static int write_locked(struct store *s, const struct digest *d, struct error *err) {
+    struct lease *l = &s->lease;
+    int rc = l->lock_fd < 0 ? open_locked(&l->lock_fd, s, "lease", LOCK_SH, err)
+                            : lock_file(l->lock_fd, LOCK_SH, s->directory, err);
+    if (rc == 0)
+        rc = write_note(l, d, err);
+    if (l->lock_fd >= 0 && flock(l->lock_fd, LOCK_UN) < 0) {
+        close(l->lock_fd); /* which unlocks it too */
+        l->lock_fd = -1;
+    }
+    return rc;
+}
+
 static int note(struct store *s, const struct digest *d, struct error *err) {
-    int lock = -1;
     int rc = 0;
     pthread_mutex_lock(&s->lock);
-    if (digest_set_has(&s->lease.noted, d))
-        goto out;
-    rc = s->lease.path ? 0 : begin(s, err);
-    if (rc == 0)
-        rc = open_locked(&lock, s, "lease", LOCK_SH, err);
-    if (rc == 0)
-        rc = write_note(&s->lease, d, err);
-    lease_leave(lock);
-out:
+    if (!digest_set_has(&s->lease.noted, d)) {
+        rc = s->lease.path ? 0 : begin(s, err);
+        if (rc == 0)
+            rc = write_locked(s, d, err);
+    }
     pthread_mutex_unlock(&s->lock);
     return rc;
 }
@@ -149,9 +158,10 @@ void lease_close(struct store *s) {
     lease_leave(gc);
     if (l->path)
         close(l->fd);
+    lease_leave(l->lock_fd);
     free(l->path);
     digest_set_close(&l->noted);
-    *l = (struct lease){.fd = -1};
+    *l = (struct lease){.fd = -1, .lock_fd = -1};
 }
 
 /* ---- those of others ---- */

@@ -29,6 +29,7 @@ struct store;
 struct lease {
     char *path; /* NULL: nothing was noted yet */
     int fd;
+    int lock_fd;   /* of `lease`; -1: not open yet */
     uint64_t size; /* bytes of whole notes */
     struct digest_set noted;
     bool holds; /* keys that are looked up are noted too */

@@ -49,10 +49,13 @@ MEMORY_STRIDE = 23  # of some 20000 allocations the full sweep takes one in so m
 
 def check_message(action, line, message):
     """Says what was refused; where, when the call had a path."""
-    words = line.split(" ", 3)
-    path = words[3] if len(words) > 3 else ""
+    parts = line.split(" ", 3)
+    path = parts[3] if len(parts) > 3 else ""
     said = message.lower()
-    if not any(text in said for text in [MESSAGES.get(action, "")] + ELSEWHERE):
+    words = [MESSAGES.get(action, "")] + ELSEWHERE
+    if action == "memory":  # of a call of the C library's that needs some
+        words.append(MESSAGES["ENOMEM"])
+    if not any(text in said for text in words):
         raise Wrong("its message does not say what was refused: %s" % message)
     if path.strip() and not path.startswith("pipe:") and action != "memory" and "/" not in message:
         raise Wrong("its message names no path: %s" % message)
