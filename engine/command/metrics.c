@@ -3,10 +3,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/memory.h"
 #include "engine/command/project.h"
 #include "engine/report/table.h"
 
 enum { METRIC_DIGITS = 6 };
+
+/* A metric that is called like an axis stands as a select would refer to it. */
+static void metric_cell(struct table *t, const struct instance *i, const cJSON *m) {
+    bool axis = false;
+    for (size_t c = 0; c < i->coordinate_count; c++)
+        axis |= strcmp(i->coordinates[c].axis, m->string) == 0;
+    char *name = mem_printf("%s%s", axis ? "metrics." : "", m->string);
+    table_number(t, name, cJSON_IsNumber(m) ? m->valuedouble : (double)NAN, METRIC_DIGITS);
+    free(name);
+}
 
 static size_t metric_rows(struct table *t, const struct project *p, bool all_named, const struct stage_decl *only) {
     size_t rows = 0, count;
@@ -21,7 +32,7 @@ static size_t metric_rows(struct table *t, const struct project *p, bool all_nam
         for (size_t c = 0; c < i->coordinate_count; c++)
             table_value(t, i->coordinates[c].axis, i->coordinates[c].value);
         for (const cJSON *m = i->metrics->child; m; m = m->next)
-            table_number(t, m->string, cJSON_IsNumber(m) ? m->valuedouble : (double)NAN, METRIC_DIGITS);
+            metric_cell(t, i, m);
     }
     return rows;
 }

@@ -37,6 +37,11 @@ assert r["energy"]["label"] in ("modelled", "measured", "unavailable"), r["energ
 assert r["provenance"] and r["resources"]["wall_s"] >= 0'
 "$retort" metrics --csv >metrics.csv
 check "metrics as csv" has metrics.csv "count,2"
+mkdir twice && ( cd twice && printf '%s\n' '{ "retort": 1, "name": "t", "stages": { "s": { "matrix": { "n": [7] },
+    "cmd": ["sh", "-c", "echo {\\\"n\\\": 2, \\\"m\\\": ${matrix.n}} >o"], "outs": { "o": { "path": "o", "type": "metrics" } } } } }' >t.json
+    "$retort" run --progress none && "$retort" metrics --csv >metrics.csv )
+check "a metric that is called like an axis has a column of its own" same "$(cat twice/metrics.csv)" "stage,n,m,metrics.n
+s,7,7,2"
 "$retort" plan --set 'params.greetings=["hello","ahoy"]' >plan.txt
 check "an override changes the plan" has plan.txt "1 known, 1 to run, 2 waiting"
 "$retort" why hello.json 'greet[greeting=ahoy]' --set 'params.greetings=["hello","ahoy"]' >why.txt
