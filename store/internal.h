@@ -104,7 +104,7 @@ struct store {
     struct remembered_file *files; /* seen since they were last written to the index */
     size_t file_count, file_capacity;
 
-    pthread_mutex_t lock;            /* guards what follows: worker threads put, check and materialise */
+    pthread_mutex_t lock; /* guards what follows: worker threads put, check and materialise */
     struct lease lease;
     uint64_t dirty[DIRECTORY_WORDS]; /* bit 0xab: objects/ab has names that are not synced */
     struct digest_set checked;       /* objects that this process has hashed */

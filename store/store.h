@@ -168,9 +168,9 @@ struct gc_options {
 };
 
 struct gc_report {
-    uint64_t runs, records, objects, attempts, logs, checkpoints; /* that go */
-    uint64_t leftovers; /* of the dead, and damaged objects */
-    uint64_t bytes;     /* of all these */
+    uint64_t runs, records, objects, attempts, logs, checkpoints;            /* that go */
+    uint64_t leftovers;                                                      /* of the dead, and damaged objects */
+    uint64_t bytes;                                                          /* of all these */
     uint64_t kept_runs, pinned_runs, kept_records, kept_objects, kept_bytes; /* bytes: of objects */
 };
 
