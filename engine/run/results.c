@@ -2,9 +2,11 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -239,10 +241,24 @@ int results_each(struct plan *plan, const struct pipeline *pipeline, result_visi
     return rc;
 }
 
+/* Publishers share the folder's lock; who has it alone knows that every temporary file there is of the dead, and removes
+   them. -1 where the file system has no locks: then they stay. */
+static int enter_directory(const struct publisher *p) {
+    const cJSON *const named[] = {p->files, p->before, p->coming};
+    bool there = file_make_directory(p->directory, NULL) == 0; /* else what comes next says so */
+    int fd = there ? open(p->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        results_clear(p->directory, named, sizeof named / sizeof *named);
+    while (fd >= 0 && flock(fd, LOCK_SH) < 0 && errno == EINTR)
+        ;
+    return fd;
+}
+
 /* Says what will be written, writes it, says that it was. */
 static int publish_all(struct publisher *p, const struct pipeline *pipeline, struct error *err) {
     int rc = results_each(p->plan, pipeline, announce, p, err);
     bool announced = rc == 0 && p->coming->child;
+    int lock = announced || p->before->child ? enter_directory(p) : -1;
     if (announced)
         rc = manifest_write(p, err);
     if (rc == 0)
@@ -251,9 +267,11 @@ static int publish_all(struct publisher *p, const struct pipeline *pipeline, str
         cJSON_Delete(p->coming);
         p->coming = cJSON_CreateObject();
     }
-    if (!announced && !p->manifest_changed && !p->before->child)
-        return rc;
-    int wrote = manifest_write(p, rc == 0 ? err : NULL);
+    int wrote = 0;
+    if (announced || p->manifest_changed || p->before->child)
+        wrote = manifest_write(p, rc == 0 ? err : NULL);
+    if (lock >= 0)
+        close(lock);
     return rc == 0 ? wrote : rc;
 }
 

@@ -83,6 +83,10 @@ class Place:
             found[os.path.basename(path)] = open(path, "rb").read()
         return found
 
+    def unpublished(self):
+        """What is left of files that were being published."""
+        return glob.glob(self.path + "/results/six/.*.tmp-*")
+
     def fsck(self):
         command = [os.path.join(self.programs, "retort"), "fsck", "--store", self.store, "--json"]
         done = subprocess.run(command, cwd=self.path, capture_output=True, text=True)

@@ -83,6 +83,8 @@ def check_published(place, right, changed):
             raise Wrong("the next run ended with %d: %s" % (status, message))
         if place.results() != results:
             raise Wrong("wrong results")
+        if place.unpublished():
+            raise Wrong("left behind: " + " ".join(place.unpublished()))
     place.fsck()
 
 
