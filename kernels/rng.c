@@ -39,13 +39,32 @@ double rng_uniform(struct rng *r) {
     return ((double)bits + 0.5) * 0x1p-52; /* odd multiples of 2^-53: exact, so neither end is reached */
 }
 
+/* Blocks that follow one another: independent of each other, so a loop over them is made of vectors. */
+static inline PLATFORM_INLINE void make_blocks_body(uint32_t *out, const uint32_t *counter, const uint32_t *key,
+                                                    size_t blocks) {
+    const uint32_t first = counter[0], second = counter[1], third = counter[2], fourth = counter[3];
+    const philox4x32_key_t k = {{key[0], key[1]}};
+    for (size_t i = 0; i < blocks; i++) {
+        const philox4x32_ctr_t at = {{first + (uint32_t)i, second, third, fourth}};
+        const philox4x32_ctr_t block = philox4x32_R(10, at, k);
+        out[WORDS * i] = block.v[0];
+        out[WORDS * i + 1] = block.v[1];
+        out[WORDS * i + 2] = block.v[2];
+        out[WORDS * i + 3] = block.v[3];
+    }
+}
+
+PLATFORM_DISPATCH(make_blocks, (uint32_t * out, const uint32_t *counter, const uint32_t *key, size_t blocks),
+                  (out, counter, key, blocks));
+
 void rng_fill_u32(struct rng *r, uint32_t *out, size_t n) {
     size_t i = 0;
     for (; i < n && r->used < WORDS; i++)
         out[i] = r->block[r->used++];
-    for (; i + WORDS <= n; i += WORDS)
-        next_block(r, out + i);
-    for (; i < n; i++)
+    const size_t blocks = (n - i) / WORDS;
+    make_blocks(out + i, r->counter, r->key, blocks);
+    r->counter[0] += (uint32_t)blocks;
+    for (i += WORDS * blocks; i < n; i++)
         out[i] = rng_u32(r);
 }
 

@@ -3,6 +3,8 @@
 #include <cblas.h>
 #include <string.h>
 
+#include "kernels/platform.h"
+
 enum { BLOCKS_MAX = 16, TILE_ELEMENTS = 240 };
 
 size_t slot_blocks(struct grid grid) {
@@ -63,9 +65,9 @@ void partial_reduce(struct parallel *p, float *partial, size_t size, size_t bloc
     parallel_for(p, (size + REDUCE_FLOATS - 1) / REDUCE_FLOATS, reduce_block, &r);
 }
 
-/* OpenBLAS blocks for the caches, which our tiles do not: it takes the matrices that may outgrow them. Below, the tiles
-   were as fast or faster on every shape of these networks, and their bytes do not depend on OpenBLAS's core type. */
-enum { PRODUCT_LARGE = 256 };
+/* From this size on, b outgrows the caches unless k is cut into pieces, as OpenBLAS does. Where our own tiles take over,
+   they cut as it does with AVX-512 and sum in its order: the bytes are the same. */
+enum { PRODUCT_LARGE = 256, PIECE = 320, PIECE_MULTIPLE = 16 };
 
 static bool product_is_large(const struct product *p) {
     const bool rows_overlap = p->a_row == 1 ? p->a_step < p->m : p->a_row < p->k; /* the stem's: no matrix for BLAS */
@@ -85,11 +87,34 @@ static void product_blas(const struct product *p) {
                 (int)p->c_row);
 }
 
+static size_t next_piece(size_t left) {
+    if (left / 2 >= PIECE)
+        return PIECE;
+    return left > PIECE ? (left / 2 + PIECE_MULTIPLE - 1) / PIECE_MULTIPLE * PIECE_MULTIPLE : left;
+}
+
+static void product_pieces(const struct product *p) {
+    struct product piece = *p;
+    piece.apart = true;
+    for (size_t at = 0; at < p->k; at += piece.k) {
+        piece.k = next_piece(p->k - at);
+        piece.a = p->a + at * p->a_step;
+        piece.b = p->b + at * p->b_row;
+        simd_for(p->n)->product(&piece);
+        piece.init = p->c;
+        piece.init_row = p->c_row;
+        piece.bias = NULL;
+    }
+}
+
+/* With AVX-512 our tiles are as fast as OpenBLAS or faster on every shape of these networks. */
 void product_run(const struct product *p) {
-    if (product_is_large(p))
-        product_blas(p);
-    else
+    if (!product_is_large(p))
         simd_for(p->n)->product(p);
+    else if (platform_path() == PLATFORM_X86_AVX512)
+        product_pieces(p);
+    else
+        product_blas(p);
 }
 
 static size_t matrix_place(const struct matrix_layout *l, size_t i) {

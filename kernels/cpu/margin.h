@@ -1,6 +1,7 @@
 /*
  * A slot's tensor with a zeroed margin at both ends of each symbol's row, so that the taps of a convolution need no
- * bounds in frequency: [S, margin + F + margin, channels]. Rows outside the slot are left out of the window instead.
+ * bounds in frequency: [S, margin + F + margin], elements `stride` floats apart. Rows outside the slot are left out of the
+ * window instead.
  */
 #ifndef RETORT_KERNELS_CPU_MARGIN_H
 #define RETORT_KERNELS_CPU_MARGIN_H
@@ -12,29 +13,36 @@
 
 struct margin_slot {
     float *data;
-    size_t symbols, subcarriers, margin, channels;
+    size_t symbols, subcarriers, margin, stride;
 };
 
-static inline size_t margin_floats(struct grid grid, size_t margin, size_t channels) {
-    return (size_t)grid.symbols * ((size_t)grid.subcarriers + 2 * margin) * channels;
+/* How far apart elements of `channels` floats are kept. A multiple of a large power of two would put a whole window, and
+   what is written from it, into the same few sets of the first cache. */
+static inline size_t margin_stride(size_t channels) {
+    enum { CONFLICT = 128, APART = 16 };
+    return channels % CONFLICT == 0 ? channels + APART : channels;
+}
+
+static inline size_t margin_floats(struct grid grid, size_t margin, size_t stride) {
+    return (size_t)grid.symbols * ((size_t)grid.subcarriers + 2 * margin) * stride;
 }
 
 static inline float *margin_row(const struct margin_slot *m, size_t symbol) {
-    return m->data + (symbol * (m->subcarriers + 2 * m->margin) + m->margin) * m->channels;
+    return m->data + (symbol * (m->subcarriers + 2 * m->margin) + m->margin) * m->stride;
 }
 
 static inline void margin_clear(const struct margin_slot *m) {
     for (size_t s = 0; s < m->symbols; s++) {
         float *row = margin_row(m, s);
-        memset(row - m->margin * m->channels, 0, m->margin * m->channels * sizeof *row);
-        memset(row + m->subcarriers * m->channels, 0, m->margin * m->channels * sizeof *row);
+        memset(row - m->margin * m->stride, 0, m->margin * m->stride * sizeof *row);
+        memset(row + m->subcarriers * m->stride, 0, m->margin * m->stride * sizeof *row);
     }
 }
 
 /* The window about `symbol` over the channels from `channel` on; weight (and gradient, may be NULL): [3,3,channels]. */
 static inline struct window margin_window(const struct margin_slot *m, size_t symbol, size_t dilation, size_t channel,
                                           const float *weight, float *gradient, size_t channels) {
-    struct window w = {.stride = m->channels, .step = m->margin * m->channels};
+    struct window w = {.stride = m->stride, .step = m->margin * m->stride};
     for (size_t tap = 0; tap < 3; tap++) {
         const size_t at = symbol + tap * dilation;
         if (at < dilation || at - dilation >= m->symbols)

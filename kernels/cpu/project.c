@@ -112,7 +112,7 @@ static void forward_block(void *context, size_t block, int thread) {
         for (size_t s = 0, count; s < symbols; s += count) {
             count = tile_count(j, s);
             const size_t at = (slot * symbols + s) * subcarriers, elements = count * subcarriers;
-            simd_for(z->in)->rectify(in_tile, j->x + at * z->in, k.scale, k.shift, elements, z->in);
+            simd_for(z->in)->rectify(in_tile, z->in, j->x + at * z->in, k.scale, k.shift, elements, z->in);
             const struct product product = {
                 .m = elements,
                 .n = z->out,
@@ -151,7 +151,7 @@ static void backward_tile(const struct job *j, const struct partial *p, float *i
         copy_rows(out_tile, z->out, j->dy->g + at * (size_t)j->c->channels_out, (size_t)j->c->channels_out, elements);
     else
         g = j->dy->g + at * z->out;
-    simd_for(z->in)->rectify(in_tile, x, k.scale, k.shift, elements, z->in);
+    simd_for(z->in)->rectify(in_tile, z->in, x, k.scale, k.shift, elements, z->in);
     const struct product by_weight = {
         .m = z->in,
         .n = z->out,

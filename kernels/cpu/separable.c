@@ -62,8 +62,8 @@ static struct sizes separable_sizes(struct grid grid, const struct separable *s)
     z.pointwise = area(z.deep * z.out);
     z.out_bias = area(z.out);
     z.partial = z.depthwise + z.deep_bias + z.pointwise + z.out_bias + 2 * area(z.in);
-    z.slot = area(margin_floats(grid, z.margin, z.in));
-    z.deep_slot = area(margin_floats(grid, z.margin, z.deep));
+    z.slot = area(margin_floats(grid, z.margin, margin_stride(z.in)));
+    z.deep_slot = area(margin_floats(grid, z.margin, margin_stride(z.deep)));
     z.deep_tile = area(z.tile * (size_t)grid.subcarriers * z.deep);
     z.scratch = z.slot + z.deep_slot + z.deep_tile;
     return z;
@@ -105,8 +105,8 @@ static struct scratch job_scratch(const struct job *j, int thread) {
     float *base = job_moments(j) + area((size_t)grid.slots * MOMENTS * z->out) + (size_t)thread * z->scratch;
     const size_t symbols = (size_t)grid.symbols, subcarriers = (size_t)grid.subcarriers;
     return (struct scratch){
-        .rectified = {base, symbols, subcarriers, z->margin, z->in},
-        .deep = {base + z->slot, symbols, subcarriers, z->margin, z->deep},
+        .rectified = {base, symbols, subcarriers, z->margin, margin_stride(z->in)},
+        .deep = {base + z->slot, symbols, subcarriers, z->margin, margin_stride(z->deep)},
         .tile = base + z->slot + z->deep_slot,
     };
 }
@@ -180,8 +180,8 @@ static void rectify_ahead(const struct job *j, const struct scratch *t, size_t s
     const struct coefficients k = norm_coefficients(j->norm);
     const struct simd *simd = simd_for(j->z.in);
     for (; *ready < symbols && *ready < until + (size_t)j->s->dilation_time; ++*ready)
-        simd->rectify(margin_row(&t->rectified, *ready), j->x + (slot * symbols + *ready) * row, k.scale, k.shift,
-                      (size_t)j->run->grid.subcarriers, j->z.in);
+        simd->rectify(margin_row(&t->rectified, *ready), t->rectified.stride, j->x + (slot * symbols + *ready) * row,
+                      k.scale, k.shift, (size_t)j->run->grid.subcarriers, j->z.in);
 }
 
 /* The depthwise output of symbols from..from+count-1 into the tile. */
@@ -303,7 +303,7 @@ static void pointwise_back(const struct job *j, const struct scratch *t, const s
             .b = j->packed.pointwise_back,
             .b_row = z->deep,
             .c = margin_row(&t->deep, from + s),
-            .c_row = z->deep,
+            .c_row = t->deep.stride,
         };
         product_run(&by_input);
     }
@@ -321,8 +321,8 @@ static void depthwise_back(const struct job *j, const struct scratch *t, const s
         const size_t weight = m * 9 * z->in;
         const struct window forward = margin_window(&t->rectified, symbol, dilation, 0, j->packed.depthwise + weight,
                                                     p->depthwise + weight, z->in);
-        simd->depthwise_gradient(&forward, p->deep_bias + m * z->in, margin_row(&t->deep, symbol) + m * z->in, z->deep,
-                                 subcarriers, z->in);
+        simd->depthwise_gradient(&forward, p->deep_bias + m * z->in, margin_row(&t->deep, symbol) + m * z->in,
+                                 t->deep.stride, subcarriers, z->in);
         const struct window back =
             margin_window(&t->deep, symbol, dilation, m * z->in, j->packed.flipped + weight, NULL, z->in);
         simd->depthwise(dx, z->in, &back, m == 0 && !j->add_to_dx ? j->packed.zeros : NULL, subcarriers, z->in);

@@ -21,7 +21,8 @@ struct window {
 };
 
 /* c[m,n] = init + bias + a * b. a[i,p] = a[i*row + p*step] with one of the two being 1; b and c are rows of `n` floats,
-   `b_row` and `c_row` apart. `init` [m,n] (may be c itself) and `bias` [n] may be NULL. n: a multiple of the lanes. */
+   `b_row` and `c_row` apart. `init` [m,n] (may be c itself) and `bias` [n] may be NULL. n: a multiple of the lanes. Each
+   place's sum begins with bias + init and runs over k in order; with `apart` it begins with 0 and is added to them. */
 struct product {
     size_t m, n, k;
     const float *a;
@@ -33,13 +34,14 @@ struct product {
     const float *init;
     size_t init_row;
     const float *bias;
+    bool apart;
 };
 
 struct simd {
     size_t lanes;
-    /* out = max(0, scale*x + shift) */
-    void (*rectify)(float *out, const float *x, const float *scale, const float *shift, size_t elements,
-                    size_t channels);
+    /* out = max(0, scale*x + shift); out's elements are `out_stride` apart */
+    void (*rectify)(float *out, size_t out_stride, const float *x, const float *scale, const float *shift,
+                    size_t elements, size_t channels);
     /* out = bias + sum over taps, or out += sum over taps where bias is NULL; out's elements are `out_stride` apart */
     void (*depthwise)(float *out, size_t out_stride, const struct window *w, const float *bias, size_t elements,
                       size_t channels);

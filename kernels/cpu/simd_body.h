@@ -38,15 +38,44 @@ INLINE vec masked(vec v, ivec mask) {
     return (vec)((ivec)v & mask);
 }
 
-static void SIMD_NAME(rectify)(float *out, const float *x, const float *scale, const float *shift, size_t elements,
-                               size_t channels) {
-    for (size_t c = 0; c < channels; c += SIMD_LANES) {
-        const vec s = load(scale + c), t = load(shift + c);
-        for (size_t e = 0; e < elements; e++) {
-            const vec v = SIMD_FMA(load(x + e * channels + c), s, t);
-            store(out + e * channels + c, masked(v, positive_mask(v)));
+/* A loop over rows for as many vectors of channels at a time as registers hold: BODY(vectors, from) for each group of
+   channels that begins at `from`. Rows are then read in pieces of up to 256 bytes, and sums that wait for their own
+   last addition have others beside them. */
+#define SIMD_GROUPS(channels, body)                                                                                    \
+    do {                                                                                                               \
+        size_t from_ = 0;                                                                                              \
+        for (; from_ + (size_t)4 * SIMD_LANES <= (channels); from_ += (size_t)4 * SIMD_LANES)                          \
+            body(4, from_);                                                                                            \
+        for (; from_ + (size_t)2 * SIMD_LANES <= (channels); from_ += (size_t)2 * SIMD_LANES)                          \
+            body(2, from_);                                                                                            \
+        for (; from_ < (channels); from_ += SIMD_LANES)                                                                \
+            body(1, from_);                                                                                            \
+    } while (0)
+
+INLINE void SIMD_NAME(rectify_group)(int vectors, size_t from, float *out, size_t out_stride, const float *x,
+                                     const float *scale, const float *shift, size_t elements, size_t channels) {
+    vec s[4], t[4];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+        s[v] = load(scale + from + (size_t)v * SIMD_LANES);
+        t[v] = load(shift + from + (size_t)v * SIMD_LANES);
+    }
+    for (size_t e = 0; e < elements; e++) {
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) {
+            const size_t c = from + (size_t)v * SIMD_LANES;
+            const vec value = SIMD_FMA(load(x + e * channels + c), s[v], t[v]);
+            store(out + e * out_stride + c, masked(value, positive_mask(value)));
         }
     }
+}
+
+static void SIMD_NAME(rectify)(float *out, size_t out_stride, const float *x, const float *scale, const float *shift,
+                               size_t elements, size_t channels) {
+#define BODY(vectors, from)                                                                                            \
+    SIMD_NAME(rectify_group)(vectors, from, out, out_stride, x, scale, shift, elements, channels)
+    SIMD_GROUPS(channels, BODY);
+#undef BODY
 }
 
 INLINE void SIMD_NAME(depthwise_rows)(int rows, float *out, size_t out_stride, const struct window *w,
@@ -126,75 +155,149 @@ static void SIMD_NAME(depthwise_gradient)(const struct window *w, float *bias_gr
         SIMD_NAME(depthwise_gradient_rows)(1, w, bias_gradient, g, g_stride, elements, channels);
 }
 
+INLINE void SIMD_NAME(rectify_gradient_group)(int vectors, size_t from, float *g, const float *x, const float *scale,
+                                              const float *shift, const float *mean, float *sum, float *sum_centred,
+                                              size_t elements, size_t channels) {
+    vec s[4], t[4], middle[4], total[4], centred[4];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+        const size_t c = from + (size_t)v * SIMD_LANES;
+        s[v] = load(scale + c);
+        t[v] = load(shift + c);
+        middle[v] = load(mean + c);
+        total[v] = centred[v] = (vec){0};
+    }
+    for (size_t e = 0; e < elements; e++) {
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) {
+            const size_t at = e * channels + from + (size_t)v * SIMD_LANES;
+            const vec value = load(x + at);
+            const vec d = masked(load(g + at), positive_mask(SIMD_FMA(value, s[v], t[v])));
+            store(g + at, d);
+            total[v] += d;
+            centred[v] = SIMD_FMA(d, value - middle[v], centred[v]);
+        }
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+        const size_t c = from + (size_t)v * SIMD_LANES;
+        store(sum + c, load(sum + c) + total[v]);
+        store(sum_centred + c, load(sum_centred + c) + centred[v]);
+    }
+}
+
 static void SIMD_NAME(rectify_gradient)(float *g, const float *x, const float *scale, const float *shift,
                                         const float *mean, float *sum, float *sum_centred, size_t elements,
                                         size_t channels) {
-    for (size_t c = 0; c < channels; c += SIMD_LANES) {
-        const vec s = load(scale + c), t = load(shift + c), middle = load(mean + c);
-        vec total = (vec){0}, centred = (vec){0};
-        for (size_t e = 0; e < elements; e++) {
-            const vec value = load(x + e * channels + c);
-            const vec d = masked(load(g + e * channels + c), positive_mask(SIMD_FMA(value, s, t)));
-            store(g + e * channels + c, d);
-            total += d;
-            centred = SIMD_FMA(d, value - middle, centred);
+#define BODY(vectors, from)                                                                                            \
+    SIMD_NAME(rectify_gradient_group)(vectors, from, g, x, scale, shift, mean, sum, sum_centred, elements, channels)
+    SIMD_GROUPS(channels, BODY);
+#undef BODY
+}
+
+INLINE void SIMD_NAME(norm_gradient_group)(int vectors, size_t from, float *g, const float *x, const float *add,
+                                           const float *a, const float *b, const float *c, size_t elements,
+                                           size_t channels) {
+    vec va[4], vb[4], vc[4];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+        const size_t i = from + (size_t)v * SIMD_LANES;
+        va[v] = load(a + i);
+        vb[v] = load(b + i);
+        vc[v] = load(c + i);
+    }
+    for (size_t e = 0; e < elements; e++) {
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) {
+            const size_t at = e * channels + from + (size_t)v * SIMD_LANES;
+            vec value = SIMD_FMA(load(g + at), va[v], SIMD_FMA(load(x + at), vb[v], vc[v]));
+            if (add != NULL)
+                value += load(add + at);
+            store(g + at, value);
         }
-        store(sum + c, load(sum + c) + total);
-        store(sum_centred + c, load(sum_centred + c) + centred);
     }
 }
 
 static void SIMD_NAME(norm_gradient)(float *g, const float *x, const float *add, const float *a, const float *b,
                                      const float *c, size_t elements, size_t channels) {
-    for (size_t i = 0; i < channels; i += SIMD_LANES) {
-        const vec va = load(a + i), vb = load(b + i), vc = load(c + i);
-        for (size_t e = 0; e < elements; e++) {
-            const size_t at = e * channels + i;
-            vec v = SIMD_FMA(load(g + at), va, SIMD_FMA(load(x + at), vb, vc));
-            if (add != NULL)
-                v += load(add + at);
-            store(g + at, v);
+#define BODY(vectors, from) SIMD_NAME(norm_gradient_group)(vectors, from, g, x, add, a, b, c, elements, channels)
+    SIMD_GROUPS(channels, BODY);
+#undef BODY
+}
+
+INLINE void SIMD_NAME(moments_group)(int vectors, size_t from, const float *x, const float *pivot, float *sum,
+                                     float *square, size_t elements, size_t channels) {
+    vec middle[4], first[4], second[4];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+        middle[v] = load(pivot + from + (size_t)v * SIMD_LANES);
+        first[v] = second[v] = (vec){0};
+    }
+    for (size_t e = 0; e < elements; e++) {
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) {
+            const vec d = load(x + e * channels + from + (size_t)v * SIMD_LANES) - middle[v];
+            first[v] += d;
+            second[v] = SIMD_FMA(d, d, second[v]);
         }
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+        const size_t c = from + (size_t)v * SIMD_LANES;
+        store(sum + c, load(sum + c) + first[v]);
+        store(square + c, load(square + c) + second[v]);
     }
 }
 
 static void SIMD_NAME(moments)(const float *x, const float *pivot, float *sum, float *square, size_t elements,
                                size_t channels) {
-    for (size_t c = 0; c < channels; c += SIMD_LANES) {
-        const vec middle = load(pivot + c);
-        vec first = (vec){0}, second = (vec){0};
-        for (size_t e = 0; e < elements; e++) {
-            const vec d = load(x + e * channels + c) - middle;
-            first += d;
-            second = SIMD_FMA(d, d, second);
-        }
-        store(sum + c, load(sum + c) + first);
-        store(square + c, load(square + c) + second);
+#define BODY(vectors, from) SIMD_NAME(moments_group)(vectors, from, x, pivot, sum, square, elements, channels)
+    SIMD_GROUPS(channels, BODY);
+#undef BODY
+}
+
+INLINE void SIMD_NAME(column_sum_group)(int vectors, size_t from, const float *x, float *sum, size_t elements,
+                                        size_t channels) {
+    vec total[4];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++)
+        total[v] = (vec){0};
+    for (size_t e = 0; e < elements; e++) {
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            total[v] += load(x + e * channels + from + (size_t)v * SIMD_LANES);
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) {
+        const size_t c = from + (size_t)v * SIMD_LANES;
+        store(sum + c, load(sum + c) + total[v]);
     }
 }
 
 static void SIMD_NAME(column_sum)(const float *x, float *sum, size_t elements, size_t channels) {
-    for (size_t c = 0; c < channels; c += SIMD_LANES) {
-        vec total = (vec){0};
-        for (size_t e = 0; e < elements; e++)
-            total += load(x + e * channels + c);
-        store(sum + c, load(sum + c) + total);
-    }
+#define BODY(vectors, from) SIMD_NAME(column_sum_group)(vectors, from, x, sum, elements, channels)
+    SIMD_GROUPS(channels, BODY);
+#undef BODY
+}
+
+/* What the sum of one place of c begins with, or is added to. */
+INLINE vec SIMD_NAME(tile_start)(const struct product *g, size_t i, size_t j) {
+    const vec start = g->bias != NULL ? load(g->bias + j) : (vec){0};
+    return g->init != NULL ? start + load(g->init + i * g->init_row + j) : start;
 }
 
 /* One tile of the product, held in registers: `rows` and `vectors` are constants where this is taken in. */
-INLINE void SIMD_NAME(tile)(int rows, int vectors, bool transposed, const struct product *g, size_t i, size_t j) {
+INLINE void SIMD_NAME(tile)(int rows, int vectors, bool transposed, bool apart, const struct product *g, size_t i,
+                            size_t j) {
     vec sum[SIMD_TILE_ROWS][SIMD_TILE_VECTORS];
 #pragma GCC unroll 3
-    for (int v = 0; v < vectors; v++) {
-        const vec start = g->bias != NULL ? load(g->bias + j + (size_t)v * SIMD_LANES) : (vec){0};
+    for (int v = 0; v < vectors; v++)
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
-            sum[r][v] = start;
-            if (g->init != NULL)
-                sum[r][v] += load(g->init + (i + (size_t)r) * g->init_row + j + (size_t)v * SIMD_LANES);
+            sum[r][v] = (vec){0};
+            if (!apart)
+                sum[r][v] = SIMD_NAME(tile_start)(g, i + (size_t)r, j + (size_t)v * SIMD_LANES);
         }
-    }
     const size_t row = transposed ? 1 : g->a_row, step = transposed ? g->a_step : 1, b_row = g->b_row;
     const float *a = g->a + i * row, *b = g->b + j;
     for (size_t p = 0; p < g->k; p++, a += step, b += b_row) {
@@ -213,41 +316,50 @@ INLINE void SIMD_NAME(tile)(int rows, int vectors, bool transposed, const struct
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 3
-        for (int v = 0; v < vectors; v++)
-            store(g->c + (i + (size_t)r) * g->c_row + j + (size_t)v * SIMD_LANES, sum[r][v]);
+        for (int v = 0; v < vectors; v++) {
+            const size_t at = j + (size_t)v * SIMD_LANES;
+            if (apart)
+                sum[r][v] = SIMD_NAME(tile_start)(g, i + (size_t)r, at) + sum[r][v];
+            store(g->c + (i + (size_t)r) * g->c_row + at, sum[r][v]);
+        }
 }
 
-INLINE void SIMD_NAME(panel)(int vectors, bool transposed, const struct product *g, size_t j) {
+INLINE void SIMD_NAME(panel)(int vectors, bool transposed, bool apart, const struct product *g, size_t j) {
     size_t i = 0;
     for (; i + SIMD_TILE_ROWS <= g->m; i += SIMD_TILE_ROWS)
-        SIMD_NAME(tile)(SIMD_TILE_ROWS, vectors, transposed, g, i, j);
+        SIMD_NAME(tile)(SIMD_TILE_ROWS, vectors, transposed, apart, g, i, j);
     for (; i + 2 <= g->m; i += 2)
-        SIMD_NAME(tile)(2, vectors, transposed, g, i, j);
+        SIMD_NAME(tile)(2, vectors, transposed, apart, g, i, j);
     for (; i < g->m; i++)
-        SIMD_NAME(tile)(1, vectors, transposed, g, i, j);
+        SIMD_NAME(tile)(1, vectors, transposed, apart, g, i, j);
 }
 
-INLINE void SIMD_NAME(product_as)(const struct product *g, bool transposed) {
+INLINE void SIMD_NAME(product_as)(const struct product *g, bool transposed, bool apart) {
     for (size_t j = 0; j < g->n;) {
         const size_t left = (g->n - j) / SIMD_LANES;
         size_t vectors = left < 2 ? 1 : 2;
         if (SIMD_TILE_VECTORS == 3 && left >= 3 && left != 4) { /* four are two and two, not three and one */
             vectors = 3;
-            SIMD_NAME(panel)(SIMD_TILE_VECTORS, transposed, g, j);
+            SIMD_NAME(panel)(SIMD_TILE_VECTORS, transposed, apart, g, j);
         } else if (vectors == 2) {
-            SIMD_NAME(panel)(2, transposed, g, j);
+            SIMD_NAME(panel)(2, transposed, apart, g, j);
         } else {
-            SIMD_NAME(panel)(1, transposed, g, j);
+            SIMD_NAME(panel)(1, transposed, apart, g, j);
         }
         j += vectors * SIMD_LANES;
     }
 }
 
 static void SIMD_NAME(product)(const struct product *g) {
-    if (g->a_row == 1)
-        SIMD_NAME(product_as)(g, true);
+    const bool transposed = g->a_row == 1;
+    if (transposed && g->apart)
+        SIMD_NAME(product_as)(g, true, true);
+    else if (g->apart)
+        SIMD_NAME(product_as)(g, false, true);
+    else if (transposed)
+        SIMD_NAME(product_as)(g, true, false);
     else
-        SIMD_NAME(product_as)(g, false);
+        SIMD_NAME(product_as)(g, false, false);
 }
 
 const struct simd SIMD_NAME(simd) = {
@@ -262,6 +374,7 @@ const struct simd SIMD_NAME(simd) = {
     .product = SIMD_NAME(product),
 };
 
+#undef SIMD_GROUPS
 #undef vec
 #undef ivec
 #undef load

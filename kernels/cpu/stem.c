@@ -69,7 +69,7 @@ static void job_begin(struct job *j) {
 }
 
 static void load_slot(const struct job *j, const struct margin_slot *t, size_t slot) {
-    const size_t row = t->subcarriers * t->channels;
+    const size_t row = t->subcarriers * t->stride;
     for (size_t s = 0; s < t->symbols; s++)
         memcpy(margin_row(t, s), j->x + (slot * t->symbols + s) * row, row * sizeof *t->data);
 }

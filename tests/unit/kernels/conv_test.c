@@ -13,11 +13,13 @@ struct shape {
 };
 
 static const struct shape shapes[] = {
-    {{1, 1, 1}, 1, 1, 1, 1, 1},    {{2, 4, 5}, 3, 7, 1, 1, 1},    {{3, 5, 7}, 8, 16, 2, 2, 3},
-    {{2, 3, 4}, 10, 5, 1, 4, 5},  /* dilations beyond the grid */
-    {{18, 2, 3}, 16, 8, 1, 1, 2}, /* more slots than blocks */
-    {{2, 9, 60}, 3, 4, 2, 2, 3},  /* several tiles of symbols */
-    {{1, 14, 9}, 24, 33, 2, 3, 6}, {{2, 2, 11}, 40, 72, 1, 2, 1}, {{1, 2, 5}, 256, 259, 1, 1, 1}, /* by BLAS */
+    {{1, 1, 1}, 1, 1, 1, 1, 1},     {{2, 4, 5}, 3, 7, 1, 1, 1},
+    {{3, 5, 7}, 8, 16, 2, 2, 3},    {{2, 3, 4}, 10, 5, 1, 4, 5}, /* dilations beyond the grid */
+    {{18, 2, 3}, 16, 8, 1, 1, 2},                                /* more slots than blocks */
+    {{2, 9, 60}, 3, 4, 2, 2, 3},                                 /* several tiles of symbols */
+    {{1, 14, 9}, 24, 33, 2, 3, 6},  {{2, 2, 11}, 40, 72, 1, 2, 1},
+    {{1, 2, 5}, 256, 259, 1, 1, 1}, /* large: by BLAS, or in one piece */
+    {{1, 2, 5}, 256, 259, 2, 1, 1}, /* and in two */
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
