@@ -222,12 +222,19 @@ soak: test-deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(FAULT_TESTS)
 	@BUILD=$(BUILD) tests/fault/soak
 
+# PEERS=1 installs what is compared with first, as test-all does.
 bench: deps
+	$(if $(PEERS),$(call install,$(PEER_PACKAGES)))
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(BENCHES)
-	@for b in $(BENCHES); do echo "== $${b##*/}"; $$b; done
+	@for b in $(BENCHES); do echo "== $${b##*/}"; $$b || exit 1; echo; done
 BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/tests/bench/%,$(wildcard tests/bench/*_bench.c))
-$(BUILD)/tests/bench/%_bench: $(BUILD)/tests/bench/%_bench.o $(call lib,engine) $(call lib,store) $(LIBS_retort-stage)
+BENCH_SHARED = $(call objects,$(filter-out %_bench.c,$(wildcard tests/bench/*.c)))
+$(BUILD)/tests/bench/%_bench: $(BUILD)/tests/bench/%_bench.o $(BENCH_SHARED) $(call lib,engine) $(call lib,store) $(LIBS_retort-stage)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(SYSLIBS_retort) $(SYSLIBS_retort-stage)
+# These stand between the network or a stage and what it calls, and time it.
+wrap = $(foreach f,$(1),-Wl,--wrap=$(f))
+$(BUILD)/tests/bench/operator_bench: LDFLAGS_ALL += $(call wrap,backend_cpu)
+$(BUILD)/tests/bench/stage_bench: LDFLAGS_ALL += $(call wrap,link_generate link_labels deeprx_train_step train_checkpoint_save)
 
 # ---- install ----
 
@@ -249,7 +256,7 @@ help:
 	@echo "  make fresh          both commands in a bare Debian 12 (needs root; about ten minutes)"
 	@echo "  make soak           every fault at every place (hours; SHARD=i/n for a part; goes on where it was)"
 	@echo "  make fuzz           bytes that break a parser are looked for (FUZZ_SECONDS=60 for each)"
-	@echo "  make bench          how fast things are (about a minute)"
+	@echo "  make bench          how fast things are (about five minutes; PEERS=1: beside PyTorch, which is installed)"
 	@echo "  make docs           the kinds' reference page and the JSON Schema"
 	@echo "  make install        PREFIX=/usr/local"
 

@@ -1,152 +1,145 @@
 /*
- * Milliseconds a training step and GFLOP/s (3 x forward, FLOP = 2 MAC of the convolutions) of the networks of the
- * studies and of those timed with other programs. Prints; asserts nothing.
+ * Training step and inference of every network on one thread, beside PyTorch's on one thread in the same run: ours,
+ * PyTorch's, ours, PyTorch's. Prints tables; asserts nothing but that both compute the same loss.
  *
- *   deeprx_bench [threads [seconds a network]]
+ *   deeprx_bench [pairs]
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "kernels/deeprx.h"
+#include "engine/base/memory.h"
 #include "kernels/platform.h"
+#include "tests/bench/measure.h"
+#include "tests/bench/peer.h"
 
-static double now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+static const double burst_s = 0.05; /* steps shorter than this are repeated for one measurement */
+
+/* One network's measurements; each pair also holds the core's peak as it was then. */
+struct row {
+    struct samples ours_s, theirs_s, ratio, peak;
+};
+
+struct rows {
+    struct row train, infer;
+};
+
+static double ours(struct bench_work *w, void (*step)(struct bench_work *w), int times) {
+    const double begin = measure_cpu_s();
+    for (int i = 0; i < times; i++)
+        step(w);
+    return (measure_cpu_s() - begin) / times;
 }
 
-static float *noise(size_t n, uint32_t seed, bool bits) {
-    float *x = malloc(n * sizeof *x);
-    for (size_t i = 0; x != NULL && i < n; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        x[i] = bits ? (float)(seed >> 31) : (float)(seed >> 8) / 8388608.0f - 1.0f;
+static int times_of(double seconds) {
+    return seconds < burst_s ? (int)ceil(burst_s / seconds) : 1;
+}
+
+static void take_pair(struct row *r, double ours_s, double theirs_s) {
+    samples_add(&r->peak, measure_peak());
+    samples_add(&r->ours_s, ours_s);
+    if (theirs_s > 0) {
+        samples_add(&r->theirs_s, theirs_s);
+        samples_add(&r->ratio, theirs_s / ours_s);
     }
-    return x;
 }
 
-static void bench(const char *name, const struct deeprx_config *c, int batch, struct parallel *p, double seconds) {
-    const size_t grid = (size_t)c->symbols * (size_t)c->subcarriers, elements = (size_t)batch * grid;
-    float *x = noise(elements * (size_t)c->channels_in, 1, false), *label = noise(elements * (size_t)c->bits, 2, true);
-    float *mask = malloc(grid * sizeof *mask);
-    float *logits = malloc(elements * (size_t)c->bits * sizeof *logits);
-    struct deeprx *net = deeprx_create(c, batch, true, p);
-    if (x == NULL || label == NULL || mask == NULL || logits == NULL || net == NULL) {
-        printf("%-34s out of memory\n", name);
-        exit(1);
+/* The first step of both, from the same parameters on the same batch. */
+static void first_step(struct bench_work *w, struct peer *p) {
+    double loss;
+    bench_train(w);
+    if (p == NULL)
+        return;
+    peer_train(p, 1, &loss);
+    if (fabs(loss - w->loss) <= 1e-4 * w->loss)
+        return;
+    fprintf(stderr, "deeprx_bench: %s: the loss is %.6f, PyTorch's %.6f: not the same network\n", w->of->name, w->loss,
+            loss);
+    exit(1);
+}
+
+static void measure(struct rows *out, const struct bench_network *of, struct peer *p, int pairs) {
+    struct bench_work w;
+    double loss;
+    bench_work_open(&w, of);
+    if (p != NULL)
+        peer_load(p, &w);
+    first_step(&w, p);
+    const int train = times_of(ours(&w, bench_train, 1)), infer = times_of(ours(&w, bench_infer, 1));
+    if (p != NULL)
+        peer_infer(p, 1);
+    for (int i = 0; i < pairs; i++) {
+        const double step = ours(&w, bench_train, train);
+        take_pair(&out->train, step, p == NULL ? 0 : peer_train(p, train, &loss) / train);
+        const double inference = ours(&w, bench_infer, infer);
+        take_pair(&out->infer, inference, p == NULL ? 0 : peer_infer(p, infer) / infer);
     }
-    for (size_t i = 0; i < grid; i++)
-        mask[i] = 1.0f;
-    deeprx_initialise(c, 1, deeprx_parameters(net), deeprx_statistics(net));
-    const struct loss_config loss = {.kd = KD_NONE};
-    const struct optimizer_config optimizer = {OPTIMIZER_LAMB, 1e-2, 1e-4, 0.9, 0.999, 1e-6};
-    struct loss_value value;
-    deeprx_train_step(net, x, label, mask, NULL, &loss, &optimizer, 1, 1.0, &value);
-    double begin = now_s(), best = 1e9, each;
-    for (uint64_t step = 2; now_s() - begin < seconds; step++) {
-        each = now_s();
-        deeprx_train_step(net, x, label, mask, NULL, &loss, &optimizer, step, 1.0, &value);
-        each = now_s() - each;
-        best = each < best ? each : best;
+    bench_work_close(&w);
+}
+
+static void print_head(const char *what, const char *peer) {
+    printf("\n%s, one thread, ms of processor time: median (quartiles)\n", what);
+    printf("%-14s %9s | %26s %8s %6s", "", "MFLOP a", "Retort", "", "of the");
+    if (peer != NULL)
+        printf(" | %26s %8s | %22s | %5s %9s", peer, "", "times PyTorch", "goal", "needs of");
+    printf("\n%-14s %9s | %26s %8s %6s", "network", "batch", "ms", "GFLOP/s", "peak");
+    if (peer != NULL)
+        printf(" | %26s %8s | %22s | %5s %9s", "ms", "GFLOP/s", "", "", "the peak");
+    printf("\n");
+}
+
+static void print_ms(const struct samples *s) {
+    printf(" | %8.2f (%7.2f %7.2f)", 1e3 * samples_median(s), 1e3 * samples_quantile(s, 0.25),
+           1e3 * samples_quantile(s, 0.75));
+}
+
+/* "needs of the peak": where this core would have to compute to be `goal` times as fast as PyTorch is here. */
+static void print_row(const struct bench_network *of, const struct row *r, double flop) {
+    const double peak = samples_median(&r->peak), rate = flop / samples_median(&r->ours_s);
+    printf("%-14s %9.1f", of->name, 1e-6 * flop);
+    print_ms(&r->ours_s);
+    printf(" %8.1f %5.0f%%", 1e-9 * rate, 100 * rate / peak);
+    if (r->theirs_s.count > 0) {
+        const double theirs = flop / samples_median(&r->theirs_s);
+        print_ms(&r->theirs_s);
+        printf(" %8.1f | %6.2f (%6.2f %6.2f) | %5.1f %8.0f%%", 1e-9 * theirs, samples_median(&r->ratio),
+               samples_quantile(&r->ratio, 0.25), samples_quantile(&r->ratio, 0.75), of->goal,
+               100 * of->goal * theirs / peak);
     }
-    const double flop = (double)deeprx_flops_slot(c) * batch;
-    double infer = 1e9;
-    for (begin = now_s(); now_s() - begin < seconds / 4;) {
-        each = now_s();
-        deeprx_infer(net, x, batch, logits);
-        each = now_s() - each;
-        infer = each < infer ? each : infer;
-    }
-    printf("%-34s %8.1f MFLOP/slot x %3d  train %8.2f ms %6.1f GFLOP/s   infer %8.2f ms %6.1f GFLOP/s\n", name,
-           (double)deeprx_flops_slot(c) * 1e-6, batch, best * 1e3, 3.0 * flop / best * 1e-9, infer * 1e3,
-           flop / infer * 1e-9);
-    fflush(stdout);
-    deeprx_free(net);
-    free(logits);
-    free(mask);
-    free(label);
-    free(x);
-}
-
-/* 11 blocks of widths w,w,2w,2w,4w,4w,4w,2w,2w,w,w on 72 x 14. */
-static void bench_eleven(int w, int subcarriers, int batch, struct parallel *p, double seconds) {
-    const struct deeprx_config c = {
-        .channels_in = 10,
-        .bits = 8,
-        .symbols = 14,
-        .subcarriers = subcarriers,
-        .depth_multiplier = 1,
-        .block_count = 11,
-        .blocks = {{w, 1, 1},
-                   {w, 1, 1},
-                   {2 * w, 2, 3},
-                   {2 * w, 2, 3},
-                   {4 * w, 3, 6},
-                   {4 * w, 3, 6},
-                   {4 * w, 3, 6},
-                   {2 * w, 2, 3},
-                   {2 * w, 2, 3},
-                   {w, 1, 1},
-                   {w, 1, 1}},
-    };
-    char name[64];
-    snprintf(name, sizeof name, "11 blocks, width %d, 14 x %d", w, subcarriers);
-    bench(name, &c, batch, p, seconds);
-}
-
-static void bench_laptop(int s, struct parallel *p, double seconds) {
-    const struct deeprx_config c = {
-        .channels_in = 10,
-        .bits = 4,
-        .symbols = 14,
-        .subcarriers = 48,
-        .depth_multiplier = 1,
-        .block_count = 5,
-        .blocks = {{16, 1, 1}, {s, 2, 3}, {2 * s, 3, 6}, {s, 2, 3}, {16, 1, 1}},
-    };
-    char name[64];
-    snprintf(name, sizeof name, "laptop, s = %d, 14 x 48", s);
-    bench(name, &c, 32, p, seconds);
-}
-
-static void bench_deeprx(struct parallel *p, double seconds) {
-    const struct deeprx_config c = {
-        .channels_in = 10,
-        .bits = 8,
-        .symbols = 14,
-        .subcarriers = 312,
-        .depth_multiplier = 2,
-        .block_count = 11,
-        .blocks = {{64, 1, 1},
-                   {64, 1, 1},
-                   {128, 2, 3},
-                   {128, 2, 3},
-                   {256, 2, 3},
-                   {256, 3, 6},
-                   {256, 2, 3},
-                   {128, 2, 3},
-                   {128, 2, 3},
-                   {64, 1, 1},
-                   {64, 1, 1}},
-    };
-    bench("DeepRx, 14 x 312", &c, 2, p, seconds);
+    printf("\n");
 }
 
 int main(int argc, char **argv) {
-    const int threads = argc > 1 ? atoi(argv[1]) : 1;
-    const double seconds = argc > 2 ? atof(argv[2]) : 2.0;
-    struct parallel *p = parallel_create(threads);
+    const int pairs = argc > 1 ? atoi(argv[1]) : 9;
+    struct bench_network list[BENCH_NETWORKS];
+    struct rows rows[BENCH_NETWORKS] = {0};
+    struct samples peak = {0};
+    if (pairs < 1 || pairs > SAMPLES_MAX) {
+        fprintf(stderr, "usage: deeprx_bench [pairs, 1 to %d]\n", SAMPLES_MAX);
+        return 2;
+    }
+    bench_networks(list);
+    struct peer *p = peer_open();
+    char *peer = p == NULL ? NULL : mem_strdup(peer_version(p));
     if (p == NULL)
-        return 1;
-    printf("%s, %d threads\n", kernels_platform(), parallel_threads(p));
-    const int sizes[] = {8, 16, 24, 32, 72, 88};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        bench_laptop(sizes[i], p, seconds);
-    bench_eleven(8, 72, 16, p, seconds);
-    bench_eleven(16, 72, 16, p, seconds);
-    bench_eleven(64, 312, 2, p, seconds);
-    bench_deeprx(p, seconds);
-    parallel_free(p);
+        printf("PyTorch is not here, so nothing is compared with it: `make bench PEERS=1` installs it (Debian's "
+               "python3-torch).\n");
+    for (size_t i = 0; i < BENCH_NETWORKS; i++) {
+        measure(&rows[i], &list[i], p, pairs);
+        for (size_t k = 0; k < rows[i].train.peak.count; k++)
+            samples_add(&peak, rows[i].train.peak.value[k]);
+    }
+    peer_close(p);
+    printf("%s; fused multiply-adds on registers: %.0f GFLOP/s (quartiles %.0f to %.0f over the run)\n",
+           kernels_platform(), 1e-9 * samples_median(&peak), 1e-9 * samples_quantile(&peak, 0.25),
+           1e-9 * samples_quantile(&peak, 0.75));
+    for (int train = 1; train >= 0; train--) {
+        print_head(train ? "Training step (3 forward passes' FLOP)" : "Inference", peer);
+        for (size_t i = 0; i < BENCH_NETWORKS; i++) {
+            const double flop = (double)deeprx_flops_slot(&list[i].model.config) * list[i].batch;
+            print_row(&list[i], train ? &rows[i].train : &rows[i].infer, (train ? 3 : 1) * flop);
+        }
+    }
+    free(peer);
     return 0;
 }

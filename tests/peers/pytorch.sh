@@ -52,4 +52,4 @@ shape multiplier-1 '"ladder":{"1":4,"2":9},"blocks":[{"width":6},{"width":6,"dil
 shape multiplier-2 '"ladder":{"1":5,"2":8},"depth_multiplier":2,"blocks":[{"width":8},{"scale":1,"dilation":[2,3]},
     {"scale":1,"dilation":[2,3]},{"scale":2,"dilation":[3,6]}],"features":"raw"' \
     '"link":{"resource_blocks":3,"pilots":1,"qam":256,"antennas":3,"interference":true}'
-/usr/bin/python3 tests/peers/pytorch.py "$work/multiplier-1" "$work/multiplier-2"
+/usr/bin/python3 -B tests/peers/pytorch.py "$work/multiplier-1" "$work/multiplier-2"
