@@ -65,14 +65,18 @@ static bool move_in(const char *directory, pid_t process) {
     return moved;
 }
 
-/* What it started before it was moved is not in the group. */
-static bool has_children(const char *root, pid_t process) {
+/* What it started before it was moved is outside, and so is what that starts until it is moved in turn. */
+static void move_children(const char *root, const char *directory, pid_t process) {
     char *path = mem_printf("%s/proc/%d/task/%d/children", root, (int)process, (int)process);
     struct buffer text = {0};
-    bool any = file_read(&text, path, SMALL_FILE, NULL) == 0 && text.size > 0;
-    buffer_close(&text);
+    file_read(&text, path, SMALL_FILE, NULL);
+    char *list = buffer_detach(&text), *at = list;
+    for (long child; (child = strtol(at, &at, 10)) > 0;) {
+        move_in(directory, (pid_t)child);
+        move_children(root, directory, (pid_t)child);
+    }
+    free(list);
     free(path);
-    return any;
 }
 
 struct cpu_group *cpu_group_create(const char *root, pid_t process) {
@@ -85,12 +89,14 @@ struct cpu_group *cpu_group_create(const char *root, pid_t process) {
     bool made = mkdir(directory, 0755) == 0 || errno == EEXIST;
     g = mem_alloc(sizeof *g);
     g->directory = directory;
-    if (!made || !move_in(directory, process) || isnan(cpu_group_seconds(g)) || has_children(root, process)) {
+    if (!made || !move_in(directory, process) || isnan(cpu_group_seconds(g))) {
         if (made)
             rmdir(directory);
         free(directory);
         free(g);
         g = NULL;
+    } else {
+        move_children(root, g->directory, process);
     }
     free(own);
     return g;

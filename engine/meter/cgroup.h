@@ -12,14 +12,14 @@
 
 struct cpu_group;
 
-/* Makes a group below this process's own and moves `process` into it. NULL where it cannot be, and where the process has
-   started others already. */
+/* Makes a group below this process's own and moves `process` into it, with what it has started by then. NULL where it
+   cannot be. */
 struct cpu_group *cpu_group_create(const char *root, pid_t process);
 
 /* CPU seconds of all that ever ran in it; NaN where it cannot be read. */
 double cpu_group_seconds(const struct cpu_group *g);
 
-/* Removes it; what still lives in it keeps it. NULL is fine. */
+/* Removes it; what lives in it, or is not reaped yet, keeps it. NULL is fine. */
 void cpu_group_free(struct cpu_group *g);
 
 /* Removes empty groups of processes that are gone. */

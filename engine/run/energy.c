@@ -256,8 +256,6 @@ void energy_stop(struct energy_share *s) {
     s->joules = energy_joules(s);
     s->task = NULL;
     leave(s);
-    cpu_group_free(s->group);
-    s->group = NULL;
     if (!e->counts)
         return;
     for (size_t k = 0; k < PARTS; k++)
@@ -271,6 +269,7 @@ void energy_share_free(struct energy_share *s) {
     if (!s)
         return;
     energy_stop(s);
+    cpu_group_free(s->group);
     for (size_t i = 0; i < s->beside_count && i < BESIDE_NAMES; i++)
         free(s->beside[i]);
     free(s->stage);
@@ -292,6 +291,8 @@ static void add_beside(cJSON *record, const struct energy_share *s) {
 
 cJSON *energy_record(struct energy_share *s, const cJSON *kept) {
     energy_stop(s);
+    cpu_group_free(s->group); /* not before its keeper is reaped: until then it is in use */
+    s->group = NULL;
     struct energy_record own = s->record;
     if (!s->energy->counts)
         return kept ? mem_checked(cJSON_Duplicate(kept, true)) : NULL;

@@ -51,7 +51,7 @@ void energy_stop(struct energy_share *s);
 /* Joules that are its own so far; 0 for NULL. */
 double energy_joules(const struct energy_share *s);
 
-/* After energy_stop: the record (engine/meter/meter.h) with the joules of the common attribution and "beside":
+/* After energy_stop, once the keeper is reaped: the record (engine/meter/meter.h) with the joules of the common attribution and "beside":
    {"count", "stages"}, the stages that ran at the same time. `kept` (may be NULL): the keeper's own record, whose CPU time,
    duration and memory are exact; by the model, it alone (NULL without one). The caller deletes. */
 cJSON *energy_record(struct energy_share *s, const cJSON *kept);

@@ -91,9 +91,21 @@ static void test_where_there_can_be_none(void **state) {
     put_own(*state, OWN);
     free(put_group(*state, OWN, "nothing\n"));
     assert_null(cpu_group_create(*state, 1));
-    free(put_group(*state, OWN, "usage_usec 1\n"));
+}
+
+static void test_what_was_started_before_is_moved_too(void **state) {
+    put(*state, "proc/self/cgroup", "0::/user.slice/me.scope\n");
+    put_own(*state, OWN);
+    char *group = put_group(*state, OWN, "usage_usec 1\n");
     put(*state, "proc/12/task/12/children", "13 ");
-    assert_null(cpu_group_create(*state, 12)); /* what it started is outside */
+    put(*state, "proc/13/task/13/children", "14 ");
+    struct cpu_group *g = cpu_group_create(*state, 12);
+    assert_non_null(g);
+    char *procs = read_file(*state, group, "cgroup.procs");
+    assert_string_equal(procs, "14\n"); /* the last one written */
+    cpu_group_free(g);
+    free(procs);
+    free(group);
 }
 
 static bool is_there(const char *root, const char *name) {
@@ -142,8 +154,8 @@ static void test_a_real_group(void **state) {
     siginfo_t info;
     assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
     double seconds = g ? cpu_group_seconds(g) : (double)NAN;
-    cpu_group_free(g);
     assert_int_equal(waitpid(pid, NULL, 0), pid);
+    cpu_group_free(g);
     close(go[0]);
     close(go[1]);
     if (!g)
@@ -157,6 +169,7 @@ int main(void) {
         with_root(test_a_group),
         with_root(test_other_places),
         with_root(test_where_there_can_be_none),
+        with_root(test_what_was_started_before_is_moved_too),
         with_root(test_what_dead_engines_left),
         cmocka_unit_test(test_a_real_group),
     };
