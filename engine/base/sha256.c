@@ -23,7 +23,26 @@ struct sha256 {
 static EVP_MD *algorithm;
 static pthread_once_t algorithm_once = PTHREAD_ONCE_INIT;
 
+/* libcrypto 3.0 uses memory before it asks whether it got any. */
+static void *take(size_t size, const char *file, int line) {
+    (void)file, (void)line;
+    return size ? mem_checked(malloc(size)) : NULL;
+}
+
+static void give(void *memory, const char *file, int line) {
+    (void)file, (void)line;
+    free(memory);
+}
+
+static void *resize(void *memory, size_t size, const char *file, int line) {
+    if (size)
+        return mem_checked(realloc(memory, size));
+    give(memory, file, line);
+    return NULL;
+}
+
 static void fetch_algorithm(void) {
+    CRYPTO_set_mem_functions(take, resize, give); /* refused where another library came first: then all is as it was */
     algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
 }
 
