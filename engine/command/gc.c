@@ -3,10 +3,8 @@
 #include <stdlib.h>
 
 #include "engine/base/clock.h"
-#include "engine/base/file.h"
 #include "engine/command/project.h"
 #include "engine/pipeline/quantity.h"
-#include "engine/run/results.h"
 
 #define PROGRESS_NS UINT64_C(2000000000)
 
@@ -46,18 +44,12 @@ static void print_text(const struct gc_report *r, bool dry_run) {
 static int collect(const struct arguments *a, struct store *store, const struct gc_options *options,
                    struct error *err) {
     struct gc_report report;
-    char *root = project_root(".");
-    char *results = path_join(root, "results");
     int code = store_gc(store, options, &report, err);
-    if (code == 0)
-        code = results_sweep(results, options->grace_s, options->dry_run, &report.leftovers, &report.bytes, err);
     store_notices(store, say, NULL);
     if (code == 0 && argument_given(a, "json"))
         print_json(&report, options->dry_run);
     else if (code == 0)
         print_text(&report, options->dry_run);
-    free(results);
-    free(root);
     return code;
 }
 

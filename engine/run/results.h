@@ -27,9 +27,4 @@ int results_each(struct plan *plan, const struct pipeline *pipeline, result_visi
    beside the manifest. Nobody publishes there now. What cannot be removed stays. */
 void results_clear(const char *directory, const cJSON *const named[], size_t count);
 
-/* Removes, or only counts, what killed engines left beside published files in all of `directory`, where that is older
-   than the grace time; adds to `count` and `bytes`. ERR_IO. */
-int results_sweep(const char *directory, double grace_s, bool dry_run, uint64_t *count, uint64_t *bytes,
-                  struct error *err);
-
 #endif

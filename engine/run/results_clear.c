@@ -1,0 +1,69 @@
+/* What a kill left of a file that was being published: ".<name>.tmp-<pid>" beside it. */
+#include <ctype.h>
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "engine/run/results.h"
+
+/* The base of ".<base>.tmp-<pid>", and of ".<manifest>.tmp-XXXXXX"; NULL for all else. The caller frees. */
+static char *base_of_temporary(const char *entry) {
+    static const char mark[] = ".tmp-";
+    const char *end = NULL;
+    for (const char *at = entry; (at = strstr(at, mark)); at++)
+        end = at; /* the last one: a name may hold it too */
+    if (entry[0] != '.' || !end || end == entry)
+        return NULL;
+    char *base = mem_strndup(entry + 1, (size_t)(end - entry) - 1);
+    const char *tail = end + strlen(mark);
+    bool ours = strcmp(base, RESULTS_MANIFEST) == 0 ? strlen(tail) == 6 : *tail && !tail[strspn(tail, "0123456789")];
+    if (ours)
+        return base;
+    free(base);
+    return NULL;
+}
+
+static bool is_named(const cJSON *const named[], size_t count, const char *folder, const char *base) {
+    char *name = *folder ? path_join(folder, base) : mem_strdup(base);
+    bool found = strcmp(name, RESULTS_MANIFEST) == 0;
+    for (size_t i = 0; i < count && !found; i++)
+        found = cJSON_HasObjectItem(named[i], name);
+    free(name);
+    return found;
+}
+
+/* `folder` is below `directory`; "" for itself. */
+static void clear_folder(const char *directory, const char *folder, const cJSON *const named[], size_t count) {
+    char *path = path_join(directory, folder);
+    DIR *entries = opendir(path);
+    for (struct dirent *e; entries && (e = readdir(entries));) {
+        char *base = base_of_temporary(e->d_name);
+        char *entry = path_join(path, e->d_name);
+        if (base && is_named(named, count, folder, base))
+            file_remove_tree(entry, NULL);
+        free(entry);
+        free(base);
+    }
+    if (entries)
+        closedir(entries);
+    free(path);
+}
+
+void results_clear(const char *directory, const cJSON *const named[], size_t count) {
+    cJSON *folders = cJSON_CreateObject(); /* each once */
+    const cJSON *item;
+    cJSON_AddTrueToObject(folders, "");
+    for (size_t i = 0; i < count; i++) {
+        cJSON_ArrayForEach(item, named[i]) {
+            char *folder = path_directory(item->string);
+            if (strcmp(folder, ".") != 0 && !cJSON_HasObjectItem(folders, folder))
+                cJSON_AddTrueToObject(folders, folder);
+            free(folder);
+        }
+    }
+    cJSON_ArrayForEach(item, folders)
+        clear_folder(directory, item->string, named, count);
+    cJSON_Delete(folders);
+}
