@@ -30,7 +30,7 @@ cat >slow.json <<EOF
 EOF
 expected="slow 1
 slow 2"
-begin() { rm -f leader.* daemon.* executed.txt resumed.txt; setsid "$retort" run slow.json -j 2 --progress json --store "$1" >run.json 2>run.err & engine=$!; }
+begin() { rm -f leader.* daemon.* executed.txt resumed.txt; setsid $heard "$retort" run slow.json -j 2 --progress json --store "$1" >run.json 2>run.err & engine=$!; }
 await() { # FILE...: at most ten seconds
     tries=0
     for file; do
@@ -98,7 +98,9 @@ under_way
 kill -HUP $engine
 check "started under nohup: a hang-up is not heard" wait $engine
 check "and everything is done" same "$(counts run.json)" '{"event":"end","known":0,"finished":4,"failed":0,"interrupted":0,"skipped":0}'
+heard="env --default-signal=HUP" # also where the tests themselves were started under nohup
 begin hangup
+heard=
 under_way
 kill -HUP $engine
 check "else it interrupts: exit status 130" exits 130 wait $engine
