@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/base/file.h"
@@ -51,10 +52,17 @@ static int make_folder(const struct store *s, struct error *err) {
 }
 
 int lease_lock_gc(int *out, struct store *s, bool exclusive, struct error *err) {
+    enum { TRIES = 100, WAIT_NS = 10000000 }; /* an engine that ends holds it for a moment, a collection for longer */
     int rc = make_folder(s, err);
     *out = -1;
-    if (rc == 0)
+    if (rc < 0)
+        return rc;
+    rc = ERR_BUSY;
+    for (int i = 0; rc == ERR_BUSY && i < TRIES; i++) {
+        if (i > 0)
+            nanosleep(&(struct timespec){.tv_nsec = WAIT_NS}, NULL);
         rc = open_locked(out, s, "leases/.gc", (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB, err);
+    }
     if (rc == ERR_BUSY)
         return error_set(err, rc, "%s: a collection of garbage, or a check, is under way; try again when it is done",
                          s->directory);

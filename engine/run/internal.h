@@ -133,6 +133,7 @@ void run_note(struct run *r, const struct instance *i, const char *text);
 
 /* Runs what is pending and what follows from it until nothing can go on. */
 int run_execute(struct run *r, struct error *err);
+int run_loop_init(uv_loop_t *loop, struct error *err); /* uv_loop_init, whose abort ends with a word and status 3 */
 void run_close_loop(struct run *r);
 
 /* ---- energy_rows.c, energy_resumed.c ---- */

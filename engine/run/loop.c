@@ -1,6 +1,10 @@
 /* The loop: from the first start on. Callbacks only note what happened; step() decides with the scheduler. */
+#include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "engine/base/memory.h"
 #include "engine/provenance/provenance.h"
@@ -86,6 +90,25 @@ static bool is_left_ignored(int number) {
     return number == SIGHUP && sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
+/* libuv knows no other way to say that it cannot make the pipe by which signals reach a loop. */
+static void on_abort(int number) {
+    char text[128];
+    const char *why = strerrordesc_np(errno);
+    int length = snprintf(text, sizeof text, "retort: the event loop has no pipe for signals: %s\n", why ? why : "");
+    ssize_t told = write(STDERR_FILENO, text, (size_t)length);
+    (void)number, (void)told;
+    _exit(error_exit_status(ERR_IO));
+}
+
+int run_loop_init(uv_loop_t *loop, struct error *err) {
+    const struct sigaction ours = {.sa_handler = on_abort};
+    struct sigaction before;
+    sigaction(SIGABRT, &ours, &before);
+    int rc = uv_loop_init(loop);
+    sigaction(SIGABRT, &before, NULL);
+    return rc < 0 ? error_set(err, ERR_IO, "the event loop cannot be made: %s", uv_strerror(rc)) : 0;
+}
+
 static int open_loop(struct run *r, struct error *err) {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     int rc = r->platform ? 0 : facts_platform(r->facts, &r->platform, err);
@@ -93,9 +116,9 @@ static int open_loop(struct run *r, struct error *err) {
         rc = store_sweep(r->store, err);
     if (rc < 0)
         return rc;
-    rc = uv_loop_init(&r->loop);
+    rc = run_loop_init(&r->loop, err);
     if (rc < 0)
-        return error_set(err, ERR_IO, "the event loop cannot be made: %s", uv_strerror(rc));
+        return rc;
     r->loop_open = true;
     uv_timer_init(&r->loop, &r->timer);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {

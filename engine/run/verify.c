@@ -217,9 +217,9 @@ static void on_timer(uv_timer_t *timer) {
 static int open_loop(struct verification *v, struct error *err) {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     struct run *r = &v->run;
-    int rc = uv_loop_init(&r->loop);
+    int rc = run_loop_init(&r->loop, err);
     if (rc < 0)
-        return error_set(err, ERR_IO, "the event loop cannot be made: %s", uv_strerror(rc));
+        return rc;
     r->loop_open = true;
     uv_timer_init(&r->loop, &r->timer);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
