@@ -133,7 +133,9 @@ void run_note(struct run *r, const struct instance *i, const char *text);
 
 /* Runs what is pending and what follows from it until nothing can go on. */
 int run_execute(struct run *r, struct error *err);
-int run_loop_init(uv_loop_t *loop, struct error *err); /* uv_loop_init, whose abort ends with a word and status 3 */
+/* The loop with its timer, an executor, and the signals that are counted in `signals_seen`; a hang-up is not heard where it
+   was ignored before. ERR_IO. Closed by run_close_loop, also after a failure. */
+int run_open_loop(struct run *r, const char *stage_program, struct error *err);
 void run_close_loop(struct run *r);
 
 /* ---- energy_rows.c, energy_resumed.c ---- */

@@ -100,7 +100,7 @@ static void on_abort(int number) {
     _exit(error_exit_status(ERR_IO));
 }
 
-int run_loop_init(uv_loop_t *loop, struct error *err) {
+static int make_loop(uv_loop_t *loop, struct error *err) {
     const struct sigaction ours = {.sa_handler = on_abort};
     struct sigaction before;
     sigaction(SIGABRT, &ours, &before);
@@ -109,14 +109,9 @@ int run_loop_init(uv_loop_t *loop, struct error *err) {
     return rc < 0 ? error_set(err, ERR_IO, "the event loop cannot be made: %s", uv_strerror(rc)) : 0;
 }
 
-static int open_loop(struct run *r, struct error *err) {
+int run_open_loop(struct run *r, const char *stage_program, struct error *err) {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    int rc = r->platform ? 0 : facts_platform(r->facts, &r->platform, err);
-    if (rc == 0)
-        rc = store_sweep(r->store, err);
-    if (rc < 0)
-        return rc;
-    rc = run_loop_init(&r->loop, err);
+    int rc = make_loop(&r->loop, err);
     if (rc < 0)
         return rc;
     r->loop_open = true;
@@ -127,10 +122,21 @@ static int open_loop(struct run *r, struct error *err) {
         if (!is_left_ignored(numbers[i]))
             uv_signal_start(&r->signals[i], on_signal, numbers[i]);
     }
+    return executor_create(&r->executor, &r->loop, stage_program, err);
+}
+
+static int open_run(struct run *r, struct error *err) {
+    int rc = r->platform ? 0 : facts_platform(r->facts, &r->platform, err);
+    if (rc == 0)
+        rc = store_sweep(r->store, err);
+    if (rc == 0)
+        rc = run_open_loop(r, r->options->stage_program, err);
+    if (rc < 0)
+        return rc;
     open_energy(r);
     r->provenance_work.data = r;
     uv_queue_work(&r->loop, &r->provenance_work, find_provenance, on_provenance);
-    return executor_create(&r->executor, &r->loop, r->options->stage_program, err);
+    return 0;
 }
 
 static void close_handle(uv_handle_t *handle, void *context) {
@@ -216,7 +222,7 @@ static void set_timer(struct run *r) {
 }
 
 int run_execute(struct run *r, struct error *err) {
-    int rc = open_loop(r, err);
+    int rc = open_run(r, err);
     if (rc < 0) {
         r->code = rc; /* nothing was started */
         return rc;

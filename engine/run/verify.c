@@ -1,7 +1,6 @@
 #include "engine/run/verify.h"
 
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -204,30 +203,8 @@ static int judge(struct verification *v, struct task *t, struct error *err) {
 
 /* ---- the loop ---- */
 
-static void on_signal(uv_signal_t *handle, int number) {
-    struct run *r = handle->data;
-    (void)number;
-    r->signals_seen++;
-}
-
 static void on_timer(uv_timer_t *timer) {
     uv_stop(timer->loop);
-}
-
-static int open_loop(struct verification *v, struct error *err) {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct run *r = &v->run;
-    int rc = run_loop_init(&r->loop, err);
-    if (rc < 0)
-        return rc;
-    r->loop_open = true;
-    uv_timer_init(&r->loop, &r->timer);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        uv_signal_init(&r->loop, &r->signals[i]);
-        r->signals[i].data = r;
-        uv_signal_start(&r->signals[i], on_signal, numbers[i]);
-    }
-    return executor_create(&r->executor, &r->loop, v->options->stage_program, err);
 }
 
 static void carry_out(struct verification *v) {
@@ -282,7 +259,7 @@ static int submit(struct verification *v, struct error *err) {
 
 static int execute(struct verification *v, struct error *err) {
     struct run *r = &v->run;
-    int rc = open_loop(v, err);
+    int rc = run_open_loop(&v->run, v->options->stage_program, err);
     if (rc == 0)
         rc = submit(v, err);
     if (rc < 0)
