@@ -133,6 +133,21 @@ static void test_known_logits_change_no_byte(void **state) {
     fixture_remove(teacher);
 }
 
+/* The right logits but for their last number. */
+static void refuse_changed_end(const char *model, const char *lesson_with, const char *with) {
+    char *lesson = logits_of(model, lesson_with), *logits = path_join(lesson, "logits.npy");
+    struct given given[] = {{"teacher", model, "{}"}, {"logits", logits, "{}"}, {0}};
+    struct buffer bytes = {0};
+    const float other = 1000;
+    assert_int_equal(file_read(&bytes, logits, SIZE_MAX, NULL), 0);
+    memcpy((char *)bytes.data + bytes.size - sizeof other, &other, sizeof other);
+    assert_int_equal(file_replace(logits, bytes.data, bytes.size, 0644, NULL), 0);
+    fixture_failure("deeprx/train@1", with, given, "is not what the teacher says to slot 7");
+    buffer_close(&bytes);
+    free(logits);
+    fixture_remove(lesson);
+}
+
 static void test_logits_of_something_else_are_refused(void **state) {
     (void)state;
     static const char with[] = "{" TINY ",\"size\":1,\"steps\":5}", said[] = "is not what the teacher says to slot 0",
@@ -153,6 +168,7 @@ static void test_logits_of_something_else_are_refused(void **state) {
     }
     struct given shape[] = {{"teacher", path, "{}"}, {"logits", path, "{}"}, {0}};
     fixture_failure("deeprx/train@1", with, shape, "model.safetensors");
+    refuse_changed_end(path, same, with);
     free(seed);
     free(same);
     free(path);
