@@ -102,20 +102,31 @@ check "the checkpoint that was there is left" same "$(cat "$checkpoint/n")" 2
 # An input that changes while it is read; an interrupt.
 cat >i.json <<EOF
 { "retort": 1, "name": "i", "stages": { "s": { "cmd": ["sh", "-c", "[ ! -e $work/go ] || echo >>$work/input; cat \$1 >o", "sh", "\${in.i}"], "in": { "i": "input" }, "outs": { "o": "o" } },
-    "long": { "cmd": ["sh", "-c", "[ ! -e $work/go ] || { echo >$work/begun; exec sleep 1007; }; echo >o"], "outs": { "o": "o" } } } }
+    "long": { "cmd": ["sh", "-c", "[ ! -e $work/go ] || { echo >$work/begun; until [ -e $work/end ]; do sleep 0.05; done; }; echo >o"], "outs": { "o": "o" } } } }
 EOF
 "$retort" run i.json >run.txt 2>&1 || cat run.txt
 touch go
 check "an input that changes meanwhile: exit status 1" exits 1 verify i.json s
 check "which says so" has verify.txt "input changed while the stage ran"
-setsid "$retort" verify i.json long >verify.txt 2>verify.err &
-engine=$!
-tries=0
-while [ ! -e begun ] && [ $tries -lt 400 ]; do sleep 0.05; tries=$((tries + 1)); done
+begin() {
+    rm -f begun
+    setsid "$retort" verify i.json long >verify.txt 2>verify.err &
+    engine=$!
+    tries=0
+    while [ ! -e begun ] && [ $tries -lt 400 ]; do sleep 0.05; tries=$((tries + 1)); done
+}
+begin
 kill -INT $engine
 check "interrupted: exit status 130" exits 130 wait $engine
 check "nothing is left in work/" same "$(find .retort/work -mindepth 1)" ""
-rm go begun
+trap '' HUP # as nohup does
+begin
+trap - HUP
+kill -HUP $engine
+touch end
+check "started under nohup: a hang-up is not heard" wait $engine
+check "and it is compared" has verify.txt "1 same"
+rm go begun end
 
 # A built-in kind of the first study.
 cat >n.json <<'EOF'
