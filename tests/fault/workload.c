@@ -164,6 +164,22 @@ int workload_produce(struct store *s, unsigned i, struct error *err) {
     return rc;
 }
 
+int workload_run_write(struct store *s, unsigned from, unsigned to, struct error *err) {
+    cJSON *run = cJSON_CreateObject(), *stages = cJSON_AddArrayToObject(run, "stages");
+    cJSON_AddNumberToObject(run, "exit", 0);
+    for (unsigned i = from; i < to; i++) {
+        char hex[DIGEST_HEX_SIZE];
+        const struct digest key = key_of(i);
+        cJSON *stage = cJSON_CreateObject();
+        digest_hex(hex, &key);
+        cJSON_AddStringToObject(stage, "key", hex);
+        cJSON_AddItemToArray(stages, stage);
+    }
+    int rc = store_run_write(s, run, err);
+    cJSON_Delete(run);
+    return rc;
+}
+
 /* ---- what is served ---- */
 
 static bool is_damage(int rc) {

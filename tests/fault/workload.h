@@ -13,6 +13,9 @@ enum { WORKLOAD_KEYS = 8 };
 /* Puts the outs of key `i` into the store and queues its record. */
 int workload_produce(struct store *s, unsigned i, struct error *err);
 
+/* Writes the run of `s` as one that ended well and used the keys from..to-1. */
+int workload_run_write(struct store *s, unsigned from, unsigned to, struct error *err);
+
 enum workload_state {
     WORKLOAD_UNKNOWN, /* the store has no record, or noticed that it does not count */
     WORKLOAD_RIGHT,   /* record and every byte of its outs are as produced */
