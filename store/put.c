@@ -177,9 +177,18 @@ static int copy_open_file(struct store *s, int from, const struct stat *st, cons
     return rc;
 }
 
+/* A folder that its owner may not write to does not let its files go. */
+static void open_folder_of(const char *path) {
+    char *folder = path_directory(path);
+    if (access(folder, W_OK) < 0)
+        chmod(folder, S_IRWXU);
+    free(folder);
+}
+
 static int put_open_file(struct store *s, int fd, const struct stat *st, const char *path, struct object *out,
                          struct error *err) {
     struct object o = {.executable = st->st_mode & S_IXUSR};
+    open_folder_of(path);
     /* A second name means that the inode is somebody else's too (an input, a file of the user): it is copied. */
     if (st->st_nlink > 1) {
         int rc = copy_open_file(s, fd, st, path, out, err);

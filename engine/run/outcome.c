@@ -171,6 +171,24 @@ static int add_metrics(cJSON *all, const struct out_decl *out, const char *path,
     return rc < 0 ? ERR_FAILED : 0;
 }
 
+/* Behind a link the file is somebody else's, and the store would take it from there. */
+static int check_way(const struct attempt *a, const struct out_decl *out, struct error *err) {
+    int rc = 0;
+    for (const char *slash = strchr(out->path, '/'); rc == 0 && slash; slash = strchr(slash + 1, '/')) {
+        struct stat st;
+        char *part = mem_strndup(out->path, (size_t)(slash - out->path));
+        char *path = path_join(a->directory, part);
+        if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+            rc = error_set(
+                err, ERR_FAILED,
+                "its out \"%s\" (%s) lies behind a symbolic link, %s: write it into the stage's own directory",
+                out->name, out->path, part);
+        free(path);
+        free(part);
+    }
+    return rc;
+}
+
 static int check_out(cJSON *metrics, const struct out_decl *out, const char *path, struct error *err) {
     struct stat st;
     if (lstat(path, &st) < 0)
@@ -188,7 +206,9 @@ static int check_outs(struct attempt *a, cJSON *metrics, struct error *err) {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < action->out_count; i++) {
         char *path = path_join(a->directory, action->outs[i].path);
-        rc = check_out(metrics, &action->outs[i], path, err);
+        rc = check_way(a, &action->outs[i], err);
+        if (rc == 0)
+            rc = check_out(metrics, &action->outs[i], path, err);
         free(path);
     }
     return rc;

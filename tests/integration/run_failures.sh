@@ -30,6 +30,10 @@ run '"bad": { "cmd": ["mkdir", "o"], "outs": { "o": "o" } }'
 check "an out that is no file" has run.json 'its out \"o\" (o) is no regular file'
 run '"bad": { "cmd": ["ln", "-s", "/etc/passwd", "o"], "outs": { "o": "o" } }'
 check "an out that is a link" has run.json 'its out \"o\" (o) is no regular file'
+mkdir mine && echo precious >mine/o
+run '"bad": { "cmd": ["sh", "-c", "rmdir d; ln -s '"$work"'/mine d"], "outs": { "o": "d/o" } }'
+check "an out behind a link" has run.json 'its out \"o\" (d/o) lies behind a symbolic link, d: write it into'
+check "is not taken from its owner" same "$(cat mine/o)" precious
 run '"bad": { "cmd": ["sh", "-c", "echo {\\\"ber\\\": NaN} >o"], "outs": { "o": { "path": "o", "type": "metrics" } } }'
 check "a metric that is NaN" has run.json 'out \"o\": o: 1:9: '
 run '"bad": { "cmd": ["sh", "-c", "echo {\\\"ber\\\": 1} | tee a >b"],
@@ -49,6 +53,10 @@ check "an out that cannot be read is the stage's fault, not the store's" exits 1
     --keep-going --progress json >../run.json"
 check "and stops nothing else" same "$(ended failed)$(ended finished)" 11
 check "a stage that failed has its reason in the log of runs" has run.json 'its out \"o\" (o) cannot be read'
+echo '{ "retort": 1, "name": "t", "stages": { "shut": { "cmd": ["sh", "-c", "mkdir -p d/s; echo 1 >d/s/f; chmod -R a-w d"],
+      "outs": { "d": { "path": "d", "type": "directory" } } } } }' >open/t.json
+check "an out whose folders may not be written to is taken" sh -c "cd open && $other ../bin/retort run t.json"
+check "and nothing of it is left" same "$(ls open/.retort/work)" ""
 
 two='"bad": { "cmd": ["false"] }, "after": { "cmd": ["true"], "after": ["bad"] }, "other": { "cmd": ["true"] }'
 run "$two" -j 1 --keep-going
