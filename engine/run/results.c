@@ -101,7 +101,20 @@ static enum standing look(struct publisher *p, const char *name, const char *pat
     return strcmp(json_text(p->files, name, ""), hex) == 0 ? STANDING_OURS : STANDING_FOREIGN;
 }
 
-/* Puts the content beside `path` and renames it there. A directory cannot be replaced by a rename: the old one goes first. */
+/* Takes a directory out of the way: at once, so that a kill leaves no half of it, which would pass for the user's. The
+   name is one of a temporary file, whose number no process has. */
+static int take_away(const char *path, const char *parent, struct error *err) {
+    char *old = mem_printf("%s/.%s.tmp-0%ld", parent, path_base(path), (long)getpid());
+    int rc = file_remove_tree(old, err);
+    if (rc == 0 && rename(path, old) < 0)
+        rc = errno == ENOENT ? 0 : error_errno(err, errno, "%s: cannot be replaced", path);
+    if (rc == 0)
+        rc = file_remove_tree(old, err);
+    free(old);
+    return rc;
+}
+
+/* Puts the content beside `path` and renames it there; a directory is not replaced by a rename. */
 static int put(struct publisher *p, const struct content *content, const char *path, struct error *err) {
     struct object o = {content->digest, content->size, content->directory, content->executable};
     char *parent = path_directory(path);
@@ -112,7 +125,7 @@ static int put(struct publisher *p, const struct content *content, const char *p
     if (rc == 0)
         rc = store_materialise(p->facts->store, &o, temporary, MATERIALISE_COPY, err);
     if (rc == 0 && (content->directory || file_is_directory(path)))
-        rc = file_remove_tree(path, err);
+        rc = take_away(path, parent, err);
     if (rc == 0 && rename(temporary, path) < 0)
         rc = error_errno(err, errno, "%s: cannot be replaced", path);
     if (rc < 0)
