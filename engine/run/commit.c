@@ -24,9 +24,10 @@ static void report_finished(struct run *r, struct task *t) {
 }
 
 int run_commit(struct run *r, bool now, struct error *err) {
-    if (r->finished.count == 0 ||
-        !(now || store_queued(r->store) >= COMMIT_RECORDS || run_now_ms() >= r->commit_due_ms))
-        return 0;
+    bool due =
+        r->finished.count > 0 && (now || store_queued(r->store) >= COMMIT_RECORDS || run_now_ms() >= r->commit_due_ms);
+    if (!due) /* with nothing queued it shows other hosts that this engine lives */
+        return store_queued(r->store) == 0 ? store_commit(r->store, err) : 0;
     int rc = store_commit(r->store, err);
     if (rc < 0)
         return rc;

@@ -210,11 +210,15 @@ static bool is_busy(const struct run *r) {
     return r->in_flight > 0 || r->finished.count > 0 || !scheduler_idle(r->scheduler) || !r->provenance_ready;
 }
 
+enum { SHOW_MS = 5000 }; /* half of the time in which an engine has to show that it lives */
+
 /* Wakes the loop when the scheduler or a commit is due. */
 static void set_timer(struct run *r) {
     uint64_t due = scheduler_due_ms(r->scheduler), now = run_now_ms();
     if (r->finished.count > 0 && r->commit_due_ms < due)
         due = r->commit_due_ms;
+    if (r->in_flight > 0 && now + SHOW_MS < due) /* claims are renewed by commits: store.h */
+        due = now + SHOW_MS;
     if (due == UINT64_MAX)
         uv_timer_stop(&r->timer);
     else

@@ -124,4 +124,17 @@ check "the first one too" wait $engine
 check "each stage was executed once" same "$(sort executed.txt | tr '\n' ' ')" "1 2 first "
 check "between them they finished four" same "$(cat run.json second.json | grep -c '"state":"finished"')" 4
 check "the store is whole" "$retort" fsck --store both
+
+# What shows other hosts that an engine lives goes on while its only stage runs, and nothing ends.
+cat >long.sh <<EOF
+touch -d 2001-01-01 $work/alive/claims/*
+touch -d 2002-01-01 before
+for n in \$(seq 600); do
+    [ -z "\$(find $work/alive/claims -type f ! -name .lock -newer before)" ] || exit 0
+    sleep 0.1
+done
+exit 1
+EOF
+echo '{ "retort": 1, "name": "long", "stages": { "long": { "cmd": ["sh", "${in.s}"], "in": { "s": "long.sh" } } } }' >long.json
+check "a claim is renewed while a stage runs" "$retort" run long.json --store alive
 finish
