@@ -164,6 +164,17 @@ void file_memory_close(struct store *s) {
 
 /* ---- content ---- */
 
+/* A later change could not carry the same times. */
+static bool is_at_rest(const struct stat *st, int64_t now) {
+    return nanoseconds(st->st_ctim) + GRANULARITY_NS < now;
+}
+
+/* Who has mapped the file may write to a page without a new time as long as the kernel has not begun to write the page
+   out; after that the next store sets one. tmpfs never writes out. */
+static void settle(int fd) {
+    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE);
+}
+
 static int hash_stable(int fd, const char *path, struct stat *st, struct digest *out, int64_t *began,
                        struct error *err) {
     for (int tries = 0; tries < HASH_TRIES; tries++) {
@@ -172,6 +183,8 @@ static int hash_stable(int fd, const char *path, struct stat *st, struct digest 
         uint64_t size;
         clock_gettime(CLOCK_REALTIME, &now);
         *began = nanoseconds(now);
+        if (is_at_rest(st, *began))
+            settle(fd);
         if (lseek(fd, 0, SEEK_SET) < 0)
             return error_errno(err, errno, "%s: cannot be read", path);
         int rc = object_hash(out, &size, fd, false, path, err);
@@ -200,7 +213,7 @@ static int open_file_content(struct store *s, int fd, const char *path, struct o
     if (rc == 0 && !found) {
         rc = hash_stable(fd, path, &st, &d, &began, err);
         stamp = stamp_of(&st);
-        if (rc == 0 && stamp.ctime + GRANULARITY_NS < began)
+        if (rc == 0 && is_at_rest(&st, began))
             remember(s, path, &stamp, &d);
     }
     if (rc == 0)
@@ -231,6 +244,14 @@ static int directory_content(struct store *s, const char *path, struct object *o
     return rc;
 }
 
+/* A stage that was given it would be given its own directory, and so on. */
+static bool holds_store(const struct store *s, const char *absolute) {
+    size_t length = strlen(absolute);
+    if (strncmp(s->directory, absolute, length) != 0)
+        return false;
+    return absolute[length - 1] == '/' || s->directory[length] == '/' || s->directory[length] == '\0';
+}
+
 int store_file_content(struct store *s, const char *path, struct object *out, struct error *err) {
     struct stat st;
     char *absolute = realpath(path, NULL);
@@ -239,6 +260,11 @@ int store_file_content(struct store *s, const char *path, struct object *out, st
         return error_set(err, ERR_NOT_FOUND, "%s: does not exist", path);
     if (!absolute || stat(absolute, &st) < 0)
         rc = error_errno(err, errno, "%s: cannot be examined", path);
+    else if (S_ISDIR(st.st_mode) && holds_store(s, absolute))
+        rc = error_set(err, ERR_INVALID,
+                       "%s: holds the store (%s), which is never the same twice: name the files and folders in it that "
+                       "are needed, or keep the store elsewhere (--store)",
+                       path, s->directory);
     else if (S_ISDIR(st.st_mode))
         rc = directory_content(s, absolute, out, err);
     else if (S_ISREG(st.st_mode))

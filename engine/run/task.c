@@ -287,7 +287,8 @@ int task_check_inputs(const struct task *t, const char *when, struct error *err)
             int rc = item->path ? facts_file(t->run->facts, item->path, &now, err) : 0;
             if (rc < 0 && rc != ERR_NOT_FOUND)
                 return rc;
-            if (rc < 0 || (item->path && !digest_equal(&now.digest, &item->content.digest)))
+            if (rc < 0 || (item->path && (!digest_equal(&now.digest, &item->content.digest) ||
+                                          now.executable != item->content.executable)))
                 return error_set(err, ERR_FAILED, "%s changed %s, run again", item->path, when);
         }
     }

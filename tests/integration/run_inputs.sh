@@ -102,4 +102,17 @@ check "which says so" has run.json "text changed before the stage began, run aga
 check "and nothing was executed" test ! -e executed
 check "the next run takes it as it is" run
 check "and is executed" test -e executed
+
+# One that becomes a program while a stage reads it.
+cat >t.json <<EOF
+{ "retort": 1, "name": "t", "stages": {
+    "slow": { "cmd": ["sh", "-c", "chmod +x $work/text; cat \$1 >o", "sh", "\${in.text}"], "in": { "text": "text" }, "outs": { "o": "o" } } } }
+EOF
+check "an input that becomes executable meanwhile: exit status 1" exits 1 run
+check "which says so too" has run.json "text changed while the stage ran; its result is not kept, run again"
+
+sed -i 's/"text": "text"/"text": "."/' t.json
+check "an input that holds the store is refused" exits 2 run
+check "in words" has run.err "holds the store ("
+check "before anything ran" test -z "$(grep started run.json)"
 finish

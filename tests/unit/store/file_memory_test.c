@@ -1,6 +1,9 @@
 #include "tests/unit/store/fixture.h"
 
+#include <linux/magic.h>
 #include <sqlite3.h>
+#include <sys/mman.h>
+#include <sys/vfs.h>
 #include <time.h>
 
 static const char abc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -98,6 +101,47 @@ static void only_a_file_at_rest_is_remembered(void **state) {
     free(path);
 }
 
+/* Who keeps a file mapped writes to it without a call: the page that is dirty already gets no new time for that. */
+static void a_store_to_a_mapped_page_is_seen(void **state) {
+    const struct place *p = *state;
+    struct statfs fs;
+    char hex[DIGEST_HEX_SIZE];
+    char expected[DIGEST_HEX_SIZE];
+    if (statfs(p->root, &fs) == 0 && fs.f_type == TMPFS_MAGIC)
+        skip(); /* never written out, so no second time is ever set */
+    char *path = path_join(p->root, "file");
+    write_text(path, "abc", 0644);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    char *mapped = mmap(NULL, 3, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    assert_true(mapped != MAP_FAILED);
+    mapped[0] = '1';
+    nanosleep(&(struct timespec){.tv_sec = 2, .tv_nsec = 50000000}, NULL); /* so that it is remembered */
+    struct store *s = open_store(p);
+    assert_string_equal(content(s, path, hex), hex_of("1bc", expected));
+    mapped[0] = '2';
+    assert_string_equal(content(s, path, hex), hex_of("2bc", expected));
+    store_close(s);
+    munmap(mapped, 3);
+    close(fd);
+    free(path);
+}
+
+static void a_directory_with_the_store_is_refused(void **state) {
+    const struct place *p = *state;
+    struct error err = {0};
+    struct object o;
+    struct store *s = open_store(p);
+    char *beside = mem_printf("%s/.ret", p->root); /* its name begins the store's */
+    assert_int_equal(store_file_content(s, p->root, &o, &err), ERR_INVALID);
+    assert_non_null(strstr(err.message, "holds the store"));
+    assert_int_equal(store_file_content(s, p->directory, &o, &err), ERR_INVALID);
+    assert_int_equal(store_file_content(s, "/", &o, &err), ERR_INVALID);
+    assert_int_equal(mkdir(beside, 0755), 0);
+    ok(store_file_content(s, beside, &o, &err), err);
+    free(beside);
+    store_close(s);
+}
+
 static void the_memory_is_used(void **state) {
     const struct place *p = *state;
     char hex[DIGEST_HEX_SIZE];
@@ -137,6 +181,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(content_is_that_of_the_file, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(an_edit_that_hides_is_seen, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(only_a_file_at_rest_is_remembered, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_store_to_a_mapped_page_is_seen, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_directory_with_the_store_is_refused, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(the_memory_is_used, place_setup, place_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
