@@ -90,12 +90,27 @@ static bool checkpoint_goes(const struct gc *g, const struct entry *e) {
            !gc_is_young(g, e->newest_s);
 }
 
+/* Of an engine that cannot be seen from here, and has no lease any more: of a container that is gone, say, which nobody
+   else would ever sweep. `end`: what follows the owner. */
+static bool is_left(const struct gc *g, const struct entry *e, const char *owner_text, char end) {
+    struct owner o;
+    size_t length;
+    if (gc_is_young(g, e->newest_s) || e->newest_s >= g->now_s - TEMPORARY_S || !owner_parse(&o, owner_text, &length) ||
+        owner_text[length] != end)
+        return false;
+    char *name = mem_strndup(owner_text, length);
+    bool left = owner_state(&o, &g->s->owner) == OWNER_ELSEWHERE && !lease_is_held(g->s, name);
+    free(name);
+    return left;
+}
+
 static bool work_goes(const struct gc *g, const struct entry *e) {
-    return sweep_work_is_dead(g->s, e->name);
+    const char *at = strrchr(e->name, '@');
+    return at && (sweep_work_is_dead(g->s, e->name) || is_left(g, e, at + 1, '\0'));
 }
 
 static bool temporary_goes(const struct gc *g, const struct entry *e) {
-    return sweep_temporary_is_dead(g->s, e->name);
+    return sweep_temporary_is_dead(g->s, e->name) || is_left(g, e, e->name, '.');
 }
 
 /* When it was set aside, its content was old already: the folder's time says when that was last done. */

@@ -174,6 +174,15 @@ void lease_close(struct store *s) {
 
 /* ---- those of others ---- */
 
+bool lease_is_held(const struct store *s, const char *owner_text) {
+    char *path = mem_printf("%s/leases/%s", s->directory, owner_text);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool held = fd < 0 ? errno != ENOENT : flock(fd, LOCK_SH | LOCK_NB) < 0;
+    lease_leave(fd);
+    free(path);
+    return held;
+}
+
 typedef int lease_visit(struct store *s, const char *name, const char *path, void *context, struct error *err);
 
 static int each_lease(struct store *s, lease_visit *visit, void *context, struct error *err) {

@@ -55,6 +55,9 @@ int lease_sweep(struct store *s, struct error *err);
 
 /* ---- for gc and fsck ---- */
 
+/* Whether the engine of this owner (owner_format) has a lease, on whatever host; true where that cannot be told. */
+bool lease_is_held(const struct store *s, const char *owner_text);
+
 /* leases/.gc: -1 in `*out` and ERR_BUSY when it is held otherwise. The caller closes it. */
 int lease_lock_gc(int *out, struct store *s, bool exclusive, struct error *err);
 

@@ -1,6 +1,8 @@
 #include "tests/unit/store/gc_fixture.h"
 
 #include <math.h>
+#include <sys/file.h>
+#include <time.h>
 
 /* ---- what is kept ---- */
 
@@ -297,6 +299,44 @@ static void attempts_and_logs_go_with_their_runs(void **state) {
     free(kept);
 }
 
+/* A work directory, as a container left it that never comes back: of this boot, and of another space of processes. */
+static char *left_work(const struct place *p, const char *space, int hours) {
+    struct store *s = open_store(p);
+    struct timespec old[2] = {{.tv_sec = time(NULL) - hours * 3600}, {.tv_sec = time(NULL) - hours * 3600}};
+    char *ours = store_work_path(s, "x");
+    const char *host = strrchr(ours, '@') + 1;
+    char *path = mem_printf("%s/work/x@%.17s-%s-1-1-0", p->directory, host, space);
+    assert_int_equal(mkdir(path, 0755), 0);
+    assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+    free(ours);
+    store_close(s);
+    return path;
+}
+
+static void what_containers_left_goes(void **state) {
+    const struct place *p = *state;
+    RUN(p, "study", "a");
+    char *gone = left_work(p, "11", 2), *alive = left_work(p, "12", 2), *young = left_work(p, "13", 0);
+    char *lease = mem_printf("%s/leases/%s", p->directory, strrchr(alive, '@') + 1);
+    char *temporary = mem_printf("%s/objects/tmp/%s.7", p->directory, strrchr(gone, '@') + 1);
+    write_text(lease, "", 0644);
+    write_text(temporary, "half", 0644);
+    const struct timespec old[2] = {{.tv_sec = 946684800}, {.tv_sec = 946684800}};
+    assert_int_equal(utimensat(AT_FDCWD, temporary, old, 0), 0);
+    int fd = open(lease, O_RDWR | O_CLOEXEC);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(collect(p, 0).leftovers, 2);
+    assert_true(!file_exists(gone) && !file_exists(temporary) && file_exists(alive) && file_exists(young));
+    close(fd);
+    assert_int_equal(collect(p, 0).leftovers, 1);
+    assert_true(!file_exists(alive) && file_exists(young));
+    free(temporary);
+    free(lease);
+    free(young);
+    free(alive);
+    free(gone);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_setup, place_teardown)
     const struct CMUnitTest tests[] = {
@@ -312,6 +352,7 @@ int main(void) {
         TEST(torn_and_damaged_lines_go),
         TEST(checkpoints_of_unfinished_work_stay),
         TEST(attempts_and_logs_go_with_their_runs),
+        TEST(what_containers_left_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
