@@ -7,6 +7,7 @@
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"
@@ -182,6 +183,18 @@ static void withhold(struct task *t) {
     scheduler_exit(t->run->scheduler, &t->job, EXIT_FAILED, run_now_ms());
 }
 
+/* A stage may have made a file of its checkpoint's directory, or a link that leads nowhere: no attempt could begin. */
+static void clear_checkpoint(struct task *t, const char *path) {
+    struct run *r = t->run;
+    struct error fault = {0};
+    struct stat st;
+    if (lstat(path, &st) < 0 || file_is_directory(path))
+        return;
+    run_note(r, t->instance, "its checkpoint is dropped: the stage left something else than a directory there");
+    if (store_checkpoint_remove(r->store, &t->instance->key, r->platform, &fault) < 0)
+        run_note(r, t->instance, fault.message);
+}
+
 void task_start(struct task *t) {
     struct run *r = t->run;
     struct error err = {0};
@@ -198,6 +211,8 @@ void task_start(struct task *t) {
     char *id = mem_printf("%s-%zu-%d", store_run_id(r->store), t->instance->index, t->job.attempt);
     char *checkpoint =
         attempt_uses_checkpoint(t->instance) ? store_checkpoint_path(r->store, &t->instance->key, r->platform) : NULL;
+    if (rc > 0 && checkpoint)
+        clear_checkpoint(t, checkpoint);
     attempt_free(t->attempt);
     energy_share_free(t->share);
     t->share = NULL;

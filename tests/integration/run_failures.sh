@@ -82,6 +82,11 @@ run '"bad": { "cmd": ["sh", "-c", "exit 3"] , "retries": 9 }, "worse": { "cmd": 
 check "a stage that awaits its next attempt when the run ends is told as interrupted" \
     same "$(ended failed)$(ended interrupted)$(grep -c '"stage":"bad".*"state":"interrupted"' run.json)" 111
 
+odd='"odd": { "cmd": ["sh", "-c", "rmdir $RETORT_CHECKPOINT && echo 5 >$RETORT_CHECKPOINT; exit 1"], "checkpoint": true }'
+run "$odd"
+check "a checkpoint that the stage made a file of keeps it from nothing" exits 1 sh -c '"$1" run t.json --store "store.$2" 2>told' sh "$retort" $store
+check "it is dropped" has told "its checkpoint is dropped: the stage left something else than a directory there"
+
 count='n=$(cat "$RETORT_CHECKPOINT/n" 2>/dev/null || echo 0)'
 check "retries: a stage that succeeds at last" run \
     '"tough": { "cmd": ["sh", "-c", "'"$(printf %s "$count" | sed 's/"/\\"/g')"'; echo $((n + 1)) >\"$RETORT_CHECKPOINT/n\"; [ $n -eq 2 ]"],
