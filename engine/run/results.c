@@ -14,15 +14,18 @@
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 
+enum { LONGEST_NAME = 235 }; /* of the 255 bytes that a file system takes: temporary files add to it */
+
 struct publisher {
     struct plan *plan;
     struct facts *facts;
     char *directory; /* results/<pipeline> */
     cJSON *files;    /* name -> sha256: what Retort wrote, as of the manifest and this run */
     cJSON *before;   /* name -> sha256: what a run before was about to write; it may have been killed before or after */
-    cJSON *coming;   /* the same of this run; the manifest holds it before the first file is touched */
+    cJSON *coming;   /* the same of this run, and of those before as far as this one has not come to their names; the
+                        manifest holds it before the first file is touched */
     cJSON *named;    /* names published by this run */
-    bool manifest_changed;
+    bool announced, manifest_changed;
     size_t written, published;
     int refused; /* the first refusal; the rest goes on */
     struct error refusal;
@@ -46,6 +49,7 @@ static int manifest_read(struct publisher *p, struct error *err) {
     if (rc == 0) {
         take_object(&p->files, json_root(document), "files");
         take_object(&p->before, json_root(document), "coming");
+        take_object(&p->coming, json_root(document), "coming");
     }
     json_free(document);
     free(path);
@@ -153,6 +157,7 @@ static int announce(void *context, const char *name, const struct result_item *i
     if (standing == STANDING_ABSENT || standing == STANDING_OURS) {
         cJSON_DeleteItemFromObjectCaseSensitive(p->coming, name);
         cJSON_AddStringToObject(p->coming, name, hex);
+        p->announced = true;
     }
     free(path);
     return 0;
@@ -171,6 +176,10 @@ static int publish(void *context, const char *name, const struct result_item *it
         goto out;
     }
     cJSON_AddTrueToObject(p->named, name);
+    if (strlen(path_base(path)) > LONGEST_NAME) {
+        rc = refuse(p, path, "too long for the name of a file; give the axes shorter values, or objects with a label");
+        goto out;
+    }
     switch (look(p, name, path, content)) {
     case STANDING_FOREIGN:
         rc = refuse(p, path, "Retort did not write this file, or it was changed since; move it away and run again");
@@ -267,19 +276,24 @@ static int enter_directory(const struct publisher *p) {
     return fd;
 }
 
+/* What was coming is there now. A name that this run has no result for is for the next one that has. */
+static void settle(struct publisher *p) {
+    const cJSON *name;
+    cJSON_ArrayForEach(name, p->named)
+        cJSON_DeleteItemFromObjectCaseSensitive(p->coming, name->string);
+}
+
 /* Says what will be written, writes it, says that it was. */
 static int publish_all(struct publisher *p, const struct pipeline *pipeline, struct error *err) {
     int rc = results_each(p->plan, pipeline, announce, p, err);
-    bool announced = rc == 0 && p->coming->child;
+    bool announced = rc == 0 && p->announced;
     int lock = announced || p->before->child ? enter_directory(p) : -1;
     if (announced)
         rc = manifest_write(p, err);
     if (rc == 0)
         rc = results_each(p->plan, pipeline, publish, p, err);
-    if (rc == 0) {
-        cJSON_Delete(p->coming);
-        p->coming = cJSON_CreateObject();
-    }
+    if (rc == 0)
+        settle(p);
     int wrote = 0;
     if (announced || p->manifest_changed || p->before->child)
         wrote = manifest_write(p, rc == 0 ? err : NULL);

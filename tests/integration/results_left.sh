@@ -25,6 +25,31 @@ check "published beside another" "$retort" run p.json --set params.text=three
 check "whose temporary file stays" test -e results/p/.o.tmp-123
 exec 9<&-
 
+# Killed when a result was there and the manifest did not say so yet; then a run that does not come to that result.
+cat >r.json <<'EOT'
+{ "retort": 1, "name": "r", "params": { "text": "one" },
+  "stages": { "a": { "cmd": ["sh", "-c", "echo \"$1\" >o", "sh", "${params.text}"], "outs": { "o": "o" } },
+              "b": { "cmd": ["sh", "-c", "echo b >o"], "outs": { "o": "o" } } },
+  "results": { "o": "${stages.a.outs.o}", "b": "${stages.b.outs.o}" } }
+EOT
+digest() { echo "$1" | sha256sum | cut -d' ' -f1; }
+"$retort" run r.json >said 2>&1 && "$retort" run r.json --set params.text=two >said 2>&1
+printf '{ "retort_results": 1, "files": { "o": "%s" }, "coming": { "o": "%s" } }' "$(digest one)" "$(digest two)" >results/r/.retort-results.json
+check "a run without that result" "$retort" run r.json b
+check "and one with it, and another content" "$retort" run r.json --set params.text=three
+check "which is there" same "$(cat results/r/o)" three
+check "and nothing is expected any more" sh -c '! grep -q coming results/r/.retort-results.json'
+
+# A name that is no name of a file keeps back no other.
+cat >l.json <<EOT
+{ "retort": 1, "name": "l", "stages": {
+    "a": { "matrix": { "t": ["$(printf %0300d 1)", "x"] }, "cmd": ["sh", "-c", "echo >o", "sh", "\${matrix.t}"], "outs": { "o": "o" } } },
+  "results": { "all/": "\${stages.a[*].outs.o}" } }
+EOT
+"$retort" run l.json >told 2>&1
+check "a name that is too long is refused with its mend" has told "too long for the name of a file; give the axes"
+check "and the others are published" test -e results/l/all/t=x
+
 # Killed while a directory is replaced: a half of the old one is never taken for the user's.
 cat >q.json <<'EOT'
 { "retort": 1, "name": "q", "params": { "text": "0" },
