@@ -130,7 +130,10 @@ static int take_entry(struct gc *g, const char *folder, const char *name, judge 
     if (goes(g, &e)) {
         ++*count;
         g->report->bytes += bytes;
-        rc = g->options->dry_run ? 0 : remove_once(g->s, path, err);
+        if (!g->options->dry_run && (goes == work_goes || goes == temporary_goes))
+            remove_left(g->s, path);
+        else if (!g->options->dry_run)
+            rc = remove_once(g->s, path, err);
     }
     free(path);
     return rc;

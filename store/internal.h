@@ -338,6 +338,10 @@ bool sweep_temporary_is_dead(const struct store *s, const char *name);
    only one of them can do. */
 int remove_once(struct store *s, const char *path, struct error *err);
 
+/* The same for what the dead left in work/ and objects/tmp/. What cannot be removed (a container wrote it as another user)
+   keeps nobody from working: a notice names it. */
+void remove_left(struct store *s, const char *path);
+
 /* ---- claim.c, file_memory.c ---- */
 
 /* Shows engines on other hosts that this one lives; costs nothing within ten seconds of the last time. */

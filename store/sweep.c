@@ -43,6 +43,12 @@ int remove_once(struct store *s, const char *path, struct error *err) {
     return rc;
 }
 
+void remove_left(struct store *s, const char *path) {
+    struct error why = {0};
+    if (remove_once(s, path, &why) < 0)
+        notice(s, "%s; it stays until somebody removes it who may", why.message);
+}
+
 static int sweep_folder(struct store *s, const char *folder,
                         bool (*owner_is_dead)(const struct store *s, const char *name), struct error *err) {
     char *path = layout_path(s, folder, "");
@@ -52,7 +58,7 @@ static int sweep_folder(struct store *s, const char *folder,
         if (e->d_name[0] == '.' || !owner_is_dead(s, e->d_name))
             continue;
         char *entry = path_join(path, e->d_name);
-        rc = remove_once(s, entry, err);
+        remove_left(s, entry);
         free(entry);
     }
     if (entries)

@@ -57,6 +57,14 @@ echo '{ "retort": 1, "name": "t", "stages": { "shut": { "cmd": ["sh", "-c", "mkd
       "outs": { "d": { "path": "d", "type": "directory" } } } } }' >open/t.json
 check "an out whose folders may not be written to is taken" sh -c "cd open && $other ../bin/retort run t.json"
 check "and nothing of it is left" same "$(ls open/.retort/work)" ""
+if [ -n "$other" ]; then # what a container left that wrote as root
+    dead=$(grep -ho '@[0-9a-f-]*' open/.retort/actions/*.jsonl | head -n 1)
+    mkdir -p "open/.retort/work/x$dead/dir/cache" && echo 1 >"open/.retort/work/x$dead/dir/cache/f"
+    sed -i 's/echo 1/echo 2/' open/t.json
+    check "what may not be removed keeps no run from beginning" sh -c "cd open && $other ../bin/retort run t.json >../told 2>&1"
+    check "and is named" has told "it stays until somebody removes it who may"
+    check "nor a collection" sh -c "cd open && $other ../bin/retort gc"
+fi
 
 two='"bad": { "cmd": ["false"] }, "after": { "cmd": ["true"], "after": ["bad"] }, "other": { "cmd": ["true"] }'
 run "$two" -j 1 --keep-going
