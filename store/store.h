@@ -54,8 +54,8 @@ struct object {
 };
 
 /* Takes a file or directory below work/ into the store: hashes, syncs, makes it read-only, renames into place (the
-   path is gone afterwards; a directory's files one by one, then its listing). Links, devices and sockets are refused.
-   Its directories are synced by the next store_commit. */
+   path is gone afterwards, save what belongs to another user, which is copied; a directory's files one by one, then its
+   listing). Links, devices and sockets are refused. Its directories are synced by the next store_commit. */
 int store_object_put(struct store *s, const char *path, struct object *out, struct error *err);
 
 /* The same for a file of the user's own: copied (reflink where the file system can), never moved. */
@@ -86,7 +86,8 @@ int store_materialise(struct store *s, const struct object *o, const char *path,
 
 /* Digest of a file or directory outside the store, from memory when it has not changed since (files changed within
    the clock's granularity of being hashed are hashed again). Symbolic links are followed for the top path; inside a
-   directory they are refused. ERR_FAILED for a file that is being written to. */
+   directory they are refused. ERR_FAILED for a file that is being written to; ERR_INVALID for a directory that holds this
+   store. */
 int store_file_content(struct store *s, const char *path, struct object *out, struct error *err);
 
 /* ---- action records ---- */

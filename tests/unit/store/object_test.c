@@ -71,6 +71,47 @@ static void a_file_of_the_user_is_copied_not_touched(void **state) {
     store_close(s);
 }
 
+/* As a container writes that works as root: the child is another user, who may read the files and nothing more. */
+static void files_of_another_user_are_copied(void **state) {
+    const struct place *p = *state;
+    char *folder = path_join(p->root, "folder");
+    char *inside = path_join(folder, "file");
+    char *single = path_join(p->root, "single");
+    if (geteuid() != 0)
+        skip(); /* only root can be two users */
+    assert_int_equal(mkdir(folder, 0755), 0);
+    write_text(inside, "abc", 0644);
+    write_text(single, "abcd", 0644);
+    assert_int_equal(chmod(p->root, 0777), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct error err = {0};
+        struct object o;
+        struct store *s = NULL;
+        int rc = seteuid(65534);
+        if (rc == 0)
+            rc = store_open(&s, p->directory, true, &err);
+        if (rc == 0)
+            rc = store_object_put(s, single, &o, &err);
+        if (rc == 0)
+            rc = store_object_put(s, folder, &o, &err);
+        if (rc == 0)
+            rc = store_object_verify(s, &o, &err);
+        if (rc < 0)
+            fprintf(stderr, "%s\n", err.message);
+        _exit(rc < 0 || file_exists(single) || o.size != 3);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    char *text = read_text(inside);
+    assert_string_equal(text, "abc"); /* in a folder that is not the child's it stays */
+    free(text);
+    free(single);
+    free(inside);
+    free(folder);
+}
+
 static void make_special(const char *directory) {
     char *path = path_join(directory, "pipe");
     assert_int_equal(mkfifo(path, 0600), 0);
@@ -409,6 +450,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_file_becomes_a_read_only_object, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_file_of_the_user_is_copied_not_touched, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(files_of_another_user_are_copied, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(links_pipes_and_sockets_are_refused, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_directory_is_its_listing, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(objects_come_back_as_they_were, place_setup, place_teardown),
