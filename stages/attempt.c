@@ -162,7 +162,7 @@ static int lock_checkpoint(struct keeper *k, struct error *err) {
 
 static int open_log(int *fd, const cJSON *attempt, const char *name, struct error *err) {
     const char *path = json_text(attempt, name, "/dev/null");
-    *fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
+    *fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666);
     return *fd < 0 ? error_errno(err, errno, "%s: cannot be opened", path) : 0;
 }
 

@@ -233,7 +233,7 @@ const char *stage_out(const struct stage *s, const char *name) {
 int stage_write(const struct stage *s, const char *name, const void *bytes, size_t size, struct error *err) {
     const char *path = stage_out(s, name);
     assert(path);
-    return file_replace(path, bytes, size, 0644, err);
+    return file_replace(path, bytes, size, 0666, err);
 }
 
 const char *stage_checkpoint(const struct stage *s) {

@@ -61,7 +61,7 @@ int store_pin(struct store *s, const char *name, struct error *err) {
     int rc = find_pinnable(s, name, &found, err);
     char *path = rc == 0 ? pin_path(s, found) : NULL;
     if (rc == 0)
-        rc = file_replace(path, "", 0, 0644, err);
+        rc = file_replace(path, "", 0, 0666, err);
     free(path);
     free(found);
     return rc;

@@ -91,7 +91,7 @@ static int name_segment(struct gc *g, const char *old, const char *path, char **
 /* A new segment of the lines that stay; whole, synced and named at once. */
 static int write_anew(struct gc *g, const struct gc_segment *segment, int from, char **name, struct error *err) {
     char *path = layout_path(g->s, "actions", ".gc");
-    int to = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int to = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     int rc = to < 0 ? error_errno(err, errno, "%s: cannot be made", path) : 0;
     if (rc == 0)
         rc = copy_lines(g, segment, from, to, path, err);

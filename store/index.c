@@ -171,12 +171,21 @@ void index_close(struct index *index) {
     index->path = NULL;
 }
 
+/* SQLite would make it 0644, whatever the umask; its journal takes the mode from it. One that is there is not opened:
+   closing it would drop the locks that this process has on it. What fails here SQLite says. */
+static void make_file(const char *path) {
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd >= 0)
+        close(fd);
+}
+
 static int connect(struct store *s, struct error *err) {
     struct index *index = &s->index;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     finalize_all(index);
     sqlite3_close(index->db);
     index->db = NULL;
+    make_file(index->path);
     if (sqlite3_open_v2(index->path, &index->db, flags, NULL) != SQLITE_OK)
         return index->db ? index_error(s, err) : error_set(err, ERR_IO, "%s: out of memory", index->path);
     sqlite3_extended_result_codes(index->db, 1);
@@ -229,7 +238,7 @@ static int check_schema(struct store *s, struct error *err) {
 static void keep_damaged(const struct store *s) {
     char *aside = mem_printf("%s.damaged", s->index.path);
     int from = open(s->index.path, O_RDONLY | O_CLOEXEC);
-    int to = from < 0 ? -1 : open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int to = from < 0 ? -1 : open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (to >= 0)
         copy_bytes(to, from, NULL, NULL, aside, s->index.path, NULL);
     if (from >= 0)

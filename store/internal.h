@@ -335,7 +335,7 @@ bool sweep_work_is_dead(const struct store *s, const char *name);
 bool sweep_temporary_is_dead(const struct store *s, const char *name);
 
 /* Removes a file or tree that several engines may want to remove at once: it is first moved to work/ under our name, which
-   only one of them can do. */
+   only one of them can do. What stays of it there, since another user's folders hold it, a notice names. */
 int remove_once(struct store *s, const char *path, struct error *err);
 
 /* The same for what the dead left in work/ and objects/tmp/. What cannot be removed (a container wrote it as another user)

@@ -78,7 +78,7 @@ static int begin(struct store *s, struct error *err) {
     int rc = make_folder(s, err);
     char *path = mem_printf("%s/leases/%s", s->directory, s->owner_text);
     while (rc == 0 && st.st_nlink == 0) {
-        l->fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        l->fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
         if (l->fd < 0) {
             rc = error_errno(err, errno, "%s: cannot be made", path);
             break;

@@ -19,12 +19,12 @@ static int make_parents(const char *path, struct error *err) {
 /* A file of the target's own: cloned where possible, else copied. */
 static int copy_out(struct store *s, int from, const char *source, const char *path, bool executable, bool writable,
                     struct error *err) {
-    mode_t mode = executable ? 0555 : 0444;
-    int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    mode_t mode = executable ? 0777 : 0666;
+    int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, writable ? mode : 0600);
     if (to < 0)
         return error_errno(err, errno, "%s: cannot be made", path);
     int rc = clone_file(s, to, from) ? 0 : copy_bytes(to, from, NULL, NULL, path, source, err);
-    if (rc == 0 && fchmod(to, writable ? mode | 0200 : mode) < 0)
+    if (rc == 0 && !writable && fchmod(to, mode & 0555) < 0)
         rc = error_errno(err, errno, "%s: its mode cannot be set", path);
     if (close(to) < 0 && rc == 0)
         rc = error_errno(err, errno, "%s: cannot be written", path);

@@ -90,11 +90,11 @@ static int create(const char *directory, struct error *err) {
         rc = file_sync(objects, err); /* objects/tmp: our own names are synced with the format's */
     free(objects);
     if (rc == 0)
-        rc = file_replace(ignore, "*\n", 2, 0644, err);
+        rc = file_replace(ignore, "*\n", 2, 0666, err);
     snprintf(text, sizeof text, "retort store %d\n", STORE_FORMAT);
     /* Last: a store with a format is complete. */
     if (rc == 0)
-        rc = file_replace(format, text, strlen(text), 0644, err);
+        rc = file_replace(format, text, strlen(text), 0666, err);
     char *parent = path_directory(directory);
     if (rc == 0)
         rc = file_sync(parent, err);

@@ -20,7 +20,7 @@ static int write_document(const struct store *s, const char *folder, const char 
     char *path = mem_printf("%s/%s/%s%s", s->directory, folder, name, suffix);
     json_pretty(&text, document);
     buffer_putc(&text, '\n');
-    int rc = file_replace(path, text.data, text.size, 0644, err);
+    int rc = file_replace(path, text.data, text.size, 0666, err);
     free(path);
     buffer_close(&text);
     return rc;

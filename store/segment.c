@@ -96,7 +96,7 @@ static int writer_begin(struct store *s, struct error *err) {
         w->name = w->serial == 0 ? mem_printf("%s%s", s->run_id, suffix)
                                  : mem_printf("%s.%u%s", s->run_id, w->serial, suffix);
         w->serial++;
-        w->fd = openat(s->actions_fd, w->name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
+        w->fd = openat(s->actions_fd, w->name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
         if (w->fd >= 0) {
             rc = writer_keep(s, err);
             continue;

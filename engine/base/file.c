@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -68,10 +69,8 @@ int file_sync(const char *path, struct error *err) {
     return rc;
 }
 
-static int write_and_close(int fd, const void *bytes, size_t size, mode_t mode, const char *path, struct error *err) {
+static int write_and_close(int fd, const void *bytes, size_t size, const char *path, struct error *err) {
     int rc = file_write_all(fd, bytes, size, path, err);
-    if (rc == 0 && fchmod(fd, mode) < 0)
-        rc = error_errno(err, errno, "%s: its mode cannot be set", path);
     if (rc == 0 && fsync(fd) < 0)
         rc = error_errno(err, errno, "%s: cannot be synced", path);
     if (close(fd) < 0 && rc == 0)
@@ -79,17 +78,34 @@ static int write_and_close(int fd, const void *bytes, size_t size, mode_t mode, 
     return rc;
 }
 
+/* mkostemp's work with a mode: its files are their maker's alone, and nobody can ask for the umask without setting it,
+   which another thread would see. `path` ends with the six characters that are chosen. */
+static int make_temporary(char *path, mode_t mode) {
+    static const char digits[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    enum { CHOSEN = 6 };
+    for (;;) {
+        unsigned char random[CHOSEN];
+        while (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+            ;
+        for (int i = 0; i < CHOSEN; i++)
+            path[strlen(path) - CHOSEN + (size_t)i] = digits[random[i] % (sizeof digits - 1)];
+        int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        if (fd >= 0 || errno != EEXIST)
+            return fd;
+    }
+}
+
 int file_replace(const char *path, const void *bytes, size_t size, mode_t mode, struct error *err) {
     char *directory = path_directory(path);
     char *name = mem_printf(".%s.tmp-XXXXXX", path_base(path));
     char *temporary = path_join(directory, name);
     int rc = 0;
-    int fd = mkostemp(temporary, O_CLOEXEC);
+    int fd = make_temporary(temporary, mode);
     if (fd < 0) {
         rc = error_errno(err, errno, "%s: no temporary file can be made beside it", path);
         goto out;
     }
-    rc = write_and_close(fd, bytes, size, mode, path, err);
+    rc = write_and_close(fd, bytes, size, path, err);
     if (rc == 0 && rename(temporary, path) < 0)
         rc = error_errno(err, errno, "%s: cannot be replaced", path);
     if (rc < 0) {

@@ -16,7 +16,7 @@ int file_read(struct buffer *out, const char *path, size_t limit, struct error *
 int file_write_all(int fd, const void *bytes, size_t size, const char *path, struct error *err);
 
 /* Replaces `path` so that a reader, or a machine that loses power, sees the old file or the new one: temporary file
-   beside it (".<name>.tmp-XXXXXX"), write, fsync, rename, fsync of the directory. `mode` is exact: no umask. */
+   beside it (".<name>.tmp-XXXXXX"), write, fsync, rename, fsync of the directory. `mode` less the umask, as open(2). */
 int file_replace(const char *path, const void *bytes, size_t size, mode_t mode, struct error *err);
 
 int file_sync(const char *path, struct error *err);           /* fsync of a file or directory */

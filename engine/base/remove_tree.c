@@ -50,7 +50,8 @@ static int remove_entry(struct removal *r, int parent, const char *name, struct 
         return 0;
     if (errno != ENOTEMPTY && errno != EEXIST)
         return removal_failed(r, name, err);
-    if (fchmodat(parent, name, S_IRWXU, AT_SYMLINK_NOFOLLOW) < 0)
+    /* EPERM: another user's, which may be open to us as it is. */
+    if (fchmodat(parent, name, S_IRWXU, AT_SYMLINK_NOFOLLOW) < 0 && errno != EPERM)
         return removal_failed(r, name, err);
     return 1;
 }

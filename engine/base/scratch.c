@@ -12,7 +12,7 @@
 int scratch_write(const char *path, const void *bytes, size_t size, struct error *err) {
     char *temporary = mem_printf("%s.tmp", path);
     int rc = 0;
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (fd < 0) {
         rc = error_errno(err, errno, "%s: cannot be created", temporary);
         goto out;

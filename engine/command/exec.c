@@ -194,7 +194,7 @@ static int run(const struct arguments *a, struct error *err) {
         spec_path = path_join(out, "spec.json");
         json_pretty(&text, spec);
         buffer_puts(&text, "\n");
-        code = file_replace(spec_path, buffer_text(&text), text.size, 0644, err);
+        code = file_replace(spec_path, buffer_text(&text), text.size, 0666, err);
     }
     if (code == 0)
         code = run_stage("spec.json", out, err);

@@ -1,9 +1,13 @@
 #include "engine/run/attempt.h"
 
+#include <endian.h>
 #include <errno.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"
@@ -142,13 +146,36 @@ static int give_inputs(struct attempt *a, struct error *err) {
 
 /* ---- places ---- */
 
+/* Stages have umask 022, whoever starts them: what they make may hold the modes of their files. What they keep in a
+   checkpoint is for the next attempt to change, which another member of the group may start: where the group may write,
+   a default ACL stands in for the umask below this folder. On file systems without ACLs such files can be replaced, and
+   not written to. */
+static void share_checkpoint(const char *path) {
+    static const char name[] = "system.posix_acl_default";
+    static const uint16_t tags[] = {ACL_USER_OBJ, ACL_GROUP_OBJ, ACL_OTHER};
+    enum { COUNT = sizeof tags / sizeof *tags };
+    struct {
+        struct posix_acl_xattr_header head;
+        struct posix_acl_xattr_entry entries[COUNT];
+    } acl = {.head.a_version = htole32(POSIX_ACL_XATTR_VERSION)};
+    struct stat st;
+    if (stat(path, &st) < 0 || !(st.st_mode & S_IWGRP) || getxattr(path, name, NULL, 0) >= 0)
+        return;
+    for (int i = 0; i < COUNT; i++) {
+        mode_t mode = st.st_mode >> (3 * (COUNT - 1 - i)) & 07;
+        acl.entries[i] = (struct posix_acl_xattr_entry){
+            .e_tag = htole16(tags[i]), .e_perm = htole16((uint16_t)mode), .e_id = htole32((uint32_t)ACL_UNDEFINED_ID)};
+    }
+    setxattr(path, name, &acl, sizeof acl, 0);
+}
+
 static int make_places(struct attempt *a, struct error *err) {
     const struct action *action = a->instance->action;
     static const char *const own[] = {".home", ".tmp"};
     int rc = file_make_directory(a->directory, err);
     for (size_t i = 0; rc == 0 && i < sizeof own / sizeof *own; i++) {
         char *path = path_join(a->directory, own[i]);
-        if (mkdir(path, 0755) < 0)
+        if (mkdir(path, 0777) < 0)
             rc = error_errno(err, errno, "%s: cannot be made", path);
         free(path);
     }
@@ -163,6 +190,7 @@ static int make_places(struct attempt *a, struct error *err) {
     }
     if (rc == 0 && a->checkpoint) {
         rc = file_make_directory(a->checkpoint, err);
+        share_checkpoint(a->checkpoint);
         stamp_take(&a->checkpoint_stamp, a->checkpoint);
     }
     return rc;

@@ -61,7 +61,7 @@ static int copy_directory(const char *from, const char *to, struct error *err) {
     DIR *directory = opendir(from);
     if (!directory)
         return error_errno(err, errno, "%s: cannot be read", from);
-    int rc = mkdir(to, 0755) < 0 ? error_errno(err, errno, "%s: cannot be made", to) : 0;
+    int rc = mkdir(to, 0777) < 0 ? error_errno(err, errno, "%s: cannot be made", to) : 0;
     for (struct dirent *entry; rc == 0 && (entry = readdir(directory));)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             rc = copy_entry(from, to, entry->d_name, err);

@@ -235,7 +235,7 @@ static int spawn(pid_t *pid, const struct executor *e, const char *attempt_file,
     posix_spawnattr_init(&attributes);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0644);
+    posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0666);
     posix_spawn_file_actions_adddup2(&actions, events_fd, EXECUTOR_EVENTS_FD);
     posix_spawn_file_actions_adddup2(&actions, e->lifeline[0], EXECUTOR_LIFELINE_FD);
     posix_spawn_file_actions_addclosefrom_np(&actions, EXECUTOR_LIFELINE_FD + 1);

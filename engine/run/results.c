@@ -68,7 +68,7 @@ static int manifest_write(const struct publisher *p, struct error *err) {
     char *path = path_join(p->directory, RESULTS_MANIFEST);
     int rc = file_make_directory(p->directory, err);
     if (rc == 0)
-        rc = file_replace(path, text.data, text.size, 0644, err);
+        rc = file_replace(path, text.data, text.size, 0666, err);
     free(path);
     buffer_close(&text);
     cJSON_Delete(manifest);

@@ -260,7 +260,7 @@ static int write_file(const char *path, const char *begins, const struct buffer 
                               memcmp(buffer_text(&there), begins, strlen(begins)) != 0))
         rc = error_set(err, ERR_IO, "%s: Retort did not write this file; move it away and run again", path);
     else if (there.size != text->size || memcmp(buffer_text(&there), text->data, text->size) != 0)
-        rc = file_replace(path, text->data, text->size, 0644, err);
+        rc = file_replace(path, text->data, text->size, 0666, err);
     buffer_close(&there);
     return rc;
 }

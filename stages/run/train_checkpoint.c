@@ -81,7 +81,7 @@ int train_checkpoint_save(const struct train *t, const char *identity, struct er
     digest_hex(hex, &digest);
     buffer_printf(&file, "%s\n", hex);
     buffer_append(&file, body.data, body.size);
-    int rc = file_replace(path, file.data, file.size, 0644, err);
+    int rc = file_replace(path, file.data, file.size, 0666, err);
     cJSON_Delete(metadata);
     buffer_close(&body);
     buffer_close(&file);

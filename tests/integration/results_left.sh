@@ -61,7 +61,7 @@ fault() { RETORT_FAULT=$1 RETORT_FAULT_LOG=$2 LD_PRELOAD=$BUILD/tests/fault/faul
 "$retort" run q.json >said 2>&1
 fault kill:0 calls counted >said 2>&1
 calls=$(sed -n 's/^calls //p' calls) bad=
-for n in $(seq 36 3 90); do # back from the end, where the manifest and the run are written
+for n in $(seq 40 2 76); do # back from the end, where the manifest and the run are written
     fault "kill:$((calls - n))" instants "$n" >said 2>&1
     "$retort" run q.json --set "params.text=$n" >said 2>&1 || bad="$bad $n: $(cat said)"
     [ "$(cat results/q/d/e/* | sort -u)" = "$n" ] || bad="$bad $n: not replaced"

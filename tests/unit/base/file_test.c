@@ -80,15 +80,18 @@ static void test_replace_keeps_old_readers_whole(void **state) {
     assert_content(path, "new and longer");
 }
 
-static void test_replace_sets_mode_exactly(void **state) {
-    mode_t mask = umask(077);
+static void test_replace_heeds_the_umask(void **state) {
+    mode_t mask = umask(027);
     struct error err = {0};
     assert_int_equal(file_replace(in(state, "f"), "", 0, 0444, &err), 0);
+    assert_int_equal(file_replace(in(state, "g"), "", 0, 0666, &err), 0);
     umask(mask);
     struct stat st;
     assert_int_equal(stat(in(state, "f"), &st), 0);
-    assert_int_equal(st.st_mode & 07777, 0444);
+    assert_int_equal(st.st_mode & 07777, 0440);
     assert_int_equal(st.st_size, 0);
+    assert_int_equal(stat(in(state, "g"), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0640);
     put(in(state, "f"), "again"); /* a read-only file can be replaced: its directory counts */
     assert_content(in(state, "f"), "again");
 }
@@ -239,7 +242,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         in_directory(test_read_limits),
         in_directory(test_replace_keeps_old_readers_whole),
-        in_directory(test_replace_sets_mode_exactly),
+        in_directory(test_replace_heeds_the_umask),
         in_directory(test_failed_replace_leaves_everything),
         in_directory(test_replace_replaces_a_link_not_its_target),
         cmocka_unit_test(test_write_all_reports_path),
