@@ -155,6 +155,19 @@ study: deps
 figures: study
 	cp results/deeprx-kd-smoke/figure-6.svg pipelines/figures/
 
+# The tables and pictures of pipelines/RESULTS.md: the laptop study and its trials, about two hours on two cores. Nothing
+# is done twice.
+RESULTS = figure-3.svg figure-4.svg figure-5.svg figure-6.svg finite.svg sizes.md scratch.md teachers.md table-iii.md \
+	readings.md temperatures.md receivers.md gain-1e-2.md gain-1e-3.md finite.md amortization-own.md
+results: deps
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	build/retort run pipelines/deeprx-kd-laptop.json
+	build/retort run pipelines/deeprx-trials.json
+	mkdir -p pipelines/measured
+	cd results/deeprx-kd-laptop && cp $(RESULTS) ../../pipelines/measured/
+	cp results/deeprx-trials/trials.md results/deeprx-kd-laptop.energy.csv pipelines/measured/
+	cd results && sha256sum deeprx-kd-laptop/* deeprx-trials/* >../pipelines/measured/SHA256SUMS
+
 # ---- tests ----
 
 test: test-deps
@@ -256,6 +269,7 @@ help:
 	@echo "  make fresh          both commands in a bare Debian 12 (needs root; about ten minutes)"
 	@echo "  make soak           every fault at every place (hours; SHARD=i/n for a part; goes on where it was)"
 	@echo "  make fuzz           bytes that break a parser are looked for (FUZZ_SECONDS=60 for each)"
+	@echo "  make results        the laptop study and its trials, for pipelines/RESULTS.md (hours)"
 	@echo "  make bench          how fast things are (about five minutes; PEERS=1: beside PyTorch, which is installed)"
 	@echo "  make docs           the kinds' reference page and the JSON Schema"
 	@echo "  make install        PREFIX=/usr/local"
@@ -264,5 +278,5 @@ clean:
 	rm -rf build
 
 .SECONDARY:
-.PHONY: figures fuzz fuzz-programs soak test-all all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes check-headers check-format format docs bench install help clean
+.PHONY: figures results fuzz fuzz-programs soak test-all all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes check-headers check-format format docs bench install help clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
