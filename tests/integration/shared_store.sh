@@ -20,8 +20,11 @@ run() { # USER UMASK [OPTION...]
 }
 told() { run "$@" || { status=$?; cat "$work/run.err" "$work/run.json"; return $status; }; }
 # What only its maker could write to. Objects, which nobody writes to, are 0444; removing them takes their folders.
-# What stages made below their own folder is as they made it.
-closed() { find .retort $(ls -d results 2>/dev/null) \( -type d -o -type f ! -path '.retort/objects/*' \) ! -path '*/work/*/dir/*' ! -perm -g+w | sort; }
+# What stages made below their own folder is as they made it, and where the file system has no ACLs their checkpoint, too.
+closed() {
+    find .retort $(ls -d results 2>/dev/null) \( -type d -o -type f ! -path '.retort/objects/*' \) ! -path '*/work/*/dir/*' ! -perm -g+w >"$work/closed"
+    if [ -e acl ]; then cat "$work/closed"; else grep -v '/checkpoints/.*/' "$work/closed"; fi
+}
 
 # A stage that keeps what it has done in its checkpoint, and the second time round goes on from there.
 study() {
