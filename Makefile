@@ -270,7 +270,7 @@ help:
 	@echo "  make soak           every fault at every place (hours; SHARD=i/n for a part; goes on where it was)"
 	@echo "  make fuzz           bytes that break a parser are looked for (FUZZ_SECONDS=60 for each)"
 	@echo "  make results        the laptop study and its trials, for pipelines/RESULTS.md (hours)"
-	@echo "  make bench          how fast things are (about five minutes; PEERS=1: beside PyTorch, which is installed)"
+	@echo "  make bench          how fast things are (about four minutes; PEERS=1: beside PyTorch, which is installed)"
 	@echo "  make docs           the kinds' reference page and the JSON Schema"
 	@echo "  make install        PREFIX=/usr/local"
 

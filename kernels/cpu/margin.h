@@ -1,7 +1,7 @@
 /*
  * A slot's tensor with a zeroed margin at both ends of each symbol's row, so that the taps of a convolution need no
  * bounds in frequency: [S, margin + F + margin], elements `stride` floats apart. Rows outside the slot are left out of the
- * window instead.
+ * window instead. Only `kept` rows are in memory, a ring: what is walked over once stays in a smaller cache.
  */
 #ifndef RETORT_KERNELS_CPU_MARGIN_H
 #define RETORT_KERNELS_CPU_MARGIN_H
@@ -14,6 +14,7 @@
 struct margin_slot {
     float *data;
     size_t symbols, subcarriers, margin, stride;
+    size_t kept; /* rows in memory: symbol s lies in row s % kept */
 };
 
 /* How far apart elements of `channels` floats are kept. A multiple of a large power of two would put a whole window, and
@@ -23,16 +24,16 @@ static inline size_t margin_stride(size_t channels) {
     return channels % CONFLICT == 0 ? channels + APART : channels;
 }
 
-static inline size_t margin_floats(struct grid grid, size_t margin, size_t stride) {
-    return (size_t)grid.symbols * ((size_t)grid.subcarriers + 2 * margin) * stride;
+static inline size_t margin_floats(struct grid grid, size_t kept, size_t margin, size_t stride) {
+    return kept * ((size_t)grid.subcarriers + 2 * margin) * stride;
 }
 
 static inline float *margin_row(const struct margin_slot *m, size_t symbol) {
-    return m->data + (symbol * (m->subcarriers + 2 * m->margin) + m->margin) * m->stride;
+    return m->data + (symbol % m->kept * (m->subcarriers + 2 * m->margin) + m->margin) * m->stride;
 }
 
 static inline void margin_clear(const struct margin_slot *m) {
-    for (size_t s = 0; s < m->symbols; s++) {
+    for (size_t s = 0; s < m->kept; s++) {
         float *row = margin_row(m, s);
         memset(row - m->margin * m->stride, 0, m->margin * m->stride * sizeof *row);
         memset(row + m->subcarriers * m->stride, 0, m->margin * m->stride * sizeof *row);

@@ -7,6 +7,7 @@
 struct sizes {
     size_t in, deep, out; /* channels: x, between the two convolutions (multiplier planes of `in`), y */
     size_t multiplier, margin, tile;
+    size_t span, lag_span; /* rows in scratch: those that a tile's windows reach; going back, what lags behind it too */
     size_t depthwise, deep_bias, pointwise, out_bias; /* areas of parameters */
     size_t partial;
     size_t slot, deep_slot, deep_tile;
@@ -29,8 +30,8 @@ struct partial {
 
 /* One thread's scratch. */
 struct scratch {
-    struct margin_slot rectified; /* relu(norm(x)) of a slot */
-    struct margin_slot deep;      /* gradient by the depthwise output of a slot */
+    struct margin_slot rectified; /* relu(norm(x)) */
+    struct margin_slot deep;      /* gradient by the depthwise output */
     float *tile;                  /* [tile symbols, F, deep] */
 };
 
@@ -48,6 +49,10 @@ struct job {
     bool add_to_dx;
 };
 
+static size_t smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
 static struct sizes separable_sizes(struct grid grid, const struct separable *s) {
     struct sizes z = {
         .in = padded(s->depthwise.channels_in),
@@ -56,14 +61,17 @@ static struct sizes separable_sizes(struct grid grid, const struct separable *s)
         .margin = (size_t)s->dilation_frequency,
         .tile = tile_symbols(grid),
     };
+    const size_t symbols = (size_t)grid.symbols, dilation = (size_t)s->dilation_time;
+    z.span = smaller(symbols, z.tile + 2 * dilation);
+    z.lag_span = smaller(symbols, z.span + dilation);
     z.deep = z.multiplier * z.in;
     z.depthwise = area(9 * z.deep);
     z.deep_bias = area(z.deep);
     z.pointwise = area(z.deep * z.out);
     z.out_bias = area(z.out);
     z.partial = z.depthwise + z.deep_bias + z.pointwise + z.out_bias + 2 * area(z.in);
-    z.slot = area(margin_floats(grid, z.margin, margin_stride(z.in)));
-    z.deep_slot = area(margin_floats(grid, z.margin, margin_stride(z.deep)));
+    z.slot = area(margin_floats(grid, z.lag_span, z.margin, margin_stride(z.in)));
+    z.deep_slot = area(margin_floats(grid, z.span, z.margin, margin_stride(z.deep)));
     z.deep_tile = area(z.tile * (size_t)grid.subcarriers * z.deep);
     z.scratch = z.slot + z.deep_slot + z.deep_tile;
     return z;
@@ -105,8 +113,9 @@ static struct scratch job_scratch(const struct job *j, int thread) {
     float *base = job_moments(j) + area((size_t)grid.slots * MOMENTS * z->out) + (size_t)thread * z->scratch;
     const size_t symbols = (size_t)grid.symbols, subcarriers = (size_t)grid.subcarriers;
     return (struct scratch){
-        .rectified = {base, symbols, subcarriers, z->margin, margin_stride(z->in)},
-        .deep = {base + z->slot, symbols, subcarriers, z->margin, margin_stride(z->deep)},
+        .rectified = {base, symbols, subcarriers, z->margin, margin_stride(z->in),
+                      j->dy == NULL ? z->span : z->lag_span},
+        .deep = {base + z->slot, symbols, subcarriers, z->margin, margin_stride(z->deep), z->span},
         .tile = base + z->slot + z->deep_slot,
     };
 }

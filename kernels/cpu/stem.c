@@ -31,7 +31,7 @@ static struct sizes stem_sizes(struct grid grid, const struct convolution *c) {
     z.weight = area(3 * z.taps * z.out);
     z.bias = area(z.out);
     z.partial = z.weight + z.bias;
-    z.slot = area(margin_floats(grid, 1, z.in));
+    z.slot = area(margin_floats(grid, (size_t)grid.symbols, 1, z.in));
     return z;
 }
 
@@ -52,7 +52,7 @@ static float *job_moments(const struct job *j) {
 static struct margin_slot job_scratch(const struct job *j, int thread) {
     const struct grid grid = j->run->grid;
     float *base = job_moments(j) + area((size_t)grid.slots * MOMENTS * j->z.out) + (size_t)thread * j->z.slot;
-    return (struct margin_slot){base, (size_t)grid.symbols, (size_t)grid.subcarriers, 1, j->z.in};
+    return (struct margin_slot){base, (size_t)grid.symbols, (size_t)grid.subcarriers, 1, j->z.in, (size_t)grid.symbols};
 }
 
 static void job_begin(struct job *j) {

@@ -27,12 +27,12 @@ static const struct {
     int resource_blocks, bits, batch;
     double goal;
 } table[BENCH_NETWORKS] = {
-    {"laptop 7", LAPTOP(7), 4, 4, 32, 4},
-    {"laptop 11", LAPTOP(11), 4, 4, 32, 4},
-    {"laptop 19", LAPTOP(19), 4, 4, 32, 4},
-    {"laptop 30", LAPTOP(30), 4, 4, 32, 4},
-    {"laptop 125", LAPTOP(125), 4, 4, 32, 4},
-    {"laptop 164", LAPTOP(164), 4, 4, 32, 4},
+    {"laptop 7", LAPTOP(7), 4, 4, 8, 4},
+    {"laptop 11", LAPTOP(11), 4, 4, 8, 4},
+    {"laptop 19", LAPTOP(19), 4, 4, 8, 4},
+    {"laptop 30", LAPTOP(30), 4, 4, 8, 4},
+    {"laptop 125", LAPTOP(125), 4, 4, 8, 4},
+    {"laptop 164", LAPTOP(164), 4, 4, 8, 4},
     {"11 blocks, 8", ELEVEN(8, 16, 32), 6, 8, 16, 4},
     {"11 blocks, 16", ELEVEN(16, 32, 64), 6, 8, 16, 4},
     {"11 blocks, 64", ELEVEN(64, 128, 256), 26, 8, 2, 2.5},

@@ -87,7 +87,7 @@ static char *spec_write(const char *folder, const char *size, int steps) {
     char *path = path_join(folder, "spec.json");
     char *text = mem_printf(
         "{\"retort_spec\":1,\"kind\":\"deeprx/train@1\",\"cpus\":1,\"with\":{\"architecture\":\"laptop\",\"size\":%s,"
-        "\"features\":\"mrc\",\"steps\":%d,\"batch\":32,\"validation\":{\"slots\":1,\"sinr_db\":[10]},"
+        "\"features\":\"mrc\",\"steps\":%d,\"batch\":8,\"validation\":{\"slots\":1,\"sinr_db\":[10]},"
         "\"link\":{\"qam\":16,\"resource_blocks\":4,\"antennas\":2,\"pilots\":2,\"profiles\":[\"B\",\"C\",\"D\"],"
         "\"delay_spread_s\":[1e-8,3e-7],\"doppler_hz\":[0,500],\"snr_db\":[-4,32],\"interference\":false}},"
         "\"in\":{},\"outs\":{\"model\":{\"path\":\"%s/model\"},\"history\":{\"path\":\"%s/history\"},"
@@ -123,7 +123,7 @@ static double stage_time(const char *folder, const char *size, int steps) {
 
 static void bench_shares(const char *folder, double seconds) {
     static const char *const sizes[] = {"7", "11", "19", "30", "125", "164"};
-    printf("Training at the laptop scale, batch 32, one thread: what a run spends beside its steps\n");
+    printf("Training at the laptop scale, batch 8, one thread: what a run spends beside its steps\n");
     printf("%-6s %6s %12s %12s %12s %14s %14s %12s\n", "size", "steps", "step ms", "us a slot", "slots ms", "of a step",
            "checkpoint ms", "of the run");
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
