@@ -205,7 +205,6 @@ CALL(unlinkat, (int fd, const char *path, int flags), (fd, path, flags), KILL | 
 CALL(rmdir, (const char *path), (path), KILL | IO | KERNEL, -1, path)
 CALL(mkdir, (const char *path, mode_t mode), (path, mode), KILL | IO | SPACE | KERNEL, -1, path)
 CALL(mkdirat, (int fd, const char *path, mode_t mode), (fd, path, mode), KILL | IO | SPACE | KERNEL, fd, path)
-CALL(mkostemp, (char *path, int flags), (path, flags), KILL | IO | SPACE | HANDLE | KERNEL, -1, path)
 CALL(flock, (int fd, int how), (fd, how), IO, fd, NULL)
 CALL(pipe2, (int fds[2], int flags), (fds, flags), HANDLE, -1, NULL)
 CALL(epoll_create1, (int flags), (flags), HANDLE | KERNEL, -1, NULL)

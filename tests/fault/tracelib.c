@@ -176,14 +176,6 @@ OPEN(open64, (const char *path, int flags, ...), AT_FDCWD, (path, flags, mode))
 OPEN(openat, (int at, const char *path, int flags, ...), at, (at, path, flags, mode))
 OPEN(openat64, (int at, const char *path, int flags, ...), at, (at, path, flags, mode))
 
-int mkostemp(char *path, int flags) {
-    static int (*next)(char *, int);
-    FIND_NEXT(mkostemp);
-    int opened = next(path, flags);
-    note_open(opened, AT_FDCWD, path, O_CREAT, false);
-    return opened;
-}
-
 static int note_directory(int rc, int at, const char *path) {
     struct place p = locate(at, path);
     if (rc == 0 && p.traced)
