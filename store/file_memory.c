@@ -223,6 +223,8 @@ static int open_file_content(struct store *s, int fd, const char *path, struct o
 
 static int file_content(void *context, const char *path, struct object *out, struct error *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0 && errno == EACCES) /* for its owner to mend; everything else is the system's */
+        return error_set(err, ERR_INVALID, "%s: may not be read (permission denied)", path);
     if (fd < 0)
         return error_errno(err, errno, "%s: cannot be opened", path);
     int rc = open_file_content(context, fd, path, out, err);

@@ -86,8 +86,8 @@ int store_materialise(struct store *s, const struct object *o, const char *path,
 
 /* Digest of a file or directory outside the store, from memory when it has not changed since (files changed within
    the clock's granularity of being hashed are hashed again). Symbolic links are followed for the top path; inside a
-   directory they are refused. ERR_FAILED for a file that is being written to; ERR_INVALID for a directory that holds this
-   store. */
+   directory they are refused. ERR_FAILED for a file that is being written to; ERR_INVALID for one that may not be read,
+   and for a directory that holds this store. */
 int store_file_content(struct store *s, const char *path, struct object *out, struct error *err);
 
 /* ---- action records ---- */

@@ -35,7 +35,7 @@ static void add_item(struct gathered *g, const struct action_item *item) {
 }
 
 int facts_fault(struct scope *s, const struct location *at, const struct error *err) {
-    if (err->code == ERR_NOT_FOUND || err->code == ERR_INVALID || err->code == ERR_IO)
+    if (err->code == ERR_NOT_FOUND || err->code == ERR_INVALID)
         return scope_fault(s, at, "%s", err->message);
     s->plan->error = *err;
     return err->code;

@@ -9,6 +9,7 @@
  *                                    the Nth of the calls that can fail so does; "N+": every later one too
  *                         short:N    the Nth write is given half of its bytes; "N+": every later one too
  *                         memory:N   the Nth allocation fails; "N+": every later one too
+ *                         memory:N@L the Nth of those for the library whose name begins with L, counted by themselves
  *                         An N of 0 lets nothing fail: what could have is counted; of allocations, whose each was.
  *   RETORT_FAULT_PROGRAM  whom it concerns (default retort): keepers inherit the environment, and are left alone
  *   RETORT_FAULT_LOG      a file; appended "fault <n> <call> <path>" when one fails, "calls <count>" at the end; of an
@@ -63,6 +64,7 @@ static const struct action {
 static const struct action *action; /* NULL: this program is not meant */
 static unsigned long wanted;
 static bool for_good;
+static const char *library = ""; /* whose allocations are counted; "": everybody's */
 static atomic_ulong calls;
 static int log_fd = -1;
 
@@ -138,6 +140,7 @@ __attribute__((constructor)) static void begin(void) {
         char *end;
         wanted = strtoul(colon + 1, &end, 10);
         for_good = *end == '+';
+        library = *end == '@' ? end + 1 : "";
         log_fd = log ? (int)syscall(SYS_open, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
         if (log_fd >= 0) { /* out of the way of the numbers that a program gives its children */
             int high = (int)syscall(SYS_fcntl, log_fd, F_DUPFD_CLOEXEC, 900);
@@ -380,11 +383,13 @@ __attribute__((noinline)) static bool memory_fails(const char *call) {
     if (!action || action->happens_to != MEMORY || looking)
         return false;
     unsigned long next = atomic_load(&calls) + 1;
-    if (wanted == 0 || next == wanted) {
+    if (wanted == 0 || next == wanted || *library) {
         looking = true;
         whose(owner, sizeof owner);
         looking = false;
     }
+    if (strncmp(owner, library, strlen(library)) != 0)
+        return false;
     if (wanted == 0) {
         char line[LINE_SIZE];
         snprintf(line, sizeof line, "allocation %lu %s\n", next, owner);

@@ -3,7 +3,7 @@
 
   sweep.py --seconds 30 [--seed N]     an allocation of each library, and random cases, each a line of TAP
   sweep.py --shard 2/8 --done FILE     every eighth of all cases; FILE holds those that passed, and is gone on with
-  sweep.py --case EIO:17+              that one
+  sweep.py --case EIO:17+              that one; --case memory:2@libuv.so
 
 A case is ACTION:N or ACTION:N+ as faultlib.c takes it; retort-stage/ACTION:N hits every keeper, and the built-in kind
 that it runs, in place of the engine. After the run with the fault come a run without and an fsck:
@@ -43,7 +43,6 @@ ELSEWHERE = ["out of memory", "disk i/o error", "unable to open database", "disk
 KIND_CALLS = 60     # a built-in kind's process counts on where its keeper was, and ends without saying how far it came
 CHANGED = ("--set", "params.steps=5")
 LIBRARIES = ["retort", "libsqlite3.so", "libcjson.so", "libuv.so", "libcrypto.so"]  # each allocates in its own way
-LIBRARY_TRIES = 20  # threads take turns: the Nth allocation may be another's this time
 MEMORY_STRIDE = 23  # of some 20000 allocations the full sweep takes one in so many
 
 
@@ -137,18 +136,15 @@ class Sweep:
         mine = [n for n, owner in self.owners() if owner.startswith(library)]
         if not mine:
             return "it allocates nothing"
-        for _ in range(LIBRARY_TRIES):
-            case = "memory:%d" % generator.choice(mine)
-            place = Place(self.programs, os.path.join(self.scratch, case.replace(":", "-")))
-            try:
-                check_case(case, place, self.right, self.changed)
-            except Wrong as wrong:
-                return "%s, after %s: %s" % (case, place.fault_line(), wrong)
-            failed = place.fault_line().split(" ")[-1]
-            shutil.rmtree(place.path)
-            if failed.startswith(library):
-                return None
-        return "no allocation of it was hit"
+        case = "memory:%d@%s" % (generator.randint(1, len(mine)), library)
+        place = Place(self.programs, os.path.join(self.scratch, case.replace(":", "-")))
+        try:
+            check_case(case, place, self.right, self.changed)
+        except Wrong as wrong:
+            return "%s, after %s: %s" % (case, place.fault_line(), wrong)
+        failed = place.fault_line().split(" ")[-1]
+        shutil.rmtree(place.path)
+        return None if failed.startswith(library) else "none of its allocations was hit: %s" % case
 
     def all_cases(self):
         for action in self.actions:

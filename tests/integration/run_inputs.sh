@@ -115,4 +115,12 @@ sed -i 's/"text": "text"/"text": "."/' t.json
 check "an input that holds the store is refused" exits 2 run
 check "in words" has run.err "holds the store ("
 check "before anything ran" test -z "$(grep started run.json)"
+
+# One that may not be read: a fault with its place, where a system that fails is none.
+other=; [ "$(id -u)" -ne 0 ] || other="setpriv --reuid=65534 --regid=65534 --clear-groups"
+chmod 755 . && mkdir open && chmod 777 open && chmod 000 text && sed -i 's/"text": "."/"text": "text"/' t.json
+unreadable() { $other "$retort" run t.json --store open/store >run.json 2>run.err; }
+check "an input that may not be read: exit status 2" exits 2 unreadable
+check "with its place" grep -q "^t.json:2:.*text: may not be read (permission denied)" run.err
+chmod 644 text
 finish
