@@ -49,24 +49,4 @@ EOT
 "$retort" run l.json >told 2>&1
 check "a name that is too long is refused with its mend" has told "too long for the name of a file; give the axes"
 check "and the others are published" test -e results/l/all/t=x
-
-# Killed while a directory is replaced: a half of the old one is never taken for the user's.
-cat >q.json <<'EOT'
-{ "retort": 1, "name": "q", "params": { "text": "0" },
-  "stages": { "a": { "cmd": ["sh", "-c", "mkdir -p d/e; for n in 1 2 3 4 5 6; do echo \"$1\" >d/e/$n; done", "sh", "${params.text}"],
-                     "outs": { "d": { "path": "d", "type": "directory" } } } },
-  "results": { "d": "${stages.a.outs.d}" } }
-EOT
-fault() { RETORT_FAULT=$1 RETORT_FAULT_LOG=$2 LD_PRELOAD=$BUILD/tests/fault/faultlib.so "$retort" run q.json --set "params.text=$3"; }
-"$retort" run q.json >said 2>&1
-fault kill:0 calls counted >said 2>&1
-calls=$(sed -n 's/^calls //p' calls) bad=
-for n in $(seq 40 2 76); do # back from the end, where the manifest and the run are written
-    fault "kill:$((calls - n))" instants "$n" >said 2>&1
-    "$retort" run q.json --set "params.text=$n" >said 2>&1 || bad="$bad $n: $(cat said)"
-    [ "$(cat results/q/d/e/* | sort -u)" = "$n" ] || bad="$bad $n: not replaced"
-done
-check "it was killed in the middle of that" test "$(grep -c 'unlinkat .*/results/q/' instants)" -ge 3
-check "and the next run replaces it" same "$bad" ""
-check "leaving nothing beside it" same "$(ls -A results/q | tr '\n' ' ')" ".retort-results.json d "
 finish
