@@ -142,10 +142,28 @@ static int check_mount(int fd, const char *path, struct error *err) {
     return rc;
 }
 
+static bool is_one_file(int a, int b) {
+    struct stat first, second;
+    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_ino == second.st_ino &&
+           first.st_dev == second.st_dev;
+}
+
+/* Opens the file twice. Engines that make a store at the same moment each put its format in place: between the two
+   another may come to stand there, and then no lock of the one is refused on the other. */
+static void open_twice(const char *path, int *one, int *other) {
+    for (;;) {
+        *one = open(path, O_RDONLY | O_CLOEXEC);
+        *other = open(path, O_RDWR | O_CLOEXEC); /* NFS gives an exclusive lock to who may write only */
+        if (*one < 0 || *other < 0 || is_one_file(*one, *other))
+            return;
+        close(*one);
+        close(*other);
+    }
+}
+
 int lock_check(const char *path, struct error *err) {
-    int one = open(path, O_RDONLY | O_CLOEXEC);
-    int other = open(path, O_RDWR | O_CLOEXEC); /* NFS gives an exclusive lock to who may write only */
-    int rc = 0;
+    int one, other, rc = 0;
+    open_twice(path, &one, &other);
     if (one < 0 || (other < 0 && errno != EACCES && errno != EPERM && errno != EROFS))
         rc = error_errno(err, errno, "%s: cannot be opened", path);
     if (rc == 0)

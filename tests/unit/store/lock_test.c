@@ -2,6 +2,7 @@
 #include "tests/unit/store/fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
@@ -13,6 +14,7 @@
 static struct {
     bool flock_granted, ranges_granted; /* whatever others hold */
     int flock_fails, ranges_fail;       /* errno */
+    const char *comes;                  /* this file takes the place of the next that is opened for writing */
 } disk;
 
 static int answer(bool granted, int fails) {
@@ -20,7 +22,20 @@ static int answer(bool granted, int fails) {
     return granted ? 0 : -1;
 }
 
-/* These two stand before the C library's. */
+/* These three stand before the C library's. */
+int open(const char *path, int flags, ...) {
+    va_list arguments;
+    va_start(arguments, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(arguments, mode_t) : 0;
+    va_end(arguments);
+    const char *comes = (flags & O_ACCMODE) == O_RDWR ? disk.comes : NULL;
+    if (comes) {
+        disk.comes = NULL;
+        assert_int_equal(rename(comes, path), 0);
+    }
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
 int flock(int fd, int how) {
     if (disk.flock_granted || disk.flock_fails)
         return answer(disk.flock_granted, disk.flock_fails);
@@ -129,12 +144,29 @@ static void what_the_mount_says_counts(void **state) {
     assert_null(lock_unshared("36 21 0:40 /\n\nnothing - \n36 21 0:40 / - nfs", makedev(0, 40)));
 }
 
+/* As two engines do that make a store at once. */
+static void a_file_that_is_replaced_meanwhile_is_opened_again(void **state) {
+    const struct place *p = *state;
+    struct error err = {0};
+    char *path = path_join(p->directory, "file"), *newer = path_join(p->directory, "newer");
+    assert_int_equal(file_make_directory(p->directory, &err), 0);
+    assert_int_equal(file_replace(path, "", 0, 0644, &err), 0);
+    assert_int_equal(file_replace(newer, "", 0, 0644, &err), 0);
+    disk.comes = newer;
+    assert_int_equal(lock_check(path, &err), 0);
+    assert_null(disk.comes);
+    assert_false(file_exists(newer));
+    free(path);
+    free(newer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(without_locks_a_store_is_refused, disk_setup, place_teardown),
         cmocka_unit_test_setup_teardown(with_locks_that_keep_nobody_out_a_store_is_refused, disk_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_kernel_without_locks_of_open_files_will_do, disk_setup, place_teardown),
         cmocka_unit_test_setup_teardown(looking_disturbs_nobody, disk_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_file_that_is_replaced_meanwhile_is_opened_again, disk_setup, place_teardown),
         cmocka_unit_test(what_the_mount_says_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
