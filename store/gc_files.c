@@ -51,6 +51,12 @@ struct entry {
 
 typedef bool judge(const struct gc *g, const struct entry *e);
 
+struct kind {
+    const char *folder;
+    judge *goes;
+    bool stays; /* what cannot be removed is told and left: it holds files of others (a container's root) */
+};
+
 /* Of whom it is, its name does not say; who writes one is done with it in less than a moment. */
 static bool is_temporary(const struct gc *g, const struct entry *e) {
     return e->name[0] == '.' && strstr(e->name, ".tmp-") && !gc_is_young(g, e->newest_s) &&
@@ -121,16 +127,16 @@ static bool damaged_goes(const struct gc *g, const struct entry *e) {
 
 /* ---- away with it ---- */
 
-static int take_entry(struct gc *g, const char *folder, const char *name, judge *goes, uint64_t *count,
+static int take_entry(struct gc *g, const char *folder, const char *name, const struct kind *kind, uint64_t *count,
                       struct error *err) {
     char *path = path_join(folder, name);
     struct entry e = {.name = name, .path = path};
     uint64_t bytes = gc_size(path, &e.newest_s);
     int rc = 0;
-    if (goes(g, &e)) {
+    if (kind->goes(g, &e)) {
         ++*count;
         g->report->bytes += bytes;
-        if (!g->options->dry_run && (goes == work_goes || goes == temporary_goes))
+        if (!g->options->dry_run && kind->stays)
             remove_left(g->s, path);
         else if (!g->options->dry_run)
             rc = remove_once(g->s, path, err);
@@ -139,13 +145,13 @@ static int take_entry(struct gc *g, const char *folder, const char *name, judge 
     return rc;
 }
 
-static int take_folder(struct gc *g, const char *folder, judge *goes, uint64_t *count, struct error *err) {
-    char *path = layout_path(g->s, folder, "");
+static int take_folder(struct gc *g, const struct kind *kind, uint64_t *count, struct error *err) {
+    char *path = layout_path(g->s, kind->folder, "");
     DIR *entries = opendir(path);
     int rc = entries || errno == ENOENT ? 0 : error_errno(err, errno, "%s: cannot be opened", path);
     for (struct dirent *e; rc == 0 && entries && (e = readdir(entries));)
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            rc = take_entry(g, path, e->d_name, goes, count, err);
+            rc = take_entry(g, path, e->d_name, kind, count, err);
     if (entries)
         closedir(entries);
     free(path);
@@ -154,30 +160,29 @@ static int take_folder(struct gc *g, const char *folder, judge *goes, uint64_t *
 
 /* While nobody can begin to work on a key. */
 static int take_checkpoints(struct gc *g, struct error *err) {
+    static const struct kind checkpoints = {"checkpoints", checkpoint_goes, false};
     int lock = -1;
     int rc = g->options->dry_run ? 0 : lease_enter(&lock, &g->book, g->s, err);
     if (rc == 0)
-        rc = take_folder(g, "checkpoints", checkpoint_goes, &g->report->checkpoints, err);
+        rc = take_folder(g, &checkpoints, &g->report->checkpoints, err);
     lease_leave(lock);
     return rc;
 }
 
 int gc_take_files(struct gc *g, struct error *err) {
     struct gc_report *r = g->report;
-    static const struct {
-        const char *folder;
-        judge *goes;
-    } leftovers[] = {
-        {"work", work_goes},    {"objects/tmp", temporary_goes}, {"objects/damaged", damaged_goes},
-        {"runs", is_temporary}, {"actions", is_temporary},       {"pins", is_temporary},
-        {"", is_temporary},
+    static const struct kind attempts = {"attempts", attempt_goes, false}, logs = {"logs", attempt_goes, false};
+    static const struct kind leftovers[] = {
+        {"work", work_goes, true},     {"objects/tmp", temporary_goes, true}, {"objects/damaged", damaged_goes, false},
+        {"runs", is_temporary, false}, {"actions", is_temporary, false},      {"pins", is_temporary, false},
+        {"", is_temporary, false},
     };
-    int rc = take_folder(g, "attempts", attempt_goes, &r->attempts, err);
+    int rc = take_folder(g, &attempts, &r->attempts, err);
     if (rc == 0)
-        rc = take_folder(g, "logs", attempt_goes, &r->logs, err);
+        rc = take_folder(g, &logs, &r->logs, err);
     if (rc == 0)
         rc = take_checkpoints(g, err);
     for (size_t i = 0; rc == 0 && i < sizeof leftovers / sizeof *leftovers; i++)
-        rc = take_folder(g, leftovers[i].folder, leftovers[i].goes, &r->leftovers, err);
+        rc = take_folder(g, &leftovers[i], &r->leftovers, err);
     return rc < 0 || g->options->dry_run ? rc : store_sweep(g->s, err);
 }

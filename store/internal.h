@@ -274,10 +274,11 @@ int segment_read(struct store *s, const char *name, int64_t offset, int64_t leng
 int segment_names(const struct store *s, char ***out, size_t *count, struct error *err);
 
 /* Calls `visit` for each complete line from `offset` up to the file's `size`, in file order, until about `limit` bytes
-   are done; `*end` is where the next unread line begins. A last line without its newline is not given. */
+   are done; `*end` is where the next unread line begins. A last line without its newline is not given. A record that has
+   lost but the newline before it is given as a line of its own, after the damaged bytes that run into it. */
 struct segment_span {
     int64_t offset;
-    int64_t length; /* with the newline */
+    int64_t length; /* with the newline, where it has one */
     int64_t at;
     const char *json; /* NULL: the line is damaged */
     size_t json_length;

@@ -227,6 +227,31 @@ int segment_names(const struct store *s, char ***out, size_t *count, struct erro
     return rc;
 }
 
+static bool looks_like_record(const char *text, size_t length) {
+    char hex[DIGEST_HEX_SIZE];
+    struct digest d;
+    size_t digits = HEX + 1;
+    if (length < HEX + 4 || text[HEX] != ' ' || text[digits] < '0' || text[digits] > '9')
+        return false;
+    while (digits < length && text[digits] >= '0' && text[digits] <= '9')
+        digits++;
+    memcpy(hex, text, HEX);
+    hex[HEX] = '\0';
+    return length - digits > 2 && memcmp(text + digits, " {\"", 3) == 0 && digest_parse(&d, hex);
+}
+
+/* How much of a damaged line stands before its last record: whole but for the newline before it, it counts. All of the
+   line when there is none. */
+static size_t damaged_length(const char *line, size_t length) {
+    int64_t at;
+    const char *json;
+    size_t json_length;
+    size_t start = length;
+    while (start > 0 && !looks_like_record(line + start, length - start))
+        start--;
+    return start > 0 && segment_parse(line + start, length - start, &at, &json, &json_length) ? start : length;
+}
+
 /* Gives the complete lines of `text`; returns the bytes used. */
 static int give_lines(const char *text, size_t size, int64_t offset, size_t *used, segment_visit *visit, void *context,
                       struct error *err) {
@@ -234,12 +259,16 @@ static int give_lines(const char *text, size_t size, int64_t offset, size_t *use
     *used = 0;
     for (const char *end; rc == 0 && (end = memchr(text + *used, '\n', size - *used));) {
         const char *line = text + *used;
-        size_t length = (size_t)(end - line);
-        struct segment_span span = {.offset = offset + (int64_t)*used, .length = (int64_t)length + 1};
-        if (!segment_parse(line, length, &span.at, &span.json, &span.json_length))
+        size_t length = (size_t)(end - line), span_length = length + 1;
+        struct segment_span span = {.offset = offset + (int64_t)*used};
+        if (!segment_parse(line, length, &span.at, &span.json, &span.json_length)) {
+            size_t damaged = damaged_length(line, length);
             span.json = NULL;
+            span_length = damaged < length ? damaged : length + 1;
+        }
+        span.length = (int64_t)span_length;
         rc = visit(context, &span, err);
-        *used += length + 1;
+        *used += span_length;
     }
     return rc;
 }

@@ -150,6 +150,42 @@ static void damaged_lines_are_counted(void **state) {
     buffer_close(&said);
 }
 
+static off_t first_newline(const char *path) {
+    struct buffer b = {0};
+    struct error err = {0};
+    ok(file_read(&b, path, 1 << 20, &err), err);
+    off_t place = (off_t)strcspn(buffer_text(&b), "\n");
+    buffer_close(&b);
+    return place;
+}
+
+/* What is served as long as the index knows where it stands is served afterwards: the line before is lost alone. */
+static void a_damaged_newline_loses_one_record(void **state) {
+    const struct place *p = *state;
+    struct buffer said = {0};
+    char hex[DIGEST_HEX_SIZE];
+    free(fill(p));
+    char *segment = only_segment(p);
+    off_t newline = first_newline(segment);
+    flip_byte(segment, newline);
+    for (int i = 0; i < 2; i++) {
+        struct fsck_report r = run_fsck(p, &said);
+        assert_int_equal(r.records, 2);
+        assert_report(r, 0, 0, 1, 0, i == 0 ? 2 : 0);
+        struct store *s = open_store(p);
+        assert_string_equal(find_out(s, "a", hex), "");
+        assert_int_equal(strlen(find_out(s, "b", hex)), 64);
+        assert_int_equal(strlen(find_out(s, "c", hex)), 64);
+        store_close(s);
+    }
+    flip_byte(segment, newline + 70); /* the record behind it too: nothing of the line is served */
+    struct fsck_report r = run_fsck(p, &said);
+    assert_int_equal(r.records, 1);
+    assert_report(r, 0, 0, 1, 0, 1);
+    free(segment);
+    buffer_close(&said);
+}
+
 static void wrong_rows_are_written_anew(void **state) {
     static const char *const wrong[] = {
         "UPDATE record SET key = zeroblob(32) WHERE stage = 'b'",
@@ -211,6 +247,7 @@ int main(void) {
                                         place_teardown),
         cmocka_unit_test_setup_teardown(a_directory_is_checked_file_by_file, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(damaged_lines_are_counted, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_damaged_newline_loses_one_record, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(wrong_rows_are_written_anew, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_row_of_another_key_serves_nothing, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(strange_files_are_told_and_left, place_setup, place_teardown),
