@@ -90,6 +90,7 @@ int index_error(struct store *s, struct error *err) {
     case SQLITE_NOTADB:
     case SQLITE_ERROR:    /* our SQL is fixed: a table is not what it was */
     case SQLITE_MISMATCH: /* a value is not what its column holds */
+    case SQLITE_TOOBIG:   /* or is longer than any that was put in */
     case SQLITE_CONSTRAINT:
         s->index.broken = true;
         return error_set(err, ERR_CORRUPT, "%s: %s; `retort fsck` rebuilds it", s->index.path, text);
