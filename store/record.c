@@ -59,8 +59,15 @@ int store_record_add(struct store *s, const cJSON *record, struct error *err) {
         rc = record_outs(record, require_out, s, err);
     if (rc < 0)
         return rc;
+    char *text = json_canonical_text(record);
+    if (strlen(text) > JSON_MAX_BYTES) {
+        rc = error_set(err, ERR_INVALID, "the record of %s has %zu bytes, more than the %zu that can be read back",
+                       row.stage, strlen(text), JSON_MAX_BYTES);
+        free(text);
+        return rc;
+    }
     mem_grow(s->queue, &s->queue_capacity, s->queue_count + 1);
-    s->queue[s->queue_count++] = json_canonical_text(record);
+    s->queue[s->queue_count++] = text;
     return 0;
 }
 

@@ -112,8 +112,8 @@ double store_estimate_s(struct store *s, const char *stage, const char *kind);
 
 /* Queues a record (its objects were put before). A record is an object with at least "key", "stage", "kind",
    "outs" {name: {sha256, size, mode, type}}, "wall_s", "platform" ("kind" null for a command; type "directory" is a
-   directory object, every other a file). ERR_INVALID; ERR_NOT_FOUND for an out that is not in the store. Not yet
-   durable, nor found. */
+   directory object, every other a file). ERR_INVALID, also for more than JSON_MAX_BYTES of canonical text; ERR_NOT_FOUND
+   for an out that is not in the store. Not yet durable, nor found. */
 int store_record_add(struct store *s, const cJSON *record, struct error *err);
 
 /* Makes all queued records durable, in the order above. After it returns 0 they may be reported. After an error those

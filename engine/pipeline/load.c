@@ -102,6 +102,9 @@ static void check_head(struct part *part) {
                      describe(r, format));
 }
 
+/* Files are named after it; a file system takes 255 bytes, and temporary files add to a name. */
+enum { NAME_LIMIT = 200 };
+
 static void read_names(struct part *part) {
     struct pipeline *p = part->pipeline;
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(part->root, "name");
@@ -109,6 +112,9 @@ static void read_names(struct part *part) {
         p->name = name->valuestring;
         if (!name_is_valid(p->name))
             report_value(part, name, "\"%s\" cannot be the name of a pipeline: " NAME_ALLOWED, p->name);
+        else if (strlen(p->name) > NAME_LIMIT)
+            report_value(part, name, "the name of a pipeline has at most %d bytes; this one has %zu", NAME_LIMIT,
+                         strlen(p->name));
     } else if (!name && !part->includer) {
         report_value(part, part->root, "the key \"name\" is missing: results are published under it");
     }

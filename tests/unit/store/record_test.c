@@ -191,6 +191,33 @@ static void what_is_no_record_is_refused(void **state) {
     store_close(s);
 }
 
+/* Nobody could read it back: the stage would run again for ever. */
+static void a_record_too_large_to_read_is_refused(void **state) {
+    struct store *s = open_store(*state);
+    struct error err = {0};
+    struct digest key = key_of("large");
+    cJSON *r = make_record(&key, "large", NULL);
+    size_t rest = JSON_MAX_BYTES - strlen(",\"text\":\"\"");
+    char *canonical = json_canonical_text(r);
+    rest -= strlen(canonical);
+    char *text = mem_alloc(rest + 2);
+    memset(text, 'x', rest + 1);
+    text[rest + 1] = '\0';
+    cJSON_AddStringToObject(r, "text", text);
+    assert_int_equal(store_record_add(s, r, &err), ERR_INVALID);
+    assert_non_null(strstr(err.message, "the record of large has 67108865 bytes"));
+    text[rest] = '\0'; /* as large as can be */
+    cJSON_ReplaceItemInObjectCaseSensitive(r, "text", cJSON_CreateString(text));
+    ok(store_record_add(s, r, &err), err);
+    ok(store_commit(s, &err), err);
+    cJSON_Delete(r);
+    ok(store_record_find(s, &key, NULL, &r, &err), err);
+    cJSON_Delete(r);
+    free(text);
+    free(canonical);
+    store_close(s);
+}
+
 static void similar_records_come_newest_first_then_by_kind(void **state) {
     struct store *s = open_store(*state);
     struct error err = {0};
@@ -289,6 +316,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_record_whose_objects_are_gone_does_not_count, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_record_without_its_objects_is_not_taken, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(what_is_no_record_is_refused, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_record_too_large_to_read_is_refused, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(similar_records_come_newest_first_then_by_kind, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(estimates_are_means_by_stage_then_by_kind, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(runs_are_listed_newest_first_and_read, place_setup, place_teardown),
