@@ -114,37 +114,27 @@ class Sweep:
         place.run(action + ":0")
         return place.calls() + (KIND_CALLS if "/" in action else 0)
 
-    def check(self, case):
-        """None, or what is wrong."""
+    def check(self, case, library=""):
+        """None, or what is wrong; also that what failed was nothing of the library."""
         name = case.replace("+", "p").replace(":", "-").replace("/", "-")
         place = Place(self.programs, os.path.join(self.scratch, name))
         try:
             check_case(case, place, self.right, self.changed)
         except Wrong as wrong:
             return "after %s: %s" % (place.fault_line(), wrong)
+        hit = place.fault_line().split(" ")[-1].startswith(library)
         shutil.rmtree(place.path)
-        return None
-
-    def owners(self):
-        """The library that each allocation of a run is for: [(number, library)]."""
-        path = os.path.join(self.scratch, "count-memory", "fault.log")
-        words = [line.split() for line in open(path) if line.startswith("allocation")]
-        return [(int(word[1]), word[2]) for word in words]
+        return None if hit else "none of its allocations was hit"
 
     def check_library(self, generator, library):
         """One of its allocations fails."""
-        mine = [n for n, owner in self.owners() if owner.startswith(library)]
-        if not mine:
+        log = open(os.path.join(self.scratch, "count-memory", "fault.log"))
+        count = sum(line.startswith("allocation") and line.split()[2].startswith(library) for line in log)
+        if count == 0:
             return "it allocates nothing"
-        case = "memory:%d@%s" % (generator.randint(1, len(mine)), library)
-        place = Place(self.programs, os.path.join(self.scratch, case.replace(":", "-")))
-        try:
-            check_case(case, place, self.right, self.changed)
-        except Wrong as wrong:
-            return "%s, after %s: %s" % (case, place.fault_line(), wrong)
-        failed = place.fault_line().split(" ")[-1]
-        shutil.rmtree(place.path)
-        return None if failed.startswith(library) else "none of its allocations was hit: %s" % case
+        case = "memory:%d@%s" % (generator.randint(1, count), library)
+        wrong = self.check(case, library)
+        return wrong and "%s: %s" % (case, wrong)
 
     def all_cases(self):
         for action in self.actions:
