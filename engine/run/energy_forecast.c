@@ -84,7 +84,7 @@ cJSON *run_forecast_json(const struct run *r) {
                    {"error", c.actual_j / c.expected_j - 1},
                    {"compared_s", c.expected_s},
                    {"actual_s", c.actual_s},
-                   {"error_s", c.actual_s / c.expected_s - 1}};
+                   {"time_error", c.actual_s / c.expected_s - 1}};
     mem_checked(cJSON_AddStringToObject(out, "label", prediction_label(&f->sum)));
     for (size_t k = 0; k < sizeof members / sizeof *members; k++)
         mem_checked(isfinite(members[k].value) ? cJSON_AddNumberToObject(out, members[k].name, members[k].value)
