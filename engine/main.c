@@ -1,5 +1,6 @@
 /* retort: finds the command, parses its arguments, runs it, and turns its error into a message and an exit status. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -72,6 +73,7 @@ static bool wants_help(int argc, char **argv) {
 
 int main(int argc, char **argv) {
     hold_standard_streams();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of the call, which names it */
     int special = run_special(argc, argv);
     if (special >= 0)
         return special;

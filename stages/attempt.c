@@ -62,6 +62,7 @@ static int keeper_open(struct keeper *k, const cJSON *attempt, struct error *err
     static const int numbers[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         sigaddset(&handled, numbers[i]);
+    signal(SIGXFSZ, SIG_IGN); /* as in the engine; the leader gets it back */
     k->attempt = attempt;
     k->lock_fd = -1;
     k->lifeline_fd = (int)json_double(attempt, "lifeline_fd", -1);

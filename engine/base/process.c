@@ -3,12 +3,17 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/base/buffer.h"
+#include "engine/base/file.h"
 #include "engine/base/memory.h"
+
+enum { ENVIRONMENT_LIMIT = 8 << 20 };
 
 /* Field 4 of /proc/<pid>/stat. The name before it may hold spaces and brackets, so it is searched from the end. */
 static pid_t parent_of(const char *pid) {
@@ -26,18 +31,52 @@ static pid_t parent_of(const char *pid) {
     return after && strlen(after) > 4 ? (pid_t)strtol(after + 4, NULL, 10) : -1;
 }
 
-size_t process_children(pid_t **out, pid_t parent) {
+/* Those of which `is_wanted` says so. */
+static size_t select_processes(pid_t **out, bool (*is_wanted)(const char *pid, const void *context),
+                               const void *context) {
     size_t count = 0, capacity = 0;
     *out = NULL;
     DIR *proc = opendir("/proc");
     if (!proc)
         return 0;
     for (struct dirent *entry; (entry = readdir(proc));) {
-        if (!isdigit((unsigned char)entry->d_name[0]) || parent_of(entry->d_name) != parent)
+        if (!isdigit((unsigned char)entry->d_name[0]) || !is_wanted(entry->d_name, context))
             continue;
         mem_grow(*out, &capacity, count + 1);
         (*out)[count++] = (pid_t)strtol(entry->d_name, NULL, 10);
     }
     closedir(proc);
     return count;
+}
+
+static bool is_child(const char *pid, const void *parent) {
+    return parent_of(pid) == *(const pid_t *)parent;
+}
+
+size_t process_children(pid_t **out, pid_t parent) {
+    return select_processes(out, is_child, &parent);
+}
+
+struct variable {
+    const char *name, *part;
+};
+
+static bool has_variable(const char *pid, const void *context) {
+    const struct variable *v = context;
+    char path[64];
+    struct buffer environment = {0};
+    bool found = false;
+    snprintf(path, sizeof path, "/proc/%.20s/environ", pid);
+    if (file_read(&environment, path, ENVIRONMENT_LIMIT, NULL) == 0) {
+        const char *end = buffer_text(&environment) + environment.size;
+        size_t length = strlen(v->name);
+        for (const char *entry = environment.data; entry && entry < end && !found; entry += strlen(entry) + 1)
+            found = strncmp(entry, v->name, length) == 0 && entry[length] == '=' && strstr(entry + length, v->part);
+    }
+    buffer_close(&environment);
+    return found;
+}
+
+size_t process_with_variable(pid_t **out, const char *name, const char *part) {
+    return select_processes(out, has_variable, &(const struct variable){name, part});
 }

@@ -9,4 +9,8 @@
    the caller; returns how many there are: 0 where /proc cannot be read. */
 size_t process_children(pid_t **out, pid_t parent);
 
+/* The processes that were started with an environment variable whose value holds `part`, as far as this user may see. A
+   child that has executed nothing yet has its parent's. The same for the rest. */
+size_t process_with_variable(pid_t **out, const char *name, const char *part);
+
 #endif

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -28,7 +29,8 @@ struct executor {
     const char *program;
     int lifeline[2]; /* read, write */
     char **environment;
-    pid_t *strangers; /* children from before: not ours to kill */
+    pid_t guard;      /* 0: none */
+    pid_t *strangers; /* children from before, and the guard: not ours to sweep */
     size_t stranger_count;
     struct execution *executions;
 };
@@ -90,7 +92,65 @@ static void close_pipe(int fds[2]) {
     }
 }
 
-int executor_create(struct executor **out, uv_loop_t *loop, const char *program, struct error *err) {
+/* A program of ours in a session of its own, with the lifeline and, where there is one, a pipe for events; what it has to
+   say goes to `log`. */
+static int spawn(pid_t *pid, const struct executor *e, const char *const *arguments, char **environment,
+                 const char *directory, const char *log, int events_fd, struct error *err) {
+    char *argv[5] = {0};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    /* A request that comes before the keeper listens waits for it. */
+    sigset_t held, all;
+    sigemptyset(&held);
+    sigaddset(&held, SIGTERM);
+    sigaddset(&held, SIGQUIT);
+    sigfillset(&all);
+    for (size_t i = 0; arguments[i]; i++)
+        argv[i] = mem_strdup(arguments[i]);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0666);
+    if (events_fd >= 0)
+        posix_spawn_file_actions_adddup2(&actions, events_fd, EXECUTOR_EVENTS_FD);
+    else
+        posix_spawn_file_actions_addclose(&actions, EXECUTOR_EVENTS_FD);
+    posix_spawn_file_actions_adddup2(&actions, e->lifeline[0], EXECUTOR_LIFELINE_FD);
+    posix_spawn_file_actions_addclosefrom_np(&actions, EXECUTOR_LIFELINE_FD + 1);
+    if (directory)
+        posix_spawn_file_actions_addchdir_np(&actions, directory);
+    posix_spawnattr_setsigmask(&attributes, &held);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    int failed = posix_spawn(pid, e->program, &actions, &attributes, argv, environment);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    for (size_t i = 0; argv[i]; i++)
+        free(argv[i]);
+    return failed ? error_errno(err, failed, "%s cannot be started", e->program) : 0;
+}
+
+/* For what is lost when all of us are killed together: without one, runs are as right. Its environment is empty, so that
+   the guard of an engine that this one is a stage of does not take it for the stage's. */
+static void start_guard(struct executor *e, const char *mark) {
+    char *nothing[] = {NULL};
+    char fd[16];
+    snprintf(fd, sizeof fd, "%d", EXECUTOR_LIFELINE_FD);
+    const char *const arguments[] = {"stage-guard", "guard", fd, mark, NULL};
+    if (spawn(&e->guard, e, arguments, nothing, "/", "/dev/null", -1, NULL) < 0)
+        e->guard = 0;
+}
+
+static void end_guard(struct executor *e) {
+    if (e->guard == 0)
+        return;
+    kill(e->guard, SIGKILL);
+    while (waitpid(e->guard, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+int executor_create(struct executor **out, uv_loop_t *loop, const char *program, const char *mark, struct error *err) {
     struct executor *e = mem_alloc(sizeof *e);
     e->loop = loop;
     e->program = program;
@@ -102,6 +162,7 @@ int executor_create(struct executor **out, uv_loop_t *loop, const char *program,
         return rc;
     }
     e->environment = keeper_environment();
+    start_guard(e, mark);
     e->stranger_count = process_children(&e->strangers, getpid());
     *out = e;
     return 0;
@@ -110,6 +171,7 @@ int executor_create(struct executor **out, uv_loop_t *loop, const char *program,
 void executor_free(struct executor *e) {
     if (!e)
         return;
+    end_guard(e);
     close_pipe(e->lifeline);
     for (size_t i = 0; e->environment && e->environment[i]; i++)
         free(e->environment[i]);
@@ -220,36 +282,6 @@ static void on_exit_poll(uv_poll_t *handle, int status, int events) {
     x->observer.exit(x->observer.context, how);
 }
 
-static int spawn(pid_t *pid, const struct executor *e, const char *attempt_file, const char *log, int events_fd,
-                 struct error *err) {
-    char *argv[] = {mem_strdup(e->program), mem_strdup("attempt"), mem_strdup(attempt_file), NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    /* A request that comes before the keeper listens waits for it. */
-    sigset_t held, all;
-    sigemptyset(&held);
-    sigaddset(&held, SIGTERM);
-    sigaddset(&held, SIGQUIT);
-    sigfillset(&all);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0666);
-    posix_spawn_file_actions_adddup2(&actions, events_fd, EXECUTOR_EVENTS_FD);
-    posix_spawn_file_actions_adddup2(&actions, e->lifeline[0], EXECUTOR_LIFELINE_FD);
-    posix_spawn_file_actions_addclosefrom_np(&actions, EXECUTOR_LIFELINE_FD + 1);
-    posix_spawnattr_setsigmask(&attributes, &held);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    int failed = posix_spawn(pid, e->program, &actions, &attributes, argv, e->environment);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    for (size_t i = 0; argv[i]; i++)
-        free(argv[i]);
-    return failed ? error_errno(err, failed, "%s cannot be started", e->program) : 0;
-}
-
 static int watch(struct execution *x, uv_poll_t *poll, int fd, uv_poll_cb on_ready, struct error *err) {
     int rc = uv_poll_init(x->executor->loop, poll, fd);
     if (rc < 0)
@@ -289,7 +321,8 @@ int executor_start(struct execution **out, struct executor *e, const char *attem
         free(x);
         return rc;
     }
-    rc = spawn(&x->pid, e, attempt_file, log, events[1], err);
+    const char *const arguments[] = {e->program, "attempt", attempt_file, NULL};
+    rc = spawn(&x->pid, e, arguments, e->environment, NULL, log, events[1], err);
     close(events[1]);
     if (rc == 0)
         rc = watch_exit(x, err);

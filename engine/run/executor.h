@@ -4,7 +4,8 @@
  *   executor_start --posix_spawn--> keeper; its events pipe and its pidfd are polled --exit--> on_exit
  *
  * All keepers hold the read end of one lifeline pipe, whose write end is this process alone: however it dies, they
- * notice and kill their stages. This process is a subreaper: should a keeper be killed, what it leaves is found and killed here.
+ * notice and kill their stages. This process is a subreaper: should a keeper be killed, what it leaves is found and killed
+ * here. Should all be killed at once, a guard (stages/guard.h) finds it.
  */
 #ifndef RETORT_ENGINE_RUN_EXECUTOR_H
 #define RETORT_ENGINE_RUN_EXECUTOR_H
@@ -19,8 +20,9 @@ enum { EXECUTOR_EVENTS_FD = 3, EXECUTOR_LIFELINE_FD = 4 };
 struct executor;
 struct execution;
 
-/* `program`: path of retort-stage; lives as long as the executor. */
-int executor_create(struct executor **out, uv_loop_t *loop, const char *program, struct error *err);
+/* `program`: path of retort-stage; lives as long as the executor. `mark`: what the paths of this engine's attempts hold, and
+   no other's. */
+int executor_create(struct executor **out, uv_loop_t *loop, const char *program, const char *mark, struct error *err);
 
 /* After every execution has ended and the loop has run its closing callbacks. NULL is fine. */
 void executor_free(struct executor *e);

@@ -113,7 +113,7 @@ struct run {
     struct task_list collected; /* their attempts wait to be judged */
     struct task_list finished;  /* their records wait to be durable */
     uint64_t commit_due_ms;     /* of the first in `finished` */
-    uv_work_t provenance_work;
+    uv_work_t first_work, provenance_work;
     bool provenance_ready;
     cJSON *git, *host, *versions;
 };

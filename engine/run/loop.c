@@ -90,23 +90,47 @@ static bool is_left_ignored(int number) {
     return number == SIGHUP && sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
-/* libuv knows no other way to say that it cannot make the pipe by which signals reach a loop. */
+static const char *refused; /* what libuv is asked for */
+
 static void on_abort(int number) {
     char text[128];
     const char *why = strerrordesc_np(errno);
-    int length = snprintf(text, sizeof text, "retort: the event loop has no pipe for signals: %s\n", why ? why : "");
+    int length = snprintf(text, sizeof text, "retort: the event loop has no %s: %s\n", refused, why ? why : "");
     ssize_t told = write(STDERR_FILENO, text, (size_t)length);
     (void)number, (void)told;
     _exit(error_exit_status(ERR_IO));
 }
 
-static int make_loop(uv_loop_t *loop, struct error *err) {
+/* libuv knows no other way than abort() to say that it cannot make the pipe by which signals reach a loop, or the threads
+   for its first work. */
+static void expect_abort(const char *of, struct sigaction *before) {
     const struct sigaction ours = {.sa_handler = on_abort};
+    refused = of;
+    sigaction(SIGABRT, &ours, before);
+}
+
+static int make_loop(uv_loop_t *loop, struct error *err) {
     struct sigaction before;
-    sigaction(SIGABRT, &ours, &before);
+    expect_abort("pipe for signals", &before);
     int rc = uv_loop_init(loop);
     sigaction(SIGABRT, &before, NULL);
     return rc < 0 ? error_set(err, ERR_IO, "the event loop cannot be made: %s", uv_strerror(rc)) : 0;
+}
+
+static void do_nothing(uv_work_t *work) {
+    (void)work;
+}
+
+static void on_nothing(uv_work_t *work, int status) {
+    (void)work, (void)status;
+}
+
+/* The first work starts the threads. */
+static void make_threads(struct run *r) {
+    struct sigaction before;
+    expect_abort("threads (ulimit -u, memory)", &before);
+    uv_queue_work(&r->loop, &r->first_work, do_nothing, on_nothing);
+    sigaction(SIGABRT, &before, NULL);
 }
 
 int run_open_loop(struct run *r, const char *stage_program, struct error *err) {
@@ -122,7 +146,12 @@ int run_open_loop(struct run *r, const char *stage_program, struct error *err) {
         if (!is_left_ignored(numbers[i]))
             uv_signal_start(&r->signals[i], on_signal, numbers[i]);
     }
-    return executor_create(&r->executor, &r->loop, stage_program, err);
+    char *work = store_work_path(r->store, "any");
+    rc = executor_create(&r->executor, &r->loop, stage_program, strrchr(work, '@'), err);
+    free(work);
+    if (rc == 0)
+        make_threads(r);
+    return rc;
 }
 
 static int open_run(struct run *r, struct error *err) {

@@ -49,6 +49,10 @@ gone() { # a second is promised; a busy machine gets three, the daemons would li
     done
     echo "still alive:$left"; return 1
 }
+await_end() { # PID: at most ten seconds
+    for try in $(seq 200); do kill -0 "$1" 2>/dev/null || return 0; sleep 0.05; done
+    echo "$1 is alive"; return 1
+}
 under_way() { await leader.1 leader.2 daemon.1 daemon.2; sleep 0.4; }
 again() { "$retort" run slow.json -j 2 --progress json --store "$1" >run.json; }
 
@@ -80,6 +84,18 @@ for keeper in $(pgrep -P $engine); do kill -9 $keeper; done
 check "the keepers killed: all gone" gone
 check "and their stages have failed" exits 1 wait $engine
 check "which says so" has run.json "its keeper was killed by signal 9"
+
+# As `killall -9 retort retort-stage` does, or the kernel when memory ends: nobody is left who has seen the stages start.
+begin together
+check "stages are under way" under_way
+guard=$(pgrep -P $engine -x stage-guard)
+kill -9 $(pgrep -P $engine -x retort-stage) $engine
+check "engine and keepers killed at once: all gone" gone
+wait $engine 2>/dev/null
+check "the guard too" await_end "$guard"
+check "the next run goes on" again together
+check "from the checkpoints" same "$(wc -l <resumed.txt)" 2
+check "with the right bytes" same "$(cat results/slow/o)" "$expected"
 
 begin polite
 under_way

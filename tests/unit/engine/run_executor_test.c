@@ -73,7 +73,7 @@ static struct execution *start(struct trial *t, const char *script) {
     assert_int_equal(file_replace(t->program, text, strlen(text), 0755, NULL), 0);
     free(text);
     if (!t->executor)
-        assert_int_equal(executor_create(&t->executor, &t->loop, t->program, NULL), 0);
+        assert_int_equal(executor_create(&t->executor, &t->loop, t->program, "@nobody", NULL), 0);
     assert_int_equal(executor_start(&x, t->executor, "FILE", t->log, &observer, NULL), 0);
     return x;
 }
@@ -146,7 +146,7 @@ static void test_a_program_that_is_not_there_is_an_error(void **state) {
     struct execution *x;
     struct error err = {0};
     const struct execution_observer observer = {.context = t, .events = on_events, .exit = on_gone};
-    assert_int_equal(executor_create(&t->executor, &t->loop, "/no/such/program", NULL), 0);
+    assert_int_equal(executor_create(&t->executor, &t->loop, "/no/such/program", "@nobody", NULL), 0);
     assert_int_equal(executor_start(&x, t->executor, "FILE", t->log, &observer, &err), ERR_IO);
     assert_string_equal(err.message, "/no/such/program cannot be started: No such file or directory");
     assert_int_equal(t->ended, 0);
