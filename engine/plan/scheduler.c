@@ -255,7 +255,7 @@ void scheduler_exit(struct scheduler *s, struct job *job, enum job_exit how, uin
     bool stopping = s->interrupted && !job->timed_out;
     if (how == EXIT_FINISHED || how == EXIT_KNOWN) {
         job->state = JOB_DONE;
-    } else if (stopping && (how == EXIT_INTERRUPTED || job->killed)) {
+    } else if (how == EXIT_PUT_OFF || (stopping && (how == EXIT_INTERRUPTED || job->killed))) {
         job->state = JOB_INTERRUPTED;
     } else if (job->attempt <= job->retries && !scheduler_stopped(s)) {
         back_off(s, job, later(now_ms, backoff_ms(s, job->attempt)));

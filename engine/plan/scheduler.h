@@ -74,6 +74,7 @@ int scheduler_submit(struct scheduler *s, struct job *job, struct error *err);
 enum job_exit {
     EXIT_FINISHED,    /* with all outs */
     EXIT_FAILED,      /* anything else; a timeout too */
+    EXIT_PUT_OFF,     /* it could not begin, for no fault of its own: this run is done with it */
     EXIT_INTERRUPTED, /* after our TERM: exit 75 or death by it */
     EXIT_KNOWN        /* another engine finished the same key meanwhile */
 };

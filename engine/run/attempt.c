@@ -94,13 +94,15 @@ static void item_path(void *context, const struct action_input *input, size_t in
     }
 }
 
-/* What is read in place is hashed before: a damaged object is noticed, never read. */
-static int check_object(const struct attempt *a, const struct action_item *item, struct error *err) {
-    struct object o = {item->content.digest, item->content.size, item->content.directory, item->content.executable};
-    int rc = store_object_verify(a->store, &o, err);
-    if (rc == ERR_CORRUPT || rc == ERR_NOT_FOUND)
-        error_prefix(err, "run again, and what made it runs again");
+static int note_lost(struct attempt *a, int rc) {
+    a->object_lost |= rc == ERR_CORRUPT || rc == ERR_NOT_FOUND;
     return rc;
+}
+
+/* What is read in place is hashed before: a damaged object is noticed, never read. */
+static int check_object(struct attempt *a, const struct action_item *item, struct error *err) {
+    struct object o = {item->content.digest, item->content.size, item->content.directory, item->content.executable};
+    return note_lost(a, store_object_verify(a->store, &o, err));
 }
 
 static int give_object(struct attempt *a, const char *input, const struct action_item *item, const char *path,
@@ -108,7 +110,7 @@ static int give_object(struct attempt *a, const char *input, const struct action
     struct object o = {item->content.digest, item->content.size, item->content.directory, item->content.executable};
     int rc = store_materialise(a->store, &o, path, MATERIALISE_LINK, err);
     if (rc < 0)
-        return rc;
+        return note_lost(a, rc);
     mem_grow(a->linked, &a->linked_capacity, a->linked_count + 1);
     struct linked_input *l = &a->linked[a->linked_count++];
     *l = (struct linked_input){.input = input, .path = mem_strdup(path), .object = o};

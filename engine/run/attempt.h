@@ -34,6 +34,7 @@ struct attempt {
     char *directory; /* where the stage works */
     char *file, *spec, *result, *stdout_log, *stderr_log;
     char *checkpoint; /* NULL: the stage has none */
+    bool object_lost; /* it could not be prepared: what it was to be given is damaged or gone, and must be made again */
     bool only_look;   /* its outs are not taken into the store, and work/<id> stays: it is the caller's to remove */
     cJSON *account;   /* what the keeper needs to leave a record should this engine be killed */
     struct digest checkpoint_stamp;

@@ -109,6 +109,7 @@ struct run {
     cJSON *energy_rows; /* one an attempt that ended; NULL: none */
     struct executor *executor;
     size_t in_flight;           /* tasks between start and collected */
+    size_t put_off;             /* tasks, or the publishing, that found what they need damaged or gone */
     bool found_known;           /* another engine did what was to be started: the plan can go on */
     struct task_list collected; /* their attempts wait to be judged */
     struct task_list finished;  /* their records wait to be durable */

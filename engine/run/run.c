@@ -9,6 +9,9 @@
 #include "engine/run/internal.h"
 #include "engine/run/results.h"
 
+/* Damage that is found in each of so many passes has a cause that making things again does not mend. */
+enum { PASSES = 4 };
+
 /* ---- small things ---- */
 
 uint64_t run_now_ms(void) {
@@ -181,6 +184,10 @@ static int outcome_code(const struct run *r, struct error *err) {
     if (r->diagnostics->errors > 0)
         return error_set(err, ERR_INVALID, "%s: what became known on the way shows faults of the file",
                          r->pipeline->path);
+    if (failed == 0 && r->put_off > 0)
+        return error_set(err, ERR_FAILED,
+                         "what %zu stage%s to be given was damaged or gone; run again to make it again", r->put_off,
+                         r->put_off == 1 ? " was" : "s were");
     if (failed > 0)
         return error_set(err, ERR_FAILED, "%zu stage%s failed", failed, failed == 1 ? "" : "s");
     if (select)
@@ -189,19 +196,40 @@ static int outcome_code(const struct run *r, struct error *err) {
     return 0;
 }
 
-/* Publishes what is done and writes the run down, whatever came before; the first fault is told. */
-static int end(struct run *r, struct error *err) {
-    report_unreached(r);
-    int rc = outcome_code(r, err);
+/* Only damage kept stages from running; it is set aside, so that the next plan has what was there made again. */
+static bool is_to_repeat(const struct run *r) {
+    return r->put_off > 0 && !r->code && !r->budget.code && r->signals_seen == 0 && r->summary->failed == 0 &&
+           r->diagnostics->errors == 0;
+}
+
+/* Whatever came before. The first fault is told. */
+static int publish(struct run *r, int rc, struct error *err) {
     struct error fault = {0};
     int published = results_publish(&r->summary->results_path, &r->summary->results_written, r->plan, r->pipeline,
                                     r->facts, r->options->results, &fault);
+    if (published == ERR_CORRUPT || published == ERR_NOT_FOUND)
+        r->put_off++;
     if (published < 0 && rc == 0)
         rc = error_set(err, published, "%s", fault.message);
     else if (published < 0)
         run_note(r, NULL, fault.message);
     if (r->summary->results_path && run_energy_page(r, &fault) < 0)
         run_note(r, NULL, fault.message);
+    return rc;
+}
+
+/* Publishes what is done and writes the run down. `*again`: another pass may follow, and then whether one must. */
+static int end(struct run *r, bool *again, struct error *err) {
+    bool may_repeat = *again, repeat = may_repeat && is_to_repeat(r);
+    struct error fault = {0};
+    if (!repeat)
+        report_unreached(r);
+    int rc = outcome_code(r, err);
+    if (!repeat)
+        rc = publish(r, rc, err);
+    *again = may_repeat && is_to_repeat(r);
+    if (*again)
+        run_note(r, NULL, "what was damaged or gone is made again");
     r->summary->wall_s = (double)(clock_monotonic_ns() - r->began_ns) / 1e9;
     int written = write_run(r, rc, &fault);
     if (written < 0 && rc == 0)
@@ -252,8 +280,10 @@ static void close_run(struct run *r) {
     cJSON_Delete(r->versions);
 }
 
-int run_pipeline(const struct pipeline *pipeline, struct store *store, const struct run_options *options,
-                 struct run_summary *summary, struct diagnostics *diagnostics, struct error *err) {
+/* One plan, from its beginning to its end. `*again` as in end(). */
+static int run_pass(bool *again, const struct pipeline *pipeline, struct store *store,
+                    const struct run_options *options, struct run_summary *summary, struct diagnostics *diagnostics,
+                    struct error *err) {
     struct run r = {.pipeline = pipeline,
                     .store = store,
                     .options = options,
@@ -262,13 +292,40 @@ int run_pipeline(const struct pipeline *pipeline, struct store *store, const str
                     .facts = facts_create(store, options->stage_program),
                     .began_ns = clock_monotonic_ns()};
     *summary = (struct run_summary){0};
-    store_hold(store);
     int rc = begin(&r, err);
     if (rc == 0 && r.pending_count > 0)
         rc = run_execute(&r, err);
+    *again &= rc == 0;
     if (rc == 0)
-        rc = end(&r, err);
+        rc = end(&r, again, err);
     summary->wall_s = (double)(clock_monotonic_ns() - r.began_ns) / 1e9;
     close_run(&r);
+    return rc;
+}
+
+/* What one pass finished is known to the next. */
+static void add_pass(struct run_summary *all, struct run_summary *pass) {
+    size_t finished = all->finished + pass->finished;
+    double wall_s = all->wall_s + pass->wall_s;
+    pass->known -= pass->known < all->finished ? pass->known : all->finished;
+    free(all->results_path);
+    free(all->run_id);
+    *all = *pass;
+    all->finished = finished;
+    all->wall_s = wall_s;
+}
+
+int run_pipeline(const struct pipeline *pipeline, struct store *store, const struct run_options *options,
+                 struct run_summary *summary, struct diagnostics *diagnostics, struct error *err) {
+    int rc = 0;
+    bool again = true;
+    *summary = (struct run_summary){0};
+    store_hold(store);
+    for (int pass = 1; again; pass++) {
+        struct run_summary of_pass;
+        again = pass < PASSES;
+        rc = run_pass(&again, pipeline, store, options, &of_pass, diagnostics, err);
+        add_pass(summary, &of_pass);
+    }
     return rc;
 }

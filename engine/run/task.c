@@ -265,6 +265,18 @@ static void write_attempt(struct task *t, const char *state, const char *reason)
     cJSON_Delete(record);
 }
 
+/* Its input must be made again, and nothing of this stage is wrong: it is left for the next pass (run.c). */
+static void put_off(struct task *t) {
+    struct run *r = t->run;
+    r->put_off++;
+    scheduler_exit(r->scheduler, &t->job, EXIT_PUT_OFF, run_now_ms());
+    write_attempt(t, "interrupted", t->work_error.message);
+    release(t);
+    run_report(r, t->instance, STAGE_INTERRUPTED, t->work_error.message);
+    for (size_t i = 0; i < t->twin_count; i++)
+        run_report(r, t->twins[i], STAGE_INTERRUPTED, t->work_error.message);
+}
+
 static void judge_failed(struct task *t) {
     struct run *r = t->run;
     struct outcome *o = &t->outcome;
@@ -369,6 +381,8 @@ void task_judge(struct task *t) {
         file_remove_tree(t->attempt->root, NULL);
     if (t->work_code == 0 && t->outcome.finished)
         judge_finished(t);
+    else if (t->work_code < 0 && t->attempt && t->attempt->object_lost)
+        put_off(t);
     else
         judge_failed(t);
 }
