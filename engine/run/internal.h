@@ -6,6 +6,7 @@
  *   discover.c  plan -> known, or a task            commit.c   durable, then reported
  *   budget.c    joules spent and allowed            energy_rows.c   the energy table of the run
  *   energy_resumed.c  several attempts, one stage   results_energy.c  what each published file took
+ *   results_lock.c    one publisher at a time
  *   verify.c    recorded stages once more
  *   results.c, known.c, attempt.c, executor.c, energy.c, energy_predict.c: with headers of their own
  *
@@ -138,6 +139,8 @@ int run_execute(struct run *r, struct error *err);
    was ignored before. ERR_IO. Closed by run_close_loop, also after a failure. */
 int run_open_loop(struct run *r, const char *stage_program, struct error *err);
 void run_close_loop(struct run *r);
+/* Lets at most `ms` pass; what signals come meanwhile are counted, where the loop is open, else they end the program. */
+void run_pause(struct run *r, uint64_t ms);
 
 /* ---- energy_rows.c, energy_resumed.c ---- */
 
@@ -156,6 +159,13 @@ void run_energy_base(struct run *r);
 
 /* The run's energy as runs/<id>.json shows it; ends the measurement. The caller deletes. */
 cJSON *run_energy_table(struct run *r);
+
+/* ---- results_lock.c ---- */
+
+/* Waits until no other engine publishes results of this pipeline in this project, and keeps others from it until `*lock`
+   is closed. -1: no result is done, or nobody can be kept from it: the file system has no locks, or the user may not write
+   there. ERR_INTERRUPTED: a signal came meanwhile; ERR_IO. */
+int run_lock_results(int *lock, struct run *r, struct error *err);
 
 /* ---- results_energy.c ---- */
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/base/memory.h"
@@ -182,6 +183,17 @@ void run_close_loop(struct run *r) {
     executor_free(r->executor);
     uv_loop_close(&r->loop);
     r->loop_open = false;
+}
+
+void run_pause(struct run *r, uint64_t ms) {
+    const struct timespec pause = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
+    if (!r->loop_open) {
+        nanosleep(&pause, NULL);
+        return;
+    }
+    uv_update_time(&r->loop);
+    uv_timer_start(&r->timer, on_timer, ms, 0);
+    uv_run(&r->loop, UV_RUN_ONCE);
 }
 
 static void handle_signals(struct run *r) {

@@ -2,11 +2,9 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,25 +18,60 @@ struct publisher {
     struct plan *plan;
     struct facts *facts;
     char *directory; /* results/<pipeline> */
-    cJSON *files;    /* name -> sha256: what Retort wrote, as of the manifest and this run */
-    cJSON *before;   /* name -> sha256: what a run before was about to write; it may have been killed before or after */
-    cJSON *coming;   /* the same of this run, and of those before as far as this one has not come to their names; the
-                        manifest holds it before the first file is touched */
-    cJSON *named;    /* names published by this run */
-    bool announced, manifest_changed;
+    /* Name -> sha256: what Retort wrote; what it is about to write: a run before may have been killed on either side of
+       that. */
+    cJSON *files, *coming;
+    cJSON *named;           /* names published by this run */
+    struct buffer manifest; /* files and coming as they are on disk */
+    bool alone;             /* no other engine publishes there */
     size_t written, published;
-    int refused; /* the first refusal; the rest goes on */
-    struct error refusal;
+    struct error refusal; /* the first; the rest goes on */
 };
 
 /* ---- the manifest ---- */
 
-static void take_object(cJSON **slot, const cJSON *manifest, const char *name) {
-    const cJSON *found = cJSON_GetObjectItemCaseSensitive(manifest, name);
-    if (!cJSON_IsObject(found))
-        return;
-    cJSON_Delete(*slot);
-    *slot = cJSON_Duplicate(found, true);
+static void manifest_text(struct buffer *out, const struct publisher *p) {
+    cJSON *manifest = cJSON_CreateObject();
+    cJSON_AddNumberToObject(manifest, "retort_results", 1);
+    cJSON_AddItemReferenceToObject(manifest, "files", p->files);
+    if (p->coming->child)
+        cJSON_AddItemReferenceToObject(manifest, "coming", p->coming);
+    json_pretty(out, manifest);
+    buffer_putc(out, '\n');
+    cJSON_Delete(manifest);
+}
+
+static bool is_digests(const cJSON *object) {
+    const cJSON *item;
+    if (!cJSON_IsObject(object))
+        return false;
+    cJSON_ArrayForEach(item, object) {
+        if (!cJSON_IsString(item))
+            return false;
+    }
+    return true;
+}
+
+/* Takes the members of a manifest. False: it is none. */
+static bool manifest_take(struct publisher *p, const cJSON *root) {
+    const cJSON *files = cJSON_GetObjectItemCaseSensitive(root, "files");
+    const cJSON *coming = cJSON_GetObjectItemCaseSensitive(root, "coming");
+    if (json_double(root, "retort_results", 0) != 1 || !is_digests(files) || (coming && !is_digests(coming)))
+        return false;
+    cJSON_Delete(p->files);
+    p->files = mem_checked(cJSON_Duplicate(files, true));
+    if (coming) {
+        cJSON_Delete(p->coming);
+        p->coming = mem_checked(cJSON_Duplicate(coming, true));
+    }
+    return true;
+}
+
+static int damaged(const struct publisher *p, const char *what, struct error *err) {
+    return error_set(err, ERR_IO,
+                     "%s; without it nobody knows which files in %s are the user's own: move that folder away and run "
+                     "again, everything that was made is known and is published anew",
+                     what, p->directory);
 }
 
 static int manifest_read(struct publisher *p, struct error *err) {
@@ -46,69 +79,98 @@ static int manifest_read(struct publisher *p, struct error *err) {
     char *path = path_join(p->directory, RESULTS_MANIFEST);
     struct error fault = {0};
     int rc = json_read(&document, path, NULL, &fault);
-    if (rc == 0) {
-        take_object(&p->files, json_root(document), "files");
-        take_object(&p->before, json_root(document), "coming");
-        take_object(&p->coming, json_root(document), "coming");
-    }
+    if (rc == 0 && !manifest_take(p, json_root(document)))
+        rc = error_set(&fault, ERR_INVALID, "%s: does not hold what Retort writes there", path);
+    if (rc == ERR_NOT_FOUND)
+        rc = 0;
+    else if (rc < 0)
+        rc = rc == ERR_INVALID ? damaged(p, fault.message, err) : error_set(err, rc, "%s", fault.message);
+    manifest_text(&p->manifest, p);
     json_free(document);
     free(path);
-    return rc < 0 && rc != ERR_NOT_FOUND ? error_set(err, rc, "%s", fault.message) : 0;
-}
-
-static int manifest_write(const struct publisher *p, struct error *err) {
-    struct buffer text = {0};
-    cJSON *manifest = cJSON_CreateObject();
-    cJSON_AddNumberToObject(manifest, "retort_results", 1);
-    cJSON_AddItemReferenceToObject(manifest, "files", p->files);
-    if (p->coming->child)
-        cJSON_AddItemReferenceToObject(manifest, "coming", p->coming);
-    json_pretty(&text, manifest);
-    buffer_putc(&text, '\n');
-    char *path = path_join(p->directory, RESULTS_MANIFEST);
-    int rc = file_make_directory(p->directory, err);
-    if (rc == 0)
-        rc = file_replace(path, text.data, text.size, 0666, err);
-    free(path);
-    buffer_close(&text);
-    cJSON_Delete(manifest);
     return rc;
 }
 
-static void manifest_set(struct publisher *p, const char *name, const char *hex) {
-    if (strcmp(json_text(p->files, name, ""), hex) == 0)
+/* Where it is not on disk as it is now. */
+static int manifest_write(struct publisher *p, struct error *err) {
+    struct buffer text = {0};
+    char *path = path_join(p->directory, RESULTS_MANIFEST);
+    int rc = 0;
+    manifest_text(&text, p);
+    if (text.size == p->manifest.size && memcmp(text.data, p->manifest.data, text.size) == 0)
+        goto out;
+    rc = file_make_directory(p->directory, err);
+    if (rc == 0)
+        rc = file_replace(path, text.data, text.size, 0666, err);
+    if (rc == 0) {
+        buffer_clear(&p->manifest);
+        buffer_append(&p->manifest, text.data, text.size);
+    }
+out:
+    buffer_close(&text);
+    free(path);
+    return rc;
+}
+
+static void set_digest(cJSON *digests, const char *name, const char *hex) {
+    if (strcmp(json_text(digests, name, ""), hex) == 0)
         return;
-    cJSON_DeleteItemFromObjectCaseSensitive(p->files, name);
-    cJSON_AddStringToObject(p->files, name, hex);
-    p->manifest_changed = true;
+    cJSON_DeleteItemFromObjectCaseSensitive(digests, name);
+    mem_checked(cJSON_AddStringToObject(digests, name, hex));
 }
 
 /* ---- one file ---- */
 
 enum standing { STANDING_ABSENT, STANDING_RIGHT, STANDING_OURS, STANDING_FOREIGN };
 
-/* What stands where a result is to go. */
-static enum standing look(struct publisher *p, const char *name, const char *path, const struct content *wanted) {
+/* What stands where a result is to go; `why` it is not written over. */
+static enum standing look(struct publisher *p, const char *name, const char *path, const struct content *wanted,
+                          struct error *why) {
     struct stat st;
     struct content there;
+    struct error fault = {0};
     char hex[DIGEST_HEX_SIZE];
-    if (lstat(path, &st) < 0)
-        return STANDING_ABSENT;
-    if (S_ISLNK(st.st_mode) || facts_file(p->facts, path, &there, NULL) < 0)
+    if (lstat(path, &st) < 0) {
+        if (errno == ENOENT)
+            return STANDING_ABSENT;
+        error_errno(why, errno, "%s: cannot be examined%s", path,
+                    errno == ENOTDIR ? "; move away what stands where its folder is to be, and run again" : "");
         return STANDING_FOREIGN;
+    }
+    if (S_ISLNK(st.st_mode))
+        goto foreign;
+    if (facts_file(p->facts, path, &there, &fault) < 0) {
+        if (fault.code == ERR_INVALID) /* nothing that Retort writes */
+            goto foreign;
+        error_set(why, ERR_IO, "%s", fault.message);
+        return STANDING_FOREIGN;
+    }
     if (there.directory == wanted->directory && digest_equal(&there.digest, &wanted->digest) &&
         there.executable == wanted->executable)
         return STANDING_RIGHT;
     digest_hex(hex, &there.digest);
-    if (strcmp(json_text(p->before, name, ""), hex) == 0)
-        manifest_set(p, name, hex);
-    return strcmp(json_text(p->files, name, ""), hex) == 0 ? STANDING_OURS : STANDING_FOREIGN;
+    if (strcmp(json_text(p->coming, name, ""), hex) == 0)
+        set_digest(p->files, name, hex);
+    if (strcmp(json_text(p->files, name, ""), hex) == 0)
+        return STANDING_OURS;
+foreign:
+    error_set(why, ERR_IO, "%s: Retort did not write this file, or it was changed since; move it away and run again",
+              path);
+    return STANDING_FOREIGN;
+}
+
+/* Of a temporary file beside `path`: ".<name>.tmp-<mark><pid>", as results_clear knows it. The caller frees. */
+static char *temporary_name(const char *path, const char *mark) {
+    char *parent = path_directory(path);
+    char *name = mem_printf("%s/.%s.tmp-%s%ld", parent, path_base(path), mark, (long)getpid());
+    free(parent);
+    return name;
 }
 
 /* Takes a directory out of the way: at once, so that a kill leaves no half of it, which would pass for the user's. The
-   name is one of a temporary file, whose number no process has. */
-static int take_away(const char *path, const char *parent, struct error *err) {
-    char *old = mem_printf("%s/.%s.tmp-0%ld", parent, path_base(path), (long)getpid());
+   mark makes a number that no process has. */
+static int take_away(const char *path, struct error *err) {
+    char *old = temporary_name(path, "0");
     int rc = file_remove_tree(old, err);
     if (rc == 0 && rename(path, old) < 0)
         rc = errno == ENOENT ? 0 : error_errno(err, errno, "%s: cannot be replaced", path);
@@ -122,14 +184,14 @@ static int take_away(const char *path, const char *parent, struct error *err) {
 static int put(struct publisher *p, const struct content *content, const char *path, struct error *err) {
     struct object o = {content->digest, content->size, content->directory, content->executable};
     char *parent = path_directory(path);
-    char *temporary = mem_printf("%s/.%s.tmp-%ld", parent, path_base(path), (long)getpid());
+    char *temporary = temporary_name(path, "");
     int rc = file_make_directory(parent, err);
     if (rc == 0)
         rc = file_remove_tree(temporary, err);
     if (rc == 0)
         rc = store_materialise(p->facts->store, &o, temporary, MATERIALISE_COPY, err);
     if (rc == 0 && (content->directory || file_is_directory(path)))
-        rc = take_away(path, parent, err);
+        rc = take_away(path, err);
     if (rc == 0 && rename(temporary, path) < 0)
         rc = error_errno(err, errno, "%s: cannot be replaced", path);
     if (rc < 0)
@@ -139,26 +201,16 @@ static int put(struct publisher *p, const struct content *content, const char *p
     return rc;
 }
 
-static int refuse(struct publisher *p, const char *path, const char *why) {
-    if (!p->refused)
-        p->refused = error_set(&p->refusal, ERR_IO, "%s: %s", path, why);
-    return 0;
-}
-
 /* A run that is killed between a file and the manifest must not leave what the next one takes for the user's. */
 static int announce(void *context, const char *name, const struct result_item *item, struct error *err) {
     struct publisher *p = context;
-    const struct content *content = item->content;
     char hex[DIGEST_HEX_SIZE];
     char *path = path_join(p->directory, name);
-    enum standing standing = look(p, name, path, content);
+    enum standing standing = look(p, name, path, item->content, NULL);
     (void)err;
-    digest_hex(hex, &content->digest);
-    if (standing == STANDING_ABSENT || standing == STANDING_OURS) {
-        cJSON_DeleteItemFromObjectCaseSensitive(p->coming, name);
-        cJSON_AddStringToObject(p->coming, name, hex);
-        p->announced = true;
-    }
+    digest_hex(hex, &item->content->digest);
+    if (standing == STANDING_ABSENT || standing == STANDING_OURS)
+        set_digest(p->coming, name, hex);
     free(path);
     return 0;
 }
@@ -166,36 +218,39 @@ static int announce(void *context, const char *name, const struct result_item *i
 static int publish(void *context, const char *name, const struct result_item *item, struct error *err) {
     struct publisher *p = context;
     const struct content *content = item->content;
+    struct error why = {0};
     char hex[DIGEST_HEX_SIZE];
     char *path = path_join(p->directory, name);
     int rc = 0;
     digest_hex(hex, &content->digest);
     p->published++;
     if (cJSON_GetObjectItemCaseSensitive(p->named, name)) {
-        rc = refuse(p, path, "two results have this name");
+        error_set(&why, ERR_IO, "%s: two results have this name", path);
         goto out;
     }
     cJSON_AddTrueToObject(p->named, name);
     if (strlen(path_base(path)) > LONGEST_NAME) {
-        rc = refuse(p, path, "too long for the name of a file; give the axes shorter values, or objects with a label");
+        error_set(&why, ERR_IO,
+                  "%s: too long for the name of a file; give the axes shorter values, or objects with a label", path);
         goto out;
     }
-    switch (look(p, name, path, content)) {
+    switch (look(p, name, path, content, &why)) {
     case STANDING_FOREIGN:
-        rc = refuse(p, path, "Retort did not write this file, or it was changed since; move it away and run again");
         break;
     case STANDING_RIGHT:
-        manifest_set(p, name, hex);
+        set_digest(p->files, name, hex);
         break;
     case STANDING_ABSENT:
     case STANDING_OURS:
         rc = put(p, content, path, err);
         p->written += rc == 0;
         if (rc == 0)
-            manifest_set(p, name, hex);
+            set_digest(p->files, name, hex);
         break;
     }
 out:
+    if (why.code && !p->refusal.code)
+        p->refusal = why;
     free(path);
     return rc;
 }
@@ -263,19 +318,6 @@ int results_each(struct plan *plan, const struct pipeline *pipeline, result_visi
     return rc;
 }
 
-/* Publishers share the folder's lock; who has it alone knows that every temporary file there is of the dead, and removes
-   them. -1 where the file system has no locks: then they stay. */
-static int enter_directory(const struct publisher *p) {
-    const cJSON *const named[] = {p->files, p->before, p->coming};
-    bool there = file_make_directory(p->directory, NULL) == 0; /* else what comes next says so */
-    int fd = there ? open(p->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-        results_clear(p->directory, named, sizeof named / sizeof *named);
-    while (fd >= 0 && flock(fd, LOCK_SH) < 0 && errno == EINTR)
-        ;
-    return fd;
-}
-
 /* What was coming is there now. A name that this run has no result for is for the next one that has. */
 static void settle(struct publisher *p) {
     const cJSON *name;
@@ -285,28 +327,25 @@ static void settle(struct publisher *p) {
 
 /* Says what will be written, writes it, says that it was. */
 static int publish_all(struct publisher *p, const struct pipeline *pipeline, struct error *err) {
+    const cJSON *const named[] = {p->files, p->coming};
     int rc = results_each(p->plan, pipeline, announce, p, err);
-    bool announced = rc == 0 && p->announced;
-    int lock = announced || p->before->child ? enter_directory(p) : -1;
-    if (announced)
+    if (rc == 0 && p->alone && p->coming->child)
+        rc = results_clear(p->directory, named, sizeof named / sizeof *named, err);
+    if (rc == 0)
         rc = manifest_write(p, err);
     if (rc == 0)
         rc = results_each(p->plan, pipeline, publish, p, err);
     if (rc == 0)
         settle(p);
-    int wrote = 0;
-    if (announced || p->manifest_changed || p->before->child)
-        wrote = manifest_write(p, rc == 0 ? err : NULL);
-    if (lock >= 0)
-        close(lock);
+    int wrote = manifest_write(p, rc == 0 ? err : NULL);
     return rc == 0 ? wrote : rc;
 }
 
 int results_publish(char **path, size_t *written, struct plan *plan, const struct pipeline *pipeline,
-                    struct facts *facts, const char *directory, struct error *err) {
-    struct publisher p = {.plan = plan, .facts = facts, .directory = path_join(directory, pipeline->name)};
+                    struct facts *facts, const char *directory, bool alone, struct error *err) {
+    struct publisher p = {
+        .plan = plan, .facts = facts, .directory = path_join(directory, pipeline->name), .alone = alone};
     p.files = cJSON_CreateObject();
-    p.before = cJSON_CreateObject();
     p.coming = cJSON_CreateObject();
     p.named = cJSON_CreateObject();
     int rc = pipeline->result_count ? manifest_read(&p, err) : 0;
@@ -314,12 +353,12 @@ int results_publish(char **path, size_t *written, struct plan *plan, const struc
         rc = publish_all(&p, pipeline, err);
     *written = p.written;
     *path = p.published > 0 ? mem_strdup(p.directory) : NULL;
-    if (rc == 0 && p.refused)
-        rc = error_set(err, p.refused, "%s", p.refusal.message);
+    if (rc == 0 && p.refusal.code)
+        rc = error_set(err, p.refusal.code, "%s", p.refusal.message);
     cJSON_Delete(p.files);
-    cJSON_Delete(p.before);
     cJSON_Delete(p.coming);
     cJSON_Delete(p.named);
+    buffer_close(&p.manifest);
     free(p.directory);
     return rc;
 }

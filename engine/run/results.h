@@ -3,6 +3,9 @@
  *
  * .retort-results.json beside the files holds the digest of each one that Retort wrote. A file that is not in it, or no
  * longer has that digest, is the user's: it is refused, never overwritten. One that is right already is left alone.
+ *
+ * Engines publish into a folder one after the other (run_lock_results, internal.h): the manifest is read, the files are
+ * looked at and written and the manifest is written in one step, on top of what the last one left.
  */
 #ifndef RETORT_ENGINE_RUN_RESULTS_H
 #define RETORT_ENGINE_RUN_RESULTS_H
@@ -10,10 +13,13 @@
 #include "engine/run/facts.h"
 
 /* Publishes every result of the pipeline whose stages are done. `*path` (the caller frees) is the folder, NULL when the
-   pipeline names no results or none is done; `*written` counts the files that changed. ERR_IO: a file of the user's stands in the
-   way (the message names the first; the others are published), or two items of a list have one name; the system refused. */
+   pipeline names no results or none is done; `*written` counts the files that changed. `alone`: no other engine publishes
+   there; what killed ones left may be removed. ERR_IO: a file of the user's, or one that cannot be looked at, stands in the way
+   (the message names the first; the others are published), or two items of a list have one name; the system refused.
+   ERR_IO too where the manifest is none; nothing is published then. ERR_CORRUPT, ERR_NOT_FOUND: what is stored of a result
+   is damaged (and set aside) or gone. */
 int results_publish(char **path, size_t *written, struct plan *plan, const struct pipeline *pipeline,
-                    struct facts *facts, const char *directory, struct error *err);
+                    struct facts *facts, const char *directory, bool alone, struct error *err);
 
 /* Each result whose stage is done, by the name of its file below results/<pipeline>/, until one visit fails. */
 typedef int result_visit(void *context, const char *name, const struct result_item *item, struct error *err);
@@ -24,7 +30,7 @@ int results_each(struct plan *plan, const struct pipeline *pipeline, result_visi
 #define RESULTS_MANIFEST ".retort-results.json"
 
 /* Removes what killed engines left in the results of one pipeline beside the files that the members of `named` name, and
-   beside the manifest. Nobody publishes there now. What cannot be removed stays. */
-void results_clear(const char *directory, const cJSON *const named[], size_t count);
+   beside the manifest. Nobody publishes there now. What cannot be removed stays. ERR_IO: a folder cannot be read. */
+int results_clear(const char *directory, const cJSON *const named[], size_t count, struct error *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* What a kill left of a file that was being published: ".<name>.tmp-<pid>" beside it. */
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,10 +36,20 @@ static bool is_named(const cJSON *const named[], size_t count, const char *folde
 }
 
 /* `folder` is below `directory`; "" for itself. */
-static void clear_folder(const char *directory, const char *folder, const cJSON *const named[], size_t count) {
-    char *path = path_join(directory, folder);
+static int clear_folder(const char *directory, const char *folder, const cJSON *const named[], size_t count,
+                        struct error *err) {
+    char *path = *folder ? path_join(directory, folder) : mem_strdup(directory);
+    int rc = 0;
     DIR *entries = opendir(path);
-    for (struct dirent *e; entries && (e = readdir(entries));) {
+    if (!entries && errno != ENOENT && errno != ENOTDIR)
+        rc = error_errno(err, errno, "%s: cannot be read", path);
+    while (entries) {
+        errno = 0;
+        struct dirent *e = readdir(entries);
+        if (!e) {
+            rc = errno ? error_errno(err, errno, "%s: cannot be read", path) : 0;
+            break;
+        }
         char *base = base_of_temporary(e->d_name);
         char *entry = path_join(path, e->d_name);
         if (base && is_named(named, count, folder, base))
@@ -49,11 +60,13 @@ static void clear_folder(const char *directory, const char *folder, const cJSON 
     if (entries)
         closedir(entries);
     free(path);
+    return rc;
 }
 
-void results_clear(const char *directory, const cJSON *const named[], size_t count) {
+int results_clear(const char *directory, const cJSON *const named[], size_t count, struct error *err) {
     cJSON *folders = cJSON_CreateObject(); /* each once */
     const cJSON *item;
+    int rc = 0;
     cJSON_AddTrueToObject(folders, "");
     for (size_t i = 0; i < count; i++) {
         cJSON_ArrayForEach(item, named[i]) {
@@ -63,7 +76,8 @@ void results_clear(const char *directory, const cJSON *const named[], size_t cou
             free(folder);
         }
     }
-    cJSON_ArrayForEach(item, folders)
-        clear_folder(directory, item->string, named, count);
+    for (item = folders->child; rc == 0 && item; item = item->next)
+        rc = clear_folder(directory, item->string, named, count, err);
     cJSON_Delete(folders);
+    return rc;
 }

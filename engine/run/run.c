@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/json.h"
@@ -202,31 +203,37 @@ static bool is_to_repeat(const struct run *r) {
            r->diagnostics->errors == 0;
 }
 
-/* Whatever came before. The first fault is told. */
-static int publish(struct run *r, int rc, struct error *err) {
+/* What is done, and its energy beside it. */
+static int publish(struct run *r, struct error *err) {
+    struct run_summary *s = r->summary;
     struct error fault = {0};
-    int published = results_publish(&r->summary->results_path, &r->summary->results_written, r->plan, r->pipeline,
-                                    r->facts, r->options->results, &fault);
-    if (published == ERR_CORRUPT || published == ERR_NOT_FOUND)
+    int lock;
+    int rc = run_lock_results(&lock, r, err);
+    if (rc == 0)
+        rc = results_publish(&s->results_path, &s->results_written, r->plan, r->pipeline, r->facts, r->options->results,
+                             lock >= 0, err);
+    if (rc == ERR_CORRUPT || rc == ERR_NOT_FOUND)
         r->put_off++;
-    if (published < 0 && rc == 0)
-        rc = error_set(err, published, "%s", fault.message);
-    else if (published < 0)
+    if (s->results_path && run_energy_page(r, &fault) < 0)
         run_note(r, NULL, fault.message);
-    if (r->summary->results_path && run_energy_page(r, &fault) < 0)
-        run_note(r, NULL, fault.message);
+    if (lock >= 0)
+        close(lock);
     return rc;
 }
 
-/* Publishes what is done and writes the run down. `*again`: another pass may follow, and then whether one must. */
+/* Publishes what is done and writes the run down, whatever came before; the first fault is told. `*again`: another pass
+   may follow, and then whether one must. */
 static int end(struct run *r, bool *again, struct error *err) {
     bool may_repeat = *again, repeat = may_repeat && is_to_repeat(r);
     struct error fault = {0};
     if (!repeat)
         report_unreached(r);
     int rc = outcome_code(r, err);
-    if (!repeat)
-        rc = publish(r, rc, err);
+    int published = repeat ? 0 : publish(r, &fault);
+    if (published < 0 && rc == 0)
+        rc = error_set(err, published, "%s", fault.message);
+    else if (published < 0)
+        run_note(r, NULL, fault.message);
     *again = may_repeat && is_to_repeat(r);
     if (*again)
         run_note(r, NULL, "what was damaged or gone is made again");
@@ -304,15 +311,14 @@ static int run_pass(bool *again, const struct pipeline *pipeline, struct store *
 }
 
 /* What one pass finished is known to the next. */
-static void add_pass(struct run_summary *all, struct run_summary *pass) {
-    size_t finished = all->finished + pass->finished;
-    double wall_s = all->wall_s + pass->wall_s;
-    pass->known -= pass->known < all->finished ? pass->known : all->finished;
-    free(all->results_path);
-    free(all->run_id);
+static void add_pass(struct run_summary *all, const struct run_summary *pass) {
+    struct run_summary before = *all;
     *all = *pass;
-    all->finished = finished;
-    all->wall_s = wall_s;
+    all->known -= pass->known < before.finished ? pass->known : before.finished;
+    all->finished += before.finished;
+    all->wall_s += before.wall_s;
+    free(before.results_path);
+    free(before.run_id);
 }
 
 int run_pipeline(const struct pipeline *pipeline, struct store *store, const struct run_options *options,

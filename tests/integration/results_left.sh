@@ -19,11 +19,6 @@ check "what the kill left is gone, what is the user's is not" \
     same "$(there)" "./..retort-results.json.tmp-mine ./.mine.tmp-12 ./.o.tmp-mine ./deep/.p.tmp-3 "
 check "the results are there" same "$(cat results/p/o results/p/deep/o)" "two
 two"
-exec 9<results/p && flock -s 9 # as somebody who is publishing
-echo half >results/p/.o.tmp-123
-check "published beside another" "$retort" run p.json --set params.text=three
-check "whose temporary file stays" test -e results/p/.o.tmp-123
-exec 9<&-
 
 # Killed when a result was there and the manifest did not say so yet; then a run that does not come to that result.
 cat >r.json <<'EOT'

@@ -1,0 +1,72 @@
+/*
+ * A gate: a library that is loaded into the engine before all others and waits for one name.
+ *
+ *   LD_PRELOAD=.../gatelib.so RETORT_GATE=results/p/o retort run ...
+ *
+ *   RETORT_GATE      before its first rename to a name that ends so the engine stops, as by SIGSTOP; what others do
+ *                    meanwhile is the test's, and SIGCONT lets it go on
+ *   RETORT_GATE_EIO  a path that ends so cannot be looked at, and a folder not be read: lstat and readdir fail with EIO
+ */
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *stop_at, *fail_at;
+
+__attribute__((constructor)) static void begin(void) {
+    if (strcmp(program_invocation_short_name, "retort") != 0)
+        return;
+    stop_at = getenv("RETORT_GATE");
+    fail_at = getenv("RETORT_GATE_EIO");
+}
+
+static bool is_at(const char *path, const char *end) {
+    size_t length = strlen(path), wanted = end ? strlen(end) : 0;
+    return end && length >= wanted && strcmp(path + length - wanted, end) == 0;
+}
+
+/* ISO C has no cast from an object's address to a function's. */
+#define FIND_NEXT(name)                                                                                                \
+    if (!next)                                                                                                         \
+    *(void **)(&next) = dlsym(RTLD_NEXT, #name)
+
+int rename(const char *from, const char *to) {
+    static int (*next)(const char *, const char *);
+    FIND_NEXT(rename);
+    if (is_at(to, stop_at)) {
+        stop_at = NULL;
+        raise(SIGSTOP);
+    }
+    return next(from, to);
+}
+
+int lstat(const char *restrict path, struct stat *restrict st) {
+    static int (*next)(const char *, struct stat *);
+    FIND_NEXT(lstat);
+    if (!is_at(path, fail_at))
+        return next(path, st);
+    errno = EIO;
+    return -1;
+}
+
+struct dirent *readdir(DIR *entries) {
+    static struct dirent *(*next)(DIR *);
+    char link[64], path[PATH_MAX] = "";
+    FIND_NEXT(readdir);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", dirfd(entries));
+    int before = errno;
+    ssize_t length = fail_at ? readlink(link, path, sizeof path - 1) : 0;
+    errno = before;
+    if (length <= 0 || !is_at(path, fail_at))
+        return next(entries);
+    errno = EIO;
+    return NULL;
+}

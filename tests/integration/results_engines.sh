@@ -1,0 +1,103 @@
+#!/bin/sh
+# Engines that publish into one folder at the same time do so one after the other, and what is there cannot be looked at.
+. tests/integration/lib.inc
+case $BUILD in *san) echo "ok 1 - # SKIP a sanitizer must be loaded before the gate's library"; echo 1..1; exit 0 ;; esac
+cd "$work" || exit 1
+first='' second=''
+trap 'kill -9 $first $second 2>/dev/null; rm -rf "$work"' EXIT
+
+cat >p.json <<'EOT'
+{ "retort": 1, "name": "p", "params": { "text": "x" },
+  "stages": { "a": { "cmd": ["sh", "-c", "echo \"$1\" >o; mkdir d; echo \"$1\" >d/o", "sh", "${params.text}"],
+                     "outs": { "o": "o", "d": { "path": "d", "type": "directory" } } } },
+  "results": { "o1": "${stages.a.outs.o}", "o2": "${stages.a.outs.o}", "deep/o": "${stages.a.outs.o}", "d": "${stages.a.outs.d}" } }
+EOT
+published() { cat results/p/o1 results/p/o2 results/p/deep/o results/p/d/o | tr '\n' ' '; }
+state() { ps -o stat= -p "$1" | cut -c1; }
+
+# One engine, which stops before it renames to that name of results/p; another, as far as it comes.
+begin() { # NAME TEXT
+    RETORT_GATE=results/p/$1 LD_PRELOAD=$BUILD/tests/fault/gatelib.so "$retort" run p.json --set "params.text=$2" >first 2>&1 & first=$!
+    while :; do
+        case $(state $first) in T) return 0 ;; Z | '') cat first; return 1 ;; esac
+        sleep 0.02
+    done
+}
+beside() { # TEXT
+    "$retort" run p.json --set "params.text=$1" >second 2>&1 & second=$!
+    until grep -q "this one waits" second; do
+        case $(state $second) in Z | '') echo "it did not wait:"; cat second; return 1 ;; esac
+        sleep 0.02
+    done
+}
+ended() { kill -CONT $first; wait $first; same "exit status $?" "exit status $1"; cat first; }
+second_ended() { wait $second; same "exit status $?" "exit status $1" || { cat second; return 1; }; }
+
+# The same results of two at once, none there before: those of the second are known.
+check "the first to publish stops within a folder" begin d x
+check "the second is told of it" beside x
+check "and leaves alone what the first is at" sh -c 'ls -d results/p/.d.tmp-*'
+check "the first ends well" ended 0
+check "so does the second" second_ended 0
+check "and the results are there" same "$(published)" "x x x x "
+
+# Other results of two at once, wherever the first is.
+for at in .retort-results.json o1 o2 d; do
+    check "stopped before $at" begin $at "y$at"
+    check "$at: another waits" beside "z$at"
+    check "$at: the first ends well" ended 0
+    check "$at: the second ends well" second_ended 0
+    check "$at: and its results stand, all of them" same "$(published)" "z$at z$at z$at z$at "
+    check "$at: the first can be published again" exits 0 "$retort" run p.json --set "params.text=y$at"
+    check "$at: and stands" same "$(published)" "y$at y$at y$at y$at "
+done
+check "nothing is left beside them" same "$(ls -A results/p | tr '\n' ' ')" ".retort-results.json d deep o1 o2 "
+
+# Who waits for one that never ends can be stopped: while stages were run, and where all was known.
+check "stopped for long" begin o2 long
+check "another waits" beside asked
+kill -TERM $second
+check "it leaves when it is asked to" second_ended 130
+check "and says what to do" has second "run again to publish"
+check "one to which all is known waits" beside asked
+kill -TERM $second
+check "and leaves too" second_ended 143
+kill -9 $first && wait $first 2>/dev/null
+check "run again, it is published, though the first was killed" exits 0 "$retort" run p.json --set params.text=asked
+check "all of it" same "$(published)" "asked asked asked asked "
+
+# What cannot be looked at is not written over.
+unseen() { RETORT_GATE_EIO=$1 LD_PRELOAD=$BUILD/tests/fault/gatelib.so "$retort" run p.json --set "params.text=$2" >said 2>&1; }
+echo mine >results/p/o1
+check "a file that cannot be examined is refused" exits 3 unseen results/p/o1 new
+cp said told
+check "with its path" has told "results/p/o1: cannot be examined: Input/output error"
+check "stands as it was, and the others are published" same "$(published)" "mine new new new "
+rm results/p/o1
+check "so is a folder that cannot be read" exits 3 unseen /results/p newer
+cp said told
+check "with its path" has told "results/p: cannot be read: Input/output error"
+check "and nothing is written" same "$(cat results/p/o2)" new
+rm -r results/p/deep
+echo mine >results/p/deep
+"$retort" run p.json --set params.text=newest >told 2>&1
+check "a file where a folder is to be is refused" same $? 3
+check "with the mend" has told "results/p/deep/o: cannot be examined; move away what stands where its folder is to be, and run again: Not a directory"
+check "stands as it was, and the others are published" same "$(cat results/p/deep results/p/o2 results/p/d/o | tr '\n' ' ')" "mine newest newest "
+rm results/p/deep
+
+# A manifest that is none.
+for text in garbage '' '[]' '{}' '{ "retort_results": 2, "files": {} }' '{ "retort_results": 1, "files": [] }' \
+    '{ "retort_results": 1, "files": { "o1": 3 } }' '{ "retort_results": 1, "files": {}, "coming": { "o1": null } }'; do
+    "$retort" run p.json --set params.text=sound >said 2>&1
+    echo "$text" >results/p/.retort-results.json
+    "$retort" run p.json --set params.text=other >told 2>&1
+    check "manifest '$text': refused" same $? 3
+    check "manifest '$text': by its name" has told "results/p/.retort-results.json"
+    check "manifest '$text': with its mend" has told "move that folder away and run again"
+    check "manifest '$text': nothing is touched" same "$(published)" "sound sound sound sound "
+    mv results/p away && "$retort" run p.json --set params.text=other >said 2>&1
+    check "manifest '$text': and that mends it" same "$(published)" "other other other other "
+    rm -r away
+done
+finish
