@@ -3,7 +3,6 @@
  * under a short exclusive lock on claims/.lock, which the kernel drops with its holder. Files, not rows: they need no
  * syncing (a claim never outlives its boot), and they stand when the index is rebuilt.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
 
@@ -231,15 +231,15 @@ static int sweep_claim(struct store *s, const struct digest *key, struct error *
 
 int claim_sweep(struct store *s, struct error *err) {
     char *path = layout_path(s, "claims", "");
-    DIR *entries = opendir(path);
-    int rc = entries ? 0 : error_errno(err, errno, "%s: cannot be opened", path);
-    for (struct dirent *e; rc == 0 && entries && (e = readdir(entries));) {
+    struct folder claims;
+    const char *name;
+    int rc = folder_open(&claims, path, err);
+    while (rc >= 0 && (rc = folder_next(&claims, &name, err)) > 0) {
         struct digest key;
-        if (digest_parse(&key, e->d_name))
+        if (digest_parse(&key, name))
             rc = sweep_claim(s, &key, err);
     }
-    if (entries)
-        closedir(entries);
+    folder_close(&claims);
     free(path);
     return rc;
 }

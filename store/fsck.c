@@ -3,10 +3,10 @@
  * compared. What is damaged is set aside, index rows that are wrong are written anew; records stay as they are, since
  * one whose objects are gone does not count and counts again when they come back.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
@@ -85,21 +86,19 @@ static int check_folder(struct fsck *f, uint8_t folder, struct error *err) {
     char name[3];
     snprintf(name, sizeof name, "%02x", folder);
     char *path = layout_path(f->s, "objects", name);
-    DIR *entries = opendir(path);
-    int rc = !entries && errno != ENOENT ? error_errno(err, errno, "%s: cannot be opened", path) : 0;
-    for (struct dirent *e; rc == 0 && entries && (e = readdir(entries));) {
+    struct folder objects;
+    const char *rest;
+    int rc = folder_open_if_there(&objects, path, err);
+    while (rc >= 0 && (rc = folder_next(&objects, &rest, err)) > 0) {
         char hex[3 + NAME_MAX];
         struct digest d;
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        snprintf(hex, sizeof hex, "%s%s", name, e->d_name);
+        snprintf(hex, sizeof hex, "%s%s", name, rest);
         if (digest_parse(&d, hex))
             rc = check_object(f, &d, err);
         else
-            tell(f, "%s/%s: is not the name of an object; left as it is", path, e->d_name);
+            tell(f, "%s/%s: is not the name of an object; left as it is", path, rest);
     }
-    if (entries)
-        closedir(entries);
+    folder_close(&objects);
     free(path);
     return rc;
 }

@@ -1,5 +1,4 @@
 /* Attempts, logs, checkpoints, and what the dead left behind. */
-#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <math.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 #include "store/gc.h"
 
@@ -147,13 +147,12 @@ static int take_entry(struct gc *g, const char *folder, const char *name, const 
 
 static int take_folder(struct gc *g, const struct kind *kind, uint64_t *count, struct error *err) {
     char *path = layout_path(g->s, kind->folder, "");
-    DIR *entries = opendir(path);
-    int rc = entries || errno == ENOENT ? 0 : error_errno(err, errno, "%s: cannot be opened", path);
-    for (struct dirent *e; rc == 0 && entries && (e = readdir(entries));)
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            rc = take_entry(g, path, e->d_name, kind, count, err);
-    if (entries)
-        closedir(entries);
+    struct folder entries;
+    const char *name;
+    int rc = folder_open_if_there(&entries, path, err);
+    while (rc >= 0 && (rc = folder_next(&entries, &name, err)) > 0)
+        rc = take_entry(g, path, name, kind, count, err);
+    folder_close(&entries);
     free(path);
     return rc;
 }

@@ -1,10 +1,10 @@
 /* What the runs that are kept need: records, attempts, objects. */
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "store/gc.h"
@@ -163,17 +163,17 @@ static int mark_attempt(struct gc *g, const char *path, struct error *err) {
 
 int gc_mark_attempts(struct gc *g, struct error *err) {
     char *folder = layout_path(g->s, "attempts", "");
-    DIR *entries = opendir(folder);
-    int rc = entries ? 0 : error_errno(err, errno, "%s: cannot be opened", folder);
-    for (struct dirent *e; rc == 0 && entries && (e = readdir(entries));) {
-        if (e->d_name[0] == '.')
+    struct folder attempts;
+    const char *name;
+    int rc = folder_open(&attempts, folder, err);
+    while (rc >= 0 && (rc = folder_next(&attempts, &name, err)) > 0) {
+        if (name[0] == '.')
             continue;
-        char *path = path_join(folder, e->d_name);
+        char *path = path_join(folder, name);
         rc = mark_attempt(g, path, err);
         free(path);
     }
-    if (entries)
-        closedir(entries);
+    folder_close(&attempts);
     free(folder);
     return rc;
 }

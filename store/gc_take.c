@@ -1,7 +1,7 @@
 /* Records and objects away. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 #include "store/gc.h"
 
@@ -229,19 +230,19 @@ static int take_folder(struct gc *g, uint8_t folder, struct batch *b, struct err
     char name[3];
     snprintf(name, sizeof name, "%02x", folder);
     char *path = layout_path(g->s, "objects", name);
-    DIR *entries = opendir(path);
-    int rc = !entries && errno != ENOENT ? error_errno(err, errno, "%s: cannot be opened", path) : 0;
-    for (struct dirent *e; rc == 0 && entries && (e = readdir(entries));) {
+    struct folder objects;
+    const char *rest;
+    int rc = folder_open_if_there(&objects, path, err);
+    while (rc >= 0 && (rc = folder_next(&objects, &rest, err)) > 0) {
         char hex[3 + NAME_MAX];
         struct digest d;
-        snprintf(hex, sizeof hex, "%s%s", name, e->d_name);
+        snprintf(hex, sizeof hex, "%s%s", name, rest);
         if (digest_parse(&d, hex))
             rc = judge_object(g, b, &d, err);
     }
     if (rc == 0)
         rc = take_batch(g, b, err);
-    if (entries)
-        closedir(entries);
+    folder_close(&objects);
     free(path);
     return rc;
 }

@@ -1,6 +1,5 @@
 #include "store/lease.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
 
@@ -187,17 +187,17 @@ typedef int lease_visit(struct store *s, const char *name, const char *path, voi
 
 static int each_lease(struct store *s, lease_visit *visit, void *context, struct error *err) {
     char *folder = layout_path(s, "leases", "");
-    DIR *entries = opendir(folder);
-    int rc = entries || errno == ENOENT ? 0 : error_errno(err, errno, "%s: cannot be opened", folder);
-    for (struct dirent *e; rc == 0 && entries && (e = readdir(entries));) {
-        if (e->d_name[0] == '.')
+    struct folder leases;
+    const char *name;
+    int rc = folder_open_if_there(&leases, folder, err);
+    while (rc >= 0 && (rc = folder_next(&leases, &name, err)) > 0) {
+        if (name[0] == '.')
             continue;
-        char *path = path_join(folder, e->d_name);
-        rc = visit(s, e->d_name, path, context, err);
+        char *path = path_join(folder, name);
+        rc = visit(s, name, path, context, err);
         free(path);
     }
-    if (entries)
-        closedir(entries);
+    folder_close(&leases);
     free(folder);
     return rc;
 }

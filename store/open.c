@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
 #include "store/lock.h"
@@ -47,8 +47,7 @@ void store_notices(struct store *s, void (*say)(void *context, const char *line)
 
 /* A folder that was being made a store when its engine died holds some of our names and no others. */
 static bool is_ours(const char *name) {
-    static const char *const others[] = {".",     "..",       ".gitignore",       "format",
-                                         "lease", "state.db", "state.db-journal", NULL};
+    static const char *const others[] = {".gitignore", "format", "lease", "state.db", "state.db-journal", NULL};
     for (size_t i = 0; folders[i]; i++)
         if (strcmp(name, folders[i]) == 0)
             return true;
@@ -59,17 +58,16 @@ static bool is_ours(const char *name) {
 }
 
 static int refuse_foreign(const char *directory, struct error *err) {
-    DIR *entries = opendir(directory);
-    if (!entries)
-        return error_errno(err, errno, "%s: cannot be opened", directory);
-    int rc = 0;
-    for (struct dirent *e; rc == 0 && (e = readdir(entries));)
-        if (!is_ours(e->d_name))
+    struct folder entries;
+    const char *name;
+    int rc = folder_open(&entries, directory, err);
+    while (rc >= 0 && (rc = folder_next(&entries, &name, err)) > 0)
+        if (!is_ours(name))
             rc = error_set(err, ERR_INVALID,
                            "%s: is not a store (it has no file \"format\") and holds other things (%s): name a new or "
                            "empty directory",
-                           directory, e->d_name);
-    closedir(entries);
+                           directory, name);
+    folder_close(&entries);
     return rc;
 }
 

@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
@@ -126,20 +126,19 @@ static int newest_first(const void *a, const void *b) {
 int store_run_list(struct store *s, char ***ids, size_t *count, struct error *err) {
     size_t capacity = 0;
     char *path = layout_path(s, "runs", "");
-    DIR *entries = opendir(path);
-    int rc = entries ? 0 : error_errno(err, errno, "%s: cannot be opened", path);
+    struct folder runs;
+    const char *name;
+    int rc = folder_open(&runs, path, err);
     *ids = NULL;
     *count = 0;
-    for (struct dirent *e; entries && (e = readdir(entries));) {
-        size_t length = strlen(e->d_name);
-        if (length < sizeof suffix || e->d_name[0] == '.' ||
-            strcmp(e->d_name + length - (sizeof suffix - 1), suffix) != 0)
+    while (rc >= 0 && (rc = folder_next(&runs, &name, err)) > 0) {
+        size_t length = strlen(name);
+        if (length < sizeof suffix || name[0] == '.' || strcmp(name + length - (sizeof suffix - 1), suffix) != 0)
             continue;
         mem_grow(*ids, &capacity, *count + 1);
-        (*ids)[(*count)++] = mem_strndup(e->d_name, length - (sizeof suffix - 1));
+        (*ids)[(*count)++] = mem_strndup(name, length - (sizeof suffix - 1));
     }
-    if (entries)
-        closedir(entries);
+    folder_close(&runs);
     free(path);
     if (*count > 0)
         qsort(*ids, *count, sizeof **ids, newest_first);

@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
@@ -202,25 +202,17 @@ int segment_names(const struct store *s, char ***out, size_t *count, struct erro
     *out = NULL;
     *count = 0;
     char *path = layout_path(s, "actions", "");
-    DIR *entries = opendir(path);
-    int rc = entries ? 0 : error_errno(err, errno, "%s: cannot be opened", path);
-    while (entries) {
-        errno = 0;
-        struct dirent *e = readdir(entries);
-        if (!e) {
-            if (errno)
-                rc = error_errno(err, errno, "%s: cannot be read", path);
-            break;
-        }
-        size_t length = strlen(e->d_name);
-        if (length < sizeof suffix || e->d_name[0] == '.' ||
-            strcmp(e->d_name + length - (sizeof suffix - 1), suffix) != 0)
+    struct folder actions;
+    const char *name;
+    int rc = folder_open(&actions, path, err);
+    while (rc >= 0 && (rc = folder_next(&actions, &name, err)) > 0) {
+        size_t length = strlen(name);
+        if (length < sizeof suffix || name[0] == '.' || strcmp(name + length - (sizeof suffix - 1), suffix) != 0)
             continue;
         mem_grow(*out, &capacity, *count + 1);
-        (*out)[(*count)++] = mem_strdup(e->d_name);
+        (*out)[(*count)++] = mem_strdup(name);
     }
-    if (entries)
-        closedir(entries);
+    folder_close(&actions);
     free(path);
     if (*count > 0)
         qsort(*out, *count, sizeof **out, compare_names);

@@ -2,7 +2,6 @@
  * What dead engines left behind: work/<attempt>@<owner>, objects/tmp/<owner>.<number>, and of keys that are known since
  * their claims and checkpoints.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
@@ -57,17 +57,17 @@ void remove_left(struct store *s, const char *path) {
 static int sweep_folder(struct store *s, const char *folder,
                         bool (*owner_is_dead)(const struct store *s, const char *name), struct error *err) {
     char *path = layout_path(s, folder, "");
-    DIR *entries = opendir(path);
-    int rc = entries ? 0 : error_errno(err, errno, "%s: cannot be opened", path);
-    for (struct dirent *e; rc == 0 && entries && (e = readdir(entries));) {
-        if (e->d_name[0] == '.' || !owner_is_dead(s, e->d_name))
+    struct folder entries;
+    const char *name;
+    int rc = folder_open(&entries, path, err);
+    while (rc >= 0 && (rc = folder_next(&entries, &name, err)) > 0) {
+        if (name[0] == '.' || !owner_is_dead(s, name))
             continue;
-        char *entry = path_join(path, e->d_name);
+        char *entry = path_join(path, name);
         remove_left(s, entry);
         free(entry);
     }
-    if (entries)
-        closedir(entries);
+    folder_close(&entries);
     free(path);
     return rc;
 }
@@ -90,12 +90,12 @@ static int sweep_checkpoint(struct store *s, const char *name, struct error *err
 
 static int sweep_checkpoints(struct store *s, struct error *err) {
     char *path = layout_path(s, "checkpoints", "");
-    DIR *entries = opendir(path);
-    int rc = entries ? 0 : error_errno(err, errno, "%s: cannot be opened", path);
-    for (struct dirent *e; rc == 0 && entries && (e = readdir(entries));)
-        rc = sweep_checkpoint(s, e->d_name, err);
-    if (entries)
-        closedir(entries);
+    struct folder checkpoints;
+    const char *name;
+    int rc = folder_open(&checkpoints, path, err);
+    while (rc >= 0 && (rc = folder_next(&checkpoints, &name, err)) > 0)
+        rc = sweep_checkpoint(s, name, err);
+    folder_close(&checkpoints);
     free(path);
     return rc;
 }

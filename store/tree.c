@@ -9,7 +9,6 @@
  * with paths as canonical JSON strings, sorted by their bytes. It is hashed under a tag of its own, so that a file
  * with the same bytes is another object.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,6 +18,7 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
@@ -237,42 +237,30 @@ static int walk_entry(struct walk *w, const char *name, struct error *err) {
     return rc;
 }
 
-static int walk_entries(struct walk *w, DIR *entries, struct error *err) {
+static int walk_entries(struct walk *w, struct folder *entries, struct error *err) {
     size_t count = 0;
-    for (;;) {
-        errno = 0;
-        struct dirent *e = readdir(entries);
-        if (!e && errno)
-            return error_errno(err, errno, "%s: cannot be read", w->path.data);
-        if (!e)
-            break;
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
+    const char *name;
+    int rc = 0;
+    while (rc >= 0 && (rc = folder_next(entries, &name, err)) > 0) {
         count++;
-        int rc = walk_entry(w, e->d_name, err);
-        if (rc < 0)
-            return rc;
+        rc = walk_entry(w, name, err);
     }
-    if (count == 0 && w->path.size > w->root)
+    if (rc == 0 && count == 0 && w->path.size > w->root)
         *add_entry(w->out) = (struct listing_entry){.path = mem_strdup(w->path.data + w->root), .directory = true};
-    return 0;
+    return rc;
 }
 
 static int walk_directory(struct walk *w, struct error *err) {
     if (w->depth == MAX_DEPTH)
         return error_set(err, ERR_INVALID, "%s: directories nest deeper than %d", w->path.data, MAX_DEPTH);
     int fd = open(w->path.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (w->follow && w->depth == 0 ? 0 : O_NOFOLLOW));
-    DIR *entries = fd < 0 ? NULL : fdopendir(fd);
-    if (!entries) {
-        int rc = error_errno(err, errno, "%s: cannot be opened", w->path.data);
-        if (fd >= 0)
-            close(fd);
-        return rc;
-    }
+    struct folder entries;
+    int rc = folder_open_fd(&entries, fd, w->path.data, err);
     w->depth++;
-    int rc = walk_entries(w, entries, err);
+    if (rc == 0)
+        rc = walk_entries(w, &entries, err);
     w->depth--;
-    closedir(entries);
+    folder_close(&entries);
     return rc;
 }
 

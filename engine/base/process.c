@@ -1,7 +1,6 @@
 #include "engine/base/process.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 
 #include "engine/base/buffer.h"
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 
 enum { ENVIRONMENT_LIMIT = 8 << 20 };
@@ -35,17 +35,17 @@ static pid_t parent_of(const char *pid) {
 static size_t select_processes(pid_t **out, bool (*is_wanted)(const char *pid, const void *context),
                                const void *context) {
     size_t count = 0, capacity = 0;
+    struct folder proc;
+    const char *name;
     *out = NULL;
-    DIR *proc = opendir("/proc");
-    if (!proc)
-        return 0;
-    for (struct dirent *entry; (entry = readdir(proc));) {
-        if (!isdigit((unsigned char)entry->d_name[0]) || !is_wanted(entry->d_name, context))
+    folder_open(&proc, "/proc", NULL);
+    while (folder_next(&proc, &name, NULL) > 0) {
+        if (!isdigit((unsigned char)name[0]) || !is_wanted(name, context))
             continue;
         mem_grow(*out, &capacity, count + 1);
-        (*out)[count++] = (pid_t)strtol(entry->d_name, NULL, 10);
+        (*out)[count++] = (pid_t)strtol(name, NULL, 10);
     }
-    closedir(proc);
+    folder_close(&proc);
     return count;
 }
 

@@ -6,7 +6,7 @@
 #include <sys/types.h>
 
 /* The living and dead, not yet reaped children of `parent` (whichever of its threads has them). `*out` is freed by
-   the caller; returns how many there are: 0 where /proc cannot be read. */
+   the caller; returns how many there are, as far as /proc can be read. */
 size_t process_children(pid_t **out, pid_t parent);
 
 /* The processes that were started with an environment variable whose value holds `part`, as far as this user may see. A

@@ -3,7 +3,6 @@
  * directory that is not empty is moved up beside the first level and emptied there; passes over the first level
  * repeat until nothing is left.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 
 struct removal {
     const char *path;
@@ -60,24 +60,12 @@ static int remove_entry(struct removal *r, int parent, const char *name, struct 
 static int each_entry(struct removal *r, int fd,
                       int (*visit)(struct removal *r, int directory, const char *name, struct error *err),
                       struct error *err) {
-    DIR *entries = fdopendir(fd);
-    if (!entries) {
-        int rc = removal_failed(r, ".", err);
-        close(fd);
-        return rc;
-    }
-    int rc = 0;
-    while (rc >= 0) {
-        errno = 0;
-        struct dirent *entry = readdir(entries);
-        if (!entry) {
-            rc = errno ? removal_failed(r, ".", err) : 0;
-            break;
-        }
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            rc = visit(r, dirfd(entries), entry->d_name, err);
-    }
-    closedir(entries);
+    struct folder entries;
+    const char *name;
+    int rc = folder_open_fd(&entries, fd, r->path, err);
+    while (rc >= 0 && (rc = folder_next(&entries, &name, err)) > 0)
+        rc = visit(r, fd, name, err);
+    folder_close(&entries);
     return rc;
 }
 

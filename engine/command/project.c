@@ -1,6 +1,5 @@
 #include "engine/command/project.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 
 char *project_root(const char *directory) {
@@ -126,36 +126,36 @@ struct candidates {
     struct buffer names; /* of the pipelines */
 };
 
-static void list_candidates(struct candidates *c) {
-    DIR *dir = opendir(".");
-    struct dirent *entry;
-    while (dir && (entry = readdir(dir))) {
-        size_t length = strlen(entry->d_name);
-        if (length < 6 || strcmp(entry->d_name + length - 5, ".json") != 0)
+static int list_candidates(struct candidates *c, struct error *err) {
+    struct folder here;
+    const char *name;
+    int code = folder_open(&here, ".", err);
+    while (code >= 0 && (code = folder_next(&here, &name, err)) > 0) {
+        size_t length = strlen(name);
+        if (length < 6 || strcmp(name + length - 5, ".json") != 0)
             continue;
-        enum file_is is = judge_file(entry->d_name);
+        enum file_is is = judge_file(name);
         if (c->count[is]++ == 0)
-            c->first[is] = mem_strdup(entry->d_name);
+            c->first[is] = mem_strdup(name);
         if (is == FILE_PIPELINE)
-            buffer_printf(&c->names, "%s%s", c->count[is] > 1 ? ", " : "", entry->d_name);
+            buffer_printf(&c->names, "%s%s", c->count[is] > 1 ? ", " : "", name);
     }
-    if (dir)
-        closedir(dir);
+    folder_close(&here);
+    return code;
 }
 
 /* The only pipeline file of the working directory; where there is none, the only file that is no JSON: it is most
    likely the pipeline with a slip in it, and reading it tells the slip. */
 static int find_pipeline(char **out, struct error *err) {
     struct candidates c = {0};
-    list_candidates(&c);
+    int code = list_candidates(&c, err);
     enum file_is is = c.count[FILE_PIPELINE] == 0 && c.count[FILE_BROKEN] == 1 ? FILE_BROKEN : FILE_PIPELINE;
-    int code = 0;
-    if (c.count[is] == 0)
+    if (code == 0 && c.count[is] == 0)
         code = error_set(err, ERR_USAGE, "no pipeline file in this folder; name one: retort COMMAND PIPELINE");
-    else if (c.count[is] > 1)
+    else if (code == 0 && c.count[is] > 1)
         code =
             error_set(err, ERR_USAGE, "several pipeline files in this folder; name one of %s", buffer_text(&c.names));
-    else
+    else if (code == 0)
         *out = mem_strdup(c.first[is]);
     for (size_t i = 0; i <= FILE_BROKEN; i++)
         free(c.first[i]);

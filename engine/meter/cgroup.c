@@ -1,6 +1,5 @@
 #include "engine/meter/cgroup.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 
 enum { SMALL_FILE = 4096 };
@@ -134,15 +134,17 @@ static bool is_left(const char *root, const char *name) {
 
 void cpu_group_sweep(const char *root) {
     char *own = own_group(root);
-    DIR *entries = own ? opendir(own) : NULL;
-    for (const struct dirent *e; entries && (e = readdir(entries));) {
-        if (!is_left(root, e->d_name))
+    struct folder groups = {0};
+    const char *name;
+    if (own)
+        folder_open(&groups, own, NULL);
+    while (folder_next(&groups, &name, NULL) > 0) { /* what cannot be read now the next run sweeps */
+        if (!is_left(root, name))
             continue;
-        char *path = path_join(own, e->d_name);
+        char *path = path_join(own, name);
         rmdir(path);
         free(path);
     }
-    if (entries)
-        closedir(entries);
+    folder_close(&groups);
     free(own);
 }

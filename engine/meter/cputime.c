@@ -1,7 +1,6 @@
 #include "engine/meter/cputime.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <math.h>
 #include <stdbool.h>
@@ -10,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 
 enum { STAT_FILE = 8192, PATH_SIZE = 4096, MAX_PROCESSES = 65536 };
@@ -86,14 +86,14 @@ static void children_add(struct pids *pids, const char *root, pid_t pid, const c
 
 static void threads_add(struct pids *pids, const char *root, pid_t pid) {
     char path[PATH_SIZE];
-    const struct dirent *task;
+    struct folder tasks;
+    const char *name;
     snprintf(path, sizeof path, "%s/proc/%d/task", root, (int)pid);
-    DIR *tasks = opendir(path);
-    while (tasks && (task = readdir(tasks)))
-        if (isdigit((unsigned char)task->d_name[0]))
-            children_add(pids, root, pid, task->d_name);
-    if (tasks)
-        closedir(tasks);
+    folder_open(&tasks, path, NULL); /* a process may end at any time, and has no threads then */
+    while (folder_next(&tasks, &name, NULL) > 0)
+        if (isdigit((unsigned char)name[0]))
+            children_add(pids, root, pid, name);
+    folder_close(&tasks);
 }
 
 /* The process and its living descendants. The caller frees `list`. */

@@ -1,5 +1,4 @@
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 #include "engine/meter/source.h"
 
@@ -113,30 +113,38 @@ static int by_name(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void zones_find(struct domains *out, const char *directory, const char *source, const char *prefix) {
+/* All zones or none: of a list that breaks off, nobody can say what is missing from the sum. */
+static int zones_find(struct domains *out, const char *directory, const char *source, const char *prefix,
+                      struct error *err) {
     char *zones[MAX_ZONES];
     size_t count = 0;
-    const struct dirent *entry;
-    DIR *listing = opendir(directory);
-    while (listing && count < MAX_ZONES && (entry = readdir(listing)))
-        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
-            zones[count++] = mem_strdup(entry->d_name);
-    if (listing)
-        closedir(listing);
+    struct folder listing;
+    const char *name;
+    int rc = folder_open_if_there(&listing, directory, err);
+    while (rc >= 0 && count < MAX_ZONES && (rc = folder_next(&listing, &name, err)) > 0)
+        if (strncmp(name, prefix, strlen(prefix)) == 0)
+            zones[count++] = mem_strdup(name);
+    folder_close(&listing);
     qsort(zones, count, sizeof *zones, by_name);
     for (size_t i = 0; i < count; i++) {
-        zone_add(out, source, directory, zones[i]);
+        if (rc >= 0)
+            zone_add(out, source, directory, zones[i]);
         free(zones[i]);
     }
     domains_agree(out, source);
+    return rc < 0 ? rc : 0;
 }
 
 void powercap_find(struct domains *out, const struct meter_options *options, struct buffer *why) {
     char *directory = path_join(options->root, "sys/class/powercap");
     size_t before = out->count;
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
-        zones_find(out, directory, ways[i].source, ways[i].prefix);
-    if (out->count == before)
+    struct error err = {0};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof ways / sizeof *ways; i++)
+        rc = zones_find(out, directory, ways[i].source, ways[i].prefix, &err);
+    if (rc < 0)
+        buffer_printf(why, "powercap: %s; ", err.message);
+    else if (out->count == before)
         buffer_puts(why, "powercap: no zone; ");
     free(directory);
 }

@@ -1,0 +1,53 @@
+#include "engine/base/folder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/memory.h"
+
+/* `entries` is NULL, with errno, where it could not be opened. */
+static int take(struct folder *out, DIR *entries, const char *path, struct error *err) {
+    int failed = entries ? 0 : errno;
+    *out = (struct folder){entries, mem_strdup(path)};
+    return failed ? error_errno(err, failed, "%s: cannot be opened", path) : 0;
+}
+
+int folder_open(struct folder *out, const char *path, struct error *err) {
+    return take(out, opendir(path), path, err);
+}
+
+int folder_open_if_there(struct folder *out, const char *path, struct error *err) {
+    DIR *entries = opendir(path);
+    if (entries || errno != ENOENT)
+        return take(out, entries, path, err);
+    *out = (struct folder){0};
+    return 0;
+}
+
+int folder_open_fd(struct folder *out, int fd, const char *path, struct error *err) {
+    int rc = take(out, fd < 0 ? NULL : fdopendir(fd), path, err);
+    if (rc < 0 && fd >= 0)
+        close(fd);
+    return rc;
+}
+
+int folder_next(struct folder *f, const char **name, struct error *err) {
+    const struct dirent *e = NULL;
+    do {
+        errno = 0;
+        e = f->entries ? readdir(f->entries) : NULL;
+    } while (e && (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0));
+    if (!e)
+        return errno ? error_errno(err, errno, "%s: cannot be read", f->path) : 0;
+    *name = e->d_name;
+    return 1;
+}
+
+void folder_close(struct folder *f) {
+    if (f->entries)
+        closedir(f->entries);
+    free(f->path);
+    *f = (struct folder){0};
+}
