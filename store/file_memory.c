@@ -14,9 +14,6 @@
 #include "engine/base/memory.h"
 #include "store/internal.h"
 
-/* Time stamps of file systems have steps of 2 s (FAT) down to the kernel's tick. */
-#define GRANULARITY_NS INT64_C(2000000000)
-
 enum { FLUSH_AT = 256, HASH_TRIES = 3, QUEUE_WAIT_MS = 200 };
 
 struct stamp {
@@ -166,7 +163,7 @@ void file_memory_close(struct store *s) {
 
 /* A later change could not carry the same times. */
 static bool is_at_rest(const struct stat *st, int64_t now) {
-    return nanoseconds(st->st_ctim) + GRANULARITY_NS < now;
+    return nanoseconds(st->st_ctim) + FILE_TIME_STEP_NS < now;
 }
 
 /* Who has mapped the file may write to a page without a new time as long as the kernel has not begun to write the page
@@ -221,12 +218,25 @@ static int open_file_content(struct store *s, int fd, const char *path, struct o
     return rc;
 }
 
+/* What stands on the way to a file is for its owner to mend; everything else is the system's. */
+static int way_fault(int errnum, const char *path, struct error *err) {
+    switch (errnum) {
+    case ENOENT:
+    case ENOTDIR:
+        return error_set(err, ERR_NOT_FOUND, "%s: does not exist", path);
+    case ELOOP:
+        return error_set(err, ERR_INVALID, "%s: is a link that leads in a circle", path);
+    case EACCES:
+        return error_set(err, ERR_INVALID, "%s: may not be read (permission denied)", path);
+    default:
+        return error_errno(err, errnum, "%s: cannot be opened", path);
+    }
+}
+
 static int file_content(void *context, const char *path, struct object *out, struct error *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 && errno == EACCES) /* for its owner to mend; everything else is the system's */
-        return error_set(err, ERR_INVALID, "%s: may not be read (permission denied)", path);
     if (fd < 0)
-        return error_errno(err, errno, "%s: cannot be opened", path);
+        return way_fault(errno, path, err);
     int rc = open_file_content(context, fd, path, out, err);
     close(fd);
     return rc;
@@ -258,10 +268,8 @@ int store_file_content(struct store *s, const char *path, struct object *out, st
     struct stat st;
     char *absolute = realpath(path, NULL);
     int rc = 0;
-    if (!absolute && errno == ENOENT)
-        return error_set(err, ERR_NOT_FOUND, "%s: does not exist", path);
     if (!absolute || stat(absolute, &st) < 0)
-        rc = error_errno(err, errno, "%s: cannot be examined", path);
+        rc = way_fault(errno, path, err);
     else if (S_ISDIR(st.st_mode) && holds_store(s, absolute))
         rc = error_set(err, ERR_INVALID,
                        "%s: holds the store (%s), which is never the same twice: name the files and folders in it that "

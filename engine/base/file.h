@@ -4,10 +4,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "engine/base/buffer.h"
 #include "engine/base/error.h"
+
+/* The longest step of a file system's time stamps (FAT; others go down to the kernel's tick): what changed longer ago than
+   this gets other times when it changes again. */
+#define FILE_TIME_STEP_NS INT64_C(2000000000)
 
 /* Appends a whole file; ERR_INVALID beyond `limit` bytes; ERR_NOT_FOUND when it does not exist. */
 int file_read(struct buffer *out, const char *path, size_t limit, struct error *err);

@@ -13,7 +13,6 @@
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/base/scratch.h"
-#include "engine/run/copy.h"
 #include "engine/run/executor.h"
 #include "engine/run/stamp.h"
 #include "store/attempts.h"
@@ -21,6 +20,14 @@
 enum { ACCOUNT_MS = 10000 }; /* what a power cut may hide of an attempt's energy */
 
 /* ---- the struct ---- */
+
+/* Of the first inputs. */
+static size_t item_count(const struct action *action, size_t inputs) {
+    size_t count = 0;
+    for (size_t i = 0; i < inputs; i++)
+        count += action->inputs[i].count;
+    return count;
+}
 
 bool attempt_uses_checkpoint(const struct instance *i) {
     return i->decl->checkpoint || (i->action->kind && i->action->kind->checkpoints);
@@ -41,6 +48,7 @@ struct attempt *attempt_create(struct store *store, const struct instance *insta
     a->stdout_log = store_log_path(store, id, "stdout");
     a->stderr_log = store_log_path(store, id, "stderr");
     a->checkpoint = checkpoint;
+    a->given = mem_array(item_count(instance->action, instance->action->input_count) + 1, sizeof *a->given);
     return a;
 }
 
@@ -67,20 +75,53 @@ void attempt_free(struct attempt *a) {
     for (size_t i = 0; i < a->linked_count; i++)
         free(a->linked[i].path);
     free(a->linked);
+    free(a->given);
     free(a);
 }
 
 /* ---- inputs ---- */
 
-/* A kind reads files in place; a command, and whoever takes a directory object, gets them in its directory. */
-static bool reads_in_place(const struct attempt *a, const struct action_item *item) {
-    return a->instance->action->kind && (item->path || !item->content.directory);
+static struct given_file *given_item(const struct attempt *a, const struct action_input *input, size_t index) {
+    const struct action *action = a->instance->action;
+    return &a->given[item_count(action, (size_t)(input - action->inputs)) + index];
+}
+
+/* A kind reads files in place; a command, and whoever takes a directory object, gets them in its directory. There a kind
+   also gets a file of the project that was changed so lately that another change might not be seen. */
+static bool reads_in_place(const struct attempt *a, const struct action_input *input, size_t index) {
+    const struct action_item *item = &input->items[index];
+    return a->instance->action->kind &&
+           (item->path ? given_item(a, input, index)->sight.at_rest : !item->content.directory);
+}
+
+int attempt_look(struct attempt *a, struct facts *facts, struct error *err) {
+    const struct action *action = a->instance->action;
+    int rc = 0;
+    for (size_t i = 0; i < action->input_count; i++) {
+        const struct action_input *input = &action->inputs[i];
+        for (size_t k = 0; rc == 0 && k < input->count; k++)
+            if (input->items[k].path)
+                rc = given_look(given_item(a, input, k), &input->items[k], facts, err);
+    }
+    return rc;
+}
+
+int attempt_check_inputs(const struct attempt *a, struct facts *facts, const char *when, struct error *err) {
+    const struct action *action = a->instance->action;
+    int rc = 0;
+    for (size_t i = 0; i < action->input_count; i++) {
+        const struct action_input *input = &action->inputs[i];
+        for (size_t k = 0; rc == 0 && k < input->count; k++)
+            if (input->items[k].path)
+                rc = given_check(given_item(a, input, k), reads_in_place(a, input, k), facts, when, err);
+    }
+    return rc;
 }
 
 static void item_path(void *context, const struct action_input *input, size_t index, struct buffer *path) {
     const struct attempt *a = context;
     const struct action_item *item = &input->items[index];
-    if (!reads_in_place(a, item)) {
+    if (!reads_in_place(a, input, index)) {
         buffer_printf(path, "in/%s/", input->name);
         if (input->list)
             buffer_printf(path, "%zu/", index);
@@ -120,7 +161,7 @@ static int give_object(struct attempt *a, const char *input, const struct action
 
 static int give_item(struct attempt *a, const struct action_input *input, size_t index, struct error *err) {
     const struct action_item *item = &input->items[index];
-    if (reads_in_place(a, item))
+    if (reads_in_place(a, input, index))
         return item->path ? 0 : check_object(a, item, err);
     struct buffer relative = {0};
     item_path(a, input, index, &relative);
@@ -128,7 +169,8 @@ static int give_item(struct attempt *a, const struct action_input *input, size_t
     char *parent = path_directory(path);
     int rc = file_make_directory(parent, err);
     if (rc == 0)
-        rc = item->path ? copy_tree(item->path, path, err) : give_object(a, input->name, item, path, err);
+        rc = item->path ? given_copy(given_item(a, input, index), path, err)
+                        : give_object(a, input->name, item, path, err);
     free(parent);
     free(path);
     buffer_close(&relative);
@@ -139,8 +181,10 @@ static int give_inputs(struct attempt *a, struct error *err) {
     const struct action *action = a->instance->action;
     for (size_t i = 0; i < action->input_count; i++) {
         for (size_t k = 0; k < action->inputs[i].count; k++) {
-            if (give_item(a, &action->inputs[i], k, err) < 0)
-                return error_prefix(err, "in.%s", action->inputs[i].name);
+            const struct action_input *input = &action->inputs[i];
+            int rc = give_item(a, input, k, err);
+            if (rc < 0)
+                return rc == ERR_FAILED ? rc : error_prefix(err, "in.%s", input->name);
         }
     }
     return 0;

@@ -1,10 +1,11 @@
 /*
  * The files of one attempt: what the stage is given before, what it left behind after.
  *
- *   attempt_create --main thread
+ *   attempt_create, attempt_look --main thread: the project's files are what the key says
  *   attempt_prepare --worker--> work/<id>/attempt.json, spec.json, dir/in/..., dir/.home, dir/.tmp
  *                               (the keeper runs it: executor.h; it writes work/<id>/result.json and the logs)
  *   attempt_collect --worker--> struct outcome; outs are in the store, work/<id> is gone
+ *   attempt_check_inputs --main thread: and the stage read nothing else
  *
  * One thread at a time; the action must live as long.
  */
@@ -12,6 +13,7 @@
 #define RETORT_ENGINE_RUN_ATTEMPT_H
 
 #include "engine/plan/plan.h"
+#include "engine/run/given.h"
 #include "store/store.h"
 
 /* Where stages find their programs. */
@@ -42,6 +44,7 @@ struct attempt {
     size_t argc;
     struct linked_input *linked;
     size_t linked_count, linked_capacity;
+    struct given_file *given; /* one an item of the action's inputs, in their order; empty for an object */
 };
 
 /* `checkpoint`: the path of the checkpoint directory, NULL for a stage that has none; taken over. The caller frees with
@@ -55,7 +58,14 @@ void attempt_free(struct attempt *a);
 /* Whether a stage uses a checkpoint directory. */
 bool attempt_uses_checkpoint(const struct instance *i);
 
-/* ERR_IO: the disk, the system. ERR_NOT_FOUND, ERR_CORRUPT, ERR_INVALID: an input is not there or not what it was. */
+/* Before attempt_prepare: whether the project's files are what the key says. ERR_FAILED names one that is not; ERR_IO. */
+int attempt_look(struct attempt *a, struct facts *facts, struct error *err);
+
+/* A file of the project that was not, or may not have been, what the key says, `when` it changed: what the stage made of it
+   belongs to no key. ERR_FAILED; ERR_IO. */
+int attempt_check_inputs(const struct attempt *a, struct facts *facts, const char *when, struct error *err);
+
+/* ERR_IO: the disk, the system. ERR_FAILED: a file of the project changed. ERR_NOT_FOUND, ERR_CORRUPT, ERR_INVALID: an input is not there or not what it was. */
 int attempt_prepare(struct attempt *a, struct error *err);
 
 struct log {

@@ -26,10 +26,12 @@ static int copy_content(int from, int to) {
 }
 
 static int open_fault(int errnum, const char *path, struct error *err) {
-    if (errnum == ENOENT)
+    if (errnum == ENOENT || errnum == ENOTDIR)
         return error_set(err, ERR_NOT_FOUND, "%s: does not exist", path);
     if (errnum == ELOOP)
         return error_set(err, ERR_INVALID, "%s: is a link; an input holds files and directories", path);
+    if (errnum == EACCES)
+        return error_set(err, ERR_INVALID, "%s: may not be read (permission denied)", path);
     return error_errno(err, errnum, "%s: cannot be opened", path);
 }
 
@@ -43,7 +45,7 @@ static int copy_file(const char *from, const char *to, int flags, struct error *
         rc = error_set(err, ERR_INVALID, "%s: is no regular file", from);
         goto out;
     }
-    target = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, st.st_mode & 0111 ? 0755 : 0644);
+    target = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, st.st_mode & S_IXUSR ? 0755 : 0644);
     if (target < 0)
         rc = error_errno(err, errno, "%s: cannot be created", to);
     else if (copy_content(source, target) < 0)
@@ -57,15 +59,27 @@ out:
 
 static int copy_entry(const char *from, const char *to, const char *name, struct error *err);
 
+static int copy_entries(DIR *entries, const char *from, const char *to, struct error *err) {
+    for (;;) {
+        errno = 0;
+        struct dirent *entry = readdir(entries);
+        if (!entry)
+            return errno ? error_errno(err, errno, "%s: cannot be read", from) : 0;
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        int rc = copy_entry(from, to, entry->d_name, err);
+        if (rc < 0)
+            return rc;
+    }
+}
+
 static int copy_directory(const char *from, const char *to, struct error *err) {
-    DIR *directory = opendir(from);
-    if (!directory)
-        return error_errno(err, errno, "%s: cannot be read", from);
-    int rc = mkdir(to, 0777) < 0 ? error_errno(err, errno, "%s: cannot be made", to) : 0;
-    for (struct dirent *entry; rc == 0 && (entry = readdir(directory));)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            rc = copy_entry(from, to, entry->d_name, err);
-    closedir(directory);
+    DIR *entries = opendir(from);
+    if (!entries)
+        return open_fault(errno, from, err);
+    int rc =
+        mkdir(to, 0777) < 0 ? error_errno(err, errno, "%s: cannot be made", to) : copy_entries(entries, from, to, err);
+    closedir(entries);
     return rc;
 }
 
@@ -74,7 +88,7 @@ static int copy_entry(const char *from, const char *to, const char *name, struct
     struct stat st;
     int rc;
     if (lstat(source, &st) < 0)
-        rc = error_errno(err, errno, "%s: cannot be read", source);
+        rc = open_fault(errno, source, err);
     else if (S_ISDIR(st.st_mode))
         rc = copy_directory(source, target, err);
     else

@@ -206,10 +206,6 @@ void task_start(struct task *t); /* the scheduler's START */
 void task_stop(struct task *t, enum schedule_type how);
 void task_judge(
     struct task *t); /* a collected attempt: finished, failed, interrupted; tells the scheduler and the plan */
-
-/* A file of the project that is not what the key says, `when` it changed: what the stage makes of it belongs to no key.
-   ERR_FAILED; ERR_IO. */
-int task_check_inputs(const struct task *t, const char *when, struct error *err);
 void task_free(struct task *t);
 
 /* ---- commit.c ---- */

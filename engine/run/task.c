@@ -90,7 +90,8 @@ static void give_up_start(struct task *t, int code, const struct error *err) {
 
 static void prepare(uv_work_t *work) {
     struct task *t = work->data;
-    t->work_code = attempt_prepare(t->attempt, &t->work_error);
+    if (t->work_code == 0)
+        t->work_code = attempt_prepare(t->attempt, &t->work_error);
 }
 
 /* ---- the keeper ---- */
@@ -158,10 +159,8 @@ static void on_prepared(uv_work_t *work, int status) {
         t->outcome.exit = LEFT_STATUS;
         t->work_code = error_set(&t->work_error, ERR_INTERRUPTED, "asked to leave before it began");
     }
-    if (t->work_code == 0) { /* what it was given is what its key says; else nothing needs to run to know */
-        t->work_code = task_check_inputs(t, "before the stage began", &t->work_error);
-        t->job.retries = t->work_code < 0 ? 0 : t->job.retries;
-    }
+    if (t->work_code == ERR_FAILED) /* what it was to be given is not what its key says */
+        t->job.retries = 0;
     if (t->work_code == 0 && t->attempt->checkpoint)
         t->work_code =
             store_checkpoint_join(t->run->store, &t->instance->key, t->run->platform, t->attempt->id, &t->work_error);
@@ -228,6 +227,7 @@ void task_start(struct task *t) {
         return;
     }
     run_report(r, t->instance, STAGE_STARTED, NULL);
+    t->work_code = attempt_look(t->attempt, r->facts, &t->work_error);
     t->work.data = t;
     uv_queue_work(&r->loop, &t->work, prepare, on_prepared);
 }
@@ -305,23 +305,6 @@ static void judge_failed(struct task *t) {
     free(detail);
 }
 
-int task_check_inputs(const struct task *t, const char *when, struct error *err) {
-    const struct action *action = t->instance->action;
-    for (size_t i = 0; i < action->input_count; i++) {
-        for (size_t k = 0; k < action->inputs[i].count; k++) {
-            const struct action_item *item = &action->inputs[i].items[k];
-            struct content now;
-            int rc = item->path ? facts_file(t->run->facts, item->path, &now, err) : 0;
-            if (rc < 0 && rc != ERR_NOT_FOUND)
-                return rc;
-            if (rc < 0 || (item->path && (!digest_equal(&now.digest, &item->content.digest) ||
-                                          now.executable != item->content.executable)))
-                return error_set(err, ERR_FAILED, "%s changed %s, run again", item->path, when);
-        }
-    }
-    return 0;
-}
-
 static void finish_all(struct task *t) {
     struct run *r = t->run;
     const struct action *action = t->instance->action;
@@ -339,7 +322,7 @@ static void finish_all(struct task *t) {
 static void judge_finished(struct task *t) {
     struct run *r = t->run;
     struct error err = {0};
-    int rc = task_check_inputs(t, "while the stage ran; its result is not kept", &err);
+    int rc = attempt_check_inputs(t->attempt, r->facts, "while the stage ran; its result is not kept", &err);
     if (rc < 0) {
         t->job.retries = 0;
         t->outcome.reason = mem_strdup(err.message);

@@ -83,7 +83,8 @@ static int choose(struct verification *v, struct error *err) {
 
 static void prepare(uv_work_t *work) {
     struct task *t = work->data;
-    t->work_code = attempt_prepare(t->attempt, &t->work_error);
+    if (t->work_code == 0)
+        t->work_code = attempt_prepare(t->attempt, &t->work_error);
 }
 
 static void collect(uv_work_t *work) {
@@ -134,6 +135,7 @@ static void start(struct verification *v, struct task *t) {
     v->run.in_flight++;
     if (v->options->started)
         v->options->started(v->options->context, t->instance);
+    t->work_code = attempt_look(t->attempt, v->run.facts, &t->work_error);
     uv_queue_work(&v->run.loop, &t->work, prepare, on_prepared);
     free(root);
     free(id);

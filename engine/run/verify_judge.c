@@ -119,7 +119,7 @@ int verify_judge(cJSON **out, struct task *t, struct error *err) {
     else if (!t->outcome.finished)
         rc = error_set(&fault, ERR_FAILED, "%s%s", t->job.timed_out ? "timed out: " : "", t->outcome.reason);
     if (rc == 0)
-        rc = task_check_inputs(t, "while the stage ran", &fault);
+        rc = attempt_check_inputs(t->attempt, t->run->facts, "while the stage ran", &fault);
     if (rc == 0)
         rc = find_record(&record, t, &fault);
     if (rc == 0)

@@ -111,6 +111,28 @@ EOF
 check "an input that becomes executable meanwhile: exit status 1" exits 1 run
 check "which says so too" has run.json "text changed while the stage ran; its result is not kept, run again"
 
+# The way to a file that ends at another file, or leads in a circle: it is the stage that fails, not the run.
+mkdir way && echo one >way/file && echo two >two && ln -s two link
+cat >t.json <<EOF
+{ "retort": 1, "name": "t", "stages": {
+    "way": { "cmd": ["sh", "-c", "rm -r $work/way; echo >$work/way; cp \$1 o", "sh", "\${in.f}"], "in": { "f": "way/file" }, "outs": { "o": "o" } },
+    "circle": { "cmd": ["sh", "-c", "ln -sfn link $work/link; cp \$1 o", "sh", "\${in.f}"], "in": { "f": "link" }, "outs": { "o": "o" } },
+    "late": { "cmd": ["cp", "\${in.f}", "o"], "in": { "f": "way/file" }, "outs": { "o": "o" }, "after": ["see"] },
+    "see": { "cmd": ["sh", "-c", "until [ -f $work/way ]; do sleep 0.01; done; echo seen >o"], "outs": { "o": "o" } } } }
+EOF
+check "a way that ends meanwhile: exit status 1" exits 1 run --keep-going -j 3
+check "at a file" has run.json "way/file changed while the stage ran; its result is not kept, run again"
+check "in a circle" has run.json "link changed while the stage ran; its result is not kept, run again"
+check "and before a stage" has run.json "way/file changed before the stage began, run again"
+check "the others go on" same "$(ended finished)$(ended failed)" 13
+check "there is no such input then: exit status 2" exits 2 run
+check "at a file" grep -q "^t.json:2:.*way/file: does not exist" run.err
+check "in a circle" grep -q "^t.json:3:.*link: is a link that leads in a circle" run.err
+cat >t.json <<EOF
+{ "retort": 1, "name": "t", "stages": {
+    "slow": { "cmd": ["sh", "-c", "cat \$1 >o", "sh", "\${in.text}"], "in": { "text": "text" }, "outs": { "o": "o" } } } }
+EOF
+
 sed -i 's/"text": "text"/"text": "."/' t.json
 check "an input that holds the store is refused" exits 2 run
 check "in words" has run.err "holds the store ("
