@@ -215,6 +215,14 @@ static int walk_file(struct walk *w, struct error *err) {
     return 0;
 }
 
+/* What was there a moment ago is somebody's who works in the folder; everything else is the system's. */
+static int walk_lost(const struct walk *w, int errnum, struct error *err) {
+    if (errnum == ENOENT)
+        return error_set(err, ERR_FAILED,
+                         "%s: was removed while its folder was read; start again when that is finished", w->path.data);
+    return error_errno(err, errnum, "%s: cannot be examined", w->path.data);
+}
+
 static int walk_entry(struct walk *w, const char *name, struct error *err) {
     struct stat st;
     size_t length = w->path.size;
@@ -224,7 +232,7 @@ static int walk_entry(struct walk *w, const char *name, struct error *err) {
     if (!is_utf8(name))
         rc = error_set(err, ERR_INVALID, "%s: its name is not UTF-8: rename it", w->path.data);
     else if (lstat(w->path.data, &st) < 0)
-        rc = error_errno(err, errno, "%s: cannot be examined", w->path.data);
+        rc = walk_lost(w, errno, err);
     else if (S_ISDIR(st.st_mode))
         rc = walk_directory(w, err);
     else if (S_ISREG(st.st_mode))

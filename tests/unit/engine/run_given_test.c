@@ -121,6 +121,12 @@ pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage) {
 }
 
 static int unreadable_after = -1; /* entries of folders until one cannot be read */
+static int vanishes_at;           /* which time that d/f.csv is read as an entry it is gone at once; 0: never */
+
+static bool is_d(DIR *folder) {
+    struct stat d, other;
+    return stat("d", &d) == 0 && fstat(dirfd(folder), &other) == 0 && d.st_ino == other.st_ino;
+}
 
 struct dirent *readdir(DIR *folder) {
     struct dirent *(*read_entry)(DIR *);
@@ -130,7 +136,11 @@ struct dirent *readdir(DIR *folder) {
         return NULL;
     }
     unreadable_after -= unreadable_after > 0;
-    return read_entry(folder);
+    struct dirent *entry = read_entry(folder);
+    if (entry && writer.ended && vanishes_at > 0 && is_d(folder) && strcmp(entry->d_name, "f.csv") == 0 &&
+        --vanishes_at == 0)
+        unlink("d/f.csv");
+    return entry;
 }
 
 static time_t behind_s; /* by which the engine's clock is: to it every file is young */
@@ -306,6 +316,25 @@ static void a_link_on_the_way_of_a_link_is_seen(void **state) {
     run_beside_writer(written);
 }
 
+/* The folder was changed, and it goes on while it is looked at: by its stamp, then by its content. */
+static void a_file_that_is_gone_while_its_folder_is_read_fails_the_stage(void **state) {
+    (void)state;
+    for (int time = 1; time <= 2; time++) {
+        struct buffer said = {0}, made = {0};
+        put("d/f.csv", GOOD);
+        describe(COMMAND("\"cp\",\"${in.f}/f.csv\"", "d"), "o");
+        writer.began = writer.ended = false;
+        write_while(RUNNING, "d/other", "one");
+        writer.after = time == 1 ? "two" : "three";
+        vanishes_at = time;
+        assert_int_equal(run_here(&said, &made), ERR_FAILED);
+        assert_int_equal(vanishes_at, 0);
+        assert_non_null(strstr(buffer_text(&said), "d changed while the stage ran; its result is not kept, run again"));
+        buffer_close(&said);
+        buffer_close(&made);
+    }
+}
+
 static void only_its_owner_makes_a_file_executable(void **state) {
     struct buffer said = {0}, made = {0};
     (void)state;
@@ -336,7 +365,7 @@ static void a_folder_that_cannot_be_read_is_not_copied_in_part(void **state) {
 
 /* ---- places ---- */
 
-enum { PLACES = 12 };
+enum { PLACES = 13 };
 
 /* What is there when a run begins, and at rest: made for all tests at once, since that takes a while. */
 static int make_places(void **state) {
@@ -373,6 +402,7 @@ static int enter(void **state) {
     free(path);
     memset(&writer, 0, sizeof writer);
     behind_s = 0;
+    vanishes_at = 0;
     return rc;
 }
 
@@ -389,6 +419,7 @@ int main(void) {
         TEST(a_kind_gets_a_copy_of_a_young_file),
         TEST(a_link_that_was_turned_aside_is_seen),
         TEST(a_link_on_the_way_of_a_link_is_seen),
+        TEST(a_file_that_is_gone_while_its_folder_is_read_fails_the_stage),
         TEST(only_its_owner_makes_a_file_executable),
         TEST(a_folder_that_cannot_be_read_is_not_copied_in_part),
     };
