@@ -25,17 +25,9 @@ char *store_attempt_path(const struct store *s, const char *attempt) {
     return path;
 }
 
-static int read_record(cJSON **out, const char *path, struct error *err) {
-    struct json_document *document = NULL;
-    int rc = json_read(&document, path, NULL, err);
-    if (rc == 0)
-        *out = json_detach(document);
-    return rc;
-}
-
 int store_attempt_read(struct store *s, const char *attempt, cJSON **out, struct error *err) {
     char *path = store_attempt_path(s, attempt);
-    int rc = read_record(out, path, err);
+    int rc = document_read(out, path, "attempt", err);
     free(path);
     return rc;
 }
@@ -147,8 +139,7 @@ static int by_name(const struct dirent **a, const struct dirent **b) {
 }
 
 static int is_record(const struct dirent *e) {
-    size_t length = strlen(e->d_name), end = sizeof record_suffix - 1;
-    return e->d_name[0] != '.' && length > end && strcmp(e->d_name + length - end, record_suffix) == 0;
+    return document_is(e->d_name);
 }
 
 static int give_attempts(struct visitor *v, struct store *s, const char *id, struct error *err) {
@@ -159,8 +150,11 @@ static int give_attempts(struct visitor *v, struct store *s, const char *id, str
     for (int i = 0; i < count; i++) {
         cJSON *record = NULL;
         char *path = path_join(folder, entries[i]->d_name);
-        if (strncmp(entries[i]->d_name, prefix, strlen(prefix)) == 0 && read_record(&record, path, NULL) == 0 &&
-            !is_listed(v->attempts, v->count, json_text(record, "attempt", "")))
+        if (rc == 0 && strncmp(entries[i]->d_name, prefix, strlen(prefix)) == 0)
+            rc = document_read(&record, path, "attempt", err);
+        if (rc == ERR_NOT_FOUND)
+            rc = 0; /* its stage is finished since */
+        if (record && !is_listed(v->attempts, v->count, json_text(record, "attempt", "")))
             v->visit(v->context, record);
         cJSON_Delete(record);
         free(path);

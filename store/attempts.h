@@ -12,7 +12,7 @@
 
 char *store_attempt_path(const struct store *s, const char *attempt); /* the caller frees */
 
-/* ERR_NOT_FOUND. The caller deletes. */
+/* ERR_NOT_FOUND; ERR_CORRUPT. The caller deletes. */
 int store_attempt_read(struct store *s, const char *attempt, cJSON **out, struct error *err);
 
 /* One that is not there is fine. */
@@ -29,8 +29,9 @@ int store_checkpoint_join(struct store *s, const struct digest *key, const char 
 void store_checkpoint_attempts(struct store *s, const struct digest *key, const char *platform, char ***out,
                                size_t *count);
 
-/* Every record of a run, also of one that was killed: those of finished stages in the order in which they were appended,
-   then those among the attempts, by name, less what the former hold already. What is damaged is left out. */
+/* Every record of a run, also of one that was killed: those of finished stages in the order in which they were
+   appended, then those among the attempts, by name, less what the former hold already. Damaged lines are left out;
+   ERR_CORRUPT for a damaged file. */
 int store_run_records(struct store *s, const char *id, void (*visit)(void *context, const cJSON *record), void *context,
                       struct error *err);
 

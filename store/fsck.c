@@ -1,7 +1,7 @@
 /*
  * fsck: every stored file is hashed; every line of every segment is checked, its objects looked for and its index row
  * compared. What is damaged is set aside, index rows that are wrong are written anew; records stay as they are, since
- * one whose objects are gone does not count and counts again when they come back.
+ * one whose objects are gone does not count and counts again when they come back. Runs and attempts are read.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -175,6 +175,39 @@ static int check_segment(struct fsck *f, const char *name, struct error *err) {
     return tail_reindex(f->s, name, err);
 }
 
+/* ---- runs and attempts ---- */
+
+static int check_document(struct fsck *f, const char *path, const char *member, uint64_t *count, struct error *err) {
+    struct error why = {0};
+    int rc = document_examine(path, member, &why);
+    if (rc == ERR_NOT_FOUND)
+        return 0; /* its stage is finished since */
+    ++*count;
+    if (rc == ERR_CORRUPT) {
+        f->report.damaged_files++;
+        tell(f, "%s", why.message);
+        return 0;
+    }
+    return rc < 0 ? error_set(err, rc, "%s", why.message) : 0;
+}
+
+static int check_documents(struct fsck *f, const char *folder, const char *member, uint64_t *count, struct error *err) {
+    char *path = layout_path(f->s, folder, "");
+    struct folder documents;
+    const char *name;
+    int rc = folder_open(&documents, path, err);
+    while (rc >= 0 && (rc = folder_next(&documents, &name, err)) > 0) {
+        if (!document_is(name))
+            continue;
+        char *document = path_join(path, name);
+        rc = check_document(f, document, member, count, err);
+        free(document);
+    }
+    folder_close(&documents);
+    free(path);
+    return rc;
+}
+
 /* ---- all ---- */
 
 static int check_index(struct fsck *f, struct error *err) {
@@ -202,8 +235,13 @@ static int check_all(struct fsck *f, struct error *err) {
         free(names[i]);
     }
     free(names);
+    if (rc == 0)
+        rc = check_documents(f, "runs", "id", &f->report.runs, err);
+    if (rc == 0)
+        rc = check_documents(f, "attempts", "attempt", &f->report.attempts, err);
     if (f->index_replaced)
         f->report.rebuilt = f->report.records;
+    f->report.lost_segments = f->s->lost_segments;
     store_notices(f->s, f->say, f->context);
     return rc;
 }

@@ -63,7 +63,16 @@ static bool is_temporary(const struct gc *g, const struct entry *e) {
            e->newest_s < g->now_s - TEMPORARY_S;
 }
 
-/* "<attempt><suffix>": whether nobody needs the attempt. */
+/* "<id>.json.damaged" of a run that is not kept. */
+static bool run_goes(const struct gc *g, const struct entry *e) {
+    const char *aside = strstr(e->name, ".json" DOCUMENT_ASIDE);
+    if (e->name[0] == '.' || !aside)
+        return is_temporary(g, e);
+    struct digest run = lease_name(e->name, (size_t)(aside - e->name));
+    return !digest_set_has(&g->runs, &run);
+}
+
+/* "<attempt><suffix>", also "<attempt>.json.damaged": whether nobody needs the attempt. */
 static bool attempt_goes(const struct gc *g, const struct entry *e) {
     const char *suffix = strrchr(e->name, '.');
     if (e->name[0] == '.' || !suffix)
@@ -172,8 +181,8 @@ int gc_take_files(struct gc *g, struct error *err) {
     struct gc_report *r = g->report;
     static const struct kind attempts = {"attempts", attempt_goes, false}, logs = {"logs", attempt_goes, false};
     static const struct kind leftovers[] = {
-        {"work", work_goes, true},     {"objects/tmp", temporary_goes, true}, {"objects/damaged", damaged_goes, false},
-        {"runs", is_temporary, false}, {"actions", is_temporary, false},      {"pins", is_temporary, false},
+        {"work", work_goes, true}, {"objects/tmp", temporary_goes, true}, {"objects/damaged", damaged_goes, false},
+        {"runs", run_goes, false}, {"actions", is_temporary, false},      {"pins", is_temporary, false},
         {"", is_temporary, false},
     };
     int rc = take_folder(g, &attempts, &r->attempts, err);

@@ -130,10 +130,11 @@ static bool is_kept(struct choice *c, const char *id, const cJSON *run) {
 static void keep_run(struct gc *g, const char *id, const cJSON *run) {
     const cJSON *stage;
     struct digest d = lease_name(id, strlen(id));
-    digest_set_add(&g->runs, &d);
-    g->report->kept_runs++;
-    free(g->oldest);
-    g->oldest = mem_strdup(id);
+    g->report->kept_runs += digest_set_add(&g->runs, &d);
+    if (!g->oldest || strcmp(id, g->oldest) < 0) {
+        free(g->oldest);
+        g->oldest = mem_strdup(id);
+    }
     cJSON_ArrayForEach(stage, cJSON_GetObjectItemCaseSensitive(run, "stages")) {
         const char *attempt = json_text(stage, "attempt", NULL);
         if (digest_parse(&d, json_text(stage, "key", "")))
@@ -163,6 +164,27 @@ static int decide(struct choice *c, const char *id, struct error *err) {
     return 0;
 }
 
+/* fsck has set its file aside, and its time of change says when. */
+static bool keeps_damaged(const struct gc *g, const char *id) {
+    char *path = mem_printf("%s/runs/%s.json" DOCUMENT_ASIDE, g->s->directory, id);
+    struct digest name = lease_name(id, strlen(id));
+    struct stat st;
+    bool young = stat(path, &st) < 0 || gc_is_young(g, (double)st.st_ctim.tv_sec);
+    free(path);
+    return young || is_pinned(g->s, id) || digest_set_has(&g->book.notes, &name);
+}
+
+static int mark_damaged(struct gc *g, struct error *err) {
+    char **ids = NULL;
+    size_t count = 0;
+    int rc = run_list_damaged(g->s, &ids, &count, err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        if (keeps_damaged(g, ids[i]))
+            keep_run(g, ids[i], NULL);
+    free_ids(ids, count);
+    return rc;
+}
+
 int gc_mark_runs(struct gc *g, struct error *err) {
     struct choice c = {.g = g};
     char **ids = NULL;
@@ -171,6 +193,8 @@ int gc_mark_runs(struct gc *g, struct error *err) {
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = decide(&c, ids[i], err);
     free_ids(ids, count);
+    if (rc == 0)
+        rc = mark_damaged(g, err);
     for (size_t i = 0; i < c.count; i++)
         free(c.pipelines[i].pipeline);
     free(c.pipelines);

@@ -8,7 +8,7 @@
  *   tail.c      segments into the index           sync.c        the names under objects/
  *   record.c    add, commit, find                 open.c        the store as a whole
  *   lease.c     what living engines use           gc*.c         what nothing needs any more (gc.h)
- *   lock.c      whether locks hold at all
+ *   lock.c      whether locks hold at all           document.c    the files of runs/ and attempts/
  *   claim.c, run.c, sweep.c, fsck.c: as store.h has them
  */
 #ifndef RETORT_STORE_INTERNAL_H
@@ -100,6 +100,8 @@ struct store {
     uint64_t heartbeat_ns;
     struct foreign_claim *foreign; /* of engines that cannot be seen from here: claim.c */
     size_t foreign_count, foreign_capacity;
+
+    uint64_t lost_segments; /* that the index knew, and that were gone or had lost their ends */
 
     struct remembered_file *files; /* seen since they were last written to the index */
     size_t file_count, file_capacity;
@@ -327,6 +329,23 @@ int tail_has_row(struct store *s, int64_t segment, const struct segment_span *sp
    outs. */
 typedef int record_visit(void *context, const char *name, const struct object *o, struct error *err);
 int record_outs(const cJSON *record, record_visit *visit, void *context, struct error *err);
+
+/* ---- document.c, run.c: the files of runs/ (whose `member` is "id") and attempts/ ("attempt") ---- */
+
+/* Stands behind the name of one that fsck found damaged. */
+#define DOCUMENT_ASIDE ".damaged"
+
+/* Whether a name in one of these folders is that of such a file. */
+bool document_is(const char *name);
+
+/* ERR_NOT_FOUND; ERR_CORRUPT with the mend; ERR_IO. The caller deletes. */
+int document_read(cJSON **out, const char *path, const char *member, struct error *err);
+
+/* Reads it, and sets a damaged one aside: ERR_CORRUPT then, and the message says so. ERR_NOT_FOUND; ERR_IO. */
+int document_examine(const char *path, const char *member, struct error *err);
+
+/* Ids of runs whose files were set aside. The caller frees each and the array, also when this fails. */
+int run_list_damaged(struct store *s, char ***ids, size_t *count, struct error *err);
 
 /* ---- sweep.c ---- */
 

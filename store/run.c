@@ -123,8 +123,9 @@ static int newest_first(const void *a, const void *b) {
     return strcmp(*(char *const *)b, *(char *const *)a);
 }
 
-int store_run_list(struct store *s, char ***ids, size_t *count, struct error *err) {
-    size_t capacity = 0;
+/* Names in runs/ that end so, without that. */
+static int list(struct store *s, const char *ending, char ***ids, size_t *count, struct error *err) {
+    size_t capacity = 0, end = strlen(ending);
     char *path = layout_path(s, "runs", "");
     struct folder runs;
     const char *name;
@@ -133,16 +134,24 @@ int store_run_list(struct store *s, char ***ids, size_t *count, struct error *er
     *count = 0;
     while (rc >= 0 && (rc = folder_next(&runs, &name, err)) > 0) {
         size_t length = strlen(name);
-        if (length < sizeof suffix || name[0] == '.' || strcmp(name + length - (sizeof suffix - 1), suffix) != 0)
+        if (length <= end || name[0] == '.' || strcmp(name + length - end, ending) != 0)
             continue;
         mem_grow(*ids, &capacity, *count + 1);
-        (*ids)[(*count)++] = mem_strndup(name, length - (sizeof suffix - 1));
+        (*ids)[(*count)++] = mem_strndup(name, length - end);
     }
     folder_close(&runs);
     free(path);
     if (*count > 0)
         qsort(*ids, *count, sizeof **ids, newest_first);
     return rc;
+}
+
+int store_run_list(struct store *s, char ***ids, size_t *count, struct error *err) {
+    return list(s, suffix, ids, count, err);
+}
+
+int run_list_damaged(struct store *s, char ***ids, size_t *count, struct error *err) {
+    return list(s, ".json" DOCUMENT_ASIDE, ids, count, err);
 }
 
 static int newest_run(struct store *s, char **out, struct error *err) {
@@ -159,7 +168,6 @@ static int newest_run(struct store *s, char **out, struct error *err) {
 }
 
 int store_run_read(struct store *s, const char *id, cJSON **out, struct error *err) {
-    struct json_document *doc = NULL;
     char *name = NULL;
     int rc = 0;
     if (*id == '\0' || strcmp(id, "latest") == 0)
@@ -172,9 +180,7 @@ int store_run_read(struct store *s, const char *id, cJSON **out, struct error *e
     if (!file_exists(path))
         rc = error_set(err, ERR_NOT_FOUND, "%s: there is no such run; `retort runs` lists them", path);
     else
-        rc = json_read(&doc, path, NULL, err);
-    if (rc == 0)
-        *out = json_detach(doc);
+        rc = document_read(out, path, "id", err);
     free(path);
     free(name);
     return rc;

@@ -145,8 +145,9 @@ double store_run_began_s(const struct store *s); /* seconds since 1970, as the c
 /* Writes runs/<id>.json: its "id", "pipeline", "overrides" and "began", and over them `run`: what the engine says of it
    (stages with keys and states, ...). May be called again. */
 int store_run_write(struct store *s, const cJSON *run, struct error *err);
-int store_run_read(struct store *s, const char *id, cJSON **out, struct error *err); /* "" or "latest": the newest */
-int store_run_list(struct store *s, char ***ids, size_t *count, struct error *err);  /* newest first */
+/* "" or "latest": the newest. ERR_NOT_FOUND; ERR_CORRUPT. The caller deletes. */
+int store_run_read(struct store *s, const char *id, cJSON **out, struct error *err);
+int store_run_list(struct store *s, char ***ids, size_t *count, struct error *err); /* newest first */
 
 /* ---- places ---- the caller frees each path */
 
@@ -190,13 +191,16 @@ struct fsck_report {
     uint64_t objects, object_bytes, damaged;
     uint64_t missing; /* objects that records name and that are not there, damaged ones with them */
     uint64_t records, bad_lines;
-    uint64_t orphaned; /* records whose objects are gone */
-    uint64_t rebuilt;  /* index rows written */
+    uint64_t orphaned;       /* records whose objects are gone */
+    uint64_t rebuilt;        /* index rows written */
+    uint64_t lost_segments;  /* that the index knew, and that are gone or have lost their ends */
+    uint64_t runs, attempts; /* their files */
+    uint64_t damaged_files;  /* of these */
 };
 
-/* Checks every object, record and index row; sets damage aside; writes wrong index rows anew from the records, or all
-   of them when the database itself is damaged. `say(context, line)` tells each finding. Other engines may work
-   meanwhile. 0 when all was well or mended; ERR_IO when it could not be. */
+/* Checks every object, record, index row, run and attempt; sets damage aside; writes wrong index rows anew from the
+   records, or all of them when the database itself is damaged. `say(context, line)` tells each finding. Other engines may
+   work meanwhile. 0 when all was well or mended; ERR_IO when it could not be. */
 int store_fsck(const char *directory, struct fsck_report *out, void (*say)(void *context, const char *line),
                void *context, struct error *err);
 

@@ -175,6 +175,7 @@ static int index_step_lines(struct store *s, const char *name, int fd, int64_t s
         rc = error_errno(err, errno, "%s/actions/%s: cannot be examined", s->directory, name);
     if (rc == 0 && (indexed < 0 || indexed > st.st_size)) { /* the file lost its end: what was there does not count */
         notice(s, "%s/actions/%s: is shorter than it was; indexed anew", s->directory, name);
+        s->lost_segments++;
         rc = step_for(s, SQL_SEGMENT_ROWS_DROP, x.id, err);
         indexed = x.newest = 0;
     }
@@ -313,8 +314,10 @@ int tail_refresh(struct store *s, struct error *err) {
         while (rc == 0 && k < known_count && (i == name_count || strcmp(known[k].name, names[i]) < 0)) {
             bool still; /* else gc, or another engine, has seen to it meanwhile */
             rc = tail_forget(s, known[k].name, &still, err);
-            if (rc == 0 && still)
+            if (rc == 0 && still) {
                 notice(s, "%s/actions/%s: is gone, and its records with it", s->directory, known[k].name);
+                s->lost_segments++;
+            }
             k++;
         }
         if (rc < 0 || i == name_count)

@@ -280,8 +280,9 @@ static int run(const struct arguments *a, struct error *err) {
     if (code == 0) {
         s.run = tree;
         s.energy = cJSON_GetObjectItemCaseSensitive(tree, "energy");
-        energy_account_read(&s.account, store, tree, s.by);
-        print(&s);
+        code = energy_account_read(&s.account, store, tree, s.by, err);
+        if (code == 0)
+            print(&s);
         energy_account_close(&s.account);
     }
     carbon_close(&s.carbon);

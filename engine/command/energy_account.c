@@ -147,13 +147,15 @@ static void add_known(struct energy_account *a, struct store *store, const cJSON
     cJSON_Delete(record);
 }
 
-void energy_account_read(struct energy_account *out, struct store *store, const cJSON *run, enum energy_by by) {
+int energy_account_read(struct energy_account *out, struct store *store, const cJSON *run, enum energy_by by,
+                        struct error *err) {
     struct bytemap seen = {0};
     const cJSON *item;
     const cJSON *energy = cJSON_GetObjectItemCaseSensitive(run, "energy");
     *out = (struct energy_account){.by = by, .open = !cJSON_GetObjectItemCaseSensitive(run, "ended")};
-    if (out->open)
-        store_run_records(store, json_text(run, "id", ""), add_left, out, NULL);
+    int code = out->open ? store_run_records(store, json_text(run, "id", ""), add_left, out, err) : 0;
+    if (code < 0)
+        return code;
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(energy, "rows"))
         if (strcmp(json_text(item, "row", ""), "stage") == 0)
             add_attempt(out, item);
@@ -162,6 +164,7 @@ void energy_account_read(struct energy_account *out, struct store *store, const 
         add_known(out, store, run, item, &seen);
     store_read_end(store);
     bytemap_close(&seen);
+    return 0;
 }
 
 static void rows_free(struct energy_row **rows, size_t count) {

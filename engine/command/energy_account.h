@@ -38,8 +38,10 @@ struct energy_account {
     size_t total_count, total_capacity; /* one a label */
 };
 
-/* `run`: the tree of runs/<id>.json. Records that are gone count for nothing. */
-void energy_account_read(struct energy_account *out, struct store *store, const cJSON *run, enum energy_by by);
+/* `run`: the tree of runs/<id>.json. Records that are gone count for nothing; ERR_CORRUPT for a damaged one among the
+   attempts of a run that was killed. Closed in any case. */
+int energy_account_read(struct energy_account *out, struct store *store, const cJSON *run, enum energy_by by,
+                        struct error *err);
 void energy_account_close(struct energy_account *a);
 
 #endif

@@ -9,15 +9,26 @@ static void say(void *context, const char *line) {
     fprintf(stderr, "%s\n", line);
 }
 
-static void print_report(const struct fsck_report *r, bool json) {
-    if (json)
-        printf("{\"objects\":%" PRIu64 ",\"object_bytes\":%" PRIu64 ",\"damaged\":%" PRIu64 ",\"missing\":%" PRIu64
-               ",\"records\":%" PRIu64 ",\"bad_lines\":%" PRIu64 ",\"orphaned\":%" PRIu64 ",\"rebuilt\":%" PRIu64 "}\n",
-               r->objects, r->object_bytes, r->damaged, r->missing, r->records, r->bad_lines, r->orphaned, r->rebuilt);
-    else
-        printf("%" PRIu64 " objects (%" PRIu64 " bytes): %" PRIu64 " damaged, %" PRIu64 " missing\n%" PRIu64
-               " records: %" PRIu64 " damaged lines, %" PRIu64 " whose outs are gone\n%" PRIu64 " index rows written\n",
-               r->objects, r->object_bytes, r->damaged, r->missing, r->records, r->bad_lines, r->orphaned, r->rebuilt);
+static void print_json(const struct fsck_report *r) {
+    printf("{\"objects\":%" PRIu64 ",\"object_bytes\":%" PRIu64 ",\"damaged\":%" PRIu64 ",\"missing\":%" PRIu64
+           ",\"records\":%" PRIu64 ",\"bad_lines\":%" PRIu64 ",\"orphaned\":%" PRIu64 ",\"lost_segments\":%" PRIu64
+           ",\"runs\":%" PRIu64 ",\"attempts\":%" PRIu64 ",\"damaged_files\":%" PRIu64 ",\"rebuilt\":%" PRIu64 "}\n",
+           r->objects, r->object_bytes, r->damaged, r->missing, r->records, r->bad_lines, r->orphaned, r->lost_segments,
+           r->runs, r->attempts, r->damaged_files, r->rebuilt);
+}
+
+static void print_text(const struct fsck_report *r) {
+    printf("%" PRIu64 " objects (%" PRIu64 " bytes): %" PRIu64 " damaged, %" PRIu64 " missing\n", r->objects,
+           r->object_bytes, r->damaged, r->missing);
+    printf("%" PRIu64 " records: %" PRIu64 " damaged lines, %" PRIu64 " whose outs are gone; %" PRIu64
+           " segments gone or cut\n",
+           r->records, r->bad_lines, r->orphaned, r->lost_segments);
+    printf("%" PRIu64 " runs, %" PRIu64 " attempts: %" PRIu64 " damaged\n", r->runs, r->attempts, r->damaged_files);
+    printf("%" PRIu64 " index rows written\n", r->rebuilt);
+}
+
+static bool is_damage(const struct fsck_report *r) {
+    return r->damaged + r->bad_lines + r->orphaned + r->lost_segments + r->damaged_files > 0;
 }
 
 static int run(const struct arguments *a, struct error *err) {
@@ -25,11 +36,13 @@ static int run(const struct arguments *a, struct error *err) {
     char *path = project_store_path(a, root);
     struct fsck_report report = {0};
     int code = store_fsck(path, &report, say, NULL, err);
-    if (code == 0)
-        print_report(&report, argument_given(a, "json"));
-    if (code == 0 && report.damaged + report.bad_lines + report.orphaned > 0)
-        code =
-            error_set(err, ERR_FAILED, "%s: damage was set aside; what it held is run again when it is needed", path);
+    if (code == 0 && argument_given(a, "json"))
+        print_json(&report);
+    else if (code == 0)
+        print_text(&report);
+    if (code == 0 && is_damage(&report))
+        code = error_set(err, ERR_FAILED,
+                         "%s: damage was found; stages that it held are run again when they are needed", path);
     free(path);
     free(root);
     return code;
@@ -40,11 +53,14 @@ static const struct option options[] = {OPTION_STORE, OPTION_JSON};
 const struct command command_fsck = {
     .name = "fsck",
     .operands = "",
-    .summary = "check every object, record and index row of the store",
+    .summary = "check every object, record, index row and run of the store",
     .doc =
-        "Hashes every object, checks every record, sets damage aside and rebuilds the index. Nothing that is whole is "
-        "touched; what a damaged object held is run again when it is needed.\n"
-        "Exit status 1 says that damage was found and set aside.",
+        "Hashes every object, checks every record, reads the files of runs and attempts, sets damage aside and "
+        "rebuilds "
+        "the index. Nothing that is whole is touched; what a damaged object or record held is run again when it is "
+        "needed. The file of a damaged run or attempt gets .damaged behind its name, for whoever can mend it.\n"
+        "Exit status 1 says that there was damage. A segment of records that is gone, or has lost its end, counts as "
+        "that once: it is known only from the index, which forgets it then.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

@@ -41,8 +41,11 @@ static char *find_attempt(const struct project *p, const struct instance *i) {
     store_run_list(p->store, &ids, &count, NULL);
     for (size_t k = 0; k < count; k++) {
         cJSON *run = NULL;
-        if (!attempt && store_run_read(p->store, ids[k], &run, NULL) == 0 &&
-            strcmp(json_text(run, "pipeline", ""), p->pipeline->name) == 0) {
+        struct error why = {0};
+        int code = attempt ? ERR_NOT_FOUND : store_run_read(p->store, ids[k], &run, &why);
+        if (code == ERR_CORRUPT) /* it may have been the last one */
+            fprintf(stderr, "%s\n", why.message);
+        if (code == 0 && strcmp(json_text(run, "pipeline", ""), p->pipeline->name) == 0) {
             const cJSON *row;
             cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(run, "stages")) {
                 const char *of = json_text(row, "attempt", NULL);

@@ -59,6 +59,12 @@ char *project_store_path(const struct arguments *a, const char *root) {
     return named && *named ? mem_strdup(named) : path_join(root, ".retort");
 }
 
+static void say(void *context, const char *line) {
+    (void)context;
+    fprintf(stderr, "%s\n", line);
+}
+
+/* A run tells what the store noticed among what it does; every other command at once: it is said once only. */
 static int open_store_at(struct store **out, const struct arguments *a, const char *root, bool create,
                          struct error *err) {
     char *path = project_store_path(a, root);
@@ -66,6 +72,8 @@ static int open_store_at(struct store **out, const struct arguments *a, const ch
         create || file_is_directory(path)
             ? store_open(out, path, create, err)
             : error_set(err, ERR_NOT_FOUND, "no store at %s yet; retort run makes one, --store names another", path);
+    if (code == 0 && !create)
+        store_notices(*out, say, NULL);
     free(path);
     return code;
 }

@@ -29,15 +29,28 @@ static void add_row(struct table *t, const char *id, const cJSON *run) {
     table_number(t, "wall_s", json_double(run, "wall_s", (double)NAN), 4);
 }
 
+/* Of one that is damaged that is told, and the others are listed; one that is gone gc has taken since. */
+static int add_run(struct table *t, struct store *store, const char *id, struct error *err) {
+    struct error why = {0};
+    cJSON *run = NULL;
+    int code = store_run_read(store, id, &run, &why);
+    if (code == 0)
+        add_row(t, id, run);
+    else if (code == ERR_CORRUPT)
+        fprintf(stderr, "%s\n", why.message);
+    else if (code != ERR_NOT_FOUND)
+        return error_set(err, code, "%s", why.message);
+    cJSON_Delete(run);
+    return 0;
+}
+
 static int list_runs(struct store *store, size_t limit, struct table *t, struct error *err) {
     char **ids = NULL;
     size_t count = 0;
     int code = store_run_list(store, &ids, &count, err);
     for (size_t i = 0; i < count; i++) {
-        cJSON *run = NULL;
-        if (code == 0 && i < limit && store_run_read(store, ids[i], &run, NULL) == 0)
-            add_row(t, ids[i], run);
-        cJSON_Delete(run);
+        if (code == 0 && i < limit)
+            code = add_run(t, store, ids[i], err);
         free(ids[i]);
     }
     free(ids);

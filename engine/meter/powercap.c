@@ -116,7 +116,7 @@ static int by_name(const void *a, const void *b) {
 /* All zones or none: of a list that breaks off, nobody can say what is missing from the sum. */
 static int zones_find(struct domains *out, const char *directory, const char *source, const char *prefix,
                       struct error *err) {
-    char *zones[MAX_ZONES];
+    char *zones[MAX_ZONES] = {0};
     size_t count = 0;
     struct folder listing;
     const char *name;

@@ -239,6 +239,129 @@ static void strange_files_are_told_and_left(void **state) {
     buffer_close(&said);
 }
 
+static void remove_segment(const char *segment) {
+    assert_int_equal(unlink(segment), 0);
+}
+
+static void cut_segment(const char *segment) {
+    struct stat st;
+    assert_int_equal(stat(segment, &st), 0);
+    assert_int_equal(truncate(segment, st.st_size / 2), 0);
+}
+
+/* Nothing is left of what they held but that the index knew of it: that is told, and counted, once. */
+static void a_segment_that_is_gone_or_cut_is_counted_once(void **state) {
+    static void (*const ways[])(const char *segment) = {cut_segment, remove_segment};
+    const struct place *p = *state;
+    struct buffer said = {0};
+    free(fill(p));
+    char *segment = only_segment(p);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        ways[i](segment);
+        assert_int_equal(run_fsck(p, &said).lost_segments, 1);
+        assert_non_null(strstr(said.data, segment));
+        assert_int_equal(run_fsck(p, &said).lost_segments, 0);
+        assert_string_equal(buffer_text(&said), "");
+    }
+    free(segment);
+    buffer_close(&said);
+}
+
+static void a_damaged_index_is_no_lost_segment(void **state) {
+    const struct place *p = *state;
+    struct buffer said = {0};
+    free(fill(p));
+    char *path = path_join(p->directory, "state.db");
+    write_text(path, "no database", 0644);
+    struct fsck_report r = run_fsck(p, &said);
+    assert_int_equal(r.lost_segments, 0);
+    assert_int_equal(r.records, 3);
+    free(path);
+    buffer_close(&said);
+}
+
+/* A run, and an attempt of it with a name that its file cannot have. Returns their paths in `paths`. */
+static void write_documents(const struct place *p, char *paths[2]) {
+    struct error err = {0};
+    struct store *s = open_store(p);
+    ok(store_run_begin(s, "study", NULL, &err), err);
+    char *attempt = mem_printf("%s-a/b-1", store_run_id(s));
+    cJSON *record = cJSON_CreateObject();
+    cJSON_AddStringToObject(record, "attempt", attempt);
+    ok(store_attempt_write(s, attempt, record, &err), err);
+    paths[0] = mem_printf("%s/runs/%s.json", p->directory, store_run_id(s));
+    paths[1] = mem_printf("%s/attempts/%s-a%%2Fb-1.json", p->directory, store_run_id(s));
+    assert_true(file_exists(paths[0]) && file_exists(paths[1]));
+    cJSON_Delete(record);
+    free(attempt);
+    store_close(s);
+}
+
+static void damaged_runs_and_attempts_are_set_aside(void **state) {
+    static const char *const damage[] = {
+        "", "{\"id\": \"2026", "garbage", "[]", "{}", "{\"id\": \"x\", \"attempt\": \"x\"}"};
+    const struct place *p = *state;
+    struct buffer said = {0};
+    for (size_t i = 0; i < sizeof damage / sizeof *damage; i++)
+        for (size_t which = 0; which < 2; which++) {
+            char *paths[2];
+            write_documents(p, paths);
+            struct fsck_report r = run_fsck(p, &said);
+            uint64_t runs = r.runs, attempts = r.attempts;
+            assert_int_equal(r.damaged_files, 0);
+            write_text(paths[which], damage[i], 0644);
+            r = run_fsck(p, &said);
+            assert_int_equal(r.damaged_files, 1);
+            assert_int_equal(r.runs, runs);
+            assert_int_equal(r.attempts, attempts);
+            assert_memory_equal(said.data, paths[which], strlen(paths[which]));
+            char *aside = mem_printf("%s.damaged", paths[which]), *kept = read_text(aside);
+            assert_string_equal(kept, damage[i]); /* for whoever can mend it */
+            assert_false(file_exists(paths[which]));
+            r = run_fsck(p, &said);
+            assert_string_equal(buffer_text(&said), "");
+            assert_int_equal(r.damaged_files, 0);
+            assert_int_equal(r.runs, runs - (which == 0));
+            assert_int_equal(r.attempts, attempts - (which == 1));
+            free(kept);
+            free(aside);
+            free(paths[0]);
+            free(paths[1]);
+        }
+    buffer_close(&said);
+}
+
+static void what_is_no_file_is_set_aside_too(void **state) {
+    const struct place *p = *state;
+    struct buffer said = {0};
+    char *paths[2];
+    write_documents(p, paths);
+    assert_int_equal(unlink(paths[0]), 0);
+    assert_int_equal(mkdir(paths[0], 0755), 0);
+    assert_int_equal(run_fsck(p, &said).damaged_files, 1);
+    assert_int_equal(run_fsck(p, &said).damaged_files, 0);
+    free(paths[0]);
+    free(paths[1]);
+    buffer_close(&said);
+}
+
+static void a_damaged_run_is_no_wrong_use(void **state) {
+    const struct place *p = *state;
+    struct error err = {0};
+    char *paths[2];
+    cJSON *tree = NULL;
+    write_documents(p, paths);
+    write_text(paths[0], "{", 0644);
+    struct store *s = open_store(p);
+    assert_int_equal(store_run_read(s, "latest", &tree, &err), ERR_CORRUPT);
+    assert_memory_equal(err.message, paths[0], strlen(paths[0]));
+    assert_non_null(strstr(err.message, "retort fsck"));
+    assert_null(tree);
+    store_close(s);
+    free(paths[0]);
+    free(paths[1]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_clean_store_has_no_findings, place_setup, place_teardown),
@@ -251,6 +374,11 @@ int main(void) {
         cmocka_unit_test_setup_teardown(wrong_rows_are_written_anew, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_row_of_another_key_serves_nothing, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(strange_files_are_told_and_left, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_segment_that_is_gone_or_cut_is_counted_once, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_damaged_index_is_no_lost_segment, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(damaged_runs_and_attempts_are_set_aside, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(what_is_no_file_is_set_aside_too, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_damaged_run_is_no_wrong_use, place_setup, place_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

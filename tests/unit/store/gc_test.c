@@ -337,6 +337,53 @@ static void what_containers_left_goes(void **state) {
     free(gone);
 }
 
+/* As fsck leaves a damaged run: nobody can say what it needs but what it made itself. */
+static void a_run_that_was_set_aside_keeps_what_it_made(void **state) {
+    const struct place *p = *state;
+    struct error err = {0};
+    struct buffer said = {0};
+    struct fsck_report found;
+    char *id = make_run(p, "study", 0, (const char *const[NAMES]){"a"}, true);
+    char *path = mem_printf("%s/runs/%s.json", p->directory, id), *aside = mem_printf("%s.damaged", path);
+    write_text(path, "{", 0644);
+    ok(store_fsck(p->directory, &found, keep_line, &said, &err), err);
+    RUN(p, "study", "new");
+    struct gc_report r = collect_with(p, &(struct gc_options){.keep_runs = 1, .grace_s = 3600});
+    assert_int_equal(r.records + r.objects + r.leftovers, 0);
+    assert_int_equal(r.kept_runs, 2);
+    char *pin = mem_printf("%s/pins/%s", p->directory, id);
+    write_text(pin, "", 0644);
+    r = collect(p, 1);
+    assert_int_equal(r.records + r.objects + r.leftovers, 0);
+    assert_true(is_known(p, "a") && file_exists(aside));
+    assert_int_equal(unlink(pin), 0);
+    r = collect(p, 1);
+    assert_int_equal(r.leftovers, 1);
+    assert_int_equal(r.records, 1);
+    assert_false(is_known(p, "a") || stands(p, "a") || file_exists(aside));
+    assert_true(is_known(p, "new"));
+    check_whole(p);
+    free(pin);
+    free(aside);
+    free(path);
+    free(id);
+    buffer_close(&said);
+}
+
+static void an_attempt_that_was_set_aside_goes_with_its_run(void **state) {
+    const struct place *p = *state;
+    char *kept = make_run(p, "study", 0, (const char *const[NAMES]){"a"}, true);
+    const char *const runs[] = {kept, "20250101T000000000Z-00000000"};
+    for (size_t i = 0; i < 2; i++) {
+        char *path = mem_printf("%s/attempts/%s-3-1.json.damaged", p->directory, runs[i]);
+        write_text(path, "{", 0644);
+        free(path);
+    }
+    assert_int_equal(collect(p, 0).attempts, 1);
+    assert_int_equal(count_in(p, "attempts"), 1);
+    free(kept);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_setup, place_teardown)
     const struct CMUnitTest tests[] = {
@@ -353,6 +400,8 @@ int main(void) {
         TEST(checkpoints_of_unfinished_work_stay),
         TEST(attempts_and_logs_go_with_their_runs),
         TEST(what_containers_left_goes),
+        TEST(a_run_that_was_set_aside_keeps_what_it_made),
+        TEST(an_attempt_that_was_set_aside_goes_with_its_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
