@@ -120,6 +120,14 @@ out:
     return rc;
 }
 
+/* Why there is no directory, after mkdir said `refused`; 0: there is one. */
+static int no_directory(const char *path, int refused) {
+    struct stat st;
+    if (stat(path, &st) == 0)
+        return S_ISDIR(st.st_mode) ? 0 : refused;
+    return refused == EEXIST && errno != ENOENT ? errno : refused;
+}
+
 int file_make_directory(const char *path, struct error *err) {
     char *prefix = mem_strdup(path);
     size_t length = strlen(prefix);
@@ -129,8 +137,8 @@ int file_make_directory(const char *path, struct error *err) {
             continue;
         char after = prefix[i];
         prefix[i] = '\0';
-        int refusal = mkdir(prefix, 0777) < 0 ? errno : 0;
-        if (refusal && !file_is_directory(prefix))
+        int refusal = mkdir(prefix, 0777) < 0 ? no_directory(prefix, errno) : 0;
+        if (refusal)
             rc = error_errno(err, refusal, "%s: cannot be made a directory", prefix);
         prefix[i] = after;
     }

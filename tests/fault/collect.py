@@ -84,7 +84,7 @@ class Collection(Sweep):
         if status not in ((-9, 0) if action == "kill" else (0, 3)):
             raise Wrong("exit status %d: %s" % (status, message))
         if status == 3:
-            check_message(action, place.fault_line(), message)
+            check_message(case, place, message)
         place.fsck()
         check_known(place, self.kept)
         if zlib.crc32(case.encode()) % 2:

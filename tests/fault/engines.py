@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Several engines run the six-stage study over one store at once and are killed at random; each comes again until it
-has ended well. The same beside collections of garbage, one after another, that are killed too: the store holds an earlier
-run of the same study, and a newer one of another, so that to them everything that the engines go by is garbage.
+has ended well. Either each has a project of its own, or all are in one and replace the same results, of another study.
+The same beside collections of garbage, one after another, that are killed too: the store holds an earlier run of the same
+study, and a newer one of another, so that to them everything that the engines go by is garbage.
 
   engines.py [--engines 2,8] [--rounds 1] [--seed N]      each number of engines a line of TAP
 
@@ -20,6 +21,7 @@ import time
 from study import Place, Wrong, check_gone, undisturbed
 
 KILLS = 3      # of each engine
+ROUNDS = ((0, False, False), (KILLS, False, False), (0, False, True), (KILLS, False, True), (0, True, False), (KILLS, True, True))
 LIMIT_S = 120
 CHANGED = ("--set", "params.steps=5")
 GC = ("gc", "--grace", "0s", "--keep-runs", "1")
@@ -88,6 +90,13 @@ def prepare(programs, home, store):
     return place
 
 
+def publish_other(programs, home, project):
+    """The results of a changed study, from a store of its own."""
+    place = Place(programs, os.path.join(home, "before"), os.path.join(home, "before-store"), project)
+    if place.run(options=CHANGED)[0] != 0:
+        raise Wrong("the results to be replaced could not be made: " + place.said()[1])
+
+
 def check_records(places, right, keeper):
     found = places[0].records()
     if keeper:  # what killed collections wrote twice is mended by the next, which keeps the newest run of all
@@ -109,6 +118,8 @@ def check(places, right, generator, kills, keeper=None):
         check_gone(place)
         if place.results() != right[1]:
             raise Wrong("other results than undisturbed")
+        if place.unpublished():
+            raise Wrong("left behind: " + " ".join(place.unpublished()))
     check_records(places, right, keeper)
     finished = [e["stage"] for place in places for e in events[place] if e.get("state") == "finished"]
     if len(finished) != len(set(finished)):
@@ -133,13 +144,17 @@ def main():
     number = failures = 0
     for round_ in range(arguments.rounds):
         for count in (int(word) for word in arguments.engines.split(",")):
-            for kills, collected in ((0, False), (KILLS, False), (0, True), (KILLS, True)):
+            for kills, collected, together in ROUNDS:
                 number += 1
-                name = "%d engines, %d kills each%s" % (count, kills, ", and gc" if collected else "")
-                home = os.path.join(scratch, "%d-%d-%d-%d" % (round_, count, kills, collected))
+                name = "%d engines%s, %d kills each%s" % (count, " in one project" if together else "", kills,
+                                                          ", and gc" if collected else "")
+                home = os.path.join(scratch, "%d-%d-%d-%d-%d" % (round_, count, kills, collected, together))
                 store = os.path.join(home, "store")
-                places = [Place(programs, os.path.join(home, str(k)), store) for k in range(count)]
+                project = os.path.join(home, "project") if together else None
+                places = [Place(programs, os.path.join(home, str(k)), store, project) for k in range(count)]
                 try:
+                    if together:  # which they replace
+                        publish_other(programs, home, project)
                     check(places, right, generator, kills, prepare(programs, home, store) if collected else None)
                     print("ok %d - %s" % (number, name), flush=True)
                     shutil.rmtree(home)

@@ -7,6 +7,9 @@
  *   RETORT_FAULT          kill:N     SIGKILL to the process in place of the Nth call
  *                         EIO:N, ENOSPC:N, EMFILE:N, ENOMEM:N
  *                                    the Nth of the calls that can fail so does; "N+": every later one too
+ *                         EAGAIN:N   the Nth process or thread cannot be made; "N+": no later one either
+ *                         look:N     the Nth look at a file (stat, access, readlink, realpath) gives EIO; "N+": every
+ *                                    later one too: by themselves, since there are thousands of them
  *                         short:N    the Nth write is given half of its bytes; "N+": every later one too
  *                         memory:N   the Nth allocation fails; "N+": every later one too
  *                         memory:N@L the Nth of those for the library whose name begins with L, counted by themselves
@@ -15,14 +18,17 @@
  *   RETORT_FAULT_LOG      a file; appended "fault <n> <call> <path>" when one fails, "calls <count>" at the end; of an
  *                         allocation the library that wanted it, in place of a path; "allocation <n> <library>" for memory:0
  *
- * What the standard streams say is never kept from being said. Memory-mapped writes and locks are not counted.
+ * What the standard streams say is never kept from being said. Memory-mapped writes and locks are not counted; nor is a
+ * kill at a call that only reads, which leaves what a kill at the next change leaves.
  */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -49,7 +55,9 @@ enum {
     HANDLE = 8,  /* EMFILE */
     KERNEL = 16, /* ENOMEM */
     WRITE = 32,  /* a part of its bytes */
-    MEMORY = 64
+    MEMORY = 64,
+    LOOK = 128,   /* EIO, where nothing is asked but what a file is */
+    PROCESS = 256 /* EAGAIN */
 };
 
 static const struct action {
@@ -57,8 +65,9 @@ static const struct action {
     unsigned happens_to;
     int failure;
 } actions[] = {
-    {"kill", KILL, 0},          {"EIO", IO, EIO},    {"ENOSPC", SPACE, ENOSPC},  {"EMFILE", HANDLE, EMFILE},
-    {"ENOMEM", KERNEL, ENOMEM}, {"short", WRITE, 0}, {"memory", MEMORY, ENOMEM},
+    {"kill", KILL, 0},          {"EIO", IO, EIO},           {"ENOSPC", SPACE, ENOSPC},
+    {"EMFILE", HANDLE, EMFILE}, {"ENOMEM", KERNEL, ENOMEM}, {"short", WRITE, 0},
+    {"memory", MEMORY, ENOMEM}, {"look", LOOK, EIO},        {"EAGAIN", PROCESS, EAGAIN},
 };
 
 static const struct action *action; /* NULL: this program is not meant */
@@ -81,7 +90,7 @@ static void describe(char *out, size_t size, int fd, const char *path) {
     char directory[PATH_MAX] = "";
     if (fd >= 0 && (!path || path[0] != '/')) {
         snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-        ssize_t length = readlink(link, directory, sizeof directory - 1);
+        ssize_t length = syscall(SYS_readlinkat, AT_FDCWD, link, directory, sizeof directory - 1);
         directory[length > 0 ? length : 0] = '\0';
     }
     snprintf(out, size, "%s%s%s", directory, *directory && path ? "/" : "", path ? path : "");
@@ -114,7 +123,7 @@ static bool is_due(const char *call, unsigned can, int fd, const char *path) {
 /* Of the loop's pipes and event counters none fails. */
 static bool is_file(int fd) {
     struct stat st;
-    return action && fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
+    return action && syscall(SYS_fstat, fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
 }
 
 /* The errno that the call fails with; 0: it goes on. */
@@ -319,8 +328,85 @@ int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *
     static int (*next)(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *,
                        char *const[], char *const[]);
     FIND_NEXT(posix_spawn);
-    int failed = failure("posix_spawn", KILL | KERNEL, -1, path);
+    int failed = failure("posix_spawn", KILL | KERNEL | PROCESS, -1, path);
     return failed ? failed : next(pid, path, files, attributes, argv, environment);
+}
+
+pid_t fork(void) {
+    static pid_t (*next)(void);
+    FIND_NEXT(fork);
+    int failed = failure("fork", KILL | KERNEL | PROCESS, -1, NULL);
+    if (!failed)
+        return next();
+    errno = failed;
+    return -1;
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument) {
+    static int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    FIND_NEXT(pthread_create);
+    int failed = failure("pthread_create", PROCESS, -1, NULL);
+    return failed ? failed : next(thread, attributes, run, argument);
+}
+
+/* ---- looking ---- */
+
+CALL(stat, (const char *path, struct stat *out), (path, out), LOOK, -1, path)
+CALL(stat64, (const char *path, struct stat64 *out), (path, out), LOOK, -1, path)
+CALL(lstat, (const char *path, struct stat *out), (path, out), LOOK, -1, path)
+CALL(lstat64, (const char *path, struct stat64 *out), (path, out), LOOK, -1, path)
+CALL(fstat, (int fd, struct stat *out), (fd, out), is_file(fd) ? LOOK : 0, fd, NULL)
+CALL(fstat64, (int fd, struct stat64 *out), (fd, out), is_file(fd) ? LOOK : 0, fd, NULL)
+CALL(fstatat, (int fd, const char *path, struct stat *out, int flags), (fd, path, out, flags), LOOK, fd, path)
+CALL(access, (const char *path, int how), (path, how), LOOK, -1, path)
+CALL(scandir,
+     (const char *path, struct dirent ***out, int (*choose)(const struct dirent *),
+      int (*compare)(const struct dirent **, const struct dirent **)),
+     (path, out, choose, compare), IO | HANDLE | KERNEL, -1, path)
+CALL(nftw, (const char *path, __nftw_func_t visit, int fds, int flags), (path, visit, fds, flags), IO | KERNEL, -1,
+     path)
+
+ssize_t readlink(const char *path, char *out, size_t size) {
+    static ssize_t (*next)(const char *, char *, size_t);
+    FIND_NEXT(readlink);
+    int failed = failure("readlink", LOOK, -1, path);
+    if (!failed)
+        return next(path, out, size);
+    errno = failed;
+    return -1;
+}
+
+char *realpath(const char *path, char *out) {
+    static char *(*next)(const char *, char *);
+    FIND_NEXT(realpath);
+    int failed = failure("realpath", LOOK, -1, path);
+    if (!failed)
+        return next(path, out);
+    errno = failed;
+    return NULL;
+}
+
+#define READDIR(name, entry)                                                                                           \
+    struct entry *name(DIR *directory) {                                                                               \
+        static struct entry *(*next)(DIR *);                                                                           \
+        FIND_NEXT(name);                                                                                               \
+        int failed = failure(#name, IO, dirfd(directory), NULL);                                                       \
+        if (!failed)                                                                                                   \
+            return next(directory);                                                                                    \
+        errno = failed;                                                                                                \
+        return NULL;                                                                                                   \
+    }
+READDIR(readdir, dirent)
+READDIR(readdir64, dirent64)
+
+off_t lseek(int fd, off_t at, int whence) {
+    static off_t (*next)(int, off_t, int);
+    FIND_NEXT(lseek);
+    int failed = is_file(fd) ? failure("lseek", IO, fd, NULL) : 0;
+    if (!failed)
+        return next(fd, at, whence);
+    errno = failed;
+    return -1;
 }
 
 /* ---- bytes ---- */

@@ -12,8 +12,8 @@
  * there or not, a write perhaps in part, whatever came later: nothing but syncs orders anything. A rename is there as a
  * whole or not.
  *
- * In each state: no stored object is damaged; no record stands without its outs; what store_commit had returned is
- * known and right; nothing wrong is served; and the rest can be made and is known then.
+ * In each state: no stored object is damaged; no record stands without its outs, no run without its records; what
+ * store_commit had returned is known and right; nothing wrong is served; the rest can be made and is known then.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -406,27 +406,32 @@ static int check_records(const char *path, struct error *err) {
     return 0;
 }
 
-static int check_key(struct store *s, unsigned key, bool promised, const char *scratch, struct error *err) {
+static int check_key(struct store *s, unsigned key, bool promised, bool *known, const char *scratch,
+                     struct error *err) {
     struct error why = {0};
     enum workload_state state = workload_check(s, key, scratch, &why);
-    if (state == WORKLOAD_RIGHT || (state == WORKLOAD_UNKNOWN && !promised))
+    *known = state == WORKLOAD_RIGHT;
+    if (*known || (state == WORKLOAD_UNKNOWN && !promised))
         return 0;
     return error_set(err, ERR_FAILED, "key %u: %s: %s", key, state == WORKLOAD_UNKNOWN ? "lost" : "wrong", why.message);
 }
 
 static int check_all(const char *path, const bool promised[WORKLOAD_KEYS], const char *scratch, struct error *err) {
     struct store *s;
+    bool known[WORKLOAD_KEYS] = {0};
     int rc = store_open(&s, path, true, err);
     if (rc < 0)
         return error_prefix(err, "opening");
     for (unsigned i = 0; rc == 0 && i < WORKLOAD_KEYS; i++)
-        rc = check_key(s, i, promised[i], scratch, err);
+        rc = check_key(s, i, promised[i], &known[i], scratch, err);
+    if (rc == 0)
+        rc = workload_runs_check(s, known, err);
     for (unsigned i = 0; rc == 0 && i < WORKLOAD_KEYS; i++)
         rc = promised[i] ? 0 : workload_produce(s, i, err);
     if (rc == 0)
         rc = store_commit(s, err);
     for (unsigned i = 0; rc == 0 && i < WORKLOAD_KEYS; i++)
-        rc = check_key(s, i, true, scratch, err);
+        rc = check_key(s, i, true, &known[i], scratch, err);
     store_close(s);
     return rc;
 }

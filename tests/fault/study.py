@@ -1,9 +1,13 @@
-"""The six-stage study, run with faults and without, and what its store holds afterwards. For sweep.py and its like."""
+"""The six-stage study, run with faults and without, and what its store holds afterwards. For sweep.py and its like.
+
+  study.py gone PATH      waits until no process of a place is left, two seconds at most: exit status 1 when one is
+"""
 import glob
 import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 
 LIMIT_S = 60
@@ -15,20 +19,25 @@ class Wrong(Exception):
 
 
 class Place:
-    """A copy of the study, with a store of its own unless it is told another."""
+    """A copy of the study, with a store of its own unless it is told another; or one more engine in a project that others
+    have too: then only what the engine says is in `path`."""
 
-    def __init__(self, programs, path, store=None):
+    def __init__(self, programs, path, store=None, project=None):
         self.programs = programs
         self.path = path
-        self.store = store or os.path.join(path, "store")
+        self.project = project or path
+        self.store = store or os.path.join(self.project, "store")
         self.log = os.path.join(path, "fault.log")
         self.extra = {}  # of the environment
-        shutil.copytree(SOURCE, path)
+        if not os.path.exists(self.project):
+            shutil.copytree(SOURCE, self.project)
+        os.makedirs(path, exist_ok=True)
 
     def file(self, name):
         return os.path.join(self.path, name)
 
-    def start(self, fault=None, options=(), command=("run", "six.json", "-j", "2", "--progress", "json")):
+    def start(self, fault=None, options=(), command=("run", "six.json", "-j", "2", "--progress", "json"),
+              **kept):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("RETORT")}
         environment.update(self.extra)
         if fault and "/" in fault:
@@ -39,7 +48,7 @@ class Place:
             environment["RETORT_FAULT_LOG"] = self.log
         command = [os.path.join(self.programs, "retort"), *command, "--store", self.store, *options]
         with open(self.file("out.txt"), "wb") as out, open(self.file("err.txt"), "wb") as err:
-            return subprocess.Popen(command, cwd=self.path, env=environment, stdout=out, stderr=err)
+            return subprocess.Popen(command, cwd=self.project, env=environment, stdout=out, stderr=err, **kept)
 
     def said(self):
         """The events of the last run, and all that it says of what went wrong."""
@@ -79,17 +88,17 @@ class Place:
 
     def results(self):
         found = {}
-        for path in sorted(glob.glob(self.path + "/results/six/*")):
+        for path in sorted(glob.glob(self.project + "/results/six/*")):
             found[os.path.basename(path)] = open(path, "rb").read()
         return found
 
     def unpublished(self):
         """What is left of files that were being published."""
-        return glob.glob(self.path + "/results/six/.*.tmp-*")
+        return glob.glob(self.project + "/results/six/.*.tmp-*")
 
     def fsck(self):
         command = [os.path.join(self.programs, "retort"), "fsck", "--store", self.store, "--json"]
-        done = subprocess.run(command, cwd=self.path, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=self.project, capture_output=True, text=True)
         if done.returncode != 0 or done.stderr:
             raise Wrong("fsck: exit status %d: %s%s" % (done.returncode, done.stdout, done.stderr))
 
@@ -99,21 +108,34 @@ class Place:
         return found
 
     def processes(self):
-        """Those that run in this place, or name it."""
-        found = []
-        for process in glob.glob("/proc/[0-9]*"):
-            try:
+        return processes(self.path) + (processes(self.project) if self.project != self.path else [])
+
+
+def belongs(process, path):
+    """Whether it names a place, runs in it, or has the environment of a stage there: a daemon has nothing else left."""
+    def read(name):
+        return open(os.path.join(process, name), "rb").read().decode(errors="replace")
+    return (path in read("cmdline") or (os.readlink(process + "/cwd") + "/").startswith(path + "/") or
+            any(word.startswith("RETORT_") and path in word for word in read("environ").split("\0")))
+
+
+def processes(path):
+    """Those of a place, that have not ended: one that nobody has waited for yet has no words."""
+    found = []
+    for process in glob.glob("/proc/[0-9]*"):
+        try:
+            if belongs(process, path):
                 words = open(process + "/cmdline", "rb").read().decode(errors="replace")
-                if self.path in words or os.readlink(process + "/cwd").startswith(self.path):
-                    found.append(process[6:] + " " + words.replace("\0", " "))
-            except OSError:
-                pass
-        return found
+                found.append(process[6:] + " " + words.replace("\0", " "))
+        except OSError:
+            pass
+    return found
 
 
 def check_gone(place):
+    """`place` may be a path too. A second is promised; a busy machine gets two."""
     for _ in range(40):
-        left = place.processes()
+        left = processes(place) if isinstance(place, str) else place.processes()
         if not left:
             return
         time.sleep(0.05)
@@ -144,3 +166,10 @@ def check_mended(place, right, finished=(), options=()):
     place.fsck()
     if started and place.left():  # a run that finds all known looks no further
         raise Wrong("left behind: " + " ".join(place.left()))
+
+
+if __name__ == "__main__":
+    try:
+        check_gone(sys.argv[2])
+    except Wrong as wrong:
+        sys.exit(str(wrong))

@@ -180,6 +180,37 @@ int workload_run_write(struct store *s, unsigned from, unsigned to, struct error
     return rc;
 }
 
+static int check_stage(const char *run, const cJSON *stage, const bool known[WORKLOAD_KEYS], struct error *err) {
+    char hex[DIGEST_HEX_SIZE];
+    for (unsigned i = 0; i < WORKLOAD_KEYS; i++) {
+        const struct digest key = key_of(i);
+        digest_hex(hex, &key);
+        if (strcmp(hex, json_text(stage, "key", "")) == 0 && !known[i])
+            return error_set(err, ERR_FAILED, "run %s is there, and key %u, which it used, is not known", run, i);
+    }
+    return 0;
+}
+
+int workload_runs_check(struct store *s, const bool known[WORKLOAD_KEYS], struct error *err) {
+    char **ids = NULL;
+    size_t count = 0;
+    int rc = store_run_list(s, &ids, &count, err);
+    for (size_t i = 0; i < count; i++) {
+        cJSON *run = NULL;
+        const cJSON *stage;
+        if (rc == 0)
+            rc = store_run_read(s, ids[i], &run, err);
+        cJSON_ArrayForEach(stage, cJSON_GetObjectItemCaseSensitive(run, "stages")) {
+            if (rc == 0)
+                rc = check_stage(ids[i], stage, known, err);
+        }
+        cJSON_Delete(run);
+        free(ids[i]);
+    }
+    free(ids);
+    return rc;
+}
+
 /* ---- what is served ---- */
 
 static bool is_damage(int rc) {
