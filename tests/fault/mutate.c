@@ -1,5 +1,6 @@
 /*
- * Damage: a small store, one mutation after another of its objects, records and index, and what the store then serves.
+ * Damage: a small store, one mutation after another of its objects, records, index, runs and attempts, and what the store
+ * then serves.
  *
  *   mutate DIRECTORY FROM TO [SEED]      mutations FROM to TO-1 of a seed; DIRECTORY is made and removed: a tmpfs is
  *                                        fast
@@ -8,10 +9,13 @@
  * them without leaving a trace in size and modification time. Then, with an fsck before or without:
  *   - whatever is served is what was stored; the rest is not known;
  *   - what a mutation of state.db hid is known again after fsck; everything is when it was made again;
+ *   - after an fsck every run and attempt that is listed can be read, and before it one that is served is one;
  *   - a second fsck finds no more to mend.
  * One line for each mutation that broke this, with the numbers that repeat it; exit status 1 when there was one. Twenty
  * are enough.
  */
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <inttypes.h>
@@ -24,10 +28,12 @@
 
 #include "engine/base/buffer.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "store/attempts.h"
 #include "tests/fault/workload.h"
 
-enum { PAGE = 4096, LINE = 512, WALK_FDS = 16, KEPT_LIMIT = 1 << 24, ENOUGH = 20 };
+enum { PAGE = 4096, LINE = 512, WALK_FDS = 16, KEPT_LIMIT = 1 << 24, ENOUGH = 20, DOCUMENT_STRIDE = 8 };
 
 /* ---- what the store was ---- */
 
@@ -38,7 +44,7 @@ struct kept {
 };
 
 static struct kept *files;
-static size_t file_count, file_capacity;
+static size_t file_count, file_capacity, document_count; /* of runs/ and attempts/ the last */
 static char *root, *store_path, *scratch_path, *project_path;
 static char doing[LINE]; /* shown when the store crashes */
 
@@ -58,6 +64,19 @@ static int keep(const char *path, const struct stat *st, int type, struct FTW *w
         die(&err, "keeping the store");
     file_count++;
     return 0;
+}
+
+enum target { OBJECT, SEGMENT, INDEX, DOCUMENT, OTHER };
+
+static enum target target_of(const char *path) {
+    const char *name = path + strlen(store_path) + 1;
+    if (strncmp(name, "objects/", 8) == 0)
+        return OBJECT;
+    if (strncmp(name, "actions/", 8) == 0)
+        return SEGMENT;
+    if (strncmp(name, "runs/", 5) == 0 || strncmp(name, "attempts/", 9) == 0)
+        return DOCUMENT;
+    return strcmp(name, "state.db") == 0 ? INDEX : OTHER;
 }
 
 static void write_kept(const struct kept *k, const struct buffer *bytes, bool touch) {
@@ -97,21 +116,61 @@ static void produce(struct store *s, unsigned from, unsigned to, struct error *e
         die(err, "committing");
 }
 
-/* Two engines one after the other, so that there are two segments. */
+/* A run that found all keys known, and an attempt of it that failed. */
+static void write_documents(struct store *s) {
+    struct error err = {0};
+    cJSON *record = cJSON_CreateObject();
+    if (store_run_begin(s, "workload", NULL, &err) < 0)
+        die(&err, "beginning the run");
+    char *name = mem_printf("%s-0", store_run_id(s));
+    cJSON_AddStringToObject(record, "attempt", name);
+    cJSON_AddStringToObject(record, "stage", "failed");
+    if (workload_run_write(s, 0, WORKLOAD_KEYS, &err) < 0 || store_attempt_write(s, name, record, &err) < 0)
+        die(&err, "writing the run");
+    cJSON_Delete(record);
+    free(name);
+}
+
+static struct store *open_or_die(void) {
+    struct store *s;
+    struct error err = {0};
+    if (store_open(&s, store_path, true, &err) < 0)
+        die(&err, "building");
+    return s;
+}
+
+/* The others keep their places, and mutations their numbers. Returns how many there are. */
+static size_t put_documents_last(void) {
+    struct kept *sorted = mem_array(file_count, sizeof *sorted);
+    size_t count = 0;
+    for (int documents = 0; documents < 2; documents++)
+        for (size_t i = 0; i < file_count; i++)
+            if ((target_of(files[i].path) == DOCUMENT) == documents)
+                sorted[count++] = files[i];
+    free(files);
+    files = sorted;
+    while (count > 0 && target_of(files[count - 1].path) == DOCUMENT)
+        count--;
+    return file_count - count;
+}
+
+/* Two engines one after the other, so that there are two segments; a third makes nothing. */
 static void build(void) {
     struct error err = {0};
     if (file_make_directory(root, &err) < 0 || workload_project_write(project_path, &err) < 0)
         die(&err, "building");
     for (unsigned half = 0; half < 2; half++) {
-        struct store *s;
-        if (store_open(&s, store_path, true, &err) < 0)
-            die(&err, "building");
+        struct store *s = open_or_die();
         produce(s, half * WORKLOAD_KEYS / 2, (half + 1) * WORKLOAD_KEYS / 2, &err);
         if (workload_project_check(s, project_path, &err) != WORKLOAD_RIGHT)
             die(&err, "building");
         store_close(s);
     }
+    struct store *s = open_or_die();
+    write_documents(s);
+    store_close(s);
     nftw(store_path, keep, WALK_FDS, FTW_PHYS);
+    document_count = put_documents_last();
 }
 
 /* ---- mutations ---- */
@@ -125,20 +184,11 @@ static uint64_t draw(uint64_t below) { /* splitmix64; the bias of the remainder 
     return (z ^ (z >> 31)) % below;
 }
 
-enum target { OBJECT, SEGMENT, INDEX, OTHER };
-
-static enum target target_of(const char *path) {
-    const char *name = path + strlen(store_path) + 1;
-    if (strncmp(name, "objects/", 8) == 0)
-        return OBJECT;
-    if (strncmp(name, "actions/", 8) == 0)
-        return SEGMENT;
-    return strcmp(name, "state.db") == 0 ? INDEX : OTHER;
-}
-
 static const struct kept *choose(enum target wanted) {
+    if (wanted == DOCUMENT)
+        return &files[file_count - 1 - draw(document_count)];
     for (;;) {
-        const struct kept *k = &files[draw(file_count)];
+        const struct kept *k = &files[draw(file_count - document_count)];
         if (target_of(k->path) == wanted)
             return k;
     }
@@ -183,9 +233,9 @@ static void change(struct buffer *b, enum how how, size_t from, size_t size) {
     }
 }
 
-static enum target mutate(void) {
+static enum target mutate(bool document) {
     static const enum target targets[] = {OBJECT, SEGMENT, INDEX, INDEX};
-    enum target target = targets[draw(sizeof targets / sizeof *targets)];
+    enum target target = document ? DOCUMENT : targets[draw(sizeof targets / sizeof *targets)];
     const struct kept *k = choose(target);
     enum how how = (enum how)draw(HOWS);
     bool touch = draw(2);
@@ -247,8 +297,40 @@ static int make_again(struct store *s, bool known[WORKLOAD_KEYS], struct error *
     return rc < 0 ? rc : check_keys(s, known, err);
 }
 
+/* Of a name of runs/ or attempts/ the document. */
+static int read_document(struct store *s, const char *folder, const char *name, struct error *err) {
+    cJSON *document = NULL;
+    bool run = strcmp(folder, "runs") == 0;
+    int rc = run ? store_run_read(s, name, &document, err) : store_attempt_read(s, name, &document, err);
+    if (rc == 0 && strcmp(json_text(document, run ? "id" : "attempt", ""), name) != 0)
+        rc = error_set(err, ERR_FAILED, "%s/%s.json: served, and it is not of that", folder, name);
+    cJSON_Delete(document);
+    return rc;
+}
+
+/* Serves none that is not one. `mended`: and each can be read. */
+static int check_documents(struct store *s, const char *folder, bool mended, struct error *err) {
+    struct dirent **entries = NULL;
+    char *path = path_join(store_path, folder);
+    int count = scandir(path, &entries, NULL, alphasort), rc = count < 0 ? error_errno(err, errno, "%s", path) : 0;
+    for (int i = 0; i < count; i++) {
+        char *name = entries[i]->d_name, *end = strrchr(name, '.');
+        if (rc == 0 && name[0] != '.' && end && strcmp(end, ".json") == 0) {
+            struct error why = {0};
+            *end = '\0';
+            int refused = read_document(s, folder, name, &why);
+            if (refused == ERR_FAILED || (refused < 0 && mended))
+                rc = error_set(err, ERR_FAILED, "%s%s", mended ? "after fsck: " : "", why.message);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    free(path);
+    return rc;
+}
+
 /* `whole`: all keys must be known. */
-static int use(bool whole, const char *when, struct error *err) {
+static int use(bool whole, bool mended, const char *when, struct error *err) {
     struct store *s;
     bool known[WORKLOAD_KEYS];
     int rc = store_open(&s, store_path, false, err);
@@ -257,6 +339,10 @@ static int use(bool whole, const char *when, struct error *err) {
     rc = check_keys(s, known, err);
     if (rc == 0 && whole)
         rc = require_known(known, when, err);
+    if (rc == 0)
+        rc = check_documents(s, "runs", mended, err);
+    if (rc == 0)
+        rc = check_documents(s, "attempts", mended, err);
     if (rc == 0)
         rc = make_again(s, known, err);
     store_close(s);
@@ -280,14 +366,14 @@ static int check_mutation(uint64_t seed, uint64_t number, struct error *err) {
     random_state = seed * UINT64_C(0xD1342543DE82EF95) + number;
     bool fsck_first = draw(2);
     restore();
-    enum target target = mutate();
+    enum target target = mutate(number % DOCUMENT_STRIDE == 0);
     int rc = fsck_first ? check_fsck(false, err) : 0;
     if (rc == 0)
-        rc = use(fsck_first && target == INDEX, "though its record is whole", err);
+        rc = use(fsck_first && (target == INDEX || target == DOCUMENT), fsck_first, "though its record is whole", err);
     if (rc == 0)
         rc = check_fsck(false, err);
     if (rc == 0)
-        rc = use(true, "after it was made again", err);
+        rc = use(true, true, "after it was made again", err);
     return rc < 0 ? rc : check_fsck(true, err);
 }
 
