@@ -124,7 +124,7 @@ def processes(path):
     found = []
     for process in glob.glob("/proc/[0-9]*"):
         try:
-            if belongs(process, path):
+            if process != "/proc/%d" % os.getpid() and belongs(process, path):
                 words = open(process + "/cmdline", "rb").read().decode(errors="replace")
                 found.append(process[6:] + " " + words.replace("\0", " "))
         except OSError:

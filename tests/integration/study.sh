@@ -54,26 +54,33 @@ check "one alpha changed: one instance of by-alpha to run" same "$(grep -c '^run
 check "why names the alpha" has why.txt "with.alpha: "
 check "nothing before it runs" same "$(grep -E '^run ' plan.txt | grep -cE 'scratch|by-teacher')" 0
 
-# Killed at random moments, the engine alone or with its process group, until a run comes through.
+# Killed at ten random moments while stages are under way, five times the engine alone and five times its process group.
 seed=${SEED:-$(date +%s)}
 echo "# seed $seed"
-round=0 kills=0
-while [ $round -lt 40 ]; do
-    round=$((round + 1))
-    setsid "$retort" run $pipeline $small --store killed -j 2 --progress none >kill.log 2>&1 &
-    engine=$!
-    pause=$(awk -v s="$seed$round" 'BEGIN { srand(s); printf "%.2f", 0.2 + 2.5 * rand() }')
-    sleep "$pause"
-    [ $round -le 10 ] || { wait $engine; break; }
-    if kill -0 $engine 2>/dev/null; then
-        kills=$((kills + 1))
-        if [ $((round % 2)) -eq 0 ]; then kill -9 -$engine; else kill -9 $engine; fi
-    fi
+events() { grep -c "\"state\":\"$1\"" kill.json; }
+running() { [ "$(events started)" -gt "$(events finished)" ]; }
+gone() { python3 "$repository/tests/fault/study.py" gone "$work/killed"; }
+begin() { : >kill.json; setsid "$retort" run $pipeline $small --store "$work/killed" -j 2 --progress json >kill.json 2>kill.log & engine=$!; }
+hits=0
+for round in $(seq 10); do
+    wanted=$(awk -v s="$seed$round" 'BEGIN { srand(s); print int(3 * rand()) }')
+    begin
+    while kill -0 $engine 2>/dev/null; do
+        if [ "$(events finished)" -ge "$wanted" ] && running; then break; fi
+        sleep 0.02
+    done
+    if [ $((round % 2)) -eq 0 ]; then kill -9 -$engine; else kill -9 $engine; fi
     wait $engine 2>/dev/null
-    sleep 1
-    check "kill $round: no process is left" same "$(pgrep -f "$work/killed" | tr '\n' ' ')" ""
+    [ $? -ne 137 ] || hits=$((hits + 1))
+    check "kill $round, after $wanted stages: no process is left" gone
 done
-check "some kills hit a running engine ($kills)" test $kills -ge 3
+check "all kills hit a running engine" same $hits 10
+begin
+check "the run after them ends well" wait $engine
+check "no process is left" gone
+left() { (cd killed && find work claims leases checkpoints objects/tmp objects/damaged -mindepth 1 ! -name '.*' 2>/dev/null); }
+check "nothing is left of what was killed" same "$(left)" ""
+check "nothing unpublished" same "$(find results -name '.*.tmp-*')" ""
 digests killed >killed.txt
 check "the same bytes after all kills" cmp one.txt killed.txt
 check "fsck finds nothing wrong" "$retort" fsck --store killed
