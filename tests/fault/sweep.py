@@ -2,6 +2,7 @@
 """Runs the six-stage study with one fault after another, and holds what must always hold.
 
   sweep.py --seconds 30 [--seed N]     an allocation of each library, and random cases, each a line of TAP
+  sweep.py --cases 100 [--seed N]      so many random cases, on whatever machine
   sweep.py --shard 2/8 --done FILE     every eighth of all cases; FILE holds those that passed, and is gone on with
   sweep.py --case EIO:17+              that one; --case memory:2@libuv.so
 
@@ -170,7 +171,7 @@ class Sweep:
         return "%s:%d%s" % (action, n, generator.choice(["", "+"]) if not action.endswith("kill") else "")
 
 
-def run_sample(sweep, seed, seconds):
+def run_sample(sweep, seed, seconds, cases):
     generator = random.Random(seed)
     print("# seed %d; calls: %s" % (seed, sweep.counts))
     number = failures = 0
@@ -181,7 +182,7 @@ def run_sample(sweep, seed, seconds):
         print("%s %d - memory for %s%s" % ("not ok" if wrong else "ok", number, library, ": " + wrong if wrong else ""),
               flush=True)
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while (number < cases) if cases else (time.monotonic() < end):
         action = sweep.actions[number // 2 % len(sweep.actions)] if number % 2 else "kill"
         case = sweep.random_case(generator, action)
         wrong = sweep.check(case)
@@ -216,6 +217,7 @@ def main(kind=Sweep, description=__doc__):
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default=os.environ.get("BUILD", "build/release"))
     parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--cases", type=int)
     parser.add_argument("--seed", type=int, default=int(os.environ.get("SEED", time.time())))
     parser.add_argument("--shard")
     parser.add_argument("--done")
@@ -230,7 +232,7 @@ def main(kind=Sweep, description=__doc__):
     elif arguments.shard:
         failures = run_shard(sweep, arguments.shard, arguments.done)
     else:
-        failures = run_sample(sweep, arguments.seed, arguments.seconds)
+        failures = run_sample(sweep, arguments.seed, arguments.seconds, arguments.cases)
     if not failures:
         shutil.rmtree(scratch)
     return 1 if failures else 0
