@@ -16,7 +16,7 @@ import shutil
 import sys
 import zlib
 
-from study import Place, Wrong, check_gone, undisturbed
+from study import Place, Wrong, check_gone, sanitizer, undisturbed
 from sweep import CHANGED, FAULTS, Sweep, check_message, main
 
 KILLED_AT = 250  # of some 400 calls of the run that leaves something behind
@@ -29,6 +29,8 @@ class Collection(Sweep):
 
     def __init__(self, programs, scratch):
         self.programs, self.scratch = programs, scratch
+        if sanitizer(programs):
+            self.actions = [a for a in self.actions if a != "memory"]
         self.old = undisturbed(programs, os.path.join(scratch, "undisturbed"))
         self.kept = undisturbed(programs, os.path.join(scratch, "changed"), CHANGED)
         self.store = self.make_store()

@@ -18,6 +18,13 @@ class Wrong(Exception):
     pass
 
 
+def sanitizer(programs):
+    """What must be loaded before all else, where a build has one. Its malloc is the one that is called then."""
+    if not programs.endswith("asan"):
+        return []
+    return [subprocess.check_output(["cc", "-print-file-name=libasan.so"], text=True).strip()]
+
+
 class Place:
     """A copy of the study, with a store of its own unless it is told another; or one more engine in a project that others
     have too: then only what the engine says is in `path`."""
@@ -43,7 +50,9 @@ class Place:
         if fault and "/" in fault:
             environment["RETORT_FAULT_PROGRAM"], fault = fault.split("/")
         if fault:
-            environment["LD_PRELOAD"] = os.path.join(self.programs, "tests/fault/faultlib.so")
+            environment["LD_PRELOAD"] = " ".join(sanitizer(self.programs) +
+                                                 [os.path.join(self.programs, "tests/fault/faultlib.so")])
+            environment["ASAN_OPTIONS"] = environment["UBSAN_OPTIONS"] = "exitcode=99"  # none of ours
             environment["RETORT_FAULT"] = fault
             environment["RETORT_FAULT_LOG"] = self.log
         command = [os.path.join(self.programs, "retort"), *command, "--store", self.store, *options]

@@ -29,7 +29,7 @@ import tempfile
 import time
 import zlib
 
-from study import Place, Wrong, check_gone, check_mended, undisturbed
+from study import Place, Wrong, check_gone, check_mended, sanitizer, undisturbed
 
 FAULTS = ["kill", "EIO", "look", "ENOSPC", "EMFILE", "ENOMEM", "EAGAIN", "short", "memory"]
 ACTIONS = FAULTS + ["retort-stage/" + fault for fault in FAULTS]
@@ -128,6 +128,8 @@ class Sweep:
 
     def __init__(self, programs, scratch):
         self.programs, self.scratch = programs, scratch
+        if sanitizer(programs):  # whose malloc it is
+            self.libraries, self.actions = [], [a for a in self.actions if not a.endswith("memory")]
         self.right = undisturbed(programs, os.path.join(scratch, "undisturbed"))
         self.changed = undisturbed(programs, os.path.join(scratch, "changed"), CHANGED)
         self.counts = {action: self.count(action) for action in self.actions}

@@ -63,7 +63,7 @@ gone() { python3 "$repository/tests/fault/study.py" gone "$work/killed"; }
 begin() { : >kill.json; setsid "$retort" run $pipeline $small --store "$work/killed" -j 2 --progress json >kill.json 2>kill.log & engine=$!; }
 hits=0
 for round in $(seq 10); do
-    wanted=$(awk -v s="$seed$round" 'BEGIN { srand(s); print int(3 * rand()) }')
+    wanted=$(awk -v s="$seed" -v n="$round" 'BEGIN { srand(s); while (n-- > 0) x = rand(); print int(9 * x) }')
     begin
     while kill -0 $engine 2>/dev/null; do
         if [ "$(events finished)" -ge "$wanted" ] && running; then break; fi
