@@ -159,14 +159,15 @@ figures: study
 # is done twice.
 RESULTS = figure-3.svg figure-4.svg figure-5.svg figure-6.svg finite.svg sizes.md scratch.md teachers.md table-iii.md \
 	readings.md temperatures.md receivers.md gain-1e-1.md gain-1e-2.md gain-1e-3.md distance-1e-1.md distance-1e-2.md \
-	finite.md amortization-own.md
+	finite.md amortization.md amortization-own.md figure-2.csv figure-6.csv
 results: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	build/retort run pipelines/deeprx-kd-laptop.json
 	build/retort run pipelines/deeprx-trials.json
 	mkdir -p pipelines/measured
 	cd results/deeprx-kd-laptop && cp $(RESULTS) ../../pipelines/measured/
-	cp results/deeprx-trials/trials.md results/deeprx-trials/balance.md results/deeprx-kd-laptop.energy.csv pipelines/measured/
+	cp results/deeprx-trials/trials.md results/deeprx-trials/balance.md pipelines/measured/
+	cp results/deeprx-kd-laptop.energy.md results/deeprx-kd-laptop.energy.csv pipelines/measured/
 	cd results && sha256sum deeprx-kd-laptop/* deeprx-trials/* >../pipelines/measured/SHA256SUMS
 
 # ---- tests ----
