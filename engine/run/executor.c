@@ -131,14 +131,14 @@ static int spawn(pid_t *pid, const struct executor *e, const char *const *argume
     return failed ? error_errno(err, failed, "%s cannot be started", e->program) : 0;
 }
 
-/* For what is lost when all of us are killed together: without one, runs are as right. Its environment is empty, so that
-   the guard of an engine that this one is a stage of does not take it for the stage's. */
+/* For what is lost when all of us are killed together: without one, runs are as right. Its environment is none of ours, so
+   that the guard of an engine that this one is a stage of does not take it for the stage's. */
 static void start_guard(struct executor *e, const char *mark) {
-    char *nothing[] = {NULL};
+    char one_thread[] = "OPENBLAS_NUM_THREADS=1", *environment[] = {one_thread, NULL};
     char fd[16];
     snprintf(fd, sizeof fd, "%d", EXECUTOR_LIFELINE_FD);
     const char *const arguments[] = {"stage-guard", "guard", fd, mark, NULL};
-    if (spawn(&e->guard, e, arguments, nothing, "/", "/dev/null", -1, NULL) < 0)
+    if (spawn(&e->guard, e, arguments, environment, "/", "/dev/null", -1, NULL) < 0)
         e->guard = 0;
 }
 
