@@ -41,6 +41,7 @@ class Collection(Sweep):
         if left:  # claims and checkpoints of work that is not finished stay
             raise Wrong("left behind by an undisturbed gc: " + " ".join(left))
         self.counts = {action: self.count(action) for action in self.actions}
+        self.actions = [action for action in self.actions if self.counts[action] > 0]  # gc makes no process
 
     def make_store(self):
         place = Place(self.programs, os.path.join(self.scratch, "store"))
