@@ -69,12 +69,15 @@ static int check_object(struct fsck *f, const struct digest *d, struct error *er
     struct stat st;
     struct error why = {0};
     f->report.objects++;
-    if (!object_stat(f->s, d, &st)) {
+    int rc = object_stat(f->s, d, &st, &why);
+    if (rc == ERR_NOT_FOUND) {
         f->report.damaged++;
         return object_set_aside(f->s, d, err); /* a link, or a directory */
     }
-    f->report.object_bytes += (uint64_t)st.st_size;
-    int rc = object_examine(f->s, d, is_listing(f->s, d), &why);
+    if (rc == 0) {
+        f->report.object_bytes += (uint64_t)st.st_size;
+        rc = object_examine(f->s, d, is_listing(f->s, d), &why);
+    }
     if (rc == ERR_CORRUPT)
         f->report.damaged++;
     else if (rc < 0 && rc != ERR_NOT_FOUND)

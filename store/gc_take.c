@@ -214,8 +214,9 @@ static int take_batch(struct gc *g, struct batch *b, struct error *err) {
 
 static int judge_object(struct gc *g, struct batch *b, const struct digest *d, struct error *err) {
     struct stat st;
-    if (!object_stat(g->s, d, &st))
-        return 0; /* gone, or no object: fsck sees to that */
+    int rc = object_stat(g->s, d, &st, err);
+    if (rc < 0)
+        return rc == ERR_NOT_FOUND ? 0 : rc; /* gone, or no object: fsck sees to that */
     gc_progress(g, "objects looked at", g->report->kept_objects + g->report->objects);
     if (is_needed(g, d) || gc_is_young(g, (double)st.st_ctim.tv_sec)) {
         g->report->kept_objects++;

@@ -156,8 +156,8 @@ int object_seal(int fd, bool executable, const char *path, struct error *err);
 /* Moves objects/ab/cdef... to objects/damaged/abcdef... */
 int object_set_aside(struct store *s, const struct digest *d, struct error *err);
 
-/* The stored file's stat; false when there is none. */
-bool object_stat(const struct store *s, const struct digest *d, struct stat *st);
+/* The stored file's stat. ERR_NOT_FOUND: there is none, or something that is no file; ERR_IO: it cannot be told. */
+int object_stat(const struct store *s, const struct digest *d, struct stat *st, struct error *err);
 
 /* Hashes one stored file: ERR_NOT_FOUND; ERR_CORRUPT after it was set aside. */
 int object_examine(struct store *s, const struct digest *d, bool listing, struct error *err);

@@ -24,10 +24,19 @@ char *store_object_path(const struct store *s, const struct digest *d) {
     return layout_path(s, "objects", name);
 }
 
-bool object_stat(const struct store *s, const struct digest *d, struct stat *st) {
+static int missing(const struct store *s, const struct digest *d, struct error *err) {
     char name[OBJECT_NAME_SIZE];
     object_name(name, d);
-    return fstatat(s->objects_fd, name, st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st->st_mode);
+    return error_set(err, ERR_NOT_FOUND, "%s/objects/%s: the object is missing", s->directory, name);
+}
+
+int object_stat(const struct store *s, const struct digest *d, struct stat *st, struct error *err) {
+    char name[OBJECT_NAME_SIZE];
+    object_name(name, d);
+    int failed = fstatat(s->objects_fd, name, st, AT_SYMLINK_NOFOLLOW) < 0 ? errno : 0;
+    if (failed && failed != ENOENT)
+        return error_errno(err, failed, "%s/objects/%s: cannot be examined", s->directory, name);
+    return failed || !S_ISREG(st->st_mode) ? missing(s, d, err) : 0;
 }
 
 /* What stat alone can say: a regular file that nobody wrote to since it was stored. */
@@ -109,12 +118,6 @@ static void set_checked(struct store *s, const struct digest *d) {
 
 /* ---- checking ---- */
 
-static int missing(const struct store *s, const struct digest *d, struct error *err) {
-    char name[OBJECT_NAME_SIZE];
-    object_name(name, d);
-    return error_set(err, ERR_NOT_FOUND, "%s/objects/%s: the object is missing", s->directory, name);
-}
-
 /* A whole object that was touched, or copied here, gets its time and mode back. Another user's stays as it is, and is
    hashed again the next time. */
 static void mend(int fd, const struct stat *st, const char *path) {
@@ -133,7 +136,9 @@ int object_examine(struct store *s, const struct digest *d, bool listing, struct
     int rc = 0;
     if (fd < 0 && errno != ENOENT && errno != ELOOP)
         rc = error_errno(err, errno, "%s: cannot be opened", path);
-    else if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+    else if (fd >= 0 && fstat(fd, &st) < 0)
+        rc = error_errno(err, errno, "%s: cannot be examined", path);
+    else if (fd < 0 || !S_ISREG(st.st_mode))
         rc = missing(s, d, err);
     if (rc == 0)
         rc = object_hash(&found, &size, fd, listing, path, err);
@@ -155,8 +160,9 @@ int object_examine(struct store *s, const struct digest *d, bool listing, struct
 static int require_file(struct store *s, const struct digest *d, uint64_t size, bool any_size, bool listing,
                         struct error *err) {
     struct stat st;
-    if (!object_stat(s, d, &st))
-        return missing(s, d, err);
+    int rc = object_stat(s, d, &st, err);
+    if (rc < 0)
+        return rc;
     if (object_stat_sound(&st) && (any_size || (uint64_t)st.st_size == size))
         return 0;
     return object_examine(s, d, listing, err);
@@ -169,8 +175,9 @@ bool object_present(struct store *s, const struct digest *d, uint64_t size, bool
 /* One stored file; `always`: hashed even when this process has hashed it before. */
 static int check_file(struct store *s, const struct digest *d, bool listing, bool always, struct error *err) {
     struct stat st;
-    if (!object_stat(s, d, &st))
-        return missing(s, d, err);
+    int rc = object_stat(s, d, &st, err);
+    if (rc < 0)
+        return rc;
     if (!always && object_stat_sound(&st) && is_checked(s, d))
         return 0;
     return object_examine(s, d, listing, err);

@@ -48,7 +48,7 @@ int copy_bytes(int to, int from, struct sha256 *h, uint64_t *size, const char *t
 /* The object is there and whole already: ours is dropped. */
 static bool have_already(struct store *s, const struct digest *d, uint64_t size, bool listing) {
     struct stat st;
-    return object_stat(s, d, &st) && object_present(s, d, size, false, listing);
+    return object_stat(s, d, &st, NULL) == 0 && object_present(s, d, size, false, listing);
 }
 
 /* Not every file system can rename without replacing; a link never replaces. */

@@ -95,7 +95,7 @@ static const char *refused; /* what libuv is asked for */
 
 static void on_abort(int number) {
     char text[128];
-    const char *why = strerrordesc_np(errno);
+    const char *why = strerrordesc_np(errno ? errno : EAGAIN); /* 0: a thread, whose fault is no errno */
     int length = snprintf(text, sizeof text, "retort: the event loop has no %s: %s\n", refused, why ? why : "");
     ssize_t told = write(STDERR_FILENO, text, (size_t)length);
     (void)number, (void)told;
@@ -107,6 +107,7 @@ static void on_abort(int number) {
 static void expect_abort(const char *of, struct sigaction *before) {
     const struct sigaction ours = {.sa_handler = on_abort};
     refused = of;
+    errno = 0;
     sigaction(SIGABRT, &ours, before);
 }
 

@@ -1,4 +1,5 @@
 /* What an attempt left behind: the second half of attempt.h. */
+#include <errno.h>
 #include <ftw.h>
 #include <math.h>
 #include <stdio.h>
@@ -191,7 +192,13 @@ static int check_way(const struct attempt *a, const struct out_decl *out, struct
 
 static int check_out(cJSON *metrics, const struct out_decl *out, const char *path, struct error *err) {
     struct stat st;
-    if (lstat(path, &st) < 0)
+    int failed = lstat(path, &st) < 0 ? errno : 0;
+    if (failed == EACCES)
+        return error_set(err, ERR_FAILED, "its out \"%s\" (%s) cannot be reached; leave its folders readable",
+                         out->name, out->path);
+    if (failed && failed != ENOENT && failed != ENOTDIR)
+        return error_errno(err, failed, "its out \"%s\" (%s) cannot be examined", out->name, path);
+    if (failed)
         return error_set(err, ERR_FAILED, "it did not write its out \"%s\" (%s)", out->name, out->path);
     bool directory = out->type == OUT_DIRECTORY;
     if (directory ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode))
