@@ -151,10 +151,6 @@ study: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	build/retort run pipelines/deeprx-kd-smoke.json
 
-# The picture in the README, as the study draws it.
-figures: study
-	cp results/deeprx-kd-smoke/figure-6.svg pipelines/figures/
-
 # The tables and pictures of pipelines/RESULTS.md: the laptop study and its trials, about two hours on two cores. Nothing
 # is done twice.
 RESULTS = figure-3.svg figure-4.svg figure-5.svg figure-6.svg finite.svg sizes.md scratch.md teachers.md table-iii.md \
@@ -280,5 +276,5 @@ clean:
 	rm -rf build
 
 .SECONDARY:
-.PHONY: figures results fuzz fuzz-programs soak test-all all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes check-headers check-format format docs bench install help clean
+.PHONY: results fuzz fuzz-programs soak test-all all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes check-headers check-format format docs bench install help clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -14,7 +14,7 @@ fault() { RETORT_FAULT=$1 RETORT_FAULT_LOG=$2 LD_PRELOAD=$BUILD/tests/fault/faul
 "$retort" run q.json >said 2>&1
 fault kill:0 calls counted >said 2>&1
 calls=$(sed -n 's/^calls //p' calls) bad=
-for n in $(seq 20 2 120); do # back from the end, where the manifest and the run are written, till it was hit often enough
+for n in $(seq 10 500); do # back from the end, where the manifest and the run are written, till it was hit often enough
     [ "$(cat instants 2>/dev/null | grep -c 'unlinkat .*/results/q/')" -lt 5 ] || break
     fault "kill:$((calls - n))" instants "$n" >said 2>&1
     "$retort" run q.json --set "params.text=$n" >said 2>&1 || bad="$bad $n: $(cat said)"
