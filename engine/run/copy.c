@@ -1,6 +1,5 @@
 #include "engine/run/copy.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 
 enum { COPY_CHUNK = 1 << 30 };
 
@@ -59,27 +59,18 @@ out:
 
 static int copy_entry(const char *from, const char *to, const char *name, struct error *err);
 
-static int copy_entries(DIR *entries, const char *from, const char *to, struct error *err) {
-    for (;;) {
-        errno = 0;
-        struct dirent *entry = readdir(entries);
-        if (!entry)
-            return errno ? error_errno(err, errno, "%s: cannot be read", from) : 0;
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        int rc = copy_entry(from, to, entry->d_name, err);
-        if (rc < 0)
-            return rc;
-    }
-}
-
 static int copy_directory(const char *from, const char *to, struct error *err) {
-    DIR *entries = opendir(from);
-    if (!entries)
+    struct folder folder;
+    const char *name;
+    int fd = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
         return open_fault(errno, from, err);
-    int rc =
-        mkdir(to, 0777) < 0 ? error_errno(err, errno, "%s: cannot be made", to) : copy_entries(entries, from, to, err);
-    closedir(entries);
+    int rc = folder_open_fd(&folder, fd, from, err);
+    if (rc == 0 && mkdir(to, 0777) < 0)
+        rc = error_errno(err, errno, "%s: cannot be made", to);
+    while (rc >= 0 && (rc = folder_next(&folder, &name, err)) > 0)
+        rc = copy_entry(from, to, name, err);
+    folder_close(&folder);
     return rc;
 }
 

@@ -1,11 +1,12 @@
 /* What a kill left of a file that was being published: ".<name>.tmp-<pid>" beside it. */
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 #include "engine/run/results.h"
 
@@ -39,26 +40,20 @@ static bool is_named(const cJSON *const named[], size_t count, const char *folde
 static int clear_folder(const char *directory, const char *folder, const cJSON *const named[], size_t count,
                         struct error *err) {
     char *path = *folder ? path_join(directory, folder) : mem_strdup(directory);
-    int rc = 0;
-    DIR *entries = opendir(path);
-    if (!entries && errno != ENOENT && errno != ENOTDIR)
-        rc = error_errno(err, errno, "%s: cannot be read", path);
-    while (entries) {
-        errno = 0;
-        struct dirent *e = readdir(entries);
-        if (!e) {
-            rc = errno ? error_errno(err, errno, "%s: cannot be read", path) : 0;
-            break;
-        }
-        char *base = base_of_temporary(e->d_name);
-        char *entry = path_join(path, e->d_name);
+    struct folder names = {0};
+    const char *name;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+    if (fd >= 0 || (errno != ENOENT && errno != ENOTDIR))
+        rc = folder_open_fd(&names, fd, path, err);
+    while (rc >= 0 && (rc = folder_next(&names, &name, err)) > 0) {
+        char *base = base_of_temporary(name);
+        char *entry = path_join(path, name);
         if (base && is_named(named, count, folder, base))
             file_remove_tree(entry, NULL);
         free(entry);
         free(base);
     }
-    if (entries)
-        closedir(entries);
+    folder_close(&names);
     free(path);
     return rc;
 }

@@ -1,7 +1,7 @@
 #include "engine/run/stamp.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 
 enum { LINKS_LIMIT = 40 }; /* the kernel's own, on the way to one file */
@@ -67,20 +68,21 @@ static void add(struct walk *w, const char *path) {
         w->fault = errno;
 }
 
-static void read_folder(struct walk *w, const char *folder) {
-    DIR *entries = opendir(folder);
-    errno = entries ? 0 : errno;
-    for (const struct dirent *e; entries && (e = readdir(entries)); errno = 0) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        char *path = path_join(folder, e->d_name);
-        add(w, path);
-        free(path);
-    }
-    if (errno)
+static void read_folder(struct walk *w, const char *path) {
+    struct folder folder;
+    const char *name;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
         w->fault = errno;
-    if (entries)
-        closedir(entries);
+    int rc = folder_open_fd(&folder, fd, path, NULL);
+    while (rc >= 0 && (rc = folder_next(&folder, &name, NULL)) > 0) {
+        char *entry = path_join(path, name);
+        add(w, entry);
+        free(entry);
+    }
+    if (rc < 0 && fd >= 0)
+        w->fault = EIO;
+    folder_close(&folder);
 }
 
 static void add_links(struct walk *w, const char *path);
