@@ -127,7 +127,7 @@ static int give_segments(struct visitor *v, struct store *s, const char *id, str
         int64_t end;
         int fd = rc == 0 && is_segment_of(names[i], id) ? segment_open(s, names[i], err) : -1;
         if (fd >= 0 && fstat(fd, &st) == 0)
-            rc = segment_scan(fd, names[i], 0, st.st_size, st.st_size + 1, &end, give_line, v, err);
+            rc = segment_scan(s, names[i], 0, st.st_size, st.st_size + 1, &end, give_line, v, err);
         free(names[i]);
     }
     free(names);

@@ -164,7 +164,7 @@ static int check_segment(struct fsck *f, const char *name, struct error *err) {
     }
     f->rows_wrong = false;
     if (rc == 0)
-        rc = segment_scan(fd, name, 0, indexed, INT64_MAX, &end, check_span, f, err);
+        rc = segment_scan(f->s, name, 0, indexed, INT64_MAX, &end, check_span, f, err);
     if (rc < 0)
         return rc;
     if (end < indexed) { /* it was whole when it was indexed and has lost its newline */

@@ -114,7 +114,7 @@ static int read_segment(struct gc *g, const char *name, struct error *err) {
         return fd;
     if (fstat(fd, &st) < 0)
         return error_errno(err, errno, "%s/actions/%s: cannot be examined", g->s->directory, name);
-    int rc = segment_scan(fd, name, 0, st.st_size, INT64_MAX, &end, read_line, &r, err);
+    int rc = segment_scan(g->s, name, 0, st.st_size, INT64_MAX, &end, read_line, &r, err);
     if (rc == 0 && (r.segment.going > 0 || end < st.st_size || r.segment.count == 0)) {
         r.segment.name = mem_strdup(name);
         r.segment.size = st.st_size;

@@ -286,8 +286,12 @@ struct segment_span {
     size_t json_length;
 };
 typedef int segment_visit(void *context, const struct segment_span *span, struct error *err);
-int segment_scan(int fd, const char *path, int64_t offset, int64_t size, int64_t limit, int64_t *end,
+int segment_scan(struct store *s, const char *name, int64_t offset, int64_t size, int64_t limit, int64_t *end,
                  segment_visit *visit, void *context, struct error *err);
+
+/* The same of an open file. */
+int segment_scan_fd(int fd, const char *path, int64_t offset, int64_t size, int64_t limit, int64_t *end,
+                    segment_visit *visit, void *context, struct error *err);
 
 /* ---- tail.c ---- */
 

@@ -166,7 +166,7 @@ static int read_at(int fd, void *to, size_t size, int64_t offset, size_t *got, c
 }
 
 int segment_read(struct store *s, const char *name, int64_t offset, int64_t length, cJSON **out, struct error *err) {
-    char *line = NULL;
+    char *line = NULL, *path = layout_path(s, "actions", name);
     size_t got = 0;
     int64_t at = 0;
     const char *json = NULL;
@@ -179,16 +179,15 @@ int segment_read(struct store *s, const char *name, int64_t offset, int64_t leng
     if (rc < 0)
         goto out;
     line = mem_alloc((size_t)length);
-    rc = read_at(fd, line, (size_t)length, offset, &got, name, err);
+    rc = read_at(fd, line, (size_t)length, offset, &got, path, err);
     if (rc == 0 &&
         (got != (size_t)length || line[got - 1] != '\n' || !segment_parse(line, got - 1, &at, &json, &json_length)))
-        rc = error_set(err, ERR_CORRUPT, "%s/actions/%s: the record at byte %" PRId64 " is damaged", s->directory, name,
-                       offset);
+        rc = error_set(err, ERR_CORRUPT, "%s: the record at byte %" PRId64 " is damaged", path, offset);
     /* The line is what was written, and the strict reader has seen it when it was indexed: the fast one will do. */
     if (rc == 0 && !(*out = cJSON_ParseWithLength(json, json_length)))
-        rc = error_set(err, ERR_CORRUPT, "%s/actions/%s: the record at byte %" PRId64 " is no JSON", s->directory, name,
-                       offset);
+        rc = error_set(err, ERR_CORRUPT, "%s: the record at byte %" PRId64 " is no JSON", path, offset);
 out:
+    free(path);
     free(line);
     return rc;
 }
@@ -265,8 +264,8 @@ static int give_lines(const char *text, size_t size, int64_t offset, size_t *use
     return rc;
 }
 
-int segment_scan(int fd, const char *path, int64_t offset, int64_t size, int64_t limit, int64_t *end,
-                 segment_visit *visit, void *context, struct error *err) {
+int segment_scan_fd(int fd, const char *path, int64_t offset, int64_t size, int64_t limit, int64_t *end,
+                    segment_visit *visit, void *context, struct error *err) {
     size_t capacity = CHUNK;
     char *text = mem_alloc(capacity);
     size_t kept = 0; /* bytes of an unfinished line at the start of `text` */
@@ -293,5 +292,16 @@ int segment_scan(int fd, const char *path, int64_t offset, int64_t size, int64_t
             text = mem_resize(text, capacity *= 2, 1);
     }
     free(text);
+    return rc;
+}
+
+int segment_scan(struct store *s, const char *name, int64_t offset, int64_t size, int64_t limit, int64_t *end,
+                 segment_visit *visit, void *context, struct error *err) {
+    int fd = segment_open(s, name, err);
+    if (fd < 0)
+        return fd;
+    char *path = layout_path(s, "actions", name);
+    int rc = segment_scan_fd(fd, path, offset, size, limit, end, visit, context, err);
+    free(path);
     return rc;
 }

@@ -180,7 +180,7 @@ static int index_step_lines(struct store *s, const char *name, int fd, int64_t s
         indexed = x.newest = 0;
     }
     if (rc == 0)
-        rc = segment_scan(fd, name, indexed, synced, TRANSACTION_BYTES, &end, index_span, &x, err);
+        rc = segment_scan(s, name, indexed, synced, TRANSACTION_BYTES, &end, index_span, &x, err);
     *done = end - indexed < TRANSACTION_BYTES;
     /* Only when all lines are in may another engine take the size as a sign that there is nothing to read. */
     return rc < 0 ? rc : set_segment(s, x.id, end, *done && synced > end ? synced : end, x.newest, err);

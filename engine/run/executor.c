@@ -105,8 +105,10 @@ static int spawn(pid_t *pid, const struct executor *e, const char *const *argume
     sigaddset(&held, SIGTERM);
     sigaddset(&held, SIGQUIT);
     sigfillset(&all);
-    for (size_t i = 0; arguments[i]; i++)
-        argv[i] = mem_strdup(arguments[i]);
+    size_t count = 0;
+    do
+        argv[count] = mem_strdup(arguments[count]);
+    while (arguments[++count]);
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
@@ -126,7 +128,7 @@ static int spawn(pid_t *pid, const struct executor *e, const char *const *argume
     int failed = posix_spawn(pid, e->program, &actions, &attributes, argv, environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
-    for (size_t i = 0; argv[i]; i++)
+    for (size_t i = 0; i < count; i++)
         free(argv[i]);
     return failed ? error_errno(err, failed, "%s cannot be started", e->program) : 0;
 }

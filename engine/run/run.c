@@ -310,17 +310,6 @@ static int run_pass(bool *again, const struct pipeline *pipeline, struct store *
     return rc;
 }
 
-/* What one pass finished is known to the next. */
-static void add_pass(struct run_summary *all, const struct run_summary *pass) {
-    struct run_summary before = *all;
-    *all = *pass;
-    all->known -= pass->known < before.finished ? pass->known : before.finished;
-    all->finished += before.finished;
-    all->wall_s += before.wall_s;
-    free(before.results_path);
-    free(before.run_id);
-}
-
 int run_pipeline(const struct pipeline *pipeline, struct store *store, const struct run_options *options,
                  struct run_summary *summary, struct diagnostics *diagnostics, struct error *err) {
     int rc = 0;
@@ -328,10 +317,15 @@ int run_pipeline(const struct pipeline *pipeline, struct store *store, const str
     *summary = (struct run_summary){0};
     store_hold(store);
     for (int pass = 1; again; pass++) {
-        struct run_summary of_pass;
+        size_t finished = summary->finished;
+        double wall_s = summary->wall_s;
+        free(summary->results_path);
+        free(summary->run_id);
         again = pass < PASSES;
-        rc = run_pass(&again, pipeline, store, options, &of_pass, diagnostics, err);
-        add_pass(summary, &of_pass);
+        rc = run_pass(&again, pipeline, store, options, summary, diagnostics, err);
+        summary->known -= summary->known < finished ? summary->known : finished; /* it was finished by this run */
+        summary->finished += finished;
+        summary->wall_s += wall_s;
     }
     return rc;
 }

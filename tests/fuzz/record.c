@@ -58,7 +58,7 @@ static size_t give_segment(const void *bytes, size_t size) {
     int64_t end = 0;
     int fd = memfd_create("segment", MFD_CLOEXEC);
     HOLDS(fd >= 0 && file_write_all(fd, bytes, size, "segment", NULL) == 0);
-    HOLDS(segment_scan(fd, "segment", 0, (int64_t)size, INT64_MAX, &end, take_span, &seen, &err) == 0);
+    HOLDS(segment_scan_fd(fd, "segment", 0, (int64_t)size, INT64_MAX, &end, take_span, &seen, &err) == 0);
     HOLDS(end == seen.end && end <= (int64_t)size);
     close(fd);
     return seen.whole;
