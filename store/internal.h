@@ -163,8 +163,9 @@ int object_stat(const struct store *s, const struct digest *d, struct stat *st, 
 int object_examine(struct store *s, const struct digest *d, bool listing, struct error *err);
 
 /* One stored file: there, of the right size (unless `any_size`), and not written to. One that was is hashed, and
-   mended or set aside. */
-bool object_present(struct store *s, const struct digest *d, uint64_t size, bool any_size, bool listing);
+   mended or set aside. ERR_NOT_FOUND, ERR_CORRUPT after it was set aside, ERR_IO. */
+int object_present(struct store *s, const struct digest *d, uint64_t size, bool any_size, bool listing,
+                   struct error *err);
 
 /* store_object_exists with the reason: ERR_NOT_FOUND or ERR_CORRUPT (it does not count), ERR_IO (it cannot be told). */
 int object_require(struct store *s, const struct object *o, struct error *err);

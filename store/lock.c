@@ -142,10 +142,11 @@ static int check_mount(int fd, const char *path, struct error *err) {
     return rc;
 }
 
-static bool is_one_file(int a, int b) {
+/* One that cannot be examined is not opened for ever: whoever uses it next says why. */
+static bool are_two_files(int a, int b) {
     struct stat first, second;
-    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_ino == second.st_ino &&
-           first.st_dev == second.st_dev;
+    return fstat(a, &first) == 0 && fstat(b, &second) == 0 &&
+           (first.st_ino != second.st_ino || first.st_dev != second.st_dev);
 }
 
 /* Opens the file twice. Engines that make a store at the same moment each put its format in place: between the two
@@ -154,7 +155,7 @@ static void open_twice(const char *path, int *one, int *other) {
     for (;;) {
         *one = open(path, O_RDONLY | O_CLOEXEC);
         *other = open(path, O_RDWR | O_CLOEXEC); /* NFS gives an exclusive lock to who may write only */
-        if (*one < 0 || *other < 0 || is_one_file(*one, *other))
+        if (*one < 0 || *other < 0 || !are_two_files(*one, *other))
             return;
         close(*one);
         close(*other);

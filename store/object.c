@@ -156,9 +156,8 @@ int object_examine(struct store *s, const struct digest *d, bool listing, struct
     return rc;
 }
 
-/* ERR_NOT_FOUND, ERR_CORRUPT after it was set aside, ERR_IO. */
-static int require_file(struct store *s, const struct digest *d, uint64_t size, bool any_size, bool listing,
-                        struct error *err) {
+int object_present(struct store *s, const struct digest *d, uint64_t size, bool any_size, bool listing,
+                   struct error *err) {
     struct stat st;
     int rc = object_stat(s, d, &st, err);
     if (rc < 0)
@@ -166,10 +165,6 @@ static int require_file(struct store *s, const struct digest *d, uint64_t size, 
     if (object_stat_sound(&st) && (any_size || (uint64_t)st.st_size == size))
         return 0;
     return object_examine(s, d, listing, err);
-}
-
-bool object_present(struct store *s, const struct digest *d, uint64_t size, bool any_size, bool listing) {
-    return require_file(s, d, size, any_size, listing, NULL) == 0;
 }
 
 /* One stored file; `always`: hashed even when this process has hashed it before. */
@@ -206,7 +201,7 @@ int store_object_verify(struct store *s, const struct object *o, struct error *e
 
 int object_require(struct store *s, const struct object *o, struct error *err) {
     struct listing l = {0};
-    int rc = require_file(s, &o->digest, o->size, o->directory, o->directory, err);
+    int rc = object_present(s, &o->digest, o->size, o->directory, o->directory, err);
     if (rc < 0 || !o->directory)
         return rc;
     rc = listing_load(&l, s, &o->digest, err);
@@ -214,7 +209,7 @@ int object_require(struct store *s, const struct object *o, struct error *err) {
         rc = error_set(err, ERR_CORRUPT, "the directory holds %" PRIu64 " bytes and not %" PRIu64, l.size, o->size);
     for (size_t i = 0; rc == 0 && i < l.count; i++)
         if (!l.entries[i].directory)
-            rc = require_file(s, &l.entries[i].digest, l.entries[i].size, false, false, err);
+            rc = object_present(s, &l.entries[i].digest, l.entries[i].size, false, false, err);
     listing_close(&l);
     return rc;
 }

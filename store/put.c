@@ -45,10 +45,13 @@ int copy_bytes(int to, int from, struct sha256 *h, uint64_t *size, const char *t
 
 /* ---- placing ---- */
 
-/* The object is there and whole already: ours is dropped. */
-static bool have_already(struct store *s, const struct digest *d, uint64_t size, bool listing) {
-    struct stat st;
-    return object_stat(s, d, &st, NULL) == 0 && object_present(s, d, size, false, listing);
+/* 1: the object is there and whole already, ours is dropped; 0: it is not. ERR_IO: it cannot be told. */
+static int have_already(struct store *s, const struct digest *d, uint64_t size, bool listing, struct error *err) {
+    struct error why = {0};
+    int rc = object_present(s, d, size, false, listing, &why);
+    if (rc == ERR_NOT_FOUND || rc == ERR_CORRUPT)
+        return 0;
+    return rc < 0 ? error_set(err, rc, "%s", why.message) : 1;
 }
 
 /* Not every file system can rename without replacing; a link never replaces. */
@@ -78,9 +81,9 @@ static int place(struct store *s, const char *path, const struct digest *d, uint
             break;
         if (errno != EEXIST || tries == PLACE_TRIES)
             rc = error_errno(err, errno, "%s: cannot be moved to %s/objects/%s", path, s->directory, name);
-        else if (have_already(s, d, size, listing))
+        else if ((rc = have_already(s, d, size, listing, err)) > 0)
             rc = unlink(path) < 0 ? error_errno(err, errno, "%s: cannot be removed", path) : 1;
-        else
+        else if (rc == 0)
             rc = object_set_aside(s, d, err); /* something else stands there under its name */
     }
     if (rc < 0)
@@ -95,7 +98,10 @@ static int seal_and_place(struct store *s, int fd, const char *path, const struc
     int rc = lease_object(s, &o->digest, err); /* before it is looked for: gc takes nothing away that is found here */
     if (rc < 0)
         return rc;
-    if (have_already(s, &o->digest, size, o->directory)) {
+    rc = have_already(s, &o->digest, size, o->directory, err);
+    if (rc < 0)
+        return rc;
+    if (rc > 0) {
         objects_mark(s, &o->digest);
         return unlink(path) < 0 ? error_errno(err, errno, "%s: cannot be removed", path) : 0;
     }

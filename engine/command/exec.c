@@ -152,7 +152,10 @@ static int prepare_out(const char *out, const struct kind *kind, struct error *e
 }
 
 static int run_stage(const char *spec_path, const char *directory, struct error *err) {
-    char *program = project_stage_program();
+    char *program = NULL;
+    int code = project_stage_program(&program, err);
+    if (code)
+        return code;
     char *const argv[] = {program, (char[]){"kind"}, (char[]){"spec.json"}, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
@@ -162,7 +165,7 @@ static int run_stage(const char *spec_path, const char *directory, struct error 
     pid_t pid;
     int failed = posix_spawn(&pid, program, &actions, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&actions);
-    int code = failed ? error_errno(err, failed, "start %s", program) : 0;
+    code = failed ? error_errno(err, failed, "start %s", program) : 0;
     free(program);
     if (code)
         return code;

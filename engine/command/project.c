@@ -31,16 +31,17 @@ char *project_root(const char *directory) {
     return start;
 }
 
-char *project_stage_program(void) {
+int project_stage_program(char **out, struct error *err) {
     char self[4096];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    *out = NULL;
     if (length <= 0)
-        return mem_strdup("retort-stage");
+        return error_errno(err, errno, "/proc/self/exe: cannot be read; it says where retort-stage is");
     self[length] = '\0';
     char *directory = path_directory(self);
-    char *program = path_join(directory, "retort-stage");
+    *out = path_join(directory, "retort-stage");
     free(directory);
-    return program;
+    return 0;
 }
 
 int project_limits(struct scheduler_limits *out, const struct arguments *a, struct error *err) {
@@ -231,9 +232,9 @@ int project_open(struct project *p, const struct arguments *a, enum project_stor
     if (code)
         return code;
     p->root = project_root(p->pipeline->directory);
-    p->stage_program = project_stage_program();
-    if (store == PROJECT_NO_STORE)
-        return 0;
+    code = project_stage_program(&p->stage_program, err);
+    if (code || store == PROJECT_NO_STORE)
+        return code;
     code = open_store_of(p, a, store, err);
     if (code == 0)
         p->facts = facts_create(p->store, p->stage_program);

@@ -44,8 +44,8 @@ char *project_root(const char *directory);                             /* the ca
 /* What may run at once: --jobs, and this machine. ERR_USAGE. */
 int project_limits(struct scheduler_limits *out, const struct arguments *a, struct error *err);
 
-/* The path of retort-stage: beside this program; the caller frees. */
-char *project_stage_program(void);
+/* The path of retort-stage: beside this program; the caller frees. ERR_IO. */
+int project_stage_program(char **out, struct error *err);
 
 /* Prints diagnostics to stderr; ERR_INVALID with a count when there are errors, else 0. */
 int project_report(struct diagnostics *d, struct error *err);

@@ -41,7 +41,11 @@ static int copy_file(const char *from, const char *to, int flags, struct error *
     int source = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
     if (source < 0)
         return open_fault(errno, from, err);
-    if (fstat(source, &st) < 0 || !S_ISREG(st.st_mode)) {
+    if (fstat(source, &st) < 0) {
+        rc = error_errno(err, errno, "%s: cannot be examined", from);
+        goto out;
+    }
+    if (!S_ISREG(st.st_mode)) {
         rc = error_set(err, ERR_INVALID, "%s: is no regular file", from);
         goto out;
     }
