@@ -221,10 +221,11 @@ static int check_outs(struct attempt *a, cJSON *metrics, struct error *err) {
     return rc;
 }
 
+/* A link's target is not asked: it is nobody's to read here. */
 static int is_unreadable(const char *path, const struct stat *st, int type, struct FTW *level) {
     (void)st;
     (void)level;
-    return type == FTW_DNR || type == FTW_NS || (type == FTW_F && access(path, R_OK) < 0);
+    return type != FTW_SL && access(path, type == FTW_F ? R_OK : R_OK | X_OK) < 0 && errno == EACCES;
 }
 
 /* What the stage left unreadable is its own fault, not the store's. */
