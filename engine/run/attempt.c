@@ -86,12 +86,16 @@ static struct given_file *given_item(const struct attempt *a, const struct actio
     return &a->given[item_count(action, (size_t)(input - action->inputs)) + index];
 }
 
-/* A kind reads files in place; a command, and whoever takes a directory object, gets them in its directory. There a kind
-   also gets a file of the project that was changed so lately that another change might not be seen. */
+/* Not one that was changed so lately that another change might not be seen. */
+static bool file_is_in_place(const struct attempt *a, const struct given_file *g) {
+    return a->instance->action->kind && g->sight.at_rest;
+}
+
+/* A kind reads files in place; a command, and whoever takes a directory object, gets them in its directory. */
 static bool reads_in_place(const struct attempt *a, const struct action_input *input, size_t index) {
     const struct action_item *item = &input->items[index];
-    return a->instance->action->kind &&
-           (item->path ? given_item(a, input, index)->sight.at_rest : !item->content.directory);
+    return item->path ? file_is_in_place(a, given_item(a, input, index))
+                      : a->instance->action->kind && !item->content.directory;
 }
 
 int attempt_look(struct attempt *a, struct facts *facts, struct error *err) {
@@ -108,13 +112,11 @@ int attempt_look(struct attempt *a, struct facts *facts, struct error *err) {
 
 int attempt_check_inputs(const struct attempt *a, struct facts *facts, const char *when, struct error *err) {
     const struct action *action = a->instance->action;
+    size_t count = item_count(action, action->input_count);
     int rc = 0;
-    for (size_t i = 0; i < action->input_count; i++) {
-        const struct action_input *input = &action->inputs[i];
-        for (size_t k = 0; rc == 0 && k < input->count; k++)
-            if (input->items[k].path)
-                rc = given_check(given_item(a, input, k), reads_in_place(a, input, k), facts, when, err);
-    }
+    for (const struct given_file *g = a->given; rc == 0 && g < a->given + count; g++)
+        if (g->item)
+            rc = given_check(g, file_is_in_place(a, g), facts, when, err);
     return rc;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/run/run.h"
+#include "tests/unit/engine/stage_program.h"
 #include "tests/unit/meter/fixture.h"
 
 #define RANGE 999999999999999ULL
@@ -41,19 +42,6 @@ static int teardown(void **state) {
     free(m->directory);
     free(m);
     return rc;
-}
-
-/* retort-stage stands three folders above the unit programs of a room. */
-static char *stage_program(void) {
-    char self[4096];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    assert_true(length > 0);
-    self[length] = '\0';
-    char *directory = path_directory(self);
-    char *beside = path_join(directory, "../../../retort-stage"), *program = path_normal(beside);
-    free(directory);
-    free(beside);
-    return program;
 }
 
 /* A stage is there: the counters move while it runs, and a file tells it so. */

@@ -28,6 +28,7 @@
 #include "engine/base/memory.h"
 #include "engine/run/copy.h"
 #include "engine/run/run.h"
+#include "tests/unit/engine/stage_program.h"
 
 #define GOOD "name,a\nx,41\n"
 #define BAD "name,a\nx,42\n"
@@ -152,19 +153,6 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
 }
 
 /* ---- runs ---- */
-
-/* retort-stage stands three folders above the unit programs of a room. */
-static char *stage_program(void) {
-    char self[4096];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    assert_true(length > 0);
-    self[length] = '\0';
-    char *directory = path_directory(self);
-    char *beside = path_join(directory, "../../../retort-stage"), *program = path_normal(beside);
-    free(directory);
-    free(beside);
-    return program;
-}
 
 static void on_stage(void *context, const struct instance *i, enum stage_event event, const char *detail) {
     struct buffer *said = context;
