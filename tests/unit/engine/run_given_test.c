@@ -249,6 +249,25 @@ static void a_young_file_that_was_another_is_not_kept(void **state) {
     run_beside_writer(before);
 }
 
+/* What is at rest is not hashed when it is copied: it is looked at before. Its key is made before another
+   stage runs. */
+static void a_file_that_changed_before_and_rests_is_not_given(void **state) {
+    struct buffer said = {0}, made = {0};
+    (void)state;
+    behind_s = -1000;
+    describe("\"cmd\":[\"touch\",\"o\"],\"outs\":{\"o\":\"o\"}},\"late\":{" COMMAND("\"cp\",\"${in.f}\"", "f.csv"),
+             "o}\",\"late\":\"${stages.late.outs.o");
+    write_while(RUNNING, "f.csv", BAD);
+    writer.after = BAD;
+    int code = run_here(&said, &made);
+    put("f.csv", GOOD);
+    assert_true(writer.ended);
+    assert_int_equal(code, ERR_FAILED);
+    assert_non_null(strstr(buffer_text(&said), before));
+    buffer_close(&said);
+    buffer_close(&made);
+}
+
 static void a_file_in_a_folder_that_was_another_is_not_kept(void **state) {
     (void)state;
     describe(COMMAND("\"cp\",\"${in.f}/f.csv\"", "d"), "o");
@@ -353,7 +372,7 @@ static void a_folder_that_cannot_be_read_is_not_copied_in_part(void **state) {
 
 /* ---- places ---- */
 
-enum { PLACES = 13 };
+enum { PLACES = 14 };
 
 /* What is there when a run begins, and at rest: made for all tests at once, since that takes a while. */
 static int make_places(void **state) {
@@ -400,6 +419,7 @@ int main(void) {
         TEST(a_file_that_is_cut_while_it_is_copied_is_not_kept),
         TEST(a_file_that_was_another_while_it_was_copied_is_not_kept),
         TEST(a_young_file_that_was_another_is_not_kept),
+        TEST(a_file_that_changed_before_and_rests_is_not_given),
         TEST(a_file_in_a_folder_that_was_another_is_not_kept),
         TEST(a_file_that_is_touched_while_it_is_copied_is_good),
         TEST(what_a_kind_reads_in_place_is_not_written_to),
