@@ -57,7 +57,7 @@ static void check(const cJSON *with, struct kind_checker *c) {
 
 const struct kind kind_plot_bars = {
     .name = "plot/bars",
-    .version = 1,
+    .version = 2,
     .summary = "draws values as groups of bars, with published values beside them",
     .doc =
         "Reads every row of its inputs, adds the labels of the file that it came from, and draws a group of bars for "

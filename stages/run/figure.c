@@ -90,13 +90,39 @@ static double smallest_y(const struct figure *f) {
     return least;
 }
 
+static bool series_drawable(const struct figure *f, const struct figure_series *s, bool *spread) {
+    bool any = false;
+    *spread = false;
+    for (size_t i = 0; i < s->count; i++)
+        if (drawable(f, &s->points[i])) {
+            any = true;
+            *spread = *spread || s->points[i].low < s->points[i].high;
+        }
+    return any;
+}
+
+/* Of the first `count` series, those that have a bar: one without takes no place in a group. */
+static size_t bars_among(const struct figure *f, size_t count) {
+    size_t bars = 0;
+    bool spread;
+    for (size_t i = 0; i < count; i++)
+        bars += series_drawable(f, &f->series[i], &spread);
+    return bars;
+}
+
 static double bar_width(const struct figure *f) {
-    return 0.8 / (double)(f->series_count ? f->series_count : 1);
+    return 0.8 / (double)bars_among(f, f->series_count);
+}
+
+/* From the middle of the group. */
+static double bar_shift(const struct figure *f, size_t index) {
+    double middle = (double)(bars_among(f, f->series_count) - 1) / 2;
+    return ((double)bars_among(f, index) - middle) * bar_width(f);
 }
 
 static void series_data(struct buffer *out, const struct figure *f, size_t index, double floor_y) {
     const struct figure_series *s = &f->series[index];
-    double shift = f->style == FIGURE_BARS ? ((double)index - (double)(f->series_count - 1) / 2) * bar_width(f) : 0;
+    double shift = f->style == FIGURE_BARS ? bar_shift(f, index) : 0;
     buffer_printf(out, "$series%zu << RETORT_END_OF_DATA\n", index);
     for (size_t i = 0; i < s->count; i++) {
         const struct figure_point *p = &s->points[i];
@@ -110,17 +136,6 @@ static void series_data(struct buffer *out, const struct figure *f, size_t index
         }
     }
     buffer_puts(out, "RETORT_END_OF_DATA\n");
-}
-
-static size_t series_drawable(const struct figure *f, const struct figure_series *s, bool *spread) {
-    size_t count = 0;
-    *spread = false;
-    for (size_t i = 0; i < s->count; i++)
-        if (drawable(f, &s->points[i])) {
-            count++;
-            *spread = *spread || s->points[i].low < s->points[i].high;
-        }
-    return count;
 }
 
 struct look {
@@ -292,12 +307,13 @@ static void head_commands(struct buffer *out, const struct figure *f, const char
 int figure_script(struct buffer *out, const struct figure *f, const char *terminal, struct error *err) {
     double floor_y = smallest_y(f);
     const char *separator = "plot ";
+    bool spread;
     head_commands(out, f, terminal);
     for (size_t i = 0; i < f->series_count; i++)
-        series_data(out, f, i, floor_y);
+        if (series_drawable(f, &f->series[i], &spread))
+            series_data(out, f, i, floor_y);
     for (size_t i = 0; i < f->series_count; i++) {
-        bool spread;
-        if (series_drawable(f, &f->series[i], &spread) == 0)
+        if (!series_drawable(f, &f->series[i], &spread))
             continue;
         buffer_puts(out, separator);
         series_plot(out, f, i, spread);

@@ -17,7 +17,7 @@ static const struct {
     {"energy/inference@1", run_energy_inference},
     {"link/baseline@1", run_link_baseline},
     {"link/dataset@1", run_link_dataset},
-    {"plot/bars@1", run_plot_bars},
+    {"plot/bars@2", run_plot_bars},
     {"plot/lines@1", run_plot_lines},
     {"plot/table@2", run_plot_table},
 };

@@ -38,8 +38,8 @@ static void test_groups_means_and_reference(void **state) {
     static const char with[] =
         "{\"x\":\"size\",\"y\":\"gm_ber\",\"average_over\":\"seed\",\"title\":\"Sizes\",\"y_label\":\"gm BER (log10)\","
         "\"reference\":[{\"label\":\"paper\",\"values\":{\"30\":-2.5,\"7\":-0.75}}]}";
-    char *out = fixture_success("plot/bars@1", with, in.given, 1),
-         *again = fixture_success("plot/bars@1", with, in.given, 2);
+    char *out = fixture_success("plot/bars@2", with, in.given, 1),
+         *again = fixture_success("plot/bars@2", with, in.given, 2);
     char *data = fixture_read(out, "data.csv", NULL), *svg = fixture_read(out, "plot.svg", NULL);
     assert_string_equal(data, "series,x,y,low,high,count,reference\n"
                               "scratch,7,-0.25,-0.25,-0.25,1,false\n"
@@ -64,7 +64,7 @@ static void test_texts_stand_as_they_come(void **state) {
     (void)state;
     struct inputs in;
     inputs_write(&in);
-    char *out = fixture_success("plot/bars@1",
+    char *out = fixture_success("plot/bars@2",
                                 "{\"x\":\"receiver\",\"y\":\"gm_ber\",\"series\":[\"size\"],\"average_over\":\"seed\","
                                 "\"spread\":\"range\",\"reference\":[{\"label\":\"p\",\"values\":{\"teacher\":-3}}]}",
                                 in.given, 1);
@@ -83,13 +83,34 @@ static void test_a_label_that_goes_with_x_is_no_series(void **state) {
     struct inputs in;
     inputs_write(&in);
     struct given given[] = {in.given[2], in.given[3], {0}}; /* 11, distilled; 7, scratch */
-    char *out = fixture_success("plot/bars@1", "{\"x\":\"receiver\",\"y\":\"gm_ber\"}", given, 1);
+    char *out = fixture_success("plot/bars@2", "{\"x\":\"receiver\",\"y\":\"gm_ber\"}", given, 1);
     char *data = fixture_read(out, "data.csv", NULL);
     assert_string_equal(data, "series,x,y,low,high,count,reference\n"
                               "gm_ber,distilled,-2,-2,-2,1,false\ngm_ber,scratch,-0.25,-0.25,-0.25,1,false\n");
     free(data);
     fixture_remove(out);
     inputs_remove(&in);
+}
+
+/* The picture is that of the others alone, with each bar in its place in the middle of its group. */
+static void test_a_series_without_a_bar_takes_no_place(void **state) {
+    (void)state;
+    static const char with[] = "{\"x\":\"size\",\"y\":\"v\",\"y_log\":true,\"series\":[\"by\"],"
+                               "\"reference\":[{\"label\":\"published\",\"values\":{\"7\":4}}]}";
+    char *work = fixture_directory();
+    char *three = fixture_write(work, "3.json", "{\"v\":3}", 7), *five = fixture_write(work, "5.json", "{\"v\":5}", 7);
+    char *below = fixture_write(work, "-1.json", "{\"v\":-1}", 8),
+         *none = fixture_write(work, "w.json", "{\"w\":1}", 7);
+    struct given all[] = {{"values", three, "{\"size\":7,\"by\":\"a\"}"},
+                          {"values", five, "{\"size\":11,\"by\":\"a\"}"},
+                          {"values", below, "{\"size\":7,\"by\":\"b\"}"},
+                          {"values", none, "{\"size\":7,\"by\":\"c\"}"},
+                          {0}};
+    struct given drawn[] = {all[0], all[1], {0}};
+    char *out = fixture_success("plot/bars@2", with, all, 1), *again = fixture_success("plot/bars@2", with, drawn, 1);
+    fixture_same_file(out, again, "plot.svg");
+    free(three), free(five), free(below), free(none);
+    fixture_remove(out), fixture_remove(again), fixture_remove(work);
 }
 
 static void test_labels_are_data_never_commands(void **state) {
@@ -103,7 +124,7 @@ static void test_labels_are_data_never_commands(void **state) {
     char *path = fixture_write(work, "v.json", "{\"v\":3}", 7);
     struct given given[] = {{"values", path, labels}, {0}};
     assert_int_equal(chdir(work), 0);
-    char *out = fixture_success("plot/bars@1", with, given, 1), *svg = fixture_read(out, "plot.svg", NULL);
+    char *out = fixture_success("plot/bars@2", with, given, 1), *svg = fixture_read(out, "plot.svg", NULL);
     assert_false(file_exists("HERE"));
     assert_null(strstr(svg, "<script>"));
     assert_non_null(strstr(svg, "&lt;script>"));
@@ -117,15 +138,15 @@ static void test_faults_say_how_to_mend(void **state) {
     (void)state;
     struct inputs in;
     inputs_write(&in);
-    fixture_failure("plot/bars@1", "{\"x\":\"sise\",\"y\":\"gm_ber\"}", in.given, "did you mean \"size\"?");
-    fixture_failure("plot/bars@1", "{\"x\":\"size\",\"y\":\"flops\"}", in.given, "no input has a value \"flops\"");
-    fixture_failure("plot/bars@1", "{\"x\":\"size\",\"y\":\"gm_ber\",\"series\":[\"receiver\"]}", in.given,
+    fixture_failure("plot/bars@2", "{\"x\":\"sise\",\"y\":\"gm_ber\"}", in.given, "did you mean \"size\"?");
+    fixture_failure("plot/bars@2", "{\"x\":\"size\",\"y\":\"flops\"}", in.given, "no input has a value \"flops\"");
+    fixture_failure("plot/bars@2", "{\"x\":\"size\",\"y\":\"gm_ber\",\"series\":[\"receiver\"]}", in.given,
                     "fall on one place (size=11, receiver=scratch, seed=1; size=11, receiver=scratch, seed=2)");
-    fixture_failure("plot/bars@1", "{\"x\":\"size\",\"y\":\"gm_ber\",\"average_over\":\"seed\",\"y_log\":true}",
+    fixture_failure("plot/bars@2", "{\"x\":\"size\",\"y\":\"gm_ber\",\"average_over\":\"seed\",\"y_log\":true}",
                     in.given, "nothing on the logarithmic axis is positive");
-    fixture_failure("plot/bars@1", "{\"x\":\"size\",\"y\":\"gm_ber\",\"y_range\":[1]}", in.given,
+    fixture_failure("plot/bars@2", "{\"x\":\"size\",\"y\":\"gm_ber\",\"y_range\":[1]}", in.given,
                     "\"y_range\" has one number");
-    fixture_failure("plot/bars@1", "{\"x\":\"size\",\"y\":\"gm_ber\",\"y_log\":true,\"y_range\":[0,1]}", in.given,
+    fixture_failure("plot/bars@2", "{\"x\":\"size\",\"y\":\"gm_ber\",\"y_log\":true,\"y_range\":[0,1]}", in.given,
                     "must start above 0");
     inputs_remove(&in);
 }
@@ -135,6 +156,7 @@ int main(void) {
         cmocka_unit_test(test_groups_means_and_reference),
         cmocka_unit_test(test_texts_stand_as_they_come),
         cmocka_unit_test(test_a_label_that_goes_with_x_is_no_series),
+        cmocka_unit_test(test_a_series_without_a_bar_takes_no_place),
         cmocka_unit_test(test_labels_are_data_never_commands),
         cmocka_unit_test(test_faults_say_how_to_mend),
     };
