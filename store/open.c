@@ -57,16 +57,47 @@ static bool is_ours(const char *name) {
     return strncmp(name, ".format.tmp-", 12) == 0 || strncmp(name, "..gitignore.tmp-", 16) == 0;
 }
 
+/* ERR_NOT_FOUND when there is no format file. */
+static int check_format(const char *directory, struct error *err) {
+    static const char head[] = "retort store ";
+    char *path = path_join(directory, "format");
+    struct buffer text = {0};
+    char *end = NULL;
+    long version = 0;
+    int rc = file_read(&text, path, FORMAT_LIMIT, err);
+    if (rc < 0)
+        goto out;
+    if (text.size > sizeof head && memcmp(text.data, head, sizeof head - 1) == 0)
+        version = strtol(text.data + sizeof head - 1, &end, 10);
+    if (version < 1 || strcmp(end, "\n") != 0)
+        rc =
+            error_set(err, ERR_INVALID, "%s: should read \"retort store %d\"; if this is a store, write that line anew",
+                      path, STORE_FORMAT);
+    else if (version > STORE_FORMAT)
+        rc = error_set(err, ERR_INVALID,
+                       "%s: this store has format %ld and this engine knows formats up to %d: use the newer engine",
+                       path, version, STORE_FORMAT);
+out:
+    buffer_close(&text);
+    free(path);
+    return rc;
+}
+
+static int foreign(const char *directory, const char *name, struct error *err) {
+    return error_set(err, ERR_INVALID,
+                     "%s: is not a store (it has no file \"format\") and holds other things (%s): name a new or empty "
+                     "directory",
+                     directory, name);
+}
+
+/* What another engine has made a store meanwhile may hold more: the format is there before anything else is. */
 static int refuse_foreign(const char *directory, struct error *err) {
     struct folder entries;
     const char *name;
     int rc = folder_open(&entries, directory, err);
     while (rc >= 0 && (rc = folder_next(&entries, &name, err)) > 0)
-        if (!is_ours(name))
-            rc = error_set(err, ERR_INVALID,
-                           "%s: is not a store (it has no file \"format\") and holds other things (%s): name a new or "
-                           "empty directory",
-                           directory, name);
+        if (!is_ours(name) && (rc = check_format(directory, err)) == ERR_NOT_FOUND)
+            rc = foreign(directory, name, err);
     folder_close(&entries);
     return rc;
 }
@@ -99,32 +130,6 @@ static int create(const char *directory, struct error *err) {
     free(parent);
     free(ignore);
     free(format);
-    return rc;
-}
-
-/* ERR_NOT_FOUND when there is no format file. */
-static int check_format(const char *directory, struct error *err) {
-    static const char head[] = "retort store ";
-    char *path = path_join(directory, "format");
-    struct buffer text = {0};
-    char *end = NULL;
-    long version = 0;
-    int rc = file_read(&text, path, FORMAT_LIMIT, err);
-    if (rc < 0)
-        goto out;
-    if (text.size > sizeof head && memcmp(text.data, head, sizeof head - 1) == 0)
-        version = strtol(text.data + sizeof head - 1, &end, 10);
-    if (version < 1 || strcmp(end, "\n") != 0)
-        rc =
-            error_set(err, ERR_INVALID, "%s: should read \"retort store %d\"; if this is a store, write that line anew",
-                      path, STORE_FORMAT);
-    else if (version > STORE_FORMAT)
-        rc = error_set(err, ERR_INVALID,
-                       "%s: this store has format %ld and this engine knows formats up to %d: use the newer engine",
-                       path, version, STORE_FORMAT);
-out:
-    buffer_close(&text);
-    free(path);
     return rc;
 }
 
