@@ -72,9 +72,9 @@ void attempt_free(struct attempt *a) {
         free(a->argv[i]);
     free(a->argv);
     cJSON_Delete(a->account);
-    for (size_t i = 0; i < a->linked_count; i++)
-        free(a->linked[i].path);
-    free(a->linked);
+    for (size_t i = 0; i < a->shared_count; i++)
+        free(a->shared[i].path);
+    free(a->shared);
     free(a->given);
     free(a);
 }
@@ -142,29 +142,42 @@ static int note_lost(struct attempt *a, int rc) {
     return rc;
 }
 
+static void note_shared(struct attempt *a, const char *input, const char *path, const struct object *o,
+                        const struct digest *stamp) {
+    mem_grow(a->shared, &a->shared_capacity, a->shared_count + 1);
+    a->shared[a->shared_count++] =
+        (struct shared_input){.input = input, .path = mem_strdup(path), .object = *o, .stamp = *stamp};
+}
+
 /* What is read in place is hashed before: a damaged object is noticed, never read. */
-static int check_object(struct attempt *a, const struct action_item *item, struct error *err) {
+static int check_object(struct attempt *a, const char *input, const struct action_item *item, struct error *err) {
     struct object o = {item->content.digest, item->content.size, item->content.directory, item->content.executable};
-    return note_lost(a, store_object_verify(a->store, &o, err));
+    struct digest stamp;
+    char *path = store_object_path(a->store, &o.digest);
+    stamp_take(&stamp, path);
+    int rc = note_lost(a, store_object_verify(a->store, &o, err));
+    if (rc == 0)
+        note_shared(a, input, path, &o, &stamp);
+    free(path);
+    return rc;
 }
 
 static int give_object(struct attempt *a, const char *input, const struct action_item *item, const char *path,
                        struct error *err) {
     struct object o = {item->content.digest, item->content.size, item->content.directory, item->content.executable};
+    struct digest stamp;
     int rc = store_materialise(a->store, &o, path, MATERIALISE_LINK, err);
     if (rc < 0)
         return note_lost(a, rc);
-    mem_grow(a->linked, &a->linked_capacity, a->linked_count + 1);
-    struct linked_input *l = &a->linked[a->linked_count++];
-    *l = (struct linked_input){.input = input, .path = mem_strdup(path), .object = o};
-    stamp_take(&l->stamp, path);
+    stamp_take(&stamp, path);
+    note_shared(a, input, path, &o, &stamp);
     return 0;
 }
 
 static int give_item(struct attempt *a, const struct action_input *input, size_t index, struct error *err) {
     const struct action_item *item = &input->items[index];
     if (reads_in_place(a, input, index))
-        return item->path ? 0 : check_object(a, item, err);
+        return item->path ? 0 : check_object(a, input->name, item, err);
     struct buffer relative = {0};
     item_path(a, input, index, &relative);
     char *path = path_join(a->directory, buffer_text(&relative));

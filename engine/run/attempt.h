@@ -19,12 +19,12 @@
 /* Where stages find their programs. */
 #define ATTEMPT_PATH "/usr/local/bin:/usr/bin:/bin"
 
-/* An object that the stage was given as a hard link. */
-struct linked_input {
+/* An object that the stage reads where others do: through a hard link, or in its place in the store. */
+struct shared_input {
     const char *input; /* its name */
     char *path;
     struct object object;
-    struct digest stamp; /* when it was given */
+    struct digest stamp; /* of what is at `path`, when it was given */
 };
 
 struct attempt {
@@ -36,14 +36,14 @@ struct attempt {
     char *directory; /* where the stage works */
     char *file, *spec, *result, *stdout_log, *stderr_log;
     char *checkpoint; /* NULL: the stage has none */
-    bool object_lost; /* it could not be prepared: what it was to be given is damaged or gone, and must be made again */
+    bool object_lost; /* what it was to be given, or was given, is damaged or gone, and must be made again */
     bool only_look;   /* its outs are not taken into the store, and work/<id> stays: it is the caller's to remove */
     cJSON *account;   /* what the keeper needs to leave a record should this engine be killed */
     struct digest checkpoint_stamp;
     char **argv; /* of a command, as run */
     size_t argc;
-    struct linked_input *linked;
-    size_t linked_count, linked_capacity;
+    struct shared_input *shared;
+    size_t shared_count, shared_capacity;
     struct given_file *given; /* one an item of the action's inputs, in their order; empty for an object */
 };
 

@@ -123,21 +123,25 @@ static void describe_failure(struct attempt *a, struct outcome *out, const char 
 
 /* ---- inputs ---- */
 
-/* A hard link lets a stage that ignores the mode write to the object itself: then the object is set aside. */
-static int check_linked(struct attempt *a, struct error *err) {
-    for (size_t i = 0; i < a->linked_count; i++) {
-        const struct linked_input *l = &a->linked[i];
+/* A hard link lets a stage that ignores the mode write to the object itself, which others read: then the object is set
+   aside. A kind writes to none: it was somebody else. */
+static int check_shared(struct attempt *a, struct error *err) {
+    for (size_t i = 0; i < a->shared_count; i++) {
+        const struct shared_input *s = &a->shared[i];
         struct digest now;
-        stamp_take(&now, l->path);
-        if (digest_equal(&now, &l->stamp))
+        stamp_take(&now, s->path);
+        if (digest_equal(&now, &s->stamp))
             continue;
         struct error damage = {0};
-        int rc = store_object_verify(a->store, &l->object, &damage);
+        int rc = store_object_verify(a->store, &s->object, &damage);
         if (rc == ERR_IO)
             return error_set(err, rc, "%s", damage.message);
+        a->object_lost |= rc < 0;
         if (rc < 0)
-            return error_set(err, ERR_FAILED, "it changed its input \"%s\", which is read-only: %s", l->input,
-                             damage.message);
+            return error_set(err, ERR_FAILED,
+                             a->instance->action->kind ? "its input \"%s\" was changed while it ran: %s"
+                                                       : "it changed its input \"%s\", which is read-only: %s",
+                             s->input, damage.message);
     }
     return 0;
 }
@@ -251,7 +255,7 @@ static int put_outs(struct attempt *a, struct object *outs, struct error *err) {
 
 /* 0: the outs are in the store. ERR_IO: the store could not take them. Else: the stage's own fault. */
 static int take_outs(struct attempt *a, struct outcome *out, struct error *err) {
-    int rc = check_linked(a, err);
+    int rc = check_shared(a, err);
     out->metrics = cJSON_CreateObject();
     out->outs = mem_array(a->instance->action->out_count + 1, sizeof *out->outs);
     if (rc == 0)
@@ -275,7 +279,7 @@ int attempt_collect(struct attempt *a, int keeper_status, struct outcome *out, s
     if (rc == 0 && why.size == 0) {
         rc = take_outs(a, out, &fault);
     } else if (rc == 0) {
-        check_linked(a, NULL); /* damage is set aside even when the stage failed */
+        check_shared(a, NULL); /* damage is set aside even when the stage failed */
         rc = check_space(a, buffer_text(&why), &fault);
     }
     if (rc < 0) {

@@ -286,6 +286,8 @@ static void judge_failed(struct task *t) {
     const char *why = o->reason ? o->reason : t->work_error.message;
     char *reason = mem_printf("%s%s", prefix, why);
     char *detail = mem_printf("%s%s", prefix, o->detail ? o->detail : why);
+    if (t->attempt->object_lost) /* it is set aside: a retry could not be given it */
+        t->job.retries = 0;
     scheduler_exit(r->scheduler, &t->job, left ? EXIT_INTERRUPTED : EXIT_FAILED, run_now_ms());
     bool interrupted = t->job.state == JOB_INTERRUPTED;
     write_attempt(t, interrupted ? "interrupted" : "failed", reason);

@@ -47,4 +47,32 @@ damage "$(object third --set params.last=4)"
 rm -r results
 check "known results that are damaged are made again before they are published" go --set params.last=4
 check "with the right bytes" same "$(tr '\n' ' ' <results/chain/o)" "salt 1 pepper 2 salt 3 4 "
+
+# A kind reads objects in their place: one that is written to after it was hashed and before it is read.
+case $BUILD in *san) finish; exit ;; esac # a sanitizer must be loaded before the gate's library
+cat >kind.json <<'E2'
+{ "retort": 1, "name": "kind", "stages": {
+    "joules": { "cmd": ["sh", "-c", "printf 'joules,joules_per_inference\\n100,1\\n' >o.csv"], "outs": { "o": "o.csv" } },
+    "even": { "uses": "energy/amortize@1", "with": { "paper": false },
+              "in": { "training": "${stages.joules.outs.o}", "inference": "${stages.joules.outs.o}" } } },
+  "results": { "even.csv": "${stages.even.outs.csv}" } }
+E2
+even() { cut -d, -f1-4 results/kind/even.csv | tail -n 1; }
+spoil_meanwhile() { # FILE: while the engine stands before its kind's attempt
+    RETORT_GATE=/attempt.json LD_PRELOAD=$BUILD/tests/fault/gatelib.so "$retort" run kind.json --progress json --store store >run.json 2>run.err & engine=$!
+    while :; do
+        case $(ps -o stat= -p $engine | cut -c1) in T) break ;; Z | '') cat run.err; return 1 ;; esac
+        sleep 0.02
+    done
+    chmod u+w "$1" && printf 9 | dd of="$1" bs=1 seek=29 conv=notrunc status=none && chmod a-w "$1"
+    kill -CONT $engine
+    wait $engine
+}
+check "what a kind reads" "$retort" run kind.json joules --store store
+joules=$("$retort" show kind.json joules --json --store store |
+    python3 -c 'import json, sys; d = json.load(sys.stdin)["outs"]["o"]["sha256"]; print("store/objects/%s/%s" % (d[:2], d[2:]))')
+check "it is written to while the kind runs: exit status 1" exits 1 spoil_meanwhile "$joules"
+check "which says so" has run.json 'was changed while it ran'
+check "the next run ends well" "$retort" run kind.json --store store
+check "with the right bytes" same "$(even)" "this study,100,1,100"
 finish

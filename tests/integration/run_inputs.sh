@@ -58,11 +58,12 @@ cat >t.json <<'EOF'
     "make": { "cmd": ["sh", "-c", "echo precious >o"], "outs": { "o": "o" } },
     "read": { "cmd": ["cat", "${in.o}"], "in": { "o": "${stages.make.outs.o}" } },
     "spoil": { "cmd": ["sh", "-c", "chmod u+w $1; echo spoilt >$1; echo done >o", "sh", "${in.o}"], "in": { "o": "${stages.make.outs.o}" },
-               "outs": { "o": "o" }, "after": ["read"] } } }
+               "outs": { "o": "o" }, "after": ["read"], "retries": 1 } } }
 EOF
 run
 if grep -q '"spoil".*"failed"' run.json; then
     check "a stage that changes its input fails, and names it" has run.json 'it changed its input \"o\", which is read-only'
+    check "it is not tried again with what it spoilt, nor is what made that" same "$(grep -c started run.json)" 3
     sed -i 's/chmod u+w $1; echo spoilt >$1; //' t.json
     check "what made the input runs again" run
     check "and the store is whole" "$retort" fsck
