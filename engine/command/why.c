@@ -15,16 +15,14 @@ static void explain_programs(struct buffer *out, const struct project *p, const 
     cJSON_ArrayForEach(program, cJSON_GetObjectItemCaseSensitive(provenance, "programs")) {
         const char *name = json_text(program, "name", ""), *before = json_text(program, "sha256", NULL);
         char now[DIGEST_HEX_SIZE];
-        struct content content;
+        struct digest digest;
         if (!before)
             continue;
-        int rc = *name == '/' ? facts.file_content(facts.context, name, &content, NULL)
-                              : facts.program_digest(facts.context, name, &content.digest, NULL);
-        if (rc < 0) {
+        if (facts.program_digest(facts.context, name, &digest, NULL) < 0) {
             buffer_printf(out, "  the program %s, which made it, is not found any more\n", name);
             continue;
         }
-        digest_hex(now, &content.digest);
+        digest_hex(now, &digest);
         if (strcmp(now, before) != 0)
             buffer_printf(
                 out, "  the program %s has changed since: %.12s -> %.12s (\"pin\": [\"%s\"] would put it in the key)\n",

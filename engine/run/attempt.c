@@ -49,6 +49,7 @@ struct attempt *attempt_create(struct store *store, const struct instance *insta
     a->stderr_log = store_log_path(store, id, "stderr");
     a->checkpoint = checkpoint;
     a->given = mem_array(item_count(instance->action, instance->action->input_count) + 1, sizeof *a->given);
+    a->programs = mem_array(instance->action->pin_count + 1, sizeof *a->programs);
     return a;
 }
 
@@ -76,6 +77,7 @@ void attempt_free(struct attempt *a) {
         free(a->shared[i].path);
     free(a->shared);
     free(a->given);
+    free(a->programs);
     free(a);
 }
 
@@ -107,6 +109,8 @@ int attempt_look(struct attempt *a, struct facts *facts, struct error *err) {
             if (input->items[k].path)
                 rc = given_look(given_item(a, input, k), &input->items[k], facts, err);
     }
+    for (size_t i = 0; rc == 0 && i < action->pin_count; i++)
+        rc = given_look_program(&a->programs[i], &action->pins[i], facts, err);
     return rc;
 }
 
@@ -117,6 +121,8 @@ int attempt_check_inputs(const struct attempt *a, struct facts *facts, const cha
     for (const struct given_file *g = a->given; rc == 0 && g < a->given + count; g++)
         if (g->item)
             rc = given_check(g, file_is_in_place(a, g), facts, when, err);
+    for (size_t i = 0; rc == 0 && i < action->pin_count; i++)
+        rc = given_check_program(&a->programs[i], facts, when, err);
     return rc;
 }
 

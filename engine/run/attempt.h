@@ -44,7 +44,8 @@ struct attempt {
     size_t argc;
     struct shared_input *shared;
     size_t shared_count, shared_capacity;
-    struct given_file *given; /* one an item of the action's inputs, in their order; empty for an object */
+    struct given_file *given;       /* one an item of the action's inputs, in their order; empty for an object */
+    struct given_program *programs; /* the action's pins */
 };
 
 /* `checkpoint`: the path of the checkpoint directory, NULL for a stage that has none; taken over. The caller frees with
@@ -58,11 +59,12 @@ void attempt_free(struct attempt *a);
 /* Whether a stage uses a checkpoint directory. */
 bool attempt_uses_checkpoint(const struct instance *i);
 
-/* Before attempt_prepare: whether the project's files are what the key says. ERR_FAILED names one that is not; ERR_IO. */
+/* Before attempt_prepare: whether the project's files and pinned programs are what the key says. ERR_FAILED names one that
+   is not; ERR_IO. */
 int attempt_look(struct attempt *a, struct facts *facts, struct error *err);
 
-/* A file of the project that was not, or may not have been, what the key says, `when` it changed: what the stage made of it
-   belongs to no key. ERR_FAILED; ERR_IO. */
+/* A file of the project, or a pinned program, that was not, or may not have been, what the key says, `when` it changed: what
+   the stage made of it belongs to no key. ERR_FAILED; ERR_IO. */
 int attempt_check_inputs(const struct attempt *a, struct facts *facts, const char *when, struct error *err);
 
 /* ERR_IO: the disk, the system. ERR_FAILED: a file of the project changed. ERR_NOT_FOUND, ERR_CORRUPT, ERR_INVALID: an input is not there or not what it was. */

@@ -38,7 +38,7 @@ static int file_content(void *context, const char *path, struct content *out, st
 }
 
 char *facts_find_program(const char *name) {
-    return path_find_program(name, ATTEMPT_PATH);
+    return *name == '/' ? mem_strdup(name) : path_find_program(name, ATTEMPT_PATH);
 }
 
 static int program_digest(void *context, const char *program, struct digest *out, struct error *err) {

@@ -1,12 +1,14 @@
 #include "engine/run/given.h"
 
+#include <stdlib.h>
+
 #include "engine/run/copy.h"
 #include "engine/run/facts.h"
 
 #define BEFORE "before the stage began"
 
-static int changed(const struct given_file *g, const char *what, const char *when, struct error *err) {
-    return error_set(err, ERR_FAILED, "%s %s %s, run again", g->item->path, what, when);
+static int changed(const char *path, const char *what, const char *when, struct error *err) {
+    return error_set(err, ERR_FAILED, "%s %s %s, run again", path, what, when);
 }
 
 static bool is_as_keyed(const struct given_file *g, const struct digest *digest, bool executable) {
@@ -19,7 +21,7 @@ static int check_content(const struct given_file *g, struct facts *facts, const 
     int rc = facts_file(facts, g->item->path, &now, err);
     if (rc == ERR_IO || (rc == 0 && is_as_keyed(g, &now.digest, now.executable)))
         return rc;
-    return changed(g, "changed", when, err);
+    return changed(g->item->path, "changed", when, err);
 }
 
 int given_look(struct given_file *out, const struct action_item *item, struct facts *facts, struct error *err) {
@@ -43,12 +45,46 @@ int given_copy(const struct given_file *g, const char *to, struct error *err) {
         rc = store_object_look(to, &copy, err);
     if (rc == ERR_IO || (rc == 0 && is_as_keyed(g, &copy.digest, copy.executable)))
         return rc;
-    return changed(g, "changed", BEFORE, err);
+    return changed(g->item->path, "changed", BEFORE, err);
 }
 
 int given_check(const struct given_file *g, bool in_place, struct facts *facts, const char *when, struct error *err) {
     if (is_untouched(g))
         return 0;
     int rc = check_content(g, facts, when, err);
-    return rc == 0 && in_place ? changed(g, "was written to", when, err) : rc;
+    return rc == 0 && in_place ? changed(g->item->path, "was written to", when, err) : rc;
+}
+
+/* ---- programs ---- */
+
+static void stamp_program(struct digest *out, const struct action_pin *pin) {
+    struct sight now = {0};
+    char *path = facts_find_program(pin->program);
+    if (path)
+        stamp_look(&now, path);
+    free(path);
+    *out = now.stamp;
+}
+
+static int check_program(const struct action_pin *pin, struct facts *facts, const char *when, struct error *err) {
+    const struct plan_facts table = facts_table(facts);
+    struct digest now;
+    int rc = table.program_digest(table.context, pin->program, &now, err);
+    if (rc == ERR_IO || (rc == 0 && digest_equal(&now, &pin->digest)))
+        return rc;
+    return changed(pin->program, "changed", when, err);
+}
+
+int given_look_program(struct given_program *out, const struct action_pin *pin, struct facts *facts,
+                       struct error *err) {
+    out->pin = pin;
+    stamp_program(&out->stamp, pin);
+    return check_program(pin, facts, BEFORE, err);
+}
+
+int given_check_program(const struct given_program *g, struct facts *facts, const char *when, struct error *err) {
+    struct digest now;
+    int rc = check_program(g->pin, facts, when, err);
+    stamp_program(&now, g->pin);
+    return rc == 0 && !digest_equal(&now, &g->stamp) ? changed(g->pin->program, "was written to", when, err) : rc;
 }

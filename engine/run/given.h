@@ -1,5 +1,5 @@
 /*
- * A file of the project, or a directory, as a stage is given it. Anybody may write to it at any time, and what the stage
+ * A file of the project, or a directory, as a stage is given it, and programs that are pinned. Anybody may write to it at any time, and what the stage
  * reads are to be the bytes that its key names: also where these were there before and after, and others in between.
  *
  *   given_look  --main thread, before--> its stamp; what is at rest holds the bytes of the key
@@ -28,5 +28,16 @@ int given_copy(const struct given_file *g, const char *to, struct error *err);
 /* After the stage; `when` is for the message. ERR_FAILED: what was read `in_place` was written to, or what was copied is not
    what the key says any more; ERR_IO. */
 int given_check(const struct given_file *g, bool in_place, struct facts *facts, const char *when, struct error *err);
+
+/* A program that the key holds (pin). Where it stands the stage finds by itself. */
+struct given_program {
+    const struct action_pin *pin; /* the action's */
+    struct digest stamp;          /* before the stage */
+};
+
+/* Before the stage, and after it; `when` is for the message. ERR_FAILED: it is not what the key says, or was written to;
+   ERR_IO. */
+int given_look_program(struct given_program *out, const struct action_pin *pin, struct facts *facts, struct error *err);
+int given_check_program(const struct given_program *g, struct facts *facts, const char *when, struct error *err);
 
 #endif

@@ -64,7 +64,7 @@ static void add_programs(cJSON *provenance, const struct task *t) {
     }
     const char *first = t->attempt->argc > 0 ? t->attempt->argv[0] : "";
     if (*first == '/' || !strchr(first, '/')) /* else it lies in the stage's directory: an input */
-        add_program(programs, t->run, first, *first == '/' ? mem_strdup(first) : facts_find_program(first));
+        add_program(programs, t->run, first, facts_find_program(first));
     for (size_t i = 0; i < action->pin_count; i++)
         if (strcmp(action->pins[i].program, first) != 0)
             add_program(programs, t->run, action->pins[i].program, facts_find_program(action->pins[i].program));

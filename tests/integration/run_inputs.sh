@@ -112,6 +112,27 @@ EOF
 check "an input that becomes executable meanwhile: exit status 1" exits 1 run
 check "which says so too" has run.json "text changed while the stage ran; its result is not kept, run again"
 
+# A pinned program that changes before its stage begins, and one that changes meanwhile and back again. A link stands for the
+# program: what is on the PATH of stages is not this test's to change.
+printf '#!/bin/sh\necho one\n' >one && printf '#!/bin/sh\necho two\n' >two && chmod +x one two && ln -s one prog
+cat >t.json <<EOF
+{ "retort": 1, "name": "t", "stages": {
+    "swap": { "cmd": ["sh", "-c", "ln -sfn two $work/prog; echo >o"], "outs": { "o": "o" } },
+    "use": { "cmd": ["sh", "-c", "echo >$work/ran; $work/prog >o"], "pin": ["$work/prog"], "outs": { "o": "o" }, "retries": 3 } } }
+EOF
+check "a pinned program that changes before: exit status 1" exits 1 run -j 1
+check "which says so" has run.json "$work/prog changed before the stage began, run again"
+check "and nothing was executed" test ! -e ran
+cat >t.json <<EOF
+{ "retort": 1, "name": "t", "stages": {
+    "back": { "cmd": ["sh", "-c", "ln -sfn one $work/prog; $work/prog >o; ln -sfn two $work/prog"], "pin": ["$work/prog"], "outs": { "o": "o" } } } }
+EOF
+check "one that changes meanwhile and back: exit status 1" exits 1 run
+check "which says so too" has run.json "$work/prog was written to while the stage ran; its result is not kept, run again"
+sed -i 's/ln -sfn one [^ ]*; //; s/; ln -sfn two [^ "]*//' t.json
+check "and one that stays is kept" run
+rm one two prog
+
 # The way to a file that ends at another file, or leads in a circle: it is the stage that fails, not the run.
 mkdir way && echo one >way/file && echo two >two && ln -s two link
 cat >t.json <<EOF
