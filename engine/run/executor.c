@@ -182,7 +182,7 @@ void executor_free(struct executor *e) {
     free(e);
 }
 
-/* ---- orphans of a keeper that was killed ---- */
+/* ---- orphans of a keeper that did not end in order ---- */
 
 static bool is_orphan(const struct executor *e, pid_t pid) {
     for (const struct execution *x = e->executions; x; x = x->next)
@@ -277,7 +277,7 @@ static void on_exit_poll(uv_poll_t *handle, int status, int events) {
     if (reaped == 0 || (reaped < 0 && errno == EINTR))
         return;
     unlink_execution(x);
-    if (!WIFEXITED(how))
+    if (how != 0) /* it was killed, or gave up on its way: no memory */
         sweep(x->executor);
     read_events(x);
     close_execution(x);

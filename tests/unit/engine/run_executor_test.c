@@ -170,6 +170,16 @@ static void test_what_a_killed_keeper_leaves_is_killed_and_others_are_not(void *
     assert_int_equal(waitpid(stranger, NULL, 0), stranger);
 }
 
+static void test_what_a_keeper_leaves_that_gives_up_is_killed(void **state) {
+    struct trial *t = *state;
+    start(t, "setsid sleep 1012 & echo $! >&3; exit 3");
+    run_until_end(t, 1);
+    assert_true(WIFEXITED(t->status));
+    pid_t orphan = (pid_t)atoi(buffer_text(&t->events));
+    assert_true(orphan > 1);
+    assert_int_equal(kill(orphan, 0), -1);
+}
+
 static void test_the_lifeline_ends_with_the_executor(void **state) {
     struct trial *t = *state;
     char *mark = path_join(t->directory, "noticed");
@@ -199,6 +209,7 @@ int main(void) {
         TEST(test_several_side_by_side),
         TEST(test_a_program_that_is_not_there_is_an_error),
         TEST(test_what_a_killed_keeper_leaves_is_killed_and_others_are_not),
+        TEST(test_what_a_keeper_leaves_that_gives_up_is_killed),
         TEST(test_the_lifeline_ends_with_the_executor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
