@@ -170,7 +170,7 @@ int run_lock_results(int *lock, struct run *r, struct error *err);
 /* ---- results_energy.c ---- */
 
 /* Writes results/<pipeline>.energy.md and .csv beside what was published, where something changed. ERR_IO: a file of the
-   user's stands there. */
+   user's, or one that cannot be looked at, stands there. */
 int run_energy_page(struct run *r, struct error *err);
 
 /* ---- energy_forecast.c ---- */

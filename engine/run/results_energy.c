@@ -7,10 +7,12 @@
  *   own          the stage that made the file, all attempts that led to it
  *   all before   that and every stage whose outs or metrics it depends on, each key once however many ways lead to it
  */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "engine/base/csv.h"
 #include "engine/base/file.h"
@@ -252,14 +254,26 @@ static void put_page(struct buffer *out, struct page *page) {
 
 /* ---- files ---- */
 
-/* A file of the user's own is left alone. */
+/* 1: what stands there begins as a page of ours, or nothing does; 0: it is the user's own. */
+static int is_ours(struct buffer *there, const char *path, const char *begins, struct error *err) {
+    struct stat st;
+    int failed = lstat(path, &st) < 0 ? errno : 0;
+    if (failed)
+        return failed == ENOENT ? 1 : error_errno(err, failed, "%s: cannot be examined", path);
+    if (!S_ISREG(st.st_mode))
+        return 0;
+    int rc = file_read(there, path, SIZE_MAX / 2, err);
+    return rc < 0 ? rc : there->size >= strlen(begins) && memcmp(there->data, begins, strlen(begins)) == 0;
+}
+
 static int write_file(const char *path, const char *begins, const struct buffer *text, struct error *err) {
     struct buffer there = {0};
-    int rc = 0;
-    if (file_exists(path) && (file_read(&there, path, SIZE_MAX / 2, NULL) < 0 || there.size < strlen(begins) ||
-                              memcmp(buffer_text(&there), begins, strlen(begins)) != 0))
+    int rc = is_ours(&there, path, begins, err);
+    if (rc == 0)
         rc = error_set(err, ERR_IO, "%s: Retort did not write this file; move it away and run again", path);
-    else if (there.size != text->size || memcmp(buffer_text(&there), text->data, text->size) != 0)
+    else if (rc > 0 && there.size == text->size && memcmp(there.data, text->data, text->size) == 0)
+        rc = 0;
+    else if (rc > 0)
         rc = file_replace(path, text->data, text->size, 0666, err);
     buffer_close(&there);
     return rc;

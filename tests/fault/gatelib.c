@@ -5,7 +5,7 @@
  *
  *   RETORT_GATE      before its first rename to a name that ends so the engine stops, as by SIGSTOP; what others do
  *                    meanwhile is the test's, and SIGCONT lets it go on
- *   RETORT_GATE_EIO  a path that ends so cannot be looked at, and a folder not be read: lstat and readdir fail with EIO
+ *   RETORT_GATE_EIO  a path that ends so cannot be looked at, and a folder not be read: lstat, access and readdir fail with EIO
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -53,6 +53,15 @@ int lstat(const char *restrict path, struct stat *restrict st) {
     FIND_NEXT(lstat);
     if (!is_at(path, fail_at))
         return next(path, st);
+    errno = EIO;
+    return -1;
+}
+
+int access(const char *path, int how) {
+    static int (*next)(const char *, int);
+    FIND_NEXT(access);
+    if (!is_at(path, fail_at))
+        return next(path, how);
     errno = EIO;
     return -1;
 }

@@ -86,6 +86,20 @@ check "with the mend" has told "results/p/deep/o: cannot be examined; move away 
 check "stands as it was, and the others are published" same "$(cat results/p/deep results/p/o2 results/p/d/o | tr '\n' ' ')" "mine newest newest "
 rm results/p/deep
 
+# The page of joules beside them: one of the user's own stays, also where it cannot be looked at, or is a link.
+echo mine >results/p.energy.md
+check "a page of the user's own" unseen nothing page
+cp said told
+check "is told" has told "results/p.energy.md: Retort did not write this file"
+check "one that cannot be examined" unseen results/p.energy.md unseen-page
+cp said told
+check "is told too" has told "results/p.energy.md: cannot be examined: Input/output error"
+check "and both stand" same "$(cat results/p.energy.md)" mine
+ln -sf elsewhere/joules.md results/p.energy.md
+check "a link of the user's that leads nowhere now" unseen nothing link
+check "stands" same "$(readlink results/p.energy.md)" elsewhere/joules.md
+rm results/p.energy.md
+
 # A manifest that is none.
 for text in garbage '' '[]' '{}' '{ "retort_results": 2, "files": {} }' '{ "retort_results": 1, "files": [] }' \
     '{ "retort_results": 1, "files": { "o1": 3 } }' '{ "retort_results": 1, "files": {}, "coming": { "o1": null } }'; do
