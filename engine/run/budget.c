@@ -22,9 +22,10 @@ struct purse {
 };
 
 static struct spending *spending_of(struct run *r, const struct stage_decl *decl) {
-    if (!r->spending_by_stage)
-        r->spending_by_stage = mem_array(r->pipeline->stage_count, sizeof *r->spending_by_stage);
-    return &r->spending_by_stage[decl->index];
+    struct tally *t = r->tally;
+    if (!t->spending_by_stage)
+        t->spending_by_stage = mem_array(r->pipeline->stage_count, sizeof *t->spending_by_stage);
+    return &t->spending_by_stage[decl->index];
 }
 
 static struct purse stage_purse(struct run *r, const struct stage_decl *decl) {
@@ -32,7 +33,7 @@ static struct purse stage_purse(struct run *r, const struct stage_decl *decl) {
 }
 
 static struct purse pipeline_purse(struct run *r) {
-    return (struct purse){"the pipeline", r->pipeline->energy_budget_j, &r->spending};
+    return (struct purse){"the pipeline", r->pipeline->energy_budget_j, &r->tally->spending};
 }
 
 /* With that of attempts under way, where there are some. */

@@ -61,6 +61,13 @@ struct spending {
     bool measured, modelled;
 };
 
+/* What the passes of a run have in common. */
+struct tally {
+    struct spending spending, *spending_by_stage; /* by index of the declaration */
+    struct key_map finished;                      /* digests of names */
+    size_t known_again;                           /* in this pass: finished by one before */
+};
+
 struct task_list {
     struct task *first, **last;
     size_t count;
@@ -99,12 +106,12 @@ struct run {
     uv_timer_t timer;
     uv_signal_t signals[3];
     int signals_seen, signals_handled;
-    struct spending spending, *spending_by_stage; /* by index of the declaration */
-    struct error budget;                          /* code 0: none is used up, nor too small for what is left */
-    bool budget_stops;                            /* it is used up */
-    struct forecast *forecast;                    /* NULL: nothing had to run */
-    struct run_energy *energy;                    /* NULL: no counter can be read */
-    struct energy_base *base;                     /* NULL: it is not asked for, or not known */
+    struct tally *tally;
+    struct error budget;       /* code 0: none is used up, nor too small for what is left */
+    bool budget_stops;         /* it is used up */
+    struct forecast *forecast; /* NULL: nothing had to run */
+    struct run_energy *energy; /* NULL: no counter can be read */
+    struct energy_base *base;  /* NULL: it is not asked for, or not known */
     uv_timer_t energy_timer;
     bool energy_due;    /* a sample was taken */
     cJSON *energy_rows; /* one an attempt that ended; NULL: none */

@@ -10,7 +10,7 @@
 #include "engine/run/internal.h"
 #include "engine/run/results.h"
 
-/* Damage that is found in each of so many passes has a cause that making things again does not mend. */
+/* Damage that is found in each of so many passes may have a cause that making things again does not mend. */
 enum { PASSES = 4 };
 
 /* ---- small things ---- */
@@ -67,11 +67,22 @@ static size_t *counter(struct run_summary *s, enum stage_event event) {
     return NULL;
 }
 
+static void note_finished(struct run *r, const struct instance *i, enum stage_event event) {
+    struct digest name;
+    sha256_bytes(&name, i->name, strlen(i->name));
+    bool before = key_map_get(&r->tally->finished, &name) != NULL;
+    if (event == STAGE_KNOWN && before)
+        r->tally->known_again++;
+    if (event == STAGE_FINISHED && !before)
+        key_map_add(&r->tally->finished, &name, r->tally);
+}
+
 void run_report(struct run *r, const struct instance *i, enum stage_event event, const char *detail) {
     const struct run_observer *o = &r->options->observer;
     size_t *count = i->decl->type == STAGE_SELECT ? NULL : counter(r->summary, event);
     if (count)
         ++*count;
+    note_finished(r, i, event);
     if (o->stage)
         o->stage(o->context, i, event, detail);
 }
@@ -272,7 +283,6 @@ static void close_run(struct run *r) {
     free(r->pending);
     free(r->estimates);
     free(r->selects);
-    free(r->spending_by_stage);
     run_forecast_free(r->forecast);
     cJSON_Delete(r->energy_rows);
     cJSON_Delete(energy_close(r->energy));
@@ -288,7 +298,7 @@ static void close_run(struct run *r) {
 }
 
 /* One plan, from its beginning to its end. `*again` as in end(). */
-static int run_pass(bool *again, const struct pipeline *pipeline, struct store *store,
+static int run_pass(bool *again, struct tally *tally, const struct pipeline *pipeline, struct store *store,
                     const struct run_options *options, struct run_summary *summary, struct diagnostics *diagnostics,
                     struct error *err) {
     struct run r = {.pipeline = pipeline,
@@ -296,6 +306,7 @@ static int run_pass(bool *again, const struct pipeline *pipeline, struct store *
                     .options = options,
                     .summary = summary,
                     .diagnostics = diagnostics,
+                    .tally = tally,
                     .facts = facts_create(store, options->stage_program),
                     .began_ns = clock_monotonic_ns()};
     *summary = (struct run_summary){0};
@@ -312,20 +323,23 @@ static int run_pass(bool *again, const struct pipeline *pipeline, struct store *
 
 int run_pipeline(const struct pipeline *pipeline, struct store *store, const struct run_options *options,
                  struct run_summary *summary, struct diagnostics *diagnostics, struct error *err) {
+    struct tally tally = {0};
     int rc = 0;
     bool again = true;
     *summary = (struct run_summary){0};
     store_hold(store);
     for (int pass = 1; again; pass++) {
-        size_t finished = summary->finished;
         double wall_s = summary->wall_s;
         free(summary->results_path);
         free(summary->run_id);
         again = pass < PASSES;
-        rc = run_pass(&again, pipeline, store, options, summary, diagnostics, err);
-        summary->known -= summary->known < finished ? summary->known : finished; /* it was finished by this run */
-        summary->finished += finished;
+        tally.known_again = 0;
+        rc = run_pass(&again, &tally, pipeline, store, options, summary, diagnostics, err);
         summary->wall_s += wall_s;
     }
+    summary->known -= tally.known_again;
+    summary->finished = tally.finished.count;
+    free(tally.spending_by_stage);
+    key_map_close(&tally.finished);
     return rc;
 }

@@ -48,6 +48,24 @@ rm -r results
 check "known results that are damaged are made again before they are published" go --set params.last=4
 check "with the right bytes" same "$(tr '\n' ' ' <results/chain/o)" "salt 1 pepper 2 salt 3 4 "
 
+# What runs in every pass counts once, and takes nothing from what is known.
+cat >again.json <<E2
+{ "retort": 1, "name": "again", "params": { "last": "1" }, "stages": {
+    "first": { "cmd": ["sh", "-c", "echo first >o"], "outs": { "o": "o" } },
+    "always": { "cache": false, "cmd": ["sh", "-c", "echo always >>$work/executed.txt; echo >o"], "outs": { "o": "o" } },
+    "other": { "matrix": { "n": [1, 2] }, "cmd": ["sh", "-c", "echo \$1 >o", "sh", "\${matrix.n}"], "outs": { "o": "o" } },
+    "last": { "cmd": ["sh", "-c", "cat \$1 >o; echo \$2 >>o", "sh", "\${in.o}", "\${params.last}"],
+              "in": { "o": "\${stages.first.outs.o}" }, "outs": { "o": "o" } } } }
+E2
+check "a stage that is never known" "$retort" run again.json --store store
+damage "$("$retort" show again.json first --json --store store |
+    python3 -c 'import json, sys; d = json.load(sys.stdin)["outs"]["o"]["sha256"]; print("store/objects/%s/%s" % (d[:2], d[2:]))')"
+rm -f executed.txt
+check "another pass" "$retort" run again.json --set params.last=2 --progress json --store store
+tail -n 1 "$work/said" >run.json
+check "it ran in both" same "$(executed)" "always always "
+check "the counts are of stages" same "$(counts run.json)" '{"event":"end","known":2,"finished":3,"failed":0,"interrupted":0,"skipped":0}'
+
 # A kind reads objects in their place: one that is written to after it was hashed and before it is read.
 case $BUILD in *san) finish; exit ;; esac # a sanitizer must be loaded before the gate's library
 cat >kind.json <<'E2'
