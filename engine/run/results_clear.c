@@ -31,7 +31,7 @@ static bool is_named(const cJSON *const named[], size_t count, const char *folde
     char *name = *folder ? path_join(folder, base) : mem_strdup(base);
     bool found = strcmp(name, RESULTS_MANIFEST) == 0;
     for (size_t i = 0; i < count && !found; i++)
-        found = cJSON_HasObjectItem(named[i], name);
+        found = cJSON_GetObjectItemCaseSensitive(named[i], name) != NULL;
     free(name);
     return found;
 }
@@ -66,7 +66,7 @@ int results_clear(const char *directory, const cJSON *const named[], size_t coun
     for (size_t i = 0; i < count; i++) {
         cJSON_ArrayForEach(item, named[i]) {
             char *folder = path_directory(item->string);
-            if (strcmp(folder, ".") != 0 && !cJSON_HasObjectItem(folders, folder))
+            if (strcmp(folder, ".") != 0 && !cJSON_GetObjectItemCaseSensitive(folders, folder))
                 cJSON_AddTrueToObject(folders, folder);
             free(folder);
         }
