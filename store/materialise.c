@@ -26,6 +26,8 @@ static int copy_out(struct store *s, int from, const char *source, const char *p
     int rc = clone_file(s, to, from) ? 0 : copy_bytes(to, from, NULL, NULL, path, source, err);
     if (rc == 0 && !writable && fchmod(to, mode & 0555) < 0)
         rc = error_errno(err, errno, "%s: its mode cannot be set", path);
+    if (rc == 0 && writable && fsync(to) < 0)
+        rc = error_errno(err, errno, "%s: cannot be synced", path);
     if (close(to) < 0 && rc == 0)
         rc = error_errno(err, errno, "%s: cannot be written", path);
     if (rc < 0)
@@ -65,6 +67,24 @@ static int materialise_file(struct store *s, const struct digest *d, bool execut
     return rc;
 }
 
+/* The folders below a path that hold what the listing names; equal ones stand together. */
+static int sync_folders(const char *path, const struct listing *l, struct error *err) {
+    char *synced = NULL;
+    int rc = file_sync(path, err);
+    for (size_t i = 0; rc == 0 && i < l->count; i++) {
+        char *entry = path_join(path, l->entries[i].path), *folder = path_directory(entry);
+        if (l->entries[i].directory)
+            rc = file_sync(entry, err);
+        else if (!synced || strcmp(synced, folder) != 0)
+            rc = file_sync(folder, err);
+        free(entry);
+        free(synced);
+        synced = folder;
+    }
+    free(synced);
+    return rc;
+}
+
 static int materialise_directory(struct store *s, const struct object *o, const char *path, enum materialise how,
                                  struct error *err) {
     struct listing l = {0};
@@ -79,6 +99,8 @@ static int materialise_directory(struct store *s, const struct object *o, const 
             rc = materialise_file(s, &e->digest, e->executable, entry, how, err);
         free(entry);
     }
+    if (rc == 0 && how == MATERIALISE_COPY)
+        rc = sync_folders(path, &l, err);
     listing_close(&l);
     return rc;
 }

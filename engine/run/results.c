@@ -180,7 +180,8 @@ static int take_away(const char *path, struct error *err) {
     return rc;
 }
 
-/* Puts the content beside `path` and renames it there; a directory is not replaced by a rename. */
+/* Puts the content beside `path` and renames it there; a directory is not replaced by a rename. Durable before the manifest
+   says so: else, after a power cut, it would be taken for a file that the user has changed. */
 static int put(struct publisher *p, const struct content *content, const char *path, struct error *err) {
     struct object o = {content->digest, content->size, content->directory, content->executable};
     char *parent = path_directory(path);
@@ -196,6 +197,8 @@ static int put(struct publisher *p, const struct content *content, const char *p
         rc = error_errno(err, errno, "%s: cannot be replaced", path);
     if (rc < 0)
         file_remove_tree(temporary, NULL);
+    else
+        rc = file_sync(parent, err);
     free(temporary);
     free(parent);
     return rc;
