@@ -67,21 +67,22 @@ static int materialise_file(struct store *s, const struct digest *d, bool execut
     return rc;
 }
 
-/* The folders below a path that hold what the listing names; equal ones stand together. */
+/* What was made at a path and below it, each folder once: names that begin alike stand together. */
 static int sync_folders(const char *path, const struct listing *l, struct error *err) {
-    char *synced = NULL;
+    const char *before = "";
     int rc = file_sync(path, err);
-    for (size_t i = 0; rc == 0 && i < l->count; i++) {
-        char *entry = path_join(path, l->entries[i].path), *folder = path_directory(entry);
-        if (l->entries[i].directory)
-            rc = file_sync(entry, err);
-        else if (!synced || strcmp(synced, folder) != 0)
+    for (size_t i = 0; i < l->count; i++) {
+        const char *name = l->entries[i].path;
+        for (const char *slash = strchr(name, '/'); rc == 0 && slash; slash = strchr(slash + 1, '/')) {
+            size_t length = (size_t)(slash - name) + 1;
+            if (strncmp(before, name, length) == 0)
+                continue;
+            char *folder = mem_printf("%s/%.*s", path, (int)length, name);
             rc = file_sync(folder, err);
-        free(entry);
-        free(synced);
-        synced = folder;
+            free(folder);
+        }
+        before = name;
     }
-    free(synced);
     return rc;
 }
 

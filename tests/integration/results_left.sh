@@ -49,7 +49,7 @@ check "and the others are published" test -e results/l/all/t=x
 case $BUILD in *san) finish; exit ;; esac # a sanitizer must be loaded before the recorder's library
 cat >s.json <<'EOT'
 { "retort": 1, "name": "s", "stages": {
-    "a": { "cmd": ["sh", "-c", "echo one >o; mkdir -p d/e; echo two >d/f; echo three >d/e/f"],
+    "a": { "cmd": ["sh", "-c", "echo one >o; mkdir -p d/e d/x/y/z d/x/w/v; echo two >d/f; echo three >d/e/f; echo four >d/x/y/z/f"],
            "outs": { "o": "o", "d": { "path": "d", "type": "directory" } } } },
   "results": { "o": "${stages.a.outs.o}", "deep/o": "${stages.a.outs.o}", "d": "${stages.a.outs.d}" } }
 EOT
@@ -77,7 +77,7 @@ for e in events[:last]:
     elif e[0] == "R" and int(e[3]) in inside:
         dirty[e[3]] = "names"
 dirty.pop(str(os.stat("results/s").st_ino), None)  # the manifest's own temporary file
-assert len(files) == 4 and not dirty, dirty
+assert len(files) == 5 and not dirty, dirty
 EOT
 check "published under a recorder" env RETORT_TRACE="$work/trace" RETORT_TRACE_ROOT="$work" \
     LD_PRELOAD="$BUILD/tests/fault/tracelib.so" "$retort" run s.json
