@@ -29,6 +29,7 @@ enum {
         900, /* what is left behind the leader may leave by itself this long: under the second of the protocol */
     KILL_LIMIT_MS =
         5000, /* a process that does not die of SIGKILL hangs in the kernel: it is not waited for any longer */
+    PREDECESSOR_MS = 1000, /* the guard of a dead engine comes by before that */
     POLL_MS = 10
 };
 
@@ -143,6 +144,20 @@ static void wait_event(struct keeper *k, int timeout_ms) {
         read_signals(k);
 }
 
+static bool is_in_use(const char *checkpoint) {
+    pid_t *users;
+    size_t count = process_with_variable(&users, "RETORT_CHECKPOINT", checkpoint);
+    free(users);
+    return count > 0;
+}
+
+/* A keeper that was killed holds no lock, and what its stage had started may write on until the guard has come by. */
+static void await_predecessors(struct keeper *k, const char *checkpoint) {
+    uint64_t until = now_ms() + PREDECESSOR_MS;
+    while (!k->kill && !k->terminate && now_ms() < until && is_in_use(checkpoint))
+        wait_event(k, POLL_MS);
+}
+
 /* One attempt at a time works on a checkpoint. A survivor of a killed engine is dead within a second. */
 static int lock_checkpoint(struct keeper *k, struct error *err) {
     const char *path = json_text(k->attempt, "checkpoint", NULL);
@@ -158,6 +173,7 @@ static int lock_checkpoint(struct keeper *k, struct error *err) {
             return 0;
         wait_event(k, POLL_MS);
     }
+    await_predecessors(k, path);
     return 0;
 }
 

@@ -97,6 +97,34 @@ check "the next run goes on" again together
 check "from the checkpoints" same "$(wc -l <resumed.txt)" 2
 check "with the right bytes" same "$(cat results/slow/o)" "$expected"
 
+# The same, and the next run begins before the guard has come by: what the stage had started still writes.
+cat >writer.sh <<'EOF'
+if [ -e "$1/step" ]; then
+    echo new >"$1/step"
+    sleep 0.2
+    exec cp "$1/step" o
+fi
+setsid sh -c 'while :; do echo old >"$0"; sleep 0.005; done' "$1/step" &
+echo $! >"$HERE/daemon.1"
+wait
+EOF
+cat >writer.json <<EOF
+{ "retort": 1, "name": "writer", "stages": {
+    "w": { "cmd": ["sh", "\${in.script}", "\${checkpoint}"], "in": { "script": "writer.sh" }, "env": { "HERE": "$work" },
+           "outs": { "o": "o" }, "checkpoint": true } },
+  "results": { "o": "\${stages.w.outs.o}" } }
+EOF
+rm -f leader.* daemon.*
+"$retort" run writer.json --store writer >said 2>&1 & engine=$!
+check "a stage whose daemon writes to its checkpoint" await daemon.1
+sleep 0.1
+kill -9 $(pgrep -P $engine -x retort-stage) $engine
+"$retort" run writer.json --store writer >said 2>&1
+check "killed with engine and keeper: the next run ends well" same $? 0
+wait $engine 2>/dev/null
+check "and waited until the checkpoint was its own" same "$(cat results/writer/o)" new
+check "all are gone" gone
+
 begin polite
 under_way
 kill -INT $engine
