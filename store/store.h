@@ -76,8 +76,8 @@ int store_object_verify(struct store *s, const struct object *o, struct error *e
 
 enum materialise { MATERIALISE_LINK, MATERIALISE_COPY };
 /* Puts an object at `path`, where nothing may be yet (parents are made): reflink, else read-only hard link (LINK), else
-   a copy. COPY gives the caller a file of its own, synced. The executable bit is as recorded. An object is hashed before it is
-   first given out by this process: ERR_CORRUPT when it is damaged (it is set aside: its record is not found any more),
+   a copy. COPY gives the caller a file of its own, synced. The executable bit is as recorded. An object is hashed before it
+   is first given out by this process: ERR_CORRUPT when it is damaged (it is set aside: its record is not found any more),
    ERR_NOT_FOUND when it is missing. */
 int store_materialise(struct store *s, const struct object *o, const char *path, enum materialise how,
                       struct error *err);

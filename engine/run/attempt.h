@@ -59,15 +59,16 @@ void attempt_free(struct attempt *a);
 /* Whether a stage uses a checkpoint directory. */
 bool attempt_uses_checkpoint(const struct instance *i);
 
-/* Before attempt_prepare: whether the project's files and pinned programs are what the key says. ERR_FAILED names one that
-   is not; ERR_IO. */
+/* Before attempt_prepare: whether the project's files and pinned programs are what the key says. ERR_FAILED names one
+   that is not; ERR_IO. */
 int attempt_look(struct attempt *a, struct facts *facts, struct error *err);
 
-/* A file of the project, or a pinned program, that was not, or may not have been, what the key says, `when` it changed: what
-   the stage made of it belongs to no key. ERR_FAILED; ERR_IO. */
+/* A file of the project, or a pinned program, that was not, or may not have been, what the key says, `when` it changed:
+   what the stage made of it belongs to no key. ERR_FAILED; ERR_IO. */
 int attempt_check_inputs(const struct attempt *a, struct facts *facts, const char *when, struct error *err);
 
-/* ERR_IO: the disk, the system. ERR_FAILED: a file of the project changed. ERR_NOT_FOUND, ERR_CORRUPT, ERR_INVALID: an input is not there or not what it was. */
+/* ERR_IO: the disk, the system. ERR_FAILED: a file of the project changed. ERR_NOT_FOUND, ERR_CORRUPT, ERR_INVALID: an
+   input is not there or not what it was. */
 int attempt_prepare(struct attempt *a, struct error *err);
 
 struct log {

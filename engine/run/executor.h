@@ -4,8 +4,8 @@
  *   executor_start --posix_spawn--> keeper; its events pipe and its pidfd are polled --exit--> on_exit
  *
  * All keepers hold the read end of one lifeline pipe, whose write end is this process alone: however it dies, they
- * notice and kill their stages. This process is a subreaper: should a keeper be killed, or give up, what it leaves is found and
- * killed here. Should all be killed at once, a guard (stages/guard.h) finds it.
+ * notice and kill their stages. This process is a subreaper: should a keeper be killed, or give up, what it leaves is
+ * found and killed here. Should all be killed at once, a guard (stages/guard.h) finds it.
  */
 #ifndef RETORT_ENGINE_RUN_EXECUTOR_H
 #define RETORT_ENGINE_RUN_EXECUTOR_H

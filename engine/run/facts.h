@@ -14,7 +14,8 @@ struct facts {
 /* Content of a file outside the store, from memory when it has not changed. */
 int facts_file(struct facts *f, const char *path, struct content *out, struct error *err);
 
-/* Where a program stands: an absolute path there, else on the PATH of stages; NULL when there is none. The caller frees. */
+/* Where a program stands: an absolute path there, else on the PATH of stages; NULL when there is none. The caller
+   frees. */
 char *facts_find_program(const char *name);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * A file of the project, or a directory, as a stage is given it, and programs that are pinned. Anybody may write to it at any time, and what the stage
- * reads are to be the bytes that its key names: also where these were there before and after, and others in between.
+ * A file of the project, or a directory, as a stage is given it; and a pinned program. Anybody may write to either at any
+ * time, and what the stage reads is to be the bytes that its key names: also where these were there before and after, and
+ * others in between.
  *
  *   given_look  --main thread, before--> its stamp; what is at rest holds the bytes of the key
  *   given_copy  --worker--> a copy: its stamp is still the same, or the copy is hashed

@@ -5,7 +5,8 @@
  *
  *   RETORT_GATE      before its first rename to a name that ends so the engine stops, as by SIGSTOP; what others do
  *                    meanwhile is the test's, and SIGCONT lets it go on
- *   RETORT_GATE_EIO  a path that ends so cannot be looked at, and a folder not be read: lstat, access and readdir fail with EIO
+ *   RETORT_GATE_EIO  a path that ends so cannot be looked at, and a folder not be read: lstat, access and readdir fail with
+ *                    EIO
  */
 #include <dirent.h>
 #include <dlfcn.h>
