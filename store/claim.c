@@ -67,7 +67,7 @@ static bool elsewhere_lives(struct store *s, const struct digest *key, const cha
     struct stat st;
     struct foreign_claim *f = NULL;
     if (stat(path, &st) < 0)
-        return false;
+        return errno != ENOENT; /* what cannot be told is not taken */
     for (size_t i = 0; i < s->foreign_count && !f; i++)
         if (digest_equal(&s->foreign[i].key, key))
             f = &s->foreign[i];

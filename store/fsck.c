@@ -49,20 +49,26 @@ static void tell(struct fsck *f, const char *format, ...) {
 
 /* ---- objects ---- */
 
-/* Whether a stored file is a listing: it looks like one and hashes as one. */
-static bool is_listing(struct store *s, const struct digest *d) {
+/* 1: a stored file is a listing, since it looks like one and hashes as one; 0: it is none, or gone. ERR_IO: it cannot be
+   told, and to hash it as a file would call a listing damaged. */
+static int is_listing(struct store *s, const struct digest *d, struct error *err) {
     char start[HEADER_BYTES];
     struct digest found;
     uint64_t size;
     char *path = store_object_path(s, d);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    ssize_t got = fd < 0 ? -1 : pread(fd, start, sizeof start, 0);
-    bool listing = got > 0 && listing_begins(start, (size_t)got) &&
-                   object_hash(&found, &size, fd, true, path, NULL) == 0 && digest_equal(&found, d);
+    ssize_t got = fd < 0 ? 0 : pread(fd, start, sizeof start, 0);
+    int rc = 0;
+    if (fd < 0 && errno != ENOENT && errno != ELOOP)
+        rc = error_errno(err, errno, "%s: cannot be opened", path);
+    else if (got < 0)
+        rc = error_errno(err, errno, "%s: cannot be read", path);
+    else if (listing_begins(start, (size_t)got) && (rc = object_hash(&found, &size, fd, true, path, err)) == 0)
+        rc = digest_equal(&found, d);
     if (fd >= 0)
         close(fd);
     free(path);
-    return listing;
+    return rc;
 }
 
 static int check_object(struct fsck *f, const struct digest *d, struct error *err) {
@@ -76,8 +82,10 @@ static int check_object(struct fsck *f, const struct digest *d, struct error *er
     }
     if (rc == 0) {
         f->report.object_bytes += (uint64_t)st.st_size;
-        rc = object_examine(f->s, d, is_listing(f->s, d), &why);
+        rc = is_listing(f->s, d, &why);
     }
+    if (rc >= 0)
+        rc = object_examine(f->s, d, rc > 0, &why);
     if (rc == ERR_CORRUPT)
         f->report.damaged++;
     else if (rc < 0 && rc != ERR_NOT_FOUND)
@@ -111,8 +119,10 @@ static int check_folder(struct fsck *f, uint8_t folder, struct error *err) {
 static int look_for_out(void *context, const char *name, const struct object *o, struct error *err) {
     struct fsck *f = context;
     char hex[DIGEST_HEX_SIZE];
-    if (store_object_exists(f->s, o))
-        return 0;
+    struct error why = {0};
+    int rc = object_require(f->s, o, &why);
+    if (rc != ERR_NOT_FOUND && rc != ERR_CORRUPT)
+        return rc < 0 ? error_set(err, rc, "%s", why.message) : 0;
     digest_hex(hex, &o->digest);
     if (digest_set_add(&f->missing, &o->digest))
         f->report.missing++;
@@ -133,12 +143,14 @@ static int check_span(void *context, const struct segment_span *span, struct err
     }
     f->report.records++;
     f->segment_records++;
-    if (record_outs(tree, look_for_out, f, &why) < 0) {
+    int rc = record_outs(tree, look_for_out, f, &why);
+    if (rc == ERR_NOT_FOUND) {
         f->report.orphaned++;
         tell(f, "actions/%s: the record of %s at byte %" PRId64 " does not count: %s", f->segment, row.stage,
              span->offset, why.message);
     }
-    int rc = tail_has_row(f->s, f->segment_id, span, &row, &has, err);
+    rc = rc < 0 && rc != ERR_NOT_FOUND ? error_set(err, rc, "%s", why.message)
+                                       : tail_has_row(f->s, f->segment_id, span, &row, &has, err);
     f->rows_wrong |= !has;
     cJSON_Delete(tree);
     return rc;

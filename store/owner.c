@@ -79,11 +79,15 @@ static struct process process_look(int64_t pid, struct error *why) {
     return p;
 }
 
+/* One that is there, and that we are kept from looking at, may be the one. */
 static bool process_runs(int64_t pid, uint64_t start) {
-    struct process p = process_look(pid, NULL);
+    struct error why = {0};
+    struct process p = process_look(pid, &why);
     if (p.shown)
         return !p.over && p.start == start;
-    return pid > 0 && kill((pid_t)pid, 0) < 0 && errno == EPERM;
+    if (pid <= 0)
+        return false;
+    return kill((pid_t)pid, 0) == 0 ? why.code == ERR_IO : errno == EPERM;
 }
 
 int owner_self(struct owner *out, struct error *err) {
