@@ -130,10 +130,27 @@ int segment_append(struct store *s, const struct buffer *lines, struct error *er
 
 /* ---- reading ---- */
 
+/* gc may have removed it since, and given its name to another. */
+static bool is_still_there(const struct segment_file *file) {
+    struct stat st;
+    return fstat(file->fd, &st) < 0 || st.st_nlink > 0; /* who uses it next says why it cannot be examined */
+}
+
+static void segment_close(struct segment_file *file) {
+    if (file->name)
+        close(file->fd);
+    free(file->name);
+    *file = (struct segment_file){0};
+}
+
 int segment_open(struct store *s, const char *name, struct error *err) {
-    for (size_t i = 0; i < SEGMENT_CACHE; i++)
-        if (s->segments[i].name && strcmp(s->segments[i].name, name) == 0)
+    for (size_t i = 0; i < SEGMENT_CACHE; i++) {
+        if (!s->segments[i].name || strcmp(s->segments[i].name, name) != 0)
+            continue;
+        if (is_still_there(&s->segments[i]))
             return s->segments[i].fd;
+        segment_close(&s->segments[i]);
+    }
     size_t length = strlen(name);
     if (strchr(name, '/') || length < sizeof suffix || strcmp(name + length - (sizeof suffix - 1), suffix) != 0)
         return error_set(err, ERR_CORRUPT, "%s: names a segment that is none (%s)", s->index.path, name);
@@ -143,9 +160,7 @@ int segment_open(struct store *s, const char *name, struct error *err) {
     if (fd < 0)
         return error_errno(err, errno, "%s/actions/%s: cannot be opened", s->directory, name);
     struct segment_file *slot = &s->segments[s->next_segment++ % SEGMENT_CACHE];
-    if (slot->name)
-        close(slot->fd);
-    free(slot->name);
+    segment_close(slot);
     *slot = (struct segment_file){.name = mem_strdup(name), .fd = fd};
     return fd;
 }

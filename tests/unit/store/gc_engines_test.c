@@ -52,6 +52,30 @@ static void what_an_engine_put_stays(void **state) {
     cJSON_Delete(record);
 }
 
+/* The third collection gives the segment the name that it had after the first: an engine that has that one open since must
+   not look for the record in it. */
+static void a_segment_that_comes_again_under_its_name_is_read_anew(void **state) {
+    static const char *const names[] = {"1", "22", "333", "4444"};
+    const struct place *p = *state;
+    char hex[DIGEST_HEX_SIZE], expected[DIGEST_HEX_SIZE];
+    struct store *engine = NULL;
+    RUN(p, "0", "1", "22", "333", "4444");
+    RUN_AGAIN(p, "1", "22", "333", "4444");
+    RUN_AGAIN(p, "2", "333", "4444");
+    RUN_AGAIN(p, "3", "4444");
+    for (int i = 0; i < 3; i++) {
+        char pipeline[] = {(char)('0' + i), '\0'}, next[] = {(char)('a' + i), '\0'};
+        RUN(p, pipeline, next);
+        struct gc_report r = collect(p, 1);
+        assert_int_equal(r.records, 1);
+        assert_false(is_known(p, names[i]));
+        if (!engine)
+            engine = open_store(p);
+        assert_string_equal(find_out(engine, "4444", hex), hex_of("4444", expected));
+    }
+    store_close(engine);
+}
+
 /* A child that is killed holds no lock any more, however its lease stands there. */
 static void the_dead_keep_nothing(void **state) {
     const struct place *p = *state;
@@ -217,6 +241,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(what_an_engine_found_stays),
         TEST(what_an_engine_put_stays),
+        TEST(a_segment_that_comes_again_under_its_name_is_read_anew),
         TEST(the_dead_keep_nothing),
         TEST(only_one_gc_at_a_time),
         TEST(gc_waits_for_who_notes_something),
