@@ -177,10 +177,9 @@ int store_run_read(struct store *s, const char *id, cJSON **out, struct error *e
     if (rc < 0)
         return rc;
     char *path = mem_printf("%s/runs/%s%s", s->directory, name, suffix);
-    if (!file_exists(path))
-        rc = error_set(err, ERR_NOT_FOUND, "%s: there is no such run; `retort runs` lists them", path);
-    else
-        rc = document_read(out, path, "id", err);
+    rc = document_read(out, path, "id", err);
+    if (rc == ERR_NOT_FOUND)
+        error_set(err, rc, "%s: there is no such run; `retort runs` lists them", path);
     free(path);
     free(name);
     return rc;

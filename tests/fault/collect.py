@@ -26,6 +26,7 @@ GC = ("gc", "--grace", "0s", "--keep-runs", "1")
 class Collection(Sweep):
     actions = FAULTS
     libraries = []
+    command = GC
 
     def __init__(self, programs, scratch):
         self.programs, self.scratch = programs, scratch
@@ -61,9 +62,9 @@ class Collection(Sweep):
         return place
 
     def collect(self, place, fault=None):
-        status, _, message = place.run(fault, command=GC)
+        status, _, message = place.run(fault, command=self.command)
         if fault is None and status != 0:
-            raise Wrong("gc ended with %d: %s" % (status, message))
+            raise Wrong("%s ended with %d: %s" % (self.command[0], status, message))
         return status, message
 
     def count(self, action):
