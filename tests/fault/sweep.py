@@ -46,7 +46,6 @@ ELSEWHERE = ["out of memory", "disk i/o error", "unable to open database", "disk
              "readonly database"]  # the libraries' own words
 TWO_NAMES = ("link", "linkat", "rename", "renameat", "renameat2")  # the message may name either
 NOT_ITS_OWN = ("/proc/", "/sys/", "/dev/null")  # what the engine asked the system: it names what it asked that for
-KIND_CALLS = 60     # a built-in kind's process counts on where its keeper was, and ends without saying how far it came
 CHANGED = ("--set", "params.steps=5")
 LIBRARIES = ["retort", "libsqlite3.so", "libcjson.so", "libuv.so", "libcrypto.so"]  # each allocates in its own way
 MEMORY_STRIDE = 23  # of some 20000 allocations the full sweep takes one in so many
@@ -141,7 +140,7 @@ class Sweep:
     def count(self, action):
         place = Place(self.programs, os.path.join(self.scratch, "count-" + action.replace("/", "-")))
         place.run(action + ":0")
-        return place.calls() + (KIND_CALLS if "/" in action else 0)
+        return place.calls()
 
     def check(self, case, library=""):
         """None, or what is wrong; also that what failed was nothing of the library."""
