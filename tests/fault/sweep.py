@@ -135,7 +135,9 @@ class Sweep:
         self.right = undisturbed(programs, os.path.join(scratch, "undisturbed"))
         self.changed = undisturbed(programs, os.path.join(scratch, "changed"), CHANGED)
         self.counts = {action: self.count(action) for action in self.actions}
-        self.actions = [action for action in self.actions if self.counts[action] > 0]
+        never = [action for action in self.actions if self.counts[action] == 0]
+        if never:
+            raise Wrong("nothing is counted for " + ", ".join(never))
 
     def count(self, action):
         place = Place(self.programs, os.path.join(self.scratch, "count-" + action.replace("/", "-")))
