@@ -11,7 +11,8 @@
  *
  * Records go with their segment. One that holds others too is written anew under a name of its own, synced and indexed
  * before the old one goes; in between the same line stands twice, which is the same as once. A segment never changes
- * under its name, so that no reader finds other bytes at a place than the index says.
+ * while it has a name, so that no reader finds other bytes at a place than the index says; a later gc may give the name to
+ * another, and who has a segment open sees that it has none any more.
  *
  *   gc.c          the whole         gc_runs.c   which runs are kept; pins
  *   gc_mark.c     what they need    gc_take.c   records and objects away      gc_files.c   everything else

@@ -26,8 +26,10 @@ static int add_file(const char *path, const struct stat *st, int type, struct FT
     (void)level;
     if (type == FTW_F)
         tree.bytes += (uint64_t)st->st_size;
-    if (type != FTW_NS && (double)st->st_mtim.tv_sec > tree.newest_s)
-        tree.newest_s = (double)st->st_mtim.tv_sec;
+    if (type == FTW_NS || type == FTW_DNR) /* what cannot be told counts as young */
+        tree.newest_s = (double)INFINITY;
+    else
+        tree.newest_s = fmax(tree.newest_s, (double)st->st_mtim.tv_sec);
     return 0;
 }
 
@@ -46,10 +48,20 @@ uint64_t gc_size(const char *path, double *newest_s) {
 struct entry {
     const char *name; /* below its folder */
     const char *path;
+    bool walked; /* these are known: */
+    uint64_t bytes;
     double newest_s;
 };
 
-typedef bool judge(const struct gc *g, const struct entry *e);
+typedef bool judge(const struct gc *g, struct entry *e);
+
+/* Walked only where its name does not tell enough: the folders of the store stand among what may be temporary. */
+static double newest(struct entry *e) {
+    if (!e->walked)
+        e->bytes = gc_size(e->path, &e->newest_s);
+    e->walked = true;
+    return e->newest_s;
+}
 
 struct kind {
     const char *folder;
@@ -58,13 +70,13 @@ struct kind {
 };
 
 /* Of whom it is, its name does not say; who writes one is done with it in less than a moment. */
-static bool is_temporary(const struct gc *g, const struct entry *e) {
-    return e->name[0] == '.' && strstr(e->name, ".tmp-") && !gc_is_young(g, e->newest_s) &&
-           e->newest_s < g->now_s - TEMPORARY_S;
+static bool is_temporary(const struct gc *g, struct entry *e) {
+    return e->name[0] == '.' && strstr(e->name, ".tmp-") && !gc_is_young(g, newest(e)) &&
+           newest(e) < g->now_s - TEMPORARY_S;
 }
 
 /* "<id>.json.damaged" of a run that is not kept. */
-static bool run_goes(const struct gc *g, const struct entry *e) {
+static bool run_goes(const struct gc *g, struct entry *e) {
     const char *aside = strstr(e->name, ".json" DOCUMENT_ASIDE);
     if (e->name[0] == '.' || !aside)
         return is_temporary(g, e);
@@ -73,12 +85,12 @@ static bool run_goes(const struct gc *g, const struct entry *e) {
 }
 
 /* "<attempt><suffix>", also "<attempt>.json.damaged": whether nobody needs the attempt. */
-static bool attempt_goes(const struct gc *g, const struct entry *e) {
+static bool attempt_goes(const struct gc *g, struct entry *e) {
     const char *suffix = strrchr(e->name, '.');
     if (e->name[0] == '.' || !suffix)
         return is_temporary(g, e);
     char *attempt = mem_strndup(e->name, (size_t)(suffix - e->name));
-    bool goes = !gc_needs_attempt(g, attempt) && !gc_needs_run_of(g, attempt) && !gc_is_young(g, e->newest_s);
+    bool goes = !gc_needs_attempt(g, attempt) && !gc_needs_run_of(g, attempt) && !gc_is_young(g, newest(e));
     free(attempt);
     return goes;
 }
@@ -97,20 +109,20 @@ static bool is_claimed(const struct gc *g, const char *hex) {
 }
 
 /* Of a key that is known store_sweep removes it. One that was begun and is not known is work that is not finished. */
-static bool checkpoint_goes(const struct gc *g, const struct entry *e) {
+static bool checkpoint_goes(const struct gc *g, struct entry *e) {
     char hex[DIGEST_HEX_SIZE];
     struct digest key;
     snprintf(hex, sizeof hex, "%.*s", DIGEST_HEX_SIZE - 1, e->name);
     return digest_parse(&key, hex) && !gc_needs_key(g, &key) && !claim_is_held(g->s, &key) && !is_claimed(g, hex) &&
-           !gc_is_young(g, e->newest_s);
+           !gc_is_young(g, newest(e));
 }
 
 /* Of an engine that cannot be seen from here, and has no lease any more: of a container that is gone, say, which nobody
    else would ever sweep. `end`: what follows the owner. */
-static bool is_left(const struct gc *g, const struct entry *e, const char *owner_text, char end) {
+static bool is_left(const struct gc *g, struct entry *e, const char *owner_text, char end) {
     struct owner o;
     size_t length;
-    if (gc_is_young(g, e->newest_s) || e->newest_s >= g->now_s - TEMPORARY_S || !owner_parse(&o, owner_text, &length) ||
+    if (gc_is_young(g, newest(e)) || newest(e) >= g->now_s - TEMPORARY_S || !owner_parse(&o, owner_text, &length) ||
         owner_text[length] != end)
         return false;
     char *name = mem_strndup(owner_text, length);
@@ -119,17 +131,17 @@ static bool is_left(const struct gc *g, const struct entry *e, const char *owner
     return left;
 }
 
-static bool work_goes(const struct gc *g, const struct entry *e) {
+static bool work_goes(const struct gc *g, struct entry *e) {
     const char *at = strrchr(e->name, '@');
     return at && (sweep_work_is_dead(g->s, e->name) || is_left(g, e, at + 1, '\0'));
 }
 
-static bool temporary_goes(const struct gc *g, const struct entry *e) {
+static bool temporary_goes(const struct gc *g, struct entry *e) {
     return sweep_temporary_is_dead(g->s, e->name) || is_left(g, e, e->name, '.');
 }
 
 /* When it was set aside, its content was old already: the folder's time says when that was last done. */
-static bool damaged_goes(const struct gc *g, const struct entry *e) {
+static bool damaged_goes(const struct gc *g, struct entry *e) {
     struct stat st;
     return e->name[0] != '.' && stat(e->path, &st) == 0 && !gc_is_young(g, (double)st.st_ctim.tv_sec);
 }
@@ -140,11 +152,11 @@ static int take_entry(struct gc *g, const char *folder, const char *name, const 
                       struct error *err) {
     char *path = path_join(folder, name);
     struct entry e = {.name = name, .path = path};
-    uint64_t bytes = gc_size(path, &e.newest_s);
     int rc = 0;
     if (kind->goes(g, &e)) {
+        newest(&e);
         ++*count;
-        g->report->bytes += bytes;
+        g->report->bytes += e.bytes;
         if (!g->options->dry_run && kind->stays)
             remove_left(g->s, path);
         else if (!g->options->dry_run)

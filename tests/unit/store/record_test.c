@@ -218,6 +218,37 @@ static void a_record_too_large_to_read_is_refused(void **state) {
     store_close(s);
 }
 
+/* It would be called damaged by whoever lists it. */
+static void a_run_too_large_to_read_is_refused(void **state) {
+    const struct place *p = *state;
+    struct store *s = open_store(p);
+    struct error err = {0};
+    cJSON *run = cJSON_CreateObject(), *read = NULL;
+    ok(store_run_begin(s, "large", NULL, &err), err);
+    ok(store_run_write(s, run, &err), err);
+    char *path = mem_printf("%s/runs/%s.json", p->directory, store_run_id(s)), *before = read_text(path);
+    size_t rest = JSON_MAX_BYTES - (strlen(before) + strlen(",\n  \"text\": \"\""));
+    char *text = mem_alloc(rest + 2);
+    memset(text, 'x', rest + 1);
+    text[rest + 1] = '\0';
+    cJSON_AddStringToObject(run, "text", text);
+    assert_int_equal(store_run_write(s, run, &err), ERR_INVALID);
+    assert_non_null(strstr(err.message, "would have 67108865 bytes"));
+    char *after = read_text(path);
+    assert_string_equal(after, before);
+    text[rest] = '\0'; /* as large as can be */
+    cJSON_ReplaceItemInObjectCaseSensitive(run, "text", cJSON_CreateString(text));
+    ok(store_run_write(s, run, &err), err);
+    ok(store_run_read(s, store_run_id(s), &read, &err), err);
+    cJSON_Delete(read);
+    cJSON_Delete(run);
+    free(text);
+    free(after);
+    free(before);
+    free(path);
+    store_close(s);
+}
+
 static void similar_records_come_newest_first_then_by_kind(void **state) {
     struct store *s = open_store(*state);
     struct error err = {0};
@@ -317,6 +348,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_record_without_its_objects_is_not_taken, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(what_is_no_record_is_refused, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_record_too_large_to_read_is_refused, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_run_too_large_to_read_is_refused, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(similar_records_come_newest_first_then_by_kind, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(estimates_are_means_by_stage_then_by_kind, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(runs_are_listed_newest_first_and_read, place_setup, place_teardown),
