@@ -263,7 +263,7 @@ static int is_ours(struct buffer *there, const char *path, const char *begins, s
     if (!S_ISREG(st.st_mode))
         return 0;
     int rc = file_read(there, path, SIZE_MAX / 2, err);
-    return rc < 0 ? rc : there->size >= strlen(begins) && memcmp(there->data, begins, strlen(begins)) == 0;
+    return rc < 0 ? rc : there->size >= strlen(begins) && memcmp(buffer_text(there), begins, strlen(begins)) == 0;
 }
 
 static int write_file(const char *path, const char *begins, const struct buffer *text, struct error *err) {
@@ -271,7 +271,7 @@ static int write_file(const char *path, const char *begins, const struct buffer 
     int rc = is_ours(&there, path, begins, err);
     if (rc == 0)
         rc = error_set(err, ERR_IO, "%s: Retort did not write this file; move it away and run again", path);
-    else if (rc > 0 && there.size == text->size && memcmp(there.data, text->data, text->size) == 0)
+    else if (rc > 0 && there.size == text->size && memcmp(buffer_text(&there), text->data, text->size) == 0)
         rc = 0;
     else if (rc > 0)
         rc = file_replace(path, text->data, text->size, 0666, err);
