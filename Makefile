@@ -113,7 +113,8 @@ $(FUZZ_TARGETS): %: %.o $(BUILD)/tests/fuzz/fuzz.o $(filter %.o,$(FUZZ_MAIN)) $(
 unit-programs: $(UNIT_TESTS) $(FAULT_TESTS) $(FUZZ_TARGETS)
 $(BUILD)/tests/fault/%.so: tests/fault/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) -std=c11 $(WARNINGS) -O2 -g -fPIC -shared -o $@ $<
+	$(CC) $(CPPFLAGS_ALL) -std=c11 $(WARNINGS) -O2 -g -fPIC -shared -o $@ $(filter %.c,$^)
+$(BUILD)/tests/fault/faultlib.so: $(wildcard tests/fault/faultlib_*.c) tests/fault/faultlib.h
 $(BUILD)/tests/fault/mutate $(BUILD)/tests/fault/powercut: %: %.o $(BUILD)/tests/fault/workload.o $(call lib,store) $(call lib,base)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(TEST_SYSLIBS_store)
 
