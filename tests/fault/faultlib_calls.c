@@ -15,9 +15,13 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* The function that ours stands before. ISO C has no cast from an object's address to a function's. */
@@ -61,10 +65,18 @@ CALL(unlinkat, (int fd, const char *path, int flags), (fd, path, flags), KILL | 
 CALL(rmdir, (const char *path), (path), KILL | IO | KERNEL, -1, path)
 CALL(mkdir, (const char *path, mode_t mode), (path, mode), KILL | IO | SPACE | KERNEL, -1, path)
 CALL(mkdirat, (int fd, const char *path, mode_t mode), (fd, path, mode), KILL | IO | SPACE | KERNEL, fd, path)
+CALL(chmod, (const char *path, mode_t mode), (path, mode), KILL | IO | KERNEL, -1, path)
+CALL(setxattr, (const char *path, const char *name, const void *value, size_t size, int flags),
+     (path, name, value, size, flags), KILL | IO | SPACE, -1, path)
+CALL(chdir, (const char *path), (path), IO | KERNEL, -1, path)
 CALL(flock, (int fd, int how), (fd, how), IO, fd, NULL)
+CALL(pipe, (int fds[2]), (fds), HANDLE, -1, NULL)
 CALL(pipe2, (int fds[2], int flags), (fds, flags), HANDLE, -1, NULL)
 CALL(epoll_create1, (int flags), (flags), HANDLE | KERNEL, -1, NULL)
 CALL(eventfd, (unsigned first, int flags), (first, flags), HANDLE | KERNEL, -1, NULL)
+
+CALL(signalfd, (int fd, const sigset_t *mask, int flags), (fd, mask, flags), HANDLE | KERNEL, -1, NULL)
+CALL(memfd_create, (const char *name, unsigned flags), (name, flags), HANDLE | KERNEL, -1, NULL)
 
 /* A file that cannot be closed properly is closed nevertheless. */
 int close(int fd) {
@@ -123,7 +135,7 @@ int fcntl(int fd, int command, ...) {
     void *argument = va_arg(arguments, void *);
     va_end(arguments);
     FIND_NEXT(fcntl);
-    int failed = command == F_DUPFD_CLOEXEC ? fault_failure("fcntl", HANDLE, fd, NULL) : 0;
+    int failed = command == F_DUPFD || command == F_DUPFD_CLOEXEC ? fault_failure("fcntl", HANDLE, fd, NULL) : 0;
     if (!failed)
         return next(fd, command, argument);
     errno = failed;
@@ -151,6 +163,26 @@ DIR *opendir(const char *path) {
     static DIR *(*next)(const char *);
     FIND_NEXT(opendir);
     int failed = fault_failure("opendir", IO | HANDLE | KERNEL, -1, path);
+    if (!failed)
+        return next(path);
+    errno = failed;
+    return NULL;
+}
+
+DIR *fdopendir(int fd) {
+    static DIR *(*next)(int);
+    FIND_NEXT(fdopendir);
+    int failed = fault_failure("fdopendir", IO | KERNEL, fd, NULL);
+    if (!failed)
+        return next(fd);
+    errno = failed;
+    return NULL;
+}
+
+char *mkdtemp(char *path) {
+    static char *(*next)(char *);
+    FIND_NEXT(mkdtemp);
+    int failed = fault_failure("mkdtemp", KILL | IO | SPACE | KERNEL, -1, path);
     if (!failed)
         return next(path);
     errno = failed;
@@ -225,12 +257,23 @@ CALL(fstat, (int fd, struct stat *out), (fd, out), fault_is_file(fd) ? LOOK : 0,
 CALL(fstat64, (int fd, struct stat64 *out), (fd, out), fault_is_file(fd) ? LOOK : 0, fd, NULL)
 CALL(fstatat, (int fd, const char *path, struct stat *out, int flags), (fd, path, out, flags), LOOK, fd, path)
 CALL(access, (const char *path, int how), (path, how), LOOK, -1, path)
+CALL(statvfs, (const char *path, struct statvfs *out), (path, out), LOOK, -1, path)
 CALL(scandir,
      (const char *path, struct dirent ***out, int (*choose)(const struct dirent *),
       int (*compare)(const struct dirent **, const struct dirent **)),
      (path, out, choose, compare), IO | HANDLE | KERNEL, -1, path)
 CALL(nftw, (const char *path, __nftw_func_t visit, int fds, int flags), (path, visit, fds, flags), IO | KERNEL, -1,
      path)
+
+ssize_t getxattr(const char *path, const char *name, void *value, size_t size) {
+    static ssize_t (*next)(const char *, const char *, void *, size_t);
+    FIND_NEXT(getxattr);
+    int failed = fault_failure("getxattr", LOOK, -1, path);
+    if (!failed)
+        return next(path, name, value, size);
+    errno = failed;
+    return -1;
+}
 
 ssize_t readlink(const char *path, char *out, size_t size) {
     static ssize_t (*next)(const char *, char *, size_t);
