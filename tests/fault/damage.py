@@ -5,10 +5,12 @@ again, with an fsck before or not.
   damage.py [--cases 6] [--seed N]     each a line
 
 Every run ends well, with the undisturbed results, whose files are published anew; what it recorded is what an undisturbed
-run records.
+run records. An fsck finds the damage; after the runs and
+one more nothing is damaged, and nothing is missing but that object where no run needed it.
 """
 import argparse
 import glob
+import json
 import os
 import random
 import shutil
@@ -37,6 +39,31 @@ def flip(path, generator, quietly):
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
+def fsck(place, what):
+    """Its exit status, and what it counted."""
+    command = [os.path.join(place.programs, "retort"), "fsck", "--json", "--store", place.store]
+    done = subprocess.run(command, cwd=place.path, capture_output=True, text=True)
+    if done.returncode not in (0, 1):
+        raise Wrong("%s: fsck ended with %d: %s" % (what, done.returncode, done.stderr))
+    return done.returncode, json.loads(done.stdout)
+
+
+def check_found(place, what):
+    """It reads every byte, so that a change without a trace is found too."""
+    status, counts = fsck(place, what)
+    if status != 1 or counts["damaged"] != 1:
+        raise Wrong("%s: fsck ended with %d and found %s" % (what, status, counts))
+
+
+def check_mended(place, what):
+    """What no run came upon is found. Then nothing is damaged, and at most that object is gone, which no run has needed."""
+    fsck(place, what)
+    status, counts = fsck(place, what)
+    damage = sum(counts[name] for name in ("damaged", "bad_lines", "lost_segments", "damaged_files", "rebuilt"))
+    if damage > 0 or counts["missing"] > 1 or status != counts["missing"]:
+        raise Wrong("%s: the last fsck ended with %d and found %s" % (what, status, counts))
+
+
 def check(place, right, changed, generator):
     status, _, message = place.run()
     if status != 0:
@@ -45,10 +72,9 @@ def check(place, right, changed, generator):
     path = generator.choice(sorted(glob.glob(place.store + "/objects/[0-9a-f][0-9a-f]/*")))
     quietly = generator.choice([True, False])
     flip(path, generator, quietly)
-    if generator.choice([True, False]):
-        subprocess.run([os.path.join(place.programs, "retort"), "fsck", "--store", place.store], cwd=place.path,
-                       capture_output=True)
     what = "%s%s" % (path[len(place.store) + 9:], ", quietly" if quietly else "")
+    if generator.choice([True, False]):
+        check_found(place, what)
     for options, results in ((AGAIN, changed[1]), ((), right[1])):
         status, _, message = place.run(options=options)
         if status != 0:
@@ -58,6 +84,7 @@ def check(place, right, changed, generator):
     wrong = [r for r in place.records() if r not in right[0] + changed[0]]
     if wrong:
         raise Wrong("%s: wrong records: %s" % (what, wrong))
+    check_mended(place, what)
     return what
 
 

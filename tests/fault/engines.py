@@ -54,7 +54,7 @@ class Collector:
 
 
 def follow(places, generator, kills, collector):
-    """Starts all, kills and starts again; the events of each place's runs."""
+    """Starts all, kills and starts again; the events of each place's runs, and how often it killed."""
     left = {place: kills for place in places}
     running = {place: place.start() for place in places}
     events = {place: [] for place in places}
@@ -78,7 +78,7 @@ def follow(places, generator, kills, collector):
                 del running[place]
             elif status is not None:
                 raise Wrong("exit status %d: %s" % (status, place.said()[1]))
-    return events
+    return events, kills * len(places) - sum(left.values())
 
 
 def prepare(programs, home, store):
@@ -111,10 +111,12 @@ def check_records(places, right, keeper):
 def check(places, right, generator, kills, keeper=None):
     collector = Collector(keeper, generator) if keeper else None
     try:
-        events = follow(places, generator, kills, collector)
+        events, killed = follow(places, generator, kills, collector)
     finally:
         if collector:
             collector.end()
+    if kills > 0 and killed == 0:
+        raise Wrong("all ended before one was killed")
     for place in places:
         check_gone(place)
         if place.results() != right[1]:
