@@ -9,18 +9,68 @@ second and the third. After a gc with a fault:
   - fsck finds nothing: no record is without its objects;
   - of the run that is kept nothing is executed again, and its results are right;
   - for half of the cases: the run that was dropped is executed again, with right results;
-  - for the other half: the next gc ends as one that nothing disturbed.
+  - for the other half: the next gc ends as one that nothing disturbed;
+  - for a tenth: an engine that was executing a stage beside it still has its work and its claim, and ends well.
 """
+import glob
+import json
 import os
 import shutil
 import sys
+import time
 import zlib
 
-from study import Place, Wrong, check_gone, sanitizer, undisturbed
+from study import LIMIT_S, Place, Wrong, check_gone, sanitizer, undisturbed
 from sweep import CHANGED, FAULTS, Sweep, check_message, main
 
 KILLED_AT = 250  # of some 400 calls of the run that leaves something behind
 GC = ("gc", "--grace", "0s", "--keep-runs", "1")
+
+
+class Beside:
+    """An engine with a stage that waits for a file."""
+
+    def __init__(self, programs, path, store):
+        self.place = Place(programs, path, store)
+        self.go = self.place.file("go")
+        command = ["sh", "-c", "until [ -e \"$1\" ]; do sleep 0.02; done; echo well >out.txt", "sh", self.go]
+        study = {"retort": 1, "name": "beside", "stages": {"wait": {"cmd": command, "outs": {"out": "out.txt"}}}}
+        with open(self.place.file("beside.json"), "w") as out:
+            json.dump(study, out)
+        before, self.runs = self.held(), self.run_files()
+        self.process = self.place.start(command=("run", "beside.json", "--progress", "json"))
+        end = time.monotonic() + LIMIT_S
+        while {os.path.basename(os.path.dirname(path)) for path in self.held() - before} != {"work", "claims"}:
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.end()
+                raise Wrong("the engine beside did not start: " + self.place.said()[1])
+            time.sleep(0.02)
+        self.own = self.held() - before
+
+    def held(self):
+        return {path for folder in ("work", "claims") for path in glob.glob("%s/%s/*" % (self.place.store, folder))}
+
+    def run_files(self):
+        return set(glob.glob(self.place.store + "/runs/*"))
+
+    def check(self):
+        """What is its own is there, and it ends well."""
+        lost = self.own - self.held()
+        if lost:
+            raise Wrong("taken from the engine beside: " + " ".join(sorted(lost)))
+        open(self.go, "w").close()
+        if self.process.wait(LIMIT_S) != 0:
+            raise Wrong("the engine beside: exit status %d: %s" % (self.process.returncode, self.place.said()[1]))
+
+    def end(self):
+        """Its run goes, which a later gc would count."""
+        open(self.go, "w").close()
+        self.process.kill()
+        self.process.wait()
+        check_gone(self.place)
+        for path in self.run_files() - self.runs:
+            os.remove(path)
+        shutil.rmtree(self.place.path)
 
 
 class Collection(Sweep):
@@ -73,23 +123,38 @@ class Collection(Sweep):
         return place.calls()
 
     def check_hits(self):
-        return 0  # each case is held to it: the calls are the same each time
+        return 0  # each case is held to it: the calls are the same each time, but beside an engine
+
+    def beside(self, case):
+        return zlib.crc32(case.encode()) // 2 % 10 == 0
 
     def check(self, case):
         """None, or what is wrong."""
         place = self.place(case.replace("+", "p").replace(":", "-"))
         try:
             self.check_case(case, place)
-            if place.fault_line() == "no fault":
+            if place.fault_line() == "no fault" and not self.beside(case):
                 raise Wrong("the call is counted, and was not hit")
         except Wrong as wrong:
             return "after %s: %s" % (place.fault_line(), wrong)
         shutil.rmtree(place.path)
         return None
 
+    def collect_beside(self, case, place):
+        """With the fault; for a tenth of the cases beside an engine."""
+        if not self.beside(case):
+            return self.collect(place, case)
+        beside = Beside(self.programs, place.path + "-beside", place.store)
+        try:
+            ended = self.collect(place, case)
+            beside.check()
+        finally:
+            beside.end()
+        return ended
+
     def check_case(self, case, place):
         action = case.split(":")[0]
-        status, message = self.collect(place, case)
+        status, message = self.collect_beside(case, place)
         if status not in ((-9, 0) if action == "kill" else (0, 3)):
             raise Wrong("exit status %d: %s" % (status, message))
         if status == 3:

@@ -31,6 +31,9 @@ class Examination(Collection):
         self.counts = {action: self.count(action) for action in self.actions}
         self.actions = [action for action in self.actions if self.counts[action] > 0]  # fsck makes no process
 
+    def beside(self, case):
+        return False
+
     def check_case(self, case, place):
         status, message = self.collect(place, case)
         if status not in ((-9, 0) if case.startswith("kill") else (0, 3)):
