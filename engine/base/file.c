@@ -146,6 +146,13 @@ int file_make_directory(const char *path, struct error *err) {
     return rc;
 }
 
+int file_look(struct stat *st, const char *path, struct error *err) {
+    if (stat(path, st) == 0)
+        return 1;
+    bool nothing = errno == ENOENT || errno == ENOTDIR || errno == ELOOP;
+    return nothing ? 0 : error_errno(err, errno, "%s: cannot be examined", path);
+}
+
 bool file_exists(const char *path) {
     return access(path, F_OK) == 0;
 }

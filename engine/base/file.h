@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "engine/base/buffer.h"
@@ -30,6 +31,10 @@ int file_make_directory(const char *path, struct error *err); /* with parents; f
 /* Fine when it is not there; never follows links; makes read-only directories writable on its way. */
 int file_remove_tree(const char *path, struct error *err);
 
+/* Whether something stands at a path, links followed: 1 and `*st` tells what; 0: nothing does; ERR_IO: it cannot be told. */
+int file_look(struct stat *st, const char *path, struct error *err);
+
+/* The same where it does not matter that it cannot be told: that counts as no. */
 bool file_exists(const char *path);
 bool file_is_directory(const char *path);
 

@@ -142,8 +142,10 @@ static int make_spec(cJSON **out, const struct arguments *a, const struct kind *
 static int prepare_out(const char *out, const struct kind *kind, struct error *err) {
     for (size_t i = 0; i < kind->out_count; i++) {
         char *path = path_join(out, kind->outs[i].path);
-        bool there = file_exists(path);
-        int code = there ? error_set(err, ERR_USAGE, "exec: %s is there already; name an empty --out", path) : 0;
+        struct stat st;
+        int code = file_look(&st, path, err);
+        if (code > 0)
+            code = error_set(err, ERR_USAGE, "exec: %s is there already; name an empty --out", path);
         free(path);
         if (code)
             return code;

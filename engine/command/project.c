@@ -65,14 +65,22 @@ static void say(void *context, const char *line) {
     fprintf(stderr, "%s\n", line);
 }
 
+/* 1: a folder stands there; 0: none; ERR_IO. */
+static int look_for_store(const char *path, struct error *err) {
+    struct stat st;
+    int rc = file_look(&st, path, err);
+    return rc > 0 ? S_ISDIR(st.st_mode) : rc;
+}
+
 /* A run tells what the store noticed among what it does; every other command at once: it is said once only. */
 static int open_store_at(struct store **out, const struct arguments *a, const char *root, bool create,
                          struct error *err) {
     char *path = project_store_path(a, root);
-    int code =
-        create || file_is_directory(path)
-            ? store_open(out, path, create, err)
-            : error_set(err, ERR_NOT_FOUND, "no store at %s yet; retort run makes one, --store names another", path);
+    int code = create ? 1 : look_for_store(path, err);
+    if (code > 0)
+        code = store_open(out, path, create, err);
+    else if (code == 0)
+        code = error_set(err, ERR_NOT_FOUND, "no store at %s yet; retort run makes one, --store names another", path);
     if (code == 0 && !create)
         store_notices(*out, say, NULL);
     free(path);
@@ -100,9 +108,11 @@ static int open_empty_store(struct project *p, struct error *err) {
 
 static int open_store_of(struct project *p, const struct arguments *a, enum project_store store, struct error *err) {
     char *path = project_store_path(a, p->root);
-    bool empty = store == PROJECT_STORE_OR_EMPTY && !file_is_directory(path);
+    int there = store == PROJECT_STORE_OR_EMPTY ? look_for_store(path, err) : 1;
     free(path);
-    return empty ? open_empty_store(p, err) : open_store_at(&p->store, a, p->root, store == PROJECT_STORE_CREATE, err);
+    if (there < 0)
+        return there;
+    return there ? open_store_at(&p->store, a, p->root, store == PROJECT_STORE_CREATE, err) : open_empty_store(p, err);
 }
 
 int project_report(struct diagnostics *d, struct error *err) {
@@ -259,8 +269,9 @@ void project_close(struct project *p) {
     plan_free(p->plan);
     facts_free(p->facts);
     store_close(p->store);
-    if (p->empty_store)
-        file_remove_tree(p->empty_store, NULL);
+    struct error left = {0};
+    if (p->empty_store && file_remove_tree(p->empty_store, &left) < 0)
+        fprintf(stderr, "left behind: %s\n", left.message);
     free(p->empty_store);
     pipeline_free(p->pipeline);
     diagnostics_close(&p->diagnostics);

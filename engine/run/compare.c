@@ -188,7 +188,11 @@ static int compare_entry(struct trees *t, const char *path, bool from_recorded, 
     char *now = path_join(t->now, path);
     cJSON *difference = NULL;
     int rc = 0;
-    if (!file_exists(from_recorded ? now : recorded) || is_directory_itself(recorded) != is_directory_itself(now))
+    struct stat st;
+    int there = file_look(&st, from_recorded ? now : recorded, err);
+    if (there < 0)
+        rc = there;
+    else if (!there || is_directory_itself(recorded) != is_directory_itself(now))
         add_only(t, path, from_recorded ? "recorded" : "now");
     else if (from_recorded && is_directory_itself(recorded))
         rc = compare_trees(t, path, err);
@@ -210,7 +214,7 @@ static int compare_side(struct trees *t, const char *below, bool from_recorded, 
     struct dirent **entries = NULL;
     int rc = 0;
     int count = scandir(folder, &entries, NULL, compare_names);
-    if (count < 0 && file_is_directory(folder))
+    if (count < 0 && errno != ENOENT && errno != ENOTDIR)
         rc = error_errno(err, errno, "%s: cannot be read", folder);
     for (int i = 0; i < count; i++) {
         const char *name = entries[i]->d_name;

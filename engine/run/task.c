@@ -187,7 +187,7 @@ static void clear_checkpoint(struct task *t, const char *path) {
     struct run *r = t->run;
     struct error fault = {0};
     struct stat st;
-    if (lstat(path, &st) < 0 || file_is_directory(path))
+    if (lstat(path, &st) < 0 || file_look(&st, path, NULL) < 0 || S_ISDIR(st.st_mode))
         return;
     run_note(r, t->instance, "its checkpoint is dropped: the stage left something else than a directory there");
     if (store_checkpoint_remove(r->store, &t->instance->key, r->platform, &fault) < 0)

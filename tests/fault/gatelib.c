@@ -5,8 +5,8 @@
  *
  *   RETORT_GATE      before its first rename to a name that ends so the engine stops, as by SIGSTOP; what others do
  *                    meanwhile is the test's, and SIGCONT lets it go on
- *   RETORT_GATE_EIO  a path that ends so cannot be looked at, and a folder not be read: lstat, access and readdir fail with
- *                    EIO
+ *   RETORT_GATE_EIO  a path that ends so cannot be looked at, and a folder not be read: stat, lstat, access and readdir fail
+ *                    with EIO
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -52,6 +52,15 @@ int rename(const char *from, const char *to) {
 int lstat(const char *restrict path, struct stat *restrict st) {
     static int (*next)(const char *, struct stat *);
     FIND_NEXT(lstat);
+    if (!is_at(path, fail_at))
+        return next(path, st);
+    errno = EIO;
+    return -1;
+}
+
+int stat(const char *restrict path, struct stat *restrict st) {
+    static int (*next)(const char *, struct stat *);
+    FIND_NEXT(stat);
     if (!is_at(path, fail_at))
         return next(path, st);
     errno = EIO;

@@ -1,0 +1,35 @@
+#!/bin/sh
+# What the system refuses to show is not absent: neither a store, nor a checkpoint, nor a file that is not to be overwritten.
+. tests/integration/lib.inc
+case $BUILD in *san) echo "ok 1 - # SKIP a sanitizer must be loaded before the gate's library"; echo 1..1; exit 0 ;; esac
+cd "$work" || exit 1
+unseen() { # PATH COMMAND...
+    path=$1; shift
+    RETORT_GATE_EIO=$path LD_PRELOAD=$BUILD/tests/fault/gatelib.so "$retort" "$@" >told 2>&1
+}
+no() { ! "$@"; }
+
+cat >p.json <<'EOT'
+{ "retort": 1, "name": "p", "stages": { "tries": {
+    "cmd": ["sh", "-c", "n=$(cat $RETORT_CHECKPOINT/n || echo 0); echo $((n + 1)) >$RETORT_CHECKPOINT/n; echo $n >o; [ $n -eq 1 ]"],
+    "outs": { "o": "o" }, "checkpoint": true } }, "results": { "o": "${stages.tries.outs.o}" } }
+EOT
+check "the first attempt fails, and leaves a checkpoint" exits 1 "$retort" run p.json
+checkpoint=$(ls -d .retort/checkpoints/*)
+check "one that cannot be examined is used all the same" unseen "$checkpoint" run p.json
+check "it is not dropped" no has told "is dropped"
+check "the second attempt went on from it" same "$(cat results/p/o)" 1
+
+check "a store that cannot be examined is no empty one: exit status 3" exits 3 unseen /.retort plan p.json
+check "with its path" has told ".retort: cannot be examined: Input/output error"
+check "nor absent" exits 3 unseen /.retort runs
+check "with its path" has told ".retort: cannot be examined: Input/output error"
+
+echo '{ "a": 1 }' >m.json
+table() { "$@" exec plot/table@2 --in metrics=m.json --with '{"columns":["a"]}' --out out; }
+check "a kind by hand" table "$retort"
+rm out/* && echo mine >out/table.md
+check "an out that cannot be examined is not written over: exit status 3" exits 3 table unseen /table.md
+check "with its path" has told "out/table.md: cannot be examined: Input/output error"
+check "and stands" same "$(cat out/table.md)" mine
+finish
