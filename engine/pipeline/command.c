@@ -1,4 +1,5 @@
 /* Fields of commands: cmd, env, pass_env, pin, outs; and the outs that a kind brings. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/pipeline/reader.h"
@@ -191,6 +192,13 @@ static void read_out(struct draft *d, const cJSON *node, struct out_decl *outs, 
     check_out_path(d, path, outs, count);
 }
 
+static int by_name(const void *a, const void *b) {
+    const struct out_decl *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
+/* A key holds outs by name: stages of one key, which take each other's results, have them in one order however they are
+   written. */
 void read_outs(struct draft *d, const cJSON *node) {
     if (!need_object(d->part, node, "\"outs\""))
         return;
@@ -200,6 +208,8 @@ void read_outs(struct draft *d, const cJSON *node) {
     cJSON_ArrayForEach(member, node) {
         read_out(d, member, outs, d->decl.out_count++);
     }
+    if (d->decl.out_count > 1)
+        qsort(outs, d->decl.out_count, sizeof *outs, by_name);
 }
 
 void kind_outs(struct draft *d) {

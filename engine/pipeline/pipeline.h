@@ -121,7 +121,7 @@ struct stage_decl {
     const struct input_decl *in;
     size_t in_count;
     const struct value *with;    /* kinds: an object; NULL when absent */
-    const struct out_decl *outs; /* a kind's outs come from its description, in its order */
+    const struct out_decl *outs; /* by name; a kind's come from its description, in its order */
     size_t out_count;
 
     const struct kind *kind;          /* STAGE_KIND */

@@ -112,6 +112,10 @@ twice='"a": { "cmd": ["sh", "-c", "echo x >>$1/a.txt; echo 1 >o", "sh", "'"$work
        "b": { "cmd": ["sh", "-c", "echo x >>$1/a.txt; echo 1 >o", "sh", "'"$work"'"], "outs": { "o": "o" } }'
 run "$twice" -j 2
 check "two stages of one key run once" same "$(wc -l <a.txt) $(ended known)$(ended finished)" "1 11"
+run '"a": { "cmd": ["sh", "-c", "echo x >x; echo y >y"], "outs": { "x": "x", "y": "y" } },
+     "b": { "cmd": ["sh", "-c", "echo x >x; echo y >y"], "outs": { "y": "y", "x": "x" } },
+     "c": { "cmd": ["cat", "${in.x}"], "in": { "x": "${stages.b.outs.x}" } }'
+check "and take each other's outs by name" same "$("$retort" log t.json c --store "store.$store" | tail -n 1) $(ended known)" "x 1"
 always='"a": { "cmd": ["sh", "-c", "echo x >>$1/b.txt", "sh", "'"$work"'"], "cache": false }'
 run "$always"; SAME=1 run "$always"
 check "cache: false runs each time" same "$(wc -l <b.txt) $(ended known)$(ended finished)" "2 01"

@@ -41,7 +41,8 @@ static void stages_are_complete(void **state) {
     assert_string_equal(train->resources.custom[1].name, "token");
     assert_true(train->resources.custom[1].amount == 2.5);
     assert_int_equal(train->out_count, 3);
-    assert_int_equal(train->outs[1].type, OUT_DIRECTORY);
+    assert_string_equal(train->outs[0].name, "dir"); /* by name, however they are written */
+    assert_int_equal(train->outs[0].type, OUT_DIRECTORY);
     assert_int_equal(train->outs[2].type, OUT_METRICS);
     assert_int_equal(train->cmd->as.list.count, 4);
     assert_int_equal(train->cmd->as.list.items[1]->type, VALUE_TEXT);
