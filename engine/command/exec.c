@@ -138,8 +138,25 @@ static int make_spec(cJSON **out, const struct arguments *a, const struct kind *
     return code;
 }
 
+/* What an earlier call wrote, whose stage may have failed; a file of the user's may have this name too. */
+static int check_spec(const char *path, struct error *err) {
+    struct json_document *doc = NULL;
+    struct stat st;
+    int code = file_look(&st, path, err);
+    if (code <= 0)
+        return code;
+    code = json_read(&doc, path, NULL, NULL) < 0 || json_double(json_root(doc), "retort_spec", 0) == 0
+               ? error_set(err, ERR_USAGE, "exec: %s is there already, and is no spec; name an empty --out", path)
+               : 0;
+    json_free(doc);
+    return code;
+}
+
 /* The outs of an earlier run are not overwritten unread. */
-static int prepare_out(const char *out, const struct kind *kind, struct error *err) {
+static int prepare_out(const char *out, const char *spec, const struct kind *kind, struct error *err) {
+    int rc = check_spec(spec, err);
+    if (rc < 0)
+        return rc;
     for (size_t i = 0; i < kind->out_count; i++) {
         char *path = path_join(out, kind->outs[i].path);
         struct stat st;
@@ -193,10 +210,10 @@ static int run(const struct arguments *a, struct error *err) {
     int code = kind_named(&kind, operand(a, 0), err);
     if (code == 0)
         code = make_spec(&spec, a, kind, err);
+    spec_path = path_join(out, "spec.json");
     if (code == 0)
-        code = prepare_out(out, kind, err);
+        code = prepare_out(out, spec_path, kind, err);
     if (code == 0) {
-        spec_path = path_join(out, "spec.json");
         json_pretty(&text, spec);
         buffer_puts(&text, "\n");
         code = file_replace(spec_path, buffer_text(&text), text.size, 0666, err);

@@ -40,6 +40,12 @@ check "why of a part shows nothing else" same "$("$retort" why good.json 'a[v=b]
 check "a select has no record" exits 3 sh -c '"$1" show good.json s --store store 2>said.err' sh "$retort"
 check "and that is said" has said.err "a select makes none"
 check "data that cannot be written is a failure" exits 3 sh -c '"$1" run good.json --store store --progress json >/dev/full' sh "$retort"
+mkdir by-hand && echo '{"mine": 1}' >by-hand/spec.json
+check "exec writes over no file of the user's" says exec deeprx/profile --with '{"architecture": "deeprx"}' --out by-hand
+check "which it names" has said.err "by-hand/spec.json is there already"
+check "and leaves as it was" same "$(cat by-hand/spec.json)" '{"mine": 1}'
+echo '{"retort_spec": 1}' >by-hand/spec.json
+check "the spec of a call before is its own" "$retort" exec deeprx/profile --with '{"architecture": "deeprx"}' --out by-hand
 for c in run plan why check graph show log runs metrics energy kinds exec fsck; do
     "$retort" $c --help >help.txt
     check "$c --help says how to call it" has help.txt "usage: retort $c"
