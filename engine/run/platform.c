@@ -4,17 +4,13 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine/base/file.h"
-#include "engine/base/json.h"
 #include "engine/base/memory.h"
-#include "engine/base/scratch.h"
 #include "engine/run/facts.h"
 
-enum { PLATFORM_LIMIT = 256, BOOT_LIMIT = 64 };
+enum { PLATFORM_LIMIT = 256 };
 
 static int read_all(int fd, struct buffer *out) {
     char bytes[PLATFORM_LIMIT];
@@ -67,70 +63,10 @@ static int ask_program(const char *program, char **out, struct error *err) {
     return rc;
 }
 
-/* What the answer depends on: the program, and the machine until it starts anew. */
-static cJSON *describe(const char *program, struct error *err) {
-    struct stat st;
-    struct buffer boot = {0};
-    if (stat(program, &st) < 0) {
-        error_errno(err, errno, "%s", program);
-        return NULL;
-    }
-    file_read(&boot, "/proc/sys/kernel/random/boot_id", BOOT_LIMIT, NULL);
-    cJSON *id = cJSON_CreateObject();
-    cJSON_AddStringToObject(id, "program", program);
-    cJSON_AddNumberToObject(id, "inode", (double)st.st_ino);
-    cJSON_AddNumberToObject(id, "size", (double)st.st_size);
-    cJSON_AddNumberToObject(id, "mtime_s", (double)st.st_mtim.tv_sec);
-    cJSON_AddNumberToObject(id, "mtime_ns", (double)st.st_mtim.tv_nsec);
-    cJSON_AddStringToObject(id, "boot", buffer_text(&boot));
-    buffer_close(&boot);
-    return id;
-}
-
-static char *remembered(const char *path, const cJSON *id) {
-    struct json_document *document = NULL;
-    char *platform = NULL;
-    if (json_read(&document, path, NULL, NULL) == 0) {
-        const cJSON *of = cJSON_GetObjectItemCaseSensitive(json_root(document), "of");
-        const char *text = json_text(json_root(document), "platform", NULL);
-        if (of && text && json_equal(of, id))
-            platform = mem_strdup(text);
-    }
-    json_free(document);
-    return platform;
-}
-
-/* Only spares asking again: a store that cannot be written to is no reason to stop here. */
-static void remember(const char *path, const cJSON *id, const char *platform) {
-    struct buffer text = {0};
-    cJSON *file = cJSON_CreateObject();
-    cJSON_AddItemToObject(file, "of", cJSON_Duplicate(id, true));
-    cJSON_AddStringToObject(file, "platform", platform);
-    json_pretty(&text, file);
-    scratch_write(path, text.data, text.size, NULL);
-    buffer_close(&text);
-    cJSON_Delete(file);
-}
-
-static int find_platform(struct facts *f, struct error *err) {
-    cJSON *id = describe(f->stage_program, err);
-    if (!id)
-        return ERR_IO;
-    char *path = path_join(store_directory(f->store), "platform.json");
-    int rc = 0;
-    f->platform = remembered(path, id);
-    if (!f->platform) {
-        rc = ask_program(f->stage_program, &f->platform, err);
-        if (rc == 0)
-            remember(path, id, f->platform);
-    }
-    free(path);
-    cJSON_Delete(id);
-    return rc;
-}
-
+/* Asked by each engine anew: another C library or BLAS takes the place of the last one without a change to the program, and
+   two containers share a boot and a store. */
 int facts_platform(struct facts *f, char **out, struct error *err) {
-    int rc = f->platform ? 0 : find_platform(f, err);
+    int rc = f->platform ? 0 : ask_program(f->stage_program, &f->platform, err);
     if (rc == 0)
         *out = mem_strdup(f->platform);
     return rc;

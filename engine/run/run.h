@@ -70,7 +70,7 @@ void facts_free(struct facts *f);
 struct plan_facts facts_table(struct facts *f);
 
 /* The platform string of retort-stage on this machine ("x86-64-avx512 openblas-0.3.21-skylakex glibc-2.36"): asked from the program
-   once and remembered in the store beside the program's digest. The caller frees. */
+   once. The caller frees. */
 int facts_platform(struct facts *f, char **out, struct error *err);
 
 /* Looks up what is known of a plan without running anything: finishes every known instance until nothing more can

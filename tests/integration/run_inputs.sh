@@ -167,4 +167,20 @@ unreadable() { $other "$retort" run t.json --store open/store >run.json 2>run.er
 check "an input that may not be read: exit status 2" exits 2 unreadable
 check "with its place" grep -q "^t.json:2:.*text: may not be read (permission denied)" run.err
 chmod 644 text
+
+# The libraries of retort-stage may be replaced while it stays as it is: each run asks it what it is by now.
+mkdir programs && cp "$retort" programs/ && cat >programs/retort-stage <<EOF
+#!/bin/sh
+[ "\$1" != platform ] || exec cat "$work/platform"
+exec "$BUILD/retort-stage" "\$@"
+EOF
+chmod +x programs/retort-stage
+echo '{ "retort": 1, "name": "p", "params": { "n": 1 }, "stages": { "a": { "cmd": ["true", "${params.n}"] } } }' >p.json
+platform() { # TEXT N
+    echo "$1" >platform
+    programs/retort run p.json --store platforms --progress none --set params.n="$2" &&
+        programs/retort show p.json a --store platforms --set params.n="$2" --json | grep -q "\"platform\": \"$1\""
+}
+check "a record names its platform" platform "cpu blas-1" 1
+check "also where a library has been replaced since" platform "cpu blas-2" 2
 finish
