@@ -83,8 +83,8 @@ struct run {
     struct facts *facts;
     struct plan *plan;
     struct scheduler *scheduler;
-    struct key_map tasks;
-    struct task **all; /* every task, to free */
+    struct key_map tasks[2]; /* by whether their stages are cached: what is not recorded is known to nobody else */
+    struct task **all;       /* every task, to free */
     size_t task_count, task_capacity;
 
     struct instance **pending; /* KEYED, not known, not yet submitted */

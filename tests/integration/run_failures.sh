@@ -119,6 +119,12 @@ check "and take each other's outs by name" same "$("$retort" log t.json c --stor
 always='"a": { "cmd": ["sh", "-c", "echo x >>$1/b.txt", "sh", "'"$work"'"], "cache": false }'
 run "$always"; SAME=1 run "$always"
 check "cache: false runs each time" same "$(wc -l <b.txt) $(ended known)$(ended finished)" "2 01"
+both='"a": { "cmd": ["sh", "-c", "echo x >>$1/c.txt", "sh", "'"$work"'"], "cache": false },
+      "b": { "cmd": ["sh", "-c", "echo x >>$1/c.txt", "sh", "'"$work"'"] }'
+run "$both" -j 1
+check "a stage of the same key that is cached is known to nobody by that" same "$(wc -l <c.txt) $(ended known)$(ended finished)" "2 02"
+SAME=1 run "$both"
+check "but has a record of its own" same "$(wc -l <c.txt) $(ended known)$(ended finished)" "3 11"
 
 # What the environment lets through is recorded by name alone.
 SECRET_TOKEN=hunter2 run '"a": { "cmd": ["sh", "-c", "echo $SECRET_TOKEN >o"], "pass_env": ["SECRET_TOKEN"], "outs": { "o": "o" } }'
