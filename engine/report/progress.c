@@ -113,9 +113,14 @@ static void on_progress(void *context, const struct instance *i, double done, do
     if (!r || p->style != PROGRESS_PLAIN || seconds_since(r->told_ns) < PROGRESS_EVERY_S)
         return;
     r->told_ns = clock_monotonic_ns();
-    double left = done > 0 ? seconds_since(r->started_ns) * (total - done) / done : 0;
-    fprintf(p->stream, "%7.1fs  %-11s %s  %.0f of %.0f %s, about %.0f s left\n", seconds_since(p->began_ns), "running",
-            i->name, done, total, unit ? unit : "", left);
+    fprintf(p->stream, "%7.1fs  %-11s %s  %.0f", seconds_since(p->began_ns), "running", i->name, done);
+    if (total >= done)
+        fprintf(p->stream, " of %.0f", total);
+    if (unit)
+        fprintf(p->stream, " %s", unit);
+    if (done > 0 && total >= done)
+        fprintf(p->stream, ", about %.0f s left", seconds_since(r->started_ns) * (total - done) / done);
+    fputs("\n", p->stream);
     fflush(p->stream);
 }
 

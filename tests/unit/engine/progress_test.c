@@ -1,4 +1,5 @@
 /* What a run tells: the JSON lines exactly as the contract has them, and what people see. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,11 +7,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "engine/base/json.h"
 #include "engine/report/progress.h"
+
+static time_t ahead_s;
+
+/* Stands before the C library's: what is told now and then is told when the test wants it. */
+int clock_gettime(clockid_t clock, struct timespec *t) {
+    int rc = (int)syscall(SYS_clock_gettime, clock, t);
+    t->tv_sec += ahead_s;
+    return rc;
+}
 
 struct display {
     struct progress *progress;
@@ -135,11 +148,41 @@ static void test_none_shows_failures_alone(void **state) {
     display_close(&d);
 }
 
+/* What one line says of a stage that runs: from its name on. */
+static void says(const char *expected, bool more, double done, double total, const char *unit) {
+    struct display d;
+    struct instance i = keyed("train");
+    ahead_s = 0;
+    display_open(&d, PROGRESS_PLAIN);
+    d.observer.stage(d.observer.context, &i, STAGE_STARTED, NULL);
+    ahead_s = 1000;
+    d.observer.progress(d.observer.context, &i, done, total, unit);
+    const char *line = strstr(d.text, "running     train  ");
+    assert_non_null(line);
+    assert_int_equal(strncmp(line + 19, expected, strlen(expected)), 0);
+    if (!more)
+        assert_string_equal(line + 19, expected);
+    display_close(&d);
+    ahead_s = 0;
+}
+
+static void test_plain_tells_what_is_left_where_it_is_known(void **state) {
+    (void)state;
+    says("250 of 1000 step, about ", true, 250, 1000, "step");
+    says("0 of 10 step\n", false, 0, 10, "step");
+    says("1\n", false, 1, (double)NAN, NULL);
+    says("20\n", false, 20, 10, NULL); /* more than all: the stage's total is wrong */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json_lines_of_every_state), cmocka_unit_test(test_json_without_a_key_and_with_a_reason),
-        cmocka_unit_test(test_json_tells_nothing_else),   cmocka_unit_test(test_json_end),
-        cmocka_unit_test(test_plain_shows_what_happens),  cmocka_unit_test(test_none_shows_failures_alone),
+        cmocka_unit_test(test_json_lines_of_every_state),
+        cmocka_unit_test(test_json_without_a_key_and_with_a_reason),
+        cmocka_unit_test(test_json_tells_nothing_else),
+        cmocka_unit_test(test_json_end),
+        cmocka_unit_test(test_plain_shows_what_happens),
+        cmocka_unit_test(test_none_shows_failures_alone),
+        cmocka_unit_test(test_plain_tells_what_is_left_where_it_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
