@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,72 +8,93 @@
 
 struct logs {
     size_t shown;
+    int code;
+    struct error *err;
 };
 
-/* A log may be of any size: it is passed on piece by piece. */
-static void print_stream(const struct project *p, const char *attempt, const char *stream) {
+/* A log may be of any size: it is passed on piece by piece. An empty one is not kept. */
+static int print_stream(const struct project *p, const char *attempt, const char *stream, struct error *err) {
     char *path = store_log_path(p->store, attempt, stream);
     FILE *log = fopen(path, "rbe");
     char piece[1 << 14], last = '\n';
+    int code = log || errno == ENOENT ? 0 : error_errno(err, errno, "%s: cannot be opened", path);
     for (size_t size, whole = 0; log && (size = fread(piece, 1, sizeof piece, log)) > 0; whole += size) {
         if (whole == 0)
             printf("-- %s\n", stream);
         fwrite(piece, 1, size, stdout);
         last = piece[size - 1];
     }
+    if (log && ferror(log))
+        code = error_errno(err, errno, "%s: cannot be read", path);
     if (last != '\n')
         putchar('\n');
     if (log)
         fclose(log);
     free(path);
+    return code;
 }
 
-/* The attempt of the record, or, of a stage that has none, the last one that a run made. */
-static char *find_attempt(const struct project *p, const struct instance *i) {
-    cJSON *record = NULL;
-    char *attempt = NULL;
-    if (i->state == INSTANCE_DONE && store_record_find(p->store, &i->key, p->platform, &record, NULL) == 0)
-        attempt = mem_strdup(json_text(record, "attempt", ""));
-    cJSON_Delete(record);
-    if (attempt)
-        return attempt;
+/* The last attempt at an instance that a run's document tells, if it is of this pipeline. */
+static void note_attempt(char **out, const struct project *p, const struct instance *i, const cJSON *run) {
+    const cJSON *row;
+    if (strcmp(json_text(run, "pipeline", ""), p->pipeline->name) != 0)
+        return;
+    cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(run, "stages")) {
+        const char *of = json_text(row, "attempt", NULL);
+        if (of && strcmp(json_text(row, "stage", ""), i->name) == 0) {
+            free(*out);
+            *out = mem_strdup(of);
+        }
+    }
+}
+
+static int find_last_attempt(char **out, const struct project *p, const struct instance *i, struct error *err) {
     char **ids = NULL;
     size_t count = 0;
-    store_run_list(p->store, &ids, &count, NULL);
+    int code = store_run_list(p->store, &ids, &count, err);
     for (size_t k = 0; k < count; k++) {
         cJSON *run = NULL;
         struct error why = {0};
-        int code = attempt ? ERR_NOT_FOUND : store_run_read(p->store, ids[k], &run, &why);
-        if (code == ERR_CORRUPT) /* it may have been the last one */
+        int read = code || *out ? ERR_NOT_FOUND : store_run_read(p->store, ids[k], &run, &why);
+        if (read == 0)
+            note_attempt(out, p, i, run);
+        else if (read == ERR_CORRUPT) /* it may have been the last one */
             fprintf(stderr, "%s\n", why.message);
-        if (code == 0 && strcmp(json_text(run, "pipeline", ""), p->pipeline->name) == 0) {
-            const cJSON *row;
-            cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(run, "stages")) {
-                const char *of = json_text(row, "attempt", NULL);
-                if (of && strcmp(json_text(row, "stage", ""), i->name) == 0) {
-                    free(attempt);
-                    attempt = mem_strdup(of);
-                }
-            }
-        }
+        else if (read != ERR_NOT_FOUND)
+            code = error_set(err, read, "%s", why.message);
         cJSON_Delete(run);
         free(ids[k]);
     }
     free(ids);
-    return attempt;
+    return code;
+}
+
+/* The attempt of the record, or, of a stage that has none, the last one that a run made; NULL: there is none. */
+static int find_attempt(char **out, const struct project *p, const struct instance *i, struct error *err) {
+    cJSON *record = NULL;
+    *out = NULL;
+    int code = i->state == INSTANCE_DONE ? store_record_find(p->store, &i->key, p->platform, &record, err) : 0;
+    if (record)
+        *out = mem_strdup(json_text(record, "attempt", ""));
+    cJSON_Delete(record);
+    if (*out || (code && code != ERR_NOT_FOUND))
+        return code;
+    return find_last_attempt(out, p, i, err);
 }
 
 static void print_log(void *context, const struct project *p, const struct instance *i) {
     struct logs *logs = context;
-    if (i->decl->type == STAGE_SELECT)
+    char *attempt = NULL;
+    if (i->decl->type == STAGE_SELECT || logs->code)
         return;
-    char *attempt = find_attempt(p, i);
-    if (!attempt)
-        return;
-    printf("== %s (attempt %s)\n", i->name, attempt);
-    print_stream(p, attempt, "stdout");
-    print_stream(p, attempt, "stderr");
-    logs->shown++;
+    logs->code = find_attempt(&attempt, p, i, logs->err);
+    if (attempt) {
+        printf("== %s (attempt %s)\n", i->name, attempt);
+        logs->code = print_stream(p, attempt, "stdout", logs->err);
+        if (logs->code == 0)
+            logs->code = print_stream(p, attempt, "stderr", logs->err);
+        logs->shown++;
+    }
     free(attempt);
 }
 
@@ -80,12 +102,14 @@ static int run(const struct arguments *a, struct error *err) {
     if (operand_count(a) < 2)
         return error_set(err, ERR_USAGE, "log: name the pipeline and a stage: retort log PIPELINE STAGE");
     struct project p;
-    struct logs logs = {0};
+    struct logs logs = {.err = err};
     int code = project_open(&p, a, PROJECT_STORE, err);
     if (code == 0)
         code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
     if (code == 0)
         state_each_named(&p, print_log, &logs);
+    if (code == 0)
+        code = logs.code;
     if (code == 0 && logs.shown == 0)
         code = error_set(err, ERR_NOT_FOUND, "%s was never started", operand(a, 1));
     project_close(&p);

@@ -25,6 +25,22 @@ check "with its path" has told ".retort: cannot be examined: Input/output error"
 check "nor absent" exits 3 unseen /.retort runs
 check "with its path" has told ".retort: cannot be examined: Input/output error"
 
+sed 's/echo $n >o; /echo told; &/' p.json >told.json
+"$retort" run told.json --store told.store >told 2>&1
+log=$(cd told.store/logs && ls -- *stdout)
+check "a log is shown" sh -c '"$0" log told.json tries --store told.store | grep -qx told' "$retort"
+other=; [ "$(id -u)" -ne 0 ] || other="setpriv --reuid=65534 --regid=65534 --clear-groups"
+chmod 755 .
+barred() { # PATH
+    chmod 000 "$1" && $other "$retort" log told.json tries --store told.store >told 2>&1
+    status=$?
+    chmod 755 "$1" && return $status
+}
+check "one that may not be read is not empty: exit status 3" exits 3 barred "told.store/logs/$log"
+check "with its path" has told "$log: cannot be opened: Permission denied"
+check "nor was a stage never started whose runs may not be seen" exits 3 barred told.store/runs
+check "with their path" has told "runs: cannot be opened: Permission denied"
+
 echo '{ "a": 1 }' >m.json
 table() { "$@" exec plot/table@2 --in metrics=m.json --with '{"columns":["a"]}' --out out; }
 check "a kind by hand" table "$retort"
