@@ -131,7 +131,8 @@ bool read_bytes(struct part *part, const cJSON *node, uint64_t *out) {
     const cJSON *value = constant(part, node);
     if (!value)
         return false;
-    if (cJSON_IsNumber(value) && value->valuedouble >= 1 && value->valuedouble == trunc(value->valuedouble)) {
+    if (cJSON_IsNumber(value) && value->valuedouble >= 1 && value->valuedouble <= 0x1p53 &&
+        value->valuedouble == trunc(value->valuedouble)) {
         *out = (uint64_t)value->valuedouble;
         return true;
     }

@@ -146,4 +146,6 @@ check "what is finished is kept, nothing starts any more" same "$(ended finished
 check "whose, how much, and how that is known" grep -qE 'budget of burn, 0.001 J, is used up: .*J (modelled|measured)' run.err
 run '"a": { "cmd": ["true"], "resources": { "memory": "1000TiB" } }'
 check "more than there is: refused with both amounts" has run.json "bytes of memory, there are"
+check "more than a number of bytes can be: refused before it runs" exits 2 run '"a": { "cmd": ["true"], "resources": { "memory": 1e300 } }'
+check "with its place" has run.err '(at /stages/a/resources/memory)'
 finish
