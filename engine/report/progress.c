@@ -107,6 +107,12 @@ static void on_stage(void *context, const struct instance *i, enum stage_event e
         plain_stage(p, i, event, detail);
 }
 
+/* A stage may send anything; a terminal would obey it, and a new line look like ours. */
+static void put_visible(FILE *stream, const char *text) {
+    for (; *text; text++)
+        putc((unsigned char)*text < ' ' || *text == 0x7F ? ' ' : *text, stream);
+}
+
 static void on_progress(void *context, const struct instance *i, double done, double total, const char *unit) {
     struct progress *p = context;
     struct running *r = find_running(p, i);
@@ -116,8 +122,10 @@ static void on_progress(void *context, const struct instance *i, double done, do
     fprintf(p->stream, "%7.1fs  %-11s %s  %.0f", seconds_since(p->began_ns), "running", i->name, done);
     if (total >= done)
         fprintf(p->stream, " of %.0f", total);
-    if (unit)
-        fprintf(p->stream, " %s", unit);
+    if (unit) {
+        putc(' ', p->stream);
+        put_visible(p->stream, unit);
+    }
     if (done > 0 && total >= done)
         fprintf(p->stream, ", about %.0f s left", seconds_since(r->started_ns) * (total - done) / done);
     fputs("\n", p->stream);
@@ -128,8 +136,9 @@ static void on_note(void *context, const struct instance *i, const char *text) {
     struct progress *p = context;
     if (p->style != PROGRESS_PLAIN)
         return;
-    fprintf(p->stream, "%7.1fs  %-11s %s%s%s\n", seconds_since(p->began_ns), "note", i ? i->name : "", i ? ": " : "",
-            text);
+    fprintf(p->stream, "%7.1fs  %-11s %s%s", seconds_since(p->began_ns), "note", i ? i->name : "", i ? ": " : "");
+    put_visible(p->stream, text);
+    fputs("\n", p->stream);
     fflush(p->stream);
 }
 

@@ -174,6 +174,16 @@ static void test_plain_tells_what_is_left_where_it_is_known(void **state) {
     says("20\n", false, 20, 10, NULL); /* more than all: the stage's total is wrong */
 }
 
+static void test_plain_lets_a_note_be_one_line(void **state) {
+    struct display d;
+    struct instance i = keyed("train");
+    (void)state;
+    display_open(&d, PROGRESS_PLAIN);
+    d.observer.note(d.observer.context, &i, "caf\xC3\xA9 \x1B[31mred\x7F\nfinished");
+    assert_non_null(strstr(d.text, "note        train: caf\xC3\xA9  [31mred  finished\n"));
+    display_close(&d);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json_lines_of_every_state),
@@ -182,6 +192,7 @@ int main(void) {
         cmocka_unit_test(test_json_end),
         cmocka_unit_test(test_plain_shows_what_happens),
         cmocka_unit_test(test_none_shows_failures_alone),
+        cmocka_unit_test(test_plain_lets_a_note_be_one_line),
         cmocka_unit_test(test_plain_tells_what_is_left_where_it_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
