@@ -13,7 +13,7 @@ static void report_finished(struct run *r, struct task *t) {
         run_note(r, t->instance, fault.message);
     t->claimed = false;
     t->durable = true;
-    if (t->instance->decl->cache) /* the record has taken the place of the keeper's account */
+    if (task_is_cached(t)) /* the record has taken the place of the keeper's account */
         store_attempt_remove(r->store, t->attempt->id);
     if (attempt_uses_checkpoint(t->instance) &&
         store_checkpoint_remove(r->store, &t->instance->key, r->platform, &fault) < 0)

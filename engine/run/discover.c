@@ -102,18 +102,22 @@ static void join(struct run *r, struct task *t, struct instance *i, bool *done) 
     }
 }
 
+/* What is cached does not wait for a stage of its key that runs each time, where it has a record already. */
 static int take(struct run *r, struct instance *i, bool *known, struct error *err) {
-    struct task *same = key_map_get(&r->tasks[i->decl->cache], &i->key);
-    if (same) {
-        join(r, same, i, known);
-        return 0;
-    }
-    int rc = known_lookup(known, r->plan, r->store, r->options->same_platform ? r->platform : NULL, i, err);
+    struct task *same = key_map_get(&r->tasks, &i->key);
+    int rc = 0;
+    *known = false;
+    if (!same || (i->decl->cache && !task_is_cached(same)))
+        rc = known_lookup(known, r->plan, r->store, r->options->same_platform ? r->platform : NULL, i, err);
     if (rc == 0 && *known)
         run_report(r, i, STAGE_KNOWN, NULL);
     if (rc < 0 || *known)
         return rc;
-    key_map_add(&r->tasks[i->decl->cache], &i->key, task_create(r, i));
+    if (same) {
+        join(r, same, i, known);
+        return 0;
+    }
+    key_map_add(&r->tasks, &i->key, task_create(r, i));
     mem_grow(r->pending, &r->pending_capacity, r->pending_count + 1);
     r->pending[r->pending_count++] = i;
     return 0;
@@ -150,7 +154,7 @@ int run_submit(struct run *r, struct error *err) {
     }
     for (size_t k = 0; k < r->pending_count; k++) {
         struct instance *i = r->pending[k];
-        struct task *t = key_map_get(&r->tasks[i->decl->cache], &i->key);
+        struct task *t = key_map_get(&r->tasks, &i->key);
         t->job.priority = i->remaining_s;
         if (scheduler_submit(r->scheduler, &t->job, err) < 0) {
             scheduler_fail(r->scheduler);

@@ -83,8 +83,8 @@ struct run {
     struct facts *facts;
     struct plan *plan;
     struct scheduler *scheduler;
-    struct key_map tasks[2]; /* by whether their stages are cached: what is not recorded is known to nobody else */
-    struct task **all;       /* every task, to free */
+    struct key_map tasks;
+    struct task **all; /* every task, to free */
     size_t task_count, task_capacity;
 
     struct instance **pending; /* KEYED, not known, not yet submitted */
@@ -209,7 +209,8 @@ int run_submit(struct run *r, struct error *err);
 
 /* ---- task.c ---- */
 
-void task_start(struct task *t); /* the scheduler's START */
+bool task_is_cached(const struct task *t); /* it leaves a record: one of its stages is cached */
+void task_start(struct task *t);           /* the scheduler's START */
 void task_stop(struct task *t, enum schedule_type how);
 void task_judge(
     struct task *t); /* a collected attempt: finished, failed, interrupted; tells the scheduler and the plan */

@@ -69,7 +69,7 @@ static void take_energy(struct piece *p, const cJSON *energy) {
 }
 
 static struct piece *piece_create(struct run *r, const struct instance *i) {
-    const struct task *t = key_map_get(&r->tasks[i->decl->cache], &i->key);
+    const struct task *t = key_map_get(&r->tasks, &i->key);
     struct piece *p = mem_alloc(sizeof *p);
     cJSON *record = NULL;
     bool ran = t && t->outcome.finished;

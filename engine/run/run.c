@@ -97,8 +97,7 @@ void run_note(struct run *r, const struct instance *i, const char *text) {
 
 /* Its last attempt failed, and the run ended before the next one. */
 static bool awaits_retry(const struct run *r, const struct instance *i) {
-    const struct task *t =
-        i->state == INSTANCE_KEYED && i->action ? key_map_get(&r->tasks[i->decl->cache], &i->key) : NULL;
+    const struct task *t = i->state == INSTANCE_KEYED && i->action ? key_map_get(&r->tasks, &i->key) : NULL;
     return t && t->job.state == JOB_BACKOFF;
 }
 
@@ -119,7 +118,7 @@ static void report_unreached(struct run *r) {
 }
 
 static const char *state_of(const struct run *r, const struct instance *i) {
-    const struct task *t = i->action ? key_map_get(&r->tasks[i->decl->cache], &i->key) : NULL;
+    const struct task *t = i->action ? key_map_get(&r->tasks, &i->key) : NULL;
     switch (i->state) {
     case INSTANCE_DONE:
         return t && t->instance == i && t->outcome.finished ? "finished" : "known";
@@ -136,7 +135,7 @@ static const char *state_of(const struct run *r, const struct instance *i) {
 }
 
 static cJSON *describe_stage(const struct run *r, const struct instance *i) {
-    const struct task *t = i->action ? key_map_get(&r->tasks[i->decl->cache], &i->key) : NULL;
+    const struct task *t = i->action ? key_map_get(&r->tasks, &i->key) : NULL;
     char hex[DIGEST_HEX_SIZE];
     cJSON *stage = cJSON_CreateObject();
     cJSON_AddStringToObject(stage, "stage", i->name);
@@ -289,8 +288,7 @@ static void close_run(struct run *r) {
     cJSON_Delete(energy_close(r->energy));
     energy_base_free(r->base);
     free(r->platform);
-    key_map_close(&r->tasks[false]);
-    key_map_close(&r->tasks[true]);
+    key_map_close(&r->tasks);
     scheduler_free(r->scheduler);
     plan_free(r->plan);
     facts_free(r->facts);

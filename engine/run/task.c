@@ -27,6 +27,13 @@ void task_free(struct task *t) {
     free(t);
 }
 
+bool task_is_cached(const struct task *t) {
+    bool cached = t->instance->decl->cache;
+    for (size_t i = 0; i < t->twin_count && !cached; i++)
+        cached = t->twins[i]->decl->cache;
+    return cached;
+}
+
 /* ---- before ---- */
 
 static void release(struct task *t) {
@@ -333,7 +340,7 @@ static void judge_finished(struct task *t) {
         judge_failed(t);
         return;
     }
-    if (t->instance->decl->cache) {
+    if (task_is_cached(t)) {
         cJSON *record = record_build(t);
         rc = store_record_add(r->store, record, &err);
         cJSON_Delete(record);

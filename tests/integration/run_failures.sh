@@ -119,12 +119,13 @@ check "and take each other's outs by name" same "$("$retort" log t.json c --stor
 always='"a": { "cmd": ["sh", "-c", "echo x >>$1/b.txt", "sh", "'"$work"'"], "cache": false }'
 run "$always"; SAME=1 run "$always"
 check "cache: false runs each time" same "$(wc -l <b.txt) $(ended known)$(ended finished)" "2 01"
-both='"a": { "cmd": ["sh", "-c", "echo x >>$1/c.txt", "sh", "'"$work"'"], "cache": false },
-      "b": { "cmd": ["sh", "-c", "echo x >>$1/c.txt", "sh", "'"$work"'"] }'
-run "$both" -j 1
-check "a stage of the same key that is cached is known to nobody by that" same "$(wc -l <c.txt) $(ended known)$(ended finished)" "2 02"
-SAME=1 run "$both"
-check "but has a record of its own" same "$(wc -l <c.txt) $(ended known)$(ended finished)" "3 11"
+both='"a": { "cmd": ["sh", "-c", "echo x >>$1/c.txt; echo >o", "sh", "'"$work"'"], "cache": false, "outs": { "o": "o" } },
+      "b": { "cmd": ["sh", "-c", "echo x >>$1/c.txt; echo >o", "sh", "'"$work"'"], "outs": { "o": "o" } }'
+run "$both" -j 2
+check "beside one of its key that is cached it runs for both" same "$(wc -l <c.txt) $(ended known)$(ended finished)" "1 11"
+check "which leaves a record" "$retort" show t.json b --store "store.$store"
+SAME=1 run "$both" -j 2
+check "that the cached one has the next time" same "$(wc -l <c.txt) $(ended known)$(ended finished)" "2 11"
 
 # What the environment lets through is recorded by name alone.
 SECRET_TOKEN=hunter2 run '"a": { "cmd": ["sh", "-c", "echo $SECRET_TOKEN >o"], "pass_env": ["SECRET_TOKEN"], "outs": { "o": "o" } }'
