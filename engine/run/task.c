@@ -284,6 +284,13 @@ static void put_off(struct task *t) {
         run_report(r, t->twins[i], STAGE_INTERRUPTED, t->work_error.message);
 }
 
+/* Whether the attempt failed by itself: not for want of what the system refused it (a kind says so by its exit status),
+   nor because it was asked to leave. */
+static bool is_own_failure(const struct task *t) {
+    bool refused = t->work_code < 0 || (t->instance->action->kind && t->outcome.exit == error_exit_status(ERR_IO));
+    return !refused && (!t->job.terminating || t->job.timed_out);
+}
+
 static void judge_failed(struct task *t) {
     struct run *r = t->run;
     struct outcome *o = &t->outcome;
@@ -298,7 +305,7 @@ static void judge_failed(struct task *t) {
     scheduler_exit(r->scheduler, &t->job, left ? EXIT_INTERRUPTED : EXIT_FAILED, run_now_ms());
     bool interrupted = t->job.state == JOB_INTERRUPTED;
     write_attempt(t, interrupted ? "interrupted" : "failed", reason);
-    if (!interrupted && o->checkpoint_stuck) {
+    if (!interrupted && o->checkpoint_stuck && is_own_failure(t)) {
         run_note(r, t->instance, "its checkpoint is dropped: the attempt failed without advancing it");
         if (store_checkpoint_remove(r->store, &t->instance->key, r->platform, &fault) < 0)
             run_note(r, t->instance, fault.message);

@@ -1,0 +1,54 @@
+#!/bin/sh
+# A checkpoint outlives failures that are not the stage's own: a file system without room, a request to leave.
+. tests/integration/lib.inc
+cd "$work" || exit 1
+trap 'umount "$work/small" 2>/dev/null; rm -rf "$work"' EXIT
+await() { until grep -q "$2" "$1" 2>/dev/null; do sleep 0.02; done; }
+start() { : >told; setsid "$retort" run "$@" --progress plain >told 2>&1 & engine=$!; }
+trains() { "$retort" run trains.json --store small/s >failed.txt 2>&1; }
+leave() { kill -INT $engine; wait $engine; }
+
+# Asked to leave, it says 1: before it has advanced what it went on from.
+cat >stays.sh <<'EOT'
+trap 'exit 1' TERM
+[ -e "$RETORT_CHECKPOINT/kept" ] || echo kept >"$RETORT_CHECKPOINT/kept"
+echo here >>"$HERE/at"
+sleep 1000 & wait
+EOT
+cat >stays.json <<EOT
+{ "retort": 1, "name": "stays", "stages": { "stays": { "cmd": ["sh", "\${in.script}"], "in": { "script": "stays.sh" },
+    "env": { "HERE": "$work" }, "checkpoint": true } } }
+EOT
+for time in first second; do
+    : >at
+    start stays.json; await at here
+    check "a stage that is asked to leave and fails, the $time time: exit status 130" exits 130 leave
+done
+check "its checkpoint is kept" same "$(cat .retort/checkpoints/*/kept)" kept
+
+# Room for one checkpoint, and not for the next beside it.
+mkdir small
+if mount -t tmpfs -o size=24m tmpfs small 2>/dev/null; then
+    cat >trains.json <<'EOT'
+{ "retort": 1, "name": "trains", "stages": { "trains": { "uses": "deeprx/train@1", "with": { "size": 164, "ladder": { "164": 96 },
+    "features": "mrc", "batch": 1, "steps": 1000000, "seed": 1, "link": { "resource_blocks": 1, "pilots": 1, "profiles": ["A"] },
+    "validation": { "slots": 2, "sinr_db": [0, 20], "profiles": ["A"] } } } } }
+EOT
+    start trains.json --store small/s
+    until ls small/s/checkpoints/*/training >/dev/null 2>&1; do sleep 0.02; done
+    leave
+    size=$(stat -c %s small/s/checkpoints/*/training)
+    dd if=/dev/zero of=small/fill bs=1k count=$(($(df -k --output=avail small | tail -n 1) - size / 2048)) 2>/dev/null
+    check "a training without room for its next checkpoint fails" exits 1 trains
+    check "and says why" has failed.txt "No space left on device"
+    check "the checkpoint that it went on from is kept" same "$(stat -c %s small/s/checkpoints/*/training)" "$size"
+    rm small/fill
+    touch now
+    start trains.json --store small/s
+    until [ -n "$(find small/s/checkpoints -name training -newer now)" ]; do sleep 0.02; done
+    leave
+    check "with room it goes on from there" has told "continues at step"
+else
+    check "# SKIP a small file system can be mounted only by root" true
+fi
+finish
