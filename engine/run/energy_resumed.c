@@ -26,11 +26,12 @@ static void total_add(struct total *t, const cJSON *energy) {
         t->unknown++;
 }
 
-/* One of which nothing is left is one whose figures are not known; one that never began took nothing. */
+/* One of which nothing is left is one whose figures are not known, as is one of no known length; one that never began
+   took nothing. */
 static void add_earlier(struct total *total, cJSON *names, struct store *store, const char *attempt) {
     cJSON *record = NULL;
     store_attempt_read(store, attempt, &record, NULL);
-    if (!record || json_double(record, "wall_s", 0) > 0) {
+    if (json_double(record, "wall_s", (double)NAN) != 0) {
         total_add(total, cJSON_GetObjectItemCaseSensitive(record, "energy"));
         cJSON_AddItemToArray(names, mem_checked(cJSON_CreateString(attempt)));
     }

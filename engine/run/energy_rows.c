@@ -2,21 +2,31 @@
    forgotten and none is counted twice. */
 #include <math.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/run/internal.h"
 #include "store/attempts.h"
 
-/* The keeper was killed: what it had written down of its attempt is all that it says. */
+static cJSON *unavailable(void) {
+    cJSON *energy = mem_checked(cJSON_CreateObject());
+    cJSON_AddStringToObject(energy, "label", "unavailable");
+    cJSON_AddNullToObject(energy, "joules");
+    cJSON_AddStringToObject(energy, "why", "its keeper was killed before it had written anything down");
+    return energy;
+}
+
+/* The keeper was killed: what it had written down of its attempt is all that it says; else nobody knows what that took. */
 static void take_account(struct task *t) {
     cJSON *account = NULL;
     t->outcome.result = mem_checked(cJSON_CreateObject());
-    if (store_attempt_read(t->run->store, t->attempt->id, &account, NULL) < 0)
+    store_attempt_read(t->run->store, t->attempt->id, &account, NULL);
+    if (!account && !WIFSIGNALED(t->keeper_status)) /* it did not start */
         return;
     cJSON *energy = cJSON_DetachItemFromObjectCaseSensitive(account, "energy");
-    if (energy)
-        cJSON_AddItemToObject(t->outcome.result, "energy", energy);
+    cJSON_AddItemToObject(t->outcome.result, "energy", energy ? energy : unavailable());
+    t->outcome.wall_s = json_double(account, "wall_s", (double)NAN);
     cJSON_Delete(account);
 }
 

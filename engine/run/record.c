@@ -157,7 +157,8 @@ cJSON *record_head(const struct task *t) {
 
 cJSON *record_build(struct task *t) {
     cJSON *record = record_head(t);
-    cJSON_AddNumberToObject(record, "wall_s", t->outcome.wall_s);
+    cJSON_AddItemToObject(record, "wall_s",
+                          isfinite(t->outcome.wall_s) ? cJSON_CreateNumber(t->outcome.wall_s) : cJSON_CreateNull());
     cJSON_AddItemToObject(record, "components", action_components(t->instance->action));
     add_outs(record, t);
     add_resources(record, t);

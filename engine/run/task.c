@@ -228,6 +228,7 @@ void task_start(struct task *t) {
     attempt_account(t->attempt, record_head(t));
     t->events = (struct event_reader){.context = t, .progress = on_progress, .metric = on_metric, .note = on_note};
     t->outcome.exit = -1;
+    t->keeper_status = 0;
     free(id);
     if (rc < 0) {
         give_up_start(t, rc, &err);

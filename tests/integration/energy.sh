@@ -152,6 +152,25 @@ import json
 row = next(r for r in json.load(open("known.json"))["rows"] if r["stage"] == "steps")
 assert row["spent_j"] == 0 and abs(row["saved_j"] - json.load(open("record.json"))["energy"]["attempts"]["joules"]) < 1e-9, row'
 
+# ---- a keeper that is killed: what its attempt took is not known, and not nothing ----
+cat >lost.json <<'END'
+{ "retort": 1, "name": "lost", "stages": { "lost": { "outs": { "o": "o" }, "checkpoint": true, "retries": 1,
+  "cmd": ["sh", "-c", "[ -e $RETORT_CHECKPOINT/half ] && exec touch o; echo >$RETORT_CHECKPOINT/half; kill -KILL $PPID; sleep 1000"] } } }
+END
+check "a stage whose keeper is killed goes on in the next attempt" run lost.json
+"$retort" show lost.json lost --json >lost.record
+cat .retort/attempts/$(run_id)-* >lost.attempt
+check "what the first attempt took is not known" python3 -c '
+import json
+attempts, lost = json.load(open("lost.record"))["energy"]["attempts"], json.load(open("lost.attempt"))
+assert (attempts["count"], attempts["unknown"], attempts["earlier"]) == (2, 1, [lost["attempt"]]), attempts
+assert lost["wall_s"] is None and lost["energy"]["label"] == "unavailable", lost'
+"$retort" energy --json >lost.energy
+check "and energy tells of it" python3 -c '
+import json
+rows = [r for r in json.load(open("lost.energy"))["rows"] if r["stage"] == "lost"]
+assert sorted(r["label"] for r in rows)[-1] == "unavailable" and sum(r["count"] for r in rows) == 2, rows'
+
 # ---- what each published file took: a joule once, though several ways lead to it ----
 cat >diamond.json <<END
 { "retort": 1, "name": "diamond", "stages": {
