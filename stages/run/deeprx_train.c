@@ -231,7 +231,9 @@ int run_deeprx_train(struct stage *s, struct error *err) {
     if (rc)
         goto out;
     identity_make(identity, s);
-    if (train_checkpoint_load(&t, identity))
+    if ((rc = train_checkpoint_load(&t, identity, err)) < 0)
+        goto out;
+    if (rc > 0)
         stage_note(s, "continues at step %llu of %llu", (unsigned long long)t.state.step, (unsigned long long)t.steps);
     if (!(rc = steps_run(&t, identity, err)) && !(rc = validate(&curve, &t, err)) && !(rc = outs_write(&t, err)))
         rc = results_write(&t, &curve, err);

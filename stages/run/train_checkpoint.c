@@ -149,19 +149,24 @@ static int checkpoint_take(struct train *t, const struct buffer *file, const cha
     return rc;
 }
 
-bool train_checkpoint_load(struct train *t, const char *identity) {
+int train_checkpoint_load(struct train *t, const char *identity, struct error *err) {
     if (!stage_checkpoint(t->stage))
-        return false;
+        return 0;
     struct buffer file = {0};
-    struct error err = {0};
+    struct error fault = {0};
     char *path = checkpoint_path(t);
-    int rc = file_read(&file, path, max_checkpoint_bytes, &err);
-    bool there = rc != ERR_NOT_FOUND;
-    if (!rc)
-        rc = checkpoint_take(t, &file, identity, &err);
-    if (rc && there)
-        stage_note(t->stage, "the checkpoint is not used, training starts afresh: %s", err.message);
+    int rc = file_read(&file, path, max_checkpoint_bytes, &fault);
+    if (rc == ERR_IO) {
+        rc = error_set(err, rc, "%s; where that lasts, remove it: training then starts afresh", fault.message);
+    } else {
+        bool there = rc != ERR_NOT_FOUND;
+        if (!rc)
+            rc = checkpoint_take(t, &file, identity, &fault);
+        if (rc && there)
+            stage_note(t->stage, "the checkpoint is not used, training starts afresh: %s", fault.message);
+        rc = !rc;
+    }
     buffer_close(&file);
     free(path);
-    return !rc;
+    return rc;
 }

@@ -256,6 +256,25 @@ static void test_a_foreign_or_damaged_checkpoint_is_not_used(void **state) {
     remove_both(whole, parts);
 }
 
+/* Whatever open and read say but that there is none: here that it is a directory. */
+static void test_a_checkpoint_that_cannot_be_read_is_not_written_over(void **state) {
+    (void)state;
+    static const char with[] = "{" TINY ",\"size\":1,\"steps\":2}";
+    char *parts = fixture_directory(), *checkpoint = checkpoint_directory(parts),
+         *kept = path_join(checkpoint, "training");
+    struct error err = {0};
+    assert_int_equal(file_make_directory(kept, &err), 0);
+    assert_int_equal(train_and_interrupt(parts, checkpoint, with, 0), 1);
+    char *model = path_join(parts, "model.safetensors");
+    assert_false(file_exists(model));
+    assert_int_equal(rmdir(kept), 0);
+    assert_int_equal(train_and_interrupt(parts, checkpoint, with, 0), 0);
+    free(model);
+    free(kept);
+    free(checkpoint);
+    fixture_remove(parts);
+}
+
 static void test_a_loss_that_leaves_the_numbers_is_an_error(void **state) {
     (void)state;
     fixture_failure("deeprx/train@1",
@@ -356,6 +375,7 @@ int main(void) {
         cmocka_unit_test(test_logits_of_something_else_are_refused),
         cmocka_unit_test(test_interrupted_and_resumed_is_the_same),
         cmocka_unit_test(test_a_foreign_or_damaged_checkpoint_is_not_used),
+        cmocka_unit_test(test_a_checkpoint_that_cannot_be_read_is_not_written_over),
         cmocka_unit_test(test_a_loss_that_leaves_the_numbers_is_an_error),
         cmocka_unit_test(test_evaluate_sees_the_baseline_s_slots),
         cmocka_unit_test(test_pilots_stand_in_for_the_link_s),
