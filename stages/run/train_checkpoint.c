@@ -1,8 +1,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/base/sha256.h"
@@ -149,11 +151,28 @@ static int checkpoint_take(struct train *t, const struct buffer *file, const cha
     return rc;
 }
 
+/* What kills left of checkpoints that were being written: each as large as a whole one. What cannot be removed stays. */
+static void clear_left(const char *directory) {
+    static const char left[] = ".training.tmp-";
+    struct folder entries;
+    const char *name;
+    folder_open(&entries, directory, NULL);
+    while (folder_next(&entries, &name, NULL) > 0) {
+        if (strncmp(name, left, strlen(left)) != 0)
+            continue;
+        char *path = path_join(directory, name);
+        unlink(path);
+        free(path);
+    }
+    folder_close(&entries);
+}
+
 int train_checkpoint_load(struct train *t, const char *identity, struct error *err) {
     if (!stage_checkpoint(t->stage))
         return 0;
     struct buffer file = {0};
     struct error fault = {0};
+    clear_left(stage_checkpoint(t->stage));
     char *path = checkpoint_path(t);
     int rc = file_read(&file, path, max_checkpoint_bytes, &fault);
     if (rc == ERR_IO) {

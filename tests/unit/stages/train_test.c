@@ -275,6 +275,21 @@ static void test_a_checkpoint_that_cannot_be_read_is_not_written_over(void **sta
     fixture_remove(parts);
 }
 
+static void test_what_a_kill_left_of_a_checkpoint_is_removed(void **state) {
+    (void)state;
+    static const char with[] = "{" TINY ",\"size\":1,\"steps\":2}";
+    char *parts = fixture_directory(), *checkpoint = checkpoint_directory(parts);
+    char *left = fixture_write(checkpoint, ".training.tmp-aB3_-x", "half", 4);
+    char *other = fixture_write(checkpoint, "other", "kept", 4);
+    assert_int_equal(train_and_interrupt(parts, checkpoint, with, 0), 0);
+    assert_false(file_exists(left));
+    assert_true(file_exists(other));
+    free(left);
+    free(other);
+    free(checkpoint);
+    fixture_remove(parts);
+}
+
 static void test_a_loss_that_leaves_the_numbers_is_an_error(void **state) {
     (void)state;
     fixture_failure("deeprx/train@1",
@@ -376,6 +391,7 @@ int main(void) {
         cmocka_unit_test(test_interrupted_and_resumed_is_the_same),
         cmocka_unit_test(test_a_foreign_or_damaged_checkpoint_is_not_used),
         cmocka_unit_test(test_a_checkpoint_that_cannot_be_read_is_not_written_over),
+        cmocka_unit_test(test_what_a_kill_left_of_a_checkpoint_is_removed),
         cmocka_unit_test(test_a_loss_that_leaves_the_numbers_is_an_error),
         cmocka_unit_test(test_evaluate_sees_the_baseline_s_slots),
         cmocka_unit_test(test_pilots_stand_in_for_the_link_s),
