@@ -50,14 +50,14 @@ struct figure_series *figure_add(struct figure *f, const char *name, const char 
 void figure_point_add(struct figure_series *s, struct figure_point p);
 void figure_close(struct figure *f);
 
-/* Appends the script; `terminal` is gnuplot's ("svg", "pngcairo"). ERR_INVALID when nothing can be shown. */
+/* Appends the script; `terminal` is gnuplot's, such as "svg". ERR_INVALID when nothing can be shown. */
 int figure_script(struct buffer *out, const struct figure *f, const char *terminal, struct error *err);
 
 /* Appends the points as CSV: series,x,y,low,high,count,reference. */
 void figure_csv(struct buffer *out, const struct figure *f);
 
-/* Runs the script through /usr/bin/gnuplot, with no settings but its own; what it draws is appended. ERR_NOT_FOUND when
-   the program is not there, ERR_FAILED with its message. */
+/* Runs a script for "svg" through /usr/bin/gnuplot, with no settings but its own; `out` is the whole picture. ERR_NOT_FOUND
+   when the program is not there, ERR_FAILED with its message, ERR_IO where the picture cannot be written or read whole. */
 int figure_draw(struct buffer *out, const struct buffer *script, struct error *err);
 
 #endif

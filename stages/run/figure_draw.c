@@ -15,14 +15,31 @@ static const char program[] = "/usr/bin/gnuplot";
 
 enum { SCRIPT, PICTURE, MESSAGES, FILES };
 
-static void read_back(struct buffer *out, int fd) {
+static int read_back(struct buffer *out, int fd, const char *name, struct error *err) {
     char bytes[16384];
     off_t at = 0;
     ssize_t n;
-    while ((n = pread(fd, bytes, sizeof bytes, at)) > 0) {
+    while ((n = pread(fd, bytes, sizeof bytes, at)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_errno(err, errno, "gnuplot's %s cannot be read", name);
         buffer_append(out, bytes, (size_t)n);
         at += n;
     }
+    return 0;
+}
+
+/* gnuplot does not ask whether its writes succeed, and ends with status 0 all the same. */
+static int whole_check(const struct buffer *svg, struct error *err) {
+    static const char end[] = "</svg>";
+    size_t size = svg->size, length = sizeof end - 1;
+    while (size > 0 && svg->data[size - 1] == '\n')
+        size--;
+    if (size >= length && memcmp(svg->data + size - length, end, length) == 0)
+        return 0;
+    return error_set(err, ERR_IO, "%s wrote %zu bytes of a picture that does not end: is there no memory?", program,
+                     svg->size);
 }
 
 /* gnuplot with the three files as its standard streams; nothing of this process's environment or open files. */
@@ -58,7 +75,7 @@ static int gnuplot_wait(pid_t pid, int messages, struct error *err) {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
     struct buffer text = {0};
-    read_back(&text, messages);
+    read_back(&text, messages, "messages", NULL);
     for (size_t i = 0; i < text.size; i++)
         if (text.data[i] == '\n')
             text.data[i] = ' ';
@@ -80,8 +97,9 @@ int figure_draw(struct buffer *out, const struct buffer *script, struct error *e
         rc = file_write_all(fd[SCRIPT], script->data, script->size, names[SCRIPT], err);
     if (!rc && lseek(fd[SCRIPT], 0, SEEK_SET) < 0)
         rc = error_errno(err, errno, "rewind gnuplot's script");
-    if (!rc && !(rc = gnuplot_spawn(&pid, fd, err)) && !(rc = gnuplot_wait(pid, fd[MESSAGES], err)))
-        read_back(out, fd[PICTURE]);
+    if (!rc && !(rc = gnuplot_spawn(&pid, fd, err)) && !(rc = gnuplot_wait(pid, fd[MESSAGES], err)) &&
+        !(rc = read_back(out, fd[PICTURE], names[PICTURE], err)))
+        rc = whole_check(out, err);
     for (int i = 0; i < FILES; i++)
         if (fd[i] >= 0)
             close(fd[i]);

@@ -1,10 +1,24 @@
 /* plot/lines and plot/table on small data, with labels that try to be more than labels. */
+#include <errno.h>
+#include <sys/syscall.h>
+
 #include "tests/unit/stages/fixture.h"
 
 static const char curve_a[] =
     "curve,sinr_db,bits,errors,ber\nnetwork,0,10,5,0.5\nnetwork,10,10,1,0.1\nnetwork,20,10,0,0\n";
 static const char curve_b[] =
     "curve,sinr_db,bits,errors,ber\nnetwork,0,10,3,0.3\nnetwork,10,10,3,0.3\nnetwork,20,10,1,0.1\n";
+
+/* The stage's own reads of gnuplot's picture come here. -1: they go through. */
+static off_t unreadable_from = -1;
+
+ssize_t pread(int fd, void *bytes, size_t size, off_t at) {
+    if (unreadable_from >= 0 && at >= unreadable_from) {
+        errno = EIO;
+        return -1;
+    }
+    return syscall(SYS_pread64, fd, bytes, size, at);
+}
 
 struct inputs {
     char *directory, *a, *b;
@@ -45,6 +59,17 @@ static void test_means_with_spread_and_reference(void **state) {
     free(svg);
     fixture_remove(one);
     fixture_remove(two);
+    inputs_remove(&in);
+}
+
+static void test_half_a_picture_is_none(void **state) {
+    (void)state;
+    struct inputs in = inputs_write();
+    struct given given[] = {{"curves", in.a, NULL}, {0}};
+    const char *with = "{\"x\":\"sinr_db\",\"y\":\"ber\"}";
+    unreadable_from = 1;
+    fixture_failure("plot/lines@1", with, given, "gnuplot's picture cannot be read: Input/output error");
+    unreadable_from = -1;
     inputs_remove(&in);
 }
 
@@ -195,9 +220,10 @@ static void test_table_with_reference(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_means_with_spread_and_reference), cmocka_unit_test(test_labels_are_data_never_commands),
-        cmocka_unit_test(test_a_label_is_shown_as_it_stands),   cmocka_unit_test(test_lines_faults_say_how_to_mend),
-        cmocka_unit_test(test_nothing_to_draw_is_an_error),     cmocka_unit_test(test_table_with_reference),
+        cmocka_unit_test(test_half_a_picture_is_none),         cmocka_unit_test(test_means_with_spread_and_reference),
+        cmocka_unit_test(test_labels_are_data_never_commands), cmocka_unit_test(test_a_label_is_shown_as_it_stands),
+        cmocka_unit_test(test_lines_faults_say_how_to_mend),   cmocka_unit_test(test_nothing_to_draw_is_an_error),
+        cmocka_unit_test(test_table_with_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
