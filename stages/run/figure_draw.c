@@ -9,6 +9,7 @@
 
 #include "engine/base/file.h"
 #include "stages/run/figure.h"
+#include "stages/stage.h"
 
 /* A fixed path: a pipeline names no program that draws. */
 static const char program[] = "/usr/bin/gnuplot";
@@ -74,6 +75,8 @@ static int gnuplot_wait(pid_t pid, int messages, struct error *err) {
             return error_errno(err, errno, "wait for %s", program);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM) /* which goes to all processes of a stage */
+        return STAGE_INTERRUPTED;
     struct buffer text = {0};
     read_back(&text, messages, "messages", NULL);
     for (size_t i = 0; i < text.size; i++)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
+#include "stages/run/figure.h"
 #include "tests/unit/stages/fixture.h"
 
 static const char curve_a[] =
@@ -71,6 +72,16 @@ static void test_half_a_picture_is_none(void **state) {
     fixture_failure("plot/lines@1", with, given, "gnuplot's picture cannot be read: Input/output error");
     unreadable_from = -1;
     inputs_remove(&in);
+}
+
+static void test_asked_to_leave_while_it_draws(void **state) {
+    (void)state;
+    struct buffer script = {0}, svg = {0};
+    struct error err = {0};
+    buffer_puts(&script, "system('kill -TERM $PPID')\npause 1000\n");
+    assert_int_equal(figure_draw(&svg, &script, &err), STAGE_INTERRUPTED);
+    buffer_close(&script);
+    buffer_close(&svg);
 }
 
 /* Each would run a command, end a string or a line, or be typeset, if it were anything but data. */
@@ -220,10 +231,10 @@ static void test_table_with_reference(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half_a_picture_is_none),         cmocka_unit_test(test_means_with_spread_and_reference),
-        cmocka_unit_test(test_labels_are_data_never_commands), cmocka_unit_test(test_a_label_is_shown_as_it_stands),
-        cmocka_unit_test(test_lines_faults_say_how_to_mend),   cmocka_unit_test(test_nothing_to_draw_is_an_error),
-        cmocka_unit_test(test_table_with_reference),
+        cmocka_unit_test(test_half_a_picture_is_none),          cmocka_unit_test(test_asked_to_leave_while_it_draws),
+        cmocka_unit_test(test_means_with_spread_and_reference), cmocka_unit_test(test_labels_are_data_never_commands),
+        cmocka_unit_test(test_a_label_is_shown_as_it_stands),   cmocka_unit_test(test_lines_faults_say_how_to_mend),
+        cmocka_unit_test(test_nothing_to_draw_is_an_error),     cmocka_unit_test(test_table_with_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
