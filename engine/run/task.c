@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"
@@ -286,9 +287,10 @@ static void put_off(struct task *t) {
 }
 
 /* Whether the attempt failed by itself: not for want of what the system refused it (a kind says so by its exit status),
-   nor because it was asked to leave. */
+   nor because it was asked to leave, nor together with its keeper. */
 static bool is_own_failure(const struct task *t) {
-    bool refused = t->work_code < 0 || (t->instance->action->kind && t->outcome.exit == error_exit_status(ERR_IO));
+    bool refused = WIFSIGNALED(t->keeper_status) || t->work_code < 0 ||
+                   (t->instance->action->kind && t->outcome.exit == error_exit_status(ERR_IO));
     return !refused && (!t->job.terminating || t->job.timed_out);
 }
 

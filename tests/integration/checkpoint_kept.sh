@@ -1,5 +1,6 @@
 #!/bin/sh
-# A checkpoint outlives failures that are not the stage's own: a file system without room, a request to leave.
+# A checkpoint outlives failures that are not the stage's own: a file system without room, a request to leave, the death of
+# its keeper.
 . tests/integration/lib.inc
 cd "$work" || exit 1
 trap 'umount "$work/small" 2>/dev/null; rm -rf "$work"' EXIT
@@ -25,6 +26,16 @@ for time in first second; do
     check "a stage that is asked to leave and fails, the $time time: exit status 130" exits 130 leave
 done
 check "its checkpoint is kept" same "$(cat .retort/checkpoints/*/kept)" kept
+
+# Its keeper is killed twice, the second time before it has advanced anything.
+cat >dies.json <<'EOT'
+{ "retort": 1, "name": "dies", "stages": { "dies": { "outs": { "o": "o" }, "checkpoint": true, "retries": 2,
+    "env": { "HERE": "WORK" }, "cmd": ["sh", "-c", "echo >>$HERE/tries; [ $(wc -l <$HERE/tries) -lt 3 ] || exec cp $RETORT_CHECKPOINT/half o; [ -e $RETORT_CHECKPOINT/half ] || echo half >$RETORT_CHECKPOINT/half; kill -KILL $PPID; sleep 1000"] } },
+  "results": { "o": "${stages.dies.outs.o}" } }
+EOT
+sed -i "s|WORK|$work|" dies.json
+check "a stage whose keeper is killed twice ends well" "$retort" run dies.json
+check "from what the first attempt kept" same "$(cat results/dies/o)" half
 
 # Room for one checkpoint, and not for the next beside it.
 mkdir small
