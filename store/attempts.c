@@ -49,7 +49,8 @@ char *store_checkpoint_attempts_path(const struct store *s, const struct digest 
 
 int store_checkpoint_join(struct store *s, const struct digest *key, const char *platform, const char *attempt,
                           struct error *err) {
-    char *path = store_checkpoint_attempts_path(s, key, platform), *line = mem_printf("%s\n", attempt);
+    char *path = store_checkpoint_attempts_path(s, key, platform);
+    char *line = mem_printf("\n%s\n", attempt); /* what stands before may be cut off: the disk was full */
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666);
     int rc = fd < 0 ? error_errno(err, errno, "%s: cannot be opened", path)
                     : file_write_all(fd, line, strlen(line), path, err);

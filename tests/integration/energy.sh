@@ -171,6 +171,21 @@ import json
 rows = [r for r in json.load(open("lost.energy"))["rows"] if r["stage"] == "lost"]
 assert sorted(r["label"] for r in rows)[-1] == "unavailable" and sum(r["count"] for r in rows) == 2, rows'
 
+# ---- a list of attempts whose last line is cut off: none runs into the next ----
+cat >torn.json <<'END'
+{ "retort": 1, "name": "torn", "stages": { "torn": { "outs": { "o": "o" }, "checkpoint": true,
+  "cmd": ["sh", "-c", "[ -e $RETORT_CHECKPOINT/half ] && exec touch o; echo >$RETORT_CHECKPOINT/half; exit 1"] } } }
+END
+check "a stage that fails and keeps a checkpoint" exits 1 run torn.json
+first=$(run_id)-0-1
+truncate -s -1 .retort/checkpoints/*.attempts
+check "goes on from it" run torn.json
+"$retort" show torn.json torn --json >torn.record
+check "and knows whose figures are to be added" python3 -c '
+import json, sys
+attempts = json.load(open("torn.record"))["energy"]["attempts"]
+assert (attempts["count"], attempts["unknown"], attempts["earlier"]) == (2, 0, sys.argv[1:]), attempts' "$first"
+
 # ---- what each published file took: a joule once, though several ways lead to it ----
 cat >diamond.json <<END
 { "retort": 1, "name": "diamond", "stages": {
