@@ -72,6 +72,7 @@ int attempt_check_inputs(const struct attempt *a, struct facts *facts, const cha
 int attempt_prepare(struct attempt *a, struct error *err);
 
 struct log {
+    bool known; /* it could be read */
     struct digest digest;
     uint64_t size; /* 0: the file was removed */
 };

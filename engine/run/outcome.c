@@ -76,8 +76,9 @@ static void read_log(struct log *log, const char *path) {
     if (stat(path, &st) == 0 && st.st_size == 0) {
         unlink(path);
         sha256_bytes(&log->digest, "", 0);
-    } else if (sha256_file(&log->digest, &log->size, path, NULL) < 0) {
-        *log = (struct log){0};
+        log->known = true;
+    } else {
+        log->known = sha256_file(&log->digest, &log->size, path, NULL) == 0;
     }
 }
 

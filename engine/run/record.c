@@ -104,6 +104,11 @@ static void add_environment(cJSON *provenance, const struct task *t) {
 
 static void add_log(cJSON *logs, const char *name, const struct log *log, const char *path) {
     cJSON *item = cJSON_AddObjectToObject(logs, name);
+    if (!log->known) {
+        cJSON_AddNullToObject(item, "sha256");
+        cJSON_AddNullToObject(item, "size");
+        return;
+    }
     add_hex(item, "sha256", &log->digest);
     cJSON_AddNumberToObject(item, "size", (double)log->size);
     if (log->size > 0)

@@ -149,4 +149,12 @@ run '"a": { "cmd": ["true"], "resources": { "memory": "1000TiB" } }'
 check "more than there is: refused with both amounts" has run.json "bytes of memory, there are"
 check "more than a number of bytes can be: refused before it runs" exits 2 run '"a": { "cmd": ["true"], "resources": { "memory": 1e300 } }'
 check "with its place" has run.err '(at /stages/a/resources/memory)'
+
+# A log that is gone when the stage has ended: its digest is not known.
+cat >logs.json <<'END'
+{ "retort": 1, "name": "logs", "stages": { "a": { "cmd": ["sh", "-c", "echo hello; rm $LOGS/*.stdout"], "env": { "LOGS": "WORK/logs/logs" } } } }
+END
+sed -i "s|WORK|$work|" logs.json
+check "a stage that removes its log" "$retort" run logs.json --store logs
+check "no digest of it is invented" sh -c '"$1" show logs.json a --json --store logs | tr -d " \n" | grep -qF "\"stdout\":{\"sha256\":null,\"size\":null}"' sh "$retort"
 finish
