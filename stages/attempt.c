@@ -53,8 +53,9 @@ struct keeper {
     struct error meter_error;
 };
 
+/* For waiting: who slept with the machine has not had that time. */
 static uint64_t now_ms(void) {
-    return clock_monotonic_ns() / 1000000;
+    return clock_awake_ns() / 1000000;
 }
 
 static int keeper_open(struct keeper *k, const cJSON *attempt, struct error *err) {
