@@ -17,7 +17,7 @@ static cJSON *unavailable(void) {
     return energy;
 }
 
-/* The keeper was killed: what it had written down of its attempt is all that it says; else nobody knows what that took. */
+/* The keeper was killed: what it had written down of its attempt is all that it says; else nobody knows. */
 static void take_account(struct task *t) {
     cJSON *account = NULL;
     t->outcome.result = mem_checked(cJSON_CreateObject());

@@ -56,9 +56,9 @@ int figure_script(struct buffer *out, const struct figure *f, const char *termin
 /* Appends the points as CSV: series,x,y,low,high,count,reference. */
 void figure_csv(struct buffer *out, const struct figure *f);
 
-/* Runs a script for "svg" through /usr/bin/gnuplot, with no settings but its own; `out` is the whole picture. ERR_NOT_FOUND
-   when the program is not there, ERR_FAILED with its message, ERR_IO where the picture cannot be written or read
-   whole; STAGE_INTERRUPTED: it was asked to leave. */
+/* Runs a script for "svg" through /usr/bin/gnuplot, with no settings but its own; `out` is the whole picture.
+   ERR_NOT_FOUND when the program is not there, ERR_FAILED with its message, ERR_IO where the picture cannot be
+   written or read whole; STAGE_INTERRUPTED: it was asked to leave. */
 int figure_draw(struct buffer *out, const struct buffer *script, struct error *err);
 
 #endif

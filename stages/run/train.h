@@ -73,8 +73,8 @@ int train_batch_step(struct train_batch *b, struct train *t, struct loss_value *
 /* One file in the checkpoint directory, replaced atomically. `identity`: 64 hex digits of what is being trained. */
 int train_checkpoint_save(const struct train *t, const char *identity, struct error *err);
 
-/* 1: the state and the network are filled. 0: there is none, or it is damaged or of another training: then a note says so,
-   and nothing is changed. ERR_IO: it cannot be read now, and may be whole; whoever began anew would write over it.
+/* 1: the state and the network are filled. 0: there is none, or it is damaged or of another training: then a note says
+   so, and nothing is changed. ERR_IO: it cannot be read now, and may be whole; whoever began anew would write over it.
    What killed attempts left of checkpoints that they were writing is removed. */
 int train_checkpoint_load(struct train *t, const char *identity, struct error *err);
 

@@ -151,7 +151,7 @@ static int checkpoint_take(struct train *t, const struct buffer *file, const cha
     return rc;
 }
 
-/* What kills left of checkpoints that were being written: each as large as a whole one. What cannot be removed stays. */
+/* What kills left of checkpoints that were being written: each as large as a whole one. What cannot go, stays. */
 static void clear_left(const char *directory) {
     static const char left[] = ".training.tmp-";
     struct folder entries;
