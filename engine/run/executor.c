@@ -287,7 +287,7 @@ static void on_exit_poll(uv_poll_t *handle, int status, int events) {
 static int watch(struct execution *x, uv_poll_t *poll, int fd, uv_poll_cb on_ready, struct error *err) {
     int rc = uv_poll_init(x->executor->loop, poll, fd);
     if (rc < 0)
-        return error_set(err, ERR_IO, "a stage's process cannot be watched: %s", uv_strerror(rc));
+        return error_errno(err, -rc, "a stage's process cannot be watched");
     poll->data = x;
     x->handles++;
     uv_poll_start(poll, UV_READABLE, on_ready);

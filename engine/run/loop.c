@@ -116,7 +116,7 @@ static int make_loop(uv_loop_t *loop, struct error *err) {
     expect_abort("pipe for signals", &before);
     int rc = uv_loop_init(loop);
     sigaction(SIGABRT, &before, NULL);
-    return rc < 0 ? error_set(err, ERR_IO, "the event loop cannot be made: %s", uv_strerror(rc)) : 0;
+    return rc < 0 ? error_errno(err, -rc, "the event loop cannot be made") : 0;
 }
 
 static void do_nothing(uv_work_t *work) {
