@@ -88,7 +88,8 @@ struct outcome {
     struct object *outs;   /* finished: one per action->outs */
     cJSON *metrics;        /* finished: an object */
     struct log stdout_log, stderr_log;
-    double wall_s; /* NAN: its keeper was killed before it had written that down */
+    bool short_of_space; /* failed: less than a MiB is left on its file system, which may be why */
+    double wall_s;       /* NAN: its keeper was killed before it had written that down */
 };
 
 /* `keeper_status` as of waitpid. ERR_IO: the store could not take an out; everything else is an outcome. */

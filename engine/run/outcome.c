@@ -1,6 +1,7 @@
 /* What an attempt left behind: the second half of attempt.h. */
 #include <errno.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 #include "engine/run/attempt.h"
 #include "engine/run/stamp.h"
 
-enum { TAIL_LINES = 10, TAIL_BYTES = 8192 };
+enum { TAIL_LINES = 10, TAIL_BYTES = 8192, LITTLE_SPACE = 1 << 20 };
 
 void outcome_close(struct outcome *o) {
     free(o->reason);
@@ -44,12 +45,19 @@ static int read_result(const struct attempt *a, struct outcome *out, struct erro
     return 0;
 }
 
-/* A stage that ran out of space, or whose keeper did, may be unable to say so: its logs are on the same file system. */
-static int check_space(const struct attempt *a, const char *why, struct error *err) {
+/* A stage that ran out of space, or whose keeper did, may be unable to say so: its logs are on the same file system. What
+   another stage has freed meanwhile may be there: little space is told with the failure. */
+static int check_space(const struct attempt *a, struct outcome *out, struct buffer *why, struct error *err) {
     struct statvfs fs;
-    if (statvfs(a->root, &fs) < 0 || (fs.f_bavail > 0 && (fs.f_favail > 0 || fs.f_files == 0)))
+    if (statvfs(a->root, &fs) < 0)
         return 0;
-    return error_set(err, ERR_IO, "%s: no space left on its file system (%s)", a->root, why);
+    if (fs.f_bavail == 0 || (fs.f_favail == 0 && fs.f_files > 0))
+        return error_set(err, ERR_IO, "%s: no space left on its file system (%s)", a->root, buffer_text(why));
+    uint64_t left = (uint64_t)fs.f_bavail * fs.f_frsize;
+    out->short_of_space = left < LITTLE_SPACE;
+    if (out->short_of_space)
+        buffer_printf(why, "; %" PRIu64 " KiB are left on its file system", left / 1024);
+    return 0;
 }
 
 /* Says why it did not end with exit 0; nothing when it did. */
@@ -281,7 +289,7 @@ int attempt_collect(struct attempt *a, int keeper_status, struct outcome *out, s
         rc = take_outs(a, out, &fault);
     } else if (rc == 0) {
         check_shared(a, NULL); /* damage is set aside even when the stage failed */
-        rc = check_space(a, buffer_text(&why), &fault);
+        rc = check_space(a, out, &why, &fault);
     }
     if (rc < 0) {
         buffer_clear(&why);

@@ -289,7 +289,7 @@ static void put_off(struct task *t) {
 /* Whether the attempt failed by itself: not for want of what the system refused it (a kind says so by its exit status),
    nor because it was asked to leave, nor together with its keeper. */
 static bool is_own_failure(const struct task *t) {
-    bool refused = WIFSIGNALED(t->keeper_status) || t->work_code < 0 ||
+    bool refused = WIFSIGNALED(t->keeper_status) || t->work_code < 0 || t->outcome.short_of_space ||
                    (t->instance->action->kind && t->outcome.exit == error_exit_status(ERR_IO));
     return !refused && (!t->job.terminating || t->job.timed_out);
 }
@@ -303,7 +303,7 @@ static void judge_failed(struct task *t) {
     const char *why = o->reason ? o->reason : t->work_error.message;
     char *reason = mem_printf("%s%s", prefix, why);
     char *detail = mem_printf("%s%s", prefix, o->detail ? o->detail : why);
-    if (t->attempt->object_lost) /* it is set aside: a retry could not be given it */
+    if (t->attempt && t->attempt->object_lost) /* it is set aside: a retry could not be given it */
         t->job.retries = 0;
     scheduler_exit(r->scheduler, &t->job, left ? EXIT_INTERRUPTED : EXIT_FAILED, run_now_ms());
     bool interrupted = t->job.state == JOB_INTERRUPTED;

@@ -20,7 +20,7 @@ from study import Place, Wrong, check_gone, check_mended, undisturbed
 
 SMALLEST_KIB, LARGEST_KIB, ENOUGH_KIB = 64, 8192, 65536
 OPTIONS = ["--set", "params.lines=60000"]  # 4 MB
-SAYS = ["No space left", "disk is full", "no space left"]
+SAYS = ["No space left", "disk is full", "no space left", "are left on its file system"]
 
 
 def mount(options, path):

@@ -59,6 +59,14 @@ EOT
     until [ -n "$(find small/s/checkpoints -name training -newer now)" ]; do sleep 0.02; done
     leave
     check "with room it goes on from there" has told "continues at step"
+
+    # What it lacked is there again when the engine looks, or nearly: it may have had no room to say so.
+    echo '{ "retort": 1, "name": "f", "stages": { "f": { "cmd": ["sh", "-c", "exit 5"] } } }' >f.json
+    check "a stage that fails with room" exits 1 sh -c '"$1" run f.json --store small/s >failed.txt 2>&1' sh "$retort"
+    check "is told without a word of that" exits 1 has failed.txt "left on its file system"
+    dd if=/dev/zero of=small/fill bs=1k count=$(($(df -k --output=avail small | tail -n 1) - 800)) 2>/dev/null
+    check "one that fails with little" exits 1 sh -c '"$1" run f.json --store small/s >failed.txt 2>&1' sh "$retort"
+    check "is told with how much there is" grep -qE "exit status 5; [4-7][0-9]{2} KiB are left on its file system" failed.txt
 else
     check "# SKIP a small file system can be mounted only by root" true
 fi
