@@ -120,7 +120,7 @@ static int look_for_out(void *context, const char *name, const struct object *o,
     struct fsck *f = context;
     char hex[DIGEST_HEX_SIZE];
     struct error why = {0};
-    int rc = object_require(f->s, o, &why);
+    int rc = store_object_require(f->s, o, &why);
     if (rc != ERR_NOT_FOUND && rc != ERR_CORRUPT)
         return rc < 0 ? error_set(err, rc, "%s", why.message) : 0;
     digest_hex(hex, &o->digest);

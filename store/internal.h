@@ -167,9 +167,6 @@ int object_examine(struct store *s, const struct digest *d, bool listing, struct
 int object_present(struct store *s, const struct digest *d, uint64_t size, bool any_size, bool listing,
                    struct error *err);
 
-/* store_object_exists with the reason: ERR_NOT_FOUND or ERR_CORRUPT (it does not count), ERR_IO (it cannot be told). */
-int object_require(struct store *s, const struct object *o, struct error *err);
-
 /* Like store_object_verify, but an object that this process has hashed before is not hashed again. */
 int object_check(struct store *s, const struct object *o, struct error *err);
 

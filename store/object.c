@@ -199,7 +199,7 @@ int store_object_verify(struct store *s, const struct object *o, struct error *e
     return check_object(s, o, true, err);
 }
 
-int object_require(struct store *s, const struct object *o, struct error *err) {
+int store_object_require(struct store *s, const struct object *o, struct error *err) {
     struct listing l = {0};
     int rc = object_present(s, &o->digest, o->size, o->directory, o->directory, err);
     if (rc < 0 || !o->directory)
@@ -212,8 +212,4 @@ int object_require(struct store *s, const struct object *o, struct error *err) {
             rc = object_present(s, &l.entries[i].digest, l.entries[i].size, false, false, err);
     listing_close(&l);
     return rc;
-}
-
-bool store_object_exists(struct store *s, const struct object *o) {
-    return object_require(s, o, NULL) == 0;
 }

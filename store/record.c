@@ -43,7 +43,7 @@ int record_outs(const cJSON *record, record_visit *visit, void *context, struct 
 static int require_out(void *context, const char *name, const struct object *o, struct error *err) {
     char hex[DIGEST_HEX_SIZE];
     struct error why = {0};
-    int rc = object_require(context, o, &why);
+    int rc = store_object_require(context, o, &why);
     digest_hex(hex, &o->digest);
     if (rc == ERR_NOT_FOUND)
         return error_set(err, rc, "out %s: the object %s is missing", name, hex);

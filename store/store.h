@@ -67,9 +67,10 @@ int store_object_look(const char *path, struct object *out, struct error *err);
 /* The path of a plain object; the caller frees. */
 char *store_object_path(const struct store *s, const struct digest *d);
 
-/* Whether the object, and all files of a directory object, are there with the right size. Hashes only what was written
-   to since it was stored (through a hard link that a command was given, say), and sets it aside when it is damaged. */
-bool store_object_exists(struct store *s, const struct object *o);
+/* The object, and all files of a directory object, are there with the right size. Hashes only what was written to since
+   it was stored (through a hard link that a command was given, say), and sets it aside when it is damaged. ERR_NOT_FOUND
+   or ERR_CORRUPT: it does not count; ERR_IO: it cannot be told. */
+int store_object_require(struct store *s, const struct object *o, struct error *err);
 
 /* Hashes it again; ERR_CORRUPT after setting a damaged object aside (objects/damaged/). */
 int store_object_verify(struct store *s, const struct object *o, struct error *err);

@@ -32,7 +32,7 @@ static void a_file_becomes_a_read_only_object(void **state) {
     assert_false(file_exists(source));
     put_text(s, "abc"); /* once more: ours is dropped */
     assert_false(file_exists(source));
-    assert_true(store_object_exists(s, &o));
+    assert_int_equal(store_object_require(s, &o, NULL), 0);
     free(source);
     free(work);
     free(text);
@@ -224,7 +224,7 @@ static void a_directory_is_its_listing(void **state) {
     assert_string_equal(text, tree_listing);
     struct object file = put_text(s, tree_listing); /* the same bytes as a file: another object */
     assert_false(digest_equal(&file.digest, &put.digest));
-    assert_true(store_object_exists(s, &put));
+    assert_int_equal(store_object_require(s, &put, NULL), 0);
     free(text);
     free(path);
     free(one);
@@ -319,7 +319,7 @@ static void a_listing_cannot_leave_its_directory(void **state) {
         char *to = mem_printf("%s/target/%zu", p->root, i);
         assert_int_equal(file_make_directory(folder, NULL), 0);
         write_text(path, bad[i], 0444);
-        assert_false(store_object_exists(s, &o));
+        assert_int_not_equal(store_object_require(s, &o, NULL), 0);
         assert_int_equal(store_materialise(s, &o, to, MATERIALISE_COPY, &err), ERR_CORRUPT);
         assert_non_null(strstr(err.message, path));
         assert_false(file_exists(to));
@@ -344,15 +344,15 @@ static void a_touched_object_is_hashed_again(void **state) {
     char *damaged_path = store_object_path(s, &damaged.digest);
     set_times(whole_path, 1234567890); /* as after a plain copy of the whole store */
     flip_byte(damaged_path, 3);
-    assert_true(store_object_exists(s, &whole));
-    assert_false(store_object_exists(s, &damaged));
+    assert_int_equal(store_object_require(s, &whole, NULL), 0);
+    assert_int_not_equal(store_object_require(s, &damaged, NULL), 0);
     assert_int_equal(stat(whole_path, &st), 0);
     assert_int_equal(st.st_mtim.tv_sec, 946684800);
     assert_false(file_exists(damaged_path));
     char *said = notices(s);
     assert_non_null(strstr(said, "damaged"));
     put_text(s, "damaged");
-    assert_true(store_object_exists(s, &damaged));
+    assert_int_equal(store_object_require(s, &damaged, NULL), 0);
     free(said);
     free(whole_path);
     free(damaged_path);
@@ -371,10 +371,10 @@ static void silent_damage_is_found_by_hashing(void **state) {
     flip_byte(path, 0);
     set_times(path, 946684800);
     s = open_store(p);
-    assert_true(store_object_exists(s, &o)); /* which does not hash */
+    assert_int_equal(store_object_require(s, &o, NULL), 0); /* which does not hash */
     assert_int_equal(store_materialise(s, &o, to, MATERIALISE_LINK, &err), ERR_CORRUPT);
     assert_false(file_exists(to));
-    assert_false(store_object_exists(s, &o));
+    assert_int_not_equal(store_object_require(s, &o, NULL), 0);
     assert_int_equal(store_object_verify(s, &o, &err), ERR_NOT_FOUND);
     put_text(s, "some content");
     flip_byte(path, 0);
