@@ -13,7 +13,8 @@
  * whole or not.
  *
  * In each state: no stored object is damaged; no record stands without its outs, no run without its records; what
- * store_commit had returned is known and right; nothing wrong is served; the rest can be made and is known then.
+ * store_commit had returned is known and right, a run that was written is there; nothing wrong is served; the rest can
+ * be made and is known then.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -30,7 +31,7 @@
 #include "engine/base/memory.h"
 #include "tests/fault/workload.h"
 
-enum { SECTOR = 512, NAME_SIZE = 256, TRACE_LIMIT = 1 << 28, ENOUGH = 20 };
+enum { SECTOR = 512, NAME_SIZE = 256, TRACE_LIMIT = 1 << 28, ENOUGH = 20, RUNS = 4, PROMISES = WORKLOAD_KEYS + RUNS };
 
 static void die(const char *what, const struct error *err) {
     fprintf(stderr, "powercut: %s: %s\n", what, err->message);
@@ -47,15 +48,15 @@ static void call_tracer(const char *name, const char *text) {
         function(text);
 }
 
-/* From here on the key is promised, or is no longer. */
-static void mark(unsigned key, bool promised) {
+/* From here on a key, or the run of number WORKLOAD_KEYS less, is promised, or is no longer. */
+static void mark(unsigned promise, bool promised) {
     char text[16];
-    snprintf(text, sizeof text, "%c%u", promised ? '+' : '-', key);
+    snprintf(text, sizeof text, "%c%u", promised ? '+' : '-', promise);
     call_tracer("trace_mark", text);
 }
 
 /* A run that uses the keys used..to-1 and makes those from `from` on. */
-static void produce(struct store *s, unsigned used, unsigned from, unsigned to) {
+static void produce(struct store *s, unsigned run, unsigned used, unsigned from, unsigned to) {
     struct error err = {0};
     if (store_run_begin(s, "workload", NULL, &err) < 0)
         die("beginning", &err);
@@ -68,6 +69,7 @@ static void produce(struct store *s, unsigned used, unsigned from, unsigned to) 
         mark(i, true);
     if (workload_run_write(s, used, to, &err) < 0)
         die("writing the run", &err);
+    mark(WORKLOAD_KEYS + run, true);
 }
 
 static struct store *open_or_die(const char *path) {
@@ -78,25 +80,27 @@ static struct store *open_or_die(const char *path) {
     return s;
 }
 
-/* An engine that dies between writing a record and syncing it. */
+/* An engine that dies between writing a record and syncing it: its run is none. */
 static void produce_and_die(const char *path, unsigned key) {
     pid_t pid = fork();
     if (pid == 0) {
         struct store *s = open_or_die(path);
         call_tracer("trace_kill_before_sync", "/actions/");
-        produce(s, key, key, key + 1);
+        produce(s, RUNS, key, key, key + 1);
         _exit(0);
     }
     waitpid(pid, NULL, 0);
 }
 
-/* Takes all but the newest run away, with what it alone used: the keys before `from`. */
-static void collect(struct store *s, unsigned from) {
+/* Takes all but the run `kept`, the newest, away, with what it alone used: the keys before `from`. */
+static void collect(struct store *s, unsigned kept, unsigned from) {
     const struct gc_options options = {.keep_runs = 1};
     struct gc_report report;
     struct error err = {0};
     for (unsigned i = 0; i < from; i++)
         mark(i, false);
+    for (unsigned run = 0; run < kept; run++)
+        mark(WORKLOAD_KEYS + run, false);
     if (store_gc(s, &options, &report, &err) < 0)
         die("collecting", &err);
     if (report.records != from || report.runs == 0 || report.objects == 0)
@@ -110,20 +114,20 @@ static int record(const char *directory) {
     char *scratch = path_join(directory, "scratch");
     struct error err = {0};
     struct store *s = open_or_die(path);
-    produce(s, 0, 0, 2);
-    produce(s, 2, 2, 5);
+    produce(s, 0, 0, 0, 2);
+    produce(s, 1, 2, 2, 5);
     store_close(s);
     produce_and_die(path, 5);
     s = open_or_die(path);
     if (workload_check(s, 5, scratch, &err) == WORKLOAD_RIGHT)
         mark(5, true);
-    produce(s, 4, 6, WORKLOAD_KEYS);
+    produce(s, 2, 4, 6, WORKLOAD_KEYS);
     store_close(s);
     s = open_or_die(path);
-    collect(s, 4);
+    collect(s, 2, 4);
     store_close(s);
     s = open_or_die(path);
-    produce(s, 2, 2, 4);
+    produce(s, 3, 2, 2, 4);
     store_close(s);
     free(path);
     free(scratch);
@@ -141,7 +145,7 @@ struct event {
     const char *bytes;
     unsigned mode;
     int64_t seconds;
-    unsigned key; /* of a mark */
+    unsigned promise; /* of a mark */
     bool promised;
 };
 
@@ -215,8 +219,10 @@ static size_t parse_line(struct event *e, const char *line) {
         e->node = a == 0 ? UINT32_MAX : node_of(a);
         break;
     case 'M':
-        sscanf(line, "M %c%u", &kind, &e->key);
+        sscanf(line, "M %c%u", &kind, &e->promise);
         e->promised = kind == '+';
+        if (e->promise >= PROMISES)
+            die("trace", &(struct error){.message = "something is promised that nobody asks for"});
         break;
     }
     return 0;
@@ -416,16 +422,19 @@ static int check_key(struct store *s, unsigned key, bool promised, bool *known, 
     return error_set(err, ERR_FAILED, "key %u: %s: %s", key, state == WORKLOAD_UNKNOWN ? "lost" : "wrong", why.message);
 }
 
-static int check_all(const char *path, const bool promised[WORKLOAD_KEYS], const char *scratch, struct error *err) {
+static int check_all(const char *path, const bool promised[PROMISES], const char *scratch, struct error *err) {
     struct store *s;
+    size_t runs = 0;
     bool known[WORKLOAD_KEYS] = {0};
     int rc = store_open(&s, path, true, err);
     if (rc < 0)
         return error_prefix(err, "opening");
+    for (unsigned i = WORKLOAD_KEYS; i < PROMISES; i++)
+        runs += promised[i];
     for (unsigned i = 0; rc == 0 && i < WORKLOAD_KEYS; i++)
         rc = check_key(s, i, promised[i], &known[i], scratch, err);
     if (rc == 0)
-        rc = workload_runs_check(s, known, err);
+        rc = workload_runs_check(s, runs, known, err);
     for (unsigned i = 0; rc == 0 && i < WORKLOAD_KEYS; i++)
         rc = promised[i] ? 0 : workload_produce(s, i, err);
     if (rc == 0)
@@ -439,14 +448,14 @@ static int check_all(const char *path, const bool promised[WORKLOAD_KEYS], const
 static int check_state(const char *directory, uint64_t seed, uint64_t number, size_t *instant, struct error *err) {
     static const unsigned percents[] = {0, 0, 10, 50, 90, 100};
     struct disk d = {0};
-    bool promised[WORKLOAD_KEYS] = {0};
+    bool promised[PROMISES] = {0};
     random_state = seed * UINT64_C(0xD1342543DE82EF95) + number;
     *instant = 1 + draw(event_count);
     unsigned percent = percents[draw(sizeof percents / sizeof *percents)];
     bool fsck_first = draw(2);
     for (size_t i = 0; i < *instant; i++)
         if (events[i].type == 'M')
-            promised[events[i].key % WORKLOAD_KEYS] = events[i].promised;
+            promised[events[i].promise] = events[i].promised;
     char *root = path_join(directory, "disk");
     char *store = path_join(root, "store");
     char *scratch = path_join(directory, "scratch");

@@ -191,10 +191,12 @@ static int check_stage(const char *run, const cJSON *stage, const bool known[WOR
     return 0;
 }
 
-int workload_runs_check(struct store *s, const bool known[WORKLOAD_KEYS], struct error *err) {
+int workload_runs_check(struct store *s, size_t at_least, const bool known[WORKLOAD_KEYS], struct error *err) {
     char **ids = NULL;
     size_t count = 0;
     int rc = store_run_list(s, &ids, &count, err);
+    if (rc == 0 && count < at_least)
+        rc = error_set(err, ERR_FAILED, "%zu runs are there of at least %zu", count, at_least);
     for (size_t i = 0; i < count; i++) {
         cJSON *run = NULL;
         const cJSON *stage;

@@ -26,8 +26,8 @@ enum workload_state {
 /* Asks for the record of key `i` and takes its outs out, to below `scratch` (made and removed). */
 enum workload_state workload_check(struct store *s, unsigned i, const char *scratch, struct error *err);
 
-/* Whether every key of the store's runs that ended well is among those that are known. */
-int workload_runs_check(struct store *s, const bool known[WORKLOAD_KEYS], struct error *err);
+/* Whether the store has at least so many runs, and every key of theirs is among those that are known. */
+int workload_runs_check(struct store *s, size_t at_least, const bool known[WORKLOAD_KEYS], struct error *err);
 
 /* A file of the project beside the store, written anew; and whether the store gives its digest. */
 int workload_project_write(const char *path, struct error *err);
