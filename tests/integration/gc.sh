@@ -80,7 +80,7 @@ EOF
 sed -i "s,@,$work," slow.json
 quick() { "$retort" run slow.json old --set params.n="$1" >/dev/null 2>&1; }
 quick 1 && quick 2
-"$retort" run slow.json --set params.n=1 >slow.out 2>&1 &
+"$retort" run slow.json --set params.n=1 --progress json >slow.out 2>&1 &
 engine=$!
 tries=0
 while [ ! -e begun ] && [ $tries -lt 400 ]; do sleep 0.05; tries=$((tries + 1)); done
@@ -90,5 +90,6 @@ check "what nobody uses is gone" sh -c "\"$retort\" plan slow.json old --set par
 touch go
 check "which ends well" wait $engine
 check "with what it had found before" same "$(cat results/slow/late)" 1
+check "which it did not make again" has slow.out '"known":1,"finished":2,'
 check "and the store is whole" "$retort" fsck
 finish
