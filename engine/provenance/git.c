@@ -1,11 +1,91 @@
 #include <ctype.h>
 #include <git2.h>
+#include <git2/sys/alloc.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/memory.h"
 #include "engine/base/sha256.h"
 #include "engine/provenance/provenance.h"
+
+/* ---- memory ---- */
+
+/* libgit2 1.5 follows a NULL where it begins and where it writes an error: it shall end as the rest does, with a word and
+   status 3. What is larger than any of those stays its own to refuse: the sizes stand in files of a repository, which may
+   be damaged, and that is no reason to end. */
+enum { SMALL_BYTES = 1 << 20 };
+
+static void *checked_if_small(void *memory, size_t size) {
+    if (!memory && size > SMALL_BYTES)
+        git_error_set_oom();
+    return size > SMALL_BYTES ? memory : mem_checked(memory);
+}
+
+/* SIZE_MAX, which nobody has, when it is too large for a number. */
+static size_t product(size_t count, size_t size) {
+    size_t bytes;
+    return __builtin_mul_overflow(count, size, &bytes) ? SIZE_MAX : bytes;
+}
+
+static void *resize(void *memory, size_t size, const char *file, int line) {
+    (void)file;
+    (void)line;
+    return checked_if_small(size > PTRDIFF_MAX ? NULL : realloc(memory, size ? size : 1), size);
+}
+
+static void *allocate(size_t size, const char *file, int line) {
+    return resize(NULL, size, file, line);
+}
+
+static void *resize_array(void *memory, size_t count, size_t size, const char *file, int line) {
+    return resize(memory, product(count, size), file, line);
+}
+
+static void *allocate_array(size_t count, size_t size, const char *file, int line) {
+    return resize(NULL, product(count, size), file, line);
+}
+
+static void *allocate_zeroed(size_t count, size_t size, const char *file, int line) {
+    (void)file;
+    (void)line;
+    return checked_if_small(calloc(count ? count : 1, size ? size : 1), product(count, size));
+}
+
+static char *copy_part(const char *text, size_t size, const char *file, int line) {
+    char *copy = allocate(size + 1, file, line); /* of what is there: it is smaller than memory */
+    if (copy) {
+        memcpy(copy, text, size);
+        copy[size] = '\0';
+    }
+    return copy;
+}
+
+static char *copy_most(const char *text, size_t most, const char *file, int line) {
+    return copy_part(text, strnlen(text, most), file, line);
+}
+
+static char *copy_text(const char *text, const char *file, int line) {
+    return copy_part(text, strlen(text), file, line);
+}
+
+/* Set before main, so that nothing is allocated without. */
+__attribute__((constructor)) static void check_allocations(void) {
+    git_allocator a = {
+        .gmalloc = allocate,
+        .gcalloc = allocate_zeroed,
+        .gstrdup = copy_text,
+        .gstrndup = copy_most,
+        .gsubstrdup = copy_part,
+        .grealloc = resize,
+        .greallocarray = resize_array,
+        .gmallocarray = allocate_array,
+        .gfree = free,
+    };
+    git_libgit2_opts(GIT_OPT_SET_ALLOCATOR, &a);
+}
+
+/* ---- what is said of a repository ---- */
 
 char *provenance_public_url(const char *url) {
     const char *scheme_end = strstr(url, "://");

@@ -49,9 +49,10 @@ TWO_NAMES = ("link", "linkat", "rename", "renameat", "renameat2")  # the message
 NOT_ITS_OWN = ("/proc/", "/sys/", "/dev/null")  # what the engine asked the system: it names what it asked that for
 NO_PATH = ("a pipe cannot be made", "a stage's process cannot be watched")  # where later calls are refused too
 CHANGED = ("--set", "params.steps=5")
-LIBRARIES = ["retort", "libsqlite3.so", "libcjson.so", "libuv.so", "libcrypto.so"]  # each allocates in its own way
+LIBRARIES = ["retort", "libsqlite3.so", "libcjson.so", "libuv.so", "libcrypto.so", "libgit2.so"]  # each allocates in its own way
 FEW_MISSED = 5
 MEMORY_STRIDE = 23  # of some 20000 allocations the full sweep takes one in so many
+FEW_ALLOCATIONS = 100  # of a library that has no more it takes each
 
 
 def names_place(place, message):
@@ -170,10 +171,13 @@ class Sweep:
         print("# %d of %d cases hit nothing" % (self.missed, self.cases), flush=True)
         return int(self.missed > max(FEW_MISSED, self.cases // 10))
 
+    def allocations(self, library):
+        with open(os.path.join(self.scratch, "count-memory", "fault.log")) as log:
+            return sum(line.startswith("allocation") and line.split()[2].startswith(library) for line in log)
+
     def check_library(self, generator, library):
         """One of its allocations fails."""
-        log = open(os.path.join(self.scratch, "count-memory", "fault.log"))
-        count = sum(line.startswith("allocation") and line.split()[2].startswith(library) for line in log)
+        count = self.allocations(library)
         if count == 0:
             return "it allocates nothing"
         case = "memory:%d@%s" % (generator.randint(1, count), library)
@@ -186,6 +190,9 @@ class Sweep:
                 yield "%s:%d" % (action, n)
                 if not action.endswith("kill"):
                     yield "%s:%d+" % (action, n)
+        for library, count in [(library, self.allocations(library)) for library in self.libraries]:
+            if count <= FEW_ALLOCATIONS:
+                yield from ("memory:%d@%s" % (n, library) for n in range(1, count + 1))
 
     def random_case(self, generator, action):
         n = generator.randint(1, self.counts[action])
