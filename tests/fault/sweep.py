@@ -43,7 +43,7 @@ MESSAGES = {
     "EAGAIN": "resource temporarily unavailable",
     "memory": "out of memory",
 }
-ELSEWHERE = ["out of memory", "disk i/o error", "unable to open database", "disk is full",
+ELSEWHERE = ["out of memory", "disk i/o error", "unable to open database", "unable to open a temporary database", "disk is full",
              "readonly database"]  # the libraries' own words
 TWO_NAMES = ("link", "linkat", "rename", "renameat", "renameat2")  # the message may name either
 NOT_ITS_OWN = ("/proc/", "/sys/", "/dev/null")  # what the engine asked the system: it names what it asked that for
