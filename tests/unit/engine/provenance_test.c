@@ -201,6 +201,36 @@ static void test_damaged_repository_never_stops_anything(void **state) {
     cJSON_Delete(git);
 }
 
+/* The address sanitizer would end a program that asks for more than there is. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) {
+    return "allocator_may_return_null=1";
+}
+
+/* A blob of three bytes that says it has 512 GiB, which are asked for before they are read. */
+static void test_giant_object_never_stops_anything(void **state) {
+    static const char blob[] = "\x78\x01\x01\x15\x00\xea\xff" /* zlib: one block as it is, of 21 bytes */
+                               "blob 549755813888\0"
+                               "abc"
+                               "\x3e\x93\x05\x6d"; /* Adler-32 */
+    struct error err = {0};
+    char commit[GIT_OID_HEXSZ + 1];
+    git_repository *repo = init_repository(*state);
+    put(*state, "a", "1\n");
+    commit_all(repo, commit);
+    git_repository_free(repo);
+    char *object = path_join(*state, ".git/objects/d0/0491fd7e5bb6fa28c517a0bb32b8b506539d4d"); /* of "1\n" */
+    assert_true(file_exists(object));
+    assert_int_equal(file_replace(object, blob, sizeof blob - 1, 0444, &err), 0);
+    put(*state, "a", "changed\n");
+    cJSON *git = provenance_git(*state);
+    assert_string_equal(json_text(git, "commit", ""), commit);
+    assert_true(is_null(git, "dirty"));
+    assert_true(strlen(json_text(git, "dirty_unavailable", "")) > 0);
+    cJSON_Delete(git);
+    free(object);
+}
+
 static void test_remote_without_url(void **state) {
     git_repository *repo = init_repository(*state);
     git_repository_free(repo);
@@ -282,6 +312,7 @@ int main(void) {
         in_directory(test_staged_change_is_dirty),
         in_directory(test_detached_and_other_remote),
         in_directory(test_damaged_repository_never_stops_anything),
+        in_directory(test_giant_object_never_stops_anything),
         in_directory(test_remote_without_url),
         cmocka_unit_test(test_public_url),
         in_directory(test_host),
