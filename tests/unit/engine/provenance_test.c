@@ -201,10 +201,16 @@ static void test_damaged_repository_never_stops_anything(void **state) {
     cJSON_Delete(git);
 }
 
-/* The address sanitizer would end a program that asks for more than there is. */
+/* The sanitizers would end a program that asks for more than there is. */
 const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
+
 const char *__asan_default_options(void) {
     return "allocator_may_return_null=1";
+}
+
+const char *__tsan_default_options(void) {
+    return __asan_default_options();
 }
 
 /* A blob of three bytes that says it has 512 GiB, which are asked for before they are read. */
