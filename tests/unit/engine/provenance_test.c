@@ -183,6 +183,14 @@ static void test_detached_and_other_remote(void **state) {
     git_repository_free(repo);
 }
 
+static void commit_alone_is_known(const char *directory, const char *commit) {
+    cJSON *git = provenance_git(directory);
+    assert_string_equal(json_text(git, "commit", ""), commit);
+    assert_true(is_null(git, "dirty"));
+    assert_true(strlen(json_text(git, "dirty_unavailable", "")) > 0);
+    cJSON_Delete(git);
+}
+
 static void test_damaged_repository_never_stops_anything(void **state) {
     git_repository *repo = init_repository(*state);
     char commit[GIT_OID_HEXSZ + 1];
@@ -190,13 +198,9 @@ static void test_damaged_repository_never_stops_anything(void **state) {
     commit_all(repo, commit);
     git_repository_free(repo);
     put(*state, ".git/index", "this is no index");
-    cJSON *git = provenance_git(*state);
-    assert_string_equal(json_text(git, "commit", ""), commit);
-    assert_true(is_null(git, "dirty"));
-    assert_true(strlen(json_text(git, "dirty_unavailable", "")) > 0);
-    cJSON_Delete(git);
+    commit_alone_is_known(*state, commit);
     put(*state, ".git/config", "[core\n");
-    git = provenance_git(*state);
+    cJSON *git = provenance_git(*state);
     assert_true(strlen(json_text(git, "unavailable", "")) > 0);
     cJSON_Delete(git);
 }
@@ -229,11 +233,7 @@ static void test_giant_object_never_stops_anything(void **state) {
     assert_true(file_exists(object));
     assert_int_equal(file_replace(object, blob, sizeof blob - 1, 0444, &err), 0);
     put(*state, "a", "changed\n");
-    cJSON *git = provenance_git(*state);
-    assert_string_equal(json_text(git, "commit", ""), commit);
-    assert_true(is_null(git, "dirty"));
-    assert_true(strlen(json_text(git, "dirty_unavailable", "")) > 0);
-    cJSON_Delete(git);
+    commit_alone_is_known(*state, commit);
     free(object);
 }
 
