@@ -60,6 +60,13 @@ EOT
     leave
     check "with room it goes on from there" has told "continues at step"
 
+    # There is room, and a disk that cannot be read: here a directory in the file's place.
+    kept=$(ls -d small/s/checkpoints/*/training)
+    mv "$kept" kept && mkdir "$kept" && mv kept "$kept"
+    check "a training that cannot read its checkpoint fails" exits 1 trains
+    check "which is kept" test -s "$kept/kept"
+    rm -r small/s/checkpoints/*
+
     # What it lacked is there again when the engine looks, or nearly: it may have had no room to say so.
     echo '{ "retort": 1, "name": "f", "stages": { "f": { "cmd": ["sh", "-c", "exit 5"] } } }' >f.json
     check "a stage that fails with room" exits 1 sh -c '"$1" run f.json --store small/s >failed.txt 2>&1' sh "$retort"
@@ -67,6 +74,14 @@ EOT
     dd if=/dev/zero of=small/fill bs=1k count=$(($(df -k --output=avail small | tail -n 1) - 800)) 2>/dev/null
     check "one that fails with little" exits 1 sh -c '"$1" run f.json --store small/s >failed.txt 2>&1' sh "$retort"
     check "is told with how much there is" grep -qE "exit status 5; [4-7][0-9]{2} KiB are left on its file system" failed.txt
+    echo '{ "retort": 1, "name": "c", "stages": { "c": { "checkpoint": true, "cmd": ["sh", "-c", "cd $RETORT_CHECKPOINT; [ -e kept ] || echo kept >kept; exit 5"] } } }' >c.json
+    for time in first second; do
+        check "a command that fails with little and goes on from a checkpoint, the $time time" exits 1 sh -c '"$1" run c.json --store small/s >failed.txt 2>&1' sh "$retort"
+    done
+    check "keeps it" same "$(cat small/s/checkpoints/*/kept)" kept
+    rm small/fill
+    check "with room it fails by itself" exits 1 sh -c '"$1" run c.json --store small/s >failed.txt 2>&1' sh "$retort"
+    check "and begins anew" same "$(ls small/s/checkpoints)" ""
 else
     check "# SKIP a small file system can be mounted only by root" true
 fi
