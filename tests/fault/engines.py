@@ -13,7 +13,6 @@ import argparse
 import os
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -54,30 +53,36 @@ class Collector:
 
 
 def follow(places, generator, kills, collector):
-    """Starts all, kills and starts again; the events of each place's runs. One at least is killed: while none was, those
-    that have ended come again."""
+    """Starts all, kills and starts again; the events of each place's runs. One at least is killed: where none was when the
+    first has ended, that comes again and is killed however soon it would end, since it may find all known."""
     left = {place: kills for place in places}
     running = {place: place.start() for place in places}
     events = {place: [] for place in places}
+
+    def kill(place):
+        left[place] -= 1
+        running[place].kill()
+        running[place].wait()
+        events[place] += place.said()[0]
+        running[place] = place.start()
+
     end = time.monotonic() + LIMIT_S
     while running:
         if time.monotonic() > end:
-            raise Wrong("an engine did not end, or none was there to be killed, within %d s" % LIMIT_S)
+            raise Wrong("did not end within %d s: %s" % (LIMIT_S, "; ".join(place.path for place in running)))
         time.sleep(generator.uniform(0.02, 0.25))
         if collector:
             collector.step()
         for place, process in list(running.items()):
             status = process.poll()
             if status is None and left[place] > 0 and generator.random() < 0.4:
-                left[place] -= 1
-                os.kill(process.pid, signal.SIGKILL)
-                process.wait()
-                events[place] += place.said()[0]
-                running[place] = place.start()
+                kill(place)
             elif status == 0:
                 events[place] += place.said()[0]
                 if kills > 0 and all(left[other] == kills for other in places):
                     running[place] = place.start()
+                    time.sleep(generator.uniform(0, 0.01))
+                    kill(place)
                 else:
                     del running[place]
             elif status is not None:
