@@ -71,8 +71,7 @@ struct kind {
 
 /* Of whom it is, its name does not say; who writes one is done with it in less than a moment. */
 static bool is_temporary(const struct gc *g, struct entry *e) {
-    return e->name[0] == '.' && strstr(e->name, ".tmp-") && !gc_is_young(g, newest(e)) &&
-           newest(e) < g->now_s - TEMPORARY_S;
+    return path_temporary_base(e->name, NULL) > 0 && !gc_is_young(g, newest(e)) && newest(e) < g->now_s - TEMPORARY_S;
 }
 
 /* "<id>.json.damaged" of a run that is not kept. */

@@ -54,7 +54,7 @@ static bool is_ours(const char *name) {
     for (size_t i = 0; others[i]; i++)
         if (strcmp(name, others[i]) == 0)
             return true;
-    return strncmp(name, ".format.tmp-", 12) == 0 || strncmp(name, "..gitignore.tmp-", 16) == 0;
+    return path_is_temporary_of(name, "format") || path_is_temporary_of(name, ".gitignore");
 }
 
 /* ERR_NOT_FOUND when there is no format file. */

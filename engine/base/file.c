@@ -97,8 +97,7 @@ static int make_temporary(char *path, mode_t mode) {
 
 int file_replace(const char *path, const void *bytes, size_t size, mode_t mode, struct error *err) {
     char *directory = path_directory(path);
-    char *name = mem_printf(".%s.tmp-XXXXXX", path_base(path));
-    char *temporary = path_join(directory, name);
+    char *temporary = path_temporary(path, "XXXXXX");
     int rc = 0;
     int fd = make_temporary(temporary, mode);
     if (fd < 0) {
@@ -115,7 +114,6 @@ int file_replace(const char *path, const void *bytes, size_t size, mode_t mode, 
     rc = file_sync(directory, err);
 out:
     free(temporary);
-    free(name);
     free(directory);
     return rc;
 }

@@ -22,7 +22,8 @@ int file_read(struct buffer *out, const char *path, size_t limit, struct error *
 int file_write_all(int fd, const void *bytes, size_t size, const char *path, struct error *err);
 
 /* Replaces `path` so that a reader, or a machine that loses power, sees the old file or the new one: temporary file
-   beside it (".<name>.tmp-XXXXXX"), write, fsync, rename, fsync of the directory. `mode` less the umask, as open(2). */
+   beside it (path_temporary with six characters), write, fsync, rename, fsync of the directory. `mode` less the umask, as
+   open(2). */
 int file_replace(const char *path, const void *bytes, size_t size, mode_t mode, struct error *err);
 
 int file_sync(const char *path, struct error *err);           /* fsync of a file or directory */
@@ -46,6 +47,14 @@ char *path_directory(const char *path);
 
 /* The part after the last "/". Points into `path`. */
 const char *path_base(const char *path);
+
+/* ".<name>.tmp-<mark>" beside `path`: what becomes `path` by a rename, or is a kill's to leave. The caller frees. */
+char *path_temporary(const char *path, const char *mark);
+
+/* Of a folder's entry that is such a name: the length of <name>, which begins at its second byte, and `*mark` (may be
+   NULL) points into it; else 0. */
+size_t path_temporary_base(const char *entry, const char **mark);
+bool path_is_temporary_of(const char *entry, const char *name);
 
 /* The first executable of that name in the folders of `search`, which stand apart by ":" ("/usr/bin:/bin"); NULL when
    there is none. The caller frees. */

@@ -29,6 +29,33 @@ const char *path_base(const char *path) {
     return slash ? slash + 1 : path;
 }
 
+static const char TEMPORARY[] = ".tmp-";
+
+char *path_temporary(const char *path, const char *mark) {
+    char *directory = path_directory(path);
+    char *name = mem_printf(".%s%s%s", path_base(path), TEMPORARY, mark);
+    char *temporary = path_join(directory, name);
+    free(name);
+    free(directory);
+    return temporary;
+}
+
+size_t path_temporary_base(const char *entry, const char **mark) {
+    const char *end = NULL;
+    for (const char *at = entry; (at = strstr(at, TEMPORARY)); at++)
+        end = at; /* the last one: a name may hold it too */
+    if (entry[0] != '.' || !end || end <= entry + 1)
+        return 0;
+    if (mark)
+        *mark = end + strlen(TEMPORARY);
+    return (size_t)(end - entry) - 1;
+}
+
+bool path_is_temporary_of(const char *entry, const char *name) {
+    size_t length = path_temporary_base(entry, NULL);
+    return length > 0 && length == strlen(name) && strncmp(entry + 1, name, length) == 0;
+}
+
 char *path_find_program(const char *name, const char *search) {
     while (*search) {
         size_t length = strcspn(search, ":");

@@ -146,8 +146,9 @@ int run_execute(struct run *r, struct error *err);
    was ignored before. ERR_IO. Closed by run_close_loop, also after a failure. */
 int run_open_loop(struct run *r, const char *stage_program, struct error *err);
 void run_close_loop(struct run *r);
-/* Lets at most `ms` pass; what signals come meanwhile are counted, where the loop is open, else they end the program. */
-void run_pause(struct run *r, uint64_t ms);
+/* After the stages have ended: lets at most `ms` pass and tells whether a signal has come since. Where the loop is not open
+   it ends the program. */
+bool run_is_interrupted(struct run *r, uint64_t ms);
 
 /* ---- energy_rows.c, energy_resumed.c ---- */
 

@@ -186,15 +186,16 @@ void run_close_loop(struct run *r) {
     r->loop_open = false;
 }
 
-void run_pause(struct run *r, uint64_t ms) {
+bool run_is_interrupted(struct run *r, uint64_t ms) {
     const struct timespec pause = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
     if (!r->loop_open) {
         nanosleep(&pause, NULL);
-        return;
+        return false;
     }
     uv_update_time(&r->loop);
     uv_timer_start(&r->timer, on_timer, ms, 0);
     uv_run(&r->loop, UV_RUN_ONCE);
+    return r->signals_seen > r->signals_handled;
 }
 
 static void handle_signals(struct run *r) {

@@ -17,13 +17,13 @@ enum { LONGEST_NAME = 235 }; /* of the 255 bytes that a file system takes: tempo
 struct publisher {
     struct plan *plan;
     struct facts *facts;
+    const struct publishing *how;
     char *directory; /* results/<pipeline> */
     /* Name -> sha256: what Retort wrote; what it is about to write: a run before may have been killed on either side of
        that. */
     cJSON *files, *coming;
     cJSON *named;           /* names published by this run */
     struct buffer manifest; /* files and coming as they are on disk */
-    bool alone;             /* no other engine publishes there */
     size_t written, published;
     struct error refusal; /* the first; the rest goes on */
 };
@@ -159,18 +159,18 @@ foreign:
     return STANDING_FOREIGN;
 }
 
-/* Of a temporary file beside `path`: ".<name>.tmp-<mark><pid>", as results_clear knows it. The caller frees. */
-static char *temporary_name(const char *path, const char *mark) {
-    char *parent = path_directory(path);
-    char *name = mem_printf("%s/.%s.tmp-%s%ld", parent, path_base(path), mark, (long)getpid());
-    free(parent);
-    return name;
+/* A temporary path with this engine's number, as results_clear knows it, behind a prefix. The caller frees. */
+static char *numbered(const char *path, const char *prefix) {
+    char *mark = mem_printf("%s%ld", prefix, (long)getpid());
+    char *temporary = path_temporary(path, mark);
+    free(mark);
+    return temporary;
 }
 
 /* Takes a directory out of the way: at once, so that a kill leaves no half of it, which would pass for the user's. The
-   mark makes a number that no process has. */
+   prefix makes a number that no process has. */
 static int take_away(const char *path, struct error *err) {
-    char *old = temporary_name(path, "0");
+    char *old = numbered(path, "0");
     int rc = file_remove_tree(old, err);
     if (rc == 0 && rename(path, old) < 0)
         rc = errno == ENOENT ? 0 : error_errno(err, errno, "%s: cannot be replaced", path);
@@ -180,28 +180,39 @@ static int take_away(const char *path, struct error *err) {
     return rc;
 }
 
-/* Puts the content beside `path` and renames it there; a directory is not replaced by a rename. Durable before the manifest
-   says so: else, after a power cut, it would be taken for a file that the user has changed. */
-static int put(struct publisher *p, const struct content *content, const char *path, struct error *err) {
+/* Renames to a name that is free, or Retort's own; a directory is not replaced by a rename. */
+static int take_name(const char *temporary, const char *path, bool directory, struct error *err) {
+    int rc = directory || file_is_directory(path) ? take_away(path, err) : 0;
+    if (rc == 0 && rename(temporary, path) < 0)
+        rc = error_errno(err, errno, "%s: cannot be replaced", path);
+    return rc;
+}
+
+/* Puts the content beside `path`, looks again at what stands there, since a copy takes its time, and renames: 1, and 0 where
+   it may not; then `why`. Durable before the manifest says so: else, after a power cut, it would be taken for a file that
+   the user has changed. */
+static int put(struct publisher *p, const char *name, const char *path, const struct content *content,
+               struct error *why, struct error *err) {
     struct object o = {content->digest, content->size, content->directory, content->executable};
     char *parent = path_directory(path);
-    char *temporary = temporary_name(path, "");
+    char *temporary = numbered(path, "");
+    bool free_to = false;
     int rc = file_make_directory(parent, err);
     if (rc == 0)
         rc = file_remove_tree(temporary, err);
     if (rc == 0)
         rc = store_materialise(p->facts->store, &o, temporary, MATERIALISE_COPY, err);
-    if (rc == 0 && (content->directory || file_is_directory(path)))
-        rc = take_away(path, err);
-    if (rc == 0 && rename(temporary, path) < 0)
-        rc = error_errno(err, errno, "%s: cannot be replaced", path);
-    if (rc < 0)
+    if (rc == 0)
+        free_to = look(p, name, path, content, why) != STANDING_FOREIGN;
+    if (rc == 0 && free_to)
+        rc = take_name(temporary, path, content->directory, err);
+    if (rc < 0 || !free_to)
         file_remove_tree(temporary, NULL);
     else
         rc = file_sync(parent, err);
     free(temporary);
     free(parent);
-    return rc;
+    return rc < 0 ? rc : free_to;
 }
 
 /* A run that is killed between a file and the manifest must not leave what the next one takes for the user's. */
@@ -218,13 +229,25 @@ static int announce(void *context, const char *name, const struct result_item *i
     return 0;
 }
 
+static int ask_to_go_on(const struct publisher *p, struct error *err) {
+    if (!p->how->is_interrupted(p->how->context))
+        return 0;
+    return error_set(
+        err, ERR_INTERRUPTED,
+        "interrupted while results are published into %s: everything finished so far is kept, run again to "
+        "publish the rest",
+        p->directory);
+}
+
 static int publish(void *context, const char *name, const struct result_item *item, struct error *err) {
     struct publisher *p = context;
     const struct content *content = item->content;
     struct error why = {0};
     char hex[DIGEST_HEX_SIZE];
     char *path = path_join(p->directory, name);
-    int rc = 0;
+    int rc = ask_to_go_on(p, err);
+    if (rc < 0)
+        goto out;
     digest_hex(hex, &content->digest);
     p->published++;
     if (cJSON_GetObjectItemCaseSensitive(p->named, name)) {
@@ -245,10 +268,12 @@ static int publish(void *context, const char *name, const struct result_item *it
         break;
     case STANDING_ABSENT:
     case STANDING_OURS:
-        rc = put(p, content, path, err);
-        p->written += rc == 0;
-        if (rc == 0)
+        rc = put(p, name, path, content, &why, err);
+        if (rc > 0) {
+            p->written++;
             set_digest(p->files, name, hex);
+            rc = 0;
+        }
         break;
     }
 out:
@@ -332,7 +357,7 @@ static void settle(struct publisher *p) {
 static int publish_all(struct publisher *p, const struct pipeline *pipeline, struct error *err) {
     const cJSON *const named[] = {p->files, p->coming};
     int rc = results_each(p->plan, pipeline, announce, p, err);
-    if (rc == 0 && p->alone && p->coming->child)
+    if (rc == 0 && p->how->alone && p->coming->child)
         rc = results_clear(p->directory, named, sizeof named / sizeof *named, err);
     if (rc == 0)
         rc = manifest_write(p, err);
@@ -345,9 +370,9 @@ static int publish_all(struct publisher *p, const struct pipeline *pipeline, str
 }
 
 int results_publish(char **path, size_t *written, struct plan *plan, const struct pipeline *pipeline,
-                    struct facts *facts, const char *directory, bool alone, struct error *err) {
+                    struct facts *facts, const struct publishing *how, struct error *err) {
     struct publisher p = {
-        .plan = plan, .facts = facts, .directory = path_join(directory, pipeline->name), .alone = alone};
+        .plan = plan, .facts = facts, .how = how, .directory = path_join(how->directory, pipeline->name)};
     p.files = cJSON_CreateObject();
     p.coming = cJSON_CreateObject();
     p.named = cJSON_CreateObject();

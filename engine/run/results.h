@@ -2,7 +2,8 @@
  * Publishing: results/<pipeline>/<name>, each by rename, so that a reader sees the old file or the new one.
  *
  * .retort-results.json beside the files holds the digest of each one that Retort wrote. A file that is not in it, or no
- * longer has that digest, is the user's: it is refused, never overwritten. One that is right already is left alone.
+ * longer has that digest, is the user's: it is refused, never overwritten, also where it came while the result was copied.
+ * One that is right already is left alone.
  *
  * Engines publish into a folder one after the other (run_lock_results, internal.h): the manifest is read, the files are
  * looked at and written and the manifest is written in one step, on top of what the last one left.
@@ -12,14 +13,22 @@
 
 #include "engine/run/facts.h"
 
+/* Where results are published, and until when. */
+struct publishing {
+    const char *directory;                 /* results */
+    bool alone;                            /* no other engine publishes there: what killed ones left may be removed */
+    bool (*is_interrupted)(void *context); /* asked before each file */
+    void *context;
+};
+
 /* Publishes every result of the pipeline whose stages are done. `*path` (the caller frees) is the folder, NULL when the
-   pipeline names no results or none is done; `*written` counts the files that changed. `alone`: no other engine publishes
-   there; what killed ones left may be removed. ERR_IO: a file of the user's, or one that cannot be looked at, stands in the way
-   (the message names the first; the others are published), or two items of a list have one name; the system refused.
-   ERR_IO too where the manifest is none; nothing is published then. ERR_CORRUPT, ERR_NOT_FOUND: what is stored of a result
-   is damaged (and set aside) or gone. */
+   pipeline names no results or none is done; `*written` counts the files that changed. ERR_IO: a file of the user's, or one
+   that cannot be looked at, stands in the way (the message names the first; the others are published), or two items of a
+   list have one name; the system refused. ERR_IO too where the manifest is none; nothing is published then. ERR_CORRUPT,
+   ERR_NOT_FOUND: what is stored of a result is damaged (and set aside) or gone. ERR_INTERRUPTED: some are not published
+   yet. */
 int results_publish(char **path, size_t *written, struct plan *plan, const struct pipeline *pipeline,
-                    struct facts *facts, const char *directory, bool alone, struct error *err);
+                    struct facts *facts, const struct publishing *how, struct error *err);
 
 /* Each result whose stage is done, by the name of its file below results/<pipeline>/, until one visit fails. */
 typedef int result_visit(void *context, const char *name, const struct result_item *item, struct error *err);

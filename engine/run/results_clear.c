@@ -1,4 +1,4 @@
-/* What a kill left of a file that was being published: ".<name>.tmp-<pid>" beside it. */
+/* What a kill left of files that were being published. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,17 +10,15 @@
 #include "engine/base/memory.h"
 #include "engine/run/results.h"
 
-/* The base of ".<base>.tmp-<pid>", and of ".<manifest>.tmp-XXXXXX"; NULL for all else. The caller frees. */
+/* The name of the file that the engine with this number, or file_replace for the manifest, was making; NULL for all else.
+   The caller frees. */
 static char *base_of_temporary(const char *entry) {
-    static const char mark[] = ".tmp-";
-    const char *end = NULL;
-    for (const char *at = entry; (at = strstr(at, mark)); at++)
-        end = at; /* the last one: a name may hold it too */
-    if (entry[0] != '.' || !end || end == entry)
+    const char *mark;
+    size_t length = path_temporary_base(entry, &mark);
+    if (length == 0)
         return NULL;
-    char *base = mem_strndup(entry + 1, (size_t)(end - entry) - 1);
-    const char *tail = end + strlen(mark);
-    bool ours = strcmp(base, RESULTS_MANIFEST) == 0 ? strlen(tail) == 6 : *tail && !tail[strspn(tail, "0123456789")];
+    char *base = mem_strndup(entry + 1, length);
+    bool ours = strcmp(base, RESULTS_MANIFEST) == 0 ? strlen(mark) == 6 : *mark && !mark[strspn(mark, "0123456789")];
     if (ours)
         return base;
     free(base);

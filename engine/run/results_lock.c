@@ -31,14 +31,8 @@ static bool has_no_locks(int refusal) {
 }
 
 /* Another engine has it. */
-static int wait_for(struct run *r, bool *told, int seen, struct error *err) {
+static int wait_for(struct run *r, bool *told, struct error *err) {
     const char *results = r->options->results, *name = r->pipeline->name;
-    if (r->signals_seen > seen)
-        return error_set(
-            err, ERR_INTERRUPTED,
-            "interrupted while another engine publishes into %s/%s: everything finished so far is kept, run "
-            "again to publish it",
-            results, name);
     if (!*told) {
         char *note =
             mem_printf("another engine publishes into %s/%s: this one waits until that has ended", results, name);
@@ -46,19 +40,23 @@ static int wait_for(struct run *r, bool *told, int seen, struct error *err) {
         free(note);
     }
     *told = true;
-    run_pause(r, ASK_AGAIN_MS);
-    return 0;
+    if (!run_is_interrupted(r, ASK_AGAIN_MS))
+        return 0;
+    return error_set(err, ERR_INTERRUPTED,
+                     "interrupted while another engine publishes into %s/%s: everything finished so far is kept, run "
+                     "again to publish it",
+                     results, name);
 }
 
 /* 1: the file system has no locks. */
 static int lock_file(int fd, struct run *r, const char *path, struct error *err) {
-    int seen = r->signals_seen, rc = 0;
+    int rc = 0;
     bool told = false;
     while (rc == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
         if (has_no_locks(errno))
             return 1;
         if (errno == EWOULDBLOCK)
-            rc = wait_for(r, &told, seen, err);
+            rc = wait_for(r, &told, err);
         else if (errno != EINTR)
             rc = error_errno(err, errno, "%s: cannot be locked", path);
     }

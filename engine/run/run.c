@@ -214,15 +214,20 @@ static bool is_to_repeat(const struct run *r) {
            r->diagnostics->errors == 0;
 }
 
+static bool is_interrupted(void *context) {
+    return run_is_interrupted(context, 0);
+}
+
 /* What is done, and its energy beside it. */
 static int publish(struct run *r, struct error *err) {
     struct run_summary *s = r->summary;
     struct error fault = {0};
     int lock;
     int rc = run_lock_results(&lock, r, err);
+    const struct publishing how = {
+        .directory = r->options->results, .alone = lock >= 0, .is_interrupted = is_interrupted, .context = r};
     if (rc == 0)
-        rc = results_publish(&s->results_path, &s->results_written, r->plan, r->pipeline, r->facts, r->options->results,
-                             lock >= 0, err);
+        rc = results_publish(&s->results_path, &s->results_written, r->plan, r->pipeline, r->facts, &how, err);
     if (rc == ERR_CORRUPT || rc == ERR_NOT_FOUND)
         r->put_off++;
     if (s->results_path && run_energy_page(r, &fault) < 0)

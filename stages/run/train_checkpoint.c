@@ -12,11 +12,12 @@
 #include "stages/safetensors.h"
 
 /* The file: 64 hex digits of SHA-256, a newline, and the safetensors bytes that they are of. */
+static const char file_name[] = "training";
 enum { DIGEST_BYTES = DIGEST_HEX_SIZE }; /* the digits and the newline in the place of their NUL */
 static const size_t max_checkpoint_bytes = (size_t)8 << 30;
 
 static char *checkpoint_path(const struct train *t) {
-    return path_join(stage_checkpoint(t->stage), "training");
+    return path_join(stage_checkpoint(t->stage), file_name);
 }
 
 static void sums_add(cJSON *state, const char *name, const struct train_sums *sums) {
@@ -153,12 +154,11 @@ static int checkpoint_take(struct train *t, const struct buffer *file, const cha
 
 /* What kills left of checkpoints that were being written: each as large as a whole one. What cannot go, stays. */
 static void clear_left(const char *directory) {
-    static const char left[] = ".training.tmp-";
     struct folder entries;
     const char *name;
     folder_open(&entries, directory, NULL);
     while (folder_next(&entries, &name, NULL) > 0) {
-        if (strncmp(name, left, strlen(left)) != 0)
+        if (!path_is_temporary_of(name, file_name))
             continue;
         char *path = path_join(directory, name);
         unlink(path);

@@ -5,6 +5,7 @@
  *
  *   RETORT_GATE      before its first rename to a name that ends so the engine stops, as by SIGSTOP; what others do
  *                    meanwhile is the test's, and SIGCONT lets it go on
+ *   RETORT_GATE_SYNC the same before it syncs a file whose path holds this: one that has been copied and has no name yet
  *   RETORT_GATE_EIO  a path that ends so cannot be looked at, and a folder not be read: stat, lstat, access and readdir fail
  *                    with EIO
  */
@@ -20,12 +21,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *stop_at, *fail_at;
+static const char *stop_at, *stop_in, *fail_at;
 
 __attribute__((constructor)) static void begin(void) {
     if (strcmp(program_invocation_short_name, "retort") != 0)
         return;
     stop_at = getenv("RETORT_GATE");
+    stop_in = getenv("RETORT_GATE_SYNC");
     fail_at = getenv("RETORT_GATE_EIO");
 }
 
@@ -47,6 +49,28 @@ int rename(const char *from, const char *to) {
         raise(SIGSTOP);
     }
     return next(from, to);
+}
+
+static void path_of(char path[PATH_MAX], int fd) {
+    char link[64];
+    int before = errno;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, PATH_MAX - 1);
+    path[length < 0 ? 0 : length] = '\0';
+    errno = before;
+}
+
+int fsync(int fd) {
+    static int (*next)(int);
+    char path[PATH_MAX] = "";
+    FIND_NEXT(fsync);
+    if (stop_in)
+        path_of(path, fd);
+    if (stop_in && strstr(path, stop_in)) {
+        stop_in = NULL;
+        raise(SIGSTOP);
+    }
+    return next(fd);
 }
 
 int lstat(const char *restrict path, struct stat *restrict st) {
@@ -78,13 +102,11 @@ int access(const char *path, int how) {
 
 struct dirent *readdir(DIR *entries) {
     static struct dirent *(*next)(DIR *);
-    char link[64], path[PATH_MAX] = "";
+    char path[PATH_MAX] = "";
     FIND_NEXT(readdir);
-    snprintf(link, sizeof link, "/proc/self/fd/%d", dirfd(entries));
-    int before = errno;
-    ssize_t length = fail_at ? readlink(link, path, sizeof path - 1) : 0;
-    errno = before;
-    if (length <= 0 || !is_at(path, fail_at))
+    if (fail_at)
+        path_of(path, dirfd(entries));
+    if (!is_at(path, fail_at))
         return next(entries);
     errno = EIO;
     return NULL;

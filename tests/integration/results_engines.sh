@@ -15,15 +15,19 @@ EOT
 published() { cat results/p/o1 results/p/o2 results/p/deep/o results/p/d/o | tr '\n' ' '; }
 state() { ps -o stat= -p "$1" | cut -c1; }
 
-# One engine, which stops before it renames to that name of results/p; another, as far as it comes.
-begin() { # NAME TEXT
-    RETORT_GATE=results/p/$1 LD_PRELOAD=$BUILD/tests/fault/gatelib.so "$retort" run p.json --set "params.text=$2" >first 2>&1 & first=$!
+# One engine, which stops: before it renames to a name of results/p, or when it has copied what becomes that; another, as
+# far as it comes.
+begin() { stopped "RETORT_GATE=results/p/$1" "$2"; }            # NAME TEXT
+copied() { stopped "RETORT_GATE_SYNC=results/p/.$1.tmp-" "$2"; } # NAME TEXT
+stopped() {
+    env "$1" "LD_PRELOAD=$BUILD/tests/fault/gatelib.so" "$retort" run p.json --set "params.text=$2" >first 2>&1 & first=$!
     while :; do
         case $(state $first) in T) return 0 ;; Z | '') cat first; return 1 ;; esac
         sleep 0.02
     done
 }
 beside() { # TEXT
+    : >second # of the one before: its words are not this one's
     "$retort" run p.json --set "params.text=$1" >second 2>&1 & second=$!
     until grep -q "this one waits" second; do
         case $(state $second) in Z | '') echo "it did not wait:"; cat second; return 1 ;; esac
@@ -65,6 +69,35 @@ check "and leaves too" second_ended 143
 kill -9 $first && wait $first 2>/dev/null
 check "run again, it is published, though the first was killed" exits 0 "$retort" run p.json --set params.text=asked
 check "all of it" same "$(published)" "asked asked asked asked "
+
+# What the user makes while a result is copied is not written over, wherever the copy is to go.
+rm results/p/o1
+check "stopped when a new result is copied" copied o1 fresh
+echo mine >results/p/o1
+check "what came meanwhile is refused" ended 3
+check "by its name" has first "results/p/o1: Retort did not write this file"
+check "stands as it was, and the others are published" same "$(published)" "mine fresh fresh fresh "
+rm results/p/o1
+check "stopped when a result of before is copied anew" copied o2 fresher
+echo mine >results/p/o2
+check "what the user wrote there meanwhile is refused" ended 3
+check "and stands" same "$(published)" "fresher mine fresher fresher "
+rm results/p/o2
+check "stopped when a directory is copied" copied d freshest
+echo mine >results/p/d/mine
+check "what the user put into the one of before is refused" ended 3
+check "and stands" same "$(cat results/p/d/mine) $(published)" "mine freshest freshest freshest fresher "
+check "nothing is left beside them" same "$(ls -A results/p | tr '\n' ' ')" ".retort-results.json d deep o1 o2 "
+rm -r results/p/d
+
+# Asked to leave while it publishes, it ends the file that it is at, and the next run publishes the rest.
+check "stopped when a result is copied" copied o1 leave
+kill -INT $first
+check "it leaves when it is asked to" ended 130
+check "and says what to do" has first "everything finished so far is kept, run again to publish the rest"
+check "with the file that it was at, and no other" same "$(cat results/p/o1 results/p/o2 results/p/deep/o | tr '\n' ' ')" "leave freshest freshest "
+check "run again, all are published" exits 0 "$retort" run p.json --set params.text=leave
+check "all of them" same "$(published)" "leave leave leave leave "
 
 # What cannot be looked at is not written over.
 unseen() { RETORT_GATE_EIO=$1 LD_PRELOAD=$BUILD/tests/fault/gatelib.so "$retort" run p.json --set "params.text=$2" >said 2>&1; }

@@ -221,6 +221,23 @@ static void test_paths(void **state) {
         assert_taken(path_normal(normal[i][0]), normal[i][1]);
 }
 
+static void test_temporary_names(void **state) {
+    const char *mark = NULL;
+    char *path = path_temporary("results/p/o.tmp-1.csv", "42");
+    (void)state;
+    assert_string_equal(path, "results/p/.o.tmp-1.csv.tmp-42");
+    assert_int_equal(path_temporary_base(path_base(path), &mark), strlen("o.tmp-1.csv"));
+    assert_string_equal(mark, "42");
+    assert_true(path_is_temporary_of(path_base(path), "o.tmp-1.csv"));
+    free(path);
+    assert_true(path_is_temporary_of("..gitignore.tmp-aB3dE9", ".gitignore"));
+    assert_false(path_is_temporary_of(".formats.tmp-aB3dE9", "format"));
+    assert_false(path_is_temporary_of(".format.tmp-aB3dE9", "formats"));
+    assert_int_equal(path_temporary_base("o.tmp-1", NULL), 0); /* the user's */
+    assert_int_equal(path_temporary_base(".o", NULL), 0);
+    assert_int_equal(path_temporary_base(".tmp-1", NULL), 0); /* of no name */
+}
+
 #define in_directory(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 
 /* An executable counts; a file that is none, a folder, and what no folder holds do not. */
@@ -250,6 +267,7 @@ int main(void) {
         in_directory(test_remove_tree),
         in_directory(test_remove_deep_tree),
         cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_temporary_names),
         in_directory(test_find_program),
     };
     return cmocka_run_group_tests_name("base/file", tests, NULL, NULL);
