@@ -91,17 +91,22 @@ static int by_size(const void *a, const void *b) {
     return (*x > *y) - (*x < *y);
 }
 
-/* Sums run in matrix order. */
-static double reduce(enum reduce_type type, double *values, size_t count) {
-    if (type == REDUCE_MEAN) {
-        double sum = 0;
-        for (size_t i = 0; i < count; i++)
-            sum += values[i];
-        return sum / (double)count;
+/* Sums run in matrix order. One that is no number any more is made of shares, which round once more each. */
+static double mean(const double *values, size_t count) {
+    double sum = 0, shares = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += values[i];
+        shares += values[i] / (double)count;
     }
+    return isfinite(sum) ? sum / (double)count : shares;
+}
+
+static double reduce(enum reduce_type type, double *values, size_t count) {
+    if (type == REDUCE_MEAN)
+        return mean(values, count);
     qsort(values, count, sizeof *values, by_size);
     if (type == REDUCE_MEDIAN)
-        return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+        return count % 2 ? values[count / 2] : mean(values + count / 2 - 1, 2);
     return type == REDUCE_MIN ? values[0] : values[count - 1];
 }
 

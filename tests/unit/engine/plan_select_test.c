@@ -92,6 +92,28 @@ static void missing_metrics_never_qualify(void **state) {
     world_close(&w);
 }
 
+/* The sum of two such numbers is larger than any number, and neither their mean nor their median is. */
+static void large_metrics_are_told_apart(void **state) {
+    static const char *const ways[] = {"mean", "median"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct world w = {0};
+        char *text = mem_printf(
+            HEAD SWEEP(
+                "{'size':[1.5e308,1.6e308],'seed':[1,2]}") ",'s':{'select':{'from':'a','group_by':["
+                                                           "'size'],'reduce':'%s','maximize':'metrics.flops'}}" USE(
+                                                               "[*]") "}}",
+            ways[i]);
+        run(&w, text);
+        expect_no_fault(&w);
+        expect_input(&w, "b", "i", "o{'seed':1,'size':1.6e+308} o{'seed':2,'size':1.6e+308}");
+        const cJSON *table = plan_select_table(w.plan, world_instance(&w, "s"));
+        assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(table, "ties")), 0);
+        world_close(&w);
+        free(text);
+    }
+}
+
 static void ties_go_to_the_earlier_group_and_are_told(void **state) {
     (void)state;
     struct world w = {0};
@@ -222,6 +244,7 @@ int main(void) {
         cmocka_unit_test(maximize_and_where),
         cmocka_unit_test(where_each_leaves_single_instances_out),
         cmocka_unit_test(missing_metrics_never_qualify),
+        cmocka_unit_test(large_metrics_are_told_apart),
         cmocka_unit_test(ties_go_to_the_earlier_group_and_are_told),
         cmocka_unit_test(pick_makes_it_one_instance),
         cmocka_unit_test(no_candidate_fails_with_the_table),
