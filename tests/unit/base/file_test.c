@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -240,6 +241,25 @@ static void test_temporary_names(void **state) {
 
 #define in_directory(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 
+/* A path that leads nowhere has nothing, whyever; of one that cannot be followed to its end nobody knows. */
+static void test_look(void **state) {
+    struct error err = {0};
+    struct stat st;
+    char name[NAME_MAX + 2];
+    assert_int_equal(file_replace(in(state, "file"), "text", 4, 0666, &err), 0);
+    assert_int_equal(symlink("file", in(state, "link")), 0);
+    assert_int_equal(symlink("loop", in(state, "loop")), 0);
+    assert_int_equal(file_look(&st, in(state, "link"), &err), 1);
+    assert_true(S_ISREG(st.st_mode) && st.st_size == 4);
+    assert_int_equal(file_look(&st, in(state, "absent"), &err), 0);
+    assert_int_equal(file_look(&st, in(state, "file/below"), &err), 0);
+    assert_int_equal(file_look(&st, in(state, "loop"), &err), 0);
+    memset(name, 'x', sizeof name);
+    name[sizeof name - 1] = '\0';
+    assert_int_equal(file_look(&st, in(state, name), &err), ERR_IO);
+    assert_non_null(strstr(err.message, "cannot be examined"));
+}
+
 /* An executable counts; a file that is none, a folder, and what no folder holds do not. */
 static void test_find_program(void **state) {
     struct error err = {0};
@@ -268,6 +288,7 @@ int main(void) {
         in_directory(test_remove_deep_tree),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_temporary_names),
+        in_directory(test_look),
         in_directory(test_find_program),
     };
     return cmocka_run_group_tests_name("base/file", tests, NULL, NULL);
