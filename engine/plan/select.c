@@ -1,3 +1,4 @@
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,14 +92,15 @@ static int by_size(const void *a, const void *b) {
     return (*x > *y) - (*x < *y);
 }
 
-/* Sums run in matrix order. One that is no number any more is made of shares, which round once more each. */
+/* Sums run in matrix order. One that is no number any more is made of shares, which round once more each, and may round to
+   none again beside the largest number. */
 static double mean(const double *values, size_t count) {
     double sum = 0, shares = 0;
     for (size_t i = 0; i < count; i++) {
         sum += values[i];
         shares += values[i] / (double)count;
     }
-    return isfinite(sum) ? sum / (double)count : shares;
+    return isfinite(sum) ? sum / (double)count : fmax(-DBL_MAX, fmin(shares, DBL_MAX));
 }
 
 static double reduce(enum reduce_type type, double *values, size_t count) {

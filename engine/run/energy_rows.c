@@ -92,9 +92,7 @@ static void add_part(cJSON *rows, const cJSON *table, const char *part, const ch
 
 /* Signals come in meanwhile. */
 static bool is_stopped(void *context) {
-    struct run *r = context;
-    uv_run(&r->loop, UV_RUN_NOWAIT);
-    return r->signals_seen > 0;
+    return run_signals(context) > 0;
 }
 
 void run_energy_base(struct run *r) {

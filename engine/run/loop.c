@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/base/memory.h"
@@ -64,6 +63,22 @@ static void open_energy(struct run *r) {
     uv_timer_init(&r->loop, &r->energy_timer);
     r->energy_timer.data = r;
     uv_timer_start(&r->energy_timer, on_energy, energy_period_ms(r->energy), energy_period_ms(r->energy));
+}
+
+/* What asks a run to end. */
+static const int asking[] = {SIGINT, SIGTERM, SIGHUP};
+enum { ASKING = sizeof asking / sizeof *asking };
+
+static volatile sig_atomic_t heard; /* one that came since run_hear_once, and is not counted yet */
+
+static void hear(int number) {
+    (void)number;
+    heard = 1;
+}
+
+static void count_heard(struct run *r) {
+    r->signals_seen += heard;
+    heard = 0;
 }
 
 static void on_signal(uv_signal_t *handle, int number) {
@@ -136,18 +151,18 @@ static void make_threads(struct run *r) {
 }
 
 int run_open_loop(struct run *r, const char *stage_program, struct error *err) {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     int rc = make_loop(&r->loop, err);
     if (rc < 0)
         return rc;
     r->loop_open = true;
     uv_timer_init(&r->loop, &r->timer);
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    for (size_t i = 0; i < ASKING; i++) {
         uv_signal_init(&r->loop, &r->signals[i]);
         r->signals[i].data = r;
-        if (!is_left_ignored(numbers[i]))
-            uv_signal_start(&r->signals[i], on_signal, numbers[i]);
+        if (!is_left_ignored(asking[i]))
+            uv_signal_start(&r->signals[i], on_signal, asking[i]);
     }
+    count_heard(r); /* at the end of the pass before */
     char *work = store_work_path(r->store, "any");
     rc = executor_create(&r->executor, &r->loop, stage_program, strrchr(work, '@'), err);
     free(work);
@@ -179,6 +194,9 @@ static void close_handle(uv_handle_t *handle, void *context) {
 void run_close_loop(struct run *r) {
     if (!r->loop_open)
         return;
+    for (size_t i = 0; i < ASKING; i++)
+        if (r->hears_once && !is_left_ignored(asking[i]))
+            signal(asking[i], SIG_DFL);
     uv_walk(&r->loop, close_handle, NULL);
     uv_run(&r->loop, UV_RUN_DEFAULT);
     executor_free(r->executor);
@@ -186,16 +204,29 @@ void run_close_loop(struct run *r) {
     r->loop_open = false;
 }
 
-bool run_is_interrupted(struct run *r, uint64_t ms) {
-    const struct timespec pause = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
-    if (!r->loop_open) {
-        nanosleep(&pause, NULL);
-        return false;
+int run_signals(struct run *r) {
+    if (r->loop_open && !r->hears_once)
+        uv_run(&r->loop, UV_RUN_NOWAIT);
+    count_heard(r);
+    return r->signals_seen;
+}
+
+void run_hear_once(struct run *r) {
+    const struct sigaction once = {.sa_handler = hear, .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
+    if (!r->loop_open || r->hears_once)
+        return;
+    run_signals(r); /* which came before */
+    for (size_t i = 0; i < ASKING; i++) {
+        if (!uv_is_active((uv_handle_t *)&r->signals[i]))
+            continue;
+        uv_signal_stop(&r->signals[i]);
+        sigaction(asking[i], &once, NULL);
     }
-    uv_update_time(&r->loop);
-    uv_timer_start(&r->timer, on_timer, ms, 0);
-    uv_run(&r->loop, UV_RUN_ONCE);
-    return r->signals_seen > r->signals_handled;
+    r->hears_once = true;
+}
+
+bool run_is_interrupted(struct run *r) {
+    return run_signals(r) > r->signals_handled;
 }
 
 static void handle_signals(struct run *r) {

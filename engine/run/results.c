@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,25 +122,31 @@ static void set_digest(cJSON *digests, const char *name, const char *hex) {
 
 /* ---- one file ---- */
 
+struct target {
+    const char *name;
+    char *path;
+    const struct content *content;
+};
+
 enum standing { STANDING_ABSENT, STANDING_RIGHT, STANDING_OURS, STANDING_FOREIGN };
 
-/* What stands where a result is to go; `why` it is not written over. */
-static enum standing look(struct publisher *p, const char *name, const char *path, const struct content *wanted,
-                          struct error *why) {
+/* What stands `at` a path, which is that of the target or has come out of it; `why` it is not written over. */
+static enum standing look(struct publisher *p, const struct target *t, const char *at, struct error *why) {
+    const struct content *wanted = t->content;
     struct stat st;
     struct content there;
     struct error fault = {0};
     char hex[DIGEST_HEX_SIZE];
-    if (lstat(path, &st) < 0) {
+    if (lstat(at, &st) < 0) {
         if (errno == ENOENT)
             return STANDING_ABSENT;
-        error_errno(why, errno, "%s: cannot be examined%s", path,
+        error_errno(why, errno, "%s: cannot be examined%s", at,
                     errno == ENOTDIR ? "; move away what stands where its folder is to be, and run again" : "");
         return STANDING_FOREIGN;
     }
     if (S_ISLNK(st.st_mode))
         goto foreign;
-    if (facts_file(p->facts, path, &there, &fault) < 0) {
+    if (facts_file(p->facts, at, &there, &fault) < 0) {
         if (fault.code == ERR_INVALID) /* nothing that Retort writes */
             goto foreign;
         error_set(why, ERR_IO, "%s", fault.message);
@@ -149,13 +156,13 @@ static enum standing look(struct publisher *p, const char *name, const char *pat
         there.executable == wanted->executable)
         return STANDING_RIGHT;
     digest_hex(hex, &there.digest);
-    if (strcmp(json_text(p->coming, name, ""), hex) == 0)
-        set_digest(p->files, name, hex);
-    if (strcmp(json_text(p->files, name, ""), hex) == 0)
+    if (strcmp(json_text(p->coming, t->name, ""), hex) == 0)
+        set_digest(p->files, t->name, hex);
+    if (strcmp(json_text(p->files, t->name, ""), hex) == 0)
         return STANDING_OURS;
 foreign:
     error_set(why, ERR_IO, "%s: Retort did not write this file, or it was changed since; move it away and run again",
-              path);
+              t->path);
     return STANDING_FOREIGN;
 }
 
@@ -180,53 +187,60 @@ static int take_away(const char *path, struct error *err) {
     return rc;
 }
 
-/* Renames to a name that is free, or Retort's own; a directory is not replaced by a rename. */
-static int take_name(const char *temporary, const char *path, bool directory, struct error *err) {
-    int rc = directory || file_is_directory(path) ? take_away(path, err) : 0;
-    if (rc == 0 && rename(temporary, path) < 0)
-        rc = error_errno(err, errno, "%s: cannot be replaced", path);
+/* Where a file system cannot exchange two names: by plain renames, of which none replaces a directory. */
+static int replace(const struct target *t, const char *temporary, struct error *err) {
+    int rc = t->content->directory || file_is_directory(t->path) ? take_away(t->path, err) : 0;
+    if (rc == 0 && rename(temporary, t->path) < 0)
+        rc = error_errno(err, errno, "%s: cannot be replaced", t->path);
     return rc;
 }
 
-/* Puts the content beside `path`, looks again at what stands there, since a copy takes its time, and renames: 1, and 0 where
-   it may not; then `why`. Durable before the manifest says so: else, after a power cut, it would be taken for a file that
-   the user has changed. */
-static int put(struct publisher *p, const char *name, const char *path, const struct content *content,
-               struct error *why, struct error *err) {
+static int exchange(const char *temporary, const char *path) {
+    return renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_EXCHANGE);
+}
+
+/* Gives the copy its name. What has that comes out in its place and is looked at there, where nobody changes it any more:
+   if it is the user's after all, it goes back. 1, or 0 and `why`. `*stays`: it could not go back. */
+static int take_name(struct publisher *p, const struct target *t, const char *temporary, bool *stays, struct error *why,
+                     struct error *err) {
+    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, t->path, RENAME_NOREPLACE) == 0)
+        return 1;
+    if (errno != EEXIST || exchange(temporary, t->path) < 0) {
+        int rc = errno == EINVAL || errno == ENOSYS ? replace(t, temporary, err)
+                                                    : error_errno(err, errno, "%s: cannot be replaced", t->path);
+        return rc < 0 ? rc : 1;
+    }
+    if (look(p, t, temporary, why) != STANDING_FOREIGN)
+        return 1;
+    *stays = exchange(temporary, t->path) < 0;
+    return *stays
+               ? error_errno(err, errno, "%s: what stood there is %s now, and cannot be put back", t->path, temporary)
+               : 0;
+}
+
+/* Puts the content beside its path, looks again at what stands there, since a copy takes its time, and gives it its name:
+   1, or 0 and `why`. Durable before the manifest says so: else, after a power cut, it would be taken for a file that the user
+   has changed. */
+static int put(struct publisher *p, const struct target *t, struct error *why, struct error *err) {
+    const struct content *content = t->content;
     struct object o = {content->digest, content->size, content->directory, content->executable};
-    char *parent = path_directory(path);
-    char *temporary = numbered(path, "");
-    bool free_to = false;
+    char *parent = path_directory(t->path);
+    char *temporary = numbered(t->path, "");
+    bool stays = false;
     int rc = file_make_directory(parent, err);
     if (rc == 0)
         rc = file_remove_tree(temporary, err);
     if (rc == 0)
         rc = store_materialise(p->facts->store, &o, temporary, MATERIALISE_COPY, err);
-    if (rc == 0)
-        free_to = look(p, name, path, content, why) != STANDING_FOREIGN;
-    if (rc == 0 && free_to)
-        rc = take_name(temporary, path, content->directory, err);
-    if (rc < 0 || !free_to)
-        file_remove_tree(temporary, NULL);
-    else
-        rc = file_sync(parent, err);
+    if (rc == 0 && look(p, t, t->path, why) != STANDING_FOREIGN)
+        rc = take_name(p, t, temporary, &stays, why, err);
+    if (!stays && file_remove_tree(temporary, rc > 0 ? err : NULL) < 0 && rc > 0)
+        rc = ERR_IO;
+    if (rc > 0 && file_sync(parent, err) < 0)
+        rc = ERR_IO;
     free(temporary);
     free(parent);
-    return rc < 0 ? rc : free_to;
-}
-
-/* A run that is killed between a file and the manifest must not leave what the next one takes for the user's. */
-static int announce(void *context, const char *name, const struct result_item *item, struct error *err) {
-    struct publisher *p = context;
-    char hex[DIGEST_HEX_SIZE];
-    char *path = path_join(p->directory, name);
-    enum standing standing = look(p, name, path, item->content, NULL);
-    (void)err;
-    digest_hex(hex, &item->content->digest);
-    if (standing == STANDING_ABSENT || standing == STANDING_OURS)
-        set_digest(p->coming, name, hex);
-    free(path);
-    return 0;
+    return rc;
 }
 
 static int ask_to_go_on(const struct publisher *p, struct error *err) {
@@ -239,48 +253,63 @@ static int ask_to_go_on(const struct publisher *p, struct error *err) {
         p->directory);
 }
 
+/* A run that is killed between a file and the manifest must not leave what the next one takes for the user's. */
+static int announce(void *context, const char *name, const struct result_item *item, struct error *err) {
+    struct publisher *p = context;
+    char hex[DIGEST_HEX_SIZE];
+    const struct target t = {name, path_join(p->directory, name), item->content};
+    int rc = ask_to_go_on(p, err);
+    enum standing standing = rc < 0 ? STANDING_FOREIGN : look(p, &t, t.path, NULL);
+    digest_hex(hex, &item->content->digest);
+    if (standing == STANDING_ABSENT || standing == STANDING_OURS)
+        set_digest(p->coming, name, hex);
+    free(t.path);
+    return rc;
+}
+
+/* Whether the run may have a file there at all; `why` not. */
+static bool takes_name(struct publisher *p, const struct target *t, struct error *why) {
+    if (cJSON_GetObjectItemCaseSensitive(p->named, t->name)) {
+        error_set(why, ERR_IO, "%s: two results have this name", t->path);
+        return false;
+    }
+    cJSON_AddTrueToObject(p->named, t->name);
+    if (strlen(path_base(t->path)) <= LONGEST_NAME)
+        return true;
+    error_set(why, ERR_IO, "%s: too long for the name of a file; give the axes shorter values, or objects with a label",
+              t->path);
+    return false;
+}
+
+/* 1 where the target has its content now; 0 and `why` not. */
+static int bring(struct publisher *p, const struct target *t, struct error *why, struct error *err) {
+    if (!takes_name(p, t, why))
+        return 0;
+    enum standing standing = look(p, t, t->path, why);
+    if (standing == STANDING_FOREIGN || standing == STANDING_RIGHT)
+        return standing == STANDING_RIGHT;
+    int rc = put(p, t, why, err);
+    p->written += rc > 0;
+    return rc;
+}
+
 static int publish(void *context, const char *name, const struct result_item *item, struct error *err) {
     struct publisher *p = context;
-    const struct content *content = item->content;
     struct error why = {0};
     char hex[DIGEST_HEX_SIZE];
-    char *path = path_join(p->directory, name);
     int rc = ask_to_go_on(p, err);
     if (rc < 0)
-        goto out;
-    digest_hex(hex, &content->digest);
+        return rc;
+    const struct target t = {name, path_join(p->directory, name), item->content};
     p->published++;
-    if (cJSON_GetObjectItemCaseSensitive(p->named, name)) {
-        error_set(&why, ERR_IO, "%s: two results have this name", path);
-        goto out;
-    }
-    cJSON_AddTrueToObject(p->named, name);
-    if (strlen(path_base(path)) > LONGEST_NAME) {
-        error_set(&why, ERR_IO,
-                  "%s: too long for the name of a file; give the axes shorter values, or objects with a label", path);
-        goto out;
-    }
-    switch (look(p, name, path, content, &why)) {
-    case STANDING_FOREIGN:
-        break;
-    case STANDING_RIGHT:
+    rc = bring(p, &t, &why, err);
+    digest_hex(hex, &t.content->digest);
+    if (rc > 0)
         set_digest(p->files, name, hex);
-        break;
-    case STANDING_ABSENT:
-    case STANDING_OURS:
-        rc = put(p, name, path, content, &why, err);
-        if (rc > 0) {
-            p->written++;
-            set_digest(p->files, name, hex);
-            rc = 0;
-        }
-        break;
-    }
-out:
     if (why.code && !p->refusal.code)
         p->refusal = why;
-    free(path);
-    return rc;
+    free(t.path);
+    return rc < 0 ? rc : 0;
 }
 
 /* ---- lists ---- */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/base/file.h"
@@ -40,7 +41,8 @@ static int wait_for(struct run *r, bool *told, struct error *err) {
         free(note);
     }
     *told = true;
-    if (!run_is_interrupted(r, ASK_AGAIN_MS))
+    nanosleep(&(struct timespec){.tv_nsec = ASK_AGAIN_MS * 1000000L}, NULL);
+    if (!run_is_interrupted(r))
         return 0;
     return error_set(err, ERR_INTERRUPTED,
                      "interrupted while another engine publishes into %s/%s: everything finished so far is kept, run "

@@ -209,28 +209,32 @@ static int outcome_code(const struct run *r, struct error *err) {
 }
 
 /* Only damage kept stages from running; it is set aside, so that the next plan has what was there made again. */
-static bool is_to_repeat(const struct run *r) {
-    return r->put_off > 0 && !r->code && !r->budget.code && r->signals_seen == 0 && r->summary->failed == 0 &&
+static bool is_to_repeat(struct run *r) {
+    return r->put_off > 0 && !r->code && !r->budget.code && run_signals(r) == 0 && r->summary->failed == 0 &&
            r->diagnostics->errors == 0;
 }
 
 static bool is_interrupted(void *context) {
-    return run_is_interrupted(context, 0);
+    return run_is_interrupted(context);
 }
 
-/* What is done, and its energy beside it. */
+/* What is done, and its energy beside it, which is of all that is done. */
 static int publish(struct run *r, struct error *err) {
     struct run_summary *s = r->summary;
     struct error fault = {0};
     int lock;
+    run_hear_once(r);
     int rc = run_lock_results(&lock, r, err);
     const struct publishing how = {
         .directory = r->options->results, .alone = lock >= 0, .is_interrupted = is_interrupted, .context = r};
     if (rc == 0)
         rc = results_publish(&s->results_path, &s->results_written, r->plan, r->pipeline, r->facts, &how, err);
-    if (rc == ERR_CORRUPT || rc == ERR_NOT_FOUND)
+    if (rc == ERR_CORRUPT || rc == ERR_NOT_FOUND) {
         r->put_off++;
-    if (s->results_path && run_energy_page(r, &fault) < 0)
+        if (run_is_interrupted(r))
+            rc = error_set(err, ERR_INTERRUPTED, "interrupted; run again to make what was damaged or gone again");
+    }
+    if (s->results_path && rc != ERR_INTERRUPTED && run_energy_page(r, &fault) < 0)
         run_note(r, NULL, fault.message);
     if (lock >= 0)
         close(lock);
@@ -246,7 +250,7 @@ static int end(struct run *r, bool *again, struct error *err) {
         report_unreached(r);
     int rc = outcome_code(r, err);
     int published = repeat ? 0 : publish(r, &fault);
-    if (published < 0 && rc == 0)
+    if (published < 0 && (rc == 0 || (rc == ERR_FAILED && published == ERR_INTERRUPTED)))
         rc = error_set(err, published, "%s", fault.message);
     else if (published < 0)
         run_note(r, NULL, fault.message);

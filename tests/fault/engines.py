@@ -13,6 +13,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -54,7 +55,7 @@ class Collector:
 
 def follow(places, generator, kills, collector):
     """Starts all, kills and starts again; the events of each place's runs. One at least is killed: where none was when the
-    first has ended, that comes again and is killed however soon it would end, since it may find all known."""
+    first has ended, that comes again and is killed within its first moments, since it may find all known."""
     left = {place: kills for place in places}
     running = {place: place.start() for place in places}
     events = {place: [] for place in places}
@@ -62,7 +63,9 @@ def follow(places, generator, kills, collector):
     def kill(place):
         left[place] -= 1
         running[place].kill()
-        running[place].wait()
+        status = running[place].wait()
+        if status not in (-signal.SIGKILL, 0):
+            raise Wrong("exit status %d: %s" % (status, place.said()[1]))
         events[place] += place.said()[0]
         running[place] = place.start()
 

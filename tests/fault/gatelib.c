@@ -6,6 +6,9 @@
  *   RETORT_GATE      before its first rename to a name that ends so the engine stops, as by SIGSTOP; what others do
  *                    meanwhile is the test's, and SIGCONT lets it go on
  *   RETORT_GATE_SYNC the same before it syncs a file whose path holds this: one that has been copied and has no name yet
+ *   RETORT_GATE_PLAIN
+ *                    a rename can only replace, as on NFS: one that is to exchange two names, or not to replace, fails with
+ *                    EINVAL
  *   RETORT_GATE_EIO  a path that ends so cannot be looked at, and a folder not be read: stat, lstat, access and readdir fail
  *                    with EIO
  */
@@ -21,7 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *stop_at, *stop_in, *fail_at;
+static const char *stop_at, *stop_in, *fail_at, *plain;
 
 __attribute__((constructor)) static void begin(void) {
     if (strcmp(program_invocation_short_name, "retort") != 0)
@@ -29,6 +32,7 @@ __attribute__((constructor)) static void begin(void) {
     stop_at = getenv("RETORT_GATE");
     stop_in = getenv("RETORT_GATE_SYNC");
     fail_at = getenv("RETORT_GATE_EIO");
+    plain = getenv("RETORT_GATE_PLAIN");
 }
 
 static bool is_at(const char *path, const char *end) {
@@ -41,14 +45,35 @@ static bool is_at(const char *path, const char *end) {
     if (!next)                                                                                                         \
     *(void **)(&next) = dlsym(RTLD_NEXT, #name)
 
+static void stop_before(const char *to) {
+    if (!is_at(to, stop_at))
+        return;
+    stop_at = NULL;
+    raise(SIGSTOP);
+}
+
 int rename(const char *from, const char *to) {
     static int (*next)(const char *, const char *);
     FIND_NEXT(rename);
-    if (is_at(to, stop_at)) {
-        stop_at = NULL;
-        raise(SIGSTOP);
-    }
+    stop_before(to);
     return next(from, to);
+}
+
+int renameat(int from_fd, const char *from, int to_fd, const char *to) {
+    static int (*next)(int, const char *, int, const char *);
+    FIND_NEXT(renameat);
+    stop_before(to);
+    return next(from_fd, from, to_fd, to);
+}
+
+int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags) {
+    static int (*next)(int, const char *, int, const char *, unsigned);
+    FIND_NEXT(renameat2);
+    stop_before(to);
+    if (!plain || flags == 0)
+        return next(from_fd, from, to_fd, to, flags);
+    errno = EINVAL;
+    return -1;
 }
 
 static void path_of(char path[PATH_MAX], int fd) {

@@ -10,19 +10,26 @@ cat >q.json <<'EOT'
                      "outs": { "d": { "path": "d", "type": "directory" } } } },
   "results": { "d": "${stages.a.outs.d}" } }
 EOT
-fault() { RETORT_FAULT=$1 RETORT_FAULT_LOG=$2 LD_PRELOAD=$BUILD/tests/fault/faultlib.so "$retort" run q.json --set params.text=new; }
+libraries="$BUILD/tests/fault/faultlib.so $BUILD/tests/fault/gatelib.so"
+fault() { RETORT_FAULT=$1 RETORT_FAULT_LOG=$2 LD_PRELOAD=$libraries "$retort" run q.json --set params.text=new; }
 again() { rm -rf .retort results && cp -a before/. .; } # the calls are the same each time
 "$retort" run q.json >said 2>&1
 mkdir before && cp -a .retort results before
-again && fault kill:0 calls >said 2>&1
-calls=$(sed -n 's/^calls //p' calls) bad=
-for n in $(seq 10 $((calls - 1))); do # back from the end, where the manifest and the run are written, till it was hit often enough
-    [ "$(cat instants 2>/dev/null | grep -c 'unlinkat .*/results/q/')" -lt 5 ] || break
-    again && fault "kill:$((calls - n))" instants >said 2>&1
-    "$retort" run q.json --set params.text=new >said 2>&1 || bad="$bad $n: $(cat said)"
-    [ "$(cat results/q/d/e/* | sort -u)" = new ] || bad="$bad $n: not replaced"
-done
-check "it was killed in the middle of that" test "$(grep -c 'unlinkat .*/results/q/' instants)" -ge 5
-check "and the next run replaces it" same "$bad" ""
-check "leaving nothing beside it" same "$(ls -A results/q | tr '\n' ' ')" ".retort-results.json d "
+kills() { # HOW
+    rm -f calls instants
+    again && fault kill:0 calls >said 2>&1
+    calls=$(sed -n 's/^calls //p' calls) bad=
+    for n in $(seq 10 $((calls - 1))); do # back from the end, where the manifest and the run are written, till it was hit often enough
+        [ "$(cat instants 2>/dev/null | grep -c 'unlinkat .*/results/q/')" -lt 5 ] || break
+        again && fault "kill:$((calls - n))" instants >said 2>&1
+        "$retort" run q.json --set params.text=new >said 2>&1 || bad="$bad $n: $(cat said)"
+        [ "$(cat results/q/d/e/* | sort -u)" = new ] || bad="$bad $n: not replaced"
+    done
+    check "$1: it was killed in the middle of that" test "$(grep -c 'unlinkat .*/results/q/' instants)" -ge 5
+    check "$1: and the next run replaces it" same "$bad" ""
+    check "$1: leaving nothing beside it" same "$(ls -A results/q | tr '\n' ' ')" ".retort-results.json d "
+}
+kills "names that are exchanged"
+export RETORT_GATE_PLAIN=1
+kills "plain renames"
 finish

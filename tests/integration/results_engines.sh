@@ -19,8 +19,11 @@ state() { ps -o stat= -p "$1" | cut -c1; }
 # far as it comes.
 begin() { stopped "RETORT_GATE=results/p/$1" "$2"; }            # NAME TEXT
 copied() { stopped "RETORT_GATE_SYNC=results/p/.$1.tmp-" "$2"; } # NAME TEXT
-stopped() {
-    env "$1" "LD_PRELOAD=$BUILD/tests/fault/gatelib.so" "$retort" run p.json --set "params.text=$2" >first 2>&1 & first=$!
+stopped() { # VARIABLES TEXT
+    env $1 "LD_PRELOAD=$BUILD/tests/fault/gatelib.so" "$retort" run p.json --set "params.text=$2" >first 2>&1 & first=$!
+    stops
+}
+stops() {
     while :; do
         case $(state $first) in T) return 0 ;; Z | '') cat first; return 1 ;; esac
         sleep 0.02
@@ -90,14 +93,95 @@ check "and stands" same "$(cat results/p/d/mine) $(published)" "mine freshest fr
 check "nothing is left beside them" same "$(ls -A results/p | tr '\n' ' ')" ".retort-results.json d deep o1 o2 "
 rm -r results/p/d
 
+# So is what the user makes in the last moment, when all looks are done: it comes out, and goes back.
+"$retort" run p.json --set params.text=before >said 2>&1
+rm results/p/o1
+check "stopped when a new result gets its name" begin o1 late
+echo mine >results/p/o1
+check "what came meanwhile is refused" ended 3
+check "by its name" has first "results/p/o1: Retort did not write this file"
+check "stands as it was, and the others are published" same "$(published)" "mine late late late "
+rm results/p/o1
+check "stopped when a result of before is replaced" begin o2 later
+echo mine >results/p/o2
+check "what the user wrote there meanwhile is refused" ended 3
+check "and stands" same "$(published)" "later mine later later "
+rm results/p/o2
+check "stopped when a directory is replaced" begin d latest
+echo mine >results/p/d/mine
+check "what the user put into the one of before is refused" ended 3
+check "by its name" has first "results/p/d: Retort did not write this file"
+check "and stands" same "$(cat results/p/d/mine) $(published)" "mine latest latest latest later "
+rm -r results/p/d
+check "one that was removed meanwhile is none" begin o1 gone
+rm results/p/o1
+check "the run ends well" ended 0
+check "and all are published" same "$(published)" "gone gone gone gone "
+check "nothing is left beside them" same "$(ls -A results/p | tr '\n' ' ')" ".retort-results.json d deep o1 o2 "
+
+# Where a file system has plain renames alone.
+plain() { RETORT_GATE_PLAIN=1 LD_PRELOAD=$BUILD/tests/fault/gatelib.so "$retort" run p.json --set "params.text=$1" >said 2>&1; }
+check "plain renames: published" plain plainly
+check "all of them" same "$(published)" "plainly plainly plainly plainly "
+rm -r results/p/o1 results/p/d
+check "where some are not there" plain again
+check "all of them" same "$(published)" "again again again again "
+echo mine >results/p/o2
+check "what the user wrote is refused" exits 3 plain refused
+check "and stands" same "$(published)" "refused mine refused refused "
+rm results/p/o2
+check "stopped when a result is copied" stopped "RETORT_GATE_PLAIN=1 RETORT_GATE_SYNC=results/p/.o1.tmp-" unlike
+echo mine >results/p/o1
+check "what the user made meanwhile is refused" ended 3
+check "and stands" same "$(published)" "mine unlike unlike unlike "
+rm results/p/o1
+check "and when it is gone all are published" plain freshest
+
 # Asked to leave while it publishes, it ends the file that it is at, and the next run publishes the rest.
+rm results/p.energy.md
 check "stopped when a result is copied" copied o1 leave
 kill -INT $first
 check "it leaves when it is asked to" ended 130
 check "and says what to do" has first "everything finished so far is kept, run again to publish the rest"
 check "with the file that it was at, and no other" same "$(cat results/p/o1 results/p/o2 results/p/deep/o | tr '\n' ' ')" "leave freshest freshest "
+check "without a page of joules, which is of all that is published" test ! -e results/p.energy.md
 check "run again, all are published" exits 0 "$retort" run p.json --set params.text=leave
+check "with the page" test -s results/p.energy.md
 check "all of them" same "$(published)" "leave leave leave leave "
+
+check "stopped when a result is copied, in the midst of all" copied o2 twice
+kill -TERM $first
+check "it leaves when it is asked to" ended 130
+check "stopped when a result is copied, once more" stopped "RETORT_GATE_SYNC=results/p/.o2.tmp- RETORT_GATE=results/p/o2" killed
+kill -INT $first
+kill -CONT $first
+check "asked, it ends the file" stops
+kill -INT $first
+check "asked again, it ends at once" ended 130
+check "without a word" sh -c '! grep -q interrupted first'
+check "and without that file" same "$(cat results/p/o2)" twice
+check "run again, all are published" exits 0 "$retort" run p.json --set params.text=killed
+check "all of them" same "$(published)" "killed killed killed killed "
+
+# Asked to leave when it has just found a result damaged, it does not begin again.
+cat >q.json <<'EOT'
+{ "retort": 1, "name": "q", "params": { "text": "x" },
+  "stages": { "a": { "cmd": ["sh", "-c", "echo a >o"], "outs": { "o": "o" } },
+              "b": { "cmd": ["sh", "-c", "echo \"$1\" >o", "sh", "${params.text}"], "outs": { "o": "o" } } },
+  "results": { "a": "${stages.a.outs.o}", "b": "${stages.b.outs.o}" } }
+EOT
+"$retort" run q.json >said 2>&1
+digest=$(sha256sum <results/q/a | cut -d' ' -f1)
+object=$(ls .retort/objects/*/* | grep "${digest#??}$")
+rm results/q/a
+touch -r "$object" stamp && chmod u+w "$object" && echo b >"$object" && chmod a-w "$object" && touch -r stamp "$object"
+env "RETORT_GATE=damaged/$digest" "LD_PRELOAD=$BUILD/tests/fault/gatelib.so" "$retort" run q.json --set params.text=y >first 2>&1 & first=$!
+check "a damaged result is set aside" stops
+kill -INT $first
+check "asked to leave then, it leaves" ended 130
+check "and says what to do" has first "run again to make what was damaged or gone again"
+check "run again, it is made again" exits 0 "$retort" run q.json --set params.text=y
+check "and all is published" same "$(cat results/q/a results/q/b | tr '\n' ' ')" "a y "
 
 # What cannot be looked at is not written over.
 unseen() { RETORT_GATE_EIO=$1 LD_PRELOAD=$BUILD/tests/fault/gatelib.so "$retort" run p.json --set "params.text=$2" >said 2>&1; }

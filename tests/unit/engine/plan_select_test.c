@@ -1,6 +1,8 @@
 /* Selects: the choice, what readers of the winner see, failures that show the table. Expected values by hand. */
 #include "tests/unit/engine/plan_fixture.h"
 
+#include <float.h>
+
 #define HEAD "{'retort':1,'name':'t','stages':{"
 #define SWEEP(matrix)                                                                                                  \
     "'a':{'cmd':['x','${matrix.size}','${matrix.seed}'],"                                                              \
@@ -92,22 +94,29 @@ static void missing_metrics_never_qualify(void **state) {
     world_close(&w);
 }
 
-/* The sum of two such numbers is larger than any number, and neither their mean nor their median is. */
+#define LARGEST "1.7976931348623157e+308"
+
+/* The sum of such numbers is larger than any number, and neither their mean nor their median is. */
 static void large_metrics_are_told_apart(void **state) {
-    static const char *const ways[] = {"mean", "median"};
+    static const char *const ways[][3] = {
+        {"mean", "[1,2,3]",
+         "o{'seed':1,'size':" LARGEST "} o{'seed':2,'size':" LARGEST "} o{'seed':3,'size':" LARGEST "}"},
+        {"median", "[1,2]", "o{'seed':1,'size':" LARGEST "} o{'seed':2,'size':" LARGEST "}"},
+    };
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct world w = {0};
         char *text = mem_printf(
-            HEAD SWEEP(
-                "{'size':[1.5e308,1.6e308],'seed':[1,2]}") ",'s':{'select':{'from':'a','group_by':["
-                                                           "'size'],'reduce':'%s','maximize':'metrics.flops'}}" USE(
-                                                               "[*]") "}}",
-            ways[i]);
+            HEAD SWEEP("{'size':[1.7e308," LARGEST
+                       "],'seed':%s}") ",'s':{'select':{'from':'a',"
+                                       "'group_by':['size'],'reduce':'%s','maximize':'metrics.flops'}}" USE("[*]") "}}",
+            ways[i][1], ways[i][0]);
         run(&w, text);
         expect_no_fault(&w);
-        expect_input(&w, "b", "i", "o{'seed':1,'size':1.6e+308} o{'seed':2,'size':1.6e+308}");
+        expect_input(&w, "b", "i", ways[i][2]);
         const cJSON *table = plan_select_table(w.plan, world_instance(&w, "s"));
+        const cJSON *winner = cJSON_GetArrayItem(cJSON_GetObjectItem(table, "candidates"), 1);
+        assert_true(json_double(cJSON_GetObjectItem(winner, "metrics"), "flops", 0) == DBL_MAX);
         assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(table, "ties")), 0);
         world_close(&w);
         free(text);
