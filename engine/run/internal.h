@@ -106,7 +106,6 @@ struct run {
     uv_timer_t timer;
     uv_signal_t signals[3];
     int signals_seen, signals_handled;
-    bool hears_once; /* run_hear_once was called */
     struct tally *tally;
     struct error budget;       /* code 0: none is used up, nor too small for what is left */
     bool budget_stops;         /* it is used up */
@@ -147,10 +146,10 @@ int run_execute(struct run *r, struct error *err);
    was ignored before. ERR_IO. Closed by run_close_loop, also after a failure. */
 int run_open_loop(struct run *r, const char *stage_program, struct error *err);
 void run_close_loop(struct run *r);
-/* How many signals have asked the run to end by now, also in this moment. */
+/* How many signals have asked the run to end by now, also in this moment. What else the loop has to do is done meanwhile. */
 int run_signals(struct run *r);
-/* When nothing runs any more that would have to be asked to leave: from here on one signal is counted, and a second one ends
-   the program. Where the loop is not open the first does. */
+/* When nothing runs any more that would have to be asked to leave: until the loop is closed one signal is counted, and a second
+   one of its kind ends the program. Where the loop is not open the first does. */
 void run_hear_once(struct run *r);
 /* Whether one has come that no stage was told of. */
 bool run_is_interrupted(struct run *r);

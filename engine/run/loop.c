@@ -77,8 +77,10 @@ static void hear(int number) {
 }
 
 static void count_heard(struct run *r) {
-    r->signals_seen += heard;
+    if (!heard)
+        return;
     heard = 0;
+    r->signals_seen++;
 }
 
 static void on_signal(uv_signal_t *handle, int number) {
@@ -194,9 +196,6 @@ static void close_handle(uv_handle_t *handle, void *context) {
 void run_close_loop(struct run *r) {
     if (!r->loop_open)
         return;
-    for (size_t i = 0; i < ASKING; i++)
-        if (r->hears_once && !is_left_ignored(asking[i]))
-            signal(asking[i], SIG_DFL);
     uv_walk(&r->loop, close_handle, NULL);
     uv_run(&r->loop, UV_RUN_DEFAULT);
     executor_free(r->executor);
@@ -205,7 +204,7 @@ void run_close_loop(struct run *r) {
 }
 
 int run_signals(struct run *r) {
-    if (r->loop_open && !r->hears_once)
+    if (r->loop_open)
         uv_run(&r->loop, UV_RUN_NOWAIT);
     count_heard(r);
     return r->signals_seen;
@@ -213,16 +212,9 @@ int run_signals(struct run *r) {
 
 void run_hear_once(struct run *r) {
     const struct sigaction once = {.sa_handler = hear, .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
-    if (!r->loop_open || r->hears_once)
-        return;
-    run_signals(r); /* which came before */
-    for (size_t i = 0; i < ASKING; i++) {
-        if (!uv_is_active((uv_handle_t *)&r->signals[i]))
-            continue;
-        uv_signal_stop(&r->signals[i]);
-        sigaction(asking[i], &once, NULL);
-    }
-    r->hears_once = true;
+    for (size_t i = 0; r->loop_open && i < ASKING; i++)
+        if (uv_is_active((uv_handle_t *)&r->signals[i])) /* stopping it would leave a moment without a handler */
+            sigaction(asking[i], &once, NULL);
 }
 
 bool run_is_interrupted(struct run *r) {

@@ -25,7 +25,8 @@ struct publisher {
     cJSON *files, *coming;
     cJSON *named;           /* names published by this run */
     struct buffer manifest; /* files and coming as they are on disk */
-    size_t written, published;
+    bool changed;           /* by this run, or by one before that did not come to its end */
+    size_t published;
     struct error refusal; /* the first; the rest goes on */
 };
 
@@ -87,6 +88,7 @@ static int manifest_read(struct publisher *p, struct error *err) {
     else if (rc < 0)
         rc = rc == ERR_INVALID ? damaged(p, fault.message, err) : error_set(err, rc, "%s", fault.message);
     manifest_text(&p->manifest, p);
+    p->changed = p->coming->child;
     json_free(document);
     free(path);
     return rc;
@@ -187,7 +189,7 @@ static int take_away(const char *path, struct error *err) {
     return rc;
 }
 
-/* Where a file system cannot exchange two names: by plain renames, of which none replaces a directory. */
+/* By plain renames, of which none replaces a directory. */
 static int replace(const struct target *t, const char *temporary, struct error *err) {
     int rc = t->content->directory || file_is_directory(t->path) ? take_away(t->path, err) : 0;
     if (rc == 0 && rename(temporary, t->path) < 0)
@@ -195,27 +197,40 @@ static int replace(const struct target *t, const char *temporary, struct error *
     return rc;
 }
 
-static int exchange(const char *temporary, const char *path) {
-    return renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_EXCHANGE);
+static int exchange(const char *one, const char *other) {
+    return renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE);
 }
 
-/* Gives the copy its name. What has that comes out in its place and is looked at there, where nobody changes it any more:
-   if it is the user's after all, it goes back. 1, or 0 and `why`. `*stays`: it could not go back. */
-static int take_name(struct publisher *p, const struct target *t, const char *temporary, bool *stays, struct error *why,
-                     struct error *err) {
-    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, t->path, RENAME_NOREPLACE) == 0)
-        return 1;
-    if (errno != EEXIST || exchange(temporary, t->path) < 0) {
-        int rc = errno == EINVAL || errno == ENOSYS ? replace(t, temporary, err)
-                                                    : error_errno(err, errno, "%s: cannot be replaced", t->path);
-        return rc < 0 ? rc : 1;
+/* What has the target's name comes out in the place of the copy and is looked at there: if it is the user's after all, it
+   goes back. What is the user's is not removed, whatever happens: results_clear looks at what has this name, too, and what is
+   to go has the copy's. Some file systems know no exchange, each by its own errno. */
+static int exchange_names(struct publisher *p, const struct target *t, const char *copy, struct error *why,
+                          struct error *err) {
+    char *out = numbered(t->path, RESULTS_OUT);
+    int rc = rename(copy, out) < 0 ? error_errno(err, errno, "%s: cannot be renamed", copy) : 1;
+    bool removable = true;
+    if (rc > 0 && exchange(out, t->path) < 0) {
+        rc = replace(t, out, err);
+        rc = rc < 0 ? rc : 1;
+    } else if (rc > 0 && look(p, t, out, why) == STANDING_FOREIGN) {
+        removable = exchange(out, t->path) == 0 && look(p, t, out, NULL) == STANDING_RIGHT;
+        rc = 0;
     }
-    if (look(p, t, temporary, why) != STANDING_FOREIGN)
+    if (!removable)
+        error_set(why, ERR_IO, "%s: was changed by others while it was published; what they wrote last is %s now",
+                  t->path, out);
+    else if (rename(out, copy) < 0 && errno != ENOENT)
+        error_errno(why, errno, "%s: cannot be renamed", out);
+    free(out);
+    return rc;
+}
+
+/* Gives the copy its name: 1, or 0 and `why`. */
+static int take_name(struct publisher *p, const struct target *t, const char *copy, struct error *why,
+                     struct error *err) {
+    if (renameat2(AT_FDCWD, copy, AT_FDCWD, t->path, RENAME_NOREPLACE) == 0)
         return 1;
-    *stays = exchange(temporary, t->path) < 0;
-    return *stays
-               ? error_errno(err, errno, "%s: what stood there is %s now, and cannot be put back", t->path, temporary)
-               : 0;
+    return exchange_names(p, t, copy, why, err);
 }
 
 /* Puts the content beside its path, looks again at what stands there, since a copy takes its time, and gives it its name:
@@ -225,22 +240,31 @@ static int put(struct publisher *p, const struct target *t, struct error *why, s
     const struct content *content = t->content;
     struct object o = {content->digest, content->size, content->directory, content->executable};
     char *parent = path_directory(t->path);
-    char *temporary = numbered(t->path, "");
-    bool stays = false;
+    char *copy = numbered(t->path, "");
     int rc = file_make_directory(parent, err);
     if (rc == 0)
-        rc = file_remove_tree(temporary, err);
+        rc = file_remove_tree(copy, err);
     if (rc == 0)
-        rc = store_materialise(p->facts->store, &o, temporary, MATERIALISE_COPY, err);
+        rc = store_materialise(p->facts->store, &o, copy, MATERIALISE_COPY, err);
     if (rc == 0 && look(p, t, t->path, why) != STANDING_FOREIGN)
-        rc = take_name(p, t, temporary, &stays, why, err);
-    if (!stays && file_remove_tree(temporary, rc > 0 ? err : NULL) < 0 && rc > 0)
-        rc = ERR_IO;
+        rc = take_name(p, t, copy, why, err);
+    file_remove_tree(copy, rc > 0 ? why : NULL);
     if (rc > 0 && file_sync(parent, err) < 0)
         rc = ERR_IO;
-    free(temporary);
+    free(copy);
     free(parent);
     return rc;
+}
+
+/* Of what a kill left while it had come out of a name. */
+static bool is_ours(void *context, const char *name, const char *at) {
+    struct publisher *p = context;
+    struct content there;
+    char hex[DIGEST_HEX_SIZE];
+    if (facts_file(p->facts, at, &there, NULL) < 0)
+        return false;
+    digest_hex(hex, &there.digest);
+    return strcmp(json_text(p->files, name, ""), hex) == 0 || strcmp(json_text(p->coming, name, ""), hex) == 0;
 }
 
 static int ask_to_go_on(const struct publisher *p, struct error *err) {
@@ -289,7 +313,7 @@ static int bring(struct publisher *p, const struct target *t, struct error *why,
     if (standing == STANDING_FOREIGN || standing == STANDING_RIGHT)
         return standing == STANDING_RIGHT;
     int rc = put(p, t, why, err);
-    p->written += rc > 0;
+    p->changed |= rc > 0;
     return rc;
 }
 
@@ -387,7 +411,7 @@ static int publish_all(struct publisher *p, const struct pipeline *pipeline, str
     const cJSON *const named[] = {p->files, p->coming};
     int rc = results_each(p->plan, pipeline, announce, p, err);
     if (rc == 0 && p->how->alone && p->coming->child)
-        rc = results_clear(p->directory, named, sizeof named / sizeof *named, err);
+        rc = results_clear(p->directory, named, sizeof named / sizeof *named, is_ours, p, err);
     if (rc == 0)
         rc = manifest_write(p, err);
     if (rc == 0)
@@ -398,8 +422,8 @@ static int publish_all(struct publisher *p, const struct pipeline *pipeline, str
     return rc == 0 ? wrote : rc;
 }
 
-int results_publish(char **path, size_t *written, struct plan *plan, const struct pipeline *pipeline,
-                    struct facts *facts, const struct publishing *how, struct error *err) {
+int results_publish(char **path, bool *changed, struct plan *plan, const struct pipeline *pipeline, struct facts *facts,
+                    const struct publishing *how, struct error *err) {
     struct publisher p = {
         .plan = plan, .facts = facts, .how = how, .directory = path_join(how->directory, pipeline->name)};
     p.files = cJSON_CreateObject();
@@ -408,7 +432,7 @@ int results_publish(char **path, size_t *written, struct plan *plan, const struc
     int rc = pipeline->result_count ? manifest_read(&p, err) : 0;
     if (rc == 0 && pipeline->result_count)
         rc = publish_all(&p, pipeline, err);
-    *written = p.written;
+    *changed = p.changed;
     *path = p.published > 0 ? mem_strdup(p.directory) : NULL;
     if (rc == 0 && p.refusal.code)
         rc = error_set(err, p.refusal.code, "%s", p.refusal.message);

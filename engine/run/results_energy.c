@@ -280,7 +280,7 @@ static int write_file(const char *path, const char *begins, const struct buffer 
 }
 
 static bool is_due(const struct run *r, const char *page, const char *csv) {
-    return r->summary->finished > 0 || r->summary->results_written > 0 || !file_exists(page) || !file_exists(csv);
+    return r->summary->finished > 0 || r->summary->results_changed || !file_exists(page) || !file_exists(csv);
 }
 
 static void page_close(struct page *page) {

@@ -214,6 +214,8 @@ static bool is_to_repeat(struct run *r) {
            r->diagnostics->errors == 0;
 }
 
+static const char not_repeated[] = "interrupted; run again to make what was damaged or gone again";
+
 static bool is_interrupted(void *context) {
     return run_is_interrupted(context);
 }
@@ -223,16 +225,15 @@ static int publish(struct run *r, struct error *err) {
     struct run_summary *s = r->summary;
     struct error fault = {0};
     int lock;
-    run_hear_once(r);
     int rc = run_lock_results(&lock, r, err);
     const struct publishing how = {
         .directory = r->options->results, .alone = lock >= 0, .is_interrupted = is_interrupted, .context = r};
     if (rc == 0)
-        rc = results_publish(&s->results_path, &s->results_written, r->plan, r->pipeline, r->facts, &how, err);
+        rc = results_publish(&s->results_path, &s->results_changed, r->plan, r->pipeline, r->facts, &how, err);
     if (rc == ERR_CORRUPT || rc == ERR_NOT_FOUND) {
         r->put_off++;
         if (run_is_interrupted(r))
-            rc = error_set(err, ERR_INTERRUPTED, "interrupted; run again to make what was damaged or gone again");
+            rc = error_set(err, ERR_INTERRUPTED, "%s", not_repeated);
     }
     if (s->results_path && rc != ERR_INTERRUPTED && run_energy_page(r, &fault) < 0)
         run_note(r, NULL, fault.message);
@@ -246,6 +247,7 @@ static int publish(struct run *r, struct error *err) {
 static int end(struct run *r, bool *again, struct error *err) {
     bool may_repeat = *again, repeat = may_repeat && is_to_repeat(r);
     struct error fault = {0};
+    run_hear_once(r);
     if (!repeat)
         report_unreached(r);
     int rc = outcome_code(r, err);
@@ -261,6 +263,10 @@ static int end(struct run *r, bool *again, struct error *err) {
     int written = write_run(r, rc, &fault);
     if (written < 0 && rc == 0)
         rc = error_set(err, written, "%s", fault.message);
+    if (*again && run_is_interrupted(r)) {
+        *again = false;
+        rc = error_set(err, ERR_INTERRUPTED, "%s", not_repeated);
+    }
     return rc;
 }
 

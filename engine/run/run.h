@@ -53,9 +53,9 @@ struct run_options {
 struct run_summary {
     size_t known, finished, failed, interrupted, skipped;
     double wall_s;
-    char *results_path;     /* where results were published; NULL when there are none; the caller frees */
-    size_t results_written; /* files that changed */
-    char *run_id;           /* the caller frees */
+    char *results_path;   /* where results were published; NULL when there are none; the caller frees */
+    bool results_changed; /* by this run, or by one before that did not come to its end */
+    char *run_id;         /* the caller frees */
 };
 
 /* 0: all done. ERR_FAILED, ERR_INTERRUPTED (SIGINT/SIGTERM/SIGHUP; everything kept), ERR_INVALID (the file, found while expanding;

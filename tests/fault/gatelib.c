@@ -5,6 +5,8 @@
  *
  *   RETORT_GATE      before its first rename to a name that ends so the engine stops, as by SIGSTOP; what others do
  *                    meanwhile is the test's, and SIGCONT lets it go on
+ *   RETORT_GATE_TIMES
+ *                    before so many of them; one, when it is not said
  *   RETORT_GATE_SYNC the same before it syncs a file whose path holds this: one that has been copied and has no name yet
  *   RETORT_GATE_PLAIN
  *                    a rename can only replace, as on NFS: one that is to exchange two names, or not to replace, fails with
@@ -24,6 +26,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static int stops = 1;
 static const char *stop_at, *stop_in, *fail_at, *plain;
 
 __attribute__((constructor)) static void begin(void) {
@@ -33,6 +36,8 @@ __attribute__((constructor)) static void begin(void) {
     stop_in = getenv("RETORT_GATE_SYNC");
     fail_at = getenv("RETORT_GATE_EIO");
     plain = getenv("RETORT_GATE_PLAIN");
+    if (getenv("RETORT_GATE_TIMES"))
+        stops = atoi(getenv("RETORT_GATE_TIMES"));
 }
 
 static bool is_at(const char *path, const char *end) {
@@ -46,9 +51,9 @@ static bool is_at(const char *path, const char *end) {
     *(void **)(&next) = dlsym(RTLD_NEXT, #name)
 
 static void stop_before(const char *to) {
-    if (!is_at(to, stop_at))
+    if (stops == 0 || !is_at(to, stop_at))
         return;
-    stop_at = NULL;
+    stops--;
     raise(SIGSTOP);
 }
 

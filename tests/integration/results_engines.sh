@@ -119,6 +119,22 @@ check "the run ends well" ended 0
 check "and all are published" same "$(published)" "gone gone gone gone "
 check "nothing is left beside them" same "$(ls -A results/p | tr '\n' ' ')" ".retort-results.json d deep o1 o2 "
 
+# Changed at every moment: what came first goes back, and what came last stays beside it.
+check "stopped when a result is replaced" stopped "RETORT_GATE=results/p/o1 RETORT_GATE_TIMES=3" never
+echo first >results/p/o1
+kill -CONT $first
+check "again, when names are exchanged" stops
+kill -CONT $first
+check "again, when they are exchanged back" stops
+echo last >mine && mv mine results/p/o1
+check "what the user wrote is refused" ended 3
+check "and told where it is" has first "what they wrote last is $PWD/$(echo results/p/.o1.tmp-out-*) now"
+check "all of it is there" same "$(cat results/p/o1 results/p/.o1.tmp-out-* | tr '\n' ' ')" "first last "
+rm results/p/o1
+check "the next run ends well" exits 0 "$retort" run p.json --set params.text=never
+check "and leaves what is the user's" same "$(cat results/p/.o1.tmp-out-*)" last
+rm results/p/.o1.tmp-out-*
+
 # Where a file system has plain renames alone.
 plain() { RETORT_GATE_PLAIN=1 LD_PRELOAD=$BUILD/tests/fault/gatelib.so "$retort" run p.json --set "params.text=$1" >said 2>&1; }
 check "plain renames: published" plain plainly
@@ -182,6 +198,17 @@ check "asked to leave then, it leaves" ended 130
 check "and says what to do" has first "run again to make what was damaged or gone again"
 check "run again, it is made again" exits 0 "$retort" run q.json --set params.text=y
 check "and all is published" same "$(cat results/q/a results/q/b | tr '\n' ' ')" "a y "
+
+# The page of joules that an interrupted run did not write is written by the next, though it has nothing else to write.
+sed 's/"name": "q"/"name": "r"/; s/"a": "${stages.a.outs.o}", "b": "${stages.b.outs.o}"/"b": "${stages.b.outs.o}", "a": "${stages.a.outs.o}"/' q.json >r.json
+"$retort" run r.json >said 2>&1
+env "RETORT_GATE_SYNC=results/r/.b.tmp-" "LD_PRELOAD=$BUILD/tests/fault/gatelib.so" "$retort" run r.json --set params.text=z >first 2>&1 & first=$!
+check "stopped when the one result that changes is copied" stops
+kill -INT $first
+check "asked to leave then, it leaves" ended 130
+echo old >>results/r.energy.csv
+check "run again" exits 0 "$retort" run r.json --set params.text=z
+check "the page is of what is there" sh -c '! grep -q old results/r.energy.csv'
 
 # What cannot be looked at is not written over.
 unseen() { RETORT_GATE_EIO=$1 LD_PRELOAD=$BUILD/tests/fault/gatelib.so "$retort" run p.json --set "params.text=$2" >said 2>&1; }

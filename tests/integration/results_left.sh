@@ -10,13 +10,14 @@ EOT
 there() { (cd results/p && find . -name '.*.tmp-*' | sort | tr '\n' ' '); }
 check "published" "$retort" run p.json
 for left in .o.tmp-123 deep/.o.tmp-45 Deep/.o.tmp-45 ..retort-results.json.tmp-aB3dE9; do echo half >results/p/$left; done
+echo one >results/p/.o.tmp-out-12 # what was taken out for a result that was to replace it
 mkdir results/p/deep/.o.tmp-7 && echo half >results/p/deep/.o.tmp-7/file
-for mine in .o.tmp-mine .O.tmp-12 .mine.tmp-12 deep/.p.tmp-3 ..retort-results.json.tmp-mine; do echo mine >results/p/$mine; done
+for mine in .o.tmp-mine .o.tmp-out-13 .O.tmp-12 .mine.tmp-12 deep/.p.tmp-3 ..retort-results.json.tmp-mine; do echo mine >results/p/$mine; done
 check "nothing to publish: nothing is touched" "$retort" run p.json
-check "and what is left stays" same "$(there | wc -w)" 10
+check "and what is left stays" same "$(there | wc -w)" 12
 check "published again" "$retort" run p.json --set params.text=two
 check "what the kill left is gone, what is the user's is not" \
-    same "$(there)" "./..retort-results.json.tmp-mine ./.O.tmp-12 ./.mine.tmp-12 ./.o.tmp-mine ./deep/.p.tmp-3 "
+    same "$(there)" "./..retort-results.json.tmp-mine ./.O.tmp-12 ./.mine.tmp-12 ./.o.tmp-mine ./.o.tmp-out-13 ./deep/.p.tmp-3 "
 check "the results are there" same "$(cat results/p/o results/p/deep/o)" "two
 two"
 

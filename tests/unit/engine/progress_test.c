@@ -103,7 +103,7 @@ static void test_json_tells_nothing_else(void **state) {
 }
 
 static const struct run_summary summary = {
-    .known = 1, .finished = 22, .failed = 3, .interrupted = 4, .skipped = 5, .wall_s = 1.25, .results_written = 7};
+    .known = 1, .finished = 22, .failed = 3, .interrupted = 4, .skipped = 5, .wall_s = 1.25, .results_changed = true};
 
 static void test_json_end(void **state) {
     struct display d;
