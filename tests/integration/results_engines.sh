@@ -37,7 +37,7 @@ beside() { # TEXT
         sleep 0.02
     done
 }
-ended() { kill -CONT $first; wait $first; same "exit status $?" "exit status $1"; cat first; }
+ended() { kill -CONT $first; wait $first; same "exit status $?" "exit status $1" || { cat first; return 1; }; }
 second_ended() { wait $second; same "exit status $?" "exit status $1" || { cat second; return 1; }; }
 
 # The same results of two at once, none there before: those of the second are known.
@@ -198,6 +198,19 @@ check "asked to leave then, it leaves" ended 130
 check "and says what to do" has first "run again to make what was damaged or gone again"
 check "run again, it is made again" exits 0 "$retort" run q.json --set params.text=y
 check "and all is published" same "$(cat results/q/a results/q/b | tr '\n' ' ')" "a y "
+
+# Asked to leave while it publishes what is done beside stages that failed: that it was, is what it ends with.
+cat >s.json <<'EOT'
+{ "retort": 1, "name": "s",
+  "stages": { "a": { "cmd": ["sh", "-c", "echo a >o"], "outs": { "o": "o" } }, "fails": { "cmd": ["false"], "outs": { "o": "o" } } },
+  "results": { "one": "${stages.a.outs.o}", "two": "${stages.a.outs.o}" } }
+EOT
+env "RETORT_GATE_SYNC=results/s/.one.tmp-" "LD_PRELOAD=$BUILD/tests/fault/gatelib.so" "$retort" run s.json -k >first 2>&1 & first=$!
+check "stopped when a result is copied" stops
+kill -INT $first
+check "asked to leave then, it leaves" ended 130
+check "run again, it ends with what failed" exits 1 "$retort" run s.json -k
+check "and all that is done is published" same "$(cat results/s/one results/s/two | tr '\n' ' ')" "a a "
 
 # The page of joules that an interrupted run did not write is written by the next, though it has nothing else to write.
 sed 's/"name": "q"/"name": "r"/; s/"a": "${stages.a.outs.o}", "b": "${stages.b.outs.o}"/"b": "${stages.b.outs.o}", "a": "${stages.a.outs.o}"/' q.json >r.json
