@@ -74,18 +74,17 @@ check "run again, it is published, though the first was killed" exits 0 "$retort
 check "all of it" same "$(published)" "asked asked asked asked "
 
 # What the user makes while a result is copied is not written over, wherever the copy is to go.
+spoiled() { # HOW NAME TEXT STANDS: stopped so, the user writes there
+    check "$1 $2: it stops" "$1" "$2" "$3"
+    echo mine >"results/p/$2"
+    check "$1 $2: what the user wrote there meanwhile is refused" ended 3
+    check "$1 $2: by its name" has first "results/p/$2: Retort did not write this file"
+    check "$1 $2: stands as it was, and the others are published" same "$(published)" "$4"
+    rm "results/p/$2"
+}
 rm results/p/o1
-check "stopped when a new result is copied" copied o1 fresh
-echo mine >results/p/o1
-check "what came meanwhile is refused" ended 3
-check "by its name" has first "results/p/o1: Retort did not write this file"
-check "stands as it was, and the others are published" same "$(published)" "mine fresh fresh fresh "
-rm results/p/o1
-check "stopped when a result of before is copied anew" copied o2 fresher
-echo mine >results/p/o2
-check "what the user wrote there meanwhile is refused" ended 3
-check "and stands" same "$(published)" "fresher mine fresher fresher "
-rm results/p/o2
+spoiled copied o1 fresh "mine fresh fresh fresh "
+spoiled copied o2 fresher "fresher mine fresher fresher "
 check "stopped when a directory is copied" copied d freshest
 echo mine >results/p/d/mine
 check "what the user put into the one of before is refused" ended 3
@@ -96,17 +95,8 @@ rm -r results/p/d
 # So is what the user makes in the last moment, when all looks are done: it comes out, and goes back.
 "$retort" run p.json --set params.text=before >said 2>&1
 rm results/p/o1
-check "stopped when a new result gets its name" begin o1 late
-echo mine >results/p/o1
-check "what came meanwhile is refused" ended 3
-check "by its name" has first "results/p/o1: Retort did not write this file"
-check "stands as it was, and the others are published" same "$(published)" "mine late late late "
-rm results/p/o1
-check "stopped when a result of before is replaced" begin o2 later
-echo mine >results/p/o2
-check "what the user wrote there meanwhile is refused" ended 3
-check "and stands" same "$(published)" "later mine later later "
-rm results/p/o2
+spoiled begin o1 late "mine late late late "
+spoiled begin o2 later "later mine later later "
 check "stopped when a directory is replaced" begin d latest
 echo mine >results/p/d/mine
 check "what the user put into the one of before is refused" ended 3
