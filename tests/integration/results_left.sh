@@ -73,8 +73,10 @@ for e in events[:last]:
         dirty.pop(e[1], None)
     elif e[0] == "W" and int(e[1]) in files:
         dirty[e[1]] = "bytes"
-    elif e[0] == "C" and int(e[1]) in inside:
-        dirty[e[1]] = "names"
+    elif e[0] == "C":
+        dirty.pop(e[2], None)  # the number of something that is gone may be given again
+        if int(e[1]) in inside:
+            dirty[e[1]] = "names"
     elif e[0] == "R" and int(e[3]) in inside:
         dirty[e[3]] = "names"
 dirty.pop(str(os.stat("results/s").st_ino), None)  # the manifest's own temporary file
