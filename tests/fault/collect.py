@@ -20,7 +20,7 @@ import sys
 import time
 import zlib
 
-from study import LIMIT_S, Place, Wrong, check_gone, sanitizer, undisturbed
+from study import LIMIT_S, NO_FAULT, Place, Wrong, check_gone, sanitizer, undisturbed
 from sweep import CHANGED, FAULTS, Sweep, check_message, main
 
 KILLED_AT = 250  # of some 400 calls of the run that leaves something behind
@@ -133,7 +133,7 @@ class Collection(Sweep):
         place = self.place(case.replace("+", "p").replace(":", "-"))
         try:
             self.check_case(case, place)
-            if place.fault_line() == "no fault" and not self.beside(case):
+            if place.fault_line() == NO_FAULT and not self.beside(case):
                 raise Wrong("the call is counted, and was not hit")
         except Wrong as wrong:
             return "after %s: %s" % (place.fault_line(), wrong)

@@ -11,6 +11,7 @@ import sys
 import time
 
 LIMIT_S = 60
+NO_FAULT = "no fault"  # where the call that was to fail did not come
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "six")
 
 
@@ -78,7 +79,7 @@ class Place:
 
     def fault_line(self):
         lines = open(self.log).read().splitlines() if os.path.exists(self.log) else []
-        return next((line for line in lines if line.startswith("fault")), "no fault")
+        return next((line for line in lines if line.startswith("fault")), NO_FAULT)
 
     def calls(self):
         """Of the process that made most of them."""

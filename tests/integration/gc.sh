@@ -84,6 +84,7 @@ quick 1 && quick 2
 engine=$!
 tries=0
 while [ ! -e begun ] && [ $tries -lt 400 ]; do sleep 0.05; tries=$((tries + 1)); done
+check "an engine is under way" test -e begun
 quick 3
 check "beside an engine that is under way" gc --keep-runs 1
 check "what nobody uses is gone" sh -c "\"$retort\" plan slow.json old --set params.n=2 | grep -q '^run '"

@@ -41,7 +41,7 @@ run '"bad": { "cmd": ["sh", "-c", "echo {\\\"ber\\\": 1} | tee a >b"],
 check "a metric that stands twice" has run.json 'its metric \"ber\" stands in another metrics out too'
 run '"bad": { "cmd": ["sh", "-c", "exit 75"], "checkpoint": true }'
 check "75 unasked is a failure" has run.json "exit status 75"
-run '"bad": { "cmd": ["sleep", "1000"], "timeout": "300ms" }'
+run '"bad": { "cmd": ["sleep", "1000"], "timeout": "1s" }'
 check "a timeout is a failure that says so" has run.json "timed out: killed by signal 15"
 
 # Its owner's rights bind root too little: the stage runs as nobody there.
@@ -56,6 +56,7 @@ check "a stage that failed has its reason in the log of runs" has run.json 'its 
 echo '{ "retort": 1, "name": "t", "stages": { "shut": { "cmd": ["sh", "-c", "mkdir -p d/s; echo 1 >d/s/f; chmod -R a-w d"],
       "outs": { "d": { "path": "d", "type": "directory" } } } } }' >open/t.json
 check "an out whose folders may not be written to is taken" sh -c "cd open && $other ../bin/retort run t.json"
+check "from its folder" test -d open/.retort/work
 check "and nothing of it is left" same "$(ls open/.retort/work)" ""
 if [ -n "$other" ]; then # what a container left that wrote as root
     dead=$(grep -ho '@[0-9a-f-]*' open/.retort/actions/*.jsonl | head -n 1)
@@ -71,7 +72,7 @@ run "$two" -j 1 --keep-going
 check "keep-going: the rest runs" same "$(ended finished)" 1
 check "what follows is skipped" same "$(ended skipped)$(ended failed)" 11
 check "and says why" has run.json '"stage":"after","key":null,"state":"skipped"'
-run '"bad": { "cmd": ["false"] }, "slow": { "cmd": ["sleep", "0.5"] }, "late": { "cmd": ["true"], "after": ["slow"] }' -j 2
+run '"bad": { "cmd": ["false"] }, "slow": { "cmd": ["sh", "-c", "until grep -q failed '"$work"'/run.json; do sleep 0.02; done"] }, "late": { "cmd": ["true"], "after": ["slow"] }' -j 2
 check "without keep-going: what runs may end, nothing starts" same "$(ended finished)$(ended failed)" 11
 
 none='"m": { "matrix": { "n": [1] }, "cmd": ["sh", "-c", "echo {\\\"ber\\\": ${matrix.n}} >o"], "outs": { "o": { "path": "o", "type": "metrics" } } },
@@ -86,7 +87,7 @@ check "keep-going: the rest runs all the same" same "$(ended finished)" 2
 run '"vast": { "cmd": ["true"], "resources": { "memory": "900TB" } }, "other": { "cmd": ["echo"] }' -j 1
 check "a stage that needs more than there is is a failure, after which nothing starts" same "$(ended finished)$(ended failed)" 01
 
-run '"bad": { "cmd": ["sh", "-c", "exit 3"] , "retries": 9 }, "worse": { "cmd": ["sh", "-c", "sleep 0.5; exit 4"] }' -j 2
+run '"bad": { "cmd": ["sh", "-c", "exit 3"] , "retries": 9 }, "worse": { "cmd": ["sh", "-c", "until grep -q retrying '"$work"'/run.json; do sleep 0.02; done; exit 4"] }' -j 2
 check "a stage that awaits its next attempt when the run ends is told as interrupted" \
     same "$(ended failed)$(ended interrupted)$(grep -c '"stage":"bad".*"state":"interrupted"' run.json)" 111
 
@@ -137,9 +138,9 @@ run '"a": { "cmd": ["'"$work"'/program"] }'
 echo 'exit 0' >>program
 check "a program that has changed re-runs nothing, but why tells it" sh -c \
     '"$1" why t.json a --store "$2" | grep -q "/program has changed since"' sh "$retort" "store.$store"
-run '"a": { "cmd": ["sh", "-c", "sleep 0.1 & setsid sleep 1009 & exit 0"] }'
+run '"a": { "cmd": ["sh", "-c", "sleep 0.1 & setsid sleep 1009 & echo $! >'"$work"'/daemon; exit 0"] }'
 check "a stage that leaves a process behind ends well" same "$(ended finished)" 1
-check "and the process is gone" exits 1 pgrep -f 'sleep 1009'
+check "and the process is gone" exits 1 alive "$(cat daemon)"
 burn='"burn": { "matrix": { "n": [1, 2, 3] }, "cmd": ["sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; echo $1 >o", "sh", "${matrix.n}"],
     "outs": { "o": "o" }, "energy_budget": "0.001J" }'
 check "an energy budget that is used up: exit status 4" exits 4 run "$burn" -j 1

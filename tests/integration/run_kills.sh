@@ -4,7 +4,7 @@
 cd "$work" || exit 1
 
 # A stage that notes each execution in executed.txt, leaves a daemon with two forks, and takes its time, in steps of a
-# checkpoint; on TERM it leaves with 75.
+# checkpoint, as many as the file "steps" says; on TERM it leaves with 75.
 cat >slow.sh <<'EOF'
 echo "$1" >>"$HERE/executed.txt"
 setsid sh -c '(trap "" TERM HUP; exec sleep 1007) & echo $! >"$0/daemon.$1"' "$HERE" "$1" &
@@ -12,7 +12,7 @@ echo $$ >"$HERE/leader.$1"
 trap 'exit 75' TERM
 step=$(cat "$RETORT_CHECKPOINT/step" 2>/dev/null || echo 0)
 [ "$step" -eq 0 ] || echo "$1 from $step" >>"$HERE/resumed.txt"
-while [ "$step" -lt "$3" ]; do
+while [ "$step" -lt "$(cat "$HERE/steps")" ]; do
     sleep 0.05
     step=$((step + 1))
     echo $step >"$RETORT_CHECKPOINT/step.tmp" && mv "$RETORT_CHECKPOINT/step.tmp" "$RETORT_CHECKPOINT/step"
@@ -22,7 +22,7 @@ EOF
 cat >slow.json <<EOF
 { "retort": 1, "name": "slow", "stages": {
     "first": { "cmd": ["sh", "-c", "echo first >>\$1/executed.txt; echo 1 >\$2", "sh", "$work", "\${outs.o}"], "outs": { "o": "o" } },
-    "slow": { "matrix": { "n": [1, 2] }, "cmd": ["sh", "\${in.script}", "\${matrix.n}", "\${outs.o}", "20"],
+    "slow": { "matrix": { "n": [1, 2] }, "cmd": ["sh", "\${in.script}", "\${matrix.n}", "\${outs.o}"],
               "in": { "script": "slow.sh", "after": "\${stages.first.outs.o}" }, "env": { "HERE": "$work" },
               "outs": { "o": "o" }, "checkpoint": true },
     "last": { "cmd": ["sh", "-c", "cat \"\$@\" >o", "sh", "\${in.all}"], "in": { "all": "\${stages.slow[*].outs.o}" }, "outs": { "o": "o" } } },
@@ -30,19 +30,25 @@ cat >slow.json <<EOF
 EOF
 expected="slow 1
 slow 2"
-begin() { rm -f leader.* daemon.* executed.txt resumed.txt; setsid $heard "$retort" run slow.json -j 2 --progress json --store "$1" >run.json 2>run.err & engine=$!; }
-await() { # FILE...: at most ten seconds
+steps() { echo "$1" >steps.new && mv steps.new steps; }
+begin() { # STORE: a run whose stages do not end before they are told to
+    rm -f leader.* daemon.* executed.txt resumed.txt
+    steps 100000
+    setsid $heard "$retort" run slow.json -j 2 --progress json --store "$1" >run.json 2>run.err & engine=$! store=$1
+}
+await() { # FILE...: at most thirty seconds
     tries=0
     for file; do
-        while [ ! -s "$file" ] && [ $tries -lt 200 ]; do sleep 0.05; tries=$((tries + 1)); done
+        while [ ! -s "$file" ] && [ $tries -lt 600 ]; do sleep 0.05; tries=$((tries + 1)); done
         [ -s "$file" ] || { echo "$file did not appear"; return 1; }
     done
 }
 gone() { # a second is promised; a busy machine gets three, the daemons would live for a thousand
+    [ -s daemon.1 ] || { echo "nothing was started"; return 1; }
     for try in $(seq 30); do
         left=
         for file in leader.* daemon.*; do
-            kill -0 "$(cat "$file")" 2>/dev/null && left="$left $file"
+            [ ! -s "$file" ] || ! alive "$(cat "$file")" || left="$left $file"
         done
         [ -n "$left" ] || return 0
         sleep 0.1
@@ -50,11 +56,18 @@ gone() { # a second is promised; a busy machine gets three, the daemons would li
     echo "still alive:$left"; return 1
 }
 await_end() { # PID: at most ten seconds
-    for try in $(seq 200); do kill -0 "$1" 2>/dev/null || return 0; sleep 0.05; done
+    for try in $(seq 200); do alive "$1" || return 0; sleep 0.05; done
     echo "$1 is alive"; return 1
 }
-under_way() { await leader.1 leader.2 daemon.1 daemon.2; sleep 0.4; }
-again() { "$retort" run slow.json -j 2 --progress json --store "$1" >run.json; }
+under_way() { # both, and each has kept a step
+    await leader.1 leader.2 daemon.1 daemon.2 || return 1
+    for try in $(seq 600); do
+        [ "$(cat "$store"/checkpoints/*/step 2>/dev/null | wc -l)" -ne 2 ] || return 0
+        sleep 0.05
+    done
+    echo "no steps were kept"; return 1
+}
+again() { steps 20; "$retort" run slow.json -j 2 --progress json --store "$1" >run.json; }
 
 begin alone
 check "stages are under way" under_way
@@ -79,7 +92,7 @@ check "the next run goes on at once" again group
 check "from the checkpoints" same "$(wc -l <resumed.txt)" 2
 
 begin keepers
-under_way
+check "stages are under way" under_way
 for keeper in $(pgrep -P $engine); do kill -9 $keeper; done
 check "the keepers killed: all gone" gone
 check "and their stages have failed" exits 1 wait $engine
@@ -89,6 +102,7 @@ check "which says so" has run.json "its keeper was killed by signal 9"
 begin together
 check "stages are under way" under_way
 guard=$(pgrep -P $engine -x stage-guard)
+check "and there is a guard" test -n "$guard"
 kill -9 $(pgrep -P $engine -x retort-stage) $engine
 check "engine and keepers killed at once: all gone" gone
 wait $engine 2>/dev/null
@@ -104,8 +118,9 @@ if [ -e "$1/step" ]; then
     sleep 0.2
     exec cp "$1/step" o
 fi
-setsid sh -c 'while :; do echo old >"$0"; sleep 0.005; done' "$1/step" &
-echo $! >"$HERE/daemon.1"
+setsid sh -c 'while :; do echo old >"$0"; sleep 0.005; done' "$1/step" & daemon=$!
+until [ -e "$1/step" ]; do sleep 0.01; done # else the next run would begin anew
+echo $daemon >"$HERE/daemon.1"
 wait
 EOF
 cat >writer.json <<EOF
@@ -117,7 +132,6 @@ EOF
 rm -f leader.* daemon.*
 "$retort" run writer.json --store writer >said 2>&1 & engine=$!
 check "a stage whose daemon writes to its checkpoint" await daemon.1
-sleep 0.1
 kill -9 $(pgrep -P $engine -x retort-stage) $engine
 "$retort" run writer.json --store writer >said 2>&1
 check "killed with engine and keeper: the next run ends well" same $? 0
@@ -126,7 +140,7 @@ check "and waited until the checkpoint was its own" same "$(cat results/writer/o
 check "all are gone" gone
 
 begin polite
-under_way
+check "stages are under way" under_way
 kill -INT $engine
 check "interrupted: exit status 130" exits 130 wait $engine
 check "and all are gone" gone
@@ -138,23 +152,24 @@ check "with the right bytes" same "$(cat results/slow/o)" "$expected"
 trap '' HUP # as nohup does
 begin nohup
 trap - HUP
-under_way
+check "stages are under way" under_way
 kill -HUP $engine
+steps 20
 check "started under nohup: a hang-up is not heard" wait $engine
 check "and everything is done" same "$(counts run.json)" '{"event":"end","known":0,"finished":4,"failed":0,"interrupted":0,"skipped":0}'
 heard="env --default-signal=HUP" # also where the tests themselves were started under nohup
 begin hangup
 heard=
-under_way
+check "stages are under way" under_way
 kill -HUP $engine
 check "else it interrupts: exit status 130" exits 130 wait $engine
 
 sed "s/trap 'exit 75' TERM/trap '' TERM/" slow.sh >deaf.sh && mv deaf.sh slow.sh
 begin deaf
-under_way
+check "stages are under way" under_way
 kill -INT $engine
 sleep 0.3
-check "a stage that does not listen still runs" kill -0 "$(cat leader.1)"
+check "a stage that does not listen still runs" alive "$(cat leader.1)"
 kill -INT $engine
 check "interrupted twice: exit status 130" exits 130 wait $engine
 check "and all are gone" gone
@@ -162,6 +177,7 @@ check "and all are gone" gone
 # Two engines, one store.
 rm -rf results
 begin both
+steps 20
 "$retort" run slow.json -j 2 --progress json --store both >second.json 2>second.err
 check "the second engine ends well" same $? 0
 check "the first one too" wait $engine

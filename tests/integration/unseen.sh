@@ -15,10 +15,12 @@ cat >p.json <<'EOT'
     "outs": { "o": "o" }, "checkpoint": true } }, "results": { "o": "${stages.tries.outs.o}" } }
 EOT
 check "the first attempt fails, and leaves a checkpoint" exits 1 "$retort" run p.json
-checkpoint=$(ls -d .retort/checkpoints/*)
-check "one that cannot be examined is used all the same" unseen "$checkpoint" run p.json
+checkpoint=$(dirname .retort/checkpoints/*/n) # the list of its attempts stands beside it
+check "one that cannot be examined is not used: exit status 3" exits 3 unseen "$checkpoint" run p.json
+check "with its path" has told "$checkpoint: cannot be made a directory: Input/output error"
 check "it is not dropped" no has told "is dropped"
-check "the second attempt went on from it" same "$(cat results/p/o)" 1
+check "when it can be seen, the second attempt" "$retort" run p.json
+check "goes on from it" same "$(cat results/p/o)" 1
 
 check "a store that cannot be examined is no empty one: exit status 3" exits 3 unseen /.retort plan p.json
 check "with its path" has told ".retort: cannot be examined: Input/output error"

@@ -114,6 +114,7 @@ begin() {
     engine=$!
     tries=0
     while [ ! -e begun ] && [ $tries -lt 400 ]; do sleep 0.05; tries=$((tries + 1)); done
+    check "it is under way" test -e begun
 }
 begin
 kill -INT $engine
