@@ -133,7 +133,7 @@ if [ -n "$$missing" ]; then \
 	if [ "$$(id -u)" = 0 ]; then as=; elif command -v sudo >/dev/null; then as=sudo; \
 	else echo "please install them as root: apt-get install" $$missing >&2; exit 1; fi; \
 	$$as apt-get update -q && \
-	$$as env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
+	$$as env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -q -y --no-install-recommends $$missing; \
 fi
 endef
 

@@ -5,8 +5,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -167,9 +169,14 @@ static bool is_at_rest(const struct stat *st, int64_t now) {
 }
 
 /* Who has mapped the file may write to a page without a new time as long as the kernel has not begun to write the page
-   out; after that the next store sets one. tmpfs never writes out. */
+   out; after that the next store sets one. tmpfs never writes out; overlayfs, below containers, passes on no more than a
+   whole sync. */
 static void settle(int fd) {
-    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE);
+    struct statfs fs;
+    if (fstatfs(fd, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC)
+        fdatasync(fd);
+    else
+        sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE);
 }
 
 static int hash_stable(int fd, const char *path, struct stat *st, struct digest *out, int64_t *began,

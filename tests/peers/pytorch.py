@@ -79,8 +79,10 @@ def expected_step(folder, step, x, label, counts, teacher_llr):
         loss["total"] = step["alpha"] * bce + loss["kd"]
         loss["lambda"] = torch.tensor(step["alpha"] / (terms.numel() if step["reduction"] == "sum" else 1))
     loss["total"].backward()
-    wrong = ((z[:, counts] > 0) != (label[:, counts] > 0.5)).sum().item()
-    return net, {k: v.item() for k, v in loss.items()}, wrong, label[:, counts].numel()
+    wrong = (z[:, counts] > 0) != (label[:, counts] > 0.5)
+    unsure = z[:, counts].abs() <= 2e-6 * z.abs().max()  # a sign that single precision may give either way
+    fewest, bits = (wrong & ~unsure).sum().item(), wrong.numel()
+    return net, {k: v.item() for k, v in loss.items()}, (fewest, fewest + unsure.sum().item()), bits
 
 
 def check_step(folder, path, inputs):
@@ -89,7 +91,8 @@ def check_step(folder, path, inputs):
     net, loss, wrong, bits = expected_step(folder, step["config"], *inputs)
     ours, _ = read_safetensors(path[:-5] + ".safetensors")
     within(f"{name}: loss", max(excess(step["loss"][k], loss[k], k) for k in loss if loss[k] or step["loss"][k]))
-    check(f"{name}: bit errors", (step["loss"]["errors"], step["loss"]["bits"]) == (wrong, bits), f"{wrong} of {bits}")
+    right = wrong[0] <= step["loss"]["errors"] <= wrong[1] and step["loss"]["bits"] == bits
+    check(f"{name}: bit errors", right, f"{wrong[0]} to {wrong[1]} of {bits}")
     gradients = {k: p.grad for k, p in net.named_parameters()}
     largest = max(g.abs().max().item() for g in gradients.values())
     times = {k: excess(ours[k], g, "gradient", largest) for k, g in gradients.items()}
