@@ -59,13 +59,13 @@ await_end() { # PID: at most ten seconds
     for try in $(seq 200); do alive "$1" || return 0; sleep 0.05; done
     echo "$1 is alive"; return 1
 }
-under_way() { # both, and each has kept a step
+under_way() { # both, each has kept a step, and what they follow is told as finished: it may be so later than they begin
     await leader.1 leader.2 daemon.1 daemon.2 || return 1
     for try in $(seq 600); do
-        [ "$(cat "$store"/checkpoints/*/step 2>/dev/null | wc -l)" -ne 2 ] || return 0
+        [ "$(cat "$store"/checkpoints/*/step 2>/dev/null | wc -l)" -ne 2 ] || ! grep -q '"first".*"finished"' run.json || return 0
         sleep 0.05
     done
-    echo "no steps were kept"; return 1
+    echo "no steps were kept, or what they follow is not finished"; return 1
 }
 again() { steps 20; "$retort" run slow.json -j 2 --progress json --store "$1" >run.json; }
 
