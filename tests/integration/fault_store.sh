@@ -15,4 +15,5 @@ done
 check "400 states after a power cut: no record without its outs, nothing reported is lost" \
     tests/fault/powercut.sh 0 400 "$seed"
 check "a run over a damaged store serves no wrong byte" tests/fault/damage.py --build "$BUILD" --cases 6 --seed "$seed"
+check "every safeguard stands in the table of those that are taken out" tests/fault/mutants --calls
 finish
