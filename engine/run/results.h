@@ -22,11 +22,11 @@ struct publishing {
 };
 
 /* Publishes every result of the pipeline whose stages are done. `*path` (the caller frees) is the folder, NULL when the
-   pipeline names no results or none is done; `*changed`: the page of joules is not of what is there now. ERR_IO: a file of the user's, or one
-   that cannot be looked at, stands in the way (the message names the first; the others are published), or two items of a
-   list have one name; the system refused. ERR_IO too where the manifest is none; nothing is published then. ERR_CORRUPT,
-   ERR_NOT_FOUND: what is stored of a result is damaged (and set aside) or gone. ERR_INTERRUPTED: some are not published
-   yet. */
+   pipeline names no results or none is done; `*changed`: the page of joules is not of what is there now. ERR_IO: a file of
+   the user's, or one that cannot be looked at, stands in the way (the message names the first; the others are published), or
+   two items of a list have one name; the system refused. ERR_IO too where the manifest is none; nothing is published then.
+   ERR_CORRUPT, ERR_NOT_FOUND: what is stored of a result is damaged (and set aside) or gone. ERR_INTERRUPTED: some are not
+   published yet. */
 int results_publish(char **path, bool *changed, struct plan *plan, const struct pipeline *pipeline, struct facts *facts,
                     const struct publishing *how, struct error *err);
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Engines that publish into one folder at the same time do so one after the other, and what is there cannot be looked at.
 . tests/integration/lib.inc
-case $BUILD in *san) echo "ok 1 - # SKIP a sanitizer must be loaded before the gate's library"; echo 1..1; exit 0 ;; esac
+case $BUILD in *san) skip "a sanitizer must be loaded before the gate's library" ;; esac
 cd "$work" || exit 1
 first='' second=''
 trap 'kill -9 $first $second 2>/dev/null; rm -rf "$work"' EXIT
