@@ -12,7 +12,7 @@
  * - End of file on the lifeline means that the engine is dead, however it died: everything is killed at once.
  * - The keeper's own death kills the leader (parent-death signal); what the leader orphaned falls to the engine.
  *
- * The attempt file is written by the engine (engine/run/attempt.h):
+ * The attempt file is written by the engine (engine/attempt/attempt.h):
  *
  *   { "retort_attempt": 1, "argv": [...] | "kind": "name@version", "directory": "/abs/...", "path": "/usr/bin:/bin",
  *     "env": {"NAME": "value"}, "pass_env": ["NAME"], "spec": "/abs/spec.json", "checkpoint": "/abs/..." or absent, "cpus": 1, "gpus": 0,

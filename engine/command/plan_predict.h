@@ -3,8 +3,8 @@
 #define RETORT_ENGINE_COMMAND_PLAN_PREDICT_H
 
 #include "engine/command/project.h"
+#include "engine/energy/predict.h"
 #include "engine/report/table.h"
-#include "engine/run/energy_predict.h"
 
 struct plan_prediction {
     struct prediction_sum sum;

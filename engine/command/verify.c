@@ -7,7 +7,7 @@
 #include "engine/base/json.h"
 #include "engine/command/project.h"
 #include "engine/meter/meter.h"
-#include "engine/run/verify.h"
+#include "engine/verify/verify.h"
 
 enum { SHORT_DIGEST = 12, SEEDS = 1000000 };
 

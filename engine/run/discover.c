@@ -4,8 +4,8 @@
 
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/lookup/known.h"
 #include "engine/run/internal.h"
-#include "engine/run/known.h"
 
 enum { DEFAULT_ESTIMATE_S = 1 };
 

@@ -17,12 +17,12 @@
 
 #include <uv.h>
 
-#include "engine/run/attempt.h"
-#include "engine/run/energy.h"
-#include "engine/run/energy_base.h"
-#include "engine/run/events.h"
-#include "engine/run/executor.h"
-#include "engine/run/facts.h"
+#include "engine/attempt/attempt.h"
+#include "engine/attempt/events.h"
+#include "engine/attempt/executor.h"
+#include "engine/energy/base.h"
+#include "engine/energy/energy.h"
+#include "engine/lookup/facts.h"
 #include "engine/run/key_map.h"
 #include "engine/run/run.h"
 

@@ -6,8 +6,8 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/lookup/known.h"
 #include "engine/run/internal.h"
-#include "engine/run/known.h"
 
 static void add_hex(cJSON *object, const char *name, const struct digest *d) {
     char hex[DIGEST_HEX_SIZE];

@@ -7,8 +7,8 @@
 #include "engine/base/clock.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/publish/publish.h"
 #include "engine/run/internal.h"
-#include "engine/run/results.h"
 
 /* Damage that is found in each of so many passes may have a cause that making things again does not mend. */
 enum { PASSES = 4 };

@@ -13,7 +13,7 @@
 #define RETORT_ENGINE_RUN_RUN_H
 
 #include "engine/plan/plan.h"
-#include "engine/plan/scheduler.h"
+#include "engine/run/scheduler.h"
 #include "store/store.h"
 
 enum stage_event {

@@ -13,8 +13,8 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/lookup/known.h"
 #include "engine/run/internal.h"
-#include "engine/run/known.h"
 #include "store/attempts.h"
 
 enum { BUSY_FIRST_MS = 100, BUSY_LIMIT_MS = 5000, LEFT_STATUS = 75, COMMIT_WAIT_MS = 100 };

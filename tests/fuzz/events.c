@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "engine/base/buffer.h"
-#include "engine/run/events.h"
+#include "engine/attempt/events.h"
 #include "tests/fuzz/fuzz.h"
 
 static void take_progress(void *context, double done, double total, const char *unit) {

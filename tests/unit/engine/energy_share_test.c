@@ -3,7 +3,7 @@
 #include <dlfcn.h>
 #include <time.h>
 
-#include "engine/run/energy.h"
+#include "engine/energy/energy.h"
 #include "tests/unit/meter/fixture.h"
 
 #define RANGE 999999999999999ULL /* no pause of the test is long enough for a wrap */

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "engine/base/memory.h"
-#include "engine/run/energy_work.h"
+#include "engine/energy/work.h"
 
 static const struct kind *train(void) {
     const struct kind *kind = NULL;

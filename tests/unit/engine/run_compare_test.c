@@ -13,7 +13,7 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
-#include "engine/run/compare.h"
+#include "engine/verify/compare.h"
 
 static int setup(void **state) {
     char *directory = mem_strdup("/tmp/retort-compare-XXXXXX");

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "engine/base/buffer.h"
-#include "engine/run/events.h"
+#include "engine/attempt/events.h"
 
 static void on_progress(void *context, double done, double total, const char *unit) {
     buffer_printf(context, "p %g/%g %s;", done, total, unit ? unit : "-");

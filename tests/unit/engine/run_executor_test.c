@@ -17,7 +17,7 @@
 #include "engine/base/buffer.h"
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
-#include "engine/run/executor.h"
+#include "engine/attempt/executor.h"
 
 struct trial {
     char directory[64];

@@ -14,9 +14,9 @@
 
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
-#include "engine/run/copy.h"
+#include "engine/attempt/copy.h"
 #include "engine/run/key_map.h"
-#include "engine/run/stamp.h"
+#include "engine/attempt/stamp.h"
 
 static int setup(void **state) {
     char *directory = mem_strdup("/tmp/retort-run-XXXXXX");

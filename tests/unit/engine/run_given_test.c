@@ -26,7 +26,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
-#include "engine/run/copy.h"
+#include "engine/attempt/copy.h"
 #include "engine/run/run.h"
 #include "tests/unit/engine/stage_program.h"
 

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "engine/plan/scheduler.h"
+#include "engine/run/scheduler.h"
 
 enum { JOBS = 60, GRACE_MS = 500, ROUNDS = 400 };
 enum behaviour { SUCCEEDS, FAILS, HANGS, IGNORES_TERM };

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "engine/plan/scheduler.h"
+#include "engine/run/scheduler.h"
 
 static const struct scheduler_limits two_cpus = {
     .cpus = 2, .memory_bytes = 1000, .gpus = 1, .grace_ms = 5000, .backoff_ms = 1000};

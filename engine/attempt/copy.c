@@ -1,0 +1,98 @@
+#include "engine/attempt/copy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/folder.h"
+
+enum { COPY_CHUNK = 1 << 30 };
+
+static int copy_content(int from, int to) {
+    if (ioctl(to, FICLONE, from) == 0)
+        return 0;
+    ssize_t copied;
+    do
+        copied = sendfile(to, from, NULL, COPY_CHUNK);
+    while (copied > 0 || (copied < 0 && errno == EINTR));
+    return copied < 0 ? -1 : 0;
+}
+
+static int open_fault(int errnum, const char *path, struct error *err) {
+    if (errnum == ENOENT || errnum == ENOTDIR)
+        return error_set(err, ERR_NOT_FOUND, "%s: does not exist", path);
+    if (errnum == ELOOP)
+        return error_set(err, ERR_INVALID, "%s: is a link; an input holds files and directories", path);
+    if (errnum == EACCES)
+        return error_set(err, ERR_INVALID, "%s: may not be read (permission denied)", path);
+    return error_errno(err, errnum, "%s: cannot be opened", path);
+}
+
+static int copy_file(const char *from, const char *to, int flags, struct error *err) {
+    struct stat st;
+    int rc = 0, target = -1;
+    int source = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
+    if (source < 0)
+        return open_fault(errno, from, err);
+    if (fstat(source, &st) < 0) {
+        rc = error_errno(err, errno, "%s: cannot be examined", from);
+        goto out;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        rc = error_set(err, ERR_INVALID, "%s: is no regular file", from);
+        goto out;
+    }
+    target = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, st.st_mode & S_IXUSR ? 0755 : 0644);
+    if (target < 0)
+        rc = error_errno(err, errno, "%s: cannot be created", to);
+    else if (copy_content(source, target) < 0)
+        rc = error_errno(err, errno, "%s: cannot be copied to %s", from, to);
+out:
+    close(source);
+    if (target >= 0 && close(target) < 0 && rc == 0)
+        rc = error_errno(err, errno, "%s: cannot be written", to);
+    return rc;
+}
+
+static int copy_entry(const char *from, const char *to, const char *name, struct error *err);
+
+static int copy_directory(const char *from, const char *to, struct error *err) {
+    struct folder folder;
+    const char *name;
+    int fd = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return open_fault(errno, from, err);
+    int rc = folder_open_fd(&folder, fd, from, err);
+    if (rc == 0 && mkdir(to, 0777) < 0)
+        rc = error_errno(err, errno, "%s: cannot be made", to);
+    while (rc >= 0 && (rc = folder_next(&folder, &name, err)) > 0)
+        rc = copy_entry(from, to, name, err);
+    folder_close(&folder);
+    return rc;
+}
+
+static int copy_entry(const char *from, const char *to, const char *name, struct error *err) {
+    char *source = path_join(from, name), *target = path_join(to, name);
+    struct stat st;
+    int rc;
+    if (lstat(source, &st) < 0)
+        rc = open_fault(errno, source, err);
+    else if (S_ISDIR(st.st_mode))
+        rc = copy_directory(source, target, err);
+    else
+        rc = copy_file(source, target, O_NOFOLLOW, err);
+    free(source);
+    free(target);
+    return rc;
+}
+
+int copy_tree(const char *from, const char *to, struct error *err) {
+    return file_is_directory(from) ? copy_directory(from, to, err) : copy_file(from, to, 0, err);
+}

@@ -1,0 +1,90 @@
+#include "engine/attempt/given.h"
+
+#include <stdlib.h>
+
+#include "engine/attempt/copy.h"
+#include "engine/lookup/facts.h"
+
+#define BEFORE "before the stage began"
+
+static int changed(const char *path, const char *what, const char *when, struct error *err) {
+    return error_set(err, ERR_FAILED, "%s %s %s, run again", path, what, when);
+}
+
+static bool is_as_keyed(const struct given_file *g, const struct digest *digest, bool executable) {
+    return digest_equal(digest, &g->item->content.digest) && executable == g->item->content.executable;
+}
+
+/* 0: its bytes are those of the key. A file that cannot be had any more has changed, unless the system is at fault. */
+static int check_content(const struct given_file *g, struct facts *facts, const char *when, struct error *err) {
+    struct content now;
+    int rc = facts_file(facts, g->item->path, &now, err);
+    if (rc == ERR_IO || (rc == 0 && is_as_keyed(g, &now.digest, now.executable)))
+        return rc;
+    return changed(g->item->path, "changed", when, err);
+}
+
+int given_look(struct given_file *out, const struct action_item *item, struct facts *facts, struct error *err) {
+    out->item = item;
+    stamp_look(&out->sight, item->path);
+    return out->sight.at_rest ? check_content(out, facts, BEFORE, err) : 0; /* else its copy tells */
+}
+
+static bool is_untouched(const struct given_file *g) {
+    struct sight now;
+    stamp_look(&now, g->item->path);
+    return digest_equal(&now.stamp, &g->sight.stamp);
+}
+
+int given_copy(const struct given_file *g, const char *to, struct error *err) {
+    struct object copy;
+    int rc = copy_tree(g->item->path, to, err);
+    if (rc == 0 && g->sight.at_rest && is_untouched(g))
+        return 0;
+    if (rc == 0)
+        rc = store_object_look(to, &copy, err);
+    if (rc == ERR_IO || (rc == 0 && is_as_keyed(g, &copy.digest, copy.executable)))
+        return rc;
+    return changed(g->item->path, "changed", BEFORE, err);
+}
+
+int given_check(const struct given_file *g, bool in_place, struct facts *facts, const char *when, struct error *err) {
+    if (is_untouched(g))
+        return 0;
+    int rc = check_content(g, facts, when, err);
+    return rc == 0 && in_place ? changed(g->item->path, "was written to", when, err) : rc;
+}
+
+/* ---- programs ---- */
+
+static void stamp_program(struct digest *out, const struct action_pin *pin) {
+    struct sight now = {0};
+    char *path = facts_find_program(pin->program);
+    if (path)
+        stamp_look(&now, path);
+    free(path);
+    *out = now.stamp;
+}
+
+static int check_program(const struct action_pin *pin, struct facts *facts, const char *when, struct error *err) {
+    const struct plan_facts table = facts_table(facts);
+    struct digest now;
+    int rc = table.program_digest(table.context, pin->program, &now, err);
+    if (rc == ERR_IO || (rc == 0 && digest_equal(&now, &pin->digest)))
+        return rc;
+    return changed(pin->program, "changed", when, err);
+}
+
+int given_look_program(struct given_program *out, const struct action_pin *pin, struct facts *facts,
+                       struct error *err) {
+    out->pin = pin;
+    stamp_program(&out->stamp, pin);
+    return check_program(pin, facts, BEFORE, err);
+}
+
+int given_check_program(const struct given_program *g, struct facts *facts, const char *when, struct error *err) {
+    struct digest now;
+    int rc = check_program(g->pin, facts, when, err);
+    stamp_program(&now, g->pin);
+    return rc == 0 && !digest_equal(&now, &g->stamp) ? changed(g->pin->program, "was written to", when, err) : rc;
+}

@@ -1,0 +1,162 @@
+#include "engine/attempt/stamp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/folder.h"
+#include "engine/base/memory.h"
+
+enum { LINKS_LIMIT = 40 }; /* the kernel's own, on the way to one file */
+
+struct file {
+    char *path;
+    int64_t facts[7];
+};
+
+/* What the walk has come to. Folders are gone through in this order, with those found on the way behind them. */
+struct walk {
+    struct file *files;
+    size_t file_count, file_capacity;
+    char **folders;
+    size_t folder_count, folder_capacity;
+    bool strict; /* as stamp_look */
+    int links;
+    int64_t youngest_ns; /* change time */
+    int fault;           /* an errno: not all was seen */
+};
+
+static int64_t nanoseconds(struct timespec t) {
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void add_file(struct walk *w, const char *path, const struct stat *st) {
+    mem_grow(w->files, &w->file_capacity, w->file_count + 1);
+    w->files[w->file_count++] = (struct file){
+        .path = mem_strdup(path),
+        .facts = {(int64_t)st->st_ino, (int64_t)st->st_size, (int64_t)st->st_mode, st->st_mtim.tv_sec,
+                  st->st_mtim.tv_nsec, w->strict ? (int64_t)st->st_dev : 0, w->strict ? nanoseconds(st->st_ctim) : 0},
+    };
+    if (nanoseconds(st->st_ctim) > w->youngest_ns)
+        w->youngest_ns = nanoseconds(st->st_ctim);
+}
+
+static void add_folder(struct walk *w, const char *path) {
+    mem_grow(w->folders, &w->folder_capacity, w->folder_count + 1);
+    w->folders[w->folder_count++] = mem_strdup(path);
+}
+
+static void add_status(struct walk *w, const char *path, const struct stat *st) {
+    if (S_ISDIR(st->st_mode))
+        add_folder(w, path);
+    if (S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) || w->strict)
+        add_file(w, path, st);
+}
+
+static void add(struct walk *w, const char *path) {
+    struct stat st;
+    if (lstat(path, &st) == 0)
+        add_status(w, path, &st);
+    else if (errno != ENOENT)
+        w->fault = errno;
+}
+
+static void read_folder(struct walk *w, const char *path) {
+    struct folder folder;
+    const char *name;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        w->fault = errno;
+    int rc = folder_open_fd(&folder, fd, path, NULL);
+    while (rc >= 0 && (rc = folder_next(&folder, &name, NULL)) > 0) {
+        char *entry = path_join(path, name);
+        add(w, entry);
+        free(entry);
+    }
+    if (rc < 0 && fd >= 0)
+        w->fault = EIO;
+    folder_close(&folder);
+}
+
+static void add_links(struct walk *w, const char *path);
+
+static void add_link(struct walk *w, const char *path, const struct stat *st) {
+    char text[PATH_MAX];
+    ssize_t length = readlink(path, text, sizeof text - 1);
+    add_file(w, path, st);
+    if (length < 0 || w->links++ >= LINKS_LIMIT)
+        return;
+    text[length] = '\0';
+    char *folder = path_directory(path), *target = path_join(folder, text);
+    add_links(w, target);
+    free(target);
+    free(folder);
+}
+
+/* The links on the way to a file, each with those that it leads over: who has turned one aside and back again has made it
+   anew. */
+static void add_links(struct walk *w, const char *path) {
+    for (size_t length = 1; path[length - 1]; length++) {
+        struct stat st;
+        if (path[length] != '/' && path[length] != '\0')
+            continue;
+        char *part = mem_strndup(path, length);
+        if (lstat(part, &st) == 0 && S_ISLNK(st.st_mode))
+            add_link(w, part, &st);
+        free(part);
+    }
+}
+
+static int by_path(const void *a, const void *b) {
+    const struct file *left = a, *right = b;
+    return strcmp(left->path, right->path);
+}
+
+/* What was found, from the root's name on; frees it. */
+static void finish(struct walk *w, size_t root, struct digest *out) {
+    struct sha256 *h = sha256_create();
+    for (size_t i = 0; i < w->folder_count; i++) {
+        read_folder(w, w->folders[i]);
+        free(w->folders[i]);
+    }
+    if (w->file_count > 0)
+        qsort(w->files, w->file_count, sizeof *w->files, by_path);
+    for (size_t i = 0; i < w->file_count; i++) {
+        sha256_field(h, w->files[i].path + root, strlen(w->files[i].path) - root);
+        sha256_update(h, w->files[i].facts, sizeof w->files[i].facts);
+        free(w->files[i].path);
+    }
+    if (w->fault)
+        sha256_update(h, &w->fault, sizeof w->fault);
+    sha256_finish(h, out);
+    free(w->folders);
+    free(w->files);
+}
+
+size_t stamp_take(struct digest *out, const char *path) {
+    struct walk w = {0};
+    add(&w, path);
+    finish(&w, strlen(path), out);
+    return w.file_count;
+}
+
+void stamp_look(struct sight *out, const char *path) {
+    struct walk w = {.strict = true};
+    struct timespec now;
+    struct stat st;
+    clock_gettime(CLOCK_REALTIME, &now);
+    add_links(&w, path);
+    if (stat(path, &st) == 0)
+        add_status(&w, path, &st);
+    else
+        w.fault = errno;
+    finish(&w, 0, &out->stamp);
+    out->at_rest = !w.fault && w.youngest_ns + FILE_TIME_STEP_NS < nanoseconds(now);
+}

@@ -1,0 +1,373 @@
+#include "engine/energy/energy.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "engine/meter/cgroup.h"
+#include "engine/meter/cputime.h"
+#include "engine/meter/meter.h"
+
+enum { BESIDE_NAMES = 16 }; /* a record names so many and counts the rest */
+
+/* What is shared out apart: by CPU time, and by GPUs held. */
+enum part { PROCESSOR, MEMORY, GPU, PARTS };
+
+/* Where the sums of an attribution stood when a stage began. */
+struct account {
+    double wall_s, busy_s, used_j;
+};
+
+struct energy_share {
+    struct run_energy *energy;
+    struct energy_share *next; /* while it runs */
+    pid_t keeper;
+    struct cpu_group *group; /* NULL: the process tree stands for it */
+    double before_s;         /* CPU time of the keeper before it was moved into its group */
+    char *stage;
+    double gpus;  /* that it holds */
+    double cpu_s; /* as of the last interval */
+    uint64_t began_ns;
+    struct meter_task *task; /* NULL once stopped */
+    size_t row;              /* in all attributions */
+    struct account accounts[PARTS];
+    char *beside[BESIDE_NAMES];
+    size_t beside_count;
+    double parts_j[PARTS], joules, uncertainty_j; /* once stopped; by the model: `joules` as of the last sample */
+    struct energy_record record;
+};
+
+struct run_energy {
+    char *root;
+    struct meter *meter;
+    bool counts; /* else the model: only what each stage has taken so far */
+    size_t gpu_count;
+    struct meter_task *whole; /* keeps the counters going between stages, and says what they counted in all */
+    struct attribution parts[PARTS];
+    double *cpu_s, *gpu_s; /* of every row in the interval at hand */
+    size_t cpu_capacity, gpu_capacity;
+    struct meter_point last;
+    uint64_t last_ns;
+    struct energy_share *running;
+    double stages_j, unresolved_j;
+};
+
+struct run_energy *energy_open(const struct energy_options *options) {
+    const struct meter_options how = {
+        .root = options->root, .gpus = options->gpus ? INFINITY : 0, .base = options->base, .no_thread = true};
+    struct meter *meter = NULL;
+    const char *why;
+    if (meter_open_with(&meter, &how, NULL) < 0)
+        return NULL;
+    if (!meter_counts(meter, &why) && !options->model) {
+        meter_close(meter);
+        return NULL;
+    }
+    struct run_energy *e = mem_alloc(sizeof *e);
+    e->root = mem_strdup(options->root);
+    e->meter = meter;
+    e->counts = meter_counts(meter, &why);
+    e->gpu_count = meter_gpu_count(meter);
+    if (options->base) {
+        e->parts[PROCESSOR].base = options->base->computation;
+        e->parts[MEMORY].base = options->base->memory;
+    }
+    cpu_group_sweep(options->root);
+    e->whole = meter_begin(meter, getpid());
+    e->last_ns = clock_monotonic_ns();
+    meter_latest(&e->last, meter);
+    return e;
+}
+
+const char *energy_word(const struct run_energy *e) {
+    return e->counts ? "measured" : "modelled";
+}
+
+uint64_t energy_period_ms(const struct run_energy *e) {
+    return (uint64_t)(1000 / fmax(1, meter_sample_hz(e->meter)));
+}
+
+/* ---- intervals ---- */
+
+/* CPU seconds of a stage so far. */
+static double share_cpu_s(const struct energy_share *s) {
+    double seconds = s->group ? cpu_group_seconds(s->group) : (double)NAN;
+    return isnan(seconds) ? cputime_tree(s->energy->root, s->keeper) : s->before_s + seconds;
+}
+
+/* CPU time of every row since the last interval, and seconds of GPUs held; of rows that nobody has, none. Returns the
+   sum of the latter. */
+static double read_rows(struct run_energy *e, double dt_s) {
+    double held_s = 0;
+    size_t rows = e->parts[PROCESSOR].count;
+    mem_grow(e->cpu_s, &e->cpu_capacity, rows + 1);
+    mem_grow(e->gpu_s, &e->gpu_capacity, rows + 1);
+    memset(e->cpu_s, 0, rows * sizeof *e->cpu_s);
+    memset(e->gpu_s, 0, rows * sizeof *e->gpu_s);
+    for (struct energy_share *s = e->running; s; s = s->next) {
+        double cpu_s = share_cpu_s(s);
+        e->cpu_s[s->row] = fmax(cpu_s - s->cpu_s, 0);
+        e->gpu_s[s->row] = s->gpus * dt_s;
+        held_s += e->gpu_s[s->row];
+        s->cpu_s = fmax(cpu_s, s->cpu_s);
+    }
+    return held_s;
+}
+
+/* Shares out what the counters said since the last call. Behind each sample that the meter takes. */
+static void share_out(struct run_energy *e) {
+    struct meter_point now;
+    if (!meter_latest(&now, e->meter))
+        return;
+    uint64_t now_ns = clock_monotonic_ns();
+    double dt_s = (double)(now_ns - e->last_ns) / 1e9;
+    double memory_j = isnan(now.memory_j) ? 0 : now.memory_j - e->last.memory_j;
+    double gpu_j = isnan(now.gpu_j) ? 0 : now.gpu_j - e->last.gpu_j;
+    double joules = now.joules - e->last.joules;
+    double busy_s = now.busy_s - e->last.busy_s;
+    double held_s = read_rows(e, dt_s);
+    attribution_add(&e->parts[PROCESSOR], dt_s, joules - memory_j - gpu_j, busy_s, e->cpu_s);
+    attribution_add(&e->parts[MEMORY], dt_s, memory_j, busy_s, e->cpu_s);
+    attribution_add(&e->parts[GPU], dt_s, gpu_j, fmax(held_s, (double)e->gpu_count * dt_s), e->gpu_s);
+    e->last = now;
+    e->last_ns = now_ns;
+}
+
+/* By the model, from what its processes show by now. */
+static void model_so_far(struct energy_share *s) {
+    struct energy_record record;
+    const char *root = s->energy->root;
+    const struct meter_usage usage = {.cpu_s = share_cpu_s(s),
+                                      .wall_s = (double)(clock_monotonic_ns() - s->began_ns) / 1e9,
+                                      .memory_bytes = cputime_tree_peak(root, s->keeper)};
+    meter_so_far(s->task, &usage, &record);
+    double gpu_j = s->energy->gpu_count ? record.gpu_j * fmin(1, s->gpus / (double)s->energy->gpu_count) : 0;
+    double joules = record.computation_j + record.memory_j + (isfinite(gpu_j) ? gpu_j : 0);
+    s->joules = fmax(s->joules, isfinite(joules) ? joules : 0);
+}
+
+void energy_sample(struct run_energy *e) {
+    for (struct energy_share *s = e->running; s && !e->counts; s = s->next)
+        model_so_far(s);
+    if (!e->counts)
+        return;
+    meter_sample(e->meter);
+    share_out(e);
+}
+
+/* ---- a stage ---- */
+
+/* A row that no running stage has, in all attributions. */
+static size_t free_row(struct run_energy *e) {
+    size_t row = 0;
+    for (; row < e->parts[PROCESSOR].count; row++) {
+        const struct energy_share *s = e->running;
+        while (s && s->row != row)
+            s = s->next;
+        if (!s)
+            break;
+    }
+    for (size_t k = 0; k < PARTS; k++) {
+        if (row == e->parts[k].count)
+            attribution_stage(&e->parts[k]);
+        e->parts[k].rows[row] = (struct attribution_row){0};
+    }
+    return row;
+}
+
+static void stand_beside(struct energy_share *s, const struct energy_share *other) {
+    if (s->beside_count < BESIDE_NAMES)
+        s->beside[s->beside_count] = mem_strdup(other->stage);
+    s->beside_count++;
+}
+
+struct energy_share *energy_begin(struct run_energy *e, pid_t keeper, const char *stage, double gpus) {
+    if (!e)
+        return NULL;
+    struct energy_share *s = mem_alloc(sizeof *s);
+    s->energy = e;
+    s->keeper = keeper;
+    s->gpus = gpus;
+    s->stage = mem_strdup(stage);
+    s->before_s = cputime_tree(e->root, keeper);
+    s->group = cpu_group_create(e->root, keeper);
+    s->task = meter_begin(e->meter, keeper);
+    share_out(e);
+    s->began_ns = clock_monotonic_ns();
+    s->row = free_row(e);
+    for (size_t k = 0; k < PARTS; k++)
+        s->accounts[k] = (struct account){e->parts[k].wall_s, e->parts[k].busy_s, e->parts[k].used_j};
+    for (struct energy_share *other = e->running; other; other = other->next) {
+        stand_beside(s, other);
+        stand_beside(other, s);
+    }
+    s->next = e->running;
+    e->running = s;
+    return s;
+}
+
+/* The attribution as it was while the stage ran, with this one row. */
+static double uncertainty(const struct energy_share *s, enum part part, double resolution_j) {
+    const struct attribution *a = &s->energy->parts[part];
+    const struct account *began = &s->accounts[part];
+    struct attribution_row row = a->rows[s->row];
+    const struct attribution own = {.base = a->base,
+                                    .rows = &row,
+                                    .count = 1,
+                                    .wall_s = a->wall_s - began->wall_s,
+                                    .busy_s = a->busy_s - began->busy_s,
+                                    .used_j = a->used_j - began->used_j};
+    return attribution_uncertainty(&own, 0, resolution_j, part == GPU ? 0 : cputime_tick_s());
+}
+
+double energy_joules(const struct energy_share *s) {
+    double joules = 0;
+    if (!s)
+        return 0;
+    if (!s->task || !s->energy->counts)
+        return s->joules;
+    for (size_t k = 0; k < PARTS; k++)
+        joules += s->energy->parts[k].rows[s->row].joules;
+    return joules;
+}
+
+static void leave(struct energy_share *s) {
+    struct energy_share **link = &s->energy->running;
+    while (*link != s)
+        link = &(*link)->next;
+    *link = s->next;
+}
+
+void energy_stop(struct energy_share *s) {
+    if (!s || !s->task)
+        return;
+    struct run_energy *e = s->energy;
+    const struct meter_usage usage = {.cpu_s = share_cpu_s(s),
+                                      .wall_s = (double)(clock_monotonic_ns() - s->began_ns) / 1e9,
+                                      .alone = s->beside_count == 0};
+    if (!e->counts)
+        model_so_far(s);
+    meter_end(s->task, &usage, &s->record);
+    share_out(e);
+    s->joules = energy_joules(s);
+    s->task = NULL;
+    leave(s);
+    if (!e->counts)
+        return;
+    for (size_t k = 0; k < PARTS; k++)
+        s->parts_j[k] = e->parts[k].rows[s->row].joules;
+    s->uncertainty_j = uncertainty(s, PROCESSOR, s->record.resolution_j) + uncertainty(s, MEMORY, 0) +
+                       uncertainty(s, GPU, s->record.gpu_resolution_j);
+    *(s->record.label == ENERGY_MEASURED ? &e->stages_j : &e->unresolved_j) += s->joules;
+}
+
+void energy_share_free(struct energy_share *s) {
+    if (!s)
+        return;
+    energy_stop(s);
+    cpu_group_free(s->group);
+    for (size_t i = 0; i < s->beside_count && i < BESIDE_NAMES; i++)
+        free(s->beside[i]);
+    free(s->stage);
+    free(s);
+}
+
+static void set_number(cJSON *object, const char *name, double value) {
+    cJSON_DeleteItemFromObjectCaseSensitive(object, name);
+    mem_checked(isfinite(value) ? cJSON_AddNumberToObject(object, name, value) : cJSON_AddNullToObject(object, name));
+}
+
+static void add_beside(cJSON *record, const struct energy_share *s) {
+    cJSON *beside = mem_checked(cJSON_AddObjectToObject(record, "beside"));
+    set_number(beside, "count", (double)s->beside_count);
+    cJSON *stages = mem_checked(cJSON_AddArrayToObject(beside, "stages"));
+    for (size_t i = 0; i < s->beside_count && i < BESIDE_NAMES; i++)
+        cJSON_AddItemToArray(stages, mem_checked(cJSON_CreateString(s->beside[i])));
+}
+
+cJSON *energy_record(struct energy_share *s, const cJSON *kept) {
+    energy_stop(s);
+    cpu_group_free(s->group); /* not before its keeper is reaped: until then it is in use */
+    s->group = NULL;
+    struct energy_record own = s->record;
+    if (!s->energy->counts)
+        return kept ? mem_checked(cJSON_Duplicate(kept, true)) : NULL;
+    if (own.label == ENERGY_MEASURED) {
+        own.joules = s->joules;
+        own.uncertainty_j = s->uncertainty_j;
+        own.gpu_j = s->gpus > 0 && s->energy->gpu_count ? s->parts_j[GPU] : (double)NAN;
+        if (!isnan(own.memory_j)) {
+            own.memory_j = s->parts_j[MEMORY];
+            own.computation_j = s->parts_j[PROCESSOR];
+        }
+    }
+    own.usage.cpu_s = json_double(kept, "cpu_s", own.usage.cpu_s);
+    own.usage.wall_s = json_double(kept, "wall_s", own.usage.wall_s);
+    own.usage.memory_bytes = json_double(kept, "memory_bytes", (double)NAN);
+    cJSON *record = energy_record_json(&own);
+    add_beside(record, s);
+    return record;
+}
+
+/* ---- the end ---- */
+
+static void copy(cJSON *to, const cJSON *from, const char *name) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(from, name);
+    if (item)
+        cJSON_AddItemToObject(to, name, mem_checked(cJSON_Duplicate(item, true)));
+}
+
+static void add_series(cJSON *table, struct meter *meter) {
+    struct meter_point *points = NULL;
+    struct buffer text = {0};
+    size_t count = meter_series(&points, meter);
+    meter_series_json(&text, points, count);
+    cJSON_AddItemToObject(table, "series", mem_checked(cJSON_Parse(buffer_text(&text))));
+    buffer_close(&text);
+    free(points);
+}
+
+static cJSON *describe(struct run_energy *e, const struct energy_record *whole) {
+    static const char *const members[] = {"label",    "why",        "source",  "counter_j", "counter_s",
+                                          "baseline", "share_rule", "samples", "domains"};
+    bool known = whole->label == ENERGY_MEASURED;
+    const double unknown = (double)NAN;
+    double other_j = 0, idle_j = 0;
+    for (size_t k = 0; k < PARTS; k++) {
+        other_j += e->parts[k].other_j;
+        idle_j += e->parts[k].idle_j;
+    }
+    cJSON *table = mem_checked(cJSON_CreateObject());
+    cJSON *record = energy_record_json(whole);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        copy(table, record, members[i]);
+    set_number(table, "stages_j", known ? e->stages_j : unknown);
+    set_number(table, "unresolved_j", known ? e->unresolved_j : unknown);
+    set_number(table, "other_j", known ? other_j : unknown);
+    set_number(table, "idle_j", known ? idle_j : unknown);
+    add_series(table, e->meter);
+    cJSON_Delete(record);
+    return table;
+}
+
+cJSON *energy_close(struct run_energy *e) {
+    if (!e)
+        return NULL;
+    struct energy_record whole;
+    const struct meter_usage usage = {.cpu_s = cputime_tree(e->root, getpid())};
+    meter_end(e->whole, &usage, &whole);
+    share_out(e);
+    cJSON *table = e->counts ? describe(e, &whole) : NULL;
+    for (size_t k = 0; k < PARTS; k++)
+        attribution_close(&e->parts[k]);
+    meter_close(e->meter);
+    free(e->cpu_s);
+    free(e->gpu_s);
+    free(e->root);
+    free(e);
+    return table;
+}

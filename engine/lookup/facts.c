@@ -1,0 +1,75 @@
+/* The facts that a plan asks: run.h. */
+#include <stdlib.h>
+
+#include "engine/attempt/attempt.h"
+#include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "engine/lookup/facts.h"
+#include "engine/meter/meter.h"
+#include "engine/provenance/provenance.h"
+
+struct facts *facts_create(struct store *store, const char *stage_program) {
+    struct facts *f = mem_alloc(sizeof *f);
+    f->store = store;
+    f->stage_program = mem_strdup(stage_program);
+    return f;
+}
+
+void facts_free(struct facts *f) {
+    if (!f)
+        return;
+    cJSON_Delete(f->machine);
+    free(f->platform);
+    free(f->stage_program);
+    free(f);
+}
+
+int facts_file(struct facts *f, const char *path, struct content *out, struct error *err) {
+    struct object o;
+    int rc = store_file_content(f->store, path, &o, err);
+    if (rc == 0)
+        *out = (struct content){o.digest, o.size, o.directory, o.executable};
+    return rc;
+}
+
+static int file_content(void *context, const char *path, struct content *out, struct error *err) {
+    return facts_file(context, path, out, err);
+}
+
+char *facts_find_program(const char *name) {
+    return *name == '/' ? mem_strdup(name) : path_find_program(name, ATTEMPT_PATH);
+}
+
+static int program_digest(void *context, const char *program, struct digest *out, struct error *err) {
+    struct content content;
+    char *path = facts_find_program(program);
+    if (!path)
+        return error_set(err, ERR_NOT_FOUND, "%s: no such program on the PATH of stages (%s)", program, ATTEMPT_PATH);
+    int rc = facts_file(context, path, &content, err);
+    if (rc == 0)
+        *out = content.digest;
+    free(path);
+    return rc;
+}
+
+static cJSON *machine(void *context) {
+    struct facts *f = context;
+    if (f->machine)
+        return cJSON_Duplicate(f->machine, true);
+    cJSON *host = provenance_host("/");
+    struct meter *meter = NULL;
+    f->machine = cJSON_CreateObject();
+    cJSON_AddStringToObject(f->machine, "host", json_text(host, "hostname", "unknown"));
+    cJSON_AddStringToObject(f->machine, "cpu", json_text(host, "cpu", "unknown"));
+    cJSON_AddStringToObject(f->machine, "meter",
+                            meter_open(&meter, "/", NULL) == 0 ? meter_name(meter) : "unavailable");
+    meter_close(meter);
+    cJSON_Delete(host);
+    return cJSON_Duplicate(f->machine, true);
+}
+
+struct plan_facts facts_table(struct facts *f) {
+    return (struct plan_facts){
+        .context = f, .file_content = file_content, .program_digest = program_digest, .machine = machine};
+}

@@ -1,0 +1,16 @@
+/* What a record of the store says of an instance's results. */
+#ifndef RETORT_ENGINE_LOOKUP_KNOWN_H
+#define RETORT_ENGINE_LOOKUP_KNOWN_H
+
+#include "engine/plan/plan.h"
+#include "store/store.h"
+
+/* Looks an instance's key up and, when it is known, tells the plan (plan_finish). `platform` NULL: any. Stages with
+   `cache: false` are never known. */
+int known_lookup(bool *known, struct plan *plan, struct store *store, const char *platform, struct instance *i,
+                 struct error *err);
+
+/* An out as a record shows it: {"sha256", "size", "mode", "type"}. The caller deletes it. */
+cJSON *known_out(const struct object *o, enum out_type type);
+
+#endif

@@ -1,0 +1,73 @@
+/* The platform of retort-stage: what equal bytes depend on. */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/base/memory.h"
+#include "engine/lookup/facts.h"
+
+enum { PLATFORM_LIMIT = 256 };
+
+static int read_all(int fd, struct buffer *out) {
+    char bytes[PLATFORM_LIMIT];
+    ssize_t got;
+    while ((got = read(fd, bytes, sizeof bytes)) != 0) {
+        if (got < 0 && errno != EINTR)
+            return -1;
+        if (got > 0)
+            buffer_append(out, bytes, (size_t)got);
+    }
+    return 0;
+}
+
+static int read_answer(const char *program, struct buffer *out, int *status, struct error *err) {
+    int fds[2];
+    pid_t pid;
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "%s cannot be started", program);
+    /* As little as a stage inherits, so that it chooses as a stage does. */
+    char *argv[] = {mem_strdup(program), mem_strdup("platform"), NULL}, *environment[] = {NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, fds[1], 1);
+    int failed = posix_spawn(&pid, program, &actions, NULL, argv, environment);
+    posix_spawn_file_actions_destroy(&actions);
+    close(fds[1]);
+    if (!failed) {
+        failed = read_all(fds[0], out) < 0 ? errno : 0;
+        while (waitpid(pid, status, 0) < 0 && errno == EINTR)
+            continue;
+    }
+    close(fds[0]);
+    free(argv[0]);
+    free(argv[1]);
+    return failed ? error_errno(err, failed, "%s cannot be started", program) : 0;
+}
+
+/* The one line that the program prints. The caller frees. */
+static int ask_program(const char *program, char **out, struct error *err) {
+    struct buffer answer = {0};
+    int status = 0;
+    int rc = read_answer(program, &answer, &status, err);
+    size_t length = strcspn(buffer_text(&answer), "\n");
+    if (rc == 0 && (status != 0 || length == 0 || length > PLATFORM_LIMIT || answer.size != length + 1))
+        rc = error_set(err, ERR_IO, "%s platform: does not tell its platform in one line", program);
+    if (rc == 0)
+        *out = mem_strndup(buffer_text(&answer), length);
+    buffer_close(&answer);
+    return rc;
+}
+
+/* Asked by each engine anew: another C library or BLAS takes the place of the last one without a change to the program, and
+   two containers share a boot and a store. */
+int facts_platform(struct facts *f, char **out, struct error *err) {
+    int rc = f->platform ? 0 : ask_program(f->stage_program, &f->platform, err);
+    if (rc == 0)
+        *out = mem_strdup(f->platform);
+    return rc;
+}

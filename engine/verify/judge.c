@@ -1,0 +1,137 @@
+#include "engine/verify/judge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "engine/lookup/known.h"
+#include "engine/verify/compare.h"
+
+/* The record to compare with: of this platform, where there is one. */
+static int find_record(cJSON **out, const struct task *t, struct error *err) {
+    struct store *store = t->run->store;
+    int rc = store_record_find(store, &t->instance->key, t->run->platform, out, err);
+    return rc == ERR_NOT_FOUND ? store_record_find(store, &t->instance->key, NULL, out, err) : rc;
+}
+
+/* The share by which metrics may differ; negative: the bytes are compared. */
+static double tolerance_of(const struct task *t, const cJSON *record) {
+    const struct kind *kind = t->instance->action->kind;
+    bool elsewhere = strcmp(json_text(record, "platform", ""), t->run->platform) != 0;
+    if (!t->instance->decl->deterministic)
+        return t->instance->decl->tolerance;
+    if (kind && (kind->measures_machine || (elsewhere && kind->tolerance > 0)))
+        return kind->tolerance;
+    return -1;
+}
+
+/* ---- outs ---- */
+
+/* Puts the recorded object beside the new one, under work/, and looks for the first difference. */
+static int find_first(cJSON **out, const struct task *t, const struct out_decl *decl, const cJSON *recorded,
+                      struct error *err) {
+    struct object o = {.directory = decl->type == OUT_DIRECTORY, .size = (uint64_t)json_double(recorded, "size", 0)};
+    char *aside = mem_printf("%s/recorded/%s", t->attempt->root, decl->name);
+    char *now = path_join(t->attempt->directory, decl->path);
+    struct error fault = {0};
+    *out = NULL;
+    int rc = digest_parse(&o.digest, json_text(recorded, "sha256", "")) ? 0 : ERR_NOT_FOUND;
+    if (rc == 0)
+        rc = store_materialise(t->run->store, &o, aside, MATERIALISE_LINK, &fault);
+    if (rc == 0)
+        rc = compare_paths(out, aside, now, &fault);
+    free(now);
+    free(aside);
+    return rc == ERR_IO ? error_set(err, rc, "%s", fault.message) : 0;
+}
+
+static int compare_out(cJSON *outs, const struct task *t, size_t index, const cJSON *recorded, struct error *err) {
+    const struct out_decl *decl = &t->instance->action->outs[index];
+    cJSON *now = known_out(&t->outcome.outs[index], decl->type);
+    cJSON *first = NULL;
+    int rc = 0;
+    if (recorded && json_equal(recorded, now)) {
+        cJSON_Delete(now);
+        return 0;
+    }
+    if (recorded && strcmp(json_text(recorded, "sha256", ""), json_text(now, "sha256", "")) != 0)
+        rc = find_first(&first, t, decl, recorded, err);
+    cJSON *item = cJSON_CreateObject();
+    cJSON_AddStringToObject(item, "name", decl->name);
+    cJSON_AddItemToObject(item, "recorded", recorded ? cJSON_Duplicate(recorded, true) : cJSON_CreateNull());
+    cJSON_AddItemToObject(item, "now", now);
+    cJSON_AddItemToObject(item, "first", first ? first : cJSON_CreateNull());
+    cJSON_AddItemToArray(outs, item);
+    return rc;
+}
+
+static int compare_outs(cJSON *outs, const struct task *t, const cJSON *record, struct error *err) {
+    const cJSON *recorded = cJSON_GetObjectItemCaseSensitive(record, "outs");
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < t->instance->action->out_count; i++)
+        rc =
+            compare_out(outs, t, i, cJSON_GetObjectItemCaseSensitive(recorded, t->instance->action->outs[i].name), err);
+    return rc;
+}
+
+/* ---- the judgement ---- */
+
+static const char *verdict_of(bool bytes_differ, bool metrics_differ, double tolerance) {
+    if (!bytes_differ && !metrics_differ)
+        return "same";
+    return tolerance >= 0 && !metrics_differ ? "within" : "differs";
+}
+
+static int compare(cJSON *stage, const struct task *t, const cJSON *record, struct error *err) {
+    double tolerance = tolerance_of(t, record);
+    bool beyond = false;
+    cJSON *outs = cJSON_AddArrayToObject(stage, "outs");
+    int rc = compare_outs(outs, t, record, err);
+    cJSON_AddItemToObject(stage, "metrics",
+                          compare_metrics(cJSON_GetObjectItemCaseSensitive(record, "metrics"), t->outcome.metrics,
+                                          tolerance > 0 ? tolerance : 0, &beyond));
+    cJSON_AddItemToObject(stage, "tolerance", tolerance >= 0 ? cJSON_CreateNumber(tolerance) : cJSON_CreateNull());
+    cJSON_AddStringToObject(stage, "verdict", verdict_of(outs->child, beyond, tolerance));
+    return rc;
+}
+
+static void add_failure(cJSON *stage, const char *reason) {
+    cJSON_AddArrayToObject(stage, "outs");
+    cJSON_AddArrayToObject(stage, "metrics");
+    cJSON_AddNullToObject(stage, "tolerance");
+    cJSON_AddStringToObject(stage, "verdict", "failed");
+    cJSON_AddStringToObject(stage, "reason", reason);
+}
+
+int verify_judge(cJSON **out, struct task *t, struct error *err) {
+    struct error fault = {0};
+    cJSON *record = NULL;
+    char key[DIGEST_HEX_SIZE];
+    cJSON *stage = cJSON_CreateObject();
+    int rc = t->work_code;
+    digest_hex(key, &t->instance->key);
+    cJSON_AddStringToObject(stage, "stage", t->instance->name);
+    cJSON_AddStringToObject(stage, "key", key);
+    if (rc < 0)
+        fault = t->work_error;
+    else if (!t->outcome.finished)
+        rc = error_set(&fault, ERR_FAILED, "%s%s", t->job.timed_out ? "timed out: " : "", t->outcome.reason);
+    if (rc == 0)
+        rc = attempt_check_inputs(t->attempt, t->run->facts, "while the stage ran", &fault);
+    if (rc == 0)
+        rc = find_record(&record, t, &fault);
+    if (rc == 0)
+        rc = compare(stage, t, record, &fault);
+    else if (rc != ERR_IO)
+        add_failure(stage, fault.message);
+    cJSON_AddItemToObject(stage, "recorded", record ? record : cJSON_CreateNull());
+    cJSON_AddItemToObject(stage, "now", record_build(t));
+    *out = stage;
+    if (rc != ERR_IO)
+        return 0;
+    cJSON_Delete(stage);
+    *out = NULL;
+    return error_set(err, rc, "stage %s: %s", t->instance->name, fault.message);
+}
