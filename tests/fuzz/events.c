@@ -1,8 +1,8 @@
 /* Events of a stage: in pieces of any size they say the same. The first byte is the size of the pieces. */
 #include <string.h>
 
-#include "engine/base/buffer.h"
 #include "engine/attempt/events.h"
+#include "engine/base/buffer.h"
 #include "tests/fuzz/fuzz.h"
 
 static void take_progress(void *context, double done, double total, const char *unit) {

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "engine/base/buffer.h"
 #include "engine/attempt/events.h"
+#include "engine/base/buffer.h"
 
 static void on_progress(void *context, double done, double total, const char *unit) {
     buffer_printf(context, "p %g/%g %s;", done, total, unit ? unit : "-");

@@ -14,10 +14,10 @@
 
 #include <cmocka.h>
 
+#include "engine/attempt/executor.h"
 #include "engine/base/buffer.h"
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
-#include "engine/attempt/executor.h"
 
 struct trial {
     char directory[64];

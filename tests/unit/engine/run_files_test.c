@@ -12,11 +12,11 @@
 
 #include <cmocka.h>
 
+#include "engine/attempt/copy.h"
+#include "engine/attempt/stamp.h"
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
-#include "engine/attempt/copy.h"
 #include "engine/run/key_map.h"
-#include "engine/attempt/stamp.h"
 
 static int setup(void **state) {
     char *directory = mem_strdup("/tmp/retort-run-XXXXXX");

@@ -24,9 +24,9 @@
 
 #include <cmocka.h>
 
+#include "engine/attempt/copy.h"
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
-#include "engine/attempt/copy.h"
 #include "engine/run/run.h"
 #include "tests/unit/engine/stage_program.h"
 
