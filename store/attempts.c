@@ -40,13 +40,6 @@ void store_attempt_remove(struct store *s, const char *attempt) {
 
 /* ---- who worked on a checkpoint ---- */
 
-char *store_checkpoint_attempts_path(const struct store *s, const struct digest *key, const char *platform) {
-    char *checkpoint = store_checkpoint_path(s, key, platform);
-    char *path = mem_printf("%s.attempts", checkpoint);
-    free(checkpoint);
-    return path;
-}
-
 int store_checkpoint_join(struct store *s, const struct digest *key, const char *platform, const char *attempt,
                           struct error *err) {
     char *path = store_checkpoint_attempts_path(s, key, platform);
@@ -89,6 +82,19 @@ void store_checkpoint_attempts(struct store *s, const struct digest *key, const 
     }
     buffer_close(&text);
     free(path);
+}
+
+/* Its attempts first: those of a checkpoint that is gone must never be counted with those of the next. */
+int store_checkpoint_remove(struct store *s, const struct digest *key, const char *platform, struct error *err) {
+    char *path = store_checkpoint_path(s, key, platform), *attempts = store_checkpoint_attempts_path(s, key, platform);
+    int rc = 0;
+    if (unlink(attempts) < 0 && errno != ENOENT)
+        rc = error_errno(err, errno, "%s: cannot be removed", attempts);
+    if (rc == 0)
+        rc = remove_once(s, path, err);
+    free(attempts);
+    free(path);
+    return rc;
 }
 
 /* ---- records of a run ---- */

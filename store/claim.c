@@ -14,7 +14,6 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
-#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
 
@@ -209,14 +208,10 @@ bool claim_is_held(struct store *s, const struct digest *key) {
     return rc < 0 || holder == HOLDER_US || holder == HOLDER_OTHER;
 }
 
-static int sweep_claim(struct store *s, const struct digest *key, struct error *err) {
+int claim_remove_dead(struct store *s, const struct digest *key, struct error *err) {
     enum holder holder = HOLDER_NONE;
     struct error who;
-    cJSON *record = NULL;
     int lock = -1;
-    if (claim_is_held(s, key) || store_record_find(s, key, NULL, &record, NULL) < 0)
-        return 0;
-    cJSON_Delete(record);
     int rc = lock_claims(&lock, s, err);
     if (rc < 0)
         return rc;
@@ -225,21 +220,6 @@ static int sweep_claim(struct store *s, const struct digest *key, struct error *
     if (rc == 0 && holder == HOLDER_DEAD && unlink(path) < 0 && errno != ENOENT)
         rc = error_errno(err, errno, "%s: cannot be removed", path);
     close(lock);
-    free(path);
-    return rc;
-}
-
-int claim_sweep(struct store *s, struct error *err) {
-    char *path = layout_path(s, "claims", "");
-    struct folder claims;
-    const char *name;
-    int rc = folder_open(&claims, path, err);
-    while (rc >= 0 && (rc = folder_next(&claims, &name, err)) > 0) {
-        struct digest key;
-        if (digest_parse(&key, name))
-            rc = sweep_claim(s, &key, err);
-    }
-    folder_close(&claims);
     free(path);
     return rc;
 }

@@ -10,13 +10,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/folder.h"
 #include "engine/base/json.h"
-#include "engine/base/memory.h"
 #include "store/internal.h"
 
 enum { HEADER_BYTES = 64 };

@@ -1,18 +1,8 @@
 #include "store/gc.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "engine/base/clock.h"
-
-void gc_progress(const struct gc *g, const char *what, uint64_t done) {
-    if (g->options->progress)
-        g->options->progress(g->options->context, what, done);
-}
-
-bool gc_is_young(const struct gc *g, double at_s) {
-    return at_s > g->now_s - g->options->grace_s;
-}
 
 static int mark(struct gc *g, struct error *err) {
     int rc = g->options->dry_run ? 0 : lease_remove_dead(g->s, err);

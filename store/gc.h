@@ -14,7 +14,7 @@
  * while it has a name, so that no reader finds other bytes at a place than the index says; a later gc may give the name to
  * another, and who has a segment open sees that it has none any more.
  *
- *   gc.c          the whole         gc_runs.c   which runs are kept; pins
+ *   gc.c          the whole         gc_runs.c   which runs are kept; pins     gc_size.c   how large, how old
  *   gc_mark.c     what they need    gc_take.c   records and objects away      gc_files.c   everything else
  */
 #ifndef RETORT_STORE_GC_H

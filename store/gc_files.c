@@ -1,11 +1,8 @@
 /* Attempts, logs, checkpoints, and what the dead left behind. */
 #include <errno.h>
-#include <ftw.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/folder.h"
@@ -13,35 +10,6 @@
 #include "store/gc.h"
 
 enum { TEMPORARY_S = 3600 };
-
-/* ---- how large, how old ---- */
-
-static _Thread_local struct {
-    uint64_t bytes;
-    double newest_s;
-} tree;
-
-static int add_file(const char *path, const struct stat *st, int type, struct FTW *level) {
-    (void)path;
-    (void)level;
-    if (type == FTW_F)
-        tree.bytes += (uint64_t)st->st_size;
-    if (type == FTW_NS || type == FTW_DNR) /* what cannot be told counts as young */
-        tree.newest_s = (double)INFINITY;
-    else
-        tree.newest_s = fmax(tree.newest_s, (double)st->st_mtim.tv_sec);
-    return 0;
-}
-
-uint64_t gc_size(const char *path, double *newest_s) {
-    tree.bytes = 0;
-    tree.newest_s = 0;
-    if (nftw(path, add_file, 16, FTW_PHYS) != 0)
-        tree.newest_s = (double)INFINITY;
-    if (newest_s)
-        *newest_s = tree.newest_s;
-    return tree.bytes;
-}
 
 /* ---- what goes ---- */
 

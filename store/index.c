@@ -3,14 +3,12 @@
  * (TRUNCATE), never WAL, which SQLite before 3.51.3 can corrupt when two connections checkpoint at once and which no
  * network file system carries.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
 
@@ -180,7 +178,7 @@ static void make_file(const char *path) {
         close(fd);
 }
 
-static int connect(struct store *s, struct error *err) {
+int index_connect(struct store *s, struct error *err) {
     struct index *index = &s->index;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     finalize_all(index);
@@ -221,7 +219,7 @@ static int make_schema(struct store *s, struct error *err) {
     return rc;
 }
 
-static int check_schema(struct store *s, struct error *err) {
+int index_check_schema(struct store *s, struct error *err) {
     int version = 0;
     int rc = read_version(s, &version, err);
     if (rc < 0)
@@ -249,19 +247,17 @@ static void keep_damaged(const struct store *s) {
     free(aside);
 }
 
-/* Empties the database in place (under SQLite's own locks, so that other engines are safe) after copying it to
-   state.db.damaged, and makes the schema anew. */
-static int index_reset(struct store *s, struct error *err) {
+int index_reset(struct store *s, struct error *err) {
     keep_damaged(s);
-    if (connect(s, NULL) < 0 && !s->index.db) /* that it complains is why we are here; but it must be there */
+    if (index_connect(s, NULL) < 0 && !s->index.db) /* that it complains is why we are here; but it must be there */
         return error_set(err, ERR_IO, "%s: out of memory", s->index.path);
     sqlite3_db_config(s->index.db, SQLITE_DBCONFIG_RESET_DATABASE, 1, 0);
     int rc = execute(s, "VACUUM", err);
     sqlite3_db_config(s->index.db, SQLITE_DBCONFIG_RESET_DATABASE, 0, 0);
     if (rc == 0)
-        rc = connect(s, err);
+        rc = index_connect(s, err);
     if (rc == 0)
-        rc = check_schema(s, err);
+        rc = index_check_schema(s, err);
     s->index.broken = rc < 0;
     return rc;
 }
@@ -281,49 +277,5 @@ int index_check(struct store *s, struct error *err) {
     /* A schema that was damaged may be one still: then a name that we use is not in it. */
     for (int i = 0; rc == 0 && i < STATEMENT_COUNT; i++)
         rc = index_statement(&statement, s, (enum statement)i, err);
-    return rc;
-}
-
-int index_rebuild(struct store *s, const char *why, struct error *err) {
-    int rc = index_reset(s, err);
-    if (rc == 0)
-        rc = tail_refresh(s, err);
-    if (rc == 0)
-        notice(s, "%s: rebuilt from the records; what was there is kept as state.db.damaged", why);
-    return rc;
-}
-
-int index_retry(struct store *s, int (*operation)(struct store *s, void *context, struct error *err), void *context,
-                struct error *err) {
-    struct error first = {0};
-    s->index.broken = false;
-    int rc = operation(s, context, &first);
-    if (rc < 0 && s->index.broken) {
-        index_rollback(s);
-        rc = index_rebuild(s, first.message, err);
-        return rc < 0 ? rc : operation(s, context, err);
-    }
-    return rc < 0 ? error_set(err, rc, "%s", first.message) : 0;
-}
-
-static int begin_use(struct store *s, void *context, struct error *err) {
-    (void)context;
-    int rc = connect(s, err);
-    if (rc == 0)
-        rc = check_schema(s, err);
-    return rc < 0 ? rc : tail_refresh(s, err);
-}
-
-int index_open(struct store *s, struct error *err) {
-    s->index.path = layout_database(s->directory);
-    bool missing = !file_exists(s->index.path);
-    int rc = index_retry(s, begin_use, NULL, err);
-    char **names = NULL;
-    size_t count = 0;
-    if (rc == 0 && missing && segment_names(s, &names, &count, NULL) == 0 && count > 0)
-        notice(s, "%s: was missing; rebuilt from the records", s->index.path);
-    for (size_t i = 0; i < count; i++)
-        free(names[i]);
-    free(names);
     return rc;
 }

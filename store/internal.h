@@ -1,15 +1,20 @@
 /*
- * What the files of this folder share; nobody else includes it.
+ * What the files of this folder share; nobody else includes it. A file calls only those above it:
  *
- *   layout.c    names of files and folders        put.c         content into objects/
- *   owner.c     who is alive                      tree.c        directories as listings
- *   index.c     state.db                          materialise.c objects out to a path
- *   segment.c   lines of records on disk          file_memory.c digests of the project's files
- *   tail.c      segments into the index           sync.c        the names under objects/
- *   record.c    add, commit, find                 open.c        the store as a whole
- *   lease.c     what living engines use           gc*.c         what nothing needs any more (gc.h)
- *   lock.c      whether locks hold at all           document.c    the files of runs/ and attempts/
- *   claim.c, run.c, sweep.c, fsck.c: as store.h has them
+ *   layout.c      names of files and folders         notice.c       lines for people
+ *   copy.c        bytes from file to file            owner.c        who is alive
+ *   listing.c     directories as text                lock.c         whether locks hold at all
+ *   object.c      one file below objects/            lease.c        what living engines use
+ *   whole.c       an object with its files           remove.c       what several engines remove at once
+ *   tree.c        a folder into a listing            document.c     the files of runs/ and attempts/
+ *   sync.c        the names below objects/           record_row.c   from a record's tree
+ *   index.c       state.db                           segment.c      lines of records on disk
+ *   tail.c        segments into the index            rebuild.c      an index that was damaged
+ *   put.c         content into objects/              materialise.c  objects out to a path
+ *   file_memory.c digests of the project's files     claim.c        who works on a key
+ *   record.c      add, commit, find                  run.c, attempts.c
+ *   sweep.c       what the dead left                 open.c         the store as a whole
+ *   gc*.c         what nothing needs any more        fsck.c         all of it checked
  */
 #ifndef RETORT_STORE_INTERNAL_H
 #define RETORT_STORE_INTERNAL_H
@@ -116,6 +121,8 @@ struct store {
     atomic_bool no_reflink;
 };
 
+/* ---- notice.c ---- */
+
 /* Queues a line for store_notices. */
 void notice(struct store *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -167,10 +174,21 @@ int object_examine(struct store *s, const struct digest *d, bool listing, struct
 int object_present(struct store *s, const struct digest *d, uint64_t size, bool any_size, bool listing,
                    struct error *err);
 
+/* One stored file: hashed, unless it is sound by its stat and was hashed by this process before; `always`: in any case.
+   ERR_NOT_FOUND; ERR_CORRUPT after it was set aside. */
+int object_check_file(struct store *s, const struct digest *d, bool listing, bool always, struct error *err);
+
+/* ---- whole.c ---- */
+
 /* Like store_object_verify, but an object that this process has hashed before is not hashed again. */
 int object_check(struct store *s, const struct object *o, struct error *err);
 
-/* ---- tree.c ---- */
+struct listing;
+
+/* Reads, hashes and parses the listing of a directory object. ERR_NOT_FOUND; ERR_CORRUPT. */
+int listing_load(struct listing *out, struct store *s, const struct digest *d, struct error *err);
+
+/* ---- listing.c, tree.c ---- */
 
 struct listing_entry {
     char *path; /* below the directory, with "/" */
@@ -191,8 +209,14 @@ void listing_close(struct listing *l);
 /* Sorts by path and appends the text that is stored. */
 void listing_write(struct buffer *out, struct listing *l);
 
-/* Reads, hashes and parses the listing of a directory object. ERR_NOT_FOUND; ERR_CORRUPT. */
-int listing_load(struct listing *out, struct store *s, const struct digest *d, struct error *err);
+/* ERR_CORRUPT for anything that listing_write would not have written, or a path that leaves the directory. */
+int listing_parse(struct listing *out, const char *text, size_t size, struct error *err);
+
+/* A new entry, all zero; stays the listing's until the next is added. */
+struct listing_entry *listing_add(struct listing *l);
+
+/* Whether a name can stand in a listing: it is UTF-8. */
+bool listing_takes(const char *name);
 
 void listing_digest(struct digest *out, const void *text, size_t size);
 
@@ -205,7 +229,7 @@ typedef int tree_file(void *context, const char *path, struct object *out, struc
 int tree_walk(struct listing *out, const char *directory, bool follow, tree_file *file, void *context,
               struct error *err);
 
-/* ---- put.c ---- */
+/* ---- copy.c ---- */
 
 /* Copies all bytes, hashing them on the way unless `h` is NULL. */
 int copy_bytes(int to, int from, struct sha256 *h, uint64_t *size, const char *to_path, const char *from_path,
@@ -227,8 +251,16 @@ int objects_sync(struct store *s, struct error *err);
 
 /* ---- index.c ---- */
 
-int index_open(struct store *s, struct error *err);
+/* Opens the database file, as it is; makes one where there is none. */
+int index_connect(struct store *s, struct error *err);
 void index_close(struct index *index);
+
+/* Makes the schema where there is none. ERR_CORRUPT for another one than ours. */
+int index_check_schema(struct store *s, struct error *err);
+
+/* Empties the database in place (under SQLite's own locks, so that other engines are safe) after copying it to
+   state.db.damaged, and makes the schema anew. */
+int index_reset(struct store *s, struct error *err);
 
 /* Prepared once, reset, unbound; stays the store's. */
 int index_statement(sqlite3_stmt **out, struct store *s, enum statement which, struct error *err);
@@ -243,15 +275,20 @@ int index_begin(struct store *s, struct error *err);  /* BEGIN IMMEDIATE */
 int index_commit(struct store *s, struct error *err); /* rolls back when it fails */
 void index_rollback(struct store *s);
 
+/* `PRAGMA integrity_check`, and whether the schema is ours: ERR_CORRUPT with the first finding. */
+int index_check(struct store *s, struct error *err);
+
+/* ---- rebuild.c ---- */
+
+/* Connects, and indexes what is new in the segments; rebuilds a damaged index. */
+int index_open(struct store *s, struct error *err);
+
 /* Runs `operation`; when the database turns out damaged or replaced, rebuilds it from the records and runs it again. */
 int index_retry(struct store *s, int (*operation)(struct store *s, void *context, struct error *err), void *context,
                 struct error *err);
 
 /* Everything from the records, after `index_reset`. */
 int index_rebuild(struct store *s, const char *why, struct error *err);
-
-/* `PRAGMA integrity_check`, and whether the schema is ours: ERR_CORRUPT with the first finding. */
-int index_check(struct store *s, struct error *err);
 
 /* ---- segment.c ---- */
 
@@ -291,7 +328,7 @@ int segment_scan(struct store *s, const char *name, int64_t offset, int64_t size
 int segment_scan_fd(int fd, const char *path, int64_t offset, int64_t size, int64_t limit, int64_t *end,
                     segment_visit *visit, void *context, struct error *err);
 
-/* ---- tail.c ---- */
+/* ---- record_row.c ---- */
 
 /* What the index holds of a record; the texts point into its tree. */
 struct record_row {
@@ -305,6 +342,13 @@ int record_row_read(struct record_row *row, const cJSON *tree, struct error *err
 
 /* The same from text; the caller deletes the tree. */
 int record_row_parse(struct record_row *row, cJSON **tree, const char *json, size_t length, struct error *err);
+
+/* Calls `visit` (may be NULL: only checks) for each out of a record until one says no. ERR_INVALID when they are not
+   outs. */
+typedef int record_visit(void *context, const char *name, const struct object *o, struct error *err);
+int record_outs(const cJSON *record, record_visit *visit, void *context, struct error *err);
+
+/* ---- tail.c ---- */
 
 /* What the index knows of a segment; zeros when nothing. */
 int tail_known(struct store *s, const char *name, int64_t *id, int64_t *indexed, uint64_t *rows, struct error *err);
@@ -324,13 +368,6 @@ int tail_reindex(struct store *s, const char *name, struct error *err);
 /* Whether the index has exactly this row. */
 int tail_has_row(struct store *s, int64_t segment, const struct segment_span *span, const struct record_row *row,
                  bool *has, struct error *err);
-
-/* ---- record.c ---- */
-
-/* Calls `visit` (may be NULL: only checks) for each out of a record until one says no. ERR_INVALID when they are not
-   outs. */
-typedef int record_visit(void *context, const char *name, const struct object *o, struct error *err);
-int record_outs(const cJSON *record, record_visit *visit, void *context, struct error *err);
 
 /* ---- document.c, run.c: the files of runs/ (whose `member` is "id") and attempts/ ("attempt") ---- */
 
@@ -356,6 +393,8 @@ int run_list_damaged(struct store *s, char ***ids, size_t *count, struct error *
 bool sweep_work_is_dead(const struct store *s, const char *name);
 bool sweep_temporary_is_dead(const struct store *s, const char *name);
 
+/* ---- remove.c ---- */
+
 /* Removes a file or tree that several engines may want to remove at once: it is first moved to work/ under our name, which
    only one of them can do. What stays of it there, since another user's folders hold it, a notice names. */
 int remove_once(struct store *s, const char *path, struct error *err);
@@ -373,9 +412,9 @@ void claim_release_all(struct store *s);
 /* Whether an engine that lives, this one included, works on a key. */
 bool claim_is_held(struct store *s, const struct digest *key);
 
-/* Removes claims of the dead whose keys are known. Those of other keys stay: taking one over says to look for what its
-   owner may have finished. */
-int claim_sweep(struct store *s, struct error *err);
+/* Removes a claim whose owner is dead. Only for keys that are known: taking over one of another key says to look for what
+   its owner may have finished. */
+int claim_remove_dead(struct store *s, const struct digest *key, struct error *err);
 
 void file_memory_close(struct store *s);
 

@@ -1,9 +1,7 @@
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
@@ -55,6 +53,18 @@ char *layout_new_id(double wall_s) {
     return mem_printf("%s-%08x", text, tail);
 }
 
+void object_name(char name[OBJECT_NAME_SIZE], const struct digest *d) {
+    char hex[DIGEST_HEX_SIZE];
+    digest_hex(hex, d);
+    snprintf(name, OBJECT_NAME_SIZE, "%.2s/%s", hex, hex + 2);
+}
+
+char *store_object_path(const struct store *s, const struct digest *d) {
+    char name[OBJECT_NAME_SIZE];
+    object_name(name, d);
+    return layout_path(s, "objects", name);
+}
+
 const char *store_directory(const struct store *s) {
     return s->directory;
 }
@@ -83,15 +93,9 @@ char *store_checkpoint_path(const struct store *s, const struct digest *key, con
     return mem_printf("%s/checkpoints/%s.%.*s", s->directory, key_hex, PLATFORM_DIGITS, platform_hex);
 }
 
-/* Its attempts first: those of a checkpoint that is gone must never be counted with those of the next. */
-int store_checkpoint_remove(struct store *s, const struct digest *key, const char *platform, struct error *err) {
-    char *path = store_checkpoint_path(s, key, platform), *attempts = store_checkpoint_attempts_path(s, key, platform);
-    int rc = 0;
-    if (unlink(attempts) < 0 && errno != ENOENT)
-        rc = error_errno(err, errno, "%s: cannot be removed", attempts);
-    if (rc == 0)
-        rc = remove_once(s, path, err);
-    free(attempts);
-    free(path);
-    return rc;
+char *store_checkpoint_attempts_path(const struct store *s, const struct digest *key, const char *platform) {
+    char *checkpoint = store_checkpoint_path(s, key, platform);
+    char *path = mem_printf("%s.attempts", checkpoint);
+    free(checkpoint);
+    return path;
 }

@@ -1,28 +1,13 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
 
 enum { READ_SIZE = 256 * 1024 };
-
-void object_name(char name[OBJECT_NAME_SIZE], const struct digest *d) {
-    char hex[DIGEST_HEX_SIZE];
-    digest_hex(hex, d);
-    snprintf(name, OBJECT_NAME_SIZE, "%.2s/%s", hex, hex + 2);
-}
-
-char *store_object_path(const struct store *s, const struct digest *d) {
-    char name[OBJECT_NAME_SIZE];
-    object_name(name, d);
-    return layout_path(s, "objects", name);
-}
 
 static int missing(const struct store *s, const struct digest *d, struct error *err) {
     char name[OBJECT_NAME_SIZE];
@@ -167,8 +152,7 @@ int object_present(struct store *s, const struct digest *d, uint64_t size, bool 
     return object_examine(s, d, listing, err);
 }
 
-/* One stored file; `always`: hashed even when this process has hashed it before. */
-static int check_file(struct store *s, const struct digest *d, bool listing, bool always, struct error *err) {
+int object_check_file(struct store *s, const struct digest *d, bool listing, bool always, struct error *err) {
     struct stat st;
     int rc = object_stat(s, d, &st, err);
     if (rc < 0)
@@ -176,40 +160,4 @@ static int check_file(struct store *s, const struct digest *d, bool listing, boo
     if (!always && object_stat_sound(&st) && is_checked(s, d))
         return 0;
     return object_examine(s, d, listing, err);
-}
-
-static int check_object(struct store *s, const struct object *o, bool always, struct error *err) {
-    struct listing l = {0};
-    int rc = check_file(s, &o->digest, o->directory, always, err);
-    if (rc < 0 || !o->directory)
-        return rc;
-    rc = listing_load(&l, s, &o->digest, err);
-    for (size_t i = 0; rc == 0 && i < l.count; i++)
-        if (!l.entries[i].directory)
-            rc = check_file(s, &l.entries[i].digest, false, always, err);
-    listing_close(&l);
-    return rc;
-}
-
-int object_check(struct store *s, const struct object *o, struct error *err) {
-    return check_object(s, o, false, err);
-}
-
-int store_object_verify(struct store *s, const struct object *o, struct error *err) {
-    return check_object(s, o, true, err);
-}
-
-int store_object_require(struct store *s, const struct object *o, struct error *err) {
-    struct listing l = {0};
-    int rc = object_present(s, &o->digest, o->size, o->directory, o->directory, err);
-    if (rc < 0 || !o->directory)
-        return rc;
-    rc = listing_load(&l, s, &o->digest, err);
-    if (rc == 0 && l.size != o->size)
-        rc = error_set(err, ERR_CORRUPT, "the directory holds %" PRIu64 " bytes and not %" PRIu64, l.size, o->size);
-    for (size_t i = 0; rc == 0 && i < l.count; i++)
-        if (!l.entries[i].directory)
-            rc = object_present(s, &l.entries[i].digest, l.entries[i].size, false, false, err);
-    listing_close(&l);
-    return rc;
 }

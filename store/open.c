@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,38 +11,10 @@
 #include "store/internal.h"
 #include "store/lock.h"
 
-enum { FORMAT_LIMIT = 4096, MOST_NOTICES = 1000 };
+enum { FORMAT_LIMIT = 4096 };
 
 static const char *const folders[] = {"objects", "objects/tmp", "actions", "runs",        "pins",   "attempts",
                                       "work",    "logs",        "claims",  "checkpoints", "leases", NULL};
-
-void notice(struct store *s, const char *format, ...) {
-    struct buffer b = {0};
-    va_list args;
-    va_start(args, format);
-    buffer_vprintf(&b, format, args);
-    va_end(args);
-    pthread_mutex_lock(&s->lock);
-    if (s->notice_count == MOST_NOTICES)
-        free(s->notices[--s->notice_count]);
-    mem_grow(s->notices, &s->notice_capacity, s->notice_count + 1);
-    s->notices[s->notice_count++] = buffer_detach(&b);
-    pthread_mutex_unlock(&s->lock);
-}
-
-void store_notices(struct store *s, void (*say)(void *context, const char *line), void *context) {
-    pthread_mutex_lock(&s->lock);
-    char **lines = s->notices;
-    size_t count = s->notice_count;
-    s->notices = NULL;
-    s->notice_count = s->notice_capacity = 0;
-    pthread_mutex_unlock(&s->lock);
-    for (size_t i = 0; i < count; i++) {
-        say(context, lines[i]);
-        free(lines[i]);
-    }
-    free(lines);
-}
 
 /* A folder that was being made a store when its engine died holds some of our names and no others. */
 static bool is_ours(const char *name) {

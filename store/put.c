@@ -5,43 +5,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <linux/fs.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "engine/base/file.h"
-#include "engine/base/memory.h"
 #include "store/internal.h"
 
-enum { COPY_SIZE = 256 * 1024, PLACE_TRIES = 100 };
-
-int copy_bytes(int to, int from, struct sha256 *h, uint64_t *size, const char *to_path, const char *from_path,
-               struct error *err) {
-    char *chunk = mem_alloc(COPY_SIZE);
-    uint64_t total = 0;
-    ssize_t got = 0;
-    int rc = 0;
-    while (rc == 0 && (got = read(from, chunk, COPY_SIZE)) != 0) {
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            rc = error_errno(err, errno, "%s: cannot be read", from_path);
-            break;
-        }
-        if (h)
-            sha256_update(h, chunk, (size_t)got);
-        total += (uint64_t)got;
-        rc = file_write_all(to, chunk, (size_t)got, to_path, err);
-    }
-    if (size)
-        *size = total;
-    free(chunk);
-    return rc;
-}
+enum { PLACE_TRIES = 100 };
 
 /* ---- placing ---- */
 
@@ -52,15 +22,6 @@ static int have_already(struct store *s, const struct digest *d, uint64_t size, 
     if (rc == ERR_NOT_FOUND || rc == ERR_CORRUPT)
         return 0;
     return rc < 0 ? error_set(err, rc, "%s", why.message) : 1;
-}
-
-/* Not every file system can rename without replacing; a link never replaces. */
-int rename_new(int to_fd, const char *to, const char *from) {
-    if (renameat2(AT_FDCWD, from, to_fd, to, RENAME_NOREPLACE) == 0)
-        return 0;
-    if (errno != EINVAL && errno != ENOSYS)
-        return -1;
-    return linkat(AT_FDCWD, from, to_fd, to, 0) < 0 ? -1 : unlink(from);
 }
 
 static int make_folder(struct store *s, const char *name, struct error *err) {
@@ -138,16 +99,6 @@ static int check_still(int fd, const struct stat *before, uint64_t size, const c
         return 0;
     return error_set(err, ERR_FAILED, "%s: was written to while it was stored: a process that wrote it still runs",
                      path);
-}
-
-bool clone_file(struct store *s, int to, int from) {
-    if (atomic_load(&s->no_reflink))
-        return false;
-    if (ioctl(to, FICLONE, from) == 0)
-        return true;
-    if (errno == EOPNOTSUPP || errno == ENOTTY || errno == ENOSYS)
-        atomic_store(&s->no_reflink, true);
-    return false;
 }
 
 /* Clones or copies into a temporary file, hashing what arrived there. */

@@ -2,43 +2,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
-
-#define LARGEST_SIZE 9007199254740992.0 /* 2^53: sizes are JSON numbers */
-
-/* ---- what a record says of its outs ---- */
-
-static int read_out(const cJSON *item, struct object *o, struct error *err) {
-    double size = json_double(item, "size", -1);
-    *o = (struct object){.directory = strcmp(json_text(item, "type", ""), "directory") == 0};
-    if (!digest_parse(&o->digest, json_text(item, "sha256", "")))
-        return error_set(err, ERR_INVALID, "record: outs/%s: \"sha256\" must be 64 lower-case hex digits",
-                         item->string);
-    if (!(size >= 0 && size <= LARGEST_SIZE && size == floor(size)))
-        return error_set(err, ERR_INVALID, "record: outs/%s: \"size\" must be a number of bytes", item->string);
-    o->size = (uint64_t)size;
-    return 0;
-}
-
-int record_outs(const cJSON *record, record_visit *visit, void *context, struct error *err) {
-    const cJSON *outs = cJSON_GetObjectItemCaseSensitive(record, "outs");
-    if (!cJSON_IsObject(outs))
-        return error_set(err, ERR_INVALID, "record: \"outs\" must be an object");
-    for (const cJSON *item = outs->child; item; item = item->next) {
-        struct object o;
-        int rc = read_out(item, &o, err);
-        if (rc == 0 && visit)
-            rc = visit(context, item->string, &o, err);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
-}
 
 static int require_out(void *context, const char *name, const struct object *o, struct error *err) {
     char hex[DIGEST_HEX_SIZE];

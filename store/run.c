@@ -1,8 +1,6 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/file.h"

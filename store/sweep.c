@@ -2,16 +2,13 @@
  * What dead engines left behind: work/<attempt>@<owner>, objects/tmp/<owner>.<number>, and of keys that are known since
  * their claims and checkpoints.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/folder.h"
 #include "engine/base/json.h"
-#include "engine/base/memory.h"
 #include "store/internal.h"
 
 /* An engine that cannot be seen from here is left alone: its own host sweeps. */
@@ -28,30 +25,6 @@ bool sweep_work_is_dead(const struct store *s, const char *name) {
 
 bool sweep_temporary_is_dead(const struct store *s, const char *name) {
     return is_dead(s, name);
-}
-
-static void say_left(struct store *s, const struct error *why) {
-    notice(s, "%s; it stays until somebody removes it who may", why->message);
-}
-
-int remove_once(struct store *s, const char *path, struct error *err) {
-    char *name = mem_printf("removed-%u", atomic_fetch_add(&s->temporaries, 1));
-    char *ours = store_work_path(s, name);
-    struct error why = {0};
-    int rc = 0;
-    if (rename(path, ours) < 0) /* a directory that may not be written cannot leave its parent */
-        rc = errno == ENOENT ? 0 : file_remove_tree(path, err);
-    else if (file_remove_tree(ours, &why) < 0) /* another's folders: whose they are sweeps them */
-        say_left(s, &why);
-    free(ours);
-    free(name);
-    return rc;
-}
-
-void remove_left(struct store *s, const char *path) {
-    struct error why = {0};
-    if (remove_once(s, path, &why) < 0)
-        say_left(s, &why);
 }
 
 static int sweep_folder(struct store *s, const char *folder,
@@ -72,30 +45,46 @@ static int sweep_folder(struct store *s, const char *folder,
     return rc;
 }
 
+/* The record that makes what is left of a key needless; NULL: there is none, or an engine works on the key. The caller
+   deletes it. */
+static cJSON *find_done(struct store *s, const struct digest *key) {
+    cJSON *record = NULL;
+    return claim_is_held(s, key) || store_record_find(s, key, NULL, &record, NULL) < 0 ? NULL : record;
+}
+
+static int sweep_claim(struct store *s, const char *name, struct error *err) {
+    struct digest key;
+    cJSON *record = digest_parse(&key, name) ? find_done(s, &key) : NULL;
+    int rc = record ? claim_remove_dead(s, &key, err) : 0;
+    cJSON_Delete(record);
+    return rc;
+}
+
 /* A checkpoint's name begins with its key; it is of the platform whose record made it needless. */
 static int sweep_checkpoint(struct store *s, const char *name, struct error *err) {
     char hex[DIGEST_HEX_SIZE];
     struct digest key;
-    cJSON *record = NULL;
+    int rc = 0;
     snprintf(hex, sizeof hex, "%.64s", name);
-    if (!digest_parse(&key, hex) || claim_is_held(s, &key) || store_record_find(s, &key, NULL, &record, NULL) < 0)
-        return 0;
+    cJSON *record = digest_parse(&key, hex) ? find_done(s, &key) : NULL;
     const char *platform = json_text(record, "platform", "");
     char *path = store_checkpoint_path(s, &key, platform);
-    int rc = strcmp(path_base(path), name) == 0 ? store_checkpoint_remove(s, &key, platform, err) : 0;
+    if (record && strcmp(path_base(path), name) == 0)
+        rc = store_checkpoint_remove(s, &key, platform, err);
     free(path);
     cJSON_Delete(record);
     return rc;
 }
 
-static int sweep_checkpoints(struct store *s, struct error *err) {
-    char *path = layout_path(s, "checkpoints", "");
-    struct folder checkpoints;
+static int sweep_keys(struct store *s, const char *folder,
+                      int (*sweep)(struct store *s, const char *name, struct error *err), struct error *err) {
+    char *path = layout_path(s, folder, "");
+    struct folder entries;
     const char *name;
-    int rc = folder_open(&checkpoints, path, err);
-    while (rc >= 0 && (rc = folder_next(&checkpoints, &name, err)) > 0)
-        rc = sweep_checkpoint(s, name, err);
-    folder_close(&checkpoints);
+    int rc = folder_open(&entries, path, err);
+    while (rc >= 0 && (rc = folder_next(&entries, &name, err)) > 0)
+        rc = sweep(s, name, err);
+    folder_close(&entries);
     free(path);
     return rc;
 }
@@ -105,8 +94,8 @@ int store_sweep(struct store *s, struct error *err) {
     if (rc == 0)
         rc = sweep_folder(s, "work", sweep_work_is_dead, err);
     if (rc == 0)
-        rc = claim_sweep(s, err);
+        rc = sweep_keys(s, "claims", sweep_claim, err);
     if (rc == 0)
         rc = lease_sweep(s, err);
-    return rc < 0 ? rc : sweep_checkpoints(s, err);
+    return rc < 0 ? rc : sweep_keys(s, "checkpoints", sweep_checkpoint, err);
 }

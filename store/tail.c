@@ -13,35 +13,6 @@
 /* Of lines in one transaction: other engines wait no longer than this takes. */
 #define TRANSACTION_BYTES ((int64_t)4 << 20)
 
-int record_row_read(struct record_row *row, const cJSON *tree, struct error *err) {
-    const char *key = json_text(tree, "key", "");
-    *row = (struct record_row){
-        .stage = json_text(tree, "stage", NULL),
-        .kind = json_text(tree, "kind", NULL),
-        .platform = json_text(tree, "platform", NULL),
-        .wall_s = json_double(tree, "wall_s", NAN),
-    };
-    if (!digest_parse(&row->key, key))
-        return error_set(err, ERR_INVALID, "record: \"key\" must be 64 lower-case hex digits");
-    if (!row->stage || !row->platform)
-        return error_set(err, ERR_INVALID, "record: \"%s\" must be a text", row->stage ? "platform" : "stage");
-    return record_outs(tree, NULL, NULL, err);
-}
-
-int record_row_parse(struct record_row *row, cJSON **tree, const char *json, size_t length, struct error *err) {
-    struct json_document *doc = NULL;
-    int rc = json_parse(&doc, json, length, NULL, err);
-    if (rc < 0)
-        return rc;
-    *tree = json_detach(doc);
-    rc = record_row_read(row, *tree, err);
-    if (rc < 0) {
-        cJSON_Delete(*tree);
-        *tree = NULL;
-    }
-    return rc;
-}
-
 static void bind_row(sqlite3_stmt *q, int64_t segment, const struct segment_span *span, const struct record_row *row) {
     sqlite3_bind_int64(q, 1, segment);
     sqlite3_bind_int64(q, 2, span->offset);

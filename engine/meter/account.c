@@ -1,7 +1,6 @@
 /* From a task's samples to its record: what is measured, what is unresolved, what cannot be known. */
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "engine/meter/cputime.h"
 #include "engine/meter/internal.h"
@@ -98,7 +97,7 @@ static void share_processor(struct energy_record *out, const struct meter_task *
 
 /* Which of several GPUs a stage holds is not known: it has as large a part of theirs as it holds of them. */
 static void add_gpus(struct energy_record *out, const struct meter *m, const struct sums *s) {
-    double share = fmin(1, m->options.gpus / (double)meter_gpu_count(m));
+    double share = fmin(1, m->options.gpus / (double)domains_gpu_count(&m->domains));
     out->gpu_j = s->gpu_j * share;
     out->joules += out->gpu_j;
     out->uncertainty_j += 2 * s->gpu_resolution_j * share;

@@ -168,3 +168,10 @@ void domain_update(struct domain *d, uint64_t now_ns) {
     else
         domain_advance(d, raw, now_ns);
 }
+
+size_t domains_gpu_count(const struct domains *domains) {
+    size_t count = 0;
+    for (size_t i = 0; i < domains->count; i++)
+        count += domains->list[i].class == DOMAIN_GPU && domains->list[i].counted;
+    return count;
+}

@@ -78,4 +78,7 @@ void domain_update(struct domain *d, uint64_t now_ns);
 /* Draws more power than any package, board or bank of memory there is: tells a wrap from a reset. */
 #define DOMAIN_MAX_W 5000.0
 
+/* How many GPUs are counted. */
+size_t domains_gpu_count(const struct domains *domains);
+
 #endif

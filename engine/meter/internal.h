@@ -1,5 +1,11 @@
-/* Inside a meter: its counters, the stages that run, the samples taken. Shared by meter.c, account.c, sampler.c,
- * series.c. */
+/*
+ * Inside a meter: its counters, the stages that run, the samples taken. A file calls only those above it:
+ *
+ *   series.c   the samples that were taken     account.c  from samples to a stage's record
+ *   sample.c   one reading of every counter    sampler.c  the thread that takes them
+ *   meter.c    opened, closed, asked           task.c     a stage from its beginning to its end
+ *   windows.c  mean power over windows
+ */
 #ifndef RETORT_METER_INTERNAL_H
 #define RETORT_METER_INTERNAL_H
 
@@ -56,6 +62,10 @@ struct meter {
 
 /* All with the lock held. `ending` (may be NULL): the task whose CPU time is known to be `ending_cpu_s`. */
 void meter_sample_locked(struct meter *m, const struct meter_task *ending, double ending_cpu_s);
+
+/* Readings from which the first stage counts: what was spent between stages is nobody's. */
+void meter_start_locked(struct meter *m);
+
 void series_add(struct meter *m, double joules, double memory_j, double gpu_j);
 
 /* What the counters say of a task that has ended; with the lock held. */

@@ -1,0 +1,152 @@
+/*
+ * Directories as listings: what is stored, and hashed, for a directory. The text is
+ *
+ *   retort directory 1
+ *   f <sha256> <size> "path"      a file
+ *   x <sha256> <size> "path"      an executable file
+ *   d "path"                      an empty directory
+ *
+ * with paths as canonical JSON strings, sorted by their bytes. It is hashed under a tag of its own, so that a file
+ * with the same bytes is another object.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "store/internal.h"
+
+static const char header[] = "retort directory 1\n";
+static const char tag[] = "retort-directory-1";
+
+void listing_close(struct listing *l) {
+    for (size_t i = 0; i < l->count; i++)
+        free(l->entries[i].path);
+    free(l->entries);
+    *l = (struct listing){0};
+}
+
+void listing_digest(struct digest *out, const void *text, size_t size) {
+    struct sha256 *h = sha256_create();
+    sha256_field(h, tag, sizeof tag - 1);
+    sha256_field(h, text, size);
+    sha256_finish(h, out);
+}
+
+bool listing_begins(const char *text, size_t size) {
+    return size >= sizeof header - 1 && memcmp(text, header, sizeof header - 1) == 0;
+}
+
+/* ---- text ---- */
+
+static int compare_entries(const void *a, const void *b) {
+    const struct listing_entry *left = a;
+    const struct listing_entry *right = b;
+    return strcmp(left->path, right->path);
+}
+
+void listing_write(struct buffer *out, struct listing *l) {
+    if (l->count > 0)
+        qsort(l->entries, l->count, sizeof *l->entries, compare_entries);
+    buffer_puts(out, header);
+    for (size_t i = 0; i < l->count; i++) {
+        const struct listing_entry *e = &l->entries[i];
+        char hex[DIGEST_HEX_SIZE];
+        digest_hex(hex, &e->digest);
+        if (e->directory)
+            buffer_puts(out, "d ");
+        else
+            buffer_printf(out, "%c %s %" PRIu64 " ", e->executable ? 'x' : 'f', hex, e->size);
+        json_string(out, e->path);
+        buffer_putc(out, '\n');
+    }
+}
+
+struct listing_entry *listing_add(struct listing *l) {
+    mem_grow(l->entries, &l->capacity, l->count + 1);
+    l->entries[l->count] = (struct listing_entry){0};
+    return &l->entries[l->count++];
+}
+
+/* Relative, without empty parts, "." and "..": nothing that leaves the directory. */
+static bool safe_path(const char *path) {
+    for (const char *part = path;;) {
+        size_t length = strcspn(part, "/");
+        if (length == 0 || (length == 1 && part[0] == '.') || (length == 2 && part[0] == '.' && part[1] == '.'))
+            return false;
+        if (part[length] == '\0')
+            return true;
+        part += length + 1;
+    }
+}
+
+/* The JSON string that ends a line. The caller frees; NULL when it is none. */
+static char *parse_path(const char *text, size_t size) {
+    struct json_document *doc = NULL;
+    char *path = NULL;
+    if (json_parse(&doc, text, size, NULL, NULL) == 0 && cJSON_IsString(json_root(doc)))
+        path = mem_strdup(json_root(doc)->valuestring);
+    json_free(doc);
+    return path;
+}
+
+/* A string in canonical JSON is UTF-8, and the base's scanner knows what that is. */
+bool listing_takes(const char *name) {
+    struct buffer quoted = {0};
+    json_string(&quoted, name);
+    char *again = parse_path(quoted.data, quoted.size);
+    buffer_close(&quoted);
+    free(again);
+    return again != NULL;
+}
+
+/* One line without its newline: only what listing_parse's comparison cannot find is looked at here. */
+static bool parse_line(struct listing *l, const char *line, size_t length) {
+    enum { DIGEST_AT = 2, SIZE_AT = DIGEST_AT + DIGEST_HEX_SIZE };
+    struct listing_entry e = {.directory = length > 2 && line[0] == 'd', .executable = length > 2 && line[0] == 'x'};
+    size_t at = DIGEST_AT;
+    if (!e.directory) {
+        char hex[DIGEST_HEX_SIZE] = {0};
+        if (length < SIZE_AT + 4)
+            return false;
+        memcpy(hex, line + DIGEST_AT, DIGEST_HEX_SIZE - 1);
+        if (!digest_parse(&e.digest, hex))
+            return false;
+        for (at = SIZE_AT; at < length && line[at] >= '0' && line[at] <= '9'; at++)
+            e.size = e.size * 10 + (uint64_t)(line[at] - '0');
+        at++;
+    }
+    e.path = at < length ? parse_path(line + at, length - at) : NULL;
+    if (!e.path || !safe_path(e.path)) {
+        free(e.path);
+        return false;
+    }
+    *listing_add(l) = e;
+    l->size += e.size;
+    return true;
+}
+
+int listing_parse(struct listing *out, const char *text, size_t size, struct error *err) {
+    struct listing l = {0};
+    struct buffer again = {0};
+    bool good = listing_begins(text, size);
+    const char *end;
+    for (size_t at = sizeof header - 1; good && at < size; at = (size_t)(end - text) + 1) {
+        end = memchr(text + at, '\n', size - at);
+        good = end && parse_line(&l, text + at, (size_t)(end - text) - at);
+        if (good && l.count > 1)
+            good = strcmp(l.entries[l.count - 2].path, l.entries[l.count - 1].path) < 0;
+    }
+    if (good)
+        listing_write(&again, &l);
+    good = good && again.size == size && memcmp(again.data, text, size) == 0;
+    buffer_close(&again);
+    if (!good) {
+        listing_close(&l);
+        return error_set(err, ERR_CORRUPT, "is not the listing of a directory");
+    }
+    *out = l;
+    return 0;
+}

@@ -1,0 +1,32 @@
+/* Files and trees that several engines may remove at once. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "store/internal.h"
+
+static void say_left(struct store *s, const struct error *why) {
+    notice(s, "%s; it stays until somebody removes it who may", why->message);
+}
+
+int remove_once(struct store *s, const char *path, struct error *err) {
+    char *name = mem_printf("removed-%u", atomic_fetch_add(&s->temporaries, 1));
+    char *ours = store_work_path(s, name);
+    struct error why = {0};
+    int rc = 0;
+    if (rename(path, ours) < 0) /* a directory that may not be written cannot leave its parent */
+        rc = errno == ENOENT ? 0 : file_remove_tree(path, err);
+    else if (file_remove_tree(ours, &why) < 0) /* another's folders: whose they are sweeps them */
+        say_left(s, &why);
+    free(ours);
+    free(name);
+    return rc;
+}
+
+void remove_left(struct store *s, const char *path) {
+    struct error why = {0};
+    if (remove_once(s, path, &why) < 0)
+        say_left(s, &why);
+}

@@ -1,0 +1,67 @@
+/* Whole objects: a file, or a directory with all files of its listing. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "engine/base/file.h"
+#include "store/internal.h"
+
+#define LISTING_MAX_BYTES ((size_t)1 << 30)
+
+int listing_load(struct listing *out, struct store *s, const struct digest *d, struct error *err) {
+    struct buffer text = {0};
+    struct digest found;
+    char *path = store_object_path(s, d);
+    int rc = file_read(&text, path, LISTING_MAX_BYTES, err);
+    if (rc < 0)
+        goto out;
+    listing_digest(&found, text.data, text.size);
+    if (!digest_equal(&found, d)) {
+        rc = object_set_aside(s, d, err);
+        if (rc == 0)
+            rc = error_set(err, ERR_CORRUPT, "%s: is damaged; it was set aside in objects/damaged", path);
+        goto out;
+    }
+    rc = listing_parse(out, buffer_text(&text), text.size, err);
+    if (rc < 0 && err)
+        error_prefix(err, "%s", path);
+out:
+    buffer_close(&text);
+    free(path);
+    return rc;
+}
+
+static int check_object(struct store *s, const struct object *o, bool always, struct error *err) {
+    struct listing l = {0};
+    int rc = object_check_file(s, &o->digest, o->directory, always, err);
+    if (rc < 0 || !o->directory)
+        return rc;
+    rc = listing_load(&l, s, &o->digest, err);
+    for (size_t i = 0; rc == 0 && i < l.count; i++)
+        if (!l.entries[i].directory)
+            rc = object_check_file(s, &l.entries[i].digest, false, always, err);
+    listing_close(&l);
+    return rc;
+}
+
+int object_check(struct store *s, const struct object *o, struct error *err) {
+    return check_object(s, o, false, err);
+}
+
+int store_object_verify(struct store *s, const struct object *o, struct error *err) {
+    return check_object(s, o, true, err);
+}
+
+int store_object_require(struct store *s, const struct object *o, struct error *err) {
+    struct listing l = {0};
+    int rc = object_present(s, &o->digest, o->size, o->directory, o->directory, err);
+    if (rc < 0 || !o->directory)
+        return rc;
+    rc = listing_load(&l, s, &o->digest, err);
+    if (rc == 0 && l.size != o->size)
+        rc = error_set(err, ERR_CORRUPT, "the directory holds %" PRIu64 " bytes and not %" PRIu64, l.size, o->size);
+    for (size_t i = 0; rc == 0 && i < l.count; i++)
+        if (!l.entries[i].directory)
+            rc = object_present(s, &l.entries[i].digest, l.entries[i].size, false, false, err);
+    listing_close(&l);
+    return rc;
+}
