@@ -105,9 +105,9 @@ $(foreach room,$(ROOMS),$(eval $(call unit_rule,$(room))))
 # Faults: what is preloaded into the programs, and programs that damage a store and look at what it says.
 FAULT_TESTS = $(addprefix $(BUILD)/tests/fault/,faultlib.so tracelib.so clocklib.so gatelib.so mutate powercut)
 # Fuzz targets, tests/fuzz/<target>.c: with CONFIG=fuzz libFuzzer's, else programs that take the files of a corpus again.
-FUZZ_TARGETS = $(patsubst %.c,$(BUILD)/%,$(filter-out tests/fuzz/fuzz.c tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)))
+FUZZ_TARGETS = $(patsubst %.c,$(BUILD)/%,$(filter-out tests/fuzz/fuzz.c tests/fuzz/replay.c tests/fuzz/tree.c,$(wildcard tests/fuzz/*.c)))
 FUZZ_MAIN = $(if $(filter fuzz,$(CONFIG)),-fsanitize=fuzzer,$(BUILD)/tests/fuzz/replay.o)
-$(FUZZ_TARGETS): %: %.o $(BUILD)/tests/fuzz/fuzz.o $(filter %.o,$(FUZZ_MAIN)) $(call lib,engine) $(call lib,store) $(LIBS_retort-stage)
+$(FUZZ_TARGETS): %: %.o $(BUILD)/tests/fuzz/fuzz.o $(BUILD)/tests/fuzz/tree.o $(filter %.o,$(FUZZ_MAIN)) $(call lib,engine) $(call lib,store) $(LIBS_retort-stage)
 	$(CC) $(LDFLAGS_ALL) $(filter -%,$(FUZZ_MAIN)) -o $@ $^ $(SYSLIBS_retort) $(SYSLIBS_retort-stage)
 
 unit-programs: $(UNIT_TESTS) $(FAULT_TESTS) $(FUZZ_TARGETS)

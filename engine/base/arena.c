@@ -8,6 +8,16 @@
 
 #include "engine/base/memory.h"
 
+/* Under the address sanitizer each allocation is a block of its own size, so that a write behind its end is seen. */
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+enum { EXACT = 1 };
+#else
+enum { EXACT = 0 };
+#endif
+
 enum { BLOCK_SIZE = 32 * 1024, LARGE = BLOCK_SIZE / 4 };
 
 struct block {
@@ -65,7 +75,7 @@ static void *alloc_large(struct arena *a, size_t size) {
 }
 
 void *arena_alloc(struct arena *a, size_t size) {
-    if (size > LARGE)
+    if (EXACT || size > LARGE)
         return alloc_large(a, size);
     const size_t align = _Alignof(max_align_t);
     size = (size + (size == 0) + align - 1) / align * align;

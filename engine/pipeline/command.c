@@ -81,6 +81,7 @@ void read_env(struct draft *d, const cJSON *node) {
         return;
     struct scope scope = {.part = d->part, .draft = d, .place = &place_env, .uses = &d->uses};
     struct env_decl *env = arena_array(r->arena, (size_t)cJSON_GetArraySize(node), sizeof *env);
+    size_t count = 0;
     const cJSON *member;
     cJSON_ArrayForEach(member, node) {
         const char *fault = env_name_fault(member->string);
@@ -92,9 +93,10 @@ void read_env(struct draft *d, const cJSON *node) {
         if ((json && !scalar) || v->type == VALUE_LIST || v->type == VALUE_OBJECT || v->type == VALUE_EXTENDS)
             report_value(d->part, member, "the variable \"%s\" is text; found %s", member->string,
                          describe(r, json ? json : member));
-        env[d->decl.env_count++] = (struct env_decl){member->string, v};
+        env[count++] = (struct env_decl){member->string, v};
     }
     d->decl.env = env;
+    d->decl.env_count = count;
 }
 
 static void check_pass_env(struct part *part, const cJSON *item) {
@@ -203,13 +205,15 @@ void read_outs(struct draft *d, const cJSON *node) {
     if (!need_object(d->part, node, "\"outs\""))
         return;
     struct out_decl *outs = arena_array(d->part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *outs);
-    d->decl.outs = outs;
+    size_t count = 0;
     const cJSON *member;
     cJSON_ArrayForEach(member, node) {
-        read_out(d, member, outs, d->decl.out_count++);
+        read_out(d, member, outs, count++);
     }
-    if (d->decl.out_count > 1)
-        qsort(outs, d->decl.out_count, sizeof *outs, by_name);
+    if (count > 1)
+        qsort(outs, count, sizeof *outs, by_name);
+    d->decl.outs = outs;
+    d->decl.out_count = count;
 }
 
 void kind_outs(struct draft *d) {

@@ -86,16 +86,18 @@ static void read_item(struct draft *d, const cJSON *node, struct input_decl *out
 
 static void read_list(struct draft *d, const cJSON *node, struct input_decl *out) {
     struct input_decl *items = arena_array(d->part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *items);
-    out->type = INPUT_LIST;
-    out->items = items;
+    size_t count = 0;
     out->at = locate_value(d->part, node);
     const cJSON *item;
     cJSON_ArrayForEach(item, node) {
         if (cJSON_IsArray(item))
             report_value(d->part, item, "a list of inputs holds no further list: write the items one after the other");
         else
-            read_item(d, item, &items[out->item_count++], true);
+            read_item(d, item, &items[count++], true);
     }
+    out->type = INPUT_LIST;
+    out->items = items;
+    out->item_count = count;
     if (!node->child)
         report_value(d->part, node, "the input \"%s\" is an empty list", node->string);
 }
@@ -104,10 +106,10 @@ void read_inputs(struct draft *d, const cJSON *node) {
     if (!need_object(d->part, node, "\"in\""))
         return;
     struct input_decl *inputs = arena_array(d->part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *inputs);
-    d->decl.in = inputs;
+    size_t count = 0;
     const cJSON *member;
     cJSON_ArrayForEach(member, node) {
-        struct input_decl *input = &inputs[d->decl.in_count++];
+        struct input_decl *input = &inputs[count++];
         need_name(d->part, member, "an input");
         input->name = member->string;
         if (cJSON_IsArray(member))
@@ -116,4 +118,6 @@ void read_inputs(struct draft *d, const cJSON *node) {
             read_item(d, member, input, false);
         input->at = locate_key(d->part, member);
     }
+    d->decl.in = inputs;
+    d->decl.in_count = count;
 }

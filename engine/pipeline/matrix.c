@@ -102,7 +102,7 @@ void read_matrix(struct draft *d, const cJSON *node) {
     }
     struct matrix *matrix = &d->decl.matrix;
     struct axis *axes = arena_array(d->part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *axes);
-    matrix->axes = axes;
+    *matrix = (struct matrix){.axes = axes};
     const cJSON *member;
     cJSON_ArrayForEach(member, node) {
         if (strcmp(member->string, "like") == 0)

@@ -87,8 +87,9 @@ struct draft {
     struct stage_decl decl;
     struct part *part;
     const cJSON *node;
-    bool broken; /* something in it is faulty: no fault is concluded from what is missing */
-    bool typed;  /* its type is known */
+    bool broken;    /* something in it is faulty: no fault is concluded from what is missing */
+    unsigned types; /* the types that its keys name, as bits 1 << enum stage_type */
+    bool typed;     /* it has exactly one, decl.type */
     bool kind_unknown;
     bool axes_broken; /* which axes it has is not known */
     bool axes_known;

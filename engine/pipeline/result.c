@@ -31,6 +31,7 @@ void read_results(struct part *part, const cJSON *node) {
         return;
     struct result_decl *results = arena_array(part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *results);
     struct scope scope = {.part = part, .place = &place_result, .uses = &part->uses};
+    size_t count = 0;
     const cJSON *member;
     cJSON_ArrayForEach(member, node) {
         if (!check_name(part, member))
@@ -50,9 +51,10 @@ void read_results(struct part *part, const cJSON *node) {
                          describe(part->reader, member));
             continue;
         }
-        results[part->pipeline->result_count++] = (struct result_decl){member->string, v, locate_key(part, member)};
+        results[count++] = (struct result_decl){member->string, v, locate_key(part, member)};
     }
     part->pipeline->results = results;
+    part->pipeline->result_count = count;
 }
 
 void check_results(struct part *part) {

@@ -68,6 +68,9 @@ static void read_deterministic(struct draft *d, const cJSON *node) {
 }
 
 static void read_tolerance(struct draft *d, const cJSON *node) {
+    if (d->decl.deterministic)
+        report_key(d->part, node,
+                   "\"tolerance\" stands beside \"deterministic\": false alone; otherwise the bytes are compared");
     read_number(d->part, node, 0, 1, &d->decl.tolerance);
 }
 
@@ -81,6 +84,7 @@ static void read_after(struct draft *d, const cJSON *node) {
         return;
     const struct stage_decl **after = arena_array(r->arena, (size_t)cJSON_GetArraySize(node), sizeof *after);
     struct scope scope = {.part = d->part, .draft = d, .place = &place_whole, .uses = &d->uses};
+    size_t count = 0;
     const cJSON *item;
     cJSON_ArrayForEach(item, node) {
         const struct reference *reference = resolve_stage_name(&scope, item);
@@ -88,9 +92,10 @@ static void read_after(struct draft *d, const cJSON *node) {
             continue;
         if (reference->collect || reference->pin_count)
             report_value(d->part, item, "\"after\" names whole stages: no pins");
-        after[d->decl.after_count++] = reference->stage;
+        after[count++] = reference->stage;
     }
     d->decl.after = after;
+    d->decl.after_count = count;
 }
 
 static void keep_matrix(struct draft *d, const cJSON *node) {
@@ -162,11 +167,14 @@ static void read_type(struct draft *d) {
         const cJSON *node = cJSON_GetObjectItemCaseSensitive(d->node, type_keys[i]);
         if (!node)
             continue;
-        d->decl.type = (enum stage_type)i;
+        d->types |= 1U << i;
         found[count++] = node;
     }
     d->typed = count == 1;
     d->broken |= !d->typed;
+    for (int i = 0; d->typed && i < 3; i++)
+        if (d->types == 1U << i)
+            d->decl.type = (enum stage_type)i;
     if (count == 0) {
         report_value(d->part, d->node,
                      "the stage \"%s\" does nothing: it needs exactly one of \"uses\" (a kind), \"cmd\" (a command) or "
@@ -248,28 +256,22 @@ static void copy_defaults(struct stage_decl *decl, const struct stage_decl *defa
     decl->deterministic = defaults->deterministic;
 }
 
-static void check_tolerance(struct draft *d) {
-    const cJSON *tolerance = cJSON_GetObjectItemCaseSensitive(d->node, "tolerance");
-    if (tolerance && d->decl.deterministic)
-        report_key(d->part, tolerance,
-                   "\"tolerance\" stands beside \"deterministic\": false alone; otherwise the bytes are compared");
-}
-
+/* Of a stage with several types only the fields that fit all of them are read: a field means something else for each,
+   and two of its readers would fill the same members. */
 static void compile(struct draft *d) {
     if (!cJSON_IsObject(d->node))
         return;
-    unsigned type = d->typed ? 1U << d->decl.type : KIND | COMMAND | SELECT;
+    unsigned allowed = d->typed ? d->types : KIND | COMMAND | SELECT;
     copy_defaults(&d->decl, &d->part->defaults);
     const cJSON *member;
     cJSON_ArrayForEach(member, d->node) {
-        check_stage_key(d, member, type);
+        check_stage_key(d, member, allowed);
     }
     for (size_t i = 0; i < FIELDS; i++) {
         const cJSON *node = cJSON_GetObjectItemCaseSensitive(d->node, fields[i].name);
-        if (node && fields[i].types & type)
+        if (node && (fields[i].types & d->types) == d->types)
             fields[i].read(d, node);
     }
-    check_tolerance(d);
 }
 
 void stages_compile(struct part *part) {

@@ -12,6 +12,13 @@
 /* The entry that libFuzzer knows; returns 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Where a target has one, libFuzzer makes new inputs by it alone: `data` has room for `max_size` bytes; returns the new
+   size. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+
+/* libFuzzer's own changes to bytes; none where a corpus is replayed. */
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+
 /* Aborts, naming the place, when a property does not hold: the bytes are kept by libFuzzer. */
 #define HOLDS(condition) fuzz_holds(condition, #condition, __FILE__, __LINE__)
 void fuzz_holds(int condition, const char *text, const char *file, int line);

@@ -11,6 +11,7 @@
 #include "engine/pipeline/pipeline.h"
 #include "engine/plan/plan.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/tree.h"
 
 enum { FILES = 3, MOST_INSTANCES = 2000 };
 
@@ -85,6 +86,88 @@ static void carry_out(const struct pipeline *p) {
         hold_end(plan, p);
     diagnostics_close(&faults);
     plan_free(plan);
+}
+
+/* The words of the format, and names that the seeds use. */
+static const char *const words[] = {"retort",
+                                    "name",
+                                    "description",
+                                    "include",
+                                    "params",
+                                    "defaults",
+                                    "stages",
+                                    "results",
+                                    "energy_budget",
+                                    "path",
+                                    "git",
+                                    "rev",
+                                    "uses",
+                                    "cmd",
+                                    "select",
+                                    "matrix",
+                                    "in",
+                                    "with",
+                                    "outs",
+                                    "env",
+                                    "pass_env",
+                                    "pin",
+                                    "checkpoint",
+                                    "resources",
+                                    "retries",
+                                    "timeout",
+                                    "after",
+                                    "cache",
+                                    "deterministic",
+                                    "tolerance",
+                                    "cpus",
+                                    "memory",
+                                    "gpus",
+                                    "custom",
+                                    "from",
+                                    "label",
+                                    "type",
+                                    "like",
+                                    "exclude",
+                                    "extra",
+                                    "group_by",
+                                    "reduce",
+                                    "where",
+                                    "where_each",
+                                    "minimize",
+                                    "maximize",
+                                    "pick",
+                                    "metric",
+                                    "at_most",
+                                    "at_least",
+                                    "equals",
+                                    "$extends",
+                                    "metrics",
+                                    "file",
+                                    "directory",
+                                    "series",
+                                    "mean",
+                                    "median",
+                                    "best",
+                                    "first",
+                                    "metrics.loss",
+                                    "deeprx/train@1",
+                                    "deeprx/evaluate@1",
+                                    "plot/lines@1",
+                                    "plot/table@1",
+                                    "b.json",
+                                    "c.json",
+                                    "missing",
+                                    "seed",
+                                    "size",
+                                    "1h",
+                                    "1GiB",
+                                    "1kJ",
+                                    NULL};
+
+/* Three of four inputs are changed as trees, the rest and those that are no JSON as bytes. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed) {
+    size_t changed = seed % 4 ? tree_mutate(data, size, max_size, seed / 4, words) : 0;
+    return changed ? changed : LLVMFuzzerMutate(data, size, max_size);
 }
 
 /* The first file's path. */

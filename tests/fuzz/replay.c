@@ -1,4 +1,5 @@
-/* Gives files, and those of folders, to a fuzz target: replay PATH... */
+/* Gives files, and those of folders, to a fuzz target, as they are and, where it has a mutator of its own, changed by it:
+   replay PATH... */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,9 +10,39 @@
 #include "engine/base/memory.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { MOST_BYTES = 64 << 20 };
+enum { MOST_BYTES = 64 << 20, CHANGES = 32, MOST_CHANGED_BYTES = 16 << 10 };
 
-static size_t given;
+#pragma weak LLVMFuzzerCustomMutator
+
+static size_t given, changed;
+
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size) {
+    (void)data;
+    (void)max_size;
+    return size;
+}
+
+/* In a block of its own size, so that a sanitizer sees a read behind its end; NULL for no bytes, as libFuzzer does. */
+static void give(const void *bytes, size_t size) {
+    uint8_t *exact = size ? mem_alloc(size) : NULL;
+    if (exact)
+        memcpy(exact, bytes, size);
+    LLVMFuzzerTestOneInput(exact, size);
+    free(exact);
+}
+
+static void give_changed(const struct buffer *bytes, const char *path) {
+    uint8_t *copy = mem_alloc(MOST_CHANGED_BYTES);
+    for (unsigned seed = 0; seed < CHANGES && bytes->size <= MOST_CHANGED_BYTES; seed++) {
+        if (bytes->size)
+            memcpy(copy, bytes->data, bytes->size);
+        size_t size = LLVMFuzzerCustomMutator(copy, bytes->size, MOST_CHANGED_BYTES, seed);
+        fprintf(stderr, "%s, change %u\n", path, seed);
+        give(copy, size);
+        changed++;
+    }
+    free(copy);
+}
 
 static int give_file(const char *path) {
     struct buffer bytes = {0};
@@ -21,14 +52,11 @@ static int give_file(const char *path) {
         return 1;
     }
     fprintf(stderr, "%s\n", path); /* the last one said is the one that broke it */
-    /* In a block of its own size, so that a sanitizer sees a read behind its end; NULL for no bytes, as libFuzzer does. */
-    uint8_t *exact = bytes.size ? mem_alloc(bytes.size) : NULL;
-    if (exact)
-        memcpy(exact, bytes.data, bytes.size);
-    LLVMFuzzerTestOneInput(exact, bytes.size);
-    free(exact);
-    buffer_close(&bytes);
+    give(bytes.data, bytes.size);
     given++;
+    if (LLVMFuzzerCustomMutator)
+        give_changed(&bytes, path);
+    buffer_close(&bytes);
     return 0;
 }
 
@@ -51,6 +79,6 @@ int main(int argc, char **argv) {
     int failed = 0;
     for (int i = 1; i < argc; i++)
         failed |= file_is_directory(argv[i]) ? give_folder(argv[i]) : give_file(argv[i]);
-    printf("%zu inputs\n", given);
+    printf("%zu inputs, %zu changed ones\n", given, changed);
     return failed || given == 0;
 }
