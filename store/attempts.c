@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
-#include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
+#include "store/record_format.h"
 
 enum { LIST_BYTES = 1 << 20 };
 static const char record_suffix[] = ".json";
@@ -113,7 +113,7 @@ static int give_line(void *context, const struct segment_span *span, struct erro
     if (!record)
         return 0;
     mem_grow(v->attempts, &v->capacity, v->count + 1);
-    v->attempts[v->count++] = mem_strdup(json_text(record, "attempt", ""));
+    v->attempts[v->count++] = mem_strdup(record_read(record).attempt);
     v->visit(v->context, record);
     cJSON_Delete(record);
     return 0;
@@ -161,7 +161,7 @@ static int give_attempts(struct visitor *v, struct store *s, const char *id, str
             rc = document_read(&record, path, "attempt", err);
         if (rc == ERR_NOT_FOUND)
             rc = 0; /* its stage is finished since */
-        if (record && !is_listed(v->attempts, v->count, json_text(record, "attempt", "")))
+        if (record && !is_listed(v->attempts, v->count, record_read(record).attempt))
             v->visit(v->context, record);
         cJSON_Delete(record);
         free(path);

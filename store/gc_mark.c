@@ -8,6 +8,7 @@
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "store/gc.h"
+#include "store/record_format.h"
 
 bool gc_needs_key(const struct gc *g, const struct digest *key) {
     return digest_set_has(&g->keys, key) || digest_set_has(&g->book.notes, key);
@@ -55,10 +56,10 @@ static int keep_object(void *context, const char *name, const struct object *o, 
 }
 
 int gc_keep_record(struct gc *g, const cJSON *record, struct error *err) {
-    const char *attempt = json_text(record, "attempt", NULL);
+    const char *attempt = record_read(record).attempt;
     struct error why = {0};
     int rc = record_outs(record, keep_object, g, &why);
-    if (attempt)
+    if (*attempt)
         gc_keep_attempt(g, attempt);
     return rc == 0 || rc == ERR_INVALID ? 0 : error_set(err, rc, "%s", why.message); /* of a failed attempt: no outs */
 }
@@ -144,9 +145,8 @@ int gc_mark_records(struct gc *g, struct error *err) {
 static bool needs_attempt_record(const struct gc *g, const cJSON *record, const char *path) {
     struct digest key;
     struct stat st;
-    return gc_needs_run_of(g, json_text(record, "attempt", "")) ||
-           (digest_parse(&key, json_text(record, "key", "")) && gc_needs_key(g, &key)) || stat(path, &st) < 0 ||
-           gc_is_young(g, (double)st.st_mtim.tv_sec);
+    return gc_needs_run_of(g, record_read(record).attempt) || (record_key(&key, record) && gc_needs_key(g, &key)) ||
+           stat(path, &st) < 0 || gc_is_young(g, (double)st.st_mtim.tv_sec);
 }
 
 static int mark_attempt(struct gc *g, const char *path, struct error *err) {

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
-#include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "store/gc.h"
+#include "store/run_file.h"
 
 /* ---- pins: an empty file that has the name of a run or a pipeline ---- */
 
@@ -42,7 +42,7 @@ static int find_pinnable(struct store *s, const char *name, char **out, struct e
         cJSON *run = NULL;
         if (strcmp(name, "latest") == 0 || strcmp(name, ids[i]) == 0)
             *out = mem_strdup(ids[i]);
-        else if (store_run_read(s, ids[i], &run, NULL) == 0 && strcmp(json_text(run, "pipeline", ""), name) == 0)
+        else if (store_run_read(s, ids[i], &run, NULL) == 0 && strcmp(run_file_read(run).pipeline, name) == 0)
             *out = mem_strdup(name);
         cJSON_Delete(run);
     }
@@ -101,7 +101,7 @@ static struct ended *pipeline_of(struct choice *c, const char *name) {
 
 /* A run that did not end well says too little of what is needed to stand for one that did. */
 static bool ended_well(const cJSON *run) {
-    return json_double(run, "exit", -1) == 0 && !cJSON_HasObjectItem(run, "verify");
+    return run_file_read(run).exit == 0;
 }
 
 /* When it was last written. */
@@ -116,7 +116,7 @@ static bool is_young_run(const struct gc *g, const char *id) {
 /* Newest first: a run is kept while fewer than so many of its pipeline that ended well are newer. */
 static bool is_kept(struct choice *c, const char *id, const cJSON *run) {
     struct gc *g = c->g;
-    const char *pipeline = json_text(run, "pipeline", "");
+    const char *pipeline = run_file_read(run).pipeline;
     struct ended *ended = pipeline_of(c, pipeline);
     struct digest name = lease_name(id, strlen(id));
     bool counted = g->options->keep_runs == 0 || ended->count < g->options->keep_runs;
@@ -127,19 +127,19 @@ static bool is_kept(struct choice *c, const char *id, const cJSON *run) {
 }
 
 static void keep_run(struct gc *g, const char *id, const cJSON *run) {
-    const cJSON *stage;
+    const cJSON *item;
     struct digest d = lease_name(id, strlen(id));
     g->report->kept_runs += digest_set_add(&g->runs, &d);
     if (!g->oldest || strcmp(id, g->oldest) < 0) {
         free(g->oldest);
         g->oldest = mem_strdup(id);
     }
-    cJSON_ArrayForEach(stage, cJSON_GetObjectItemCaseSensitive(run, "stages")) {
-        const char *attempt = json_text(stage, "attempt", NULL);
-        if (digest_parse(&d, json_text(stage, "key", "")))
+    cJSON_ArrayForEach(item, run_file_read(run).stages) {
+        struct run_file_stage stage = run_file_stage_read(item);
+        if (digest_parse(&d, stage.key))
             digest_set_add(&g->keys, &d);
-        if (attempt)
-            gc_keep_attempt(g, attempt);
+        if (stage.attempt)
+            gc_keep_attempt(g, stage.attempt);
     }
 }
 

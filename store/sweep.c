@@ -8,8 +8,8 @@
 
 #include "engine/base/file.h"
 #include "engine/base/folder.h"
-#include "engine/base/json.h"
 #include "store/internal.h"
+#include "store/record_format.h"
 
 /* An engine that cannot be seen from here is left alone: its own host sweeps. */
 static bool is_dead(const struct store *s, const char *owner_text) {
@@ -67,7 +67,7 @@ static int sweep_checkpoint(struct store *s, const char *name, struct error *err
     int rc = 0;
     snprintf(hex, sizeof hex, "%.64s", name);
     cJSON *record = digest_parse(&key, hex) ? find_done(s, &key) : NULL;
-    const char *platform = json_text(record, "platform", "");
+    const char *platform = record_read(record).platform;
     char *path = store_checkpoint_path(s, &key, platform);
     if (record && strcmp(path_base(path), name) == 0)
         rc = store_checkpoint_remove(s, &key, platform, err);

@@ -14,7 +14,7 @@
 enum { JOULE_DIGITS = 4 };
 
 struct shown {
-    const cJSON *run, *energy; /* runs/<id>.json, and its "energy" */
+    struct run_file run;
     struct energy_account account;
     struct carbon carbon;
     enum energy_by by;
@@ -42,17 +42,18 @@ static void add_figures(struct table *t, const struct shown *s, const struct ene
 static void add_machine(struct table *t, const struct shown *s) {
     const cJSON *part;
     const char *first = s->by == ENERGY_BY_INSTANCE ? "stage" : group_names[s->by];
-    cJSON_ArrayForEach(part, cJSON_GetObjectItemCaseSensitive(s->energy, "rows")) {
-        const char *name = json_text(part, "row", "");
+    cJSON_ArrayForEach(part, s->run.rows) {
+        const char *name = run_file_row_read(part).part;
+        const struct energy_view view = energy_view_read(part);
         if (strcmp(name, "stage") == 0)
             continue;
         char *shown = mem_printf("(%s)", name);
         table_row(t);
         table_text(t, first, shown);
-        table_number(t, "spent_j", json_double(part, "joules", (double)NAN), JOULE_DIGITS);
-        table_text(t, "label", json_text(part, "label", "unavailable"));
+        table_number(t, "spent_j", view.joules, JOULE_DIGITS);
+        table_text(t, "label", view.label);
         if (s->by != ENERGY_BY_SOURCE)
-            table_text(t, "source", json_text(part, "source", ""));
+            table_text(t, "source", view.source);
         free(shown);
     }
 }
@@ -133,50 +134,42 @@ static void print_carbon(struct buffer *out, const struct shown *s) {
 }
 
 static void print_counter(struct buffer *out, const struct shown *s) {
-    if (!cJSON_GetObjectItemCaseSensitive(s->energy, "counter_j"))
+    const struct energy_counter c = energy_counter_read(s->run.energy);
+    if (!c.known)
         return;
-    const char *label = json_text(s->energy, "label", "unavailable");
     buffer_puts(out, "counter: ");
-    energy_figure(out, json_double(s->energy, "counter_j", (double)NAN), label);
-    buffer_printf(out, " in %.4g s of the whole machine", json_double(s->energy, "counter_s", (double)NAN));
-    const char *why = json_text(s->energy, "why", "");
-    buffer_printf(out, "%s%s\n", *why ? ": " : "", why);
-    const cJSON *base = cJSON_GetObjectItemCaseSensitive(s->energy, "baseline");
-    if (!cJSON_IsObject(base))
+    energy_figure(out, c.joules, c.label);
+    buffer_printf(out, " in %.4g s of the whole machine%s%s\n", c.wall_s, *c.why ? ": " : "", c.why);
+    if (c.base.windows == 0)
         return;
-    buffer_printf(out, "base power: %.4g W measured, deviation %.2g W, over %.0f windows",
-                  json_double(base, "median_w", 0), json_double(base, "mad_w", 0), json_double(base, "windows", 0));
-    double drift_w = json_double(base, "drift_w", (double)NAN);
-    if (isfinite(drift_w))
-        buffer_printf(out, ", %+.2g W from before to after", drift_w);
+    buffer_printf(out, "base power: %.4g W measured, deviation %.2g W, over %zu windows", c.base.median_w, c.base.mad_w,
+                  c.base.windows);
+    if (isfinite(c.base.drift_w))
+        buffer_printf(out, ", %+.2g W from before to after", c.base.drift_w);
     buffer_putc(out, '\n');
 }
 
 static void print_prediction(struct buffer *out, const struct shown *s) {
-    const cJSON *prediction = cJSON_GetObjectItemCaseSensitive(s->run, "prediction");
-    double error = json_double(prediction, "error", (double)NAN);
-    if (isnan(error))
+    if (isnan(s->run.prediction.error))
         return;
     buffer_puts(out, "predicted: ");
-    energy_figure(out, json_double(prediction, "compared_j", (double)NAN), json_text(prediction, "label", ""));
-    buffer_printf(out, " for %.0f of the stages, which then took %+.0f %%\n", json_double(prediction, "compared", 0),
-                  100 * error);
+    energy_figure(out, s->run.prediction.compared_j, s->run.prediction.label);
+    buffer_printf(out, " for %.0f of the stages, which then took %+.0f %%\n", s->run.prediction.compared,
+                  100 * s->run.prediction.error);
 }
 
 /* Stages that went on where earlier attempts had stopped: each attempt is spent in the run that made it. */
 static void print_resumed(struct buffer *out, const struct shown *s) {
-    const cJSON *row;
-    cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(s->energy, "rows")) {
-        const cJSON *attempts = cJSON_GetObjectItemCaseSensitive(row, "attempts");
-        double unknown = json_double(attempts, "unknown", 0);
-        if (!attempts)
+    const cJSON *item;
+    cJSON_ArrayForEach(item, s->run.rows) {
+        const struct energy_view all = energy_view_all(item);
+        if (all.attempts < 2)
             continue;
-        buffer_printf(out, "%s: ", json_text(row, "stage", "?"));
-        energy_figure(out, json_double(attempts, "joules", (double)NAN), json_text(attempts, "label", ""));
-        buffer_printf(out, " and %.4g CPU seconds in all %.0f attempts that led to it",
-                      json_double(attempts, "cpu_s", (double)NAN), json_double(attempts, "count", 0));
-        if (unknown > 0)
-            buffer_printf(out, ", %.0f of them without a figure", unknown);
+        buffer_printf(out, "%s: ", run_file_row_read(item).stage);
+        energy_figure(out, all.joules, all.label);
+        buffer_printf(out, " and %.4g CPU seconds in all %.0f attempts that led to it", all.cpu_s, all.attempts);
+        if (all.unknown > 0)
+            buffer_printf(out, ", %.0f of them without a figure", all.unknown);
         buffer_putc(out, '\n');
     }
 }
@@ -184,12 +177,12 @@ static void print_resumed(struct buffer *out, const struct shown *s) {
 static void print_text(struct buffer *out, const struct shown *s, const struct table *rows) {
     size_t unknown = count_unknown(&s->account);
     table_print(out, rows, TABLE_TEXT);
-    if (s->account.open)
+    if (!s->run.ended)
         buffer_printf(out,
                       "\nrun %s was cut, or still goes on: it has not written down its end, so this is what its "
                       "stages left\n",
-                      json_text(s->run, "id", "?"));
-    buffer_printf(out, "\nrun %s: spent now: ", json_text(s->run, "id", "?"));
+                      s->run.id);
+    buffer_printf(out, "\nrun %s: spent now: ", s->run.id);
     print_sums(out, &s->account, false);
     buffer_puts(out, "; saved by what was known: ");
     print_sums(out, &s->account, true);
@@ -213,14 +206,14 @@ static void print_json(struct buffer *out, const struct shown *s, const struct t
     struct table *totals = make_totals(s);
     cJSON *carbon = carbon_json(&s->carbon), *counted = mem_checked(cJSON_CreateObject());
     buffer_puts(out, "{\"run\":");
-    json_string(out, json_text(s->run, "id", "?"));
-    buffer_printf(out, ",\"ended\":%s", s->account.open ? "false" : "true");
+    json_string(out, s->run.id);
+    buffer_printf(out, ",\"ended\":%s", s->run.ended ? "true" : "false");
     buffer_puts(out, ",\n\"rows\":");
     table_print(out, rows, TABLE_JSON);
     buffer_puts(out, ",\"totals\":");
     table_print(out, totals, TABLE_JSON);
     for (size_t i = 0; i < COUNT(machine); i++) {
-        const cJSON *item = cJSON_GetObjectItemCaseSensitive(s->energy, machine[i]);
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(s->run.energy, machine[i]);
         if (item)
             cJSON_AddItemToObject(counted, machine[i], mem_checked(cJSON_Duplicate(item, true)));
     }
@@ -278,9 +271,8 @@ static int run(const struct arguments *a, struct error *err) {
     if (code == 0)
         code = store_run_read(store, operand(a, 0) ? operand(a, 0) : "latest", &tree, err);
     if (code == 0) {
-        s.run = tree;
-        s.energy = cJSON_GetObjectItemCaseSensitive(tree, "energy");
-        code = energy_account_read(&s.account, store, tree, s.by, err);
+        s.run = run_file_read(tree);
+        code = energy_account_read(&s.account, store, &s.run, s.by, err);
         if (code == 0)
             print(&s);
         energy_account_close(&s.account);

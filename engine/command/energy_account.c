@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/meter/meter.h"
 #include "store/attempts.h"
+#include "store/record_format.h"
 
 /* What one attempt or one record says. */
 struct entry {
@@ -84,83 +85,76 @@ static void add(struct energy_account *a, const struct entry *e) {
 
 /* ---- what was spent, what was known ---- */
 
-static void add_attempt(struct energy_account *a, const cJSON *row) {
-    const struct entry e = {.stage = json_text(row, "stage", "?"),
-                            .kind = json_text(row, "kind", ""),
-                            .label = json_text(row, "label", "unavailable"),
-                            .source = json_text(row, "source", ""),
-                            .joules = json_double(row, "joules", (double)NAN),
-                            .uncertainty_j = json_double(row, "uncertainty_j", (double)NAN),
-                            .cpu_s = json_double(row, "cpu_s", 0),
-                            .wall_s = json_double(row, "wall_s", 0)};
+static double or_zero(double value) {
+    return isnan(value) ? 0 : value;
+}
+
+static void add_view(struct energy_account *a, const char *stage, const char *kind, const struct energy_view *v,
+                     bool saved) {
+    const struct entry e = {.stage = *stage ? stage : "?",
+                            .kind = kind,
+                            .label = v->label,
+                            .source = v->source,
+                            .joules = v->joules,
+                            .uncertainty_j = v->uncertainty_j,
+                            .cpu_s = or_zero(v->cpu_s),
+                            .wall_s = or_zero(v->wall_s),
+                            .saved = saved};
     add(a, &e);
 }
 
-static void add_record(struct energy_account *a, const char *stage, const cJSON *record) {
-    const cJSON *energy = cJSON_GetObjectItemCaseSensitive(record, "energy");
-    const cJSON *resources = cJSON_GetObjectItemCaseSensitive(record, "resources");
-    const cJSON *attempts =
-        cJSON_GetObjectItemCaseSensitive(energy, "attempts"); /* all that worked on its checkpoint */
-    double cpu_s = json_double(resources, "user_s", 0) + json_double(resources, "system_s", 0);
-    const struct entry e = {.stage = stage,
-                            .kind = json_text(record, "kind", ""),
-                            .label = json_text(energy, "label", "unavailable"),
-                            .source = json_text(energy, "source", ""),
-                            .joules = json_double(attempts ? attempts : energy, "joules", (double)NAN),
-                            .uncertainty_j = json_double(energy, "uncertainty_j", (double)NAN),
-                            .cpu_s = json_double(attempts, "cpu_s", cpu_s),
-                            .wall_s = json_double(attempts, "wall_s", json_double(record, "wall_s", 0)),
-                            .saved = true};
-    add(a, &e);
+static void add_attempt(struct energy_account *a, const cJSON *item) {
+    const struct run_file_row row = run_file_row_read(item);
+    const struct energy_view view = energy_view_read(item);
+    if (strcmp(row.part, "stage") == 0)
+        add_view(a, row.stage, row.kind, &view, false);
+}
+
+/* Where no meter could watch, the energy says nothing of time: the record does. */
+static void add_record(struct energy_account *a, const char *stage, const struct record_view *r,
+                       struct energy_view view, bool saved) {
+    view.cpu_s = isnan(view.cpu_s) ? r->user_s + r->system_s : view.cpu_s;
+    view.wall_s = isnan(view.wall_s) ? r->wall_s : view.wall_s;
+    add_view(a, stage, r->kind, &view, saved);
 }
 
 /* What a run that was killed left: records of finished stages, accounts of those that it took with it. */
 static void add_left(void *context, const cJSON *record) {
-    struct energy_account *a = context;
-    const cJSON *energy = cJSON_GetObjectItemCaseSensitive(record, "energy");
-    const struct entry e = {.stage = json_text(record, "stage", "?"),
-                            .kind = json_text(record, "kind", ""),
-                            .label = json_text(energy, "label", "unavailable"),
-                            .source = json_text(energy, "source", ""),
-                            .joules = json_double(energy, "joules", (double)NAN),
-                            .uncertainty_j = json_double(energy, "uncertainty_j", (double)NAN),
-                            .cpu_s = json_double(energy, "cpu_s", 0),
-                            .wall_s = json_double(record, "wall_s", 0)};
-    if (cJSON_IsObject(energy)) /* else it never began */
-        add(a, &e);
+    const struct record_view r = record_read(record);
+    if (cJSON_IsObject(r.energy)) /* else it never began */
+        add_record(context, r.stage, &r, energy_view_read(r.energy), false);
 }
 
 /* A key that stands for several stages was worked out once; what this run itself recorded is among its attempts. */
-static void add_known(struct energy_account *a, struct store *store, const cJSON *run, const cJSON *stage,
+static void add_known(struct energy_account *a, struct store *store, const struct run_file *run, const cJSON *item,
                       struct bytemap *seen) {
+    const struct run_file_stage stage = run_file_stage_read(item);
     struct digest key;
     cJSON *record = NULL;
-    const char *hex = json_text(stage, "key", "");
-    if (strcmp(json_text(stage, "state", ""), "known") != 0 || !digest_parse(&key, hex) ||
-        bytemap_get(seen, hex, strlen(hex)))
+    if (strcmp(stage.state, "known") != 0 || !digest_parse(&key, stage.key) ||
+        bytemap_get(seen, stage.key, strlen(stage.key)))
         return;
-    bytemap_put(seen, hex, strlen(hex), seen);
+    bytemap_put(seen, stage.key, strlen(stage.key), seen);
     if (store_record_find(store, &key, NULL, &record, NULL) < 0)
         return;
-    if (strcmp(json_text(record, "run", ""), json_text(run, "id", "-")) != 0)
-        add_record(a, json_text(stage, "stage", "?"), record);
+    const struct record_view r = record_read(record);
+    if (strcmp(r.run, run->id) != 0)
+        add_record(a, stage.stage, &r, energy_view_all(r.energy), true);
     cJSON_Delete(record);
 }
 
-int energy_account_read(struct energy_account *out, struct store *store, const cJSON *run, enum energy_by by,
+int energy_account_read(struct energy_account *out, struct store *store, const struct run_file *run, enum energy_by by,
                         struct error *err) {
     struct bytemap seen = {0};
     const cJSON *item;
-    const cJSON *energy = cJSON_GetObjectItemCaseSensitive(run, "energy");
-    *out = (struct energy_account){.by = by, .open = !cJSON_GetObjectItemCaseSensitive(run, "ended")};
-    int code = out->open ? store_run_records(store, json_text(run, "id", ""), add_left, out, err) : 0;
+    *out = (struct energy_account){.by = by};
+    int code = run->ended ? 0 : store_run_records(store, run->id, add_left, out, err);
     if (code < 0)
         return code;
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(energy, "rows"))
-        if (strcmp(json_text(item, "row", ""), "stage") == 0)
-            add_attempt(out, item);
+    cJSON_ArrayForEach(item, run->rows)
+        add_attempt(out, item);
     store_read_begin(store);
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(run, "stages"))
+    cJSON_ArrayForEach(item, run->stages)
         add_known(out, store, run, item, &seen);
     store_read_end(store);
     bytemap_close(&seen);

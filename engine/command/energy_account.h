@@ -11,9 +11,8 @@
 #ifndef RETORT_ENGINE_COMMAND_ENERGY_ACCOUNT_H
 #define RETORT_ENGINE_COMMAND_ENERGY_ACCOUNT_H
 
-#include <cJSON.h>
-
 #include "engine/plan/bytemap.h"
+#include "store/run_file.h"
 #include "store/store.h"
 
 enum energy_by { ENERGY_BY_INSTANCE, ENERGY_BY_STAGE, ENERGY_BY_KIND, ENERGY_BY_SOURCE };
@@ -30,7 +29,6 @@ struct energy_row {
 
 struct energy_account {
     enum energy_by by;
-    bool open; /* the run has not written down its end: it was killed, or goes on */
     struct energy_row **rows;
     size_t count, capacity;
     struct bytemap index; /* the rows by their keys */
@@ -38,9 +36,9 @@ struct energy_account {
     size_t total_count, total_capacity; /* one a label */
 };
 
-/* `run`: the tree of runs/<id>.json. Records that are gone count for nothing; ERR_CORRUPT for a damaged one among the
+/* Records that are gone count for nothing; ERR_CORRUPT for a damaged one among the
    attempts of a run that was killed. Closed in any case. */
-int energy_account_read(struct energy_account *out, struct store *store, const cJSON *run, enum energy_by by,
+int energy_account_read(struct energy_account *out, struct store *store, const struct run_file *run, enum energy_by by,
                         struct error *err);
 void energy_account_close(struct energy_account *a);
 

@@ -5,6 +5,8 @@
 
 #include "engine/base/memory.h"
 #include "engine/command/states.h"
+#include "store/record_format.h"
+#include "store/run_file.h"
 
 struct logs {
     size_t shown;
@@ -35,15 +37,16 @@ static int print_stream(const struct project *p, const char *attempt, const char
 }
 
 /* The last attempt at an instance that a run's document tells, if it is of this pipeline. */
-static void note_attempt(char **out, const struct project *p, const struct instance *i, const cJSON *run) {
-    const cJSON *row;
-    if (strcmp(json_text(run, "pipeline", ""), p->pipeline->name) != 0)
+static void note_attempt(char **out, const struct project *p, const struct instance *i, const cJSON *tree) {
+    const struct run_file run = run_file_read(tree);
+    const cJSON *item;
+    if (strcmp(run.pipeline, p->pipeline->name) != 0)
         return;
-    cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(run, "stages")) {
-        const char *of = json_text(row, "attempt", NULL);
-        if (of && strcmp(json_text(row, "stage", ""), i->name) == 0) {
+    cJSON_ArrayForEach(item, run.stages) {
+        const struct run_file_stage stage = run_file_stage_read(item);
+        if (stage.attempt && strcmp(stage.stage, i->name) == 0) {
             free(*out);
-            *out = mem_strdup(of);
+            *out = mem_strdup(stage.attempt);
         }
     }
 }
@@ -75,7 +78,7 @@ static int find_attempt(char **out, const struct project *p, const struct instan
     *out = NULL;
     int code = i->state == INSTANCE_DONE ? store_record_find(p->store, &i->key, p->platform, &record, err) : 0;
     if (record)
-        *out = mem_strdup(json_text(record, "attempt", ""));
+        *out = mem_strdup(record_read(record).attempt);
     cJSON_Delete(record);
     if (*out || (code && code != ERR_NOT_FOUND))
         return code;

@@ -4,12 +4,9 @@
 
 #include "engine/command/project.h"
 #include "engine/report/table.h"
+#include "store/run_file.h"
 
-static double count_state(const cJSON *run, const char *state) {
-    return json_double(cJSON_GetObjectItemCaseSensitive(run, "counts"), state, (double)NAN);
-}
-
-static const char *status_text(int status) {
+static const char *status_text(double status) {
     return status == 0     ? "done"
            : status == 1   ? "failed"
            : status == 4   ? "budget"
@@ -17,16 +14,16 @@ static const char *status_text(int status) {
                            : "broken off";
 }
 
-static void add_row(struct table *t, const char *id, const cJSON *run) {
+static void add_row(struct table *t, const char *id, const cJSON *tree) {
+    const struct run_file run = run_file_read(tree);
     static const char *const states[] = {"known", "finished", "failed", "interrupted", "skipped"};
     table_row(t);
     table_text(t, "run", id);
-    table_text(t, "pipeline", json_text(run, "pipeline", "?"));
-    const cJSON *status = cJSON_GetObjectItemCaseSensitive(run, "exit");
-    table_text(t, "ended", cJSON_IsNumber(status) ? status_text(status->valueint) : "killed, or still running");
+    table_text(t, "pipeline", run.pipeline);
+    table_text(t, "ended", isnan(run.exit) ? "killed, or still running" : status_text(run.exit));
     for (size_t i = 0; i < COUNT(states); i++)
-        table_number(t, states[i], count_state(run, states[i]), 6);
-    table_number(t, "wall_s", json_double(run, "wall_s", (double)NAN), 4);
+        table_number(t, states[i], run_file_count(&run, states[i]), 6);
+    table_number(t, "wall_s", run.wall_s, 4);
 }
 
 /* Of one that is damaged that is told, and the others are listed; one that is gone gc has taken since. */

@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +7,7 @@
 #include "engine/base/memory.h"
 #include "engine/command/states.h"
 #include "engine/meter/meter.h"
+#include "store/record_format.h"
 
 struct shown {
     struct buffer out;
@@ -17,9 +19,14 @@ struct shown {
 };
 
 static void append_outs(struct buffer *out, const cJSON *outs) {
-    for (const cJSON *o = outs ? outs->child : NULL; o; o = o->next)
-        buffer_printf(out, "  out %-16s %.12s  %.0f bytes\n", o->string, json_text(o, "sha256", "?"),
-                      json_double(o, "size", 0));
+    const cJSON *item;
+    cJSON_ArrayForEach(item, outs) {
+        char hex[DIGEST_HEX_SIZE];
+        struct object o;
+        record_out_read(&o, item, NULL);
+        digest_hex(hex, &o.digest);
+        buffer_printf(out, "  out %-16s %.12s  %" PRIu64 " bytes\n", item->string, hex, o.size);
+    }
 }
 
 static void append_metrics(struct buffer *out, const cJSON *metrics) {
@@ -30,28 +37,28 @@ static void append_metrics(struct buffer *out, const cJSON *metrics) {
     }
 }
 
-static void append_text(struct buffer *out, const cJSON *record) {
-    const cJSON *resources = cJSON_GetObjectItemCaseSensitive(record, "resources");
-    const cJSON *energy = cJSON_GetObjectItemCaseSensitive(record, "energy");
-    buffer_printf(out, "%s\n  key %s\n  kind %s, run %s\n", json_text(record, "stage", "?"),
-                  json_text(record, "key", "?"), json_text(record, "kind", "?"), json_text(record, "run", "?"));
-    buffer_printf(out, "  wall %.3f s, user %.3f s, system %.3f s, peak memory %.1f MiB\n",
-                  json_double(record, "wall_s", 0), json_double(resources, "user_s", 0),
-                  json_double(resources, "system_s", 0), json_double(resources, "max_rss_bytes", 0) / 1048576);
+static void append_energy(struct buffer *out, const cJSON *energy) {
+    const struct energy_view own = energy_view_read(energy), all = energy_view_all(energy);
     buffer_puts(out, "  energy ");
-    energy_figure(out, json_double(energy, "joules", (double)NAN), json_text(energy, "label", "unavailable"));
-    double uncertainty_j = json_double(energy, "uncertainty_j", (double)NAN);
-    if (isfinite(uncertainty_j))
-        buffer_printf(out, " (± %.2g J)", uncertainty_j);
-    buffer_printf(out, ", source %s\n", json_text(energy, "source", "none"));
-    const cJSON *attempts = cJSON_GetObjectItemCaseSensitive(energy, "attempts");
-    if (attempts) {
-        buffer_printf(out, "  all %.0f attempts that led to it ", json_double(attempts, "count", 0));
-        energy_figure(out, json_double(attempts, "joules", (double)NAN), json_text(attempts, "label", ""));
-        buffer_printf(out, ", %.3f CPU seconds\n", json_double(attempts, "cpu_s", 0));
+    energy_figure(out, own.joules, own.label);
+    if (isfinite(own.uncertainty_j))
+        buffer_printf(out, " (± %.2g J)", own.uncertainty_j);
+    buffer_printf(out, ", source %s\n", *own.source ? own.source : "none");
+    if (all.attempts > 1) {
+        buffer_printf(out, "  all %.0f attempts that led to it ", all.attempts);
+        energy_figure(out, all.joules, all.label);
+        buffer_printf(out, ", %.3f CPU seconds\n", all.cpu_s);
     }
-    append_outs(out, cJSON_GetObjectItemCaseSensitive(record, "outs"));
-    append_metrics(out, cJSON_GetObjectItemCaseSensitive(record, "metrics"));
+}
+
+static void append_text(struct buffer *out, const cJSON *record) {
+    const struct record_view r = record_read(record);
+    buffer_printf(out, "%s\n  key %s\n  kind %s, run %s\n", r.stage, r.key, r.kind, r.run);
+    buffer_printf(out, "  wall %.3f s, user %.3f s, system %.3f s, peak memory %.1f MiB\n", r.wall_s, r.user_s,
+                  r.system_s, r.max_rss_bytes / 1048576);
+    append_energy(out, r.energy);
+    append_outs(out, r.outs);
+    append_metrics(out, r.metrics);
     buffer_puts(out, "  (--json shows everything: components of the key, provenance, energy)\n");
 }
 

@@ -5,6 +5,7 @@
 
 #include "engine/base/memory.h"
 #include "engine/plan/why.h"
+#include "store/record_format.h"
 
 const char *state_name(const struct instance *i) {
     switch (i->state) {
@@ -27,7 +28,7 @@ static const char *kind_text(const cJSON *components) {
 
 /* A command of another stage is another program: it explains nothing. */
 static bool explains(const cJSON *record, const struct instance *i) {
-    const char *stage = json_text(record, "stage", "");
+    const char *stage = record_read(record).stage;
     size_t length = strcspn(stage, "[");
     return i->action->kind || (strlen(i->decl->full_name) == length && strncmp(stage, i->decl->full_name, length) == 0);
 }
@@ -44,7 +45,7 @@ cJSON *state_nearest_record(const struct project *p, const struct instance *i) {
             if (!explains(records[k], i))
                 continue;
             places[kept] = k;
-            earlier[kept++] = cJSON_GetObjectItemCaseSensitive(records[k], "components");
+            earlier[kept++] = record_read(records[k]).components;
         }
         if (kept > 0) {
             size_t best = places[why_nearest(components, earlier, kept)];
@@ -69,7 +70,7 @@ static void reason_to_run(struct buffer *out, const struct project *p, const str
     }
     cJSON *components = action_components(i->action);
     struct buffer reason = {0};
-    why_reason(&reason, components, cJSON_GetObjectItemCaseSensitive(nearest, "components"));
+    why_reason(&reason, components, record_read(nearest).components);
     if (reason.size > 0)
         buffer_puts(out, buffer_text(&reason));
     else

@@ -4,29 +4,30 @@
 
 #include "engine/command/states.h"
 #include "engine/plan/why.h"
+#include "store/record_format.h"
 
 /* A program enters the key by its name alone: that another one bears it by now is told here. */
 static void explain_programs(struct buffer *out, const struct project *p, const cJSON *record) {
-    const cJSON *provenance = cJSON_GetObjectItemCaseSensitive(record, "provenance");
+    const struct record_view r = record_read(record);
     const struct plan_facts facts = facts_table(p->facts);
-    const cJSON *program;
-    if (strcmp(json_text(record, "kind", "cmd"), "cmd") != 0)
+    const cJSON *item;
+    if (strcmp(r.kind, "cmd") != 0)
         return; /* a kind has a version, which is in the key */
-    cJSON_ArrayForEach(program, cJSON_GetObjectItemCaseSensitive(provenance, "programs")) {
-        const char *name = json_text(program, "name", ""), *before = json_text(program, "sha256", NULL);
+    cJSON_ArrayForEach(item, r.programs) {
+        const struct record_program program = record_program_read(item);
         char now[DIGEST_HEX_SIZE];
         struct digest digest;
-        if (!before)
+        if (!program.sha256)
             continue;
-        if (facts.program_digest(facts.context, name, &digest, NULL) < 0) {
-            buffer_printf(out, "  the program %s, which made it, is not found any more\n", name);
+        if (facts.program_digest(facts.context, program.name, &digest, NULL) < 0) {
+            buffer_printf(out, "  the program %s, which made it, is not found any more\n", program.name);
             continue;
         }
         digest_hex(now, &digest);
-        if (strcmp(now, before) != 0)
+        if (strcmp(now, program.sha256) != 0)
             buffer_printf(
                 out, "  the program %s has changed since: %.12s -> %.12s (\"pin\": [\"%s\"] would put it in the key)\n",
-                name, before, now, name);
+                program.name, program.sha256, now, program.name);
     }
 }
 
@@ -48,9 +49,10 @@ static void explain_run(struct buffer *out, const struct project *p, const struc
     }
     cJSON *components = action_components(i->action);
     struct buffer lines = {0};
-    why_difference(&lines, components, cJSON_GetObjectItemCaseSensitive(nearest, "components"));
-    buffer_printf(out, "  against the nearest earlier record, %s of run %s%s\n", json_text(nearest, "stage", "?"),
-                  json_text(nearest, "run", "?"), lines.size > 0 ? ":" : ": the same key");
+    const struct record_view earlier = record_read(nearest);
+    why_difference(&lines, components, earlier.components);
+    buffer_printf(out, "  against the nearest earlier record, %s of run %s%s\n", earlier.stage, earlier.run,
+                  lines.size > 0 ? ":" : ": the same key");
     for (const char *line = buffer_text(&lines); *line;) {
         size_t length = strcspn(line, "\n");
         buffer_printf(out, "    %.*s\n", (int)length, line);

@@ -1,44 +1,29 @@
 #include "engine/lookup/known.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/run/run.h"
-
-static const char mode_file[] = "0644", mode_executable[] = "0755";
-
-cJSON *known_out(const struct object *o, enum out_type type) {
-    char hex[DIGEST_HEX_SIZE];
-    cJSON *out = cJSON_CreateObject();
-    digest_hex(hex, &o->digest);
-    cJSON_AddStringToObject(out, "sha256", hex);
-    cJSON_AddNumberToObject(out, "size", (double)o->size);
-    cJSON_AddStringToObject(out, "mode", o->executable || o->directory ? mode_executable : mode_file);
-    cJSON_AddStringToObject(out, "type", action_out_type(type));
-    return out;
-}
+#include "store/record_format.h"
 
 static bool read_out(struct content *out, const cJSON *outs, const struct out_decl *decl) {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(outs, decl->name);
-    *out = (struct content){.size = (uint64_t)json_double(item, "size", 0), .directory = decl->type == OUT_DIRECTORY};
-    out->executable = !out->directory && strcmp(json_text(item, "mode", ""), mode_executable) == 0;
-    return item && digest_parse(&out->digest, json_text(item, "sha256", ""));
+    struct object o;
+    int rc = record_out_read(&o, cJSON_GetObjectItemCaseSensitive(outs, decl->name), NULL);
+    *out = (struct content){o.digest, o.size, decl->type == OUT_DIRECTORY, o.executable};
+    return rc == 0;
 }
 
 /* False: the record lacks an out that the instance declares. */
 static bool finish(struct plan *plan, struct instance *i, const cJSON *record) {
     const struct action *action = i->action;
-    const cJSON *outs = cJSON_GetObjectItemCaseSensitive(record, "outs");
-    const cJSON *metrics = cJSON_GetObjectItemCaseSensitive(record, "metrics");
+    const struct record_view r = record_read(record);
     struct content *contents = mem_array(action->out_count + 1, sizeof *contents);
     cJSON *none = cJSON_CreateObject();
     bool complete = true;
     for (size_t k = 0; complete && k < action->out_count; k++)
-        complete = read_out(&contents[k], outs, &action->outs[k]);
+        complete = read_out(&contents[k], r.outs, &action->outs[k]);
     if (complete)
-        plan_finish(plan, i, contents, cJSON_IsObject(metrics) ? metrics : none);
+        plan_finish(plan, i, contents, cJSON_IsObject(r.metrics) ? r.metrics : none);
     cJSON_Delete(none);
     free(contents);
     return complete;

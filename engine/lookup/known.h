@@ -10,7 +10,4 @@
 int known_lookup(bool *known, struct plan *plan, struct store *store, const char *platform, struct instance *i,
                  struct error *err);
 
-/* An out as a record shows it: {"sha256", "size", "mode", "type"}. The caller deletes it. */
-cJSON *known_out(const struct object *o, enum out_type type);
-
 #endif

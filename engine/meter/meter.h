@@ -169,6 +169,30 @@ int meter_windows(double *watts, struct meter *m, size_t windows, double window_
  */
 cJSON *energy_record_json(const struct energy_record *record);
 
+/* What the JSON of an attempt's energy says, or a row of a run's. Texts point into it. */
+struct energy_view {
+    const char *label;                           /* "unavailable" where nothing is said */
+    const char *source, *constants;              /* "" where nothing is said */
+    double joules, uncertainty_j, cpu_s, wall_s; /* NaN: not known */
+    double attempts;                             /* that the figures are of */
+    double unknown;                              /* of them, without a figure */
+};
+
+/* Of the attempt itself. */
+struct energy_view energy_view_read(const cJSON *energy);
+
+/* Of all attempts that worked on the stage's checkpoint, where it was resumed; else of the attempt itself. */
+struct energy_view energy_view_all(const cJSON *energy);
+
+/* What the JSON of a run's energy says of the machine's counters; `known` false: none was read. */
+struct energy_counter {
+    bool known;
+    const char *label, *why; /* point into it */
+    double joules, wall_s;
+    struct base_power base; /* `windows` 0: not known */
+};
+struct energy_counter energy_counter_read(const cJSON *energy);
+
 /* {median_w, mad_w, drift_w, windows, when_s, computation: {...}, memory: {...} where it has a counter}; NULL where it is
    not known. The caller deletes. */
 cJSON *meter_base_json(const struct meter_base *base);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/meter/meter.h"
 
@@ -126,6 +127,48 @@ cJSON *energy_record_json(const struct energy_record *record) {
     if (record->domain_count)
         add_counters(json, record);
     return json;
+}
+
+struct energy_view energy_view_read(const cJSON *energy) {
+    const double unknown = (double)NAN;
+    return (struct energy_view){
+        .label = json_text(energy, "label", "unavailable"),
+        .source = json_text(energy, "source", ""),
+        .constants = json_text(energy, "constants", ""),
+        .joules = json_double(energy, "joules", unknown),
+        .uncertainty_j = json_double(energy, "uncertainty_j", unknown),
+        .cpu_s = json_double(energy, "cpu_s", unknown),
+        .wall_s = json_double(energy, "wall_s", unknown),
+        .attempts = 1,
+    };
+}
+
+struct energy_view energy_view_all(const cJSON *energy) {
+    const cJSON *attempts = cJSON_GetObjectItemCaseSensitive(energy, "attempts");
+    struct energy_view own = energy_view_read(energy), all = energy_view_read(attempts);
+    if (!attempts)
+        return own;
+    all.source = own.source;
+    all.constants = own.constants;
+    all.attempts = json_double(attempts, "count", 0);
+    all.unknown = json_double(attempts, "unknown", 0);
+    return all;
+}
+
+struct energy_counter energy_counter_read(const cJSON *energy) {
+    const double unknown = (double)NAN;
+    const cJSON *base = cJSON_GetObjectItemCaseSensitive(energy, "baseline");
+    return (struct energy_counter){
+        .known = cJSON_GetObjectItemCaseSensitive(energy, "counter_j") != NULL,
+        .label = json_text(energy, "label", "unavailable"),
+        .why = json_text(energy, "why", ""),
+        .joules = json_double(energy, "counter_j", unknown),
+        .wall_s = json_double(energy, "counter_s", unknown),
+        .base = {.median_w = json_double(base, "median_w", unknown),
+                 .mad_w = json_double(base, "mad_w", unknown),
+                 .drift_w = json_double(base, "drift_w", unknown),
+                 .windows = (size_t)json_double(base, "windows", 0)},
+    };
 }
 
 void energy_figure(struct buffer *out, double joules, const char *label) {

@@ -6,8 +6,8 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
-#include "engine/lookup/known.h"
 #include "engine/run/internal.h"
+#include "store/record_format.h"
 
 static void add_hex(cJSON *object, const char *name, const struct digest *d) {
     char hex[DIGEST_HEX_SIZE];
@@ -25,7 +25,8 @@ static void add_outs(cJSON *record, const struct task *t) {
     const struct action *action = t->instance->action;
     cJSON *outs = cJSON_AddObjectToObject(record, "outs");
     for (size_t i = 0; t->outcome.finished && i < action->out_count; i++)
-        cJSON_AddItemToObject(outs, action->outs[i].name, known_out(&t->outcome.outs[i], action->outs[i].type));
+        cJSON_AddItemToObject(outs, action->outs[i].name,
+                              record_out_json(&t->outcome.outs[i], action_out_type(action->outs[i].type)));
     cJSON_AddItemToObject(record, "metrics",
                           t->outcome.finished ? cJSON_Duplicate(t->outcome.metrics, true) : cJSON_CreateObject());
 }

@@ -6,8 +6,8 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
-#include "engine/lookup/known.h"
 #include "engine/verify/compare.h"
+#include "store/record_format.h"
 
 /* The record to compare with: of this platform, where there is one. */
 static int find_record(cJSON **out, const struct task *t, struct error *err) {
@@ -19,7 +19,7 @@ static int find_record(cJSON **out, const struct task *t, struct error *err) {
 /* The share by which metrics may differ; negative: the bytes are compared. */
 static double tolerance_of(const struct task *t, const cJSON *record) {
     const struct kind *kind = t->instance->action->kind;
-    bool elsewhere = strcmp(json_text(record, "platform", ""), t->run->platform) != 0;
+    bool elsewhere = strcmp(record_read(record).platform, t->run->platform) != 0;
     if (!t->instance->decl->deterministic)
         return t->instance->decl->tolerance;
     if (kind && (kind->measures_machine || (elsewhere && kind->tolerance > 0)))
@@ -32,12 +32,12 @@ static double tolerance_of(const struct task *t, const cJSON *record) {
 /* Puts the recorded object beside the new one, under work/, and looks for the first difference. */
 static int find_first(cJSON **out, const struct task *t, const struct out_decl *decl, const cJSON *recorded,
                       struct error *err) {
-    struct object o = {.directory = decl->type == OUT_DIRECTORY, .size = (uint64_t)json_double(recorded, "size", 0)};
+    struct object o;
     char *aside = mem_printf("%s/recorded/%s", t->attempt->root, decl->name);
     char *now = path_join(t->attempt->directory, decl->path);
     struct error fault = {0};
     *out = NULL;
-    int rc = digest_parse(&o.digest, json_text(recorded, "sha256", "")) ? 0 : ERR_NOT_FOUND;
+    int rc = record_out_read(&o, recorded, NULL);
     if (rc == 0)
         rc = store_materialise(t->run->store, &o, aside, MATERIALISE_LINK, &fault);
     if (rc == 0)
@@ -47,16 +47,21 @@ static int find_first(cJSON **out, const struct task *t, const struct out_decl *
     return rc == ERR_IO ? error_set(err, rc, "%s", fault.message) : 0;
 }
 
+static bool is_other(const cJSON *recorded, const struct object *now) {
+    struct object o;
+    return record_out_read(&o, recorded, NULL) < 0 || !digest_equal(&o.digest, &now->digest);
+}
+
 static int compare_out(cJSON *outs, const struct task *t, size_t index, const cJSON *recorded, struct error *err) {
     const struct out_decl *decl = &t->instance->action->outs[index];
-    cJSON *now = known_out(&t->outcome.outs[index], decl->type);
+    cJSON *now = record_out_json(&t->outcome.outs[index], action_out_type(decl->type));
     cJSON *first = NULL;
     int rc = 0;
     if (recorded && json_equal(recorded, now)) {
         cJSON_Delete(now);
         return 0;
     }
-    if (recorded && strcmp(json_text(recorded, "sha256", ""), json_text(now, "sha256", "")) != 0)
+    if (recorded && is_other(recorded, &t->outcome.outs[index]))
         rc = find_first(&first, t, decl, recorded, err);
     cJSON *item = cJSON_CreateObject();
     cJSON_AddStringToObject(item, "name", decl->name);
@@ -68,7 +73,7 @@ static int compare_out(cJSON *outs, const struct task *t, size_t index, const cJ
 }
 
 static int compare_outs(cJSON *outs, const struct task *t, const cJSON *record, struct error *err) {
-    const cJSON *recorded = cJSON_GetObjectItemCaseSensitive(record, "outs");
+    const cJSON *recorded = record_read(record).outs;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < t->instance->action->out_count; i++)
         rc =
@@ -89,9 +94,9 @@ static int compare(cJSON *stage, const struct task *t, const cJSON *record, stru
     bool beyond = false;
     cJSON *outs = cJSON_AddArrayToObject(stage, "outs");
     int rc = compare_outs(outs, t, record, err);
-    cJSON_AddItemToObject(stage, "metrics",
-                          compare_metrics(cJSON_GetObjectItemCaseSensitive(record, "metrics"), t->outcome.metrics,
-                                          tolerance > 0 ? tolerance : 0, &beyond));
+    cJSON_AddItemToObject(
+        stage, "metrics",
+        compare_metrics(record_read(record).metrics, t->outcome.metrics, tolerance > 0 ? tolerance : 0, &beyond));
     cJSON_AddItemToObject(stage, "tolerance", tolerance >= 0 ? cJSON_CreateNumber(tolerance) : cJSON_CreateNull());
     cJSON_AddStringToObject(stage, "verdict", verdict_of(outs->child, beyond, tolerance));
     return rc;

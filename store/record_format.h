@@ -1,0 +1,45 @@
+/*
+ * The action record: what a stage computed, from what, on what, and what that took. RECORD.md lists every member with
+ * its type and unit; record_format.c is the one place that knows their names.
+ *
+ * Reading never fails: what a record does not say is "", NaN or NULL. Texts and trees belong to the record.
+ */
+#ifndef RETORT_STORE_RECORD_FORMAT_H
+#define RETORT_STORE_RECORD_FORMAT_H
+
+#include <cJSON.h>
+
+#include "store/store.h"
+
+struct record_view {
+    const char *key;      /* 64 hex digits */
+    const char *stage;    /* "scratch[size=7,seed=1]" */
+    const char *kind;     /* "deeprx/train@1"; "cmd": a command */
+    const char *run;      /* id of the run that made it */
+    const char *attempt;  /* id of the attempt that made it */
+    const char *platform; /* where it was computed */
+    double wall_s, user_s, system_s, max_rss_bytes;
+    const cJSON *components; /* of the key, by name */
+    const cJSON *outs;       /* by name: record_out_read */
+    const cJSON *metrics;    /* numbers by name */
+    const cJSON *energy;     /* energy_view_read (engine/meter) */
+    const cJSON *programs;   /* an array: record_program_read */
+};
+struct record_view record_read(const cJSON *record);
+
+/* False: `key` is no digest. */
+bool record_key(struct digest *out, const cJSON *record);
+
+/* One member of "outs": digest, size, and whether it is a directory or executable. ERR_INVALID when it is no out. */
+int record_out_read(struct object *out, const cJSON *item, struct error *err);
+
+/* {"sha256", "size", "mode", "type"}. `type`: "file", "directory", "metrics" or "series". The caller deletes. */
+cJSON *record_out_json(const struct object *o, const char *type);
+
+/* A program that ran: its name, and its digest in hex (NULL: not known). */
+struct record_program {
+    const char *name, *sha256;
+};
+struct record_program record_program_read(const cJSON *item);
+
+#endif
