@@ -56,27 +56,6 @@ const struct axis_value *axis_value_literal(struct plan *p, const cJSON *json, c
     return v;
 }
 
-int axis_value_make(const struct axis_value **out, struct scope *s, const struct value *v, const char *directory) {
-    if (v->type == VALUE_LITERAL) {
-        *out = axis_value_literal(s->plan, v->as.literal, directory);
-        return 0;
-    }
-    cJSON *json = NULL;
-    bool object = v->type == VALUE_OBJECT || v->type == VALUE_EXTENDS;
-    if (object)
-        json = value_as_written(v);
-    int rc = object ? 0 : resolve_json(&json, s, v);
-    if (rc)
-        return rc;
-    plan_keep(s->plan, json);
-    struct axis_value copy = *axis_value_literal(s->plan, json, directory);
-    copy.source = object ? v : NULL;
-    struct axis_value *made = arena_alloc(s->plan->arena, sizeof *made);
-    *made = copy;
-    *out = made;
-    return 0;
-}
-
 const struct axis_value **view_axis_values(const struct view *v, size_t axis, size_t *count) {
     const struct axis_value **values = mem_array(v->row_count + 1, sizeof *values);
     uint32_t last = 0;

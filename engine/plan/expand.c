@@ -93,18 +93,11 @@ void stage_plan_expand(struct plan *p, struct stage_plan *stage) {
         return;
     if (!s.fault && matrix_rows(&rows, &s, stage->decl) == 0) {
         create_rows(p, stage, &rows);
-        stage_plan_opened(p, stage);
+        stage_plan_open(p, stage);
+        targets_apply(p, stage);
+        stage_plan_wake(p, stage);
     } else {
         stage_plan_die(p, stage, s.fault, NULL);
     }
     free(rows.cells);
-}
-
-void stage_plan_request(struct plan *p, struct stage_plan *stage) {
-    if (stage->requested)
-        return;
-    stage->requested = true;
-    if (stage->state == STAGE_DEAD)
-        stage->nodes[0]->pub.wanted = true;
-    queue_expansion(p, stage);
 }

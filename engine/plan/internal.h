@@ -142,7 +142,6 @@ struct plan {
     uint32_t value_count;
     struct bytemap values; /* canonical text of an identity -> struct axis_value */
     struct bytemap files, programs;
-    struct bytemap names; /* instance name -> instance */
     cJSON *machine;
     cJSON **trees; /* JSON owned by the plan */
     size_t tree_count, tree_capacity;
@@ -167,7 +166,6 @@ struct scope {
 
 /* axis.c */
 const struct axis_value *axis_value_literal(struct plan *p, const cJSON *json, const char *directory);
-int axis_value_make(const struct axis_value **out, struct scope *s, const struct value *v, const char *directory);
 /* The id that a value with this JSON has, 0 when no axis has it. */
 uint32_t axis_identity(const struct plan *p, const cJSON *json);
 const cJSON *axis_label(const cJSON *json); /* what it is compared and shown by: an object's label, else itself */
@@ -236,17 +234,15 @@ const struct out_decl *decl_out(const struct stage_decl *decl, const char *name,
 
 /* expand.c */
 void stage_plan_expand(struct plan *p, struct stage_plan *stage);
-void stage_plan_request(struct plan *p, struct stage_plan *stage);
 
 /* targets.c */
 int targets_read(struct plan *p, const char *const *targets, size_t count, struct error *err);
 /* After expansion: wants and marks what the targets name. */
 void targets_apply(struct plan *p, const struct stage_plan *stage);
-bool targets_name(const struct plan *p, const struct stage_plan *stage); /* the stage, or some of it */
 /* ERR_USAGE for a target that names no instance of a stage that is expanded. */
 int targets_check(struct plan *p, struct error *err);
 
-/* plan.c */
+/* node.c */
 const cJSON *plan_keep(struct plan *p, cJSON *tree); /* the plan deletes it at its end */
 struct node *node_create(struct plan *p, struct stage_plan *stage, const char *name);
 void node_want(struct plan *p, struct node *n);
@@ -254,10 +250,19 @@ void node_done(struct plan *p, struct node *n);
 void node_fail(struct plan *p, struct node *n, const char *reason);
 void node_skip(struct plan *p, struct node *n, const struct node *cause);
 void queue_node(struct node_queue *q, struct node *n);
-void queue_expansion(struct plan *p, struct stage_plan *stage);
-/* The expansion is over: everybody who waited for it goes on. */
-void stage_plan_opened(struct plan *p, struct stage_plan *stage);
+struct node *take_node(struct node_queue *q); /* NULL when it is empty */
+/* The instances of the stage are waited for: its expansion is queued. */
+void stage_plan_request(struct plan *p, struct stage_plan *stage);
+struct stage_plan *take_expansion(struct plan *p); /* NULL when none is queued */
+/* The stage has its instances: those that the targets want by its name are wanted. */
+void stage_plan_open(struct plan *p, struct stage_plan *stage);
+/* Everybody who waited for the expansion goes on. */
+void stage_plan_wake(struct plan *p, struct stage_plan *stage);
 void stage_plan_die(struct plan *p, struct stage_plan *stage, const char *reason, const struct node *cause);
+
+/* metrics.c */
+/* A metric that counts: a number that is not NaN. */
+bool metric_number(const cJSON *metrics, const char *name, double *out);
 
 /* select.c, select_table.c */
 struct candidate {
@@ -275,7 +280,4 @@ cJSON *select_table_json(const struct select_decl *select, const struct candidat
 /* The table as lines of text. */
 void select_table_text(struct buffer *out, const struct select_decl *select, const struct candidate *candidates,
                        size_t count);
-/* A metric that counts: a number that is not NaN. */
-bool metric_number(const cJSON *metrics, const char *name, double *out);
-
 #endif

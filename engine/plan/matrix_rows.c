@@ -66,10 +66,33 @@ static int add_json(struct axis_values *values, struct scope *s, const cJSON *js
     return 0;
 }
 
+/* References inside an object are resolved when an instance uses them. */
+static int make_axis_value(const struct axis_value **out, struct scope *s, const struct value *v,
+                           const char *directory) {
+    if (v->type == VALUE_LITERAL) {
+        *out = axis_value_literal(s->plan, v->as.literal, directory);
+        return 0;
+    }
+    cJSON *json = NULL;
+    bool object = v->type == VALUE_OBJECT || v->type == VALUE_EXTENDS;
+    if (object)
+        json = value_as_written(v);
+    int rc = object ? 0 : resolve_json(&json, s, v);
+    if (rc)
+        return rc;
+    plan_keep(s->plan, json);
+    struct axis_value copy = *axis_value_literal(s->plan, json, directory);
+    copy.source = object ? v : NULL;
+    struct axis_value *made = arena_alloc(s->plan->arena, sizeof *made);
+    *made = copy;
+    *out = made;
+    return 0;
+}
+
 static int add_item(struct axis_values *values, struct scope *s, const struct value *item, const struct axis *axis,
                     const char *directory) {
     const struct axis_value *value;
-    int rc = axis_value_make(&value, s, item, directory);
+    int rc = make_axis_value(&value, s, item, directory);
     return rc ? rc : add_axis_value(values, s, value, axis);
 }
 

@@ -124,13 +124,6 @@ void targets_apply(struct plan *p, const struct stage_plan *stage) {
             apply(p, &p->targets[i]);
 }
 
-bool targets_name(const struct plan *p, const struct stage_plan *stage) {
-    bool named = false;
-    for (size_t i = 0; i < p->target_count; i++)
-        named |= p->targets[i].stage == stage;
-    return named;
-}
-
 int targets_check(struct plan *p, struct error *err) {
     for (size_t i = 0; i < p->target_count; i++)
         if (p->targets[i].fault)
