@@ -11,7 +11,7 @@
 #ifndef RETORT_ENGINE_COMMAND_ENERGY_ACCOUNT_H
 #define RETORT_ENGINE_COMMAND_ENERGY_ACCOUNT_H
 
-#include "engine/plan/bytemap.h"
+#include "engine/base/bytemap.h"
 #include "store/run_file.h"
 #include "store/store.h"
 

@@ -9,8 +9,8 @@
 #ifndef RETORT_ENGINE_PLAN_INTERNAL_H
 #define RETORT_ENGINE_PLAN_INTERNAL_H
 
+#include "engine/base/bytemap.h"
 #include "engine/base/json.h"
-#include "engine/plan/bytemap.h"
 #include "engine/plan/plan.h"
 
 enum { PLAN_MAX_INSTANCES = 1000000, PLAN_MAX_AXES = 64 };

@@ -14,12 +14,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/base/bytemap.h"
 #include "engine/base/csv.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/meter/meter.h"
-#include "engine/plan/bytemap.h"
 #include "engine/publish/publish.h"
 #include "engine/run/internal.h"
 

@@ -1,4 +1,4 @@
-#include "engine/plan/bytemap.h"
+#include "engine/base/bytemap.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* A hash table from byte strings to pointers. Keys stay the caller's and outlive the table; there is no
    removal. `{0}` is empty. */
-#ifndef RETORT_ENGINE_PLAN_BYTEMAP_H
-#define RETORT_ENGINE_PLAN_BYTEMAP_H
+#ifndef RETORT_BASE_BYTEMAP_H
+#define RETORT_BASE_BYTEMAP_H
 
 #include <stddef.h>
 #include <stdint.h>
