@@ -248,6 +248,17 @@ wrap = $(foreach f,$(1),-Wl,--wrap=$(f))
 $(BUILD)/tests/bench/operator_bench: LDFLAGS_ALL += $(call wrap,backend_cpu)
 $(BUILD)/tests/bench/stage_bench: LDFLAGS_ALL += $(call wrap,link_generate link_labels deeprx_train_step train_checkpoint_save)
 
+# The engine beside its peers: tests/bench/README.md. PEERS=1 installs those that this Debian has.
+ENGINE_PEERS = ninja-build snakemake $(shell apt-cache pkgnames samurai 2>/dev/null | grep -x samurai)
+ENGINE_BENCH = $(addprefix $(BUILD)/tests/bench/engine/,measure spawn fill)
+bench-engine: deps
+	$(if $(PEERS),$(call install,$(ENGINE_PEERS)))
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(ENGINE_BENCH)
+	@BUILD=$(BUILD) tests/bench/engine/bench
+$(ENGINE_BENCH): %: %.o
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(if $(filter %/fill,$@),$(TEST_SYSLIBS_store))
+$(BUILD)/tests/bench/engine/fill: $(call lib,store) $(call lib,base)
+
 # ---- install ----
 
 PREFIX ?= /usr/local
@@ -270,6 +281,7 @@ help:
 	@echo "  make fuzz           bytes that break a parser are looked for (FUZZ_SECONDS=60 for each)"
 	@echo "  make results        the laptop study and its trials, for pipelines/RESULTS.md (hours)"
 	@echo "  make bench          how fast things are (about four minutes; PEERS=1: beside PyTorch, which is installed)"
+	@echo "  make bench-engine   the engine beside ninja, make, samurai and Snakemake (about 20 minutes; PEERS=1 installs them)"
 	@echo "  make docs           the kinds' reference page and the JSON Schema"
 	@echo "  make install        PREFIX=/usr/local"
 
@@ -277,5 +289,5 @@ clean:
 	rm -rf build
 
 .SECONDARY:
-.PHONY: results fuzz fuzz-programs soak test-all all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes check-headers check-format format docs bench install help clean
+.PHONY: results fuzz fuzz-programs soak test-all all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes check-headers check-format format docs bench bench-engine install help clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

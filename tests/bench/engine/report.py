@@ -1,0 +1,60 @@
+"""What is printed: tables of times and ratios, and whether each goal is met."""
+import time
+
+from timing import median, ratio
+
+
+def seconds(value):
+    """Three digits and a unit."""
+    for unit, size in (("s", 1), ("ms", 1e-3), ("us", 1e-6)):
+        if value >= size:
+            break
+    value /= size
+    return "%.*f %s" % (0 if value >= 100 else 1 if value >= 10 else 2, value, unit)
+
+
+def size(value):
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024 or unit == "GiB":
+            return "%.*f %s" % (0 if unit == "B" or value >= 100 else 1, value, unit)
+        value /= 1024
+
+
+class Report:
+    def __init__(self):
+        self.goals = []
+        self.began_s = time.monotonic()
+
+    def say(self, text):
+        print(text, flush=True)
+
+    def title(self, text):
+        self.say("\n" + text)
+
+    def table(self, samples, count=1, of=""):
+        """Medians, a `count`th each (`of`: "a stage"), and Retort's ratio to each peer. The first one is Retort."""
+        ours = next(iter(samples))
+        self.say("%-24s %10s %10s   %s" % (of, "wall", "CPU", "%s / this: wall, CPU" % ours))
+        for name, runs in samples.items():
+            line = "  %-22s %10s %10s" % (name, *(seconds(median(runs, f) / count) for f in ("wall_s", "cpu_s")))
+            if name != ours:
+                line += "   %8.2f %8.2f" % tuple(ratio(samples, ours, name, f) for f in ("wall_s", "cpu_s"))
+            self.say(line)
+
+    def goal(self, text, value, limit, show="%.2f"):
+        """At most `limit` is asked for. `value` None: there is none."""
+        verdict = "not measured" if value is None else "met" if value <= limit else "MISSED"
+        show = (lambda v, f=show: f % v) if isinstance(show, str) else show
+        line = "%-58s %12s, at most %9s: %s" % (text, "-" if value is None else show(value), show(limit), verdict)
+        self.goals.append(line)
+        self.say("  goal: " + line)
+
+    def goal_ratio(self, text, samples, ours, theirs, field, limit):
+        """Ours is to take at most `limit` times as much as theirs, which may be missing."""
+        known = ours in samples and theirs in samples
+        self.goal(text, ratio(samples, ours, theirs, field) if known else None, limit)
+
+    def close(self):
+        self.title("Goals (%.0f s in all)" % (time.monotonic() - self.began_s))
+        for line in self.goals:
+            self.say("  " + line)
