@@ -108,7 +108,7 @@ static int make_spec(cJSON **out, const struct arguments *a, const struct kind *
     if (code)
         return code;
     cJSON *spec = cJSON_CreateObject();
-    char *uses = mem_printf("%s@%d", kind->name, kind->version);
+    char *uses = kind_uses(kind);
     cJSON_AddNumberToObject(spec, "retort_spec", 1);
     cJSON_AddStringToObject(spec, "kind", uses);
     free(uses);

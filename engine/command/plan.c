@@ -49,7 +49,7 @@ static void print_prediction(struct buffer *out, const struct project *p, bool j
     if (json && !wanted)
         return;
     plan_predict(&x, p);
-    bool any = wanted && x.sum.stages + x.sum.without > 0;
+    bool any = wanted && x.sum->stages + x.sum->without > 0;
     if (json) {
         cJSON *sum = plan_prediction_json(&x);
         buffer_puts(out, ",\"prediction\":");
@@ -60,8 +60,11 @@ static void print_prediction(struct buffer *out, const struct project *p, bool j
         plan_prediction_line(out, &x);
         buffer_puts(out, any ? "\n" : "");
     }
-    if (json || any)
-        table_print(out, x.rows, json ? TABLE_JSON : TABLE_TEXT);
+    if (json || any) {
+        struct table *rows = plan_prediction_rows(&x);
+        table_print(out, rows, json ? TABLE_JSON : TABLE_TEXT);
+        table_free(rows);
+    }
     if (json)
         buffer_puts(out, "}\n");
     plan_prediction_close(&x);

@@ -9,14 +9,10 @@
 
 enum { DIGITS = 4 };
 
-static bool is_open(const struct instance *i) {
-    return i->wanted && i->decl->type != STAGE_SELECT && (i->state == INSTANCE_KEYED || i->state == INSTANCE_WAITING);
-}
-
 /* For plan_order: the seconds of one instance. */
 static double estimate(void *context, const struct instance *i) {
-    struct prediction p;
-    return is_open(i) && predictor_ask(context, i, &p) && isfinite(p.wall_s) ? p.wall_s : 0;
+    const struct prediction *p = forecast_of(context, i);
+    return p && isfinite(p->wall_s) ? p->wall_s : 0;
 }
 
 static void add_row(struct table *t, const struct instance *i, const struct prediction *p) {
@@ -33,30 +29,37 @@ static void add_row(struct table *t, const struct instance *i, const struct pred
 }
 
 void plan_predict(struct plan_prediction *out, const struct project *p) {
-    const double none = (double)NAN;
-    struct predictor *predictor = predictor_create(p->store);
     size_t count;
     double longest_s = 0;
-    *out = (struct plan_prediction){.rows = table_create(), .cpus = sysconf(_SC_NPROCESSORS_ONLN)};
-    plan_order(p->plan, estimate, predictor);
     struct instance *const *all = plan_instances(p->plan, &count);
-    for (size_t k = 0; k < count; k++) {
-        struct prediction one = {none, none, none, none, none, none, "", 0};
-        if (!is_open(all[k]))
-            continue;
-        bool known = predictor_ask(predictor, all[k], &one);
-        prediction_add(&out->sum, all[k], known ? &one : NULL);
-        longest_s = fmax(longest_s, all[k]->remaining_s);
-        add_row(out->rows, all[k], &one);
-    }
-    out->sum.without += plan_unexpanded(p->plan, NULL, 0);
-    out->records = predictor_records(predictor);
-    out->wall_s = fmax(longest_s, out->sum.cpu_s / (double)out->cpus);
-    predictor_free(predictor);
+    *out = (struct plan_prediction){
+        .forecast = forecast_create(p->plan, p->store), .plan = p->plan, .cpus = sysconf(_SC_NPROCESSORS_ONLN)};
+    out->sum = forecast_sum(out->forecast);
+    if (out->sum->stages == 0)
+        return;
+    plan_order(p->plan, estimate, out->forecast);
+    for (size_t k = 0; k < count; k++)
+        if (instance_is_open(all[k]))
+            longest_s = fmax(longest_s, all[k]->remaining_s);
+    out->wall_s = fmax(longest_s, out->sum->cpu_s / (double)out->cpus);
 }
 
 void plan_prediction_close(struct plan_prediction *x) {
-    table_free(x->rows);
+    forecast_free(x->forecast);
+}
+
+struct table *plan_prediction_rows(const struct plan_prediction *x) {
+    const double none = (double)NAN;
+    const struct prediction unknown = {none, none, none, none, none, none, "", 0};
+    struct table *rows = table_create();
+    size_t count;
+    struct instance *const *all = plan_instances(x->plan, &count);
+    for (size_t k = 0; k < count; k++) {
+        const struct prediction *p = forecast_of(x->forecast, all[k]);
+        if (instance_is_open(all[k]))
+            add_row(rows, all[k], p ? p : &unknown);
+    }
+    return rows;
 }
 
 static void append_seconds(struct buffer *out, double s) {
@@ -70,8 +73,9 @@ static void append_seconds(struct buffer *out, double s) {
         buffer_printf(out, "about %.1f h", s / 3600);
 }
 
-static void append_joules(struct buffer *out, const struct prediction_sum *sum) {
-    const char *label = prediction_label(sum);
+static void append_joules(struct buffer *out, const struct plan_prediction *x) {
+    const struct prediction_sum *sum = x->sum;
+    const char *label = forecast_label(x->forecast);
     if (!*label)
         return;
     buffer_puts(out, ", ");
@@ -84,38 +88,38 @@ static void append_joules(struct buffer *out, const struct prediction_sum *sum) 
 }
 
 void plan_prediction_line(struct buffer *out, const struct plan_prediction *x) {
-    if (x->sum.stages == 0 && x->sum.without == 0)
+    if (x->sum->stages == 0 && x->sum->without == 0)
         return;
-    if (x->sum.stages == 0) {
+    if (x->sum->stages == 0) {
         buffer_puts(out, "no earlier record says how long that takes\n");
         return;
     }
     append_seconds(out, x->wall_s);
     buffer_printf(out, " on %ld cpu%s", x->cpus, x->cpus == 1 ? "" : "s");
-    append_joules(out, &x->sum);
-    buffer_printf(out, ", from %zu earlier record%s", x->records, x->records == 1 ? "" : "s");
-    if (x->sum.without)
-        buffer_printf(out, "; %zu stage%s without any", x->sum.without, x->sum.without == 1 ? "" : "s");
+    append_joules(out, x);
+    buffer_printf(out, ", from %zu earlier record%s", x->sum->records, x->sum->records == 1 ? "" : "s");
+    if (x->sum->without)
+        buffer_printf(out, "; %zu stage%s without any", x->sum->without, x->sum->without == 1 ? "" : "s");
     buffer_putc(out, '\n');
 }
 
 cJSON *plan_prediction_json(const struct plan_prediction *x) {
     cJSON *out = mem_checked(cJSON_CreateObject());
-    const bool any = *prediction_label(&x->sum) != '\0';
+    const bool any = *forecast_label(x->forecast) != '\0';
     const struct {
         const char *name;
         double value;
         bool known;
-    } members[] = {{"expected_s", x->wall_s, x->sum.stages > 0},
+    } members[] = {{"expected_s", x->wall_s, x->sum->stages > 0},
                    {"cpus", (double)x->cpus, true},
-                   {"expected_cpu_s", x->sum.cpu_s, x->sum.stages > 0},
-                   {"expected_j", x->sum.joules, any},
-                   {"low_j", x->sum.low_j, any},
-                   {"high_j", x->sum.high_j, any},
-                   {"records", (double)x->records, true},
-                   {"stages", (double)x->sum.stages, true},
-                   {"without", (double)x->sum.without, true}};
-    mem_checked(cJSON_AddStringToObject(out, "label", prediction_label(&x->sum)));
+                   {"expected_cpu_s", x->sum->cpu_s, x->sum->stages > 0},
+                   {"expected_j", x->sum->joules, any},
+                   {"low_j", x->sum->low_j, any},
+                   {"high_j", x->sum->high_j, any},
+                   {"records", (double)x->sum->records, true},
+                   {"stages", (double)x->sum->stages, true},
+                   {"without", (double)x->sum->without, true}};
+    mem_checked(cJSON_AddStringToObject(out, "label", forecast_label(x->forecast)));
     for (size_t i = 0; i < COUNT(members); i++)
         mem_checked(members[i].known ? cJSON_AddNumberToObject(out, members[i].name, members[i].value)
                                      : cJSON_AddNullToObject(out, members[i].name));

@@ -3,20 +3,23 @@
 #define RETORT_ENGINE_COMMAND_PLAN_PREDICT_H
 
 #include "engine/command/project.h"
-#include "engine/energy/predict.h"
+#include "engine/energy/forecast.h"
 #include "engine/report/table.h"
 
 struct plan_prediction {
-    struct prediction_sum sum;
-    double wall_s;  /* of all, on `cpus`: the longest path, or all work shared out where that is more */
-    long cpus;      /* of this machine */
-    size_t records; /* that the figures stand on */
-    struct table *rows;
+    struct forecast *forecast;
+    const struct prediction_sum *sum; /* of the forecast */
+    struct plan *plan;
+    double wall_s; /* of all, on `cpus`: the longest path, or all work shared out where that is more */
+    long cpus;     /* of this machine */
 };
 
-/* Predicts what is not known yet; closed by plan_prediction_close. */
+/* Predicts what is not known yet; closed by plan_prediction_close. The plan lives as long. */
 void plan_predict(struct plan_prediction *out, const struct project *p);
 void plan_prediction_close(struct plan_prediction *x);
+
+/* A row for each instance that is not known; the caller frees. */
+struct table *plan_prediction_rows(const struct plan_prediction *x);
 
 /* "about 12 min on 2 cpus, 3.1 kJ modelled (800 J to 5.2 kJ), from 14 earlier records; 3 stages without any". Nothing
    where nothing is to run. */

@@ -55,6 +55,11 @@ struct instance {
     double remaining_s; /* longest remaining path, see plan_order */
 };
 
+/* Whether it is wanted and still to run. */
+static inline bool instance_is_open(const struct instance *i) {
+    return i->wanted && i->decl->type != STAGE_SELECT && (i->state == INSTANCE_KEYED || i->state == INSTANCE_WAITING);
+}
+
 /* What the plan asks of the world. Each fails with an error that names the path. */
 struct plan_facts {
     void *context;

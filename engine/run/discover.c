@@ -135,8 +135,7 @@ static double estimate(void *context, const struct instance *i) {
         r->estimates[k] = NAN;
     double *seconds = &r->estimates[i->index];
     if (isnan(*seconds)) {
-        char *kind =
-            i->decl->kind ? mem_printf("%s@%d", i->decl->kind->name, i->decl->kind->version) : mem_strdup("cmd");
+        char *kind = kind_uses(i->decl->kind);
         *seconds = store_estimate_s(r->store, i->name, kind);
         if (isnan(*seconds))
             *seconds = DEFAULT_ESTIMATE_S;

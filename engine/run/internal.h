@@ -4,11 +4,10 @@
  *   run.c       begin, end                          task.c     one attempt after another
  *   loop.c      events and time in, steps out       record.c   what is written down of an attempt
  *   discover.c  plan -> known, or a task            commit.c   durable, then reported
- *   budget.c    joules spent and allowed            energy_rows.c   the energy table of the run
- *   energy_resumed.c  several attempts, one stage   results_energy.c  what each published file took
+ *   results_energy.c  what each published file took
  *   results_lock.c    one publisher at a time
  *   verify.c    recorded stages once more
- *   results.c, known.c, attempt.c, executor.c, energy.c, energy_predict.c: with headers of their own
+ *   results.c, known.c, attempt.c, executor.c: with headers of their own
  *
  * Everything here is on one thread, but what attempt_prepare and attempt_collect do on a worker.
  */
@@ -20,8 +19,7 @@
 #include "engine/attempt/attempt.h"
 #include "engine/attempt/events.h"
 #include "engine/attempt/executor.h"
-#include "engine/energy/base.h"
-#include "engine/energy/energy.h"
+#include "engine/energy/ledger.h"
 #include "engine/lookup/facts.h"
 #include "engine/run/key_map.h"
 #include "engine/run/run.h"
@@ -42,9 +40,8 @@ struct task {
 
     /* The attempt under way. */
     struct attempt *attempt;
-    struct execution *execution; /* NULL before and after the keeper's life */
-    struct energy_share *share;  /* NULL: nothing is counted, or it did not start */
-    double expected_j;           /* of it, as reserved in the budgets */
+    struct execution *execution;   /* NULL before and after the keeper's life */
+    struct energy_attempt *energy; /* NULL before its reservation and after its end */
     struct event_reader events;
     struct outcome outcome;
     uv_work_t work;
@@ -53,19 +50,11 @@ struct task {
     int keeper_status;
 };
 
-/* Joules of this run, of a stage or of all. */
-struct spending {
-    double spent_j;
-    double reserved_j; /* expected of attempts under way */
-    size_t attempts;   /* that spent_j stands on */
-    bool measured, modelled;
-};
-
 /* What the passes of a run have in common. */
 struct tally {
-    struct spending spending, *spending_by_stage; /* by index of the declaration */
-    struct key_map finished;                      /* digests of names */
-    size_t known_again;                           /* in this pass: finished by one before */
+    struct energy_ledger *ledger;
+    struct key_map finished; /* digests of names */
+    size_t known_again;      /* in this pass: finished by one before */
 };
 
 struct task_list {
@@ -107,14 +96,8 @@ struct run {
     uv_signal_t signals[3];
     int signals_seen, signals_handled;
     struct tally *tally;
-    struct error budget;       /* code 0: none is used up, nor too small for what is left */
-    bool budget_stops;         /* it is used up */
-    struct forecast *forecast; /* NULL: nothing had to run */
-    struct run_energy *energy; /* NULL: no counter can be read */
-    struct energy_base *base;  /* NULL: it is not asked for, or not known */
+    struct energy_ledger *ledger; /* the tally's */
     uv_timer_t energy_timer;
-    bool energy_due;    /* a sample was taken */
-    cJSON *energy_rows; /* one an attempt that ended; NULL: none */
     struct executor *executor;
     size_t in_flight;           /* tasks between start and collected */
     size_t put_off;             /* tasks, or the publishing, that found what they need damaged or gone */
@@ -138,6 +121,9 @@ int run_fail(struct run *r, int code, const struct error *err);
 void run_report(struct run *r, const struct instance *i, enum stage_event event, const char *detail);
 void run_note(struct run *r, const struct instance *i, const char *text);
 
+/* Stops the run once an energy budget is used up: nothing starts any more, and stages under way are asked to leave. */
+void run_check_budgets(struct run *r);
+
 /* ---- loop.c ---- */
 
 /* Runs what is pending and what follows from it until nothing can go on. */
@@ -154,24 +140,6 @@ void run_hear_once(struct run *r);
 /* Whether one has come that no stage was told of. */
 bool run_is_interrupted(struct run *r);
 
-/* ---- energy_rows.c, energy_resumed.c ---- */
-
-/* The attempt's energy is known: the common attribution's, where there is one, takes the place of the keeper's. */
-void run_energy_take(struct task *t);
-
-/* Adds "attempts" to the energy of an attempt that went on where others had stopped: what all of them took. */
-void run_energy_resumed(struct task *t);
-
-/* Adds the attempt to the rows of the run's energy. */
-void run_energy_add(struct run *r, const struct task *t);
-
-/* Measures the base power where it is asked for, before a stage is started and after the last; notes why where it cannot
-   be. */
-void run_energy_base(struct run *r);
-
-/* The run's energy as runs/<id>.json shows it; ends the measurement. The caller deletes. */
-cJSON *run_energy_table(struct run *r);
-
 /* ---- results_lock.c ---- */
 
 /* Waits until no other engine publishes results of this pipeline in this project, and keeps others from it until `*lock`
@@ -184,27 +152,6 @@ int run_lock_results(int *lock, struct run *r, struct error *err);
 /* Writes results/<pipeline>.energy.md and .csv beside what was published, where something changed. ERR_IO: a file of the
    user's, or one that cannot be looked at, stands there. */
 int run_energy_page(struct run *r, struct error *err);
-
-/* ---- energy_forecast.c ---- */
-
-/* What earlier records say of what is still to run, before anything does. */
-void run_forecast(struct run *r);
-void run_forecast_free(struct forecast *f);
-
-/* "prediction" of runs/<id>.json: what was expected, and its error over the stages that finished. The caller deletes.
- */
-cJSON *run_forecast_json(const struct run *r);
-
-/* ---- budget.c ---- */
-
-/* Adds what an attempt used. Once a budget is used up nothing starts any more, and what runs is asked to leave. */
-void run_spend(struct run *r, struct task *t);
-
-/* After a sample: what the attempts under way have spent by now counts too. */
-void run_watch_budgets(struct run *r);
-
-/* Whether a task that is about to start fits into the budgets, by what is expected of it; notes why not. */
-bool run_may_spend(struct run *r, struct task *t);
 
 /* ---- discover.c ---- */
 

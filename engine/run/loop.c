@@ -31,38 +31,17 @@ static void on_timer(uv_timer_t *timer) {
 
 static void on_energy(uv_timer_t *timer) {
     struct run *r = timer->data;
-    energy_sample(r->energy);
-    r->energy_due = true;
+    ledger_sample(r->ledger);
+    uv_stop(timer->loop);
 }
 
-static bool any_budget(const struct pipeline *p) {
-    bool any = p->energy_budget_j > 0;
-    for (size_t i = 0; i < p->stage_count; i++)
-        any |= p->stages[i]->energy_budget_j > 0;
-    return any;
-}
-
-static bool any_gpu(const struct pipeline *p) {
-    bool any = false;
-    for (size_t i = 0; i < p->stage_count; i++)
-        any |= p->stages[i]->resources.gpus > 0;
-    return any;
-}
-
-/* Where nothing is counted, and no budget watched, nothing is started. */
 static void open_energy(struct run *r) {
-    if (r->options->base_window_s > 0)
-        run_energy_base(r);
-    const struct energy_options options = {.root = r->options->meter_root ? r->options->meter_root : "/",
-                                           .gpus = any_gpu(r->pipeline),
-                                           .model = any_budget(r->pipeline),
-                                           .base = r->base ? energy_base_power(r->base) : NULL};
-    r->energy = energy_open(&options);
-    if (!r->energy)
+    uint64_t period_ms = ledger_open_meter(r->ledger);
+    if (period_ms == 0)
         return;
     uv_timer_init(&r->loop, &r->energy_timer);
     r->energy_timer.data = r;
-    uv_timer_start(&r->energy_timer, on_energy, energy_period_ms(r->energy), energy_period_ms(r->energy));
+    uv_timer_start(&r->energy_timer, on_energy, period_ms, period_ms);
 }
 
 /* What asks a run to end. */
@@ -260,9 +239,7 @@ static void step(struct run *r) {
     /* Records say where they come from, so none is made before that is known. */
     for (struct task *t; r->provenance_ready && (t = task_list_take(&r->collected));)
         task_judge(t);
-    if (r->energy_due)
-        run_watch_budgets(r);
-    r->energy_due = false;
+    run_check_budgets(r);
     go_on(r);
     bool idle = r->in_flight == 0;
     int rc = run_commit(r, idle, &err);

@@ -148,7 +148,7 @@ static void add_provenance(cJSON *record, struct task *t) {
 cJSON *record_head(const struct task *t) {
     const struct action *action = t->instance->action;
     cJSON *record = cJSON_CreateObject();
-    char *kind = action->kind ? mem_printf("%s@%d", action->kind->name, action->kind->version) : mem_strdup("cmd");
+    char *kind = kind_uses(action->kind);
     cJSON_AddNumberToObject(record, "retort_record", 1);
     add_hex(record, "key", &t->instance->key);
     cJSON_AddStringToObject(record, "stage", t->instance->name);

@@ -93,6 +93,14 @@ void run_note(struct run *r, const struct instance *i, const char *text) {
         o->note(o->context, i, text);
 }
 
+void run_check_budgets(struct run *r) {
+    struct error err;
+    if (ledger_check(r->ledger, &err) == 0)
+        return;
+    run_note(r, NULL, err.message);
+    scheduler_interrupt(r->scheduler, run_now_ms());
+}
+
 /* ---- the end ---- */
 
 /* Its last attempt failed, and the run ended before the next one. */
@@ -172,8 +180,8 @@ static int write_run(struct run *r, int code, struct error *err) {
     for (size_t k = 0; k < count; k++)
         if (all[k]->wanted && all[k]->decl->type != STAGE_SELECT)
             cJSON_AddItemToArray(stages, describe_stage(r, all[k]));
-    cJSON_AddItemToObject(run, "energy", run_energy_table(r));
-    cJSON_AddItemToObject(run, "prediction", run_forecast_json(r));
+    cJSON_AddItemToObject(run, "energy", ledger_close_meter(r->ledger, r->signals_seen == 0 && r->code == 0));
+    cJSON_AddItemToObject(run, "prediction", ledger_prediction(r->ledger));
     int rc = store_run_write(r->store, run, err);
     cJSON_Delete(run);
     return rc;
@@ -189,8 +197,8 @@ static int outcome_code(const struct run *r, struct error *err) {
             select = all[k];
     if (r->code)
         return error_set(err, r->code, "%s", r->error.message);
-    if (r->budget.code)
-        return error_set(err, r->budget.code, "%s", r->budget.message);
+    if (ledger_refusal(r->ledger, err) < 0)
+        return ERR_BUDGET;
     if (r->signals_seen > 0)
         return error_set(err, ERR_INTERRUPTED, "interrupted; everything finished so far is kept, run again to go on");
     if (r->diagnostics->errors > 0)
@@ -210,8 +218,8 @@ static int outcome_code(const struct run *r, struct error *err) {
 
 /* Only damage kept stages from running; it is set aside, so that the next plan has what was there made again. */
 static bool is_to_repeat(struct run *r) {
-    return r->put_off > 0 && !r->code && !r->budget.code && run_signals(r) == 0 && r->summary->failed == 0 &&
-           r->diagnostics->errors == 0;
+    return r->put_off > 0 && !r->code && ledger_refusal(r->ledger, NULL) == 0 && run_signals(r) == 0 &&
+           r->summary->failed == 0 && r->diagnostics->errors == 0;
 }
 
 static const char not_repeated[] = "interrupted; run again to make what was damaged or gone again";
@@ -270,7 +278,16 @@ static int end(struct run *r, bool *again, struct error *err) {
     return rc;
 }
 
+static void note(void *context, const char *text) {
+    run_note(context, NULL, text);
+}
+
+static bool is_stopped(void *context) {
+    return run_signals(context) > 0;
+}
+
 static int begin(struct run *r, struct error *err) {
+    const struct ledger_observer observer = {.context = r, .note = note, .is_interrupted = is_stopped};
     struct plan_facts facts = facts_table(r->facts);
     r->scheduler = scheduler_create(&r->options->limits, r->options->keep_going);
     int rc = r->options->same_platform ? facts_platform(r->facts, &r->platform, err) : 0;
@@ -286,7 +303,7 @@ static int begin(struct run *r, struct error *err) {
     if (rc == 0)
         r->summary->run_id = mem_strdup(store_run_id(r->store));
     if (rc == 0 && r->pending_count > 0)
-        run_forecast(r);
+        ledger_begin_pass(r->ledger, r->plan, &observer);
     return rc;
 }
 
@@ -298,10 +315,6 @@ static void close_run(struct run *r) {
     free(r->pending);
     free(r->estimates);
     free(r->selects);
-    run_forecast_free(r->forecast);
-    cJSON_Delete(r->energy_rows);
-    cJSON_Delete(energy_close(r->energy));
-    energy_base_free(r->base);
     free(r->platform);
     key_map_close(&r->tasks);
     scheduler_free(r->scheduler);
@@ -322,6 +335,7 @@ static int run_pass(bool *again, struct tally *tally, const struct pipeline *pip
                     .summary = summary,
                     .diagnostics = diagnostics,
                     .tally = tally,
+                    .ledger = tally->ledger,
                     .facts = facts_create(store, options->stage_program),
                     .began_ns = clock_monotonic_ns()};
     *summary = (struct run_summary){0};
@@ -338,7 +352,9 @@ static int run_pass(bool *again, struct tally *tally, const struct pipeline *pip
 
 int run_pipeline(const struct pipeline *pipeline, struct store *store, const struct run_options *options,
                  struct run_summary *summary, struct diagnostics *diagnostics, struct error *err) {
-    struct tally tally = {0};
+    const struct ledger_options energy = {
+        .pipeline = pipeline, .store = store, .root = options->meter_root, .base_window_s = options->base_window_s};
+    struct tally tally = {.ledger = ledger_create(&energy)};
     int rc = 0;
     bool again = true;
     *summary = (struct run_summary){0};
@@ -354,7 +370,7 @@ int run_pipeline(const struct pipeline *pipeline, struct store *store, const str
     }
     summary->known -= tally.known_again;
     summary->finished = tally.finished.count;
-    free(tally.spending_by_stage);
+    ledger_free(tally.ledger);
     key_map_close(&tally.finished);
     return rc;
 }

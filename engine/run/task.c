@@ -21,7 +21,7 @@ enum { BUSY_FIRST_MS = 100, BUSY_LIMIT_MS = 5000, LEFT_STATUS = 75, COMMIT_WAIT_
 
 void task_free(struct task *t) {
     attempt_free(t->attempt);
-    energy_share_free(t->share);
+    ledger_cancel(t->energy);
     outcome_close(&t->outcome);
     events_close(&t->events);
     free(t->twins);
@@ -141,7 +141,7 @@ static void on_collected(uv_work_t *work, int status) {
 
 static void on_ending(void *context) {
     struct task *t = context;
-    energy_stop(t->share);
+    ledger_stop(t->energy);
 }
 
 static void on_gone(void *context, int status) {
@@ -178,13 +178,13 @@ static void on_prepared(uv_work_t *work, int status) {
     if (t->work_code < 0)
         task_list_add(&t->run->collected, t);
     else
-        t->share = energy_begin(t->run->energy, execution_keeper(t->execution), t->instance->name,
-                                t->instance->decl->resources.gpus);
+        ledger_start(t->energy, execution_keeper(t->execution));
 }
 
 /* A stage that a budget has no room for is left as it was: the next run may have more. To the scheduler it has failed,
    so that without --keep-going nothing more starts and what runs ends by itself. */
-static void withhold(struct task *t) {
+static void withhold(struct task *t, const char *why) {
+    run_note(t->run, NULL, why);
     release(t);
     t->job.retries = 0;
     scheduler_exit(t->run->scheduler, &t->job, EXIT_FAILED, run_now_ms());
@@ -208,8 +208,8 @@ void task_start(struct task *t) {
     int rc = claim(t, &err);
     if (rc < 0)
         run_fail(r, rc, &err);
-    if (rc > 0 && !run_may_spend(r, t)) {
-        withhold(t);
+    if (rc > 0 && ledger_reserve(&t->energy, r->ledger, t->instance, &err) < 0) {
+        withhold(t, err.message);
         return;
     }
     if (rc <= 0 && t->job.state != JOB_RUNNING)
@@ -221,8 +221,6 @@ void task_start(struct task *t) {
     if (rc > 0 && checkpoint)
         clear_checkpoint(t, checkpoint);
     attempt_free(t->attempt);
-    energy_share_free(t->share);
-    t->share = NULL;
     events_close(&t->events);
     outcome_close(&t->outcome);
     t->attempt = attempt_create(r->store, t->instance, id, checkpoint);
@@ -370,13 +368,25 @@ static void judge_finished(struct task *t) {
     task_list_add(&r->finished, t);
 }
 
+static void finish_energy(struct task *t) {
+    struct attempt_end end = {.id = t->attempt->id,
+                              .platform = t->attempt->checkpoint ? t->run->platform : NULL,
+                              .number = t->job.attempt,
+                              .finished = t->outcome.finished,
+                              .killed = WIFSIGNALED(t->keeper_status),
+                              .result = t->outcome.result,
+                              .wall_s = t->outcome.wall_s};
+    ledger_finish(t->energy, &end);
+    t->energy = NULL;
+    t->outcome.result = end.result;
+    t->outcome.wall_s = end.wall_s;
+    run_check_budgets(t->run);
+}
+
 void task_judge(struct task *t) {
     struct run *r = t->run;
     r->in_flight--;
-    run_energy_take(t);
-    run_energy_resumed(t);
-    run_energy_add(r, t);
-    run_spend(r, t);
+    finish_energy(t);
     if (t->work_code == ERR_IO)
         run_fail(r, t->work_code, &t->work_error);
     if (t->work_code < 0 && t->attempt)

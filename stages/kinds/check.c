@@ -278,7 +278,7 @@ size_t kind_check_with(const struct kind *kind, const cJSON *with, kind_is_open 
         checker_fault(&c, with, false, "\"with\" must be an object");
         return c.faults;
     }
-    char *owner = mem_printf("%s@%d", kind->name, kind->version);
+    char *owner = kind_uses(kind);
     check_members(&c, owner, kind->params, kind->param_count, with);
     free(owner);
     if (kind->check && with)

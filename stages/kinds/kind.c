@@ -20,11 +20,15 @@ const struct kind *const *kinds_all(size_t *count) {
     return kinds;
 }
 
+char *kind_uses(const struct kind *kind) {
+    return kind ? mem_printf("%s@%d", kind->name, kind->version) : mem_strdup("cmd");
+}
+
 static int kind_missing(const char *uses, struct error *err) {
     char *names[COUNT_OF(kinds)];
     struct buffer all = {0};
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        names[i] = mem_printf("%s@%d", kinds[i]->name, kinds[i]->version);
+        names[i] = kind_uses(kinds[i]);
         buffer_printf(&all, "%s%s", i ? ", " : "", names[i]);
     }
     const char *nearest = suggest_nearest(uses, (const char *const *)names, COUNT_OF(kinds));

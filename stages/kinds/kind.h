@@ -89,6 +89,9 @@ const struct kind *const *kinds_all(size_t *count);
    name ("did you mean deeprx/train@1?"). */
 int kind_find(const struct kind **out, const char *uses, struct error *err);
 
+/* "name@version", as records hold it; "cmd" for NULL, a command. The caller frees. */
+char *kind_uses(const struct kind *kind);
+
 const struct kind_input *kind_input(const struct kind *kind, const char *name); /* NULL when there is none */
 
 /* Reports each fault of `with` once: `at` is the faulty node (of `with`'s tree; the object itself for a missing

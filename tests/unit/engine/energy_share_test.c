@@ -3,7 +3,7 @@
 #include <dlfcn.h>
 #include <time.h>
 
-#include "engine/energy/energy.h"
+#include "engine/energy/share.h"
 #include "tests/unit/meter/fixture.h"
 
 #define RANGE 999999999999999ULL /* no pause of the test is long enough for a wrap */
@@ -55,26 +55,26 @@ static double number(const cJSON *object, const char *name) {
     return json_double(object, name, (double)NAN);
 }
 
-static cJSON *stop(struct energy_share *s) {
+static cJSON *stop(struct share *s) {
     pause_ms(5);
-    energy_stop(s);
-    return energy_record(s, NULL);
+    share_stop(s);
+    return share_record(s, NULL);
 }
 
 /* Two at a time, by hand, interval by interval. */
 static void test_rows_by_hand(void **state) {
-    struct run_energy *e = energy_open(&(struct energy_options){.root = *state});
+    struct sharing *e = sharing_open(&(struct sharing_options){.root = *state});
     assert_non_null(e);
-    struct energy_share *burns = energy_begin(e, BURN, "burn[n=1]", 0), *rests = energy_begin(e, REST, "rest", 0);
+    struct share *burns = share_begin(e, BURN, "burn[n=1]", 0), *rests = share_begin(e, REST, "rest", 0);
     put(*state, "proc/1001/task/1001/children", "1003 ");
     pass(*state, 40, 4, 1); /* a busy second: half of it a child's of the one, a tenth the other's */
     put_process(*state, CHILD, 0.5);
     put_process(*state, REST, 0.1);
-    energy_sample(e);
-    assert_near(energy_joules(burns), 22);
-    assert_near(energy_joules(rests), 4.4);
+    sharing_sample(e);
+    assert_near(share_joules(burns), 22);
+    assert_near(share_joules(rests), 4.4);
     pass(*state, 30, 3, 0); /* nobody ran: idle */
-    energy_sample(e);
+    sharing_sample(e);
     pass(*state, 10, 0, 0.5); /* the memory's counter has not moved yet */
     put_process(*state, CHILD, 1);
     cJSON *rested = stop(rests);
@@ -82,7 +82,7 @@ static void test_rows_by_hand(void **state) {
     put_process(*state, BURN, 1);
     cJSON *burnt = stop(burns);
     pass(*state, 5, 0, 1); /* other processes */
-    assert_near(energy_joules(burns), 22 + 10 + 11);
+    assert_near(share_joules(burns), 22 + 10 + 11);
     assert_near(number(burnt, "joules"), 43);
     assert_near(number(burnt, "memory_j"), 2 + 0 + 1);
     assert_near(number(burnt, "computation_j"), 40);
@@ -92,9 +92,9 @@ static void test_rows_by_hand(void **state) {
     const cJSON *beside = cJSON_GetObjectItemCaseSensitive(burnt, "beside");
     assert_true(number(beside, "count") == 1);
     assert_string_equal(cJSON_GetObjectItemCaseSensitive(beside, "stages")->child->valuestring, "rest");
-    energy_share_free(burns);
-    energy_share_free(rests);
-    cJSON *table = energy_close(e);
+    share_free(burns);
+    share_free(rests);
+    cJSON *table = sharing_close(e);
     assert_string_equal(json_text(table, "label", ""), "measured");
     assert_near(number(table, "counter_j"), 44 + 33 + 10 + 11 + 5);
     assert_near(number(table, "stages_j"), 43 + 4.4);
@@ -108,19 +108,19 @@ static void test_rows_by_hand(void **state) {
 
 /* A row is taken over by the next stage, without the joules of the last. */
 static void test_stages_one_after_another(void **state) {
-    struct run_energy *e = energy_open(&(struct energy_options){.root = *state});
+    struct sharing *e = sharing_open(&(struct sharing_options){.root = *state});
     for (int i = 0; i < 3; i++) {
-        struct energy_share *s = energy_begin(e, BURN + i, "stage", 0);
+        struct share *s = share_begin(e, BURN + i, "stage", 0);
         pass(*state, 10 * (i + 1), 0, 2);
         put_process(*state, BURN + i, 1); /* half of what ran */
         cJSON *record = stop(s);
         assert_true(number(cJSON_GetObjectItemCaseSensitive(record, "beside"), "count") == 0);
         assert_near(number(record, "joules"), 5 * (i + 1));
         cJSON_Delete(record);
-        energy_share_free(s);
+        share_free(s);
         pass(*state, 7, 0, 1); /* between stages */
     }
-    cJSON *table = energy_close(e);
+    cJSON *table = sharing_close(e);
     assert_near(number(table, "stages_j"), 5 + 10 + 15);
     assert_near(number(table, "other_j"), 30 + 3 * 7);
     assert_near(number(table, "counter_j"), 60 + 21);
@@ -133,8 +133,8 @@ static void test_base_power_is_idle(void **state) {
     const struct base_power memory = {.median_w = 2, .mad_w = 0.5, .windows = 30};
     const struct base_power total = {.median_w = 22, .mad_w = 1, .windows = 30};
     const struct meter_base base = {total, computation, memory};
-    struct run_energy *e = energy_open(&(struct energy_options){.root = *state, .base = &base});
-    struct energy_share *s = energy_begin(e, BURN, "alone", 0);
+    struct sharing *e = sharing_open(&(struct sharing_options){.root = *state, .base = &base});
+    struct share *s = share_begin(e, BURN, "alone", 0);
     pass(*state, 90, 9, 2);
     put_process(*state, BURN, 1);
     cJSON *record = stop(s);
@@ -143,8 +143,8 @@ static void test_base_power_is_idle(void **state) {
     assert_near(number(steps, "relative_w"), number(steps, "absolute_w") - 22);
     assert_near(number(cJSON_GetObjectItemCaseSensitive(record, "baseline"), "median_w"), 22);
     assert_true(number(record, "uncertainty_j") > 0);
-    energy_share_free(s);
-    cJSON *table = energy_close(e);
+    share_free(s);
+    cJSON *table = sharing_close(e);
     double idle_j = number(table, "idle_j"), used_j = 99 - idle_j;
     assert_true(idle_j > 0);
     assert_near(number(record, "joules"), used_j / 2);
@@ -155,16 +155,16 @@ static void test_base_power_is_idle(void **state) {
 
 /* It ended before the counter moved: not 0, and what comes later is not its own. */
 static void test_a_counter_that_did_not_move(void **state) {
-    struct run_energy *e = energy_open(&(struct energy_options){.root = *state});
-    struct energy_share *s = energy_begin(e, BURN, "stage", 0);
+    struct sharing *e = sharing_open(&(struct sharing_options){.root = *state});
+    struct share *s = share_begin(e, BURN, "stage", 0);
     put_process(*state, BURN, 1);
     pass(*state, 0, 0, 1);
     cJSON *record = stop(s);
     assert_string_equal(json_text(record, "label", ""), "unresolved");
     assert_true(isnan(number(record, "joules")));
     pass(*state, 9, 0, 1);
-    energy_share_free(s);
-    cJSON *table = energy_close(e);
+    share_free(s);
+    cJSON *table = sharing_close(e);
     assert_true(number(table, "stages_j") == 0 && number(table, "unresolved_j") == 0);
     assert_near(number(table, "other_j"), 9);
     cJSON_Delete(record);
@@ -173,20 +173,20 @@ static void test_a_counter_that_did_not_move(void **state) {
 
 /* What the keeper knows exactly stands in the record. */
 static void test_usage_is_the_keepers(void **state) {
-    struct run_energy *e = energy_open(&(struct energy_options){.root = *state});
-    struct energy_share *s = energy_begin(e, BURN, "stage", 0);
+    struct sharing *e = sharing_open(&(struct sharing_options){.root = *state});
+    struct share *s = share_begin(e, BURN, "stage", 0);
     pass(*state, 3, 0, 1);
     put_process(*state, BURN, 1);
     cJSON_Delete(stop(s));
     cJSON *kept = cJSON_Parse("{\"cpu_s\":1.5,\"wall_s\":2.5,\"memory_bytes\":4096,\"joules\":99}");
-    cJSON *record = energy_record(s, kept);
+    cJSON *record = share_record(s, kept);
     assert_true(number(record, "cpu_s") == 1.5 && number(record, "wall_s") == 2.5);
     assert_true(number(record, "memory_bytes") == 4096);
     assert_near(number(record, "joules"), 3);
     cJSON_Delete(kept);
     cJSON_Delete(record);
-    energy_share_free(s);
-    cJSON_Delete(energy_close(e));
+    share_free(s);
+    cJSON_Delete(sharing_close(e));
 }
 
 /* Two boards: one stage holds one of them, the other none; what nobody holds is nobody's. */
@@ -198,8 +198,8 @@ static void test_gpus_are_shared_by_who_holds_them(void **state) {
     void *library = dlopen(path, RTLD_NOW);
     assert_non_null(library);
     unsigned long long *millijoules = dlsym(library, "fake_millijoules");
-    struct run_energy *e = energy_open(&(struct energy_options){.root = *state, .gpus = true});
-    struct energy_share *holds = energy_begin(e, BURN, "holds", 1), *rests = energy_begin(e, REST, "rest", 0);
+    struct sharing *e = sharing_open(&(struct sharing_options){.root = *state, .gpus = true});
+    struct share *holds = share_begin(e, BURN, "holds", 1), *rests = share_begin(e, REST, "rest", 0);
     millijoules[0] += 30000;
     millijoules[1] += 10000;
     pass(*state, 8, 0, 2);
@@ -211,9 +211,9 @@ static void test_gpus_are_shared_by_who_holds_them(void **state) {
     assert_near(number(held, "gpu_j"), 20);
     assert_near(number(rested, "joules"), 4);
     assert_true(isnan(number(rested, "gpu_j")));
-    energy_share_free(holds);
-    energy_share_free(rests);
-    cJSON *table = energy_close(e);
+    share_free(holds);
+    share_free(rests);
+    cJSON *table = sharing_close(e);
     assert_near(number(table, "counter_j"), 48);
     assert_near(number(table, "stages_j"), 28);
     assert_near(number(table, "other_j"), 20);
@@ -230,32 +230,32 @@ static void test_the_model_so_far(void **state) {
     char *zones = path_join(*state, "sys/class/powercap");
     assert_int_equal(file_remove_tree(zones, NULL), 0);
     free(zones);
-    struct run_energy *e = energy_open(&(struct energy_options){.root = *state, .model = true});
+    struct sharing *e = sharing_open(&(struct sharing_options){.root = *state, .model = true});
     assert_non_null(e);
-    assert_string_equal(energy_word(e), "modelled");
-    struct energy_share *s = energy_begin(e, BURN, "stage", 0);
+    assert_string_equal(sharing_word(e), "modelled");
+    struct share *s = share_begin(e, BURN, "stage", 0);
     put_process(*state, BURN, 2);
-    energy_sample(e);
-    assert_near(energy_joules(s), 2 * 12);
+    sharing_sample(e);
+    assert_near(share_joules(s), 2 * 12);
     put_process(*state, BURN, 5);
-    energy_stop(s);
-    assert_near(energy_joules(s), 5 * 12);
-    cJSON *kept = cJSON_Parse("{\"label\":\"modelled\",\"joules\":61}"), *record = energy_record(s, kept);
+    share_stop(s);
+    assert_near(share_joules(s), 5 * 12);
+    cJSON *kept = cJSON_Parse("{\"label\":\"modelled\",\"joules\":61}"), *record = share_record(s, kept);
     assert_true(json_equal(record, kept)); /* the keeper's stands */
-    assert_null(energy_record(s, NULL));
-    energy_share_free(s);
-    assert_null(energy_close(e)); /* and there is nothing to add up to */
+    assert_null(share_record(s, NULL));
+    share_free(s);
+    assert_null(sharing_close(e)); /* and there is nothing to add up to */
     cJSON_Delete(record);
     cJSON_Delete(kept);
 }
 
 static void test_a_counter_that_vanishes(void **state) {
-    struct run_energy *e = energy_open(&(struct energy_options){.root = *state});
-    struct energy_share *s = energy_begin(e, BURN, "stage", 0);
+    struct sharing *e = sharing_open(&(struct sharing_options){.root = *state});
+    struct share *s = share_begin(e, BURN, "stage", 0);
     put(*state, "sys/class/powercap/intel-rapl:0/energy_uj", ""); /* no number any more */
     cJSON *record = stop(s);
-    energy_share_free(s);
-    cJSON *table = energy_close(e);
+    share_free(s);
+    cJSON *table = sharing_close(e);
     assert_string_equal(json_text(record, "label", ""), "unavailable");
     assert_true(isnan(number(record, "joules")));
     assert_string_equal(json_text(table, "label", ""), "unavailable");
@@ -269,11 +269,11 @@ static void test_nothing_to_count(void **state) {
     char *zones = path_join(*state, "sys/class/powercap");
     assert_int_equal(file_remove_tree(zones, NULL), 0);
     free(zones);
-    assert_null(energy_open(&(struct energy_options){.root = *state}));
-    assert_null(energy_begin(NULL, getpid(), "stage", 0));
-    assert_null(energy_close(NULL));
-    energy_stop(NULL);
-    energy_share_free(NULL);
+    assert_null(sharing_open(&(struct sharing_options){.root = *state}));
+    assert_null(share_begin(NULL, getpid(), "stage", 0));
+    assert_null(sharing_close(NULL));
+    share_stop(NULL);
+    share_free(NULL);
 }
 
 #define on_machine(test) cmocka_unit_test_setup_teardown(test, make_machine, remove_root)

@@ -1,4 +1,4 @@
-#include "engine/energy/energy.h"
+#include "engine/energy/share.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -22,9 +22,9 @@ struct account {
     double wall_s, busy_s, used_j;
 };
 
-struct energy_share {
-    struct run_energy *energy;
-    struct energy_share *next; /* while it runs */
+struct share {
+    struct sharing *sharing;
+    struct share *next; /* while it runs */
     pid_t keeper;
     struct cpu_group *group; /* NULL: the process tree stands for it */
     double before_s;         /* CPU time of the keeper before it was moved into its group */
@@ -41,7 +41,7 @@ struct energy_share {
     struct energy_record record;
 };
 
-struct run_energy {
+struct sharing {
     char *root;
     struct meter *meter;
     bool counts; /* else the model: only what each stage has taken so far */
@@ -52,11 +52,11 @@ struct run_energy {
     size_t cpu_capacity, gpu_capacity;
     struct meter_point last;
     uint64_t last_ns;
-    struct energy_share *running;
+    struct share *running;
     double stages_j, unresolved_j;
 };
 
-struct run_energy *energy_open(const struct energy_options *options) {
+struct sharing *sharing_open(const struct sharing_options *options) {
     const struct meter_options how = {
         .root = options->root, .gpus = options->gpus ? INFINITY : 0, .base = options->base, .no_thread = true};
     struct meter *meter = NULL;
@@ -67,7 +67,7 @@ struct run_energy *energy_open(const struct energy_options *options) {
         meter_close(meter);
         return NULL;
     }
-    struct run_energy *e = mem_alloc(sizeof *e);
+    struct sharing *e = mem_alloc(sizeof *e);
     e->root = mem_strdup(options->root);
     e->meter = meter;
     e->counts = meter_counts(meter, &why);
@@ -83,32 +83,32 @@ struct run_energy *energy_open(const struct energy_options *options) {
     return e;
 }
 
-const char *energy_word(const struct run_energy *e) {
+const char *sharing_word(const struct sharing *e) {
     return e->counts ? "measured" : "modelled";
 }
 
-uint64_t energy_period_ms(const struct run_energy *e) {
+uint64_t sharing_period_ms(const struct sharing *e) {
     return (uint64_t)(1000 / fmax(1, meter_sample_hz(e->meter)));
 }
 
 /* ---- intervals ---- */
 
 /* CPU seconds of a stage so far. */
-static double share_cpu_s(const struct energy_share *s) {
+static double share_cpu_s(const struct share *s) {
     double seconds = s->group ? cpu_group_seconds(s->group) : (double)NAN;
-    return isnan(seconds) ? cputime_tree(s->energy->root, s->keeper) : s->before_s + seconds;
+    return isnan(seconds) ? cputime_tree(s->sharing->root, s->keeper) : s->before_s + seconds;
 }
 
 /* CPU time of every row since the last interval, and seconds of GPUs held; of rows that nobody has, none. Returns the
    sum of the latter. */
-static double read_rows(struct run_energy *e, double dt_s) {
+static double read_rows(struct sharing *e, double dt_s) {
     double held_s = 0;
     size_t rows = e->parts[PROCESSOR].count;
     mem_grow(e->cpu_s, &e->cpu_capacity, rows + 1);
     mem_grow(e->gpu_s, &e->gpu_capacity, rows + 1);
     memset(e->cpu_s, 0, rows * sizeof *e->cpu_s);
     memset(e->gpu_s, 0, rows * sizeof *e->gpu_s);
-    for (struct energy_share *s = e->running; s; s = s->next) {
+    for (struct share *s = e->running; s; s = s->next) {
         double cpu_s = share_cpu_s(s);
         e->cpu_s[s->row] = fmax(cpu_s - s->cpu_s, 0);
         e->gpu_s[s->row] = s->gpus * dt_s;
@@ -119,7 +119,7 @@ static double read_rows(struct run_energy *e, double dt_s) {
 }
 
 /* Shares out what the counters said since the last call. Behind each sample that the meter takes. */
-static void share_out(struct run_energy *e) {
+static void share_out(struct sharing *e) {
     struct meter_point now;
     if (!meter_latest(&now, e->meter))
         return;
@@ -138,20 +138,20 @@ static void share_out(struct run_energy *e) {
 }
 
 /* By the model, from what its processes show by now. */
-static void model_so_far(struct energy_share *s) {
+static void model_so_far(struct share *s) {
     struct energy_record record;
-    const char *root = s->energy->root;
+    const char *root = s->sharing->root;
     const struct meter_usage usage = {.cpu_s = share_cpu_s(s),
                                       .wall_s = (double)(clock_monotonic_ns() - s->began_ns) / 1e9,
                                       .memory_bytes = cputime_tree_peak(root, s->keeper)};
     meter_so_far(s->task, &usage, &record);
-    double gpu_j = s->energy->gpu_count ? record.gpu_j * fmin(1, s->gpus / (double)s->energy->gpu_count) : 0;
+    double gpu_j = s->sharing->gpu_count ? record.gpu_j * fmin(1, s->gpus / (double)s->sharing->gpu_count) : 0;
     double joules = record.computation_j + record.memory_j + (isfinite(gpu_j) ? gpu_j : 0);
     s->joules = fmax(s->joules, isfinite(joules) ? joules : 0);
 }
 
-void energy_sample(struct run_energy *e) {
-    for (struct energy_share *s = e->running; s && !e->counts; s = s->next)
+void sharing_sample(struct sharing *e) {
+    for (struct share *s = e->running; s && !e->counts; s = s->next)
         model_so_far(s);
     if (!e->counts)
         return;
@@ -162,10 +162,10 @@ void energy_sample(struct run_energy *e) {
 /* ---- a stage ---- */
 
 /* A row that no running stage has, in all attributions. */
-static size_t free_row(struct run_energy *e) {
+static size_t free_row(struct sharing *e) {
     size_t row = 0;
     for (; row < e->parts[PROCESSOR].count; row++) {
-        const struct energy_share *s = e->running;
+        const struct share *s = e->running;
         while (s && s->row != row)
             s = s->next;
         if (!s)
@@ -179,17 +179,17 @@ static size_t free_row(struct run_energy *e) {
     return row;
 }
 
-static void stand_beside(struct energy_share *s, const struct energy_share *other) {
+static void stand_beside(struct share *s, const struct share *other) {
     if (s->beside_count < BESIDE_NAMES)
         s->beside[s->beside_count] = mem_strdup(other->stage);
     s->beside_count++;
 }
 
-struct energy_share *energy_begin(struct run_energy *e, pid_t keeper, const char *stage, double gpus) {
+struct share *share_begin(struct sharing *e, pid_t keeper, const char *stage, double gpus) {
     if (!e)
         return NULL;
-    struct energy_share *s = mem_alloc(sizeof *s);
-    s->energy = e;
+    struct share *s = mem_alloc(sizeof *s);
+    s->sharing = e;
     s->keeper = keeper;
     s->gpus = gpus;
     s->stage = mem_strdup(stage);
@@ -201,7 +201,7 @@ struct energy_share *energy_begin(struct run_energy *e, pid_t keeper, const char
     s->row = free_row(e);
     for (size_t k = 0; k < PARTS; k++)
         s->accounts[k] = (struct account){e->parts[k].wall_s, e->parts[k].busy_s, e->parts[k].used_j};
-    for (struct energy_share *other = e->running; other; other = other->next) {
+    for (struct share *other = e->running; other; other = other->next) {
         stand_beside(s, other);
         stand_beside(other, s);
     }
@@ -211,8 +211,8 @@ struct energy_share *energy_begin(struct run_energy *e, pid_t keeper, const char
 }
 
 /* The attribution as it was while the stage ran, with this one row. */
-static double uncertainty(const struct energy_share *s, enum part part, double resolution_j) {
-    const struct attribution *a = &s->energy->parts[part];
+static double uncertainty(const struct share *s, enum part part, double resolution_j) {
+    const struct attribution *a = &s->sharing->parts[part];
     const struct account *began = &s->accounts[part];
     struct attribution_row row = a->rows[s->row];
     const struct attribution own = {.base = a->base,
@@ -224,28 +224,28 @@ static double uncertainty(const struct energy_share *s, enum part part, double r
     return attribution_uncertainty(&own, 0, resolution_j, part == GPU ? 0 : cputime_tick_s());
 }
 
-double energy_joules(const struct energy_share *s) {
+double share_joules(const struct share *s) {
     double joules = 0;
     if (!s)
         return 0;
-    if (!s->task || !s->energy->counts)
+    if (!s->task || !s->sharing->counts)
         return s->joules;
     for (size_t k = 0; k < PARTS; k++)
-        joules += s->energy->parts[k].rows[s->row].joules;
+        joules += s->sharing->parts[k].rows[s->row].joules;
     return joules;
 }
 
-static void leave(struct energy_share *s) {
-    struct energy_share **link = &s->energy->running;
+static void leave(struct share *s) {
+    struct share **link = &s->sharing->running;
     while (*link != s)
         link = &(*link)->next;
     *link = s->next;
 }
 
-void energy_stop(struct energy_share *s) {
+void share_stop(struct share *s) {
     if (!s || !s->task)
         return;
-    struct run_energy *e = s->energy;
+    struct sharing *e = s->sharing;
     const struct meter_usage usage = {.cpu_s = share_cpu_s(s),
                                       .wall_s = (double)(clock_monotonic_ns() - s->began_ns) / 1e9,
                                       .alone = s->beside_count == 0};
@@ -253,7 +253,7 @@ void energy_stop(struct energy_share *s) {
         model_so_far(s);
     meter_end(s->task, &usage, &s->record);
     share_out(e);
-    s->joules = energy_joules(s);
+    s->joules = share_joules(s);
     s->task = NULL;
     leave(s);
     if (!e->counts)
@@ -265,10 +265,10 @@ void energy_stop(struct energy_share *s) {
     *(s->record.label == ENERGY_MEASURED ? &e->stages_j : &e->unresolved_j) += s->joules;
 }
 
-void energy_share_free(struct energy_share *s) {
+void share_free(struct share *s) {
     if (!s)
         return;
-    energy_stop(s);
+    share_stop(s);
     cpu_group_free(s->group);
     for (size_t i = 0; i < s->beside_count && i < BESIDE_NAMES; i++)
         free(s->beside[i]);
@@ -281,7 +281,7 @@ static void set_number(cJSON *object, const char *name, double value) {
     mem_checked(isfinite(value) ? cJSON_AddNumberToObject(object, name, value) : cJSON_AddNullToObject(object, name));
 }
 
-static void add_beside(cJSON *record, const struct energy_share *s) {
+static void add_beside(cJSON *record, const struct share *s) {
     cJSON *beside = mem_checked(cJSON_AddObjectToObject(record, "beside"));
     set_number(beside, "count", (double)s->beside_count);
     cJSON *stages = mem_checked(cJSON_AddArrayToObject(beside, "stages"));
@@ -289,17 +289,17 @@ static void add_beside(cJSON *record, const struct energy_share *s) {
         cJSON_AddItemToArray(stages, mem_checked(cJSON_CreateString(s->beside[i])));
 }
 
-cJSON *energy_record(struct energy_share *s, const cJSON *kept) {
-    energy_stop(s);
+cJSON *share_record(struct share *s, const cJSON *kept) {
+    share_stop(s);
     cpu_group_free(s->group); /* not before its keeper is reaped: until then it is in use */
     s->group = NULL;
     struct energy_record own = s->record;
-    if (!s->energy->counts)
+    if (!s->sharing->counts)
         return kept ? mem_checked(cJSON_Duplicate(kept, true)) : NULL;
     if (own.label == ENERGY_MEASURED) {
         own.joules = s->joules;
         own.uncertainty_j = s->uncertainty_j;
-        own.gpu_j = s->gpus > 0 && s->energy->gpu_count ? s->parts_j[GPU] : (double)NAN;
+        own.gpu_j = s->gpus > 0 && s->sharing->gpu_count ? s->parts_j[GPU] : (double)NAN;
         if (!isnan(own.memory_j)) {
             own.memory_j = s->parts_j[MEMORY];
             own.computation_j = s->parts_j[PROCESSOR];
@@ -331,7 +331,7 @@ static void add_series(cJSON *table, struct meter *meter) {
     free(points);
 }
 
-static cJSON *describe(struct run_energy *e, const struct energy_record *whole) {
+static cJSON *describe(struct sharing *e, const struct energy_record *whole) {
     static const char *const members[] = {"label",    "why",        "source",  "counter_j", "counter_s",
                                           "baseline", "share_rule", "samples", "domains"};
     bool known = whole->label == ENERGY_MEASURED;
@@ -354,7 +354,7 @@ static cJSON *describe(struct run_energy *e, const struct energy_record *whole) 
     return table;
 }
 
-cJSON *energy_close(struct run_energy *e) {
+cJSON *sharing_close(struct sharing *e) {
     if (!e)
         return NULL;
     struct energy_record whole;
