@@ -1,0 +1,47 @@
+#!/bin/sh
+# store/RECORD.md lists what records and run files hold: compared with those of real runs of every kind of end.
+. tests/integration/lib.inc
+mkdir "$work/project" "$work/elsewhere" && cd "$work/project" || exit 1
+git init -q . && git -c user.name=t -c user.email=t@example.org commit -q --allow-empty -m begin || exit 1
+mkdir folder && echo text >folder/a.txt && echo text >a.txt
+
+cat >study.json <<'END'
+{ "retort": 1, "name": "page", "params": { "n": 2 }, "stages": {
+  "makes": { "in": { "file": "a.txt", "folder": "folder" }, "env": { "N": "${params.n}" }, "pass_env": ["LANG"], "pin": ["sh"],
+    "cmd": ["sh", "-c", "cat $1 >o; mkdir d; cp o d/x; echo '{\"loss\": 0.5}' >m.json; echo said; echo warned >&2", "sh", "${in.file}"],
+    "outs": { "o": "o", "d": { "path": "d", "type": "directory" }, "m": { "path": "m.json", "type": "metrics" } } },
+  "reads": { "in": { "o": "${stages.makes.outs.o}" }, "cmd": ["cp", "${in.o}", "${outs.o}"], "outs": { "o": "o" } },
+  "text": { "cmd": ["sh", "-c", "echo a; date +%N >o; printf '{\"t\": %s}' 1$(date +%N) >m.json"],
+    "outs": { "o": "o", "m": { "path": "m.json", "type": "metrics" } } },
+  "binary": { "cmd": ["sh", "-c", "head -c 9999 /dev/urandom >o"], "outs": { "o": "o" } },
+  "names": { "cmd": ["sh", "-c", "mkdir d; date +%N >d/text; head -c 9999 /dev/urandom >d/binary; echo >d/$(date +%N)"], "outs": { "d": { "path": "d", "type": "directory" } } },
+  "uncached": { "cmd": ["true"], "cache": false },
+  "fails": { "cmd": ["false"] },
+  "left": { "after": ["fails"], "cmd": ["true"] } }, "results": { "o.txt": "${stages.reads.outs.o}" } }
+END
+check "a stage fails, and the others end" exits 1 "$retort" run study.json --keep-going --set params.n=3 --progress none
+check "records and new bytes are compared" exits 1 "$retort" verify study.json --set params.n=3
+
+cat >resumed.json <<'END'
+{ "retort": 1, "name": "resumed", "stages": { "goes-on": { "checkpoint": true, "outs": { "o": "o" },
+  "cmd": ["sh", "-c", "[ -e $RETORT_CHECKPOINT/c ] && echo >o && exit; trap 'exit 75' TERM; echo >$RETORT_CHECKPOINT/c; while :; do sleep 0.05; done"] } } }
+END
+"$retort" run resumed.json --progress none &
+pid=$!
+for _ in $(seq 400); do ls .retort/checkpoints/*/c >there 2>&1 && break; sleep 0.05; done
+kill -INT $pid
+wait $pid
+check "a stage is interrupted and goes on" "$retort" run resumed.json --progress none
+cp -r study.json a.txt folder ../elsewhere
+check "a pipeline outside of a repository" "$retort" run ../elsewhere/study.json makes --set params.n=4 --store .retort --progress none
+
+compare() { python3 "$repository/tests/integration/record_page.py" "$1" .retort >told; met=$?; cat told; return $met; }
+page=$repository/store/RECORD.md
+check "every member stands on the page with its type, and every one of the page is met" compare "$page"
+sed '/`wall_s` | number | s | how long/d; s/`resources.cpus` | number/`resources.cpus` | text/' "$page" >damaged.md
+check "a page that lacks a member is refused" exits 1 compare damaged.md
+check "the member is named" has told "record has wall_s, which the page does not list"
+check "a member of another type is named" has told "record has resources.cpus, which is no text"
+sed 's/^| `metrics.\*`.*/&\n| `metrics.made_up` | number | | |/' "$page" >longer.md
+check "a page that lists what no record has is refused" exits 1 compare longer.md
+finish
