@@ -205,6 +205,10 @@ LINT_SOURCES = engine/*.c engine/*/*.c store/*.c stages/*.c stages/*/*.c kernels
 check-includes:
 	@tests/check-includes
 
+# Circles of calls between files, found in the objects; tests/call-circles holds those that may be.
+check-calls: $(foreach room,$(ROOMS),$(call objects,$(SRC_$(room)))) $(BUILD)/engine/main.o $(BUILD)/stages/main.o
+	@BUILD=$(BUILD) tests/check-calls
+
 # Every header compiles alone, but for the bodies that a file includes once for each instruction set.
 check-headers:
 	@$(C_FILES) | grep '\.h$$' | grep -v '_body\.h$$' | xargs -P $(JOBS) -n 16 \
@@ -289,5 +293,5 @@ clean:
 	rm -rf build
 
 .SECONDARY:
-.PHONY: results fuzz fuzz-programs soak test-all all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes check-headers check-format format docs bench bench-engine install help clean
+.PHONY: results fuzz fuzz-programs soak test-all all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes check-calls check-headers check-format format docs bench bench-engine install help clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
