@@ -92,6 +92,10 @@ static struct trial trial_create(enum operator op, const struct shape *shape, in
     t.coefficients = random_floats(NORM_COEFFICIENTS * k->channel_stride(shape->in), 0.0, &state);
     for (size_t c = 0; c < in; c++)
         t.running_variance[c] += 1.0f;
+    static const char *const names[] = {[STEM] = "stem", [SEPARABLE] = "separable", [PROJECT] = "project"};
+    trial_begin("%s, grid %dx%dx%d, channels %d to %d, multiplier %d, dilation %dx%d, threads %d", names[op],
+                shape->grid.slots, shape->grid.symbols, shape->grid.subcarriers, shape->in, shape->out,
+                shape->multiplier, shape->dilation_time, shape->dilation_frequency, threads);
     const struct norm norm = trial_norm(&t);
     k->norm_evaluate(&norm);
     double *x = doubles_of(t.x, t.elements * in), *gamma = doubles_of(t.gamma, in), *beta = doubles_of(t.beta, in),

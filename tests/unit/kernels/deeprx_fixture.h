@@ -14,7 +14,7 @@
 
 #include "kernels/deeprx.h"
 #include "kernels/platform.h"
-#include "kernels/reference/compare.h"
+#include "tests/unit/kernels/trial.h"
 
 /* Uniform in [-1,1); a generator of its own, so that these tests do not rest on kernels/rng. */
 static inline double random_value(uint64_t *state) {
@@ -44,14 +44,6 @@ static inline double *doubles_of(const float *x, size_t n) {
     for (size_t i = 0; i < n; i++)
         d[i] = (double)x[i];
     return d;
-}
-
-static inline void assert_close(const char *what, const float *actual, const double *reference, size_t n,
-                                enum compared compared) {
-    const struct comparison c = compare_floats(actual, reference, n, tolerance_for(compared));
-    if (c.worst > 1.0)
-        fail_msg("%s[%zu] on %s: %.9g, reference %.9g: %.3g times the tolerance", what, c.at, kernels_platform(),
-                 c.actual, c.reference, c.worst);
 }
 
 static const char *const all_paths[] = {"portable", "x86-64-avx2", "x86-64-avx512"};
@@ -94,6 +86,12 @@ static inline struct deeprx_config tiny_config(int multiplier) {
         .block_count = 4,
         .blocks = {{5, 1, 1}, {12, 2, 3}, {12, 6, 9}, {7, 1, 2}},
     };
+}
+
+/* Says that the comparisons that follow are of a whole network. */
+static inline void trial_begin_network(const struct deeprx_config *c, int batch, int threads) {
+    trial_begin("network, batch %d, grid %dx%d, channels %d to %d, %d blocks, multiplier %d, threads %d", batch,
+                c->symbols, c->subcarriers, c->channels_in, c->bits, (int)c->block_count, c->depth_multiplier, threads);
 }
 
 #endif

@@ -70,7 +70,7 @@ static void check_laptop_ratios(int channels_in, const double *ratios, double te
     for (size_t i = 0; i < 6; i++) {
         const struct deeprx_config c = laptop_config(sizes[i], channels_in);
         const double ratio = 30.0 * (double)deeprx_macs_element(&c) / (double)deeprx_macs_element(&reference);
-        assert_true(fabs(ratio - ratios[i]) <= (i < 4 ? 0.1 * tenths : 0.5));
+        within("ratio", ratio, ratios[i], i < 4 ? 0.1 * tenths : 0.5);
     }
 }
 
@@ -82,8 +82,8 @@ static void test_laptop_sizes(void **state) {
     check_laptop_ratios(10, (const double[]){6.7, 11.3, 19.7, 30.0, 119.0, 172.0}, 0.5);
     check_laptop_ratios(13, (const double[]){7.2, 11.7, 20.0, 30.0, 117.0, 169.0},
                         0.6); /* 11.65, 19.95: rounded twice */
-    assert_true(fabs((double)deeprx_flops_slot(&smallest) * 1e-6 - 6.5) < 0.05);
-    assert_true(fabs((double)deeprx_flops_slot(&largest) * 1e-6 - 166.0) < 0.5);
+    within("MFLOP", (double)deeprx_flops_slot(&smallest) * 1e-6, 6.5, 0.05);
+    within("MFLOP", (double)deeprx_flops_slot(&largest) * 1e-6, 166.0, 0.5);
 }
 
 static void test_layers_add_up(void **state) {
@@ -102,7 +102,7 @@ static void test_layers_add_up(void **state) {
     assert_int_equal(parameters, deeprx_parameter_count(&c));
     assert_int_equal(macs, deeprx_macs_element(&c));
     assert_int_equal(bytes, 4 * (deeprx_parameter_count(&c) + deeprx_statistic_count(&c)));
-    assert_true(fabs((double)middle / (double)macs - 0.640) < 0.0005);
+    within("share of the middle", (double)middle / (double)macs, 0.640, 0.0005);
     assert_string_equal(layers[0].name, "stem");
     assert_int_equal(layers[0].macs_element, 9 * 10 * 64);
     assert_int_equal(layers[0].activation_bytes_element, 4 * (10 + 64));
@@ -151,8 +151,8 @@ static void test_initial_values(void **state) {
         }
         if (t->dims > 1) { /* five standard errors of a normal sample's mean and mean square */
             const double fan_in = (double)(t->shape[1] * t->shape[2] * t->shape[3]), variance = 2.0 / fan_in;
-            assert_true(fabs(mean) < 5.0 * sqrt(variance / n));
-            assert_true(fabs(square - variance) < 5.0 * variance * sqrt(2.0 / n));
+            within(t->name, mean, 0, 5.0 * sqrt(variance / n));
+            within(t->name, square, variance, 5.0 * variance * sqrt(2.0 / n));
         } else {
             const bool one = strstr(t->name, "running_var") != NULL ||
                              (strstr(t->name, "norm") != NULL && strstr(t->name, ".weight") != NULL);
@@ -160,7 +160,7 @@ static void test_initial_values(void **state) {
         }
     }
     deeprx_initialise(&c, 42, again, statistics);
-    assert_memory_equal(parameters, again, parameter_count * sizeof *parameters);
+    assert_same("parameters", again, parameters, parameter_count);
     deeprx_initialise(&c, 43, again, statistics);
     assert_true(memcmp(parameters, again, parameter_count * sizeof *parameters) != 0);
     free(parameters), free(again), free(statistics);
@@ -240,10 +240,11 @@ static void assert_same_bytes(const struct deeprx_config *c, int batch) {
     assert_true(isfinite(one.values[STEPS - 1].total));
     for (int threads = 1; threads <= 3; threads++) {
         struct outcome other = train(c, batch, threads, (size_t)threads * 3); /* and another alignment */
-        assert_memory_equal(one.parameters, other.parameters, parameters * sizeof(float));
-        assert_memory_equal(one.statistics, other.statistics, statistics * sizeof(float));
-        assert_memory_equal(one.moments, other.moments, 2 * parameters * sizeof(float));
-        assert_memory_equal(one.logits, other.logits, labels * sizeof(float));
+        trial_begin_network(c, batch, threads);
+        assert_same("parameters", other.parameters, one.parameters, parameters);
+        assert_same("statistics", other.statistics, one.statistics, statistics);
+        assert_same("moments", other.moments, one.moments, 2 * parameters);
+        assert_same("logits", other.logits, one.logits, labels);
         assert_memory_equal(one.values, other.values, sizeof one.values);
         outcome_free(&other);
     }

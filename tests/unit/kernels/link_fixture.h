@@ -15,6 +15,7 @@
 #include "kernels/link.h"
 #include "kernels/platform.h"
 #include "tests/unit/kernels/link_laptop.h"
+#include "tests/unit/kernels/trial.h"
 
 static const char *const code_paths[] = {"portable", "x86-64-avx2", "x86-64-avx512"};
 enum { CODE_PATHS = sizeof code_paths / sizeof code_paths[0] };
@@ -44,6 +45,8 @@ struct bench_slot {
 };
 
 static inline void bench_slot_open(struct bench_slot *b, const struct link_config *c) {
+    trial_begin("link, %d symbols, %d subcarriers, %d antennas, %d pilots, %d bits, threads 1", SLOT_SYMBOLS,
+                link_subcarriers(c), c->antennas, c->pilots, c->bits);
     b->memory = get_memory(link_slot_bytes(c));
     b->workspace_bytes = link_generate_workspace_bytes(c);
     b->workspace = get_memory(b->workspace_bytes);
@@ -62,12 +65,6 @@ static inline void bench_slot_make(struct bench_slot *b, const struct link_confi
 
 static inline size_t slot_elements(const struct link_config *c) {
     return SLOT_SYMBOLS * (size_t)link_subcarriers(c);
-}
-
-/* |actual - expected| <= bound, with NaN failing. */
-static inline void within(const char *what, double actual, double expected, double bound) {
-    if (!(fabs(actual - expected) <= bound))
-        fail_msg("%s: %.9g, expected %.9g within %.3g", what, actual, expected, bound);
 }
 
 /* A mean with its standard error, from independent values. */

@@ -103,7 +103,7 @@ static void interference_is_a_second_user(void **state) {
         double in_slot = 0;
         bench_slot_make(&a, &quiet, i, 20, 3);
         bench_slot_make(&b, &loud, i, 20, 3);
-        assert_memory_equal(a.slot.channel, b.slot.channel, 2 * slot_elements(&quiet) * sizeof(float complex));
+        assert_same("channel", (float *)b.slot.channel, (float *)a.slot.channel, 4 * slot_elements(&quiet));
         assert_memory_equal(a.slot.bits, b.slot.bits, 4 * slot_elements(&quiet));
         for (size_t e = 0; e < slot_elements(&quiet); e++) {
             within("silence", power_of(a.slot.interferer[2 * e]), 0, 0);
@@ -201,11 +201,12 @@ static void a_slot_is_the_same_alone_in_any_order_on_any_thread(void **state) {
             continue;
         for (int i = 0; i < MANY; i++) {
             bench_slot_make(&alone, &c, (uint32_t)i, (double)NAN, (double)NAN);
-            assert_memory_equal(alone.slot.received, slots[i].received, values);
-            assert_memory_equal(alone.slot.channel, slots[i].channel, values);
-            assert_memory_equal(alone.slot.interferer, slots[i].interferer, values);
+            assert_same("received", (float *)alone.slot.received, (float *)slots[i].received, values / sizeof(float));
+            assert_same("channel", (float *)alone.slot.channel, (float *)slots[i].channel, values / sizeof(float));
+            assert_same("interferer", (float *)alone.slot.interferer, (float *)slots[i].interferer,
+                        values / sizeof(float));
             assert_memory_equal(alone.slot.bits, slots[i].bits, 4 * slot_elements(&c));
-            assert_memory_equal(alone.slot.pilots, slots[i].pilots, values / 2);
+            assert_same("pilots", (float *)alone.slot.pilots, (float *)slots[i].pilots, values / 2 / sizeof(float));
         }
     }
     kernels_platform_pin(NULL);

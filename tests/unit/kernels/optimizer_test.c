@@ -37,6 +37,7 @@ static void draw_gradients(struct tensor *tensors, uint64_t *state) {
 static void check(const struct optimizer_config *config) {
     struct tensor *tensors = calloc(TENSORS, sizeof *tensors);
     struct parallel *p = parallel_create(2);
+    trial_begin("optimizer %d, %d tensors of up to %d, threads 2", config->type, TENSORS, LARGEST);
     assert_true(tensors != NULL && p != NULL);
     start(tensors);
     uint64_t state = 5;
@@ -80,7 +81,8 @@ static void first_step(enum optimizer type, bool matrix, double decay, double ex
     const struct optimizer_tensor tensor = {&w, &g, &m, &v, 1, matrix};
     const struct optimizer_config config = {type, 0.1, decay, 0.9, 0.999, 0.5};
     optimizer_step(NULL, &tensor, 1, &config, 1, 1.0);
-    assert_true(fabs((double)w - expected) < 1e-6);
+    trial_begin("optimizer %d, one weight, threads 1", type);
+    within("weight", (double)w, expected, 1e-6);
 }
 
 static void test_first_step_by_hand(void **state) {
