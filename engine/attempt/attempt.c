@@ -30,7 +30,7 @@ static size_t item_count(const struct action *action, size_t inputs) {
 }
 
 bool attempt_uses_checkpoint(const struct instance *i) {
-    return i->decl->checkpoint || (i->action->kind && i->action->kind->checkpoints);
+    return i->decl->checkpoint || (i->decl->kind && i->decl->kind->checkpoints);
 }
 
 struct attempt *attempt_create(struct store *store, const struct instance *instance, const char *id, char *checkpoint) {

@@ -42,17 +42,41 @@ struct arena *arena_create(void) {
     return mem_alloc(sizeof(struct arena));
 }
 
-void arena_free(struct arena *a) {
-    if (!a)
-        return;
-    for (struct owned *o = a->owned; o; o = o->next)
-        o->destroy(o->object);
+/* Frees the blocks behind `last`, and `last` itself. */
+static void free_blocks(struct block *last) {
     struct block *next;
-    for (struct block *b = a->blocks; b; b = next) {
+    for (struct block *b = last; b; b = next) {
         next = b->next;
         free(b);
     }
+}
+
+static void destroy_owned(struct arena *a) {
+    for (struct owned *o = a->owned; o; o = o->next)
+        o->destroy(o->object);
+    a->owned = NULL;
+}
+
+void arena_free(struct arena *a) {
+    if (!a)
+        return;
+    destroy_owned(a);
+    free_blocks(a->blocks);
     free(a);
+}
+
+void arena_reset(struct arena *a) {
+    struct block *kept = a->blocks;
+    destroy_owned(a);
+    if (!kept || kept->size != BLOCK_SIZE) {
+        free_blocks(kept);
+        a->blocks = NULL;
+        return;
+    }
+    free_blocks(kept->next);
+    kept->next = NULL;
+    memset(kept->bytes, 0, kept->used);
+    kept->used = 0;
 }
 
 static struct block *block_create(size_t size) {

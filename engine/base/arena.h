@@ -9,14 +9,17 @@ struct arena;
 struct arena *arena_create(void) __attribute__((returns_nonnull));
 void arena_free(struct arena *a);
 
-/* Zeroed, aligned for any type. Lives until arena_free. */
+/* Frees all that was allocated; what follows is allocated from the same memory. For work of many small steps. */
+void arena_reset(struct arena *a);
+
+/* Zeroed, aligned for any type. Lives until arena_free or arena_reset. */
 void *arena_alloc(struct arena *a, size_t size) __attribute__((returns_nonnull));
 void *arena_array(struct arena *a, size_t count, size_t size) __attribute__((returns_nonnull));
 char *arena_strdup(struct arena *a, const char *text) __attribute__((returns_nonnull));
 char *arena_strndup(struct arena *a, const char *text, size_t length) __attribute__((returns_nonnull));
 char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3), returns_nonnull));
 
-/* Has `destroy(object)` called by arena_free, last added first: for what an arena owns but did not allocate. */
+/* Has `destroy(object)` called by arena_free or arena_reset, last added first: for what an arena owns but did not allocate. */
 void arena_own(struct arena *a, void *object, void (*destroy)(void *object));
 
 #endif

@@ -51,6 +51,9 @@ void json_canonical(struct buffer *out, const cJSON *value);
 char *json_canonical_text(const cJSON *value);   /* the caller frees */
 bool json_equal(const cJSON *a, const cJSON *b); /* same canonical form */
 
+/* The order of an object's members in RFC 8785, as strcmp gives it. */
+int json_compare_names(const char *a, const char *b);
+
 /* Appends an ECMAScript number ("0.1", "5e-7", "500000"); NaN and infinities as null. */
 void json_number(struct buffer *out, double value);
 

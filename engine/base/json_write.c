@@ -45,14 +45,17 @@ static int utf16_rank(unsigned char c) {
     return c == 0xEE || c == 0xEF ? c + 0x10 : c;
 }
 
-static int compare_members(const void *left, const void *right) {
-    const unsigned char *a = (const unsigned char *)(*(const cJSON *const *)left)->string;
-    const unsigned char *b = (const unsigned char *)(*(const cJSON *const *)right)->string;
+int json_compare_names(const char *a, const char *b) {
     while (*a && *a == *b) {
         a++;
         b++;
     }
-    return utf16_rank(*a) - utf16_rank(*b);
+    return utf16_rank((unsigned char)*a) - utf16_rank((unsigned char)*b);
+}
+
+static int compare_members(const void *left, const void *right) {
+    const cJSON *const *a = left, *const *b = right;
+    return json_compare_names((*a)->string, (*b)->string);
 }
 
 static void canonical_object(struct buffer *out, const cJSON *object) {

@@ -75,10 +75,21 @@ void sha256_field(struct sha256 *h, const void *bytes, size_t size) {
     sha256_update(h, bytes, size);
 }
 
-void sha256_finish(struct sha256 *h, struct digest *out) {
-    require(EVP_DigestFinal_ex(h->context, out->bytes, NULL));
+void sha256_free(struct sha256 *h) {
+    if (!h)
+        return;
     EVP_MD_CTX_free(h->context);
     free(h);
+}
+
+void sha256_finish(struct sha256 *h, struct digest *out) {
+    require(EVP_DigestFinal_ex(h->context, out->bytes, NULL));
+    sha256_free(h);
+}
+
+void sha256_restart(struct sha256 *h, struct digest *out) {
+    require(EVP_DigestFinal_ex(h->context, out->bytes, NULL));
+    require(EVP_DigestInit_ex2(h->context, NULL, NULL));
 }
 
 void sha256_bytes(struct digest *out, const void *bytes, size_t size) {

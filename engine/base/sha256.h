@@ -25,6 +25,10 @@ void sha256_field(struct sha256 *h, const void *bytes, size_t size);
 /* Ends the hash, writes the digest and frees `h`. */
 void sha256_finish(struct sha256 *h, struct digest *out);
 
+/* Ends the hash, writes the digest and begins the next one: many hashes in a row need no new context. */
+void sha256_restart(struct sha256 *h, struct digest *out);
+void sha256_free(struct sha256 *h); /* NULL is fine */
+
 void sha256_bytes(struct digest *out, const void *bytes, size_t size);
 
 /* Hashes a regular file; `size` may be NULL. ERR_NOT_FOUND when it does not exist; ERR_INVALID for what is no regular

@@ -30,14 +30,14 @@ static const char *kind_text(const cJSON *components) {
 static bool explains(const cJSON *record, const struct instance *i) {
     const char *stage = record_read(record).stage;
     size_t length = strcspn(stage, "[");
-    return i->action->kind || (strlen(i->decl->full_name) == length && strncmp(stage, i->decl->full_name, length) == 0);
+    return i->decl->kind || (strlen(i->decl->full_name) == length && strncmp(stage, i->decl->full_name, length) == 0);
 }
 
 cJSON *state_nearest_record(const struct project *p, const struct instance *i) {
     cJSON **records = NULL;
     size_t count = 0, kept = 0;
     cJSON *nearest = NULL;
-    cJSON *components = action_components(i->action);
+    cJSON *components = instance_components(i);
     if (store_record_similar(p->store, i->name, kind_text(components), SIMILAR_RECORDS, &records, &count, NULL) == 0) {
         const cJSON **earlier = mem_array(count + 1, sizeof *earlier);
         size_t *places = mem_array(count + 1, sizeof *places);
@@ -68,7 +68,7 @@ static void reason_to_run(struct buffer *out, const struct project *p, const str
         buffer_puts(out, "never run");
         return;
     }
-    cJSON *components = action_components(i->action);
+    cJSON *components = instance_components(i);
     struct buffer reason = {0};
     why_reason(&reason, components, record_read(nearest).components);
     if (reason.size > 0)

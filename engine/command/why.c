@@ -47,7 +47,7 @@ static void explain_run(struct buffer *out, const struct project *p, const struc
         buffer_puts(out, "  no earlier record of this stage or its kind\n");
         return;
     }
-    cJSON *components = action_components(i->action);
+    cJSON *components = instance_components(i);
     struct buffer lines = {0};
     const struct record_view earlier = record_read(nearest);
     why_difference(&lines, components, earlier.components);

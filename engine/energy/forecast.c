@@ -124,7 +124,7 @@ static double components_distance(const cJSON *a, const cJSON *b) {
 
 /* Returns whether more is known of the instance than its name. */
 static bool measure(struct history *h, const struct instance *i) {
-    cJSON *components = i->action ? action_components(i->action) : NULL;
+    cJSON *components = i->keyed ? instance_components(i) : NULL;
     bool known = components != NULL;
     if (known)
         work_ask(h->work, components);

@@ -18,7 +18,7 @@ cJSON *row_of_attempt(const struct instance *i, const struct attempt_end *end, c
     static const char *const texts[] = {"label", "source"};
     static const char *const numbers[] = {"joules", "uncertainty_j", "cpu_s", "wall_s"};
     char hex[DIGEST_HEX_SIZE];
-    char *kind = kind_uses(i->action->kind);
+    char *kind = kind_uses(i->decl->kind);
     cJSON *row = mem_checked(cJSON_CreateObject());
     digest_hex(hex, &i->key);
     cJSON_AddStringToObject(row, "row", "stage");

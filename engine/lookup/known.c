@@ -15,13 +15,13 @@ static bool read_out(struct content *out, const cJSON *outs, const struct out_de
 
 /* False: the record lacks an out that the instance declares. */
 static bool finish(struct plan *plan, struct instance *i, const cJSON *record) {
-    const struct action *action = i->action;
+    const struct stage_decl *decl = i->decl;
     const struct record_view r = record_read(record);
-    struct content *contents = mem_array(action->out_count + 1, sizeof *contents);
+    struct content *contents = mem_array(decl->out_count + 1, sizeof *contents);
     cJSON *none = cJSON_CreateObject();
     bool complete = true;
-    for (size_t k = 0; complete && k < action->out_count; k++)
-        complete = read_out(&contents[k], r.outs, &action->outs[k]);
+    for (size_t k = 0; complete && k < decl->out_count; k++)
+        complete = read_out(&contents[k], r.outs, &decl->outs[k]);
     if (complete)
         plan_finish(plan, i, contents, cJSON_IsObject(r.metrics) ? r.metrics : none);
     cJSON_Delete(none);

@@ -10,6 +10,13 @@ const char *action_out_type(enum out_type type) {
     return names[type];
 }
 
+cJSON *action_labels(const struct label *labels, size_t count) {
+    cJSON *out = cJSON_CreateObject();
+    for (size_t i = 0; i < count; i++)
+        cJSON_AddItemToObject(out, labels[i].name, cJSON_Parse(labels[i].value));
+    return out;
+}
+
 struct resolver {
     const struct action *action;
     const char *checkpoint;

@@ -23,11 +23,18 @@ struct content {
     bool executable;
 };
 
+/* A label of an item: "size", "7". */
+struct label {
+    const char *name;
+    const char *value; /* canonical JSON */
+};
+
 struct action_item {
     const char *name; /* visible file name: "model.safetensors" */
     struct content content;
-    const char *path;    /* a file of the project: absolute path; NULL: an object of the store */
-    const cJSON *labels; /* an object */
+    const char *path; /* a file of the project: absolute path; NULL: an object of the store */
+    const struct label *labels;
+    size_t label_count;
 };
 
 struct action_input {
@@ -59,6 +66,7 @@ struct action_pin {
 };
 
 struct action {
+    struct arena *arena;     /* that it lives in */
     const struct kind *kind; /* NULL: a command */
     const cJSON *with;       /* kinds: complete, as the stage is shown it */
     const cJSON *reduced;    /* kinds: less the entries that equal a default, as it enters the key */
@@ -74,6 +82,9 @@ struct action {
     size_t pin_count;
     const cJSON *machine; /* kinds that measure the machine: {"host","cpu","meter"}; else NULL */
 };
+
+/* The labels of an item as an object. The caller deletes it. */
+cJSON *action_labels(const struct label *labels, size_t count);
 
 /* "file", "directory", "metrics" or "series". */
 const char *action_out_type(enum out_type type);
@@ -91,9 +102,14 @@ const char *action_out_type(enum out_type type);
  */
 cJSON *action_components(const struct action *a);
 
+/* The memory in which keys are made, one after another. */
+struct key_maker;
+struct key_maker *key_maker_create(void);
+void key_maker_free(struct key_maker *m); /* NULL is fine */
+
 /* SHA-256 over the tag "retort-key-1" and then name and canonical text of every component, in the order of the names
    (bytes), each framed by its length (sha256_field). */
-void action_key(struct digest *out, const struct action *a);
+void action_key(struct digest *out, struct key_maker *m, const struct action *a);
 
 /* The spec a stage is shown (stages/README.md). `item_path(context, input, index, buffer)` appends where an item will
    be found; cpus is what the scheduler granted. For a command `argv` (the words as run) is given. The caller deletes

@@ -48,9 +48,10 @@ const struct axis_value *axis_value_literal(struct plan *p, const cJSON *json, c
     const struct axis_value *known = known_identity(p, json, &text);
     axis_put_name(&name, json);
     *v = (struct axis_value){.json = json, .directory = directory, .name = arena_strdup(p->arena, buffer_text(&name))};
+    v->label = known ? known->label : arena_strndup(p->arena, buffer_text(&text), text.size);
     v->id = known ? known->id : ++p->value_count;
     if (!known)
-        bytemap_put(&p->values, arena_strndup(p->arena, buffer_text(&text), text.size), text.size, v);
+        bytemap_put(&p->values, v->label, text.size, v);
     buffer_close(&text);
     buffer_close(&name);
     return v;

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <string.h>
 
 #include "engine/plan/internal.h"
@@ -20,7 +21,7 @@ static int program_digest(struct digest *out, struct scope *s, const char *progr
 
 static int build_pins(struct action *a, struct scope *s) {
     const struct stage_decl *decl = s->node->pub.decl;
-    struct action_pin *pins = arena_array(s->plan->arena, decl->pin_count, sizeof *pins);
+    struct action_pin *pins = arena_array(s->arena, decl->pin_count, sizeof *pins);
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < decl->pin_count; i++) {
         pins[i].program = decl->pin[i];
@@ -37,9 +38,10 @@ static const cJSON *machine(struct plan *p) {
     return p->machine;
 }
 
-int build_action(struct scope *s) {
+int build_action(struct action **out, struct scope *s) {
     const struct stage_decl *decl = s->node->pub.decl;
-    struct action *a = arena_alloc(s->plan->arena, sizeof *a);
+    struct action *a = arena_alloc(s->arena, sizeof *a);
+    a->arena = s->arena;
     a->kind = decl->kind;
     a->outs = decl->outs;
     a->out_count = decl->out_count;
@@ -52,6 +54,35 @@ int build_action(struct scope *s) {
         rc = build_pins(a, s);
     if (rc == 0 && decl->kind && decl->kind->measures_machine)
         a->machine = machine(s->plan);
-    s->node->pub.action = a;
+    *out = a;
     return rc;
+}
+
+/* What it is made of was known when the key was made, and the plan keeps that: it cannot fail. */
+static struct action *build_again(struct node *n, struct arena *arena) {
+    struct scope s = {.plan = n->stage->plan, .arena = arena, .node = n, .silent = true};
+    struct action *action = NULL;
+    int rc = build_action(&action, &s);
+    assert(rc == 0);
+    (void)rc;
+    return action;
+}
+
+void instance_hold_action(struct instance *i) {
+    assert(i->keyed);
+    if (!i->action)
+        i->action = build_again((struct node *)i, arena_create());
+}
+
+void instance_release_action(struct instance *i) {
+    if (i->action)
+        arena_free(i->action->arena);
+    i->action = NULL;
+}
+
+cJSON *instance_components(const struct instance *i) {
+    struct plan *p = ((const struct node *)i)->stage->plan;
+    cJSON *components = action_components(build_again((struct node *)p->instances[i->index], p->scratch));
+    arena_reset(p->scratch);
+    return components;
 }

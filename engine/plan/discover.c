@@ -195,7 +195,7 @@ static void discover_from(struct scope *s, const struct stage_decl *decl) {
 }
 
 void node_discover(struct plan *p, struct node *n) {
-    struct scope s = {.plan = p, .node = n};
+    struct scope s = {.plan = p, .arena = p->scratch, .node = n};
     const struct stage_decl *decl = n->pub.decl;
     bool first = !n->discovered;
     p->stamp++;

@@ -80,7 +80,7 @@ static void create_rows(struct plan *p, struct stage_plan *stage, const struct r
 }
 
 void stage_plan_expand(struct plan *p, struct stage_plan *stage) {
-    struct scope s = {.plan = p, .stage = stage};
+    struct scope s = {.plan = p, .arena = p->arena, .stage = stage};
     struct rows rows = {0};
     if (stage->state != STAGE_CLOSED)
         return;

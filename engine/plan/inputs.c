@@ -19,14 +19,11 @@ struct known_file {
     struct content content;
 };
 
-const cJSON *node_labels(struct node *n) {
-    if (n->labels)
-        return n->labels;
-    n->labels = cJSON_CreateObject();
+const struct label *node_labels(struct arena *arena, const struct node *n) {
+    struct label *labels = arena_array(arena, n->pub.coordinate_count, sizeof *labels);
     for (size_t i = 0; i < n->pub.coordinate_count; i++)
-        cJSON_AddItemToObject(n->labels, n->pub.coordinates[i].axis,
-                              cJSON_Duplicate(axis_label(n->pub.coordinates[i].value), true));
-    return n->labels;
+        labels[i] = (struct label){n->pub.coordinates[i].axis, n->values[i]->label};
+    return labels;
 }
 
 static void add_item(struct gathered *g, const struct action_item *item) {
@@ -80,7 +77,7 @@ static int add_file(struct gathered *g, struct scope *s, const char *directory, 
     const struct known_file *file = known_file(s, directory, path->valuestring, at);
     if (!file)
         return ERR_INVALID;
-    add_item(g, &(struct action_item){file->name, file->content, file->path, NULL});
+    add_item(g, &(struct action_item){.name = file->name, .content = file->content, .path = file->path});
     return 0;
 }
 
@@ -120,7 +117,10 @@ static int add_outs(struct gathered *g, struct scope *s, const struct reference 
         const struct out_decl *out = decl_out(n->pub.decl, r->steps[1].name, &index);
         if (!out)
             return scope_fault(s, at, "%s: %s has no out \"%s\"", r->text, n->pub.name, r->steps[1].name);
-        add_item(g, &(struct action_item){path_base(out->path), n->pub.outs[index], NULL, node_labels(n)});
+        add_item(g, &(struct action_item){.name = path_base(out->path),
+                                          .content = n->pub.outs[index],
+                                          .labels = node_labels(s->arena, n),
+                                          .label_count = n->pub.coordinate_count});
     }
     return 0;
 }
@@ -161,22 +161,42 @@ static int add_value(struct gathered *g, struct scope *s, const char *directory,
     return rc;
 }
 
+static bool has_label(const struct label *labels, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(labels[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static void merge_labels(struct action_item *item, struct arena *arena, const struct label *added, size_t count) {
+    struct label *labels = arena_array(arena, item->label_count + count, sizeof *labels);
+    size_t kept = 0;
+    for (size_t i = 0; i < item->label_count; i++)
+        if (!has_label(added, count, item->labels[i].name))
+            labels[kept++] = item->labels[i];
+    for (size_t i = 0; i < count; i++)
+        labels[kept++] = added[i];
+    item->labels = labels;
+    item->label_count = kept;
+}
+
 /* Labels that the input adds; they win over coordinates of the same name. */
 static int add_labels(struct gathered *g, struct scope *s, const struct value *label, size_t first) {
-    cJSON *added = NULL;
-    int rc = resolve_json(&added, s, label);
+    cJSON *json = NULL;
+    int rc = resolve_json(&json, s, label);
     if (rc)
         return rc;
-    for (size_t i = first; i < g->count; i++) {
-        cJSON *labels = g->items[i].labels ? cJSON_Duplicate(g->items[i].labels, true) : cJSON_CreateObject();
-        const cJSON *member;
-        cJSON_ArrayForEach(member, added) {
-            cJSON_DeleteItemFromObjectCaseSensitive(labels, member->string);
-            cJSON_AddItemToObject(labels, member->string, cJSON_Duplicate(axis_label(member), true));
-        }
-        g->items[i].labels = plan_keep(s->plan, labels);
+    size_t count = (size_t)cJSON_GetArraySize(json), k = 0;
+    struct label *added = arena_array(s->arena, count, sizeof *added);
+    const cJSON *member;
+    cJSON_ArrayForEach(member, json) {
+        char *text = json_canonical_text(axis_label(member));
+        added[k++] = (struct label){arena_strdup(s->arena, member->string), arena_strdup(s->arena, text)};
+        free(text);
     }
-    cJSON_Delete(added);
+    for (size_t i = first; i < g->count; i++)
+        merge_labels(&g->items[i], s->arena, added, count);
+    cJSON_Delete(json);
     return 0;
 }
 
@@ -205,7 +225,7 @@ static int build_input(struct action_input *out, struct scope *s, const struct i
     if (rc == 0)
         rc = check_list(s, in, &g);
     if (rc == 0) {
-        struct action_item *items = arena_array(s->plan->arena, g.count, sizeof *items);
+        struct action_item *items = arena_array(s->arena, g.count, sizeof *items);
         if (g.count)
             memcpy(items, g.items, g.count * sizeof *items);
         *out = (struct action_input){in->name, g.list, items, g.count};
@@ -221,7 +241,7 @@ static int by_name(const void *a, const void *b) {
 
 int build_inputs(struct action *a, struct scope *s) {
     const struct stage_decl *decl = s->node->pub.decl;
-    struct action_input *inputs = arena_array(s->plan->arena, decl->in_count, sizeof *inputs);
+    struct action_input *inputs = arena_array(s->arena, decl->in_count, sizeof *inputs);
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < decl->in_count; i++)
         rc = build_input(&inputs[i], s, &decl->in[i]);

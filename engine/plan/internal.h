@@ -23,6 +23,7 @@ struct axis_value {
     const struct value *source; /* with the references inside; NULL: `json` says all */
     const char *directory;      /* where a path inside it resolves */
     const char *name;           /* in the names of instances */
+    const char *label;          /* its label, else itself, as canonical JSON */
     uint32_t id;                /* 0 is no value */
 };
 
@@ -31,7 +32,6 @@ struct node {
     struct instance pub; /* first: a struct instance * of the plan is a struct node * */
     struct stage_plan *stage;
     const struct axis_value *const *values; /* one per coordinate */
-    cJSON *labels;                          /* made on first use */
     const struct node *cause;               /* SKIPPED: the one that failed */
     struct stage_plan **waiting_stages;     /* expansions that wait for this one */
     size_t waiting_stage_count, waiting_stage_capacity;
@@ -74,6 +74,7 @@ enum stage_state { STAGE_CLOSED, STAGE_OPEN, STAGE_DEAD };
 
 /* A declaration. */
 struct stage_plan {
+    struct plan *plan;
     const struct stage_decl *decl;
     enum stage_state state;
     bool needed;    /* a target refers to it, by way of any declarations */
@@ -126,6 +127,8 @@ struct target {
 
 struct plan {
     struct arena *arena;
+    struct arena *scratch; /* of one step, empty between two */
+    struct key_maker *key_maker;
     const struct pipeline *pipeline;
     struct plan_facts facts;
     struct stage_plan *stages; /* by decl->index */
@@ -143,8 +146,6 @@ struct plan {
     struct bytemap values; /* canonical text of an identity -> struct axis_value */
     struct bytemap files, programs;
     cJSON *machine;
-    cJSON **trees; /* JSON owned by the plan */
-    size_t tree_count, tree_capacity;
     struct diagnostics faults; /* found since the last plan_advance */
     struct error error;        /* not the file's fault: ends plan_advance */
 };
@@ -155,6 +156,7 @@ struct plan {
  */
 struct scope {
     struct plan *plan;
+    struct arena *arena; /* of what is resolved: the plan's, its scratch, or an action's own */
     struct node *node;
     struct stage_plan *stage;
     bool waits;                 /* met something that is not there yet */
@@ -202,6 +204,7 @@ void value_references(const struct value *v, reference_visit *visit, void *conte
 void decl_references(const struct stage_decl *decl, reference_visit *visit, void *context);
 
 /* resolve.c, resolve_reference.c */
+const cJSON *tree_keep(struct arena *arena, cJSON *tree); /* the arena deletes it */
 int scope_fault(struct scope *s, const struct location *at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The value as JSON. The caller deletes it. */
@@ -224,11 +227,12 @@ int build_inputs(struct action *a, struct scope *s);
 int build_command(struct action *a, struct scope *s);
 int build_env(struct action *a, struct scope *s);
 int build_with(struct action *a, struct scope *s);
-int build_action(struct scope *s);
+/* The action of the scope's instance, in the scope's arena. */
+int build_action(struct action **out, struct scope *s);
 /* What a fact could not be had for: a fault of the file is a diagnostic, anything else ends the planning. */
 int facts_fault(struct scope *s, const struct location *at, const struct error *err);
-/* Its coordinates, objects by their labels. */
-const cJSON *node_labels(struct node *n);
+/* The coordinates of an instance in matrix order, in `arena`; their count is that of its coordinates. */
+const struct label *node_labels(struct arena *arena, const struct node *n);
 /* The out of that name and its place; NULL when there is none. */
 const struct out_decl *decl_out(const struct stage_decl *decl, const char *name, size_t *index);
 
@@ -243,7 +247,6 @@ void targets_apply(struct plan *p, const struct stage_plan *stage);
 int targets_check(struct plan *p, struct error *err);
 
 /* node.c */
-const cJSON *plan_keep(struct plan *p, cJSON *tree); /* the plan deletes it at its end */
 struct node *node_create(struct plan *p, struct stage_plan *stage, const char *name);
 void node_want(struct plan *p, struct node *n);
 void node_done(struct plan *p, struct node *n);

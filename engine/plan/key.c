@@ -73,6 +73,30 @@ static void put_word(struct buffer *b, const struct word *w) {
         buffer_putc(b, ']');
 }
 
+/* The label that follows `last` in the order of RFC 8785; the first for NULL. */
+static const struct label *next_label(const struct action_item *item, const struct label *last) {
+    const struct label *next = NULL;
+    for (size_t i = 0; i < item->label_count; i++) {
+        const struct label *l = &item->labels[i];
+        if ((!last || json_compare_names(l->name, last->name) > 0) &&
+            (!next || json_compare_names(l->name, next->name) < 0))
+            next = l;
+    }
+    return next;
+}
+
+static void put_labels(struct buffer *b, const struct action_item *item) {
+    buffer_putc(b, '{');
+    for (const struct label *l = next_label(item, NULL); l; l = next_label(item, l)) {
+        if (b->data[b->size - 1] != '{')
+            buffer_putc(b, ',');
+        json_string(b, l->name);
+        buffer_putc(b, ':');
+        buffer_puts(b, l->value);
+    }
+    buffer_putc(b, '}');
+}
+
 /* Members in the order of RFC 8785. */
 static void put_item(struct buffer *b, const struct action_item *item) {
     char hex[DIGEST_HEX_SIZE];
@@ -81,10 +105,7 @@ static void put_item(struct buffer *b, const struct action_item *item) {
     if (item->content.directory)
         buffer_puts(b, "\"directory\":true,");
     buffer_puts(b, item->content.executable ? "\"executable\":true,\"labels\":" : "\"executable\":false,\"labels\":");
-    if (item->labels)
-        json_canonical(b, item->labels);
-    else
-        buffer_puts(b, "{}");
+    put_labels(b, item);
     buffer_putc(b, ',');
     put_string(b, "name", item->name);
     buffer_putc(b, ',');
@@ -107,16 +128,9 @@ static void add_input(struct components *c, const struct action_input *in) {
 }
 
 static void add_kind(struct components *c, const struct action *a) {
-    char version[32];
-    struct buffer uses = {0};
-    snprintf(version, sizeof version, "@%d", a->kind->version);
-    buffer_puts(&uses, a->kind->name);
-    buffer_puts(&uses, version);
     begin(c, "kind", "");
-    json_string(&c->text, buffer_text(&uses));
+    buffer_printf(&c->text, "\"%s@%d\"", a->kind->name, a->kind->version);
     end(c);
-    buffer_close(&uses);
-
     const cJSON *member;
     cJSON_ArrayForEach(member, a->reduced) {
         begin(c, "with.", member->string);
@@ -203,18 +217,50 @@ cJSON *action_components(const struct action *a) {
     return out;
 }
 
-void action_key(struct digest *out, const struct action *a) {
+struct key_maker {
+    struct components components;
+    struct buffer framed;
+    struct sha256 *hash;
+};
+
+struct key_maker *key_maker_create(void) {
+    struct key_maker *m = mem_alloc(sizeof *m);
+    m->hash = sha256_create();
+    return m;
+}
+
+void key_maker_free(struct key_maker *m) {
+    if (!m)
+        return;
+    components_close(&m->components);
+    buffer_close(&m->framed);
+    sha256_free(m->hash);
+    free(m);
+}
+
+/* As sha256_field frames it: all fields of a key are hashed at once. */
+static void put_field(struct buffer *b, const char *bytes, size_t size) {
+    char length[8];
+    for (size_t i = 0; i < sizeof length; i++)
+        length[i] = (char)((uint64_t)size >> (8 * i));
+    buffer_append(b, length, sizeof length);
+    buffer_append(b, bytes, size);
+}
+
+void action_key(struct digest *out, struct key_maker *m, const struct action *a) {
     static const char tag[] = "retort-key-1";
-    struct components c = {0};
-    collect(&c, a);
-    sort(&c);
-    struct sha256 *h = sha256_create();
-    sha256_field(h, tag, sizeof tag - 1);
-    for (size_t i = 0; i < c.count; i++) {
-        const char *text = buffer_text(&c.text);
-        sha256_field(h, text + c.items[i].name, c.items[i].name_size);
-        sha256_field(h, text + c.items[i].value, c.items[i].value_size);
+    struct components *c = &m->components;
+    c->count = 0;
+    buffer_clear(&c->text);
+    buffer_clear(&m->framed);
+    collect(c, a);
+    sort(c);
+    put_field(&m->framed, tag, sizeof tag - 1);
+    for (size_t i = 0; i < c->count; i++) {
+        const char *text = buffer_text(&c->text);
+        put_field(&m->framed, text + c->items[i].name, c->items[i].name_size);
+        put_field(&m->framed, text + c->items[i].value, c->items[i].value_size);
     }
-    sha256_finish(h, out);
-    components_close(&c);
+    sha256_update(m->hash, m->framed.data, m->framed.size);
+    sha256_restart(m->hash, out);
 }

@@ -80,7 +80,7 @@ static int make_axis_value(const struct axis_value **out, struct scope *s, const
     int rc = object ? 0 : resolve_json(&json, s, v);
     if (rc)
         return rc;
-    plan_keep(s->plan, json);
+    tree_keep(s->arena, json);
     struct axis_value copy = *axis_value_literal(s->plan, json, directory);
     copy.source = object ? v : NULL;
     struct axis_value *made = arena_alloc(s->plan->arena, sizeof *made);
@@ -105,7 +105,7 @@ static int read_axis(struct axis_values *values, struct scope *s, const struct a
         return add_json(values, s, v->as.literal, axis, directory);
     if (v->type == VALUE_REFERENCE) {
         rc = resolve_json(&json, s, v);
-        return rc ? rc : add_json(values, s, plan_keep(s->plan, json), axis, directory);
+        return rc ? rc : add_json(values, s, tree_keep(s->arena, json), axis, directory);
     }
     if (v->type != VALUE_LIST)
         return add_item(values, s, v, axis, directory);
@@ -154,7 +154,7 @@ static int for_entries(struct matrix_build *b, const struct value *list, each_en
     int rc = resolve_json(&json, b->scope, list);
     if (rc)
         return rc;
-    plan_keep(b->scope->plan, json);
+    tree_keep(b->scope->arena, json);
     const cJSON *entry;
     size_t index = 0;
     cJSON_ArrayForEach(entry, json) {

@@ -3,12 +3,6 @@
 #include "engine/base/memory.h"
 #include "engine/plan/internal.h"
 
-const cJSON *plan_keep(struct plan *p, cJSON *tree) {
-    mem_grow(p->trees, &p->tree_capacity, p->tree_count + 1);
-    p->trees[p->tree_count++] = tree;
-    return tree;
-}
-
 void queue_node(struct node_queue *q, struct node *n) {
     mem_grow(q->items, &q->capacity, q->count + 1);
     q->items[q->count++] = n;

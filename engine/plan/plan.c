@@ -63,12 +63,17 @@ int plan_create(struct plan **out, const struct pipeline *pipeline, const struct
                 const char *const *targets, size_t target_count, struct error *err) {
     struct plan *p = mem_alloc(sizeof *p);
     p->arena = arena_create();
+    p->scratch = arena_create();
+    p->key_maker = key_maker_create();
     p->pipeline = pipeline;
     p->facts = *facts;
     p->stage_count = pipeline->stage_count;
     p->stages = arena_array(p->arena, p->stage_count + 1, sizeof *p->stages);
-    for (size_t i = 0; i < p->stage_count; i++)
-        p->stages[pipeline->stages[i]->index].decl = pipeline->stages[i];
+    for (size_t i = 0; i < p->stage_count; i++) {
+        struct stage_plan *stage = &p->stages[pipeline->stages[i]->index];
+        stage->plan = p;
+        stage->decl = pipeline->stages[i];
+    }
     int rc = targets_read(p, targets, target_count, err);
     if (rc)
         goto out;
@@ -103,7 +108,7 @@ static void free_node(struct node *n) {
     free(n->pub.needs);
     free(n->pub.needed_by);
     free(n->waiting_stages);
-    cJSON_Delete(n->labels);
+    instance_release_action(&n->pub);
 }
 
 void plan_free(struct plan *p) {
@@ -113,9 +118,6 @@ void plan_free(struct plan *p) {
         free_node((struct node *)p->instances[i]);
     for (size_t i = 0; i < p->stage_count; i++)
         free_stage(&p->stages[i]);
-    for (size_t i = 0; i < p->tree_count; i++)
-        cJSON_Delete(p->trees[i]);
-    free(p->trees);
     free(p->instances);
     free(p->pending.items);
     free(p->expansions.items);
@@ -125,18 +127,22 @@ void plan_free(struct plan *p) {
     bytemap_close(&p->programs);
     cJSON_Delete(p->machine);
     diagnostics_close(&p->faults);
+    key_maker_free(p->key_maker);
+    arena_free(p->scratch);
     arena_free(p->arena);
     free(p);
 }
 
 static void build(struct plan *p, struct node *n) {
-    struct scope s = {.plan = p, .node = n};
-    if (build_action(&s)) {
+    struct scope s = {.plan = p, .arena = p->scratch, .node = n};
+    struct action *action;
+    if (build_action(&action, &s)) {
         if (s.fault)
             node_fail(p, n, s.fault);
         return;
     }
-    action_key(&n->pub.key, n->pub.action);
+    action_key(&n->pub.key, p->key_maker, action);
+    n->pub.keyed = true;
     n->pub.state = INSTANCE_KEYED;
     queue_node(&p->keyed, n);
 }
@@ -174,6 +180,7 @@ int plan_advance(struct plan *p, struct diagnostics *diagnostics, struct error *
         if (!n)
             break;
         node_advance(p, n);
+        arena_reset(p->scratch);
     }
     move_faults(p, diagnostics);
     if (p->error.code)
@@ -196,7 +203,7 @@ void plan_finish(struct plan *p, struct instance *i, const struct content *outs,
     if (count)
         memcpy(copy, outs, count * sizeof *copy);
     i->outs = copy;
-    i->metrics = plan_keep(p, metrics ? cJSON_Duplicate(metrics, true) : cJSON_CreateObject());
+    i->metrics = tree_keep(p->arena, metrics ? cJSON_Duplicate(metrics, true) : cJSON_CreateObject());
     node_done(p, (struct node *)i);
 }
 

@@ -40,9 +40,9 @@ struct instance {
     size_t needed_by_count, needed_by_capacity;
     size_t open_needs; /* not yet DONE */
 
-    /* From KEYED on (not for selects). */
     struct digest key;
-    const struct action *action;
+    bool keyed;                  /* `key` is known: from KEYED on, and when it failed after that; never for selects */
+    const struct action *action; /* NULL unless it is held (instance_hold_action) */
 
     /* From DONE on. */
     const struct content *outs; /* one per decl->outs, in its order */
@@ -89,6 +89,15 @@ struct instance *plan_next(struct plan *p);
 
 /* The instance's results are known (from a record, or it ran). Copies what it keeps. */
 void plan_finish(struct plan *p, struct instance *i, const struct content *outs, const cJSON *metrics);
+
+/* Makes the action of a keyed instance, until it is released or the plan freed: an attempt needs it, and millions of
+   instances that wait do not. Held or released twice is as good as once. */
+void instance_hold_action(struct instance *i);
+void instance_release_action(struct instance *i);
+
+/* The components of a keyed instance's key (action_components), whether its action is held or not. The caller deletes
+   them. */
+cJSON *instance_components(const struct instance *i);
 
 /* It failed for good: what depends on it becomes SKIPPED. */
 void plan_fail(struct plan *p, struct instance *i, const char *reason);

@@ -6,6 +6,15 @@
 #include "engine/base/suggest.h"
 #include "engine/plan/internal.h"
 
+static void delete_tree(void *tree) {
+    cJSON_Delete(tree);
+}
+
+const cJSON *tree_keep(struct arena *arena, cJSON *tree) {
+    arena_own(arena, tree, delete_tree);
+    return tree;
+}
+
 int scope_fault(struct scope *s, const struct location *at, const char *format, ...) {
     struct buffer text = {0};
     va_list args;

@@ -5,7 +5,8 @@
 #include "engine/plan/internal.h"
 
 /* One step into a value that may still hold references; `*found` is false when there is no such member. */
-static struct matrix_member step_into(struct plan *p, struct matrix_member from, const struct step *step, bool *found);
+static struct matrix_member step_into(struct arena *arena, struct matrix_member from, const struct step *step,
+                                      bool *found);
 
 static struct matrix_member step_json(struct matrix_member from, const struct step *step, bool *found) {
     const cJSON *json = step->name ? cJSON_GetObjectItemCaseSensitive(from.json, step->name)
@@ -15,16 +16,16 @@ static struct matrix_member step_json(struct matrix_member from, const struct st
 }
 
 /* The patch first: what it says stands; objects on both sides are merged when they are used. */
-static struct matrix_member step_extends(struct plan *p, struct matrix_member from, const struct step *step,
+static struct matrix_member step_extends(struct arena *arena, struct matrix_member from, const struct step *step,
                                          bool *found) {
     const struct value *v = from.value;
     struct matrix_member patch =
-        step_into(p, (struct matrix_member){v->as.extends.patch, NULL, from.directory}, step, found);
+        step_into(arena, (struct matrix_member){v->as.extends.patch, NULL, from.directory}, step, found);
     if (*found && !(patch.value && (patch.value->type == VALUE_OBJECT || patch.value->type == VALUE_LITERAL)))
         return patch;
     bool patched = *found;
     struct matrix_member base =
-        step_into(p, (struct matrix_member){v->as.extends.base, NULL, from.directory}, step, found);
+        step_into(arena, (struct matrix_member){v->as.extends.base, NULL, from.directory}, step, found);
     if (!patched)
         return base;
     bool is_object = patch.value->type == VALUE_OBJECT || cJSON_IsObject(patch.value->as.literal);
@@ -33,7 +34,7 @@ static struct matrix_member step_extends(struct plan *p, struct matrix_member fr
         *found = !is_null;
         return patch;
     }
-    struct value *merged = arena_alloc(p->arena, sizeof *merged);
+    struct value *merged = arena_alloc(arena, sizeof *merged);
     *merged = (struct value){.type = VALUE_EXTENDS, .at = v->at};
     merged->as.extends.base = base.value;
     merged->as.extends.patch = patch.value;
@@ -41,27 +42,28 @@ static struct matrix_member step_extends(struct plan *p, struct matrix_member fr
 }
 
 /* Plain JSON below a literal becomes a literal value, so that every member is a value. */
-static struct matrix_member step_literal(struct plan *p, struct matrix_member from, const struct step *step,
+static struct matrix_member step_literal(struct arena *arena, struct matrix_member from, const struct step *step,
                                          bool *found) {
     from.json = from.value->as.literal;
     struct matrix_member member = step_json(from, step, found);
     if (!*found)
         return member;
-    struct value *literal = arena_alloc(p->arena, sizeof *literal);
+    struct value *literal = arena_alloc(arena, sizeof *literal);
     *literal = (struct value){.type = VALUE_LITERAL, .at = from.value->at};
     literal->as.literal = member.json;
     return (struct matrix_member){literal, NULL, from.directory};
 }
 
-static struct matrix_member step_into(struct plan *p, struct matrix_member from, const struct step *step, bool *found) {
+static struct matrix_member step_into(struct arena *arena, struct matrix_member from, const struct step *step,
+                                      bool *found) {
     const struct value *v = from.value;
     *found = false;
     if (!v)
         return step_json(from, step, found);
     if (v->type == VALUE_LITERAL)
-        return step_literal(p, from, step, found);
+        return step_literal(arena, from, step, found);
     if (v->type == VALUE_EXTENDS)
-        return step_extends(p, from, step, found);
+        return step_extends(arena, from, step, found);
     if (v->type == VALUE_LIST && !step->name && step->index < v->as.list.count) {
         *found = true;
         return (struct matrix_member){v->as.list.items[step->index], NULL, from.directory};
@@ -97,7 +99,7 @@ static int walk(struct matrix_member *out, struct scope *s, const struct referen
     const cJSON *shown = value->json;
     for (size_t i = first; i < r->step_count; i++) {
         bool found;
-        struct matrix_member next = step_into(s->plan, *out, &r->steps[i], &found);
+        struct matrix_member next = step_into(s->arena, *out, &r->steps[i], &found);
         if (!found)
             return missing_step(s, r, at, shown, &r->steps[i]);
         shown = r->steps[i].name ? cJSON_GetObjectItemCaseSensitive(shown, r->steps[i].name)

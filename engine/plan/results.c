@@ -8,21 +8,23 @@ static bool is_ready(struct scope *s, const struct value *v) {
     return !s->fault && !s->waits && !s->blocker;
 }
 
-static int read_items(struct result_item *items, const struct reference *r, const struct match *m, struct error *err) {
+static int read_items(struct result_item *items, struct plan *p, const struct reference *r, const struct match *m,
+                      struct error *err) {
     for (size_t i = 0; i < m->count; i++) {
         struct node *n = m->rows[i];
         size_t index;
         const struct out_decl *out = decl_out(n->pub.decl, r->steps[1].name, &index);
         if (!out)
             return error_set(err, ERR_INVALID, "%s: %s has no out \"%s\"", r->text, n->pub.name, r->steps[1].name);
-        items[i] = (struct result_item){&n->pub, out, &n->pub.outs[index], node_labels(n)};
+        cJSON *labels = action_labels(node_labels(p->arena, n), n->pub.coordinate_count);
+        items[i] = (struct result_item){&n->pub, out, &n->pub.outs[index], tree_keep(p->arena, labels)};
     }
     return 0;
 }
 
 int plan_result(struct plan *p, const struct result_decl *result, const struct result_item **items, size_t *count,
                 bool *waiting, struct error *err) {
-    struct scope s = {.plan = p, .silent = true};
+    struct scope s = {.plan = p, .arena = p->arena, .silent = true};
     const struct reference *r = result->value->type == VALUE_REFERENCE ? result->value->as.reference : NULL;
     struct match m;
     *items = NULL;
@@ -37,7 +39,7 @@ int plan_result(struct plan *p, const struct result_decl *result, const struct r
     if (s.fault || match_reference(&m, &s, r, &result->value->at))
         return error_set(err, ERR_INVALID, "result %s: %s", result->name, s.fault);
     struct result_item *found = arena_array(p->arena, m.count, sizeof *found);
-    int rc = read_items(found, r, &m, err);
+    int rc = read_items(found, p, r, &m, err);
     if (rc)
         return error_prefix(err, "result %s", result->name);
     *items = found;

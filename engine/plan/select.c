@@ -234,7 +234,7 @@ static void fail_without_candidate(struct decision *d, struct node *n) {
 
 void select_decide(struct plan *p, struct node *n) {
     const struct stage_decl *decl = n->pub.decl;
-    struct scope s = {.plan = p, .node = n};
+    struct scope s = {.plan = p, .arena = p->scratch, .node = n};
     struct decision d = {.plan = p, .select = decl->select};
     struct match m;
     d.from = &p->stages[decl->select->from->stage->index].view;

@@ -13,7 +13,7 @@ static cJSON *spec_item(const struct action_input *in, size_t index, action_item
     cJSON_AddStringToObject(out, "name", item->name);
     cJSON_AddStringToObject(out, "sha256", hex);
     cJSON_AddBoolToObject(out, "executable", item->content.executable);
-    cJSON_AddItemToObject(out, "labels", item->labels ? cJSON_Duplicate(item->labels, true) : cJSON_CreateObject());
+    cJSON_AddItemToObject(out, "labels", action_labels(item->labels, item->label_count));
     buffer_close(&path);
     return out;
 }

@@ -42,7 +42,7 @@ static const struct value *pin_value(struct plan *p, const char *text, size_t si
     cJSON *json = json_parse(&doc, copy, size, NULL, NULL) == 0 ? json_detach(doc) : cJSON_CreateString(copy);
     free(copy);
     v->type = VALUE_LITERAL;
-    v->as.literal = plan_keep(p, json);
+    v->as.literal = tree_keep(p->arena, json);
     return v;
 }
 
@@ -106,7 +106,7 @@ int targets_read(struct plan *p, const char *const *targets, size_t count, struc
 }
 
 static void apply(struct plan *p, struct target *t) {
-    struct scope s = {.plan = p, .silent = !p->created};
+    struct scope s = {.plan = p, .arena = p->arena, .silent = !p->created};
     struct match m;
     if (match_reference(&m, &s, &t->reference, &t->stage->decl->at)) {
         t->fault = s.fault;

@@ -57,7 +57,7 @@ static void on_fault(void *context, const cJSON *at, bool on_key, const char *me
 }
 
 /* The key's form is made from what the file gives, which has fewer entries to compare with their defaults. */
-static int make(struct action *a, struct scope *s) {
+static int make(struct action *a, struct scope *s, struct arena *arena) {
     const struct stage_decl *decl = s->node->pub.decl;
     cJSON *json = NULL;
     int rc = decl->with ? resolve_json(&json, s, decl->with) : 0;
@@ -66,8 +66,8 @@ static int make(struct action *a, struct scope *s) {
         rc = kind_check_with(decl->kind, json, NULL, on_fault, &check) ? ERR_INVALID : 0;
     }
     if (rc == 0) {
-        a->with = plan_keep(s->plan, kind_with_complete(decl->kind, json));
-        a->reduced = plan_keep(s->plan, kind_with_reduced(decl->kind, json));
+        a->with = tree_keep(arena, kind_with_complete(decl->kind, json));
+        a->reduced = tree_keep(arena, kind_with_reduced(decl->kind, json));
     }
     cJSON_Delete(json);
     return rc;
@@ -82,7 +82,7 @@ int build_with(struct action *a, struct scope *s) {
         a->reduced = stage->reduced;
         return 0;
     }
-    int rc = make(a, s);
+    int rc = make(a, s, same ? s->plan->arena : s->arena);
     if (rc == 0 && same) {
         stage->with = a->with;
         stage->reduced = a->reduced;

@@ -16,23 +16,23 @@ struct draft_words {
     size_t count, capacity;
 };
 
-static void end_text(struct plan *p, struct draft_word *w) {
+static void end_text(struct arena *arena, struct draft_word *w) {
     if (w->text.size == 0)
         return;
     mem_grow(w->parts, &w->capacity, w->count + 1);
-    w->parts[w->count++] = (struct word_part){WORD_TEXT, arena_strdup(p->arena, buffer_text(&w->text))};
+    w->parts[w->count++] = (struct word_part){WORD_TEXT, arena_strdup(arena, buffer_text(&w->text))};
     buffer_clear(&w->text);
 }
 
-static void add_symbol(struct plan *p, struct draft_word *w, enum word_symbol symbol, const char *name) {
-    end_text(p, w);
+static void add_symbol(struct arena *arena, struct draft_word *w, enum word_symbol symbol, const char *name) {
+    end_text(arena, w);
     mem_grow(w->parts, &w->capacity, w->count + 1);
     w->parts[w->count++] = (struct word_part){symbol, name};
 }
 
-static struct word finish(struct plan *p, struct draft_word *w) {
-    end_text(p, w);
-    struct word_part *parts = arena_array(p->arena, w->count, sizeof *parts);
+static struct word finish(struct arena *arena, struct draft_word *w) {
+    end_text(arena, w);
+    struct word_part *parts = arena_array(arena, w->count, sizeof *parts);
     if (w->count)
         memcpy(parts, w->parts, w->count * sizeof *parts);
     struct word word = {parts, w->count};
@@ -61,7 +61,7 @@ static int add_path(struct draft_word *w, struct scope *s, const struct action *
                     const struct location *at, bool alone) {
     const char *name = r->step_count == 1 ? r->steps[0].name : NULL;
     if (r->root == REFERENCE_CHECKPOINT) {
-        add_symbol(s->plan, w, WORD_CHECKPOINT, NULL);
+        add_symbol(s->arena, w, WORD_CHECKPOINT, NULL);
         return 0;
     }
     if (r->root == REFERENCE_IN) {
@@ -71,12 +71,12 @@ static int add_path(struct draft_word *w, struct scope *s, const struct action *
         if (in->list && !alone)
             return scope_fault(s, at, "%s is a list of %zu files, which cannot stand inside a text", r->text,
                                in->count);
-        add_symbol(s->plan, w, WORD_IN, in->name);
+        add_symbol(s->arena, w, WORD_IN, in->name);
         return 0;
     }
     if (!name || !has_out(a, name))
         return scope_fault(s, at, "%s: there is no such out", r->text);
-    add_symbol(s->plan, w, WORD_OUT, name);
+    add_symbol(s->arena, w, WORD_OUT, name);
     return 0;
 }
 
@@ -121,7 +121,7 @@ static int push_json(struct draft_words *out, struct scope *s, const cJSON *json
     int rc = 0;
     if (!list || !cJSON_IsArray(json)) {
         rc = put_scalar(&w.text, s, json, at);
-        push(out, finish(s->plan, &w));
+        push(out, finish(s->arena, &w));
         return rc;
     }
     const cJSON *item;
@@ -142,7 +142,7 @@ static int push_value(struct draft_words *out, struct scope *s, const struct act
         return push_json(out, s, v->as.literal, &v->at, list);
     if (v->type == VALUE_TEXT || (v->type == VALUE_REFERENCE && is_path(v->as.reference))) {
         rc = v->type == VALUE_TEXT ? add_text(&w, s, a, v) : add_path(&w, s, a, v->as.reference, &v->at, list);
-        push(out, finish(s->plan, &w));
+        push(out, finish(s->arena, &w));
         return rc;
     }
     rc = resolve_json(&json, s, v);
@@ -161,7 +161,7 @@ int build_command(struct action *a, struct scope *s) {
             rc = push_value(&words, s, a, cmd->as.list.items[i], true);
     else
         rc = push_value(&words, s, a, cmd, true);
-    struct word *argv = arena_array(s->plan->arena, words.count, sizeof *argv);
+    struct word *argv = arena_array(s->arena, words.count, sizeof *argv);
     if (words.count)
         memcpy(argv, words.words, words.count * sizeof *argv);
     a->argv = argv;
@@ -172,7 +172,7 @@ int build_command(struct action *a, struct scope *s) {
 
 int build_env(struct action *a, struct scope *s) {
     const struct stage_decl *decl = s->node->pub.decl;
-    struct action_env *env = arena_array(s->plan->arena, decl->env_count, sizeof *env);
+    struct action_env *env = arena_array(s->arena, decl->env_count, sizeof *env);
     struct draft_words words = {0};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < decl->env_count; i++) {

@@ -75,7 +75,7 @@ static struct piece *piece_create(struct run *r, const struct instance *i) {
     bool ran = t && t->outcome.finished;
     if (!ran)
         store_record_find(r->store, &i->key, r->options->same_platform ? r->platform : NULL, &record, NULL);
-    p->kind = i->action->kind ? i->action->kind->name : "cmd";
+    p->kind = i->decl->kind ? i->decl->kind->name : "cmd";
     take_energy(p, cJSON_GetObjectItemCaseSensitive(ran ? t->outcome.result : record, "energy"));
     cJSON_Delete(record);
     return p;
@@ -87,7 +87,7 @@ static void read_pieces(struct page *page) {
     store_read_begin(page->run->store);
     for (size_t k = 0; k < page->count; k++) {
         const struct instance *i = page->all[k];
-        if (i->state != INSTANCE_DONE || !i->action || !i->wanted)
+        if (i->state != INSTANCE_DONE || !i->keyed || !i->wanted)
             continue;
         struct piece *p = bytemap_get(&page->by_key, i->key.bytes, sizeof i->key.bytes);
         if (!p) {

@@ -66,7 +66,7 @@ static void json_stage(struct progress *p, const struct instance *i, enum stage_
     buffer_puts(&line, "{\"event\":\"stage\",\"stage\":");
     json_string(&line, i->name);
     buffer_puts(&line, ",\"key\":");
-    if (i->action)
+    if (i->keyed)
         json_string(&line, hex);
     else
         buffer_puts(&line, "null");

@@ -72,7 +72,7 @@ static struct task *task_create(struct run *r, struct instance *i) {
     t->instance = i;
     t->job = (struct job){.owner = t,
                           .needs = i->decl->resources,
-                          .exclusive = i->action->kind && i->action->kind->measures_machine,
+                          .exclusive = i->decl->kind && i->decl->kind->measures_machine,
                           .retries = i->decl->retries,
                           .timeout_ms = i->decl->timeout_ms};
     mem_grow(r->all, &r->task_capacity, r->task_count + 1);

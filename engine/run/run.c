@@ -105,7 +105,7 @@ void run_check_budgets(struct run *r) {
 
 /* Its last attempt failed, and the run ended before the next one. */
 static bool awaits_retry(const struct run *r, const struct instance *i) {
-    const struct task *t = i->state == INSTANCE_KEYED && i->action ? key_map_get(&r->tasks, &i->key) : NULL;
+    const struct task *t = i->state == INSTANCE_KEYED ? key_map_get(&r->tasks, &i->key) : NULL;
     return t && t->job.state == JOB_BACKOFF;
 }
 
@@ -118,7 +118,7 @@ static void report_unreached(struct run *r) {
             continue;
         if (i->state == INSTANCE_SKIPPED)
             run_report(r, i, STAGE_SKIPPED, i->reason);
-        else if (i->state == INSTANCE_FAILED && !i->action && i->decl->type != STAGE_SELECT)
+        else if (i->state == INSTANCE_FAILED && !i->keyed && i->decl->type != STAGE_SELECT)
             run_report(r, i, STAGE_FAILED, i->reason); /* found by the plan: a fault of the file */
         else if (awaits_retry(r, i))
             run_report(r, i, STAGE_INTERRUPTED, "the run ends before its next attempt");
@@ -126,7 +126,7 @@ static void report_unreached(struct run *r) {
 }
 
 static const char *state_of(const struct run *r, const struct instance *i) {
-    const struct task *t = i->action ? key_map_get(&r->tasks, &i->key) : NULL;
+    const struct task *t = i->keyed ? key_map_get(&r->tasks, &i->key) : NULL;
     switch (i->state) {
     case INSTANCE_DONE:
         return t && t->instance == i && t->outcome.finished ? "finished" : "known";
@@ -143,12 +143,12 @@ static const char *state_of(const struct run *r, const struct instance *i) {
 }
 
 static cJSON *describe_stage(const struct run *r, const struct instance *i) {
-    const struct task *t = i->action ? key_map_get(&r->tasks, &i->key) : NULL;
+    const struct task *t = i->keyed ? key_map_get(&r->tasks, &i->key) : NULL;
     char hex[DIGEST_HEX_SIZE];
     cJSON *stage = cJSON_CreateObject();
     cJSON_AddStringToObject(stage, "stage", i->name);
     digest_hex(hex, &i->key);
-    cJSON_AddItemToObject(stage, "key", i->action ? cJSON_CreateString(hex) : cJSON_CreateNull());
+    cJSON_AddItemToObject(stage, "key", i->keyed ? cJSON_CreateString(hex) : cJSON_CreateNull());
     cJSON_AddStringToObject(stage, "state", state_of(r, i));
     if (t && t->attempt) /* the last one of this run; twins share it */
         cJSON_AddStringToObject(stage, "attempt", t->attempt->id);

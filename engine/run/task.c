@@ -223,6 +223,7 @@ void task_start(struct task *t) {
     attempt_free(t->attempt);
     events_close(&t->events);
     outcome_close(&t->outcome);
+    instance_hold_action(t->instance);
     t->attempt = attempt_create(r->store, t->instance, id, checkpoint);
     attempt_account(t->attempt, record_head(t));
     t->events = (struct event_reader){.context = t, .progress = on_progress, .metric = on_metric, .note = on_note};
@@ -288,7 +289,7 @@ static void put_off(struct task *t) {
    nor because it was asked to leave, nor together with its keeper. */
 static bool is_own_failure(const struct task *t) {
     bool refused = WIFSIGNALED(t->keeper_status) || t->work_code < 0 || t->outcome.short_of_space ||
-                   (t->instance->action->kind && t->outcome.exit == error_exit_status(ERR_IO));
+                   (t->instance->decl->kind && t->outcome.exit == error_exit_status(ERR_IO));
     return !refused && (!t->job.terminating || t->job.timed_out);
 }
 
@@ -324,9 +325,9 @@ static void judge_failed(struct task *t) {
 
 static void finish_all(struct task *t) {
     struct run *r = t->run;
-    const struct action *action = t->instance->action;
-    struct content *outs = mem_array(action->out_count + 1, sizeof *outs);
-    for (size_t i = 0; i < action->out_count; i++) {
+    size_t count = t->instance->decl->out_count;
+    struct content *outs = mem_array(count + 1, sizeof *outs);
+    for (size_t i = 0; i < count; i++) {
         const struct object *o = &t->outcome.outs[i];
         outs[i] = (struct content){o->digest, o->size, o->directory, o->executable};
     }
@@ -397,4 +398,5 @@ void task_judge(struct task *t) {
         put_off(t);
     else
         judge_failed(t);
+    instance_release_action(t->instance);
 }

@@ -128,6 +128,7 @@ static void start(struct verification *v, struct task *t) {
     char *id = mem_printf("%s-%zu-1", v->id, t->instance->index);
     char *root = store_work_path(v->run.store, id);
     char *checkpoint = attempt_uses_checkpoint(t->instance) ? path_join(root, "checkpoint") : NULL;
+    instance_hold_action(t->instance);
     t->attempt = attempt_create(v->run.store, t->instance, id, checkpoint);
     t->attempt->only_look = true;
     t->outcome.exit = -1;
@@ -250,7 +251,7 @@ static int submit(struct verification *v, struct error *err) {
         t->instance = i;
         t->job = (struct job){.owner = t,
                               .needs = i->decl->resources,
-                              .exclusive = i->action->kind && i->action->kind->measures_machine,
+                              .exclusive = i->decl->kind && i->decl->kind->measures_machine,
                               .timeout_ms = i->decl->timeout_ms};
         rc = scheduler_submit(v->run.scheduler, &t->job, err);
         if (rc < 0)

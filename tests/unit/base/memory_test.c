@@ -158,11 +158,37 @@ static void test_arena(void **state) {
     arena_free(NULL);
 }
 
+static void count_destroyed(void *object) {
+    ++*(int *)object;
+}
+
+static void a_reset_arena_gives_zeroed_memory_again(void **state) {
+    (void)state;
+    struct arena *a = arena_create();
+    int count = 0;
+    arena_own(a, &count, count_destroyed);
+    for (size_t size = 1; size < 100000; size *= 3)
+        memset(arena_alloc(a, size), 0xff, size);
+    arena_reset(a);
+    assert_int_equal(count, 1);
+    for (size_t size = 1; size < 100000; size *= 3) {
+        const unsigned char *bytes = arena_alloc(a, size);
+        for (size_t i = 0; i < size; i++)
+            assert_int_equal(bytes[i], 0);
+    }
+    arena_free(a);
+    assert_int_equal(count, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_memory_is_zeroed), cmocka_unit_test(test_overflow_ends_the_program),
-        cmocka_unit_test(test_strings),          cmocka_unit_test(test_grow_keeps_content),
-        cmocka_unit_test(test_buffer),           cmocka_unit_test(test_arena),
+        cmocka_unit_test(test_memory_is_zeroed),
+        cmocka_unit_test(test_overflow_ends_the_program),
+        cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_grow_keeps_content),
+        cmocka_unit_test(test_buffer),
+        cmocka_unit_test(test_arena),
+        cmocka_unit_test(a_reset_arena_gives_zeroed_memory_again),
     };
     return cmocka_run_group_tests_name("base/memory", tests, NULL, NULL);
 }

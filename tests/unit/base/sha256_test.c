@@ -38,6 +38,18 @@ static void test_vectors(void **state) {
     }
 }
 
+static void a_restarted_hash_gives_what_a_new_one_gives(void **state) {
+    (void)state;
+    struct sha256 *h = sha256_create();
+    for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
+        struct digest d;
+        sha256_update(h, vectors[i].message, strlen(vectors[i].message));
+        sha256_restart(h, &d);
+        assert_digest(&d, vectors[i].hex);
+    }
+    sha256_free(h);
+}
+
 static void test_million_in_pieces(void **state) {
     (void)state;
     char piece[1000];
@@ -111,6 +123,7 @@ static void test_parse(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors),
+        cmocka_unit_test(a_restarted_hash_gives_what_a_new_one_gives),
         cmocka_unit_test(test_million_in_pieces),
         cmocka_unit_test(test_field_is_length_then_bytes),
         cmocka_unit_test(test_file),

@@ -30,7 +30,7 @@ static void files_of_the_project(void **state) {
     expect_no_fault(&w);
     expect_input(&w, "a[n=2]", "one", "data-2.csv");
     expect_input(&w, "a[n=2]", "all", "x.csv y.csv{'k':'v'} folder");
-    const struct action *a = world_instance(&w, "a[n=2]")->action;
+    const struct action *a = world_action(&w, "a[n=2]");
     assert_string_equal(a->inputs[0].name, "all");
     assert_string_equal(a->inputs[1].name, "one");
     assert_string_equal(a->inputs[2].name, "script");
@@ -103,7 +103,7 @@ static void a_list_alone_becomes_its_items(void **state) {
                         "'env':{'C':'${checkpoint}/c'},'checkpoint':true}}}");
     world_run(&w);
     expect_no_fault(&w);
-    const struct action *a = world_instance(&w, "a")->action;
+    const struct action *a = world_action(&w, "a");
     char **argv = NULL;
     size_t count = 0;
     action_argv(&argv, &count, a, "/keep", put_item_path, NULL);
@@ -141,7 +141,7 @@ static void the_spec_shows_what_is_hashed_paths_and_cpus(void **state) {
                         "'m':{'path':'m.json','type':'metrics'}}}}}");
     world_run(&w);
     const char *const argv[] = {"run", "in/i/run.sh"};
-    cJSON *spec = action_spec(world_instance(&w, "a")->action, argv, 2, 3, put_item_path, NULL);
+    cJSON *spec = action_spec(world_action(&w, "a"), argv, 2, 3, put_item_path, NULL);
     char *text = json_canonical_text(spec);
     /* SHA-256 of "run.sh", from sha256sum. */
     assert_string_equal(
@@ -243,7 +243,7 @@ static void defaults_of_a_kind_are_in_no_key(void **state) {
     expect_component(&w, "a[n=41]", "with.receiver", "'ls'");
     expect_component(&w, "a[n=41]", "kind", "'link/baseline@1'");
     expect_component(&w, "a[n=41]", "machine", "(none)");
-    const cJSON *with = world_instance(&w, "a[n=40]")->action->with;
+    const cJSON *with = world_action(&w, "a[n=40]")->with;
     assert_int_equal((int)json_double(with, "slots", 0), 40);
     assert_int_equal((int)json_double(with, "branches", 0), 1);
     world_close(&w);

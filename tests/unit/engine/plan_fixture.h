@@ -177,6 +177,18 @@ static inline struct instance *world_instance(const struct world *w, const char 
     return i;
 }
 
+static inline const struct action *world_action(const struct world *w, const char *name) {
+    struct instance *i = world_instance(w, name);
+    instance_hold_action(i);
+    return i->action;
+}
+
+static inline void put_labels(struct buffer *out, const struct action_item *item) {
+    cJSON *labels = action_labels(item->labels, item->label_count);
+    json_canonical(out, labels);
+    cJSON_Delete(labels);
+}
+
 /* The names of all instances of a stage in order, joined by a space. */
 static inline void expect_instances(const struct world *w, const char *stage, const char *names) {
     struct buffer b = {0};
@@ -191,9 +203,7 @@ static inline void expect_instances(const struct world *w, const char *stage, co
 
 /* One component of an instance's key as canonical JSON, ' for quotes; "(none)" when it has none. */
 static inline void expect_component(const struct world *w, const char *instance, const char *name, const char *text) {
-    const struct instance *i = world_instance(w, instance);
-    assert_non_null(i->action);
-    cJSON *components = action_components(i->action);
+    cJSON *components = instance_components(world_instance(w, instance));
     const cJSON *found = cJSON_GetObjectItemCaseSensitive(components, name);
     char *canonical = found ? json_canonical_text(found) : mem_strdup("(none)");
     for (char *c = canonical; *c; c++)
@@ -206,15 +216,14 @@ static inline void expect_component(const struct world *w, const char *instance,
 
 /* The names of the files of one input, with their labels: "model.bin{'size':7} ...". */
 static inline void expect_input(const struct world *w, const char *instance, const char *input, const char *text) {
-    const struct instance *i = world_instance(w, instance);
+    const struct action *a = world_action(w, instance);
     struct buffer b = {0};
-    assert_non_null(i->action);
-    for (size_t k = 0; k < i->action->input_count; k++) {
-        const struct action_input *in = &i->action->inputs[k];
+    for (size_t k = 0; k < a->input_count; k++) {
+        const struct action_input *in = &a->inputs[k];
         for (size_t n = 0; strcmp(in->name, input) == 0 && n < in->count; n++) {
             buffer_printf(&b, "%s%s", b.size ? " " : "", in->items[n].name);
-            if (in->items[n].labels)
-                json_canonical(&b, in->items[n].labels);
+            if (in->items[n].label_count)
+                put_labels(&b, &in->items[n]);
         }
     }
     for (size_t k = 0; k < b.size; k++)

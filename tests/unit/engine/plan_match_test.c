@@ -14,7 +14,7 @@ static void same_axes_are_matched_others_collected(void **state) {
     world_run(&w);
     expect_no_fault(&w);
     expect_input(&w, "b[t=2]", "i", "o.bin{'s':7,'t':2} o.bin{'s':11,'t':2}");
-    assert_true(world_instance(&w, "b[t=2]")->action->inputs[0].list);
+    assert_true(world_action(&w, "b[t=2]")->inputs[0].list);
     assert_int_equal(world_instance(&w, "b[t=2]")->need_count, 2);
     world_close(&w);
 }
@@ -28,7 +28,7 @@ static void a_pin_overrides_matching(void **state) {
     world_run(&w);
     expect_no_fault(&w);
     expect_input(&w, "b[s=7,t=3]", "i", "o.bin{'s':11,'t':3}");
-    assert_false(world_instance(&w, "b[s=7,t=3]")->action->inputs[0].list);
+    assert_false(world_action(&w, "b[s=7,t=3]")->inputs[0].list);
     world_close(&w);
 }
 
@@ -243,18 +243,21 @@ static void scan(struct buffer *out, const struct random_case *c, const struct i
             }
 }
 
-static void check_instance(const struct random_case *c, const struct instance *b) {
+static void check_instance(const struct random_case *c, struct instance *b) {
     struct buffer expected = {0}, found = {0};
     scan(&expected, c, b);
     if (expected.size == 0) {
         assert_int_equal(b->state, INSTANCE_FAILED);
     } else {
         assert_int_equal(b->state, INSTANCE_DONE);
+        instance_hold_action(b);
         const struct action_input *in = &b->action->inputs[0];
-        for (size_t i = 0; i < in->count; i++)
-            buffer_printf(&found, "%d%d%d ", (int)json_double(in->items[i].labels, "x", -1),
-                          (int)json_double(in->items[i].labels, "y", -1),
-                          (int)json_double(in->items[i].labels, "z", -1));
+        for (size_t i = 0; i < in->count; i++) {
+            cJSON *labels = action_labels(in->items[i].labels, in->items[i].label_count);
+            buffer_printf(&found, "%d%d%d ", (int)json_double(labels, "x", -1), (int)json_double(labels, "y", -1),
+                          (int)json_double(labels, "z", -1));
+            cJSON_Delete(labels);
+        }
         assert_string_equal(buffer_text(&found), buffer_text(&expected));
     }
     buffer_close(&expected);
