@@ -111,7 +111,7 @@ $(FUZZ_TARGETS): %: %.o $(BUILD)/tests/fuzz/fuzz.o $(BUILD)/tests/fuzz/tree.o $(
 	$(CC) $(LDFLAGS_ALL) $(filter -%,$(FUZZ_MAIN)) -o $@ $^ $(SYSLIBS_retort) $(SYSLIBS_retort-stage)
 
 unit-programs: $(UNIT_TESTS) $(FAULT_TESTS) $(FUZZ_TARGETS)
-$(BUILD)/tests/fault/%.so: tests/fault/%.c
+$(BUILD)/tests/%.so: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) -std=c11 $(WARNINGS) -O2 -g -fPIC -shared -o $@ $(filter %.c,$^)
 $(BUILD)/tests/fault/faultlib.so: $(wildcard tests/fault/faultlib_*.c) tests/fault/faultlib.h
@@ -253,12 +253,17 @@ $(BUILD)/tests/bench/operator_bench: LDFLAGS_ALL += $(call wrap,backend_cpu)
 $(BUILD)/tests/bench/stage_bench: LDFLAGS_ALL += $(call wrap,link_generate link_labels deeprx_train_step train_checkpoint_save)
 
 # The engine beside its peers: tests/bench/README.md. PEERS=1 installs those that this Debian has.
-ENGINE_PEERS = ninja-build snakemake $(shell apt-cache pkgnames samurai 2>/dev/null | grep -x samurai)
+ENGINE_PEERS = ninja-build strace snakemake $(shell apt-cache pkgnames samurai 2>/dev/null | grep -x samurai)
 ENGINE_BENCH = $(addprefix $(BUILD)/tests/bench/engine/,measure spawn fill)
 bench-engine: deps
 	$(if $(PEERS),$(call install,$(ENGINE_PEERS)))
 	@$(MAKE) --no-print-directory -j$(JOBS) all $(ENGINE_BENCH)
 	@BUILD=$(BUILD) tests/bench/engine/bench
+# Instructions a stage may not move by more than 10 %; tests/bench/instructions --renew writes what is compared with.
+check-instructions: deps
+	$(call install,valgrind)
+	@$(MAKE) --no-print-directory -j$(JOBS) all $(BUILD)/tests/bench/engine/pidfd.so
+	@BUILD=$(BUILD) tests/bench/instructions
 $(ENGINE_BENCH): %: %.o
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(if $(filter %/fill,$@),$(TEST_SYSLIBS_store))
 $(BUILD)/tests/bench/engine/fill: $(call lib,store) $(call lib,base)
@@ -286,6 +291,7 @@ help:
 	@echo "  make results        the laptop study and its trials, for pipelines/RESULTS.md (hours)"
 	@echo "  make bench          how fast things are (about four minutes; PEERS=1: beside PyTorch, which is installed)"
 	@echo "  make bench-engine   the engine beside ninja, make, samurai and Snakemake (about 20 minutes; PEERS=1 installs them)"
+	@echo "  make check-instructions  instructions a stage, by callgrind, held against what was recorded (a minute)"
 	@echo "  make docs           the kinds' reference page and the JSON Schema"
 	@echo "  make install        PREFIX=/usr/local"
 
@@ -293,5 +299,5 @@ clean:
 	rm -rf build
 
 .SECONDARY:
-.PHONY: results fuzz fuzz-programs soak test-all all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes check-calls check-headers check-format format docs bench bench-engine install help clean
+.PHONY: results fuzz fuzz-programs soak test-all all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes check-calls check-headers check-format format docs bench bench-engine check-instructions install help clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

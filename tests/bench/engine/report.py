@@ -41,13 +41,12 @@ class Report:
                 line += "   %8.2f %8.2f" % tuple(ratio(samples, ours, name, f) for f in ("wall_s", "cpu_s"))
             self.say(line)
 
-    def goal(self, text, value, limit, show="%.2f"):
-        """At most `limit` is asked for. `value` None: there is none."""
-        verdict = "not measured" if value is None else "met" if value <= limit else "MISSED"
-        show = (lambda v, f=show: f % v) if isinstance(show, str) else show
-        line = "%-58s %12s, at most %9s: %s" % (text, "-" if value is None else show(value), show(limit), verdict)
-        self.goals.append(line)
-        self.say("  goal: " + line)
+    def goal(self, text, value, limit, why=""):
+        """At most `limit` is asked for. `value` None: it could not be measured, for which `why` may give the reason."""
+        verdict = ("MISSED" if why else "not measured") if value is None else "met" if value <= limit else "MISSED"
+        line = "%-58s %10s, at most %8.2f: %s" % (text, "-" if value is None else "%.2f" % value, limit, verdict)
+        self.goals.append(line + (" (%s)" % why if why else ""))
+        self.say("  goal: " + self.goals[-1])
 
     def goal_ratio(self, text, samples, ours, theirs, field, limit):
         """Ours is to take at most `limit` times as much as theirs, which may be missing."""

@@ -53,17 +53,17 @@ class Timer:
 
 class Contender:
     """A program that does the work in a folder of its own. `expect`: a pattern that its output must hold. `prepare(round)`
-    and `check()` run before and after each measured run."""
+    and `check()` run before and after each measured run. One that takes longer than `limit_s` is killed: TooLong."""
 
-    def __init__(self, name, folder, command, expect="", stdin=None, prepare=None, check=None):
+    def __init__(self, name, folder, command, expect="", stdin=None, prepare=None, check=None, limit_s=None):
         self.name, self.folder, self.command, self.expect, self.stdin = name, folder, command, expect, stdin
-        self.prepare, self.check = prepare, check
+        self.prepare, self.check, self.limit_s = prepare, check, limit_s
 
     def measure(self, timer, number):
         if self.prepare:
             self.prepare(number)
             os.sync()  # nobody pays for what another left to be written
-        sample = timer.run(self.command, self.folder, self.stdin)
+        sample = timer.run(self.command, self.folder, self.stdin, self.limit_s)
         if not re.search(self.expect, sample.output, re.M):
             raise Wrong("%s: %s not in its output:\n%s" % (self.name, self.expect, sample.output[-2000:]))
         if self.check:
