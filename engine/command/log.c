@@ -44,7 +44,7 @@ static void note_attempt(char **out, const struct project *p, const struct insta
         return;
     cJSON_ArrayForEach(item, run.stages) {
         const struct run_file_stage stage = run_file_stage_read(item);
-        if (stage.attempt && strcmp(stage.stage, i->name) == 0) {
+        if (stage.attempt && strcmp(stage.stage, instance_name(i)) == 0) {
             free(*out);
             *out = mem_strdup(stage.attempt);
         }
@@ -92,7 +92,7 @@ static void print_log(void *context, const struct project *p, const struct insta
         return;
     logs->code = find_attempt(&attempt, p, i, logs->err);
     if (attempt) {
-        printf("== %s (attempt %s)\n", i->name, attempt);
+        printf("== %s (attempt %s)\n", instance_name(i), attempt);
         logs->code = print_stream(p, attempt, "stdout", logs->err);
         if (logs->code == 0)
             logs->code = print_stream(p, attempt, "stderr", logs->err);

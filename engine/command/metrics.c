@@ -12,8 +12,8 @@ enum { METRIC_DIGITS = 6 };
 /* A metric that is called like an axis stands as a select would refer to it. */
 static void metric_cell(struct table *t, const struct instance *i, const cJSON *m) {
     bool axis = false;
-    for (size_t c = 0; c < i->coordinate_count; c++)
-        axis |= strcmp(i->coordinates[c].axis, m->string) == 0;
+    for (size_t c = 0; c < instance_coordinate_count(i); c++)
+        axis |= strcmp(instance_coordinate(i, c).axis, m->string) == 0;
     char *name = mem_printf("%s%s", axis ? "metrics." : "", m->string);
     table_number(t, name, cJSON_IsNumber(m) ? m->valuedouble : (double)NAN, METRIC_DIGITS);
     free(name);
@@ -29,8 +29,10 @@ static size_t metric_rows(struct table *t, const struct project *p, bool all_nam
         rows++;
         table_row(t);
         table_text(t, "stage", i->decl->full_name);
-        for (size_t c = 0; c < i->coordinate_count; c++)
-            table_value(t, i->coordinates[c].axis, i->coordinates[c].value);
+        for (size_t c = 0; c < instance_coordinate_count(i); c++) {
+            struct coordinate at = instance_coordinate(i, c);
+            table_value(t, at.axis, at.value);
+        }
         for (const cJSON *m = i->metrics->child; m; m = m->next)
             metric_cell(t, i, m);
     }

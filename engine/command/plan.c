@@ -84,7 +84,7 @@ static void print_plan(const struct project *p, bool json, bool predict) {
         char key[DIGEST_HEX_SIZE];
         digest_hex(key, &i->key);
         state_reason(&reason, p, i);
-        print_row(&rows, json, i->name, i->keyed ? key : NULL, state_name(i), buffer_text(&reason));
+        print_row(&rows, json, instance_name(i), i->keyed ? key : NULL, state_name(i), buffer_text(&reason));
         buffer_close(&reason);
         counts[i->state == INSTANCE_DONE ? 0 : i->state == INSTANCE_KEYED ? 1 : 2]++;
     }

@@ -17,7 +17,7 @@ static double estimate(void *context, const struct instance *i) {
 
 static void add_row(struct table *t, const struct instance *i, const struct prediction *p) {
     table_row(t);
-    table_text(t, "stage", i->name);
+    table_text(t, "stage", instance_name(i));
     table_number(t, "expected_s", p->wall_s, DIGITS);
     table_number(t, "low_s", p->low_s, DIGITS);
     table_number(t, "high_s", p->high_s, DIGITS);

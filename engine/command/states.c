@@ -38,7 +38,8 @@ cJSON *state_nearest_record(const struct project *p, const struct instance *i) {
     size_t count = 0, kept = 0;
     cJSON *nearest = NULL;
     cJSON *components = instance_components(i);
-    if (store_record_similar(p->store, i->name, kind_text(components), SIMILAR_RECORDS, &records, &count, NULL) == 0) {
+    if (store_record_similar(p->store, instance_name(i), kind_text(components), SIMILAR_RECORDS, &records, &count,
+                             NULL) == 0) {
         const cJSON **earlier = mem_array(count + 1, sizeof *earlier);
         size_t *places = mem_array(count + 1, sizeof *places);
         for (size_t k = 0; k < count; k++) {
@@ -86,8 +87,10 @@ static void reason_to_wait(struct buffer *out, const struct instance *i) {
     for (size_t k = 0; k < i->need_count; k++) {
         if (i->needs[k]->state == INSTANCE_DONE)
             continue;
-        if (open++ < 3)
-            buffer_printf(out, "%s%s", shown++ ? ", " : "", i->needs[k]->name);
+        if (open++ < 3) {
+            buffer_puts(out, shown++ ? ", " : "");
+            instance_put_name(out, i->needs[k]);
+        }
     }
     if (open > 3)
         buffer_printf(out, " and %zu more", open - 3);

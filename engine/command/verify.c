@@ -124,7 +124,7 @@ static void on_judged(void *context, const cJSON *stage) {
 
 static void on_started(void *context, const struct instance *i) {
     (void)context;
-    fprintf(stderr, "executing %s once more\n", i->name);
+    fprintf(stderr, "executing %s once more\n", instance_name(i));
 }
 
 /* ---- the end ---- */

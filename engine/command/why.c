@@ -76,7 +76,7 @@ static void explain(void *context, const struct project *p, const struct instanc
     struct buffer *out = context;
     struct buffer reason = {0};
     state_reason(&reason, p, i);
-    buffer_printf(out, "%s: ", i->name);
+    buffer_printf(out, "%s: ", instance_name(i));
     if (i->decl->type == STAGE_SELECT) {
         buffer_printf(out, "%s\n", i->state == INSTANCE_DONE ? "selected" : buffer_text(&reason));
         explain_select(out, p, i);

@@ -61,7 +61,7 @@ static void read_history(struct history *h, struct store *store, const struct in
     cJSON **records = NULL;
     size_t count = 0;
     h->read = true;
-    store_record_similar(store, i->name, name, NEWEST, &records, &count, NULL);
+    store_record_similar(store, instance_name(i), name, NEWEST, &records, &count, NULL);
     h->list = mem_array(count + 1, sizeof *h->list);
     h->work = work_create(kind);
     for (size_t k = 0; k < count; k++) {
@@ -134,9 +134,9 @@ static bool measure(struct history *h, const struct instance *i) {
             h->list[k].distance =
                 components_distance(components, cJSON_GetObjectItemCaseSensitive(record, "components"));
         else
-            h->list[k].distance = strcmp(json_text(record, "stage", ""), i->name) == 0 ? 0
-                                  : is_of_stage(record, i->decl)                       ? 1
-                                                                                       : 2;
+            h->list[k].distance = strcmp(json_text(record, "stage", ""), instance_name(i)) == 0 ? 0
+                                  : is_of_stage(record, i->decl)                                ? 1
+                                                                                                : 2;
     }
     cJSON_Delete(components);
     return known;

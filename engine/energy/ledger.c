@@ -249,7 +249,7 @@ static int check_room(struct energy_ledger *l, const struct instance *i, const s
     error_set(&l->refusal, ERR_BUDGET,
               "%s is not started: %s is expected of it, by %zu earlier %s, and %.3g J are left of the energy budget of "
               "%s, %g J; what is finished is kept",
-              i->name, buffer_text(&text), expected->records, expected->records == 1 ? "attempt" : "attempts",
+              instance_name(i), buffer_text(&text), expected->records, expected->records == 1 ? "attempt" : "attempts",
               fmax(left_j, 0), s->whose, s->budget_j);
     buffer_close(&text);
     return ERR_BUDGET;
@@ -275,7 +275,7 @@ int ledger_reserve(struct energy_attempt **out, struct energy_ledger *l, const s
 /* ---- one attempt ---- */
 
 void ledger_start(struct energy_attempt *a, pid_t keeper) {
-    a->share = share_begin(a->ledger->sharing, keeper, a->instance->name, a->instance->decl->resources.gpus);
+    a->share = share_begin(a->ledger->sharing, keeper, instance_name(a->instance), a->instance->decl->resources.gpus);
 }
 
 void ledger_stop(struct energy_attempt *a) {

@@ -22,7 +22,7 @@ cJSON *row_of_attempt(const struct instance *i, const struct attempt_end *end, c
     cJSON *row = mem_checked(cJSON_CreateObject());
     digest_hex(hex, &i->key);
     cJSON_AddStringToObject(row, "row", "stage");
-    cJSON_AddStringToObject(row, "stage", i->name);
+    cJSON_AddStringToObject(row, "stage", instance_name(i));
     cJSON_AddStringToObject(row, "key", hex);
     cJSON_AddStringToObject(row, "kind", kind);
     cJSON_AddNumberToObject(row, "attempt", end->number);

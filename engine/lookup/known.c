@@ -40,7 +40,7 @@ int known_lookup(bool *known, struct plan *plan, struct store *store, const char
     if (rc == ERR_NOT_FOUND)
         return 0;
     if (rc < 0)
-        return error_set(err, rc, "stage %s: %s", i->name, fault.message);
+        return error_set(err, rc, "stage %s: %s", instance_name(i), fault.message);
     *known = finish(plan, i, record);
     cJSON_Delete(record);
     return 0;

@@ -32,34 +32,6 @@ static void discover_matrix(struct scope *s, const struct matrix *m) {
         scope_discover(s, m->extra);
 }
 
-static const char *row_name(struct plan *p, const struct stage_decl *decl, const struct axis_value *const *cells) {
-    struct buffer b = {0};
-    buffer_puts(&b, decl->full_name);
-    for (size_t i = 0; i < decl->matrix.axis_count; i++) {
-        buffer_putc(&b, i ? ',' : '[');
-        buffer_puts(&b, decl->matrix.axes[i].name);
-        buffer_putc(&b, '=');
-        buffer_puts(&b, cells[i]->name);
-    }
-    if (decl->matrix.axis_count)
-        buffer_putc(&b, ']');
-    const char *name = arena_strndup(p->arena, buffer_text(&b), b.size);
-    buffer_close(&b);
-    return name;
-}
-
-static struct node *create_row(struct plan *p, struct stage_plan *stage, const struct axis_value *const *cells) {
-    const struct matrix *m = &stage->decl->matrix;
-    struct node *n = node_create(p, stage, row_name(p, stage->decl, cells));
-    struct coordinate *coordinates = arena_array(p->arena, m->axis_count, sizeof *coordinates);
-    for (size_t i = 0; i < m->axis_count; i++)
-        coordinates[i] = (struct coordinate){m->axes[i].name, cells[i]->json};
-    n->pub.coordinates = coordinates;
-    n->pub.coordinate_count = m->axis_count;
-    n->values = cells;
-    return n;
-}
-
 /* Takes the rows that matrix_rows found. */
 static void create_rows(struct plan *p, struct stage_plan *stage, const struct rows *rows) {
     size_t width = stage->decl->matrix.axis_count;
@@ -76,7 +48,7 @@ static void create_rows(struct plan *p, struct stage_plan *stage, const struct r
     stage->nodes = v->rows = arena_array(p->arena, rows->count, sizeof *v->rows);
     stage->node_count = rows->count;
     for (size_t row = 0; row < rows->count; row++)
-        v->rows[row] = create_row(p, stage, v->cells + row * width);
+        v->rows[row] = node_create(p, stage, v->cells + row * width);
 }
 
 void stage_plan_expand(struct plan *p, struct stage_plan *stage) {

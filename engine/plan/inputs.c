@@ -20,9 +20,10 @@ struct known_file {
 };
 
 const struct label *node_labels(struct arena *arena, const struct node *n) {
-    struct label *labels = arena_array(arena, n->pub.coordinate_count, sizeof *labels);
-    for (size_t i = 0; i < n->pub.coordinate_count; i++)
-        labels[i] = (struct label){n->pub.coordinates[i].axis, n->values[i]->label};
+    size_t count = instance_coordinate_count(&n->pub);
+    struct label *labels = arena_array(arena, count, sizeof *labels);
+    for (size_t i = 0; i < count; i++)
+        labels[i] = (struct label){n->pub.decl->matrix.axes[i].name, n->values[i]->label};
     return labels;
 }
 
@@ -116,11 +117,11 @@ static int add_outs(struct gathered *g, struct scope *s, const struct reference 
         struct node *n = m.rows[i];
         const struct out_decl *out = decl_out(n->pub.decl, r->steps[1].name, &index);
         if (!out)
-            return scope_fault(s, at, "%s: %s has no out \"%s\"", r->text, n->pub.name, r->steps[1].name);
+            return scope_fault(s, at, "%s: %s has no out \"%s\"", r->text, instance_name(&n->pub), r->steps[1].name);
         add_item(g, &(struct action_item){.name = path_base(out->path),
                                           .content = n->pub.outs[index],
                                           .labels = node_labels(s->arena, n),
-                                          .label_count = n->pub.coordinate_count});
+                                          .label_count = instance_coordinate_count(&n->pub)});
     }
     return 0;
 }

@@ -31,7 +31,7 @@ struct axis_value {
 struct node {
     struct instance pub; /* first: a struct instance * of the plan is a struct node * */
     struct stage_plan *stage;
-    const struct axis_value *const *values; /* one per coordinate */
+    const struct axis_value *const *values; /* one per axis; NULL: it stands for those of a dead stage */
     const struct node *cause;               /* SKIPPED: the one that failed */
     struct stage_plan **waiting_stages;     /* expansions that wait for this one */
     size_t waiting_stage_count, waiting_stage_capacity;
@@ -247,7 +247,8 @@ void targets_apply(struct plan *p, const struct stage_plan *stage);
 int targets_check(struct plan *p, struct error *err);
 
 /* node.c */
-struct node *node_create(struct plan *p, struct stage_plan *stage, const char *name);
+/* `values`: one per axis; NULL for the instance that stands for those of a dead stage. */
+struct node *node_create(struct plan *p, struct stage_plan *stage, const struct axis_value *const *values);
 void node_want(struct plan *p, struct node *n);
 void node_done(struct plan *p, struct node *n);
 void node_fail(struct plan *p, struct node *n, const char *reason);

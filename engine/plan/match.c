@@ -23,8 +23,8 @@ struct query {
 };
 
 const struct axis_value *node_value(const struct node *n, const char *axis) {
-    for (size_t i = 0; i < n->pub.coordinate_count; i++)
-        if (strcmp(n->pub.coordinates[i].axis, axis) == 0)
+    for (size_t i = 0, count = instance_coordinate_count(&n->pub); i < count; i++)
+        if (strcmp(n->pub.decl->matrix.axes[i].name, axis) == 0)
             return n->values[i];
     return NULL;
 }

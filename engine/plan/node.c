@@ -39,11 +39,11 @@ struct stage_plan *take_expansion(struct plan *p) {
     return NULL;
 }
 
-struct node *node_create(struct plan *p, struct stage_plan *stage, const char *name) {
+struct node *node_create(struct plan *p, struct stage_plan *stage, const struct axis_value *const *values) {
     struct node *n = arena_alloc(p->arena, sizeof *n);
     n->pub.decl = stage->decl;
     n->pub.index = p->instance_count;
-    n->pub.name = name;
+    n->values = values;
     n->pub.named = stage->all_named;
     n->stage = stage;
     mem_grow(p->instances, &p->instance_capacity, p->instance_count + 1);
@@ -85,7 +85,7 @@ static bool mark_skipped(struct plan *p, struct node *n, const struct node *caus
         return false;
     n->pub.state = INSTANCE_SKIPPED;
     n->cause = cause;
-    n->pub.reason = arena_printf(p->arena, "needs %s, which failed", cause->pub.name);
+    n->pub.reason = arena_printf(p->arena, "needs %s, which failed", instance_name(&cause->pub));
     return true;
 }
 
@@ -154,7 +154,7 @@ void stage_plan_die(struct plan *p, struct stage_plan *stage, const char *reason
     if (stage->state != STAGE_CLOSED)
         return;
     stage->state = STAGE_DEAD;
-    struct node *n = node_create(p, stage, stage->decl->full_name);
+    struct node *n = node_create(p, stage, NULL);
     n->pub.wanted = stage->requested;
     n->pub.named = is_target(p, stage);
     stage->nodes = arena_array(p->arena, 1, sizeof *stage->nodes);

@@ -17,17 +17,10 @@
 
 enum instance_state { INSTANCE_WAITING, INSTANCE_KEYED, INSTANCE_DONE, INSTANCE_FAILED, INSTANCE_SKIPPED };
 
-struct coordinate {
-    const char *axis;
-    const cJSON *value; /* as written, references inside an object resolved on use */
-};
-
 struct instance {
     const struct stage_decl *decl;
-    size_t index;     /* in the plan, in order of creation */
-    const char *name; /* "scratch[size=7,seed=1]"; an object value by its label */
-    const struct coordinate *coordinates;
-    size_t coordinate_count;
+    size_t index;            /* in the plan, in order of creation */
+    const char *cached_name; /* NULL until instance_name is asked */
     enum instance_state state;
     bool wanted; /* a target, or needed by one */
     bool named;  /* a target itself, by its stage, all of its name or a part */
@@ -54,6 +47,17 @@ struct instance {
 
     double remaining_s; /* longest remaining path, see plan_order */
 };
+
+/* "scratch[size=7,seed=1]"; an object value by its label. Made at the first call, lives as long as the plan. */
+const char *instance_name(const struct instance *i);
+void instance_put_name(struct buffer *out, const struct instance *i); /* keeps nothing: for one look at many */
+
+struct coordinate {
+    const char *axis;
+    const cJSON *value; /* as written, references inside an object resolved on use */
+};
+size_t instance_coordinate_count(const struct instance *i);
+struct coordinate instance_coordinate(const struct instance *i, size_t index);
 
 /* Whether it is wanted and still to run. */
 static inline bool instance_is_open(const struct instance *i) {

@@ -115,7 +115,8 @@ int resolve_matrix(struct matrix_member *out, struct scope *s, const struct refe
     const struct axis_value *value =
         s->node && r->step_count && r->steps[0].name ? node_value(s->node, r->steps[0].name) : NULL;
     if (!value)
-        return scope_fault(s, at, "%s: %s has no such axis", r->text, s->node ? s->node->pub.name : "this place");
+        return scope_fault(s, at, "%s: %s has no such axis", r->text,
+                           s->node ? instance_name(&s->node->pub) : "this place");
     return walk(out, s, r, at, value, 1);
 }
 
@@ -137,7 +138,7 @@ static int missing_metric(struct scope *s, const struct reference *r, const stru
     cJSON_ArrayForEach(metric, n->pub.metrics) {
         buffer_printf(&names, "%s%s", names.size ? ", " : "", metric->string);
     }
-    int rc = scope_fault(s, at, "%s: %s gave no number \"%s\"; it gave %s", r->text, n->pub.name, name,
+    int rc = scope_fault(s, at, "%s: %s gave no number \"%s\"; it gave %s", r->text, instance_name(&n->pub), name,
                          names.size ? buffer_text(&names) : "no metrics");
     buffer_close(&names);
     return rc;
@@ -187,7 +188,7 @@ static int row_value(cJSON **out, struct scope *s, const struct reference *r, co
         return resolve_metric(out, s, r, at, n);
     const struct axis_value *value = node_value(n, r->steps[1].name);
     if (!value)
-        return scope_fault(s, at, "%s: %s has no axis \"%s\"", r->text, n->pub.name, r->steps[1].name);
+        return scope_fault(s, at, "%s: %s has no axis \"%s\"", r->text, instance_name(&n->pub), r->steps[1].name);
     return other_coordinate(out, s, r, at, value);
 }
 

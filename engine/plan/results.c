@@ -15,8 +15,9 @@ static int read_items(struct result_item *items, struct plan *p, const struct re
         size_t index;
         const struct out_decl *out = decl_out(n->pub.decl, r->steps[1].name, &index);
         if (!out)
-            return error_set(err, ERR_INVALID, "%s: %s has no out \"%s\"", r->text, n->pub.name, r->steps[1].name);
-        cJSON *labels = action_labels(node_labels(p->arena, n), n->pub.coordinate_count);
+            return error_set(err, ERR_INVALID, "%s: %s has no out \"%s\"", r->text, instance_name(&n->pub),
+                             r->steps[1].name);
+        cJSON *labels = action_labels(node_labels(p->arena, n), instance_coordinate_count(&n->pub));
         items[i] = (struct result_item){&n->pub, out, &n->pub.outs[index], tree_keep(p->arena, labels)};
     }
     return 0;

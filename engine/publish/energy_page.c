@@ -203,13 +203,13 @@ static int add_file(void *context, const char *name, const struct result_item *i
     if (!own)
         return 0;
     add_upstream(&cost, page, i);
-    buffer_printf(&page->rows, "| %s | %s | ", name, i->name);
+    buffer_printf(&page->rows, "| %s | %s | ", name, instance_name(i));
     energy_figure(&page->rows, own->joules, own->label);
     put_uncertainty(&page->rows, own->uncertainty_j);
     buffer_puts(&page->rows, " | ");
     put_joules(&page->rows, &cost);
     buffer_printf(&page->rows, " | %zu |\n", cost.stages);
-    put_csv(page, name, i->name, own, &cost);
+    put_csv(page, name, instance_name(i), own, &cost);
     cost_close(&cost);
     return 0;
 }

@@ -96,7 +96,7 @@ void graph_unfolded(struct buffer *out, const struct pipeline *pipeline, const s
     struct instance *const *all = plan_instances(plan, &count);
     begin(&g, pipeline->name);
     for (size_t i = 0; i < count; i++)
-        node(&g, all[i]->index, all[i]->decl, all[i]->name, "");
+        node(&g, all[i]->index, all[i]->decl, instance_name(all[i]), "");
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < all[i]->need_count; k++)
             edge(&g, all[i]->needs[k]->index, all[i]->index);

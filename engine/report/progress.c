@@ -64,7 +64,7 @@ static void json_stage(struct progress *p, const struct instance *i, enum stage_
     char hex[DIGEST_HEX_SIZE];
     digest_hex(hex, &i->key);
     buffer_puts(&line, "{\"event\":\"stage\",\"stage\":");
-    json_string(&line, i->name);
+    json_string(&line, instance_name(i));
     buffer_puts(&line, ",\"key\":");
     if (i->keyed)
         json_string(&line, hex);
@@ -87,7 +87,7 @@ static void plain_stage(struct progress *p, const struct instance *i, enum stage
         begin_running(p, i);
     if (event == STAGE_KNOWN || (p->style == PROGRESS_NONE && event != STAGE_FAILED))
         return;
-    fprintf(p->stream, "%7.1fs  %-11s %s", seconds_since(p->began_ns), state_names[event], i->name);
+    fprintf(p->stream, "%7.1fs  %-11s %s", seconds_since(p->began_ns), state_names[event], instance_name(i));
     if (took > 0)
         fprintf(p->stream, "  (%.1f s)", took);
     fputs("\n", p->stream);
@@ -119,7 +119,7 @@ static void on_progress(void *context, const struct instance *i, double done, do
     if (!r || p->style != PROGRESS_PLAIN || seconds_since(r->told_ns) < PROGRESS_EVERY_S)
         return;
     r->told_ns = clock_monotonic_ns();
-    fprintf(p->stream, "%7.1fs  %-11s %s  %.0f", seconds_since(p->began_ns), "running", i->name, done);
+    fprintf(p->stream, "%7.1fs  %-11s %s  %.0f", seconds_since(p->began_ns), "running", instance_name(i), done);
     if (total >= done)
         fprintf(p->stream, " of %.0f", total);
     if (unit) {
@@ -136,7 +136,8 @@ static void on_note(void *context, const struct instance *i, const char *text) {
     struct progress *p = context;
     if (p->style != PROGRESS_PLAIN)
         return;
-    fprintf(p->stream, "%7.1fs  %-11s %s%s", seconds_since(p->began_ns), "note", i ? i->name : "", i ? ": " : "");
+    fprintf(p->stream, "%7.1fs  %-11s %s%s", seconds_since(p->began_ns), "note", i ? instance_name(i) : "",
+            i ? ": " : "");
     put_visible(p->stream, text);
     fputs("\n", p->stream);
     fflush(p->stream);

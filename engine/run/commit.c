@@ -20,7 +20,7 @@ static void report_finished(struct run *r, struct task *t) {
         run_note(r, t->instance, fault.message);
     run_report(r, t->instance, STAGE_FINISHED, NULL);
     for (size_t i = 0; i < t->twin_count; i++)
-        run_report(r, t->twins[i], STAGE_KNOWN, t->instance->name);
+        run_report(r, t->twins[i], STAGE_KNOWN, instance_name(t->instance));
 }
 
 int run_commit(struct run *r, bool now, struct error *err) {

@@ -93,7 +93,7 @@ static void join(struct run *r, struct task *t, struct instance *i, bool *done) 
     if (*done)
         plan_finish(r->plan, i, first->outs, first->metrics);
     if (*done && t->durable) {
-        run_report(r, i, STAGE_KNOWN, first->name);
+        run_report(r, i, STAGE_KNOWN, instance_name(first));
     } else if (first->state == INSTANCE_FAILED) {
         plan_fail(r->plan, i, first->reason);
         run_report(r, i, STAGE_FAILED, first->reason);
@@ -136,7 +136,7 @@ static double estimate(void *context, const struct instance *i) {
     double *seconds = &r->estimates[i->index];
     if (isnan(*seconds)) {
         char *kind = kind_uses(i->decl->kind);
-        *seconds = store_estimate_s(r->store, i->name, kind);
+        *seconds = store_estimate_s(r->store, instance_name(i), kind);
         if (isnan(*seconds))
             *seconds = DEFAULT_ESTIMATE_S;
         free(kind);

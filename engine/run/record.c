@@ -151,7 +151,7 @@ cJSON *record_head(const struct task *t) {
     char *kind = kind_uses(action->kind);
     cJSON_AddNumberToObject(record, "retort_record", 1);
     add_hex(record, "key", &t->instance->key);
-    cJSON_AddStringToObject(record, "stage", t->instance->name);
+    cJSON_AddStringToObject(record, "stage", instance_name(t->instance));
     cJSON_AddStringToObject(record, "kind", kind);
     cJSON_AddStringToObject(record, "pipeline", t->run->pipeline->name);
     cJSON_AddStringToObject(record, "run", store_run_id(t->run->store));

@@ -69,7 +69,7 @@ static size_t *counter(struct run_summary *s, enum stage_event event) {
 
 static void note_finished(struct run *r, const struct instance *i, enum stage_event event) {
     struct digest name;
-    sha256_bytes(&name, i->name, strlen(i->name));
+    sha256_bytes(&name, instance_name(i), strlen(instance_name(i)));
     bool before = key_map_get(&r->tally->finished, &name) != NULL;
     if (event == STAGE_KNOWN && before)
         r->tally->known_again++;
@@ -146,7 +146,7 @@ static cJSON *describe_stage(const struct run *r, const struct instance *i) {
     const struct task *t = i->keyed ? key_map_get(&r->tasks, &i->key) : NULL;
     char hex[DIGEST_HEX_SIZE];
     cJSON *stage = cJSON_CreateObject();
-    cJSON_AddStringToObject(stage, "stage", i->name);
+    cJSON_AddStringToObject(stage, "stage", instance_name(i));
     digest_hex(hex, &i->key);
     cJSON_AddItemToObject(stage, "key", i->keyed ? cJSON_CreateString(hex) : cJSON_CreateNull());
     cJSON_AddStringToObject(stage, "state", state_of(r, i));
@@ -211,7 +211,7 @@ static int outcome_code(const struct run *r, struct error *err) {
     if (failed > 0)
         return error_set(err, ERR_FAILED, "%zu stage%s failed", failed, failed == 1 ? "" : "s");
     if (select)
-        return error_set(err, ERR_FAILED, "select %s: %.*s", select->name, (int)strcspn(select->reason, "\n"),
+        return error_set(err, ERR_FAILED, "select %s: %.*s", instance_name(select), (int)strcspn(select->reason, "\n"),
                          select->reason);
     return 0;
 }

@@ -54,7 +54,7 @@ static void take_known(struct task *t) {
     run_report(r, t->instance, STAGE_KNOWN, NULL);
     for (size_t i = 0; i < t->twin_count; i++) {
         plan_finish(r->plan, t->twins[i], t->instance->outs, t->instance->metrics);
-        run_report(r, t->twins[i], STAGE_KNOWN, t->instance->name);
+        run_report(r, t->twins[i], STAGE_KNOWN, instance_name(t->instance));
     }
 }
 

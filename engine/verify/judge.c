@@ -117,7 +117,7 @@ int verify_judge(cJSON **out, struct task *t, struct error *err) {
     cJSON *stage = cJSON_CreateObject();
     int rc = t->work_code;
     digest_hex(key, &t->instance->key);
-    cJSON_AddStringToObject(stage, "stage", t->instance->name);
+    cJSON_AddStringToObject(stage, "stage", instance_name(t->instance));
     cJSON_AddStringToObject(stage, "key", key);
     if (rc < 0)
         fault = t->work_error;
@@ -138,5 +138,5 @@ int verify_judge(cJSON **out, struct task *t, struct error *err) {
         return 0;
     cJSON_Delete(stage);
     *out = NULL;
-    return error_set(err, rc, "stage %s: %s", t->instance->name, fault.message);
+    return error_set(err, rc, "stage %s: %s", instance_name(t->instance), fault.message);
 }

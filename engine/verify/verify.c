@@ -189,8 +189,9 @@ static int judge(struct verification *v, struct task *t, struct error *err) {
     bool left = t->job.terminating && !t->outcome.finished && !t->job.timed_out;
     count_energy(v, t);
     scheduler_exit(v->run.scheduler, &t->job, left ? EXIT_INTERRUPTED : EXIT_FINISHED, run_now_ms());
-    int rc =
-        t->work_code == ERR_IO ? error_set(err, ERR_IO, "stage %s: %s", t->instance->name, t->work_error.message) : 0;
+    int rc = t->work_code == ERR_IO
+                 ? error_set(err, ERR_IO, "stage %s: %s", instance_name(t->instance), t->work_error.message)
+                 : 0;
     if (rc == 0 && !left)
         rc = verify_judge(&stage, t, err);
     if (stage) {
@@ -255,7 +256,7 @@ static int submit(struct verification *v, struct error *err) {
                               .timeout_ms = i->decl->timeout_ms};
         rc = scheduler_submit(v->run.scheduler, &t->job, err);
         if (rc < 0)
-            error_prefix(err, "stage %s", i->name);
+            error_prefix(err, "stage %s", instance_name(i));
     }
     return rc;
 }

@@ -56,7 +56,7 @@ static void hold_end(struct plan *plan, const struct pipeline *p) {
     size_t count;
     struct instance *const *all = plan_instances(plan, &count);
     for (size_t k = 0; k < count; k++) {
-        HOLDS(all[k]->index == k && all[k]->name);
+        HOLDS(all[k]->index == k && instance_name(all[k]));
         HOLDS((all[k]->state != INSTANCE_FAILED && all[k]->state != INSTANCE_SKIPPED) || all[k]->reason);
     }
     for (size_t k = 0; k < p->result_count; k++) {

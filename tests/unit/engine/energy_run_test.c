@@ -47,7 +47,7 @@ static int teardown(void **state) {
 /* A stage is there: the counters move while it runs, and a file tells it so. */
 static void on_event(void *context, const struct instance *i, double done, double total, const char *unit) {
     struct machine *m = context;
-    char *name = mem_printf("moved-%s", i->name);
+    char *name = mem_printf("moved-%s", instance_name(i));
     (void)done;
     (void)total;
     (void)unit;

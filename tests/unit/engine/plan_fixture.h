@@ -116,7 +116,7 @@ static inline void world_finish(struct world *w, struct instance *i) {
     for (size_t k = 0; k < i->decl->out_count; k++) {
         struct buffer text = {0};
         if (w->constant && w->constant(i))
-            buffer_puts(&text, i->name);
+            buffer_puts(&text, instance_name(i));
         else
             buffer_append(&text, &i->key, sizeof i->key);
         buffer_puts(&text, i->decl->outs[k].name);
@@ -136,7 +136,7 @@ static inline bool world_wave(struct world *w) {
     world_advance(w);
     while ((i = plan_next(w->plan))) {
         any = true;
-        buffer_printf(&w->order, "%s\n", i->name);
+        buffer_printf(&w->order, "%s\n", instance_name(i));
         if (w->fails && w->fails(i))
             plan_fail(w->plan, i, "exit status 1");
         else
@@ -165,7 +165,7 @@ static inline struct instance *world_find(const struct world *w, const char *nam
     size_t count;
     struct instance *const *all = plan_instances(w->plan, &count);
     for (size_t i = 0; i < count; i++)
-        if (strcmp(all[i]->name, name) == 0)
+        if (strcmp(instance_name(all[i]), name) == 0)
             return all[i];
     return NULL;
 }
@@ -196,7 +196,7 @@ static inline void expect_instances(const struct world *w, const char *stage, co
     struct instance *const *all = plan_instances(w->plan, &count);
     for (size_t i = 0; i < count; i++)
         if (strcmp(all[i]->decl->full_name, stage) == 0)
-            buffer_printf(&b, "%s%s", b.size ? " " : "", all[i]->name);
+            buffer_printf(&b, "%s%s", b.size ? " " : "", instance_name(all[i]));
     assert_string_equal(buffer_text(&b), names);
     buffer_close(&b);
 }

@@ -70,8 +70,8 @@ static void json_and_partial_targets(void **state) {
 static cJSON *size_metric(const struct world *w, const struct instance *i) {
     (void)w;
     cJSON *m = cJSON_CreateObject();
-    if (i->coordinate_count)
-        cJSON_AddNumberToObject(m, "v", i->coordinates[0].value->valuedouble);
+    if (instance_coordinate_count(i))
+        cJSON_AddNumberToObject(m, "v", instance_coordinate(i, 0).value->valuedouble);
     return m;
 }
 
@@ -111,7 +111,7 @@ static void after_orders_and_enters_no_key(void **state) {
 }
 
 static bool eleven_fails(const struct instance *i) {
-    return strcmp(i->name, "a[s=11]") == 0;
+    return strcmp(instance_name(i), "a[s=11]") == 0;
 }
 
 static void failures_skip_what_depends_on_them(void **state) {
@@ -136,7 +136,7 @@ static void failures_skip_what_depends_on_them(void **state) {
 
 static double estimate(void *context, const struct instance *i) {
     (void)context;
-    return i->coordinate_count ? i->coordinates[0].value->valuedouble : 100;
+    return instance_coordinate_count(i) ? instance_coordinate(i, 0).value->valuedouble : 100;
 }
 
 /* a[s] -> b[s] -> all, a 7 11 30, b the same; "last" is ordered behind a, "first" stands alone. */
@@ -177,7 +177,7 @@ static void results_name_their_items(void **state) {
     assert_int_equal(plan_result(w.plan, &w.pipeline->results[1], &items, &count, &waiting, &err), 0);
     assert_false(waiting);
     assert_int_equal(count, 1);
-    assert_string_equal(items[0].instance->name, "a[s=7]");
+    assert_string_equal(instance_name(items[0].instance), "a[s=7]");
     assert_string_equal(items[0].out->path, "o.bin");
     world_run(&w);
     assert_int_equal(plan_result(w.plan, &w.pipeline->results[0], &items, &count, &waiting, &err), 0);
@@ -207,7 +207,7 @@ static void a_long_chain(void **state) {
     plan_order(w.plan, estimate, NULL);
     assert_float_equal(world_instance(&w, "s0")->remaining_s, 100.0 * CHAIN, 0);
     struct instance *first = plan_next(w.plan);
-    assert_string_equal(first->name, "s0");
+    assert_string_equal(instance_name(first), "s0");
     assert_null(plan_next(w.plan));
     world_finish(&w, first);
     world_advance(&w);

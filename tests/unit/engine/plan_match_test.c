@@ -124,7 +124,8 @@ static cJSON *sum_metrics(const struct world *w, const struct instance *i) {
     if (strcmp(i->decl->name, "a") != 0)
         return NULL;
     cJSON *m = cJSON_CreateObject();
-    cJSON_AddNumberToObject(m, "v", i->coordinates[0].value->valuedouble + i->coordinates[1].value->valuedouble / 10);
+    cJSON_AddNumberToObject(
+        m, "v", instance_coordinate(i, 0).value->valuedouble + instance_coordinate(i, 1).value->valuedouble / 10);
     return m;
 }
 
@@ -220,9 +221,9 @@ static void put_pipeline(struct buffer *b, struct random_case *c) {
 }
 
 static int coordinate_of(const struct instance *i, const char *axis) {
-    for (size_t k = 0; k < i->coordinate_count; k++)
-        if (strcmp(i->coordinates[k].axis, axis) == 0)
-            return (int)i->coordinates[k].value->valuedouble;
+    for (size_t k = 0; k < instance_coordinate_count(i); k++)
+        if (strcmp(instance_coordinate(i, k).axis, axis) == 0)
+            return (int)instance_coordinate(i, k).value->valuedouble;
     return -1;
 }
 

@@ -11,11 +11,11 @@
 #define USE(more) ",'b':{'cmd':['x','${in.i}'],'in':{'i':'${stages.s" more ".outs.o}'},'outs':{'o':'o'}}"
 
 static double size_of(const struct instance *i) {
-    return i->coordinates[0].value->valuedouble;
+    return instance_coordinate(i, 0).value->valuedouble;
 }
 
 static double seed_of(const struct instance *i) {
-    return i->coordinates[1].value->valuedouble;
+    return instance_coordinate(i, 1).value->valuedouble;
 }
 
 /* loss = size / seed, flops = size; size 13 has no loss. */
@@ -168,7 +168,7 @@ static void no_candidate_fails_with_the_table(void **state) {
 }
 
 static bool one_fails(const struct instance *i) {
-    return strcmp(i->name, "a[size=11,seed=2]") == 0;
+    return strcmp(instance_name(i), "a[size=11,seed=2]") == 0;
 }
 
 static void a_failed_instance_skips_the_select(void **state) {

@@ -53,7 +53,7 @@ static const struct stage_decl command = {.name = "train", .type = STAGE_COMMAND
 /* Key: the digest of nothing, as FIPS 180-4's tables have it. */
 #define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 static struct instance keyed(const char *name) {
-    struct instance i = {.decl = &command, .name = name, .keyed = true};
+    struct instance i = {.decl = &command, .cached_name = name, .keyed = true};
     sha256_bytes(&i.key, "", 0);
     return i;
 }
@@ -78,7 +78,7 @@ static void test_json_lines_of_every_state(void **state) {
 
 static void test_json_without_a_key_and_with_a_reason(void **state) {
     struct display d;
-    struct instance skipped = {.decl = &command, .name = "a[x=\"q\\\"\n\"]"};
+    struct instance skipped = {.decl = &command, .cached_name = "a[x=\"q\\\"\n\"]"};
     (void)state;
     display_open(&d, PROGRESS_JSON);
     d.observer.stage(d.observer.context, &skipped, STAGE_SKIPPED, "needs b,\nwhich \"failed\"");
@@ -89,7 +89,7 @@ static void test_json_without_a_key_and_with_a_reason(void **state) {
 
 static void test_json_tells_nothing_else(void **state) {
     struct display d;
-    struct instance i = keyed("train"), chosen = {.decl = &select_stage, .name = "best"};
+    struct instance i = keyed("train"), chosen = {.decl = &select_stage, .cached_name = "best"};
     (void)state;
     display_open(&d, PROGRESS_JSON);
     d.observer.stage(d.observer.context, &chosen, STAGE_SELECTED, NULL);
