@@ -1,10 +1,12 @@
 #include "engine/base/arena.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "engine/base/memory.h"
 
@@ -18,12 +20,14 @@ enum { EXACT = 1 };
 enum { EXACT = 0 };
 #endif
 
-enum { BLOCK_SIZE = 32 * 1024, LARGE = BLOCK_SIZE / 4 };
+/* Blocks double, so that their number stays small; from HUGE on they are huge pages: one fault for 2 MiB, not 512. */
+enum { FIRST_BLOCK = 32 << 10, HUGE = 2 << 20, LAST_BLOCK = 8 << 20 };
 
 struct block {
     struct block *next;
     size_t used;
-    size_t size;
+    size_t size; /* of `bytes` */
+    bool mapped;
     max_align_t bytes[];
 };
 
@@ -34,20 +38,30 @@ struct owned {
 };
 
 struct arena {
-    struct block *blocks; /* the first one has the free room; large allocations stand behind it */
+    struct block *blocks; /* the first one has the free room */
+    size_t next_size;     /* of the next block, its head included */
     struct owned *owned;
 };
 
 struct arena *arena_create(void) {
-    return mem_alloc(sizeof(struct arena));
+    struct arena *a = mem_alloc(sizeof *a);
+    a->next_size = FIRST_BLOCK;
+    return a;
 }
 
-/* Frees the blocks behind `last`, and `last` itself. */
+static void block_free(struct block *b) {
+    if (b->mapped)
+        munmap(b, sizeof *b + b->size);
+    else
+        free(b);
+}
+
+/* Frees `last` and the blocks behind it. */
 static void free_blocks(struct block *last) {
     struct block *next;
     for (struct block *b = last; b; b = next) {
         next = b->next;
-        free(b);
+        block_free(b);
     }
 }
 
@@ -66,30 +80,43 @@ void arena_free(struct arena *a) {
 }
 
 void arena_reset(struct arena *a) {
-    struct block *kept = a->blocks;
+    struct block *kept = EXACT ? NULL : a->blocks; /* the largest that was filled bit by bit */
     destroy_owned(a);
-    if (!kept || kept->size != BLOCK_SIZE) {
-        free_blocks(kept);
-        a->blocks = NULL;
+    free_blocks(kept ? kept->next : a->blocks);
+    a->blocks = kept;
+    if (!kept)
         return;
-    }
-    free_blocks(kept->next);
     kept->next = NULL;
     memset(kept->bytes, 0, kept->used);
     kept->used = 0;
+}
+
+/* `total` bytes at a multiple of HUGE. */
+static struct block *map_block(size_t total) {
+    char *wide = mmap(NULL, total + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (wide == MAP_FAILED)
+        return mem_checked(NULL);
+    size_t before = (HUGE - (uintptr_t)wide % HUGE) % HUGE;
+    if (before)
+        munmap(wide, before);
+    munmap(wide + before + total, HUGE - before);
+    madvise(wide + before, total, MADV_HUGEPAGE); /* a wish: small pages do as well */
+    struct block *b = (struct block *)(void *)(wide + before);
+    b->mapped = true;
+    return b;
 }
 
 static struct block *block_create(size_t size) {
     size_t total;
     if (__builtin_add_overflow(sizeof(struct block), size, &total))
         total = SIZE_MAX; /* which cannot be had */
-    struct block *b = mem_alloc(total);
+    struct block *b = total % HUGE ? mem_alloc(total) : map_block(total);
     b->size = size;
     return b;
 }
 
 /* A block of its own, linked behind the one that still has room. */
-static void *alloc_large(struct arena *a, size_t size) {
+static void *alloc_alone(struct arena *a, size_t size) {
     struct block *b = block_create(size);
     b->used = size;
     struct block **link = a->blocks ? &a->blocks->next : &a->blocks;
@@ -98,17 +125,22 @@ static void *alloc_large(struct arena *a, size_t size) {
     return b->bytes;
 }
 
+static void add_block(struct arena *a) {
+    struct block *b = block_create(a->next_size - sizeof *b);
+    b->next = a->blocks;
+    a->blocks = b;
+    if (a->next_size < LAST_BLOCK)
+        a->next_size *= 2;
+}
+
 void *arena_alloc(struct arena *a, size_t size) {
-    if (EXACT || size > LARGE)
-        return alloc_large(a, size);
     const size_t align = _Alignof(max_align_t);
+    if (EXACT || size > a->next_size / 4)
+        return alloc_alone(a, size);
     size = (size + (size == 0) + align - 1) / align * align;
+    if (!a->blocks || a->blocks->size - a->blocks->used < size)
+        add_block(a);
     struct block *b = a->blocks;
-    if (!b || b->size - b->used < size) {
-        b = block_create(BLOCK_SIZE);
-        b->next = a->blocks;
-        a->blocks = b;
-    }
     void *memory = (char *)b->bytes + b->used;
     b->used += size;
     return memory;

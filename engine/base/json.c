@@ -1,135 +1,136 @@
 #include "engine/base/json.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/bytemap.h"
 #include "engine/base/file.h"
 #include "engine/base/json_scan.h"
 #include "engine/base/memory.h"
 
-/* One node of the tree; the nodes stand in the order of the text. */
-struct place {
-    const cJSON *node;
-    size_t parent; /* its place; the root's own for the root */
-    size_t index;  /* among its siblings */
-    struct json_mark mark;
-};
-
 struct json_document {
     cJSON *root;
-    struct place *places;
-    size_t count;
-    size_t *by_node; /* open addressing: place + 1 by hash of the pointer; 0 is free */
-    size_t mask;
 };
 
+/* Where json_parse_in puts the tree that cJSON is building on this thread; NULL: on the heap. */
+static _Thread_local struct arena *target;
+
 /* cJSON_Add... says by a NULL that memory ran out, and what was to be added is missing from the text without a word: a
-   record without an out, a key without a component. Set before main, so that no tree is made without. */
+   record without an out, a key without a component. */
 static void *allocate(size_t size) {
-    return mem_resize(NULL, size, 1);
+    return target ? arena_alloc(target, size) : mem_resize(NULL, size, 1);
 }
 
-__attribute__((constructor)) static void check_allocations(void) {
-    cJSON_InitHooks(&(cJSON_Hooks){allocate, free});
+static void release(void *memory) {
+    if (!target)
+        free(memory);
 }
 
-static size_t table_mask(size_t count) {
-    size_t size = 16;
-    while (size < 2 * count)
-        size *= 2;
-    return size - 1;
+/* Set before main, so that no tree is made without. */
+__attribute__((constructor)) static void set_hooks(void) {
+    cJSON_InitHooks(&(cJSON_Hooks){allocate, release});
 }
 
-static size_t mix(uint64_t value) {
-    value *= 0x9E3779B97F4A7C15U; /* Fibonacci hashing: the high bits are the well mixed ones */
-    return (size_t)(value ^ (value >> 32));
+enum { FEW = 8 }; /* members of an object whose names are compared one by one */
+
+/* The names of an object's members as far as they were met. */
+struct names {
+    cJSON *first;
+    size_t count;
+    struct bytemap map; /* of all, once there are more than FEW */
+};
+
+static void put_name(struct names *names, cJSON *member) {
+    bytemap_put(&names->map, member->string, strlen(member->string), member);
 }
 
-/* Pairs the nodes with the marks: both come in the order of the text. */
-static void walk(struct json_document *doc, const cJSON *node, size_t parent, size_t index,
-                 const struct json_mark *marks, size_t *next) {
-    size_t self = (*next)++;
-    doc->places[self] = (struct place){node, parent, index, marks[self]};
-    size_t slot = mix((uintptr_t)node) & doc->mask;
-    while (doc->by_node[slot])
-        slot = (slot + 1) & doc->mask;
-    doc->by_node[slot] = self + 1;
-    size_t i = 0;
-    for (const cJSON *child = node->child; child; child = child->next)
-        walk(doc, child, self, i++, marks, next);
-}
-
-static const struct place *find_place(const struct json_document *doc, const cJSON *node) {
-    for (size_t slot = mix((uintptr_t)node) & doc->mask; doc->by_node[slot]; slot = (slot + 1) & doc->mask) {
-        const struct place *place = &doc->places[doc->by_node[slot] - 1];
-        if (place->node == node)
-            return place;
+/* Adds the next member; the one that has its name already, or NULL. */
+static const cJSON *add_name(struct names *names, cJSON *member) {
+    if (names->count++ < FEW) {
+        for (const cJSON *m = names->first; m != member; m = m->next)
+            if (strcmp(m->string, member->string) == 0)
+                return m;
+        return NULL;
     }
-    return NULL;
+    if (names->count == FEW + 1)
+        for (cJSON *m = names->first; m != member; m = m->next)
+            put_name(names, m);
+    const cJSON *same = bytemap_get(&names->map, member->string, strlen(member->string));
+    if (!same)
+        put_name(names, member);
+    return same;
 }
 
-/* FNV-1a over the parent and the name. */
-static size_t hash_member(const struct place *place) {
-    uint64_t hash = 0xCBF29CE484222325U ^ place->parent;
-    for (const char *c = place->node->string; *c; c++)
-        hash = (hash ^ (unsigned char)*c) * 0x100000001B3U;
-    return mix(hash);
-}
-
-static int check_duplicates(const struct json_document *doc, struct json_position *at, struct error *err) {
-    size_t *seen = mem_array(doc->mask + 1, sizeof *seen);
-    int rc = 0;
-    for (size_t i = 0; i < doc->count && rc == 0; i++) {
-        const struct place *place = &doc->places[i];
-        if (place->mark.key.line == 0)
-            continue;
-        size_t slot = hash_member(place) & doc->mask;
-        for (; seen[slot] && rc == 0; slot = (slot + 1) & doc->mask) {
-            const struct place *other = &doc->places[seen[slot] - 1];
-            if (other->parent != place->parent || strcmp(other->node->string, place->node->string) != 0)
-                continue;
-            *at = place->mark.key;
-            rc = error_set(err, ERR_INVALID, "%zu:%zu: the name \"%s\" is given twice (first at %zu:%zu)", at->line,
-                           at->column, place->node->string, other->mark.key.line, other->mark.key.column);
-        }
-        seen[slot] = i + 1;
+/* The first member in the order of the text whose name its object has already, which is `*earlier`; NULL: none. */
+static const cJSON *find_duplicate(const cJSON *node, const cJSON **earlier) {
+    struct names names = {.first = node->child};
+    const cJSON *found = NULL;
+    for (cJSON *child = node->child; child && !found; child = child->next) {
+        *earlier = child->string ? add_name(&names, child) : NULL;
+        if (*earlier)
+            found = child;
+        else if (child->child)
+            found = find_duplicate(child, earlier);
     }
-    free(seen);
+    bytemap_close(&names.map);
+    return found;
+}
+
+static int check_duplicates(const cJSON *root, const char *text, size_t size, struct json_position *at,
+                            struct error *err) {
+    const cJSON *earlier = NULL;
+    const cJSON *found = find_duplicate(root, &earlier);
+    if (!found)
+        return 0;
+    struct json_places *places = json_places_create(root, text, size);
+    struct json_position first = json_key_position(places, earlier);
+    *at = json_key_position(places, found);
+    json_places_free(places);
+    return error_set(err, ERR_INVALID, "%zu:%zu: the name \"%s\" is given twice (first at %zu:%zu)", at->line,
+                     at->column, found->string, first.line, first.column);
+}
+
+/* `at` is not NULL. */
+static int parse(cJSON **out, const char *text, size_t size, struct json_position *at, struct error *err) {
+    int rc = json_scan(text, size, at, err);
+    if (rc < 0)
+        return rc;
+    cJSON *root = cJSON_ParseWithLength(text, size);
+    if (!root)
+        return error_set(err, ERR_INVALID, "1:1: the JSON library refuses this text, or memory ran out");
+    rc = check_duplicates(root, text, size, at, err);
+    if (rc < 0)
+        cJSON_Delete(root);
+    else
+        *out = root;
     return rc;
 }
 
 int json_parse(struct json_document **out, const char *text, size_t size, struct json_position *at, struct error *err) {
     struct json_position place = {0, 0};
-    struct json_document *doc = NULL;
-    struct json_mark *marks = NULL;
-    size_t count = 0;
-    size_t next = 0;
-    int rc = json_scan(&marks, &count, text, size, &place, err);
-    if (rc < 0)
-        goto out;
-    doc = mem_alloc(sizeof *doc);
-    doc->root = cJSON_ParseWithLength(text, size);
-    if (!doc->root) {
-        rc = error_set(err, ERR_INVALID, "1:1: the JSON library refuses this text, or memory ran out");
-        goto out;
-    }
-    doc->count = count;
-    doc->places = mem_array(count, sizeof *doc->places);
-    doc->mask = table_mask(count);
-    doc->by_node = mem_array(doc->mask + 1, sizeof *doc->by_node);
-    walk(doc, doc->root, 0, 0, marks, &next);
-    rc = check_duplicates(doc, &place, err);
-out:
-    free(marks);
+    cJSON *root = NULL;
+    int rc = parse(&root, text, size, &place, err);
     if (at)
         *at = place;
-    if (rc < 0) {
-        json_free(doc);
+    if (rc < 0)
         return rc;
-    }
-    *out = doc;
+    *out = mem_alloc(sizeof **out);
+    (*out)->root = root;
     return 0;
+}
+
+int json_parse_in(const cJSON **out, struct arena *arena, const char *text, size_t size, struct json_position *at,
+                  struct error *err) {
+    struct json_position place = {0, 0};
+    cJSON *root = NULL;
+    target = arena;
+    int rc = parse(&root, text, size, &place, err);
+    target = NULL;
+    if (at)
+        *at = place;
+    if (rc == 0)
+        *out = root;
+    return rc;
 }
 
 int json_read(struct json_document **out, const char *path, struct json_position *at, struct error *err) {
@@ -152,8 +153,6 @@ void json_free(struct json_document *doc) {
     if (!doc)
         return;
     cJSON_Delete(doc->root);
-    free(doc->places);
-    free(doc->by_node);
     free(doc);
 }
 
@@ -166,43 +165,6 @@ cJSON *json_detach(struct json_document *doc) {
     doc->root = NULL;
     json_free(doc);
     return root;
-}
-
-struct json_position json_value_position(const struct json_document *doc, const cJSON *node) {
-    const struct place *place = find_place(doc, node);
-    return place ? place->mark.value : (struct json_position){0, 0};
-}
-
-struct json_position json_key_position(const struct json_document *doc, const cJSON *node) {
-    const struct place *place = find_place(doc, node);
-    if (!place)
-        return (struct json_position){0, 0};
-    return place->mark.key.line ? place->mark.key : place->mark.value;
-}
-
-static void append_pointer(struct buffer *out, const struct json_document *doc, const struct place *place) {
-    if (place == doc->places)
-        return;
-    append_pointer(out, doc, &doc->places[place->parent]);
-    buffer_putc(out, '/');
-    if (place->mark.key.line == 0) {
-        buffer_printf(out, "%zu", place->index);
-        return;
-    }
-    for (const char *c = place->node->string; *c; c++) {
-        if (*c == '~')
-            buffer_puts(out, "~0");
-        else if (*c == '/')
-            buffer_puts(out, "~1");
-        else
-            buffer_putc(out, *c);
-    }
-}
-
-void json_pointer(struct buffer *out, const struct json_document *doc, const cJSON *node) {
-    const struct place *place = find_place(doc, node);
-    if (place)
-        append_pointer(out, doc, place);
 }
 
 const char *json_text(const cJSON *object, const char *name, const char *fallback) {

@@ -1,11 +1,21 @@
 /* Merge patch. Source: RFC 7396, section 2. */
+#include <stdlib.h>
+
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 
-/* `target` is ours to change. */
+void json_replace(cJSON *object, cJSON *old, cJSON *node) {
+    free(node->string);
+    node->string = mem_strdup(old->string);
+    cJSON_ReplaceItemViaPointer(object, old, node);
+}
+
+/* `target` is ours to change. A patch has each name once, so what was replaced is not asked for again. */
 static void merge_into(cJSON *target, const cJSON *patch) {
+    struct json_index members;
+    json_index_open(&members, target);
     for (const cJSON *member = patch->child; member; member = member->next) {
-        cJSON *old = cJSON_GetObjectItemCaseSensitive(target, member->string);
+        cJSON *old = json_index_get(&members, member->string);
         if (cJSON_IsNull(member)) {
             cJSON_Delete(cJSON_DetachItemViaPointer(target, old));
             continue;
@@ -15,10 +25,12 @@ static void merge_into(cJSON *target, const cJSON *patch) {
             continue;
         }
         cJSON *merged = json_merge(NULL, member);
-        bool done = old ? cJSON_ReplaceItemInObjectCaseSensitive(target, member->string, merged)
-                        : cJSON_AddItemToObject(target, member->string, merged);
-        mem_checked(done ? merged : NULL); /* the copy of the name is all that can fail */
+        if (old)
+            json_replace(target, old, merged);
+        else /* the copy of the name is all that can fail */
+            mem_checked(cJSON_AddItemToObject(target, member->string, merged) ? merged : NULL);
     }
+    json_index_close(&members);
 }
 
 cJSON *json_merge(const cJSON *base, const cJSON *patch) {

@@ -1,6 +1,7 @@
 #include "engine/base/json_scan.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,15 +14,19 @@ enum {
     END = -1
 };
 
+#define NO_KEY SIZE_MAX
+
 struct scanner {
     const unsigned char *text;
     size_t size;
     size_t offset;
-    struct json_position here;
     int depth;
+    bool marking;
     struct json_mark *marks;
     size_t count;
     size_t capacity;
+    struct json_position last; /* the place of `last_offset`: marks come in the order of the text */
+    size_t last_offset;
     struct json_position *at;
     struct error *err;
 };
@@ -30,19 +35,27 @@ static int peek(const struct scanner *s) {
     return s->offset < s->size ? s->text[s->offset] : END;
 }
 
-static void advance(struct scanner *s) {
-    unsigned char c = s->text[s->offset++];
-    if (c == '\n') {
-        s->here.line++;
-        s->here.column = 1;
-    } else if ((c & 0xC0) != 0x80) { /* the later bytes of a character take no column */
-        s->here.column++;
+/* Counted from the last place, or from the start for an offset before it. */
+static struct json_position place_of(struct scanner *s, size_t offset) {
+    if (offset < s->last_offset) {
+        s->last = (struct json_position){1, 1};
+        s->last_offset = 0;
     }
+    for (; s->last_offset < offset; s->last_offset++) {
+        unsigned char c = s->text[s->last_offset];
+        if (c == '\n') {
+            s->last.line++;
+            s->last.column = 1;
+        } else if ((c & 0xC0) != 0x80) { /* the later bytes of a character take no column */
+            s->last.column++;
+        }
+    }
+    return s->last;
 }
 
-static int fail_at(struct scanner *s, struct json_position place, const char *what) {
-    *s->at = place;
-    return error_set(s->err, ERR_INVALID, "%zu:%zu: %s", place.line, place.column, what);
+static int fail_at(struct scanner *s, size_t offset, const char *what) {
+    *s->at = place_of(s, offset);
+    return error_set(s->err, ERR_INVALID, "%zu:%zu: %s", s->at->line, s->at->column, what);
 }
 
 /* "expected ..., found ...". */
@@ -55,12 +68,12 @@ static int fail_expected(struct scanner *s, const char *expected) {
         snprintf(what, sizeof what, "expected %s, found '%c'", expected, c);
     else
         snprintf(what, sizeof what, "expected %s, found the byte 0x%02x", expected, (unsigned)c);
-    return fail_at(s, s->here, what);
+    return fail_at(s, s->offset, what);
 }
 
 static void skip_space(struct scanner *s) {
     for (int c = peek(s); c == ' ' || c == '\t' || c == '\n' || c == '\r'; c = peek(s))
-        advance(s);
+        s->offset++;
 }
 
 /* The length of the UTF-8 character at the scanner, 0 when it is none. Source: Unicode 15, table 3-7. */
@@ -106,13 +119,13 @@ static int scan_hex4(struct scanner *s, unsigned *unit) {
             *unit = *unit * 16 + (unsigned)((c | 0x20) - 'a' + 10);
         else
             return fail_expected(s, "four hexadecimal digits after \\u");
-        advance(s);
+        s->offset++;
     }
     return 0;
 }
 
 /* Behind "\u"; `start` is the place of the backslash. */
-static int scan_unicode_escape(struct scanner *s, struct json_position start) {
+static int scan_unicode_escape(struct scanner *s, size_t start) {
     unsigned unit;
     unsigned low;
     int rc = scan_hex4(s, &unit);
@@ -126,8 +139,7 @@ static int scan_unicode_escape(struct scanner *s, struct json_position start) {
         return 0;
     if (peek(s) != '\\' || s->offset + 1 >= s->size || s->text[s->offset + 1] != 'u')
         return fail_at(s, start, "the first half of a surrogate pair stands without its second half");
-    advance(s);
-    advance(s);
+    s->offset += 2;
     rc = scan_hex4(s, &low);
     if (rc < 0)
         return rc;
@@ -137,25 +149,33 @@ static int scan_unicode_escape(struct scanner *s, struct json_position start) {
 }
 
 static int scan_escape(struct scanner *s) {
-    struct json_position start = s->here;
-    advance(s);
+    size_t start = s->offset;
+    s->offset++;
     int c = peek(s);
     if (c == END || c == 0 || !strchr("\"\\/bfnrtu", c))
         return fail_expected(s, "one of \" \\ / b f n r t u after \\");
-    advance(s);
+    s->offset++;
     return c == 'u' ? scan_unicode_escape(s, start) : 0;
 }
 
+/* Past the bytes that need no look: printable ASCII but quotes and backslashes. */
+static void skip_plain(struct scanner *s) {
+    size_t i = s->offset;
+    while (i < s->size && s->text[i] >= 0x20 && s->text[i] < 0x80 && s->text[i] != '"' && s->text[i] != '\\')
+        i++;
+    s->offset = i;
+}
+
 static int scan_string(struct scanner *s) {
-    struct json_position start = s->here;
-    advance(s);
+    size_t start = s->offset++;
     for (;;) {
+        skip_plain(s);
         int c = peek(s);
         int rc = 0;
         if (c == END)
             return fail_at(s, start, "this string is not closed");
         if (c == '"') {
-            advance(s);
+            s->offset++;
             return 0;
         }
         if (c == '\\') {
@@ -163,15 +183,11 @@ static int scan_string(struct scanner *s) {
         } else if (c < 0x20) {
             char what[96];
             snprintf(what, sizeof what, "a control character in a string must be written as \\u%04x", (unsigned)c);
-            rc = fail_at(s, s->here, c == 0 ? "a NUL byte in a string" : what);
-        } else if (c < 0x80) {
-            advance(s);
+            rc = fail_at(s, s->offset, c == 0 ? "a NUL byte in a string" : what);
         } else {
             size_t length = utf8_length(s);
-            if (length == 0)
-                rc = fail_at(s, s->here, "this is not UTF-8");
-            while (length-- > 0)
-                advance(s);
+            rc = length ? 0 : fail_at(s, s->offset, "this is not UTF-8");
+            s->offset += length;
         }
         if (rc < 0)
             return rc;
@@ -181,7 +197,7 @@ static int scan_string(struct scanner *s) {
 static size_t scan_digits(struct scanner *s) {
     size_t count = 0;
     for (; peek(s) >= '0' && peek(s) <= '9'; count++)
-        advance(s);
+        s->offset++;
     return count;
 }
 
@@ -202,17 +218,19 @@ static bool is_exact(const char *text, double value) {
     return same;
 }
 
-static int check_number(struct scanner *s, size_t first, bool integer, struct json_position start) {
-    const unsigned char *text = s->text + first;
-    size_t length = s->offset - first;
+static int check_number(struct scanner *s, size_t start, bool integer) {
+    const unsigned char *text = s->text + start;
+    size_t length = s->offset - start;
     if (length > MAX_NUMBER_LENGTH)
         return fail_at(s, start, "this number has more than 63 characters");
     size_t sign = text[0] == '-';
+    if (integer && integer_fits(text + sign, length - sign))
+        return 0;
     char copy[MAX_NUMBER_LENGTH + 1];
     memcpy(copy, text, length);
     copy[length] = '\0';
     double value = strtod(copy, NULL);
-    if (integer && !integer_fits(text + sign, length - sign) && !is_exact(copy, value))
+    if (integer && !is_exact(copy, value))
         return fail_at(s, start,
                        "this integer is beyond 2^53 (9007199254740992) and would be rounded; write it as a string");
     if (!isfinite(value))
@@ -221,13 +239,12 @@ static int check_number(struct scanner *s, size_t first, bool integer, struct js
 }
 
 static int scan_number(struct scanner *s) {
-    struct json_position start = s->here;
-    size_t first = s->offset;
+    size_t start = s->offset;
     bool integer = true;
     if (peek(s) == '-')
-        advance(s);
+        s->offset++;
     if (peek(s) == '0') {
-        advance(s);
+        s->offset++;
         if (peek(s) >= '0' && peek(s) <= '9')
             return fail_at(s, start, "a number may not start with 0 and more digits");
     } else if (scan_digits(s) == 0) {
@@ -235,31 +252,30 @@ static int scan_number(struct scanner *s) {
     }
     if (peek(s) == '.') {
         integer = false;
-        advance(s);
+        s->offset++;
         if (scan_digits(s) == 0)
             return fail_expected(s, "a digit after the decimal point");
     }
     if (peek(s) == 'e' || peek(s) == 'E') {
         integer = false;
-        advance(s);
+        s->offset++;
         if (peek(s) == '+' || peek(s) == '-')
-            advance(s);
+            s->offset++;
         if (scan_digits(s) == 0)
             return fail_expected(s, "a digit in the exponent");
     }
-    return check_number(s, first, integer, start);
+    return check_number(s, start, integer);
 }
 
 static int scan_word(struct scanner *s, const char *word) {
     size_t length = strlen(word);
     if (s->size - s->offset < length || memcmp(s->text + s->offset, word, length) != 0)
         return fail_expected(s, "a value (an object, array, string, number, true, false or null)");
-    while (length-- > 0)
-        advance(s);
+    s->offset += length;
     return 0;
 }
 
-static int scan_value(struct scanner *s, struct json_position key);
+static int scan_value(struct scanner *s, size_t key);
 
 /* After an element: 1 when another one follows, 0 behind the closing bracket. */
 static int scan_separator(struct scanner *s, int close) {
@@ -267,8 +283,7 @@ static int scan_separator(struct scanner *s, int close) {
     int c = peek(s);
     if (c != ',' && c != close)
         return fail_expected(s, close == ']' ? "',' or ']'" : "',' or '}'");
-    struct json_position comma = s->here;
-    advance(s);
+    size_t comma = s->offset++;
     if (c == close)
         return 0;
     skip_space(s);
@@ -278,7 +293,7 @@ static int scan_separator(struct scanner *s, int close) {
 }
 
 static int scan_member(struct scanner *s) {
-    struct json_position key = s->here;
+    size_t key = s->offset;
     if (peek(s) != '"')
         return fail_expected(s, "a member name in double quotes");
     int rc = scan_string(s);
@@ -287,31 +302,40 @@ static int scan_member(struct scanner *s) {
     skip_space(s);
     if (peek(s) != ':')
         return fail_expected(s, "':' after the member name");
-    advance(s);
+    s->offset++;
     skip_space(s);
     return scan_value(s, key);
 }
 
 static int scan_container(struct scanner *s, int close) {
     if (++s->depth > JSON_MAX_DEPTH)
-        return fail_at(s, s->here, "arrays and objects are nested more than 100 deep");
-    advance(s);
+        return fail_at(s, s->offset, "arrays and objects are nested more than 100 deep");
+    s->offset++;
     skip_space(s);
     int more = peek(s) != close;
     if (!more)
-        advance(s);
+        s->offset++;
     while (more > 0) {
-        const struct json_position none = {0, 0};
-        int rc = close == ']' ? scan_value(s, none) : scan_member(s);
+        int rc = close == ']' ? scan_value(s, NO_KEY) : scan_member(s);
         more = rc < 0 ? rc : scan_separator(s, close);
     }
     s->depth--;
     return more;
 }
 
-static int scan_value(struct scanner *s, struct json_position key) {
+static void mark(struct scanner *s, size_t key) {
+    struct json_mark m = {.offset = s->offset};
+    if (key != NO_KEY)
+        m.key = place_of(s, key);
+    m.value = place_of(s, s->offset);
     mem_grow(s->marks, &s->capacity, s->count + 1);
-    s->marks[s->count++] = (struct json_mark){s->here, key};
+    s->marks[s->count++] = m;
+}
+
+/* `key`: where its name stands, or NO_KEY. */
+static int scan_value(struct scanner *s, size_t key) {
+    if (s->marking)
+        mark(s, key);
     int c = peek(s);
     switch (c) {
     case '{':
@@ -329,25 +353,38 @@ static int scan_value(struct scanner *s, struct json_position key) {
     }
 }
 
-int json_scan(struct json_mark **marks, size_t *count, const char *text, size_t size, struct json_position *at,
-              struct error *err) {
-    struct scanner s = {.text = (const unsigned char *)text, .size = size, .here = {1, 1}, .at = at, .err = err};
-    const struct json_position none = {0, 0};
+static int scan(struct scanner *s) {
     int rc = 0;
-    if (size > JSON_MAX_BYTES)
-        rc = fail_at(&s, s.here, "the text is longer than 64 MiB");
-    else if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
-        rc = fail_at(&s, s.here, "the text starts with a byte order mark; save it as UTF-8 without one");
-    if (rc == 0) {
-        skip_space(&s);
-        rc = scan_value(&s, none);
-    }
-    if (rc == 0) {
-        skip_space(&s);
-        if (peek(&s) != END)
-            rc = fail_expected(&s, "nothing more after the value");
-    }
-    *marks = s.marks;
-    *count = s.count;
-    return rc;
+    if (s->size > JSON_MAX_BYTES)
+        rc = fail_at(s, 0, "the text is longer than 64 MiB");
+    else if (s->size >= 3 && memcmp(s->text, "\xEF\xBB\xBF", 3) == 0)
+        rc = fail_at(s, 0, "the text starts with a byte order mark; save it as UTF-8 without one");
+    if (rc < 0)
+        return rc;
+    skip_space(s);
+    rc = scan_value(s, NO_KEY);
+    if (rc < 0)
+        return rc;
+    skip_space(s);
+    return peek(s) == END ? 0 : fail_expected(s, "nothing more after the value");
+}
+
+static struct scanner begin(const char *text, size_t size) {
+    return (struct scanner){.text = (const unsigned char *)text, .size = size, .last = {1, 1}};
+}
+
+int json_scan(const char *text, size_t size, struct json_position *at, struct error *err) {
+    struct scanner s = begin(text, size);
+    s.at = at;
+    s.err = err;
+    return scan(&s);
+}
+
+struct json_mark *json_marks(const char *text, size_t size, size_t *count) {
+    struct json_position at;
+    struct scanner s = begin(text, size);
+    s.at = &at;
+    s.marking = true;
+    *count = scan(&s) < 0 ? 0 : s.count;
+    return s.marks;
 }

@@ -17,10 +17,11 @@ struct draft *draft_of(struct reader *r, const struct stage_decl *decl) {
     return r->drafts[decl->index];
 }
 
+/* The stages are compiled one after the other, so the last one that needs `to` tells whether this one does already. */
 static void draft_need(struct draft *from, struct draft *to) {
-    for (struct edge *e = from->needs; e; e = e->next)
-        if (e->to == to)
-            return;
+    if (to->last_need == from)
+        return;
+    to->last_need = from;
     struct edge *edge = arena_alloc(from->part->reader->arena, sizeof *edge);
     edge->to = to;
     *from->needs_end = edge;
@@ -47,6 +48,8 @@ static struct part *target_part(const struct scope *scope, const struct syntax_r
 
 static const cJSON *fail_member(const struct site *site, const cJSON *object, const char *name, const char *path) {
     struct reader *r = site->part->reader;
+    if (is_full(r))
+        return NULL;
     size_t count = 0;
     const char **names = arena_array(r->arena, (size_t)cJSON_GetArraySize(object), sizeof *names);
     const cJSON *known;
@@ -65,14 +68,14 @@ static const cJSON *walk_step(const cJSON *json, const struct syntax_step *step,
         return NULL;
     }
     if (step->name) {
-        const cJSON *found = cJSON_GetObjectItemCaseSensitive(json, step->name);
+        const cJSON *found = find_member(r, json, step->name);
         return found ? found : fail_member(site, json, step->name, path);
     }
     if (!cJSON_IsArray(json)) {
         report_site(site, "%s is %s: only a list has an item [%zu]", path, describe(r, json), step->index);
         return NULL;
     }
-    const cJSON *found = cJSON_GetArrayItem(json, (int)step->index);
+    const cJSON *found = find_item(r, json, step->index);
     if (!found)
         report_site(site, "%s has %d items: there is no [%zu] (the first is [0])", path, cJSON_GetArraySize(json),
                     step->index);
@@ -86,8 +89,9 @@ static const cJSON *walk_steps(const cJSON *json, const struct syntax_reference 
         const struct syntax_step *step = &syntax->steps[i];
         struct site site = site_at(text, step->offset);
         json = walk_step(json, step, &site, path);
-        path = step->name ? arena_printf(r->arena, "%s.%s", path, step->name)
-                          : arena_printf(r->arena, "%s[%zu]", path, step->index);
+        if (i + 1 < syntax->step_count)
+            path = step->name ? arena_printf(r->arena, "%s.%s", path, step->name)
+                              : arena_printf(r->arena, "%s[%zu]", path, step->index);
     }
     return json;
 }
@@ -104,22 +108,19 @@ static struct resolved resolve_params(const struct scope *scope, const struct sy
         report_site(&site, "\"params\" needs the name of a param behind it, as in ${params.steps}");
         return faulty;
     }
-    for (size_t i = 0; i < part->param_count; i++) {
-        if (strcmp(part->params[i].name, step->name) != 0)
-            continue;
-        const cJSON *value = param_value(&part->params[i], &site);
-        const char *path = arena_printf(r->arena, "%s%sparams.%s", syntax->include ? syntax->include : "",
-                                        syntax->include ? "." : "", step->name);
-        value = value ? walk_steps(value, syntax, text, path) : NULL;
-        return (struct resolved){value, NULL};
+    struct param_slot *slot = find_param(part, step->name);
+    if (!slot) {
+        report_site(&site, "%s has no param \"%s\"%s",
+                    syntax->include ? arena_printf(r->arena, "the include \"%s\"", syntax->include) : "this file",
+                    step->name, mend(r, step->name, part->param_names, part->param_count, "it declares none"));
+        return faulty;
     }
-    const char **names = arena_array(r->arena, part->param_count, sizeof *names);
-    for (size_t i = 0; i < part->param_count; i++)
-        names[i] = part->params[i].name;
-    report_site(&site, "%s has no param \"%s\"%s",
-                syntax->include ? arena_printf(r->arena, "the include \"%s\"", syntax->include) : "this file",
-                step->name, mend(r, step->name, names, part->param_count, "it declares none"));
-    return faulty;
+    const cJSON *value = param_value(slot, &site);
+    if (!value || syntax->step_count == 1)
+        return (struct resolved){value, NULL};
+    const char *path = arena_printf(r->arena, "%s%sparams.%s", syntax->include ? syntax->include : "",
+                                    syntax->include ? "." : "", step->name);
+    return (struct resolved){walk_steps(value, syntax, text, path), NULL};
 }
 
 /* ---- where what may stand ---- */
@@ -232,38 +233,35 @@ static bool check_stage_path(struct reader *r, const struct syntax_reference *sy
 
 /* ---- stages ---- */
 
+static struct draft *draft_named(const struct part *part, const char *name) {
+    return bytemap_get(&part->drafts_by_name, name, strlen(name));
+}
+
 static struct draft *fail_stage(const struct scope *scope, struct part *part, const char *name,
                                 const struct site *site) {
     struct reader *r = part->reader;
-    const char **names = arena_array(r->arena, part->draft_count, sizeof *names);
-    for (size_t i = 0; i < part->draft_count; i++)
-        names[i] = part->drafts[i]->decl.name;
     if (part != scope->part) {
         report_site(site, "the include \"%s\" has no stage \"%s\"%s", part->include_name, name,
-                    mend(r, name, names, part->draft_count, "it has none"));
+                    mend(r, name, part->draft_names, part->draft_count, "it has none"));
         return NULL;
     }
     for (size_t i = 0; i < part->include_count; i++) {
         const struct part *include = part->includes[i].part;
-        for (size_t k = 0; include && k < include->draft_count; k++) {
-            if (strcmp(include->drafts[k]->decl.name, name) != 0)
-                continue;
-            report_site(site, "there is no stage \"%s\" in this file; did you mean ${%s.stages.%s...}?", name,
-                        include->include_name, name);
-            return NULL;
-        }
+        if (!include || !draft_named(include, name))
+            continue;
+        report_site(site, "there is no stage \"%s\" in this file; did you mean ${%s.stages.%s...}?", name,
+                    include->include_name, name);
+        return NULL;
     }
     report_site(site, "there is no stage \"%s\"%s", name,
-                mend(r, name, names, part->draft_count, "this file has none"));
+                mend(r, name, part->draft_names, part->draft_count, "this file has none"));
     return NULL;
 }
 
 static struct draft *find_stage(const struct scope *scope, struct part *part, const char *name,
                                 const struct site *site) {
-    for (size_t i = 0; i < part->draft_count; i++)
-        if (strcmp(part->drafts[i]->decl.name, name) == 0)
-            return part->drafts[i];
-    return fail_stage(scope, part, name, site);
+    struct draft *found = draft_named(part, name);
+    return found ? found : fail_stage(scope, part, name, site);
 }
 
 static const struct value *resolve_pin_reference(const struct scope *scope, const struct syntax_reference *syntax,

@@ -11,7 +11,6 @@ static void check_word(struct draft *d, const cJSON *node, const struct value *v
     if (v->type != VALUE_LITERAL || value_is_broken(v))
         return;
     const cJSON *json = v->as.literal;
-    const char *found = describe(r, json);
     bool list = cJSON_IsArray(json);
     const cJSON *item;
     cJSON_ArrayForEach(item, json) {
@@ -20,10 +19,11 @@ static void check_word(struct draft *d, const cJSON *node, const struct value *v
     }
     if (first && (!cJSON_IsString(json) || !json->valuestring[0]))
         report_value(d->part, node, "the first word of \"cmd\" is the program, as text; found %s",
-                     cJSON_IsString(json) ? "the empty text" : found);
+                     cJSON_IsString(json) ? "the empty text" : describe(r, json));
     else if (cJSON_IsObject(json) || cJSON_IsNull(json) || (cJSON_IsArray(json) && !list))
         report_value(d->part, node,
-                     "a word of \"cmd\" is text, or a reference to text, a number or a list of them; found %s", found);
+                     "a word of \"cmd\" is text, or a reference to text, a number or a list of them; found %s",
+                     describe(r, json));
 }
 
 /* `node` is the list that the file shows, or what stands for it ("${params.argv}"). */
@@ -107,11 +107,13 @@ static void check_pass_env(struct part *part, const cJSON *item) {
 
 void read_pass_env(struct draft *d, const cJSON *node) {
     d->decl.pass_env = read_texts(d->part, node, &d->decl.pass_env_count, check_pass_env);
+    struct json_index env;
+    json_index_open(&env, cJSON_GetObjectItemCaseSensitive(d->node, "env"));
     for (size_t i = 0; i < d->decl.pass_env_count; i++)
-        for (size_t k = 0; k < d->decl.env_count; k++)
-            if (strcmp(d->decl.pass_env[i], d->decl.env[k].name) == 0)
-                report_value(d->part, node, "\"%s\" stands in \"env\" and in \"pass_env\": only one can set it",
-                             d->decl.env[k].name);
+        if (json_index_get(&env, d->decl.pass_env[i]))
+            report_value(d->part, node, "\"%s\" stands in \"env\" and in \"pass_env\": only one can set it",
+                         d->decl.pass_env[i]);
+    json_index_close(&env);
 }
 
 static void check_program(struct part *part, const cJSON *item) {
@@ -147,31 +149,21 @@ static void read_out_type(struct draft *d, const cJSON *node, struct out_decl *o
                      mend_key(d->part->reader, node->valuestring, out_types, OUT_TYPES));
 }
 
-/* One path is the other, or lies in it. */
-static bool paths_overlap(const char *a, const char *b) {
-    size_t length = strlen(a) < strlen(b) ? strlen(a) : strlen(b);
-    const char *longer = strlen(a) < strlen(b) ? b : a;
-    return strncmp(a, b, length) == 0 && (longer[length] == '\0' || longer[length] == '/');
-}
-
-static void check_out_path(struct draft *d, const cJSON *node, const struct out_decl *outs, size_t count) {
-    const char *path = outs[count].path;
+static bool check_out_path(struct draft *d, const cJSON *node, const struct out_decl *out) {
+    const char *path = out->path;
     const char *fault = path_fault(path);
     if (!fault && path[strlen(path) - 1] == '/')
         fault = "ends in \"/\": for a directory write {\"path\": ..., \"type\": \"directory\"}";
     if (!fault && (strcmp(path, "in") == 0 || strncmp(path, "in/", 3) == 0))
         fault = "lies in \"in\", where the inputs are: choose another folder";
     if (fault)
-        report_value(d->part, node, "the path \"%s\" of the out \"%s\" %s", path, outs[count].name, fault);
-    for (size_t i = 0; i < count && !fault; i++)
-        if (outs[i].path && paths_overlap(outs[i].path, path))
-            report_value(d->part, node, "the outs \"%s\" and \"%s\" have paths that are the same or lie in each other",
-                         outs[i].name, outs[count].name);
+        report_value(d->part, node, "the path \"%s\" of the out \"%s\" %s", path, out->name, fault);
+    return !fault;
 }
 
-static void read_out(struct draft *d, const cJSON *node, struct out_decl *outs, size_t count) {
+/* Adds the path of a sound out to `paths`. */
+static void read_out(struct draft *d, const cJSON *node, struct out_decl *out, struct path_list *paths) {
     static const char *const keys[] = {"path", "type"};
-    struct out_decl *out = &outs[count];
     *out = (struct out_decl){.name = node->string, .type = OUT_FILE, .at = locate_key(d->part, node)};
     need_name(d->part, node, "an out");
     const cJSON *path = node;
@@ -191,7 +183,17 @@ static void read_out(struct draft *d, const cJSON *node, struct out_decl *outs, 
     if (!path || !need_text(d->part, path, "the path of an out"))
         return;
     out->path = path->valuestring;
-    check_out_path(d, path, outs, count);
+    if (check_out_path(d, path, out))
+        paths_add(paths, out->path, out->name, path);
+}
+
+/* They are reported in the order of the file. */
+static void report_overlap(void *context, const struct placed_path *folder, const struct placed_path *inside) {
+    const struct draft *d = context;
+    const struct placed_path *first = folder->index < inside->index ? folder : inside;
+    const struct placed_path *second = first == folder ? inside : folder;
+    report_value(d->part, second->node, "the outs \"%s\" and \"%s\" have paths that are the same or lie in each other",
+                 first->name, second->name);
 }
 
 static int by_name(const void *a, const void *b) {
@@ -205,11 +207,14 @@ void read_outs(struct draft *d, const cJSON *node) {
     if (!need_object(d->part, node, "\"outs\""))
         return;
     struct out_decl *outs = arena_array(d->part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *outs);
+    struct path_list paths = {0};
     size_t count = 0;
     const cJSON *member;
     cJSON_ArrayForEach(member, node) {
-        read_out(d, member, outs, count++);
+        read_out(d, member, &outs[count], &paths);
+        d->measures |= outs[count++].type == OUT_METRICS;
     }
+    paths_check(&paths, report_overlap, d);
     if (count > 1)
         qsort(outs, count, sizeof *outs, by_name);
     d->decl.outs = outs;

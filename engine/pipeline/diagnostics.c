@@ -6,14 +6,26 @@
 
 #include "engine/base/memory.h"
 
-/* A message is one line, whatever a file quotes in it. */
-static void flatten(char *bytes, size_t size) {
-    for (size_t i = 0; i < size; i++)
-        if ((unsigned char)bytes[i] < 0x20 || bytes[i] == 0x7F)
-            bytes[i] = '?';
+/* A message is one line, whatever a file quotes in it. The NULs end the texts. */
+static void flatten(struct buffer *text) {
+    for (size_t i = 0; i < text->size; i++) {
+        unsigned char c = (unsigned char)text->data[i];
+        if ((c && c < 0x20) || c == 0x7F)
+            text->data[i] = '?';
+    }
 }
 
-/* The three strings of a diagnostic stand in one block, message first: it outlives the pipeline it tells about. */
+/* `text` holds message, file and pointer, each with its NUL. */
+static void append(struct diagnostics *d, enum severity severity, struct json_position position, struct buffer *text) {
+    flatten(text);
+    struct diagnostic item = {severity, position, buffer_detach(text), NULL, NULL};
+    item.file = item.message + strlen(item.message) + 1;
+    item.pointer = item.file + strlen(item.file) + 1;
+    mem_grow(d->items, &d->capacity, d->count + 1);
+    d->items[d->count++] = item;
+    d->errors += severity == SEVERITY_ERROR;
+}
+
 void diagnostics_add(struct diagnostics *d, enum severity severity, const struct location *at, const char *format,
                      ...) {
     struct buffer text = {0};
@@ -22,20 +34,29 @@ void diagnostics_add(struct diagnostics *d, enum severity severity, const struct
     buffer_vprintf(&text, format, args);
     va_end(args);
     buffer_append(&text, "", 1);
-    size_t file = text.size;
-    buffer_append(&text, at->file, strlen(at->file) + 1);
-    size_t pointer = text.size;
-    buffer_append(&text, at->pointer, strlen(at->pointer) + 1);
-    flatten(text.data, file - 1);
-    flatten(text.data + file, pointer - file - 1);
-    flatten(text.data + pointer, text.size - pointer - 1);
+    buffer_append(&text, at->source->name, strlen(at->source->name) + 1);
+    location_pointer(&text, at);
+    buffer_append(&text, "", 1);
+    append(d, severity, location_position(at), &text);
+}
 
-    struct diagnostic item = {severity, *at, buffer_detach(&text)};
-    item.at.file = item.message + file;
-    item.at.pointer = item.message + pointer;
-    mem_grow(d->items, &d->capacity, d->count + 1);
-    d->items[d->count++] = item;
-    d->errors += severity == SEVERITY_ERROR;
+void diagnostics_add_at(struct diagnostics *d, enum severity severity, const char *file, struct json_position position,
+                        const char *message) {
+    struct buffer text = {0};
+    buffer_append(&text, message, strlen(message) + 1);
+    buffer_append(&text, file, strlen(file) + 1);
+    buffer_append(&text, "", 1);
+    append(d, severity, position, &text);
+}
+
+void diagnostics_move(struct diagnostics *d, struct diagnostics *from) {
+    for (size_t i = 0; i < from->count; i++) {
+        mem_grow(d->items, &d->capacity, d->count + 1);
+        d->items[d->count++] = from->items[i];
+    }
+    d->errors += from->errors;
+    free(from->items);
+    *from = (struct diagnostics){0};
 }
 
 static int compare_sizes(size_t a, size_t b) {
@@ -45,13 +66,13 @@ static int compare_sizes(size_t a, size_t b) {
 static int compare_places(const void *left, const void *right) {
     const struct diagnostic *a = left;
     const struct diagnostic *b = right;
-    int order = strcmp(a->at.file, b->at.file);
+    int order = strcmp(a->file, b->file);
     if (order == 0)
-        order = compare_sizes(a->at.position.line, b->at.position.line);
+        order = compare_sizes(a->position.line, b->position.line);
     if (order == 0)
-        order = compare_sizes(a->at.position.column, b->at.position.column);
+        order = compare_sizes(a->position.column, b->position.column);
     if (order == 0)
-        order = strcmp(a->at.pointer, b->at.pointer);
+        order = strcmp(a->pointer, b->pointer);
     return order ? order : strcmp(a->message, b->message);
 }
 
@@ -76,12 +97,12 @@ void diagnostics_print(struct buffer *out, struct diagnostics *d) {
     drop_repeats(d);
     for (size_t i = 0; i < d->count; i++) {
         const struct diagnostic *item = &d->items[i];
-        buffer_puts(out, item->at.file);
-        if (item->at.position.line)
-            buffer_printf(out, ":%zu:%zu", item->at.position.line, item->at.position.column);
+        buffer_puts(out, item->file);
+        if (item->position.line)
+            buffer_printf(out, ":%zu:%zu", item->position.line, item->position.column);
         buffer_printf(out, ": %s: %s", item->severity == SEVERITY_ERROR ? "error" : "warning", item->message);
-        if (item->at.pointer[0])
-            buffer_printf(out, " (at %s)", item->at.pointer);
+        if (item->pointer[0])
+            buffer_printf(out, " (at %s)", item->pointer);
         buffer_putc(out, '\n');
     }
 }

@@ -17,25 +17,16 @@ void check_keys(const struct part *part, const cJSON *object, const char *const 
     }
 }
 
-static bool need_moderate(const struct part *part, const cJSON *node, const char *what) {
-    size_t count = 0;
-    for (const cJSON *child = node->child; child && count <= MAX_ENTRIES; child = child->next)
-        count++;
-    if (count > MAX_ENTRIES)
-        report_value(part, node, "%s has more than %d entries", what, MAX_ENTRIES);
-    return count <= MAX_ENTRIES;
-}
-
 bool need_object(const struct part *part, const cJSON *node, const char *what) {
     if (cJSON_IsObject(node))
-        return need_moderate(part, node, what);
+        return true;
     report_value(part, node, "%s is an object; found %s", what, describe(part->reader, node));
     return false;
 }
 
 bool need_list(const struct part *part, const cJSON *node, const char *what) {
     if (cJSON_IsArray(node))
-        return need_moderate(part, node, what);
+        return true;
     report_value(part, node, "%s is a list; found %s", what, describe(part->reader, node));
     return false;
 }
@@ -150,13 +141,6 @@ bool read_energy(struct part *part, const cJSON *node, double *out_j) {
     return true;
 }
 
-static bool is_repeated(const char *const *texts, size_t count, const char *text) {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(texts[i], text) == 0)
-            return true;
-    return false;
-}
-
 const char *const *read_texts(struct part *part, const cJSON *node, size_t *count,
                               void (*check)(struct part *part, const cJSON *item)) {
     *count = 0;
@@ -165,38 +149,21 @@ const char *const *read_texts(struct part *part, const cJSON *node, size_t *coun
         return NULL;
     const char **texts = arena_array(part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *texts);
     what = arena_printf(part->reader->arena, "an entry of \"%s\"", node->string);
-    const cJSON *item;
+    struct bytemap seen = {0};
+    cJSON *item;
     cJSON_ArrayForEach(item, node) {
         if (!need_text(part, item, what))
             continue;
-        if (is_repeated(texts, *count, item->valuestring)) {
-            report_value(part, item, "\"%s\" is given twice", item->valuestring);
+        const char *text = item->valuestring;
+        if (bytemap_get(&seen, text, strlen(text))) {
+            report_value(part, item, "\"%s\" is given twice", text);
             continue;
         }
-        texts[(*count)++] = item->valuestring;
+        bytemap_put(&seen, text, strlen(text), item);
+        texts[(*count)++] = text;
         if (check)
             check(part, item);
     }
+    bytemap_close(&seen);
     return texts;
-}
-
-const char *path_fault(const char *path) {
-    if (!path[0])
-        return "is empty";
-    if (path[0] == '/')
-        return "is absolute: write it relative";
-    for (const char *c = path; *c; c++)
-        if (*c == '\\' || (unsigned char)*c < 0x20 || *c == 0x7F)
-            return *c == '\\' ? "holds a backslash: write \"/\"" : "holds a control character";
-    for (const char *part = path; *part; part += strspn(part, "/")) {
-        size_t length = strcspn(part, "/");
-        if (length == 2 && strncmp(part, "..", 2) == 0)
-            return "leads out of its folder with \"..\"";
-        if (length == 1 && *part == '.')
-            return "holds \".\" as a folder: leave it out";
-        part += length;
-        if (strncmp(part, "//", 2) == 0)
-            return "holds \"//\": write one \"/\"";
-    }
-    return NULL;
 }

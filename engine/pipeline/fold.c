@@ -5,21 +5,18 @@
 #include "engine/base/memory.h"
 #include "engine/pipeline/reader.h"
 
-static const cJSON *member(const cJSON *object, const char *name) {
-    return object ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
+struct param_slot *find_param(const struct part *part, const char *name) {
+    return bytemap_get(&part->params_by_name, name, strlen(name));
 }
 
 /* What the includer gives for a name that the part does not declare. */
-static void check_include_params(struct part *part, const cJSON *given, const char *const *names) {
+static void check_include_params(struct part *part, const cJSON *given) {
     struct reader *r = part->reader;
     const cJSON *node;
     cJSON_ArrayForEach(node, given) {
-        bool known = false;
-        for (size_t i = 0; i < part->param_count && !known; i++)
-            known = strcmp(names[i], node->string) == 0;
-        if (!known)
+        if (!find_param(part, node->string))
             report_key(part->includer, node, "the part %s declares no param \"%s\"%s", part->file, node->string,
-                       mend(r, node->string, names, part->param_count, "it declares none"));
+                       mend(r, node->string, part->param_names, part->param_count, "it declares none"));
     }
 }
 
@@ -32,22 +29,27 @@ static const cJSON *given_params(const struct part *part) {
 
 void params_declare(struct part *part) {
     struct reader *r = part->reader;
-    const cJSON *list = member(part->root, "params");
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(part->root, "params");
     if (list && !need_object(part, list, "\"params\""))
         list = NULL;
     const cJSON *given = given_params(part);
     size_t count = (size_t)cJSON_GetArraySize(list);
     const char **names = arena_array(r->arena, count, sizeof *names);
     part->params = arena_array(r->arena, count, sizeof *part->params);
+    part->param_names = names;
+    struct json_index patches;
+    json_index_open(&patches, given);
     const cJSON *node;
     cJSON_ArrayForEach(node, list) {
         need_name(part, node, "a param");
         struct param_slot *slot = &part->params[part->param_count];
         names[part->param_count++] = node->string;
-        *slot =
-            (struct param_slot){.name = node->string, .node = node, .patch = member(given, node->string), .part = part};
+        *slot = (struct param_slot){
+            .name = node->string, .node = node, .patch = json_index_get(&patches, node->string), .part = part};
+        bytemap_put(&part->params_by_name, slot->name, strlen(slot->name), slot);
     }
-    check_include_params(part, given, names);
+    json_index_close(&patches);
+    check_include_params(part, given);
     for (size_t i = 0; i < part->include_count; i++)
         if (part->includes[i].part)
             params_declare(part->includes[i].part);
@@ -77,12 +79,12 @@ static const cJSON *fold_overrides(struct param_slot *slot, const cJSON *value) 
     struct reader *r = slot->part->reader;
     bool good = true;
     for (size_t i = 0; i < r->override_count; i++) {
-        const cJSON *patch = member(r->patches[i], slot->name);
-        struct location at = override_location(&r->overrides[i]);
+        const cJSON *patch = find_member(r, r->patches[i], slot->name);
+        struct location at = override_location(r, i);
         if (patch)
             good &= patch_check(r, value, patch, slot_name(slot), &at);
     }
-    const cJSON *patch = member(r->recorded, slot->name);
+    const cJSON *patch = find_member(r, r->recorded, slot->name);
     if (!good)
         return NULL;
     return patch ? keep_json(r, patch_apply(value, patch)) : value;
@@ -127,16 +129,13 @@ const cJSON *param_value(struct param_slot *slot, const struct site *site) {
 /* Overrides of names that the pipeline does not declare. */
 static void check_overrides(struct part *root) {
     struct reader *r = root->reader;
-    const char **names = arena_array(r->arena, root->param_count, sizeof *names);
-    for (size_t i = 0; i < root->param_count; i++)
-        names[i] = root->params[i].name;
     for (size_t i = 0; i < r->override_count; i++) {
-        struct location at = override_location(&r->overrides[i]);
+        struct location at = override_location(r, i);
         const cJSON *node;
         cJSON_ArrayForEach(node, r->patches[i]) {
-            if (!member(member(root->root, "params"), node->string))
+            if (!find_param(root, node->string))
                 report(r, &at, "the pipeline declares no param \"%s\"%s", node->string,
-                       mend(r, node->string, names, root->param_count, "it declares none"));
+                       mend(r, node->string, root->param_names, root->param_count, "it declares none"));
         }
     }
 }

@@ -8,7 +8,9 @@
 /* Where each node of the tree that the kind checks came from. */
 struct origin {
     const cJSON *node;
-    struct location key, value;
+    const cJSON
+        *shown; /* the node of the file that says it; NULL: there is none, but the value that holds it is `at` */
+    struct location at;
 };
 
 /*
@@ -19,6 +21,7 @@ struct mirror {
     struct draft *draft;
     struct origin *items;
     size_t count, capacity;
+    struct bytemap by_node; /* node -> origin, once a fault is reported */
 };
 
 static bool is_open(void *context, const cJSON *node) {
@@ -26,24 +29,17 @@ static bool is_open(void *context, const cJSON *node) {
     return cJSON_IsRaw(node);
 }
 
-/* `shown`: the node of the file that says it; NULL for what is deep inside a param. */
 static cJSON *note(struct mirror *m, cJSON *node, const cJSON *shown, const struct location *at) {
-    const struct part *part = m->draft->part;
-    struct origin origin = {node, *at, *at};
-    if (shown) {
-        origin.key = locate_key(part, shown);
-        origin.value = locate_value(part, shown);
-    }
     mem_grow(m->items, &m->capacity, m->count + 1);
-    m->items[m->count++] = origin;
+    m->items[m->count++] = (struct origin){node, shown, *at};
     return mem_checked(node);
 }
 
+/* `node` may be deep inside a param: then it is shown where the reference to it stands. */
 static void note_children(struct mirror *m, const cJSON *copy, const cJSON *node, const struct location *at) {
     cJSON *a = copy->child;
     for (const cJSON *b = node->child; a && b; a = a->next, b = b->next) {
-        bool shown = json_value_position(m->draft->part->doc, b).line != 0;
-        note(m, a, shown ? b : NULL, at);
+        note(m, a, b, at);
         note_children(m, a, b, at);
     }
 }
@@ -62,11 +58,13 @@ static cJSON *mirror_list(struct mirror *m, const struct value *v, const cJSON *
 
 static cJSON *mirror_object(struct mirror *m, const struct value *v, const cJSON *shown) {
     cJSON *out = note(m, cJSON_CreateObject(), shown, &v->at);
+    struct json_index members;
+    json_index_open(&members, shown);
     for (size_t i = 0; i < v->as.object.count; i++) {
         const char *name = v->as.object.names[i];
-        const cJSON *child = shown ? cJSON_GetObjectItemCaseSensitive(shown, name) : NULL;
-        cJSON_AddItemToObject(out, name, mirror_value(m, v->as.object.values[i], child));
+        cJSON_AddItemToObject(out, name, mirror_value(m, v->as.object.values[i], json_index_get(&members, name)));
     }
+    json_index_close(&members);
     return out;
 }
 
@@ -83,9 +81,11 @@ static void drop_nulls(cJSON *object) {
 
 /* RFC 7396, moving the nodes of `patch`, which is used up. */
 static void merge(cJSON *target, cJSON *patch) {
+    struct json_index members;
+    json_index_open(&members, target);
     while (patch->child) {
         cJSON *child = cJSON_DetachItemViaPointer(patch, patch->child);
-        cJSON *old = cJSON_GetObjectItemCaseSensitive(target, child->string);
+        cJSON *old = json_index_get(&members, child->string);
         if (cJSON_IsNull(child)) {
             cJSON_Delete(cJSON_DetachItemViaPointer(target, old));
             cJSON_Delete(child);
@@ -100,6 +100,7 @@ static void merge(cJSON *target, cJSON *patch) {
                 cJSON_AddItemToArray(target, child); /* it has its name already */
         }
     }
+    json_index_close(&members);
     cJSON_Delete(patch);
 }
 
@@ -134,15 +135,24 @@ static cJSON *mirror_value(struct mirror *m, const struct value *v, const cJSON 
     return note(m, cJSON_CreateRaw(""), shown, &v->at);
 }
 
+/* The last origin of a node counts. */
+static const struct origin *find_origin(struct mirror *m, const cJSON *node) {
+    for (size_t i = m->by_node.count ? 0 : m->count; i-- > 0;)
+        if (!bytemap_get(&m->by_node, &m->items[i].node, sizeof(const cJSON *)))
+            bytemap_put(&m->by_node, &m->items[i].node, sizeof(const cJSON *), &m->items[i]);
+    return bytemap_get(&m->by_node, &node, sizeof(const cJSON *));
+}
+
 static void on_fault(void *context, const cJSON *at, bool on_key, const char *message) {
-    const struct mirror *m = context;
-    for (size_t i = m->count; i-- > 0;) {
-        if (m->items[i].node != at)
-            continue;
-        report(m->draft->part->reader, on_key ? &m->items[i].key : &m->items[i].value, "%s", message);
-        return;
+    struct mirror *m = context;
+    const struct origin *origin = find_origin(m, at);
+    struct location place = origin ? origin->at : m->draft->decl.at;
+    if (origin && origin->shown) {
+        struct location shown = locate_value(m->draft->part, origin->shown);
+        if (location_position(&shown).line)
+            place = on_key ? locate_key(m->draft->part, origin->shown) : shown;
     }
-    report(m->draft->part->reader, &m->draft->decl.at, "%s", message);
+    report(m->draft->part->reader, &place, "%s", message);
 }
 
 static void check_with(struct draft *d) {
@@ -152,6 +162,7 @@ static void check_with(struct draft *d) {
     if (cJSON_IsObject(tree))
         kind_check_with(d->decl.kind, tree, is_open, on_fault, &m);
     cJSON_Delete(tree);
+    bytemap_close(&m.by_node);
     free(m.items);
 }
 
@@ -163,13 +174,13 @@ static void check_input(struct draft *d, const struct input_decl *input) {
     struct reader *r = d->part->reader;
     const struct kind *kind = d->decl.kind;
     const struct kind_input *known = kind_input(kind, input->name);
-    if (!known) {
+    if (!known && !is_full(r)) {
         const char **names = arena_array(r->arena, kind->input_count, sizeof *names);
         for (size_t i = 0; i < kind->input_count; i++)
             names[i] = kind->inputs[i].name;
         report(r, &input->at, "the kind %s@%d has no input \"%s\"%s", kind->name, kind->version, input->name,
                mend(r, input->name, names, kind->input_count, "it takes none"));
-    } else if (!known->list && comes_to_list(input)) {
+    } else if (known && !known->list && comes_to_list(input)) {
         report(r, &input->at, "the input \"%s\" of %s@%d takes one file; found a list", input->name, kind->name,
                kind->version);
     }

@@ -9,8 +9,8 @@
 #include "engine/base/memory.h"
 #include "engine/pipeline/reader.h"
 
-static void destroy_document(void *doc) {
-    json_free(doc);
+static void destroy_source(void *source) {
+    source_close(source);
 }
 
 static void destroy_memory(void *memory) {
@@ -40,6 +40,9 @@ static struct part *part_create(struct reader *r, struct part *includer, const c
     part->file = file;
     part->depth = includer ? includer->depth + 1 : 0;
     part->uses.end = &part->uses.first;
+    part->source = arena_alloc(r->arena, sizeof *part->source);
+    part->source->name = file;
+    arena_own(r->arena, part->source, destroy_source);
     part->pipeline = arena_alloc(r->arena, sizeof *part->pipeline);
     part->pipeline->arena = r->arena;
     part->pipeline->path = file;
@@ -59,27 +62,26 @@ static int read_bytes_of(struct part *part, struct error *err) {
     part->pipeline->directory = keep_text(r, path_directory(part->real));
     struct buffer text = {0};
     int rc = file_read(&text, part->file, MAX_FILE_BYTES, err);
-    part->size = text.size;
+    part->source->size = text.size;
     char *bytes = buffer_detach(&text);
     arena_own(r->arena, bytes, destroy_memory);
-    part->text = bytes;
+    part->source->text = bytes;
     return rc;
 }
 
 static void parse(struct part *part) {
     struct error err = {0};
     struct json_position at = {0, 0};
-    if (json_parse(&part->doc, part->text, part->size, &at, &err) == 0) {
-        arena_own(part->reader->arena, part->doc, destroy_document);
-        part->root = json_root(part->doc);
+    if (json_parse_in(&part->root, part->reader->arena, part->source->text, part->source->size, &at, &err) == 0) {
+        part->source->root = part->root;
         return;
     }
     /* The place stands before the message already. */
     char place[64];
     snprintf(place, sizeof place, "%zu:%zu: ", at.line, at.column);
     bool repeated = strncmp(err.message, place, strlen(place)) == 0;
-    struct location where = {part->file, at, ""};
-    report(part->reader, &where, "%s", err.message + (repeated ? strlen(place) : 0));
+    diagnostics_add_at(part->reader->diagnostics, SEVERITY_ERROR, part->file, at,
+                       err.message + (repeated ? strlen(place) : 0));
     part->broken = true;
 }
 
@@ -232,6 +234,10 @@ static void load_includes(struct part *part) {
     part->includes = arena_array(arena, count, sizeof *part->includes);
     const cJSON *node;
     cJSON_ArrayForEach(node, list) {
+        if (part->include_count == MAX_PARTS) {
+            report_value(part, node, "a file has at most %d includes", MAX_PARTS);
+            break;
+        }
         struct include_slot *slot = &part->includes[part->include_count];
         names[part->include_count++] = node->string;
         load_include(part, node, slot);
@@ -242,12 +248,20 @@ static void load_includes(struct part *part) {
     part->pipeline->includes = decls;
 }
 
+void part_close(struct part *part) {
+    bytemap_close(&part->params_by_name);
+    bytemap_close(&part->drafts_by_name);
+    for (size_t i = 0; i < part->include_count; i++)
+        if (part->includes[i].part)
+            part_close(part->includes[i].part);
+}
+
 int load_root(struct reader *r, const char *path, struct error *err) {
     r->root = part_create(r, NULL, NULL, arena_strdup(r->arena, path));
     struct error local = {0};
     int rc = read_bytes_of(r->root, &local);
     if (rc == ERR_INVALID) {
-        struct location whole = {r->root->file, {0, 0}, ""};
+        struct location whole = {.source = r->root->source};
         report(r, &whole, "%s", local.message);
         r->root->broken = true;
         return 0;

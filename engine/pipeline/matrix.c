@@ -95,15 +95,35 @@ static const struct value *read_coordinates(struct draft *d, const cJSON *node) 
     return v;
 }
 
+/* Reports a stage with too many axes, about which nothing more is said. */
+static bool check_axis_count(struct draft *d, size_t count) {
+    if (count <= MAX_AXES)
+        return true;
+    report_value(d->part, d->matrix_node, "the stage \"%s\" has %zu axes; at most %d are allowed", d->decl.name, count,
+                 MAX_AXES);
+    d->axes_broken = d->broken = true;
+    return false;
+}
+
+static bool is_axis(const char *name) {
+    return strcmp(name, "like") != 0 && strcmp(name, "exclude") != 0 && strcmp(name, "extra") != 0;
+}
+
 void read_matrix(struct draft *d, const cJSON *node) {
     if (!need_object(d->part, node, "\"matrix\"")) {
         d->axes_broken = d->broken = true;
         return;
     }
-    struct matrix *matrix = &d->decl.matrix;
-    struct axis *axes = arena_array(d->part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *axes);
-    *matrix = (struct matrix){.axes = axes};
+    size_t count = 0;
     const cJSON *member;
+    cJSON_ArrayForEach(member, node) {
+        count += is_axis(member->string);
+    }
+    if (!check_axis_count(d, count))
+        return;
+    struct matrix *matrix = &d->decl.matrix;
+    struct axis *axes = arena_array(d->part->reader->arena, count, sizeof *axes);
+    *matrix = (struct matrix){.axes = axes};
     cJSON_ArrayForEach(member, node) {
         if (strcmp(member->string, "like") == 0)
             read_like(d, member);
@@ -128,22 +148,24 @@ static void join_axes(struct draft *d) {
         return;
     }
     const cJSON *node = cJSON_GetObjectItemCaseSensitive(d->matrix_node, "like");
-    if (like->axis_count == 0)
+    if (like->decl.axis_count == 0)
         report_value(d->part, node, "the stage \"%s\" has no axes to take", like->decl.full_name);
-    struct axis *axes = arena_array(r->arena, like->axis_count + matrix->axis_count, sizeof *axes);
-    for (size_t i = 0; i < like->axis_count; i++) {
-        axes[i] = (struct axis){like->axes[i], NULL, locate_value(d->part, node)};
-        const cJSON *own = cJSON_GetObjectItemCaseSensitive(d->matrix_node, like->axes[i]);
+    if (!check_axis_count(d, like->decl.axis_count + matrix->axis_count))
+        return;
+    struct axis *axes = arena_array(r->arena, like->decl.axis_count + matrix->axis_count, sizeof *axes);
+    for (size_t i = 0; i < like->decl.axis_count; i++) {
+        axes[i] = (struct axis){like->decl.axes[i], NULL, locate_value(d->part, node)};
+        const cJSON *own = cJSON_GetObjectItemCaseSensitive(d->matrix_node, like->decl.axes[i]);
         if (!own)
             continue;
         report_key(d->part, own, "the axis \"%s\" comes from \"%s\" already", own->string, like->decl.full_name);
         d->broken = true;
     }
     if (matrix->axis_count)
-        memcpy(axes + like->axis_count, matrix->axes, matrix->axis_count * sizeof *axes);
+        memcpy(axes + like->decl.axis_count, matrix->axes, matrix->axis_count * sizeof *axes);
     matrix->axes = axes;
-    matrix->like_count = like->axis_count;
-    matrix->axis_count += like->axis_count;
+    matrix->like_count = like->decl.axis_count;
+    matrix->axis_count += like->decl.axis_count;
 }
 
 /* The "label" of an object; NULL when it has none, or when it cannot be known. */
@@ -192,20 +214,19 @@ static void check_values(struct draft *d, const struct axis *axis) {
     if (!list || list->type != VALUE_LIST)
         return;
     struct reader *r = d->part->reader;
-    size_t labelled = 0;
-    const char **labels = arena_array(r->arena, list->as.list.count, sizeof *labels);
-    const struct value **items = arena_array(r->arena, list->as.list.count, sizeof *items);
+    struct bytemap labels = {0}; /* label -> index of the first value with it */
     for (size_t i = 0; i < list->as.list.count; i++) {
         const struct value *item = list->as.list.items[i];
         const char *label = check_label(d, axis->name, item);
         if (!label)
             continue;
-        for (size_t k = 0; k < labelled; k++)
-            if (strcmp(labels[k], label) == 0 && !same_value(items[k], item))
-                report(r, &item->at, "two values of the axis \"%s\" have the label \"%s\"", axis->name, label);
-        labels[labelled] = label;
-        items[labelled++] = item;
+        const size_t *first = bytemap_get(&labels, label, strlen(label));
+        if (first && !same_value(list->as.list.items[*first], item))
+            report(r, &item->at, "two values of the axis \"%s\" have the label \"%s\"", axis->name, label);
+        if (!first)
+            put_index(r, &labels, label, i);
     }
+    bytemap_close(&labels);
 }
 
 static bool has_axis(const struct matrix *matrix, const char *name) {
@@ -215,7 +236,7 @@ static bool has_axis(const struct matrix *matrix, const char *name) {
     return false;
 }
 
-static const char **axis_names(struct draft *d) {
+const char **axis_names(const struct draft *d) {
     const struct matrix *matrix = &d->decl.matrix;
     const char **names = arena_array(d->part->reader->arena, matrix->axis_count, sizeof *names);
     for (size_t i = 0; i < matrix->axis_count; i++)
@@ -226,13 +247,14 @@ static const char **axis_names(struct draft *d) {
 static void check_coordinate_names(struct draft *d, const struct value *item, const cJSON *shown, const char *what) {
     struct reader *r = d->part->reader;
     const struct matrix *matrix = &d->decl.matrix;
-    for (size_t i = 0; i < item->as.object.count; i++) {
+    for (size_t i = 0; i < item->as.object.count && !is_full(r); i++) {
         const char *name = item->as.object.names[i];
+        if (has_axis(matrix, name))
+            continue;
         const cJSON *member = shown ? cJSON_GetObjectItemCaseSensitive(shown, name) : NULL;
         struct location at = member ? locate_key(d->part, member) : item->at;
-        if (!has_axis(matrix, name))
-            report(r, &at, "\"%s\" names \"%s\", which is no axis%s", what, name,
-                   mend(r, name, axis_names(d), matrix->axis_count, "the stage has none"));
+        report(r, &at, "\"%s\" names \"%s\", which is no axis%s", what, name,
+               mend(r, name, axis_names(d), matrix->axis_count, "the stage has none"));
     }
 }
 
@@ -283,9 +305,6 @@ void check_matrix(struct draft *d) {
         join_axes(d);
     for (size_t i = d->decl.matrix.like_count; i < d->decl.matrix.axis_count; i++)
         check_values(d, &d->decl.matrix.axes[i]);
-    if (d->decl.matrix.axis_count > MAX_AXES)
-        report_value(d->part, d->matrix_node, "the stage \"%s\" has %zu axes; at most %d are allowed", d->decl.name,
-                     d->decl.matrix.axis_count, MAX_AXES);
     if (d->axes_broken)
         return;
     if (d->decl.matrix.axis_count == 0 && !d->decl.matrix.like)

@@ -8,28 +8,32 @@
 #include "engine/base/memory.h"
 #include "engine/pipeline/reader.h"
 
-struct location override_location(const struct override *o) {
-    return (struct location){o->source, {0, 0}, ""};
+struct location override_location(const struct reader *r, size_t i) {
+    return (struct location){.source = &r->override_sources[i]};
 }
 
 cJSON *patch_apply(const cJSON *base, const cJSON *patch) {
     if (!cJSON_IsObject(base) || !cJSON_IsObject(patch))
         return mem_checked(cJSON_Duplicate(patch, true));
     cJSON *out = mem_checked(cJSON_Duplicate(base, true));
+    struct json_index members;
+    json_index_open(&members, out);
     const cJSON *member;
     cJSON_ArrayForEach(member, patch) {
-        const cJSON *old = cJSON_GetObjectItemCaseSensitive(out, member->string);
-        cJSON *merged = old ? patch_apply(old, member) : mem_checked(cJSON_Duplicate(member, true));
+        cJSON *old = json_index_get(&members, member->string);
         if (old)
-            cJSON_ReplaceItemInObjectCaseSensitive(out, member->string, merged);
+            json_replace(out, old, patch_apply(old, member));
         else
-            cJSON_AddItemToObject(out, member->string, merged);
+            cJSON_AddItemToObject(out, member->string, mem_checked(cJSON_Duplicate(member, true)));
     }
+    json_index_close(&members);
     return out;
 }
 
 static bool fail_unknown(struct reader *r, const cJSON *declared, const cJSON *member, const char *path,
                          const struct location *at) {
+    if (is_full(r))
+        return false;
     size_t count = 0;
     const char **names = arena_array(r->arena, (size_t)cJSON_GetArraySize(declared), sizeof *names);
     const cJSON *known;
@@ -50,14 +54,17 @@ bool patch_check(struct reader *r, const cJSON *declared, const cJSON *patch, co
     if (!cJSON_IsObject(declared))
         return true;
     bool good = true;
+    struct json_index members;
+    json_index_open(&members, declared);
     const cJSON *member;
     cJSON_ArrayForEach(member, patch) {
-        const cJSON *old = cJSON_GetObjectItemCaseSensitive(declared, member->string);
+        const cJSON *old = json_index_get(&members, member->string);
         if (!old)
             good = fail_unknown(r, declared, member, path, at);
         else
             good &= patch_check(r, old, member, arena_printf(r->arena, "%s.%s", path, member->string), at);
     }
+    json_index_close(&members);
     return good;
 }
 
@@ -92,10 +99,12 @@ static bool holds_reference(const cJSON *node) {
 
 void overrides_prepare(struct reader *r) {
     r->patches = arena_array(r->arena, r->override_count, sizeof *r->patches);
+    r->override_sources = arena_array(r->arena, r->override_count, sizeof *r->override_sources);
     cJSON *recorded = mem_checked(cJSON_CreateObject());
     for (size_t i = 0; i < r->override_count; i++) {
         const struct override *o = &r->overrides[i];
-        struct location at = override_location(o);
+        r->override_sources[i].name = o->source;
+        struct location at = override_location(r, i);
         cJSON *patch = patch_of(o);
         keep_json(r, patch);
         if (!cJSON_IsObject(patch)) {

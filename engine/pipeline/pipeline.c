@@ -5,15 +5,32 @@
 
 #include "engine/pipeline/reader.h"
 
+static bool is_chosen(const struct select_decl *select, const char *axis) {
+    for (size_t i = 0; i < select->group_by_count; i++)
+        if (strcmp(select->group_by[i], axis) == 0)
+            return true;
+    for (size_t i = 0; i < select->from->pin_count; i++)
+        if (strcmp(select->from->pins[i].axis, axis) == 0)
+            return true;
+    return false;
+}
+
 /* What a reader of the stage sees, noted for those behind it. */
 static void note_axes(struct draft *d) {
+    struct arena *arena = d->part->reader->arena;
+    const struct select_decl *select = d->decl.select;
     d->axes_known = d->typed && !d->axes_broken;
     if (!d->axes_known)
         return;
-    d->axis_count = stage_visible_axes(&d->decl, NULL, 0);
-    const char **axes = arena_array(d->part->reader->arena, d->axis_count, sizeof *axes);
-    stage_visible_axes(&d->decl, axes, d->axis_count);
-    d->axes = axes;
+    d->decl.source = select ? select->from->stage->source : &d->decl;
+    size_t count = select ? select->from->stage->axis_count : d->decl.matrix.axis_count;
+    const char **axes = arena_array(arena, count, sizeof *axes);
+    for (size_t i = 0; i < count && !select; i++)
+        axes[d->decl.axis_count++] = d->decl.matrix.axes[i].name;
+    for (size_t i = 0; i < count && select && select->pick == PICK_ALL; i++)
+        if (!is_chosen(select, select->from->stage->axes[i]))
+            axes[d->decl.axis_count++] = select->from->stage->axes[i];
+    d->decl.axes = axes;
 }
 
 static void check_stage(struct reader *r, struct draft *d) {
@@ -81,6 +98,8 @@ int pipeline_read(struct pipeline **out, const char *path, const struct override
     struct reader r = {
         .arena = arena_create(), .diagnostics = diagnostics, .overrides = overrides, .override_count = override_count};
     int rc = read_all(&r, path, err);
+    part_close(r.root);
+    lookup_close(&r);
     free(r.drafts);
     free(r.files);
     if (rc < 0)
@@ -95,40 +114,26 @@ void pipeline_free(struct pipeline *p) {
         arena_free(p->arena);
 }
 
+static int compare_out(const void *name, const void *out) {
+    return strcmp(name, ((const struct out_decl *)out)->name);
+}
+
+/* Those of a command are sorted by name. */
+const struct out_decl *stage_out(const struct stage_decl *stage, const char *name, size_t *index) {
+    const struct out_decl *found = NULL;
+    for (size_t i = 0; stage->kind && i < stage->out_count && !found; i++)
+        if (strcmp(stage->outs[i].name, name) == 0)
+            found = &stage->outs[i];
+    if (!stage->kind && stage->out_count)
+        found = bsearch(name, stage->outs, stage->out_count, sizeof *stage->outs, compare_out);
+    if (found && index)
+        *index = (size_t)(found - stage->outs);
+    return found;
+}
+
 const struct stage_decl *pipeline_stage(const struct pipeline *p, const char *full_name) {
     for (size_t i = 0; i < p->stage_count; i++)
         if (strcmp(p->stages[i]->full_name, full_name) == 0)
             return p->stages[i];
     return NULL;
-}
-
-static bool is_chosen(const struct select_decl *select, const char *axis) {
-    for (size_t i = 0; i < select->group_by_count; i++)
-        if (strcmp(select->group_by[i], axis) == 0)
-            return true;
-    for (size_t i = 0; i < select->from->pin_count; i++)
-        if (strcmp(select->from->pins[i].axis, axis) == 0)
-            return true;
-    return false;
-}
-
-/* Axis by axis along a chain of selects, so that no memory is needed. */
-static bool is_visible(const struct stage_decl *stage, const char *axis) {
-    for (; stage->type == STAGE_SELECT; stage = stage->select->from->stage)
-        if (stage->select->pick != PICK_ALL || is_chosen(stage->select, axis))
-            return false;
-    return true;
-}
-
-size_t stage_visible_axes(const struct stage_decl *stage, const char **names, size_t capacity) {
-    const struct matrix *matrix = &stage_source(stage)->matrix;
-    size_t count = 0;
-    for (size_t i = 0; i < matrix->axis_count; i++) {
-        if (!is_visible(stage, matrix->axes[i].name))
-            continue;
-        if (count < capacity)
-            names[count] = matrix->axes[i].name;
-        count++;
-    }
-    return count;
 }

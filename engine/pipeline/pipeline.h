@@ -118,6 +118,11 @@ struct stage_decl {
     struct location at;
 
     struct matrix matrix;
+    /* Axes that a reader of this stage sees: its own, or for a select the axes of `from` that are neither grouped nor
+       pinned (none with pick). */
+    const char *const *axes;
+    size_t axis_count;
+    const struct stage_decl *source; /* whose instances a select picks from in the end; itself when it is none */
     const struct input_decl *in;
     size_t in_count;
     const struct value *with;    /* kinds: an object; NULL when absent */
@@ -201,9 +206,8 @@ void pipeline_free(struct pipeline *p); /* NULL is fine */
 /* By full name; NULL when there is none. */
 const struct stage_decl *pipeline_stage(const struct pipeline *p, const char *full_name);
 
-/* Axes that a reader of this stage sees: its own, or for a select the axes of `from` that are neither grouped nor
-   pinned (none with pick). Writes up to `capacity` names, returns how many there are. */
-size_t stage_visible_axes(const struct stage_decl *stage, const char **names, size_t capacity);
+/* The out of that name, and its place among `outs` (`index` may be NULL); NULL when there is none. */
+const struct out_decl *stage_out(const struct stage_decl *stage, const char *name, size_t *index);
 
 /* Parses "params.steps=500": the value as JSON, or as text where it is not JSON. Freed by override_close. */
 int override_parse(struct override *out, const char *argument, struct error *err);

@@ -19,14 +19,14 @@
 #include "engine/pipeline/reference.h"
 
 enum {
-    MAX_FILE_BYTES = 16 << 20,
+    MAX_FILE_BYTES = 64 << 20,
     MAX_INCLUDE_DEPTH = 16,
     MAX_PARTS = 1000,
     MAX_PARAM_CHAIN = 200,
-    MAX_STAGES = 10000, /* also of all parts together */
+    MAX_STAGES = 100000, /* also of all parts together */
     MAX_AXES = 64,
-    MAX_ENTRIES = 10000, /* of any list or object that is no data */
     MAX_ERRORS = 1000,
+    MAX_COMPARED = 1000000,     /* names that "did you mean" is looked for among, in all */
     MAX_FOLDED_NODES = 1000000, /* params that multiply themselves */
     MAX_FOLDED_BYTES = 64 << 20
 };
@@ -52,7 +52,7 @@ struct place {
 extern const struct place place_constant, place_in, place_label, place_with, place_cmd, place_env, place_axis,
     place_axis_member, place_from, place_whole, place_result;
 
-/* A place in a file, worked out when it is reported. */
+/* A place inside a text of a file. */
 struct site {
     const struct part *part;
     const cJSON *node;
@@ -91,13 +91,14 @@ struct draft {
     unsigned types; /* the types that its keys name, as bits 1 << enum stage_type */
     bool typed;     /* it has exactly one, decl.type */
     bool kind_unknown;
+    bool measures;    /* an out of it holds metrics */
     bool axes_broken; /* which axes it has is not known */
-    bool axes_known;
+    bool axes_known;  /* decl.axes and decl.source are set */
     const cJSON *matrix_node;
-    const char *const *axes; /* those a reader sees */
-    size_t axis_count;
     struct use_list uses;
     struct edge *needs, **needs_end;
+    size_t path_index;             /* order.c: its place on the path, while its mark is MARK_OPEN */
+    const struct draft *last_need; /* the last stage that was found to need this one */
     enum mark mark;
 };
 
@@ -130,18 +131,20 @@ struct part {
     const char *file; /* for messages */
     const char *real; /* absolute, links resolved */
     size_t depth;
-    struct json_document *doc;
-    const char *text;
-    size_t size;
+    struct source *source;
     const cJSON *root;
     bool broken; /* could not be read */
     const char *const *include_names;
     struct include_slot *includes;
     size_t include_count;
     struct param_slot *params;
+    const char *const *param_names;
     size_t param_count;
+    struct bytemap params_by_name;
     struct draft **drafts;
+    const char **draft_names;
     size_t draft_count;
+    struct bytemap drafts_by_name;
     struct stage_decl defaults;
     struct use_list uses; /* of results */
 };
@@ -157,10 +160,13 @@ struct reader {
     size_t file_count, file_capacity;
     const struct override *overrides;
     size_t override_count;
-    cJSON **patches; /* one per override: an object over params */
-    cJSON *recorded; /* all patches in one */
+    struct source *override_sources; /* one per override */
+    cJSON **patches;                 /* one per override: an object over params */
+    cJSON *recorded;                 /* all patches in one */
     struct param_slot *chain;
     size_t folded_nodes, folded_bytes;
+    size_t compared;        /* names, for suggestions */
+    struct bytemap indexes; /* list or object -> struct node_index: those that references went into */
     bool too_large;
 };
 
@@ -184,6 +190,8 @@ void report_value(const struct part *part, const cJSON *node, const char *format
 void report_key(const struct part *part, const cJSON *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void report_site(const struct site *site, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* So many errors that no more is shown: what is told need not be worked out. */
+bool is_full(const struct reader *r);
 void warn_value(const struct part *part, const cJSON *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -222,6 +230,24 @@ const char *const *read_texts(struct part *part, const cJSON *node, size_t *coun
 /* A path below a folder: relative, no "..", no backslash. NULL, or what is wrong with it ("is absolute: ..."). */
 const char *path_fault(const char *path);
 
+/* Paths of which none may be another or lie in it. `{0}` is empty. */
+struct placed_path {
+    const char *path;
+    size_t length;    /* without "/" at the end */
+    const char *name; /* whose path it is */
+    const cJSON *node;
+    size_t index;                     /* in the order of adding */
+    const struct placed_path *folder; /* the nearest that it lies in */
+};
+struct path_list {
+    struct placed_path *items;
+    size_t count, capacity;
+};
+void paths_add(struct path_list *paths, const char *path, const char *name, const cJSON *node);
+/* Calls `overlap` for each that is another or lies in one, with the nearest, and empties the list. */
+typedef void path_overlap(void *context, const struct placed_path *folder, const struct placed_path *inside);
+void paths_check(struct path_list *paths, path_overlap *overlap, void *context);
+
 /* ---- value.c ---- */
 const struct value *value_compile(const struct scope *scope, const cJSON *node);
 bool value_is_broken(const struct value *v); /* itself, or anything in it */
@@ -247,7 +273,15 @@ struct resolved reference_resolve(const struct scope *scope, const struct syntax
 const struct reference *resolve_stage_name(const struct scope *scope, const cJSON *node);
 struct draft *draft_of(struct reader *r, const struct stage_decl *decl);
 
+/* ---- lookup.c: constant time in large lists and objects, which do not change while the file is read ---- */
+const cJSON *find_member(struct reader *r, const cJSON *object, const char *name); /* NULL when there is none */
+const cJSON *find_item(struct reader *r, const cJSON *list, size_t index);         /* NULL behind the end */
+void lookup_close(struct reader *r);
+/* Notes an index under a name that the table does not have; bytemap_get gives its address. */
+void put_index(struct reader *r, struct bytemap *table, const char *name, size_t index);
+
 /* ---- fold.c ---- */
+struct param_slot *find_param(const struct part *part, const char *name); /* NULL when there is none */
 void params_declare(struct part *part);
 void params_fold(struct part *part);
 const cJSON *param_value(struct param_slot *slot, const struct site *site); /* NULL: faulty */
@@ -259,11 +293,14 @@ bool patch_check(struct reader *r, const cJSON *declared, const cJSON *patch, co
                  const struct location *at);
 /* `base` with `patch` over it: objects member by member, anything else replaced. */
 cJSON *patch_apply(const cJSON *base, const cJSON *patch);
-struct location override_location(const struct override *o);
+/* Override `i` as a whole. */
+struct location override_location(const struct reader *r, size_t i);
 
 /* ---- load.c ---- */
 /* Reads the file and all it includes. ERR_IO, ERR_NOT_FOUND for the pipeline itself; other faults are reported. */
 int load_root(struct reader *r, const char *path, struct error *err);
+/* Frees what the part and its includes need while they are read. */
+void part_close(struct part *part);
 
 /* ---- stage.c, fields of stages ---- */
 void stages_declare(struct part *part);
@@ -286,12 +323,11 @@ struct draft **stages_order(struct reader *r);
 
 /* ---- check ---- */
 void check_matrix(struct draft *d); /* matrix.c */
+const char **axis_names(const struct draft *d);
 void check_uses(struct reader *r, struct draft *d, const struct use_list *uses);
 void check_kind(struct draft *d);      /* kind.c */
 void check_select(struct draft *d);    /* select.c */
 void check_results(struct part *part); /* result.c */
-/* The stage whose instances a select picks from in the end; itself when it is none. NULL in a cycle. */
-const struct stage_decl *stage_source(const struct stage_decl *stage);
 /* Whether a use comes to a list: it collects an axis. */
 bool use_is_list(const struct reference *r);
 /* Reports a metric that the stage cannot have. */

@@ -1,72 +1,24 @@
 /* Places, and messages about them. */
-#include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/memory.h"
 #include "engine/base/suggest.h"
 #include "engine/pipeline/reader.h"
 
 enum { MAX_QUOTED = 60, MAX_LISTED = 24 };
 
-static const char *pointer_of(const struct part *part, const cJSON *node) {
-    struct buffer text = {0};
-    json_pointer(&text, part->doc, node);
-    const char *pointer = arena_strdup(part->reader->arena, buffer_text(&text));
-    buffer_close(&text);
-    return pointer;
-}
-
 struct location locate_value(const struct part *part, const cJSON *node) {
-    return (struct location){part->file, json_value_position(part->doc, node), pointer_of(part, node)};
+    return (struct location){.source = part->source, .node = node};
 }
 
 struct location locate_key(const struct part *part, const cJSON *node) {
-    return (struct location){part->file, json_key_position(part->doc, node), pointer_of(part, node)};
-}
-
-/* Bytes of UTF-8 that one character of a JSON string stands for; `*taken`: its bytes in the file. */
-static size_t decoded_bytes(const char *raw, size_t *taken) {
-    *taken = 1;
-    if (raw[0] != '\\')
-        return 1;
-    *taken = 2;
-    if (raw[1] != 'u')
-        return 1;
-    char digits[5] = {raw[2], raw[3], raw[4], raw[5], 0};
-    unsigned long code = strtoul(digits, NULL, 16);
-    bool pair = code >= 0xD800 && code < 0xDC00;
-    *taken = pair ? 12 : 6;
-    return pair ? 4 : code < 0x80 ? 1 : code < 0x800 ? 2 : 3;
-}
-
-static const char *find_position(const struct part *part, struct json_position position) {
-    const char *c = part->text;
-    for (size_t line = 1; line < position.line; line++)
-        c = strchr(c, '\n') + 1;
-    for (size_t column = 1; column < position.column; column++) {
-        c++;
-        while ((*c & 0xC0) == 0x80)
-            c++;
-    }
-    return c;
+    return (struct location){.source = part->source, .node = node, .type = AT_KEY};
 }
 
 static struct location locate_site(const struct site *site) {
-    struct location at = locate_value(site->part, site->node);
-    if (!cJSON_IsString(site->node))
-        return at;
-    const char *raw = find_position(site->part, at.position) + 1; /* behind the quote */
-    at.position.column++;
-    for (size_t offset = 0, taken = 0; offset < site->offset; raw += taken) {
-        offset += decoded_bytes(raw, &taken);
-        if (taken > 1 || (raw[0] & 0xC0) != 0x80)
-            at.position.column += taken;
-    }
-    return at;
+    return (struct location){site->part->source, site->node, AT_TEXT, (uint32_t)site->offset};
 }
 
-/* Asked before a place is worked out, too: a file of nothing but faults must not take minutes. */
-static bool is_full(const struct reader *r) {
+bool is_full(const struct reader *r) {
     return r->diagnostics->errors > MAX_ERRORS;
 }
 
@@ -77,7 +29,7 @@ static void add(struct reader *r, enum severity severity, const struct location 
     if (is_full(r))
         return;
     if (r->diagnostics->errors == MAX_ERRORS && severity == SEVERITY_ERROR) {
-        struct location whole = {r->root->file, {0, 0}, ""};
+        struct location whole = {.source = r->root->source};
         diagnostics_add(r->diagnostics, severity, &whole, "more than %d errors: the rest is not shown", MAX_ERRORS);
         return;
     }
@@ -95,8 +47,6 @@ void report(struct reader *r, const struct location *at, const char *format, ...
 }
 
 void report_value(const struct part *part, const cJSON *node, const char *format, ...) {
-    if (is_full(part->reader))
-        return;
     struct location at = locate_value(part, node);
     va_list args;
     va_start(args, format);
@@ -105,8 +55,6 @@ void report_value(const struct part *part, const cJSON *node, const char *format
 }
 
 void report_key(const struct part *part, const cJSON *node, const char *format, ...) {
-    if (is_full(part->reader))
-        return;
     struct location at = locate_key(part, node);
     va_list args;
     va_start(args, format);
@@ -115,8 +63,6 @@ void report_key(const struct part *part, const cJSON *node, const char *format, 
 }
 
 void report_site(const struct site *site, const char *format, ...) {
-    if (is_full(site->part->reader))
-        return;
     struct location at = locate_site(site);
     va_list args;
     va_start(args, format);
@@ -125,8 +71,6 @@ void report_site(const struct site *site, const char *format, ...) {
 }
 
 void warn_value(const struct part *part, const cJSON *node, const char *format, ...) {
-    if (is_full(part->reader))
-        return;
     struct location at = locate_value(part, node);
     va_list args;
     va_start(args, format);
@@ -142,6 +86,8 @@ static const char *keep_buffer(struct reader *r, struct buffer *text) {
 
 const char *describe(struct reader *r, const cJSON *node) {
     struct buffer text = {0};
+    if (is_full(r))
+        return "";
     if (cJSON_IsString(node)) {
         size_t length = strlen(node->valuestring);
         size_t shown = length > MAX_QUOTED ? MAX_QUOTED : length;
@@ -194,8 +140,12 @@ static const char *suggest_beginning(const char *name, const char *const *known,
 
 static const char *mend_with(struct reader *r, const char *name, const char *const *known, size_t count,
                              const char *lead, const char *capital) {
-    const char *near = suggest_nearest(name, known, count);
-    if (!near)
+    if (is_full(r))
+        return ""; /* nobody reads it */
+    bool compare = count <= MAX_COMPARED - r->compared;
+    r->compared += compare ? count : 0;
+    const char *near = compare ? suggest_nearest(name, known, count) : NULL;
+    if (compare && !near)
         near = suggest_beginning(name, known, count);
     if (near && count == 1)
         return arena_printf(r->arena, "; did you mean \"%s\"?", near);

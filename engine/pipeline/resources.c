@@ -9,19 +9,18 @@ static void read_custom(struct part *part, const cJSON *node, struct resources *
         return;
     size_t capacity = out->custom_count + (size_t)cJSON_GetArraySize(node);
     struct token_need *tokens = arena_array(part->reader->arena, capacity, sizeof *tokens);
-    size_t count = out->custom_count;
-    if (count)
-        memcpy(tokens, out->custom, count * sizeof *tokens);
+    size_t count = 0;
+    struct json_index own;
+    json_index_open(&own, node);
+    for (size_t i = 0; i < out->custom_count; i++)
+        if (!json_index_get(&own, out->custom[i].name))
+            tokens[count++] = out->custom[i];
+    json_index_close(&own);
     const cJSON *member;
     cJSON_ArrayForEach(member, node) {
         struct token_need need = {member->string, 0};
-        if (!need_name(part, member, "a resource") || !read_number(part, member, 0, INFINITY, &need.amount))
-            continue;
-        size_t i = 0;
-        while (i < count && strcmp(tokens[i].name, need.name) != 0)
-            i++;
-        tokens[i] = need;
-        count += i == count;
+        if (need_name(part, member, "a resource") && read_number(part, member, 0, INFINITY, &need.amount))
+            tokens[count++] = need;
     }
     out->custom = tokens;
     out->custom_count = count;

@@ -13,17 +13,9 @@ static bool check_name(struct part *part, const cJSON *node) {
 }
 
 /* One result where another keeps its folder. */
-static void check_overlap(struct part *part, const cJSON *node) {
-    size_t length = strlen(node->string);
-    if (length && node->string[length - 1] == '/')
-        length--;
-    const cJSON *other;
-    cJSON_ArrayForEach(other, cJSON_GetObjectItemCaseSensitive(part->root, "results")) {
-        if (other != node && strncmp(other->string, node->string, length) == 0 &&
-            (other->string[length] == '/' || other->string[length] == '\0'))
-            report_key(part, other, "the results \"%s\" and \"%s\" would lie in each other", node->string,
-                       other->string);
-    }
+static void report_overlap(void *context, const struct placed_path *folder, const struct placed_path *inside) {
+    const struct part *part = context;
+    report_key(part, inside->node, "the results \"%s\" and \"%s\" would lie in each other", folder->name, inside->name);
 }
 
 void read_results(struct part *part, const cJSON *node) {
@@ -31,12 +23,13 @@ void read_results(struct part *part, const cJSON *node) {
         return;
     struct result_decl *results = arena_array(part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *results);
     struct scope scope = {.part = part, .place = &place_result, .uses = &part->uses};
+    struct path_list paths = {0};
     size_t count = 0;
     const cJSON *member;
     cJSON_ArrayForEach(member, node) {
         if (!check_name(part, member))
             continue;
-        check_overlap(part, member);
+        paths_add(&paths, member->string, member->string, member);
         if (!cJSON_IsString(member)) {
             report_value(part, member, "a result is a reference to an out, as in \"${stages.plot.outs.svg}\"; found %s",
                          describe(part->reader, member));
@@ -53,6 +46,7 @@ void read_results(struct part *part, const cJSON *node) {
         }
         results[count++] = (struct result_decl){member->string, v, locate_key(part, member)};
     }
+    paths_check(&paths, report_overlap, part);
     part->pipeline->results = results;
     part->pipeline->result_count = count;
 }

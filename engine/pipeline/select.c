@@ -139,12 +139,6 @@ void read_select(struct draft *d, const cJSON *node) {
 
 /* ---- checking ---- */
 
-const struct stage_decl *stage_source(const struct stage_decl *stage) {
-    while (stage->type == STAGE_SELECT)
-        stage = stage->select->from->stage;
-    return stage;
-}
-
 static bool is_pinned(const struct reference *from, const char *axis) {
     for (size_t i = 0; i < from->pin_count; i++)
         if (strcmp(from->pins[i].axis, axis) == 0)
@@ -156,12 +150,12 @@ static void check_groups(struct draft *d, const cJSON *node) {
     struct reader *r = d->part->reader;
     const struct select_decl *select = d->decl.select;
     const struct draft *from = draft_of(r, select->from->stage);
-    const char **open = arena_array(r->arena, from->axis_count, sizeof *open);
+    const char **open = arena_array(r->arena, from->decl.axis_count, sizeof *open);
     size_t count = 0;
-    for (size_t i = 0; i < from->axis_count; i++)
-        if (!is_pinned(select->from, from->axes[i]))
-            open[count++] = from->axes[i];
-    if (from->axis_count == 0) {
+    for (size_t i = 0; i < from->decl.axis_count; i++)
+        if (!is_pinned(select->from, from->decl.axes[i]))
+            open[count++] = from->decl.axes[i];
+    if (from->decl.axis_count == 0) {
         report_value(d->part, cJSON_GetObjectItemCaseSensitive(node, "from"),
                      "the %s \"%s\" has no axis: there is nothing to choose from",
                      from->decl.type == STAGE_SELECT ? "select" : "stage", from->decl.full_name);

@@ -141,22 +141,26 @@ static size_t field_names(const char **names, unsigned types) {
     return count;
 }
 
-static void check_stage_key(struct draft *d, const cJSON *member, unsigned type) {
+/* The field of that name; FIELDS when there is none. */
+static size_t find_field(const char *name) {
+    size_t i = 0;
+    while (i < FIELDS && (fields[i].name[0] != name[0] || strcmp(fields[i].name, name) != 0))
+        i++;
+    return i;
+}
+
+/* A key that is none, or none of a stage of these types. */
+static void report_misfit(struct draft *d, const cJSON *member, size_t field, unsigned types) {
     struct reader *r = d->part->reader;
     const char *names[FIELDS];
-    size_t count = field_names(names, type);
-    for (size_t i = 0; i < FIELDS; i++) {
-        if (strcmp(fields[i].name, member->string) != 0)
-            continue;
-        if (fields[i].types & type || fields[i].read == read_uses || fields[i].read == read_cmd ||
-            fields[i].read == read_select)
-            return;
-        const char *hint = type == SELECT && !(fields[i].types == RUNS && fields[i].hint) ? NULL : fields[i].hint;
-        report_key(d->part, member, "\"%s\" does not fit a stage with \"%s\"%s%s", member->string,
-                   type_keys[d->decl.type], hint ? ": " : "; allowed: ", hint ? hint : join(r, names, count));
+    size_t count = field_names(names, types);
+    if (field == FIELDS) {
+        report_key(d->part, member, "unknown key \"%s\"%s", member->string, mend_key(r, member->string, names, count));
         return;
     }
-    report_key(d->part, member, "unknown key \"%s\"%s", member->string, mend_key(r, member->string, names, count));
+    const char *hint = types == SELECT && fields[field].types != RUNS ? NULL : fields[field].hint;
+    report_key(d->part, member, "\"%s\" does not fit a stage with \"%s\"%s%s", member->string, type_keys[d->decl.type],
+               hint ? ": " : "; allowed: ", hint ? hint : join(r, names, count));
 }
 
 /* Exactly one of uses, cmd, select. */
@@ -168,13 +172,11 @@ static void read_type(struct draft *d) {
         if (!node)
             continue;
         d->types |= 1U << i;
+        d->decl.type = count ? STAGE_KIND : (enum stage_type)i;
         found[count++] = node;
     }
     d->typed = count == 1;
     d->broken |= !d->typed;
-    for (int i = 0; d->typed && i < 3; i++)
-        if (d->types == 1U << i)
-            d->decl.type = (enum stage_type)i;
     if (count == 0) {
         report_value(d->part, d->node,
                      "the stage \"%s\" does nothing: it needs exactly one of \"uses\" (a kind), \"cmd\" (a command) or "
@@ -195,13 +197,16 @@ static void declare(struct part *part, const cJSON *node) {
     d->uses.end = &d->uses.first;
     d->needs_end = &d->needs;
     d->decl.name = node->string;
-    d->decl.full_name = arena_printf(r->arena, "%s%s", part->pipeline->prefix, node->string);
+    d->decl.full_name =
+        part->includer ? arena_printf(r->arena, "%s%s", part->pipeline->prefix, node->string) : node->string;
     d->decl.scope = part->pipeline;
     d->decl.index = r->draft_count;
     d->decl.at = locate_key(part, node);
     mem_grow(r->drafts, &r->draft_capacity, r->draft_count + 1);
     r->drafts[r->draft_count++] = d;
-    part->drafts[part->draft_count++] = d;
+    part->drafts[part->draft_count] = d;
+    part->draft_names[part->draft_count++] = node->string;
+    bytemap_put(&part->drafts_by_name, node->string, strlen(node->string), d);
     need_name(part, node, "a stage");
     if (need_object(part, node, "a stage"))
         read_type(d);
@@ -217,7 +222,9 @@ void stages_declare(struct part *part) {
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(part->root, "stages");
     if (!list || !need_object(part, list, "\"stages\""))
         return;
-    part->drafts = arena_array(r->arena, (size_t)cJSON_GetArraySize(list), sizeof *part->drafts);
+    size_t count = (size_t)cJSON_GetArraySize(list);
+    part->drafts = arena_array(r->arena, count, sizeof *part->drafts);
+    part->draft_names = arena_array(r->arena, count, sizeof *part->draft_names);
     const cJSON *node;
     cJSON_ArrayForEach(node, list) {
         if (r->draft_count == MAX_STAGES) {
@@ -263,15 +270,18 @@ static void compile(struct draft *d) {
         return;
     unsigned allowed = d->typed ? d->types : KIND | COMMAND | SELECT;
     copy_defaults(&d->decl, &d->part->defaults);
+    const cJSON *nodes[FIELDS] = {NULL};
     const cJSON *member;
     cJSON_ArrayForEach(member, d->node) {
-        check_stage_key(d, member, allowed);
+        size_t i = find_field(member->string);
+        if (i < FIELDS && fields[i].types & allowed)
+            nodes[i] = member;
+        else
+            report_misfit(d, member, i, allowed);
     }
-    for (size_t i = 0; i < FIELDS; i++) {
-        const cJSON *node = cJSON_GetObjectItemCaseSensitive(d->node, fields[i].name);
-        if (node && (fields[i].types & d->types) == d->types)
-            fields[i].read(d, node);
-    }
+    for (size_t i = 0; i < FIELDS; i++)
+        if (nodes[i] && (fields[i].types & d->types) == d->types)
+            fields[i].read(d, nodes[i]);
 }
 
 void stages_compile(struct part *part) {

@@ -36,50 +36,70 @@ static struct site step_site(const struct use *use, size_t step) {
 
 /* ---- matrix, in, outs, checkpoint ---- */
 
-/* "${matrix.receiver.model}": each object that the axis lists has a "model". */
-static void check_member(const struct draft *d, const struct use *use, const struct axis *axis) {
-    struct reader *r = d->part->reader;
-    if (use->reference->step_count < 2 || !use->reference->steps[1].name || !axis->values ||
-        axis->values->type != VALUE_LIST)
-        return;
-    const char *member = use->reference->steps[1].name;
-    struct site site = step_site(use, 1);
-    for (size_t i = 0; i < axis->values->as.list.count; i++) {
-        const struct value *item = value_structured(r, axis->values->as.list.items[i]);
-        if (item->type == VALUE_LITERAL && !value_is_broken(item)) {
-            report_site(&site, "a value of the axis \"%s\" is %s: it has no \"%s\"", axis->name,
-                        describe(r, item->as.literal), member);
-            return;
-        }
-        if (item->type != VALUE_OBJECT || value_member(item, member))
+/* What is found while the references of one stage are checked. */
+struct use_check {
+    struct draft *draft;     /* NULL: results */
+    bool *used;              /* by axis */
+    struct bytemap in;       /* inputs by name */
+    struct bytemap *members; /* by axis: members that all its values have */
+};
+
+/* The first value of the axis without that member: its index, or the number of values. */
+static size_t find_without(struct reader *r, const struct value *list, const char *member) {
+    size_t i = 0;
+    for (; i < list->as.list.count; i++) {
+        const struct value *item = list->as.list.items[i];
+        if (value_is_broken(item))
             continue;
-        report_site(&site, "value %zu of the axis \"%s\" has no \"%s\"%s", i + 1, axis->name, member,
-                    mend(r, member, item->as.object.names, item->as.object.count, "it is empty"));
-        return;
+        if (item->type == VALUE_LITERAL && !find_member(r, item->as.literal, member))
+            break;
+        if (item->type == VALUE_OBJECT && !value_member(item, member))
+            break;
     }
+    return i;
 }
 
-static void check_matrix_use(struct draft *d, const struct use *use, bool *used) {
+/* "${matrix.receiver.model}": each object that the axis lists has a "model". */
+static void check_member(struct use_check *c, const struct use *use, size_t index) {
+    struct reader *r = c->draft->part->reader;
+    const struct axis *axis = &c->draft->decl.matrix.axes[index];
+    const struct value *list = axis->values;
+    const char *member = use->reference->step_count > 1 ? use->reference->steps[1].name : NULL;
+    if (!member || !list || list->type != VALUE_LIST || bytemap_get(&c->members[index], member, strlen(member)))
+        return;
+    size_t i = find_without(r, list, member);
+    if (i == list->as.list.count) {
+        bytemap_put(&c->members[index], member, strlen(member), c->draft);
+        return;
+    }
+    struct site site = step_site(use, 1);
+    const struct value *item = value_structured(r, list->as.list.items[i]);
+    if (item->type == VALUE_LITERAL)
+        report_site(&site, "a value of the axis \"%s\" is %s: it has no \"%s\"", axis->name,
+                    describe(r, item->as.literal), member);
+    else
+        report_site(&site, "value %zu of the axis \"%s\" has no \"%s\"%s", i + 1, axis->name, member,
+                    mend(r, member, item->as.object.names, item->as.object.count, "it is empty"));
+}
+
+static void check_matrix_use(struct use_check *c, const struct use *use) {
+    struct draft *d = c->draft;
     struct reader *r = d->part->reader;
     const struct matrix *matrix = &d->decl.matrix;
     const char *name = use->reference->steps[0].name;
     size_t index = find_axis(d, name);
     struct site site = step_site(use, 0);
     if (index == matrix->axis_count) {
-        if (d->axes_broken)
-            return;
-        const char **names = arena_array(r->arena, matrix->axis_count, sizeof *names);
-        for (size_t i = 0; i < matrix->axis_count; i++)
-            names[i] = matrix->axes[i].name;
-        report_site(&site, "the stage \"%s\" has no axis \"%s\"%s", d->decl.name, name,
-                    mend(r, name, names, matrix->axis_count, "it has no matrix"));
+        if (!d->axes_broken)
+            report_site(&site, "the stage \"%s\" has no axis \"%s\"%s", d->decl.name, name,
+                        mend(r, name, axis_names(d), matrix->axis_count, "it has no matrix"));
         return;
     }
-    used[index] = true;
+    c->used[index] = true;
     if (use->axis_limit && index >= matrix->like_count + use->axis_limit - 1)
         report_site(&site, "a value of an axis can refer to axes that stand before it alone, not to \"%s\"", name);
     else
-        check_member(d, use, &matrix->axes[index]);
+        check_member(c, use, index);
 }
 
 static bool is_list_input(const struct input_decl *input) {
@@ -87,43 +107,57 @@ static bool is_list_input(const struct input_decl *input) {
                                          use_is_list(input->value->as.reference));
 }
 
-static void check_in_use(const struct draft *d, const struct use *use) {
+enum { FEW = 8 }; /* inputs that are compared one by one */
+
+/* The place of an input of that name; the number of inputs when there is none. */
+static size_t find_input(struct use_check *c, const char *name) {
+    const struct stage_decl *decl = &c->draft->decl;
+    size_t i = 0;
+    if (decl->in_count <= FEW) {
+        while (i < decl->in_count && strcmp(decl->in[i].name, name) != 0)
+            i++;
+        return i;
+    }
+    for (; c->in.count < decl->in_count; i++)
+        put_index(c->draft->part->reader, &c->in, decl->in[i].name, i);
+    const size_t *found = bytemap_get(&c->in, name, strlen(name));
+    return found ? *found : decl->in_count;
+}
+
+static void check_in_use(struct use_check *c, const struct use *use) {
+    const struct draft *d = c->draft;
     struct reader *r = d->part->reader;
     const char *name = use->reference->steps[0].name;
-    const char **names = arena_array(r->arena, d->decl.in_count, sizeof *names);
-    struct site site = step_site(use, 0);
-    for (size_t i = 0; i < d->decl.in_count; i++) {
-        const struct input_decl *input = &d->decl.in[i];
-        names[i] = input->name;
-        if (strcmp(names[i], name) != 0)
-            continue;
-        if (is_list_input(input) && (use->in_text || !use->place->lists))
+    size_t found = find_input(c, name);
+    if (found < d->decl.in_count) {
+        if (is_list_input(&d->decl.in[found]) && (use->in_text || !use->place->lists))
             report_site(&use->site, "the input \"%s\" is a list: it can only be a word of \"cmd\" by itself", name);
         return;
     }
+    if (is_full(r))
+        return;
+    const char **names = arena_array(r->arena, d->decl.in_count, sizeof *names);
+    for (size_t i = 0; i < d->decl.in_count; i++)
+        names[i] = d->decl.in[i].name;
+    struct site site = step_site(use, 0);
     report_site(&site, "the stage \"%s\" has no input \"%s\"%s", d->decl.name, name,
                 mend(r, name, names, d->decl.in_count, "it has none"));
 }
 
 static const char **out_names(struct reader *r, const struct stage_decl *stage) {
+    if (is_full(r))
+        return NULL;
     const char **names = arena_array(r->arena, stage->out_count, sizeof *names);
     for (size_t i = 0; i < stage->out_count; i++)
         names[i] = stage->outs[i].name;
     return names;
 }
 
-static bool has_out(const struct stage_decl *stage, const char *name) {
-    for (size_t i = 0; i < stage->out_count; i++)
-        if (strcmp(stage->outs[i].name, name) == 0)
-            return true;
-    return false;
-}
-
 static void check_outs_use(const struct draft *d, const struct use *use) {
     struct reader *r = d->part->reader;
     const char *name = use->reference->steps[0].name;
     struct site site = step_site(use, 0);
-    if (!has_out(&d->decl, name))
+    if (!stage_out(&d->decl, name, NULL))
         report_site(&site, "the stage \"%s\" has no out \"%s\"%s", d->decl.name, name,
                     mend(r, name, out_names(r, &d->decl), d->decl.out_count, "it declares none"));
 }
@@ -135,8 +169,8 @@ static void check_pins(struct reader *r, const struct use *use, const struct dra
     for (size_t i = 0; syntax && i < syntax->pin_count; i++) {
         const char *axis = syntax->pins[i].axis;
         bool known = false;
-        for (size_t k = 0; k < target->axis_count && !known; k++)
-            known = strcmp(target->axes[k], axis) == 0;
+        for (size_t k = 0; k < target->decl.axis_count && !known; k++)
+            known = strcmp(target->decl.axes[k], axis) == 0;
         if (known)
             continue;
         struct site site = use->site;
@@ -144,7 +178,7 @@ static void check_pins(struct reader *r, const struct use *use, const struct dra
         bool chosen = target->decl.type == STAGE_SELECT;
         report_site(&site, "the %s \"%s\" has no %s \"%s\" to pin%s", chosen ? "select" : "stage",
                     target->decl.full_name, chosen ? "open axis" : "axis", axis,
-                    mend(r, axis, target->axes, target->axis_count,
+                    mend(r, axis, target->decl.axes, target->decl.axis_count,
                          chosen ? "none is open behind its choice: leave the pins out" : "it has no matrix"));
     }
 }
@@ -153,16 +187,16 @@ static void check_pins(struct reader *r, const struct use *use, const struct dra
 static void check_open_axes(struct reader *r, const struct draft *d, const struct use *use, const struct draft *target,
                             bool *used) {
     const struct reference *reference = use->reference;
-    const char **open = arena_array(r->arena, target->axis_count, sizeof *open);
+    const char **open = arena_array(r->arena, target->decl.axis_count, sizeof *open);
     size_t count = 0;
-    for (size_t i = 0; i < target->axis_count; i++) {
-        if (find_pin(reference, target->axes[i]))
+    for (size_t i = 0; i < target->decl.axis_count; i++) {
+        if (find_pin(reference, target->decl.axes[i]))
             continue;
-        size_t own = d && use->place->matches ? find_axis(d, target->axes[i]) : 0;
+        size_t own = d && use->place->matches ? find_axis(d, target->decl.axes[i]) : 0;
         if (d && use->place->matches && own < d->decl.matrix.axis_count)
             used[own] = true;
         else if (!reference->collect)
-            open[count++] = target->axes[i];
+            open[count++] = target->decl.axes[i];
     }
     if (count == 0 || (d && d->axes_broken))
         return;
@@ -184,7 +218,7 @@ static void check_list_use(const struct use *use) {
 }
 
 bool check_metric(struct reader *r, const struct stage_decl *stage, const char *name, const struct site *site) {
-    const struct stage_decl *source = stage_source(stage);
+    const struct stage_decl *source = stage->source;
     if (source->type == STAGE_KIND && source->kind) {
         const struct kind *kind = source->kind;
         const char **names = arena_array(r->arena, kind->metric_count, sizeof *names);
@@ -197,9 +231,7 @@ bool check_metric(struct reader *r, const struct stage_decl *stage, const char *
                     mend(r, name, names, kind->metric_count, "it has none"));
         return false;
     }
-    bool measures = source->type != STAGE_COMMAND;
-    for (size_t i = 0; i < source->out_count; i++)
-        measures |= source->outs[i].type == OUT_METRICS;
+    bool measures = source->type != STAGE_COMMAND || draft_of(r, source)->measures;
     if (!measures)
         report_site(site, "the stage \"%s\" has no metrics: none of its outs has the type \"metrics\"",
                     source->full_name);
@@ -207,10 +239,10 @@ bool check_metric(struct reader *r, const struct stage_decl *stage, const char *
 }
 
 static void check_stage_out(struct reader *r, const struct use *use, const struct stage_decl *stage) {
-    const struct stage_decl *source = stage_source(stage);
+    const struct stage_decl *source = stage->source;
     const char *name = use->reference->steps[1].name;
     struct site site = step_site(use, 1);
-    if (draft_of(r, source)->kind_unknown || has_out(source, name))
+    if (draft_of(r, source)->kind_unknown || stage_out(source, name, NULL))
         return;
     if (source->kind)
         report_site(&site, "the kind %s@%d has no out \"%s\"%s", source->kind->name, source->kind->version, name,
@@ -261,15 +293,16 @@ static void check_stage_use(struct reader *r, const struct draft *d, const struc
 
 /* ---- all of a stage ---- */
 
-static void check_use(struct reader *r, struct draft *d, const struct use *use, bool *used) {
+static void check_use(struct reader *r, struct use_check *c, const struct use *use) {
+    struct draft *d = c->draft;
     if (use->reference->root == REFERENCE_STAGE)
-        check_stage_use(r, d, use, used);
+        check_stage_use(r, d, use, c->used);
     else if (!d)
         return; /* a result: it refers to stages alone */
     else if (use->reference->root == REFERENCE_MATRIX)
-        check_matrix_use(d, use, used);
+        check_matrix_use(c, use);
     else if (use->reference->root == REFERENCE_IN)
-        check_in_use(d, use);
+        check_in_use(c, use);
     else if (use->reference->root == REFERENCE_OUTS)
         check_outs_use(d, use);
     else if (!d->decl.checkpoint)
@@ -290,9 +323,15 @@ static void check_unused(struct draft *d, const bool *used) {
 }
 
 void check_uses(struct reader *r, struct draft *d, const struct use_list *uses) {
-    bool *used = arena_array(r->arena, d ? d->decl.matrix.axis_count : 0, sizeof *used);
+    size_t axis_count = d ? d->decl.matrix.axis_count : 0;
+    struct use_check c = {.draft = d};
+    c.used = arena_array(r->arena, axis_count, sizeof *c.used);
+    c.members = arena_array(r->arena, axis_count, sizeof *c.members);
     for (const struct use *use = uses->first; use; use = use->next)
-        check_use(r, d, use, used);
+        check_use(r, &c, use);
     if (d && !d->broken && !d->axes_broken)
-        check_unused(d, used);
+        check_unused(d, c.used);
+    for (size_t i = 0; i < axis_count; i++)
+        bytemap_close(&c.members[i]);
+    bytemap_close(&c.in);
 }

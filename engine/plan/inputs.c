@@ -96,13 +96,6 @@ static int add_json(struct gathered *g, struct scope *s, const char *directory, 
     return rc;
 }
 
-const struct out_decl *decl_out(const struct stage_decl *decl, const char *name, size_t *index) {
-    for (*index = 0; *index < decl->out_count; ++*index)
-        if (strcmp(decl->outs[*index].name, name) == 0)
-            return &decl->outs[*index];
-    return NULL;
-}
-
 static int add_outs(struct gathered *g, struct scope *s, const struct reference *r, const struct location *at) {
     struct match m;
     size_t index;
@@ -115,7 +108,7 @@ static int add_outs(struct gathered *g, struct scope *s, const struct reference 
     g->list |= m.list;
     for (size_t i = 0; i < m.count; i++) {
         struct node *n = m.rows[i];
-        const struct out_decl *out = decl_out(n->pub.decl, r->steps[1].name, &index);
+        const struct out_decl *out = stage_out(n->pub.decl, r->steps[1].name, &index);
         if (!out)
             return scope_fault(s, at, "%s: %s has no out \"%s\"", r->text, instance_name(&n->pub), r->steps[1].name);
         add_item(g, &(struct action_item){.name = path_base(out->path),

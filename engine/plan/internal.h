@@ -233,8 +233,6 @@ int build_action(struct action **out, struct scope *s);
 int facts_fault(struct scope *s, const struct location *at, const struct error *err);
 /* The coordinates of an instance in matrix order, in `arena`; their count is that of its coordinates. */
 const struct label *node_labels(struct arena *arena, const struct node *n);
-/* The out of that name and its place; NULL when there is none. */
-const struct out_decl *decl_out(const struct stage_decl *decl, const char *name, size_t *index);
 
 /* expand.c */
 void stage_plan_expand(struct plan *p, struct stage_plan *stage);

@@ -187,9 +187,20 @@ static void collect(struct components *c, const struct action *a) {
     }
 }
 
-/* Insertion sort: a key has some ten fields, mostly in order already. */
+enum { FEW = 32 };
+
+static int compare_components(const void *left, const void *right, void *text) {
+    const struct component *a = left, *b = right;
+    return strcmp((const char *)text + a->name, (const char *)text + b->name);
+}
+
+/* A key has some ten fields, mostly in order already: insertion sort. One of 100,000 words has a field for each. */
 static void sort(struct components *c) {
     const char *text = buffer_text(&c->text);
+    if (c->count > FEW) {
+        qsort_r(c->items, c->count, sizeof *c->items, compare_components, c->text.data);
+        return;
+    }
     for (size_t i = 1; i < c->count; i++) {
         struct component item = c->items[i];
         size_t k = i;

@@ -159,15 +159,6 @@ static void node_advance(struct plan *p, struct node *n) {
         build(p, n);
 }
 
-static void move_faults(struct plan *p, struct diagnostics *out) {
-    for (size_t i = 0; i < p->faults.count; i++) {
-        const struct diagnostic *d = &p->faults.items[i];
-        diagnostics_add(out, d->severity, &d->at, "%s", d->message);
-    }
-    diagnostics_close(&p->faults);
-    p->faults = (struct diagnostics){0};
-}
-
 int plan_advance(struct plan *p, struct diagnostics *diagnostics, struct error *err) {
     while (p->error.code == 0) {
         struct stage_plan *stage = take_expansion(p);
@@ -182,7 +173,7 @@ int plan_advance(struct plan *p, struct diagnostics *diagnostics, struct error *
         node_advance(p, n);
         arena_reset(p->scratch);
     }
-    move_faults(p, diagnostics);
+    diagnostics_move(diagnostics, &p->faults);
     if (p->error.code)
         return error_set(err, p->error.code, "%s", p->error.message);
     return 0;

@@ -13,7 +13,7 @@ static int read_items(struct result_item *items, struct plan *p, const struct re
     for (size_t i = 0; i < m->count; i++) {
         struct node *n = m->rows[i];
         size_t index;
-        const struct out_decl *out = decl_out(n->pub.decl, r->steps[1].name, &index);
+        const struct out_decl *out = stage_out(n->pub.decl, r->steps[1].name, &index);
         if (!out)
             return error_set(err, ERR_INVALID, "%s: %s has no out \"%s\"", r->text, instance_name(&n->pub),
                              r->steps[1].name);

@@ -42,18 +42,14 @@ static struct word finish(struct arena *arena, struct draft_word *w) {
     return word;
 }
 
-static const struct action_input *find_input(const struct action *a, const char *name) {
-    for (size_t i = 0; i < a->input_count; i++)
-        if (strcmp(a->inputs[i].name, name) == 0)
-            return &a->inputs[i];
-    return NULL;
+static int compare_name(const void *name, const void *input) {
+    return strcmp(name, ((const struct action_input *)input)->name);
 }
 
-static bool has_out(const struct action *a, const char *name) {
-    for (size_t i = 0; i < a->out_count; i++)
-        if (strcmp(a->outs[i].name, name) == 0)
-            return true;
-    return false;
+static const struct action_input *find_input(const struct action *a, const char *name) {
+    if (a->input_count == 0)
+        return NULL;
+    return bsearch(name, a->inputs, a->input_count, sizeof *a->inputs, compare_name);
 }
 
 /* `alone`: the reference is the whole argv element, where a list may stand. */
@@ -74,7 +70,7 @@ static int add_path(struct draft_word *w, struct scope *s, const struct action *
         add_symbol(s->arena, w, WORD_IN, in->name);
         return 0;
     }
-    if (!name || !has_out(a, name))
+    if (!name || !stage_out(s->node->pub.decl, name, NULL))
         return scope_fault(s, at, "%s: there is no such out", r->text);
     add_symbol(s->arena, w, WORD_OUT, name);
     return 0;

@@ -26,6 +26,22 @@ static void hold_merge(const cJSON *tree) {
     cJSON_Delete(same);
 }
 
+static void hold_places(const cJSON *root, const char *text, size_t size) {
+    struct json_places *places = json_places_create(root, text, size);
+    HOLDS(json_value_position(places, root).line > 0);
+    for (const cJSON *child = root->child; child; child = child->next)
+        HOLDS(json_value_position(places, child).line > 0 && json_value_offset(places, child) < size);
+    json_places_free(places);
+}
+
+/* The same tree in an arena. */
+static void hold_arena(const cJSON *tree, const char *text, size_t size) {
+    struct arena *arena = arena_create();
+    const cJSON *same = NULL;
+    HOLDS(json_parse_in(&same, arena, text, size, NULL, NULL) == 0 && json_equal(tree, same));
+    arena_free(arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct json_document *doc = NULL;
     struct json_position at = {0};
@@ -37,8 +53,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     hold_canonical(json_root(doc));
     hold_merge(json_root(doc));
+    hold_arena(json_root(doc), (const char *)data, size);
     json_pretty(&pretty, json_root(doc));
-    HOLDS(json_value_position(doc, json_root(doc)).line > 0);
+    hold_places(json_root(doc), (const char *)data, size);
     buffer_close(&pretty);
     json_free(doc);
     return 0;

@@ -219,34 +219,39 @@ static void assert_place(struct json_position place, size_t line, size_t column)
 
 static void test_positions_and_pointers(void **state) {
     (void)state;
-    struct json_document *doc = parse("{\n  \"\xC3\xA9\xE2\x82\xAC\": [1, {\"a/b\": true}],\r\n\t\"m~n\" : null\n}");
+    static const char text[] = "{\n  \"\xC3\xA9\xE2\x82\xAC\": [1, {\"a/b\": true}],\r\n\t\"m~n\" : null\n}";
+    struct json_document *doc = parse(text);
     const cJSON *root = json_root(doc);
+    struct json_places *places = json_places_create(root, text, sizeof text - 1);
     const cJSON *list = root->child;
     const cJSON *object = list->child->next;
     const cJSON *flag = object->child;
-    assert_place(json_value_position(doc, root), 1, 1);
-    assert_place(json_key_position(doc, root), 1, 1);
-    assert_place(json_key_position(doc, list), 2, 3);
-    assert_place(json_value_position(doc, list), 2, 9); /* columns are characters: the name has two */
-    assert_place(json_value_position(doc, list->child), 2, 10);
-    assert_place(json_key_position(doc, list->child), 2, 10);
-    assert_place(json_value_position(doc, object), 2, 13);
-    assert_place(json_key_position(doc, flag), 2, 14);
-    assert_place(json_value_position(doc, flag), 2, 21);
-    assert_place(json_key_position(doc, list->next), 3, 2);
-    assert_place(json_value_position(doc, list->next), 3, 10);
+    assert_place(json_value_position(places, root), 1, 1);
+    assert_place(json_key_position(places, root), 1, 1);
+    assert_place(json_key_position(places, list), 2, 3);
+    assert_place(json_value_position(places, list), 2, 9); /* columns are characters: the name has two */
+    assert_place(json_value_position(places, list->child), 2, 10);
+    assert_place(json_key_position(places, list->child), 2, 10);
+    assert_place(json_value_position(places, object), 2, 13);
+    assert_place(json_key_position(places, flag), 2, 14);
+    assert_place(json_value_position(places, flag), 2, 21);
+    assert_place(json_key_position(places, list->next), 3, 2);
+    assert_place(json_value_position(places, list->next), 3, 10);
     cJSON stranger = {0};
-    assert_place(json_value_position(doc, &stranger), 0, 0);
-    assert_place(json_key_position(doc, &stranger), 0, 0);
+    assert_place(json_value_position(places, &stranger), 0, 0);
+    assert_place(json_key_position(places, &stranger), 0, 0);
     struct buffer b = {0};
-    json_pointer(&b, doc, root);
+    json_pointer(&b, places, root);
     assert_string_equal(buffer_text(&b), "");
-    json_pointer(&b, doc, flag);
+    json_pointer(&b, places, flag);
     assert_string_equal(buffer_text(&b), "/\xC3\xA9\xE2\x82\xAC/1/a~1b");
     buffer_clear(&b);
-    json_pointer(&b, doc, list->next);
+    json_pointer(&b, places, list->next);
     assert_string_equal(buffer_text(&b), "/m~0n");
+    assert_int_equal(text[json_value_offset(places, list)], '[');
+    assert_memory_equal(text + json_value_offset(places, flag), "true", 4);
     buffer_close(&b);
+    json_places_free(places);
     json_free(doc);
 }
 
@@ -258,13 +263,15 @@ static void test_many_values(void **state) {
         buffer_printf(&b, "%s\"name%d\":%d", i ? "," : "", i, i);
     buffer_putc(&b, '}');
     struct json_document *doc = parse(buffer_text(&b));
+    struct json_places *places = json_places_create(json_root(doc), b.data, b.size);
     size_t column = 2;
     char text[32];
     const cJSON *member;
     cJSON_ArrayForEach(member, json_root(doc)) {
-        assert_int_equal(json_key_position(doc, member).column, column);
+        assert_int_equal(json_key_position(places, member).column, column);
         column += (size_t)snprintf(text, sizeof text, "\"%s\":%d,", member->string, member->valueint);
     }
+    json_places_free(places);
     json_free(doc);
     buffer_clear(&b);
     buffer_puts(&b, "{\"last\":0");

@@ -52,7 +52,7 @@ static void expect_one_message(const char *members, int first, int second) {
         print_error("{%s}: %s\n", members, diagnostics.items[i].message);
     assert_int_equal(diagnostics.count, 1);
     assert_non_null(strstr(diagnostics.items[0].message, names));
-    assert_string_equal(diagnostics.items[0].at.pointer, pointer);
+    assert_string_equal(diagnostics.items[0].pointer, pointer);
     diagnostics_close(&diagnostics);
     free(pointer);
     free(names);

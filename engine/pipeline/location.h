@@ -1,0 +1,42 @@
+/*
+ * Where something stands in a pipeline file. A location is three words that refer to a node of the file's tree; line,
+ * column and JSON Pointer are worked out only when a fault is reported.
+ */
+#ifndef RETORT_ENGINE_PIPELINE_LOCATION_H
+#define RETORT_ENGINE_PIPELINE_LOCATION_H
+
+#include <stdint.h>
+
+#include "engine/base/json.h"
+
+/* What locations point into. Lives as long as the pipeline. */
+struct source {
+    const char *name; /* of the file, or "--set params.x=1" */
+    const char *text;
+    size_t size;
+    const cJSON *root;          /* the tree of `text`; NULL: there is none */
+    struct json_places *places; /* made at the first fault; source_close frees */
+};
+
+void source_close(struct source *s);
+
+enum location_type {
+    AT_VALUE,
+    AT_KEY, /* the name of a member */
+    AT_TEXT /* inside a string: `offset` bytes of it stand before */
+};
+
+struct location {
+    struct source *source;
+    const cJSON *node; /* NULL, or none of the source's tree: the source as a whole */
+    enum location_type type;
+    uint32_t offset;
+};
+
+/* {0,0} for the source as a whole. */
+struct json_position location_position(const struct location *at);
+
+/* Appends the JSON Pointer; nothing for the source as a whole and for the root. */
+void location_pointer(struct buffer *out, const struct location *at);
+
+#endif
