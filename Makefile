@@ -253,7 +253,7 @@ $(BUILD)/tests/bench/operator_bench: LDFLAGS_ALL += $(call wrap,backend_cpu)
 $(BUILD)/tests/bench/stage_bench: LDFLAGS_ALL += $(call wrap,link_generate link_labels deeprx_train_step train_checkpoint_save)
 
 # The engine beside its peers: tests/bench/README.md. PEERS=1 installs those that this Debian has.
-ENGINE_PEERS = ninja-build strace snakemake $(shell apt-cache pkgnames samurai 2>/dev/null | grep -x samurai)
+ENGINE_PEERS = ninja-build openssl strace snakemake $(shell apt-cache pkgnames samurai 2>/dev/null | grep -x samurai)
 ENGINE_BENCH = $(addprefix $(BUILD)/tests/bench/engine/,measure spawn fill)
 bench-engine: deps
 	$(if $(PEERS),$(call install,$(ENGINE_PEERS)))

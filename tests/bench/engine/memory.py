@@ -71,7 +71,7 @@ def measure_limits(bench):
     try:
         runs, why = measure(bench, folder, ["check", "bench.json"], "sound: %d stages" % FILE_STAGES)
     except Wrong as e:
-        runs, why = None, str(e).splitlines()[-1][:120]
+        runs, why = None, str(e).splitlines()[1][:120]
     bench.report.goal("check, %d stages: CPU s" % FILE_STAGES, median(runs, "cpu_s") if runs else None, bench.limit_s, why)
 
 
