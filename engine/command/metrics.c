@@ -10,12 +10,13 @@
 enum { METRIC_DIGITS = 6 };
 
 /* A metric that is called like an axis stands as a select would refer to it. */
-static void metric_cell(struct table *t, const struct instance *i, const cJSON *m) {
+static void metric_cell(struct table *t, const struct instance *i, size_t index) {
+    const char *metric = metrics_name(i->metrics, index);
     bool axis = false;
     for (size_t c = 0; c < instance_coordinate_count(i); c++)
-        axis |= strcmp(instance_coordinate(i, c).axis, m->string) == 0;
-    char *name = mem_printf("%s%s", axis ? "metrics." : "", m->string);
-    table_number(t, name, cJSON_IsNumber(m) ? m->valuedouble : (double)NAN, METRIC_DIGITS);
+        axis |= strcmp(instance_coordinate(i, c).axis, metric) == 0;
+    char *name = mem_printf("%s%s", axis ? "metrics." : "", metric);
+    table_number(t, name, metrics_value(i->metrics, index), METRIC_DIGITS);
     free(name);
 }
 
@@ -24,7 +25,7 @@ static size_t metric_rows(struct table *t, const struct project *p, bool all_nam
     struct instance *const *all = plan_instances(p->plan, &count);
     for (size_t k = 0; k < count; k++) {
         const struct instance *i = all[k];
-        if (i->decl != only || !(i->named || all_named) || !i->metrics || !i->metrics->child)
+        if (i->decl != only || !(i->named || all_named) || metrics_count(i->metrics) == 0)
             continue;
         rows++;
         table_row(t);
@@ -33,7 +34,7 @@ static size_t metric_rows(struct table *t, const struct project *p, bool all_nam
             struct coordinate at = instance_coordinate(i, c);
             table_value(t, at.axis, at.value);
         }
-        for (const cJSON *m = i->metrics->child; m; m = m->next)
+        for (size_t m = 0; m < metrics_count(i->metrics); m++)
             metric_cell(t, i, m);
     }
     return rows;

@@ -18,13 +18,11 @@ static bool finish(struct plan *plan, struct instance *i, const cJSON *record) {
     const struct stage_decl *decl = i->decl;
     const struct record_view r = record_read(record);
     struct content *contents = mem_array(decl->out_count + 1, sizeof *contents);
-    cJSON *none = cJSON_CreateObject();
     bool complete = true;
     for (size_t k = 0; complete && k < decl->out_count; k++)
         complete = read_out(&contents[k], r.outs, &decl->outs[k]);
     if (complete)
-        plan_finish(plan, i, contents, cJSON_IsObject(r.metrics) ? r.metrics : none);
-    cJSON_Delete(none);
+        plan_finish(plan, i, contents, cJSON_IsObject(r.metrics) ? r.metrics : NULL);
     free(contents);
     return complete;
 }

@@ -66,15 +66,15 @@ static void need_for_node(struct scope *s, struct node *n) {
     struct node *dependent = s->node;
     if (n->stamp == s->plan->stamp)
         return;
-    n->stamp = s->plan->stamp;
-    mem_grow(dependent->pub.needs, &dependent->need_capacity, dependent->pub.need_count + 1);
-    dependent->pub.needs[dependent->pub.need_count++] = &n->pub;
-    mem_grow(n->pub.needed_by, &n->pub.needed_by_capacity, n->pub.needed_by_count + 1);
-    n->pub.needed_by[n->pub.needed_by_count++] = &dependent->pub;
+    struct plan *p = s->plan;
+    n->stamp = p->stamp;
+    mem_grow(p->found, &p->found_capacity, p->found_count + 1);
+    p->found[p->found_count++] = &n->pub;
     if (n->pub.state == INSTANCE_DONE)
         return;
-    dependent->pub.open_needs++;
-    node_want(s->plan, n);
+    node_add_waiter(p, n, (uint32_t)dependent->pub.index);
+    dependent->open_needs++;
+    node_want(p, n);
 }
 
 static void scope_need(struct scope *s, struct node *n) {
@@ -86,8 +86,7 @@ static void scope_need(struct scope *s, struct node *n) {
     if (s->node) {
         need_for_node(s, n);
     } else if (s->stage && s->stage->requested && !ended && n->pub.state != INSTANCE_DONE) {
-        mem_grow(n->waiting_stages, &n->waiting_stage_capacity, n->waiting_stage_count + 1);
-        n->waiting_stages[n->waiting_stage_count++] = s->stage;
+        node_add_waiter(s->plan, n, EDGE_STAGE | (uint32_t)s->stage->decl->index);
         s->stage->open++;
         node_want(s->plan, n);
     }
@@ -173,10 +172,7 @@ static void follow(struct scope *s, struct stage_plan *stage, bool first) {
         return;
     mem_grow(stage->followers, &stage->follower_capacity, stage->follower_count + 1);
     stage->followers[stage->follower_count++] = s->node;
-    s->node->open_stages++;
-    if (!s->node->leaders)
-        s->node->leaders = arena_array(s->plan->arena, s->node->pub.decl->after_count, sizeof *s->node->leaders);
-    s->node->leaders[s->node->leader_count++] = stage;
+    s->node->open_leaders++;
     if (!stage->all_wanted) {
         stage->all_wanted = true;
         for (size_t i = 0; i < stage->node_count; i++)
@@ -194,6 +190,18 @@ static void discover_from(struct scope *s, const struct stage_decl *decl) {
         need_rows(s, &m);
 }
 
+static void add_found(struct plan *p, struct instance *i) {
+    if (p->found_count == 0)
+        return;
+    struct instance **needs = arena_array(p->arena, i->need_count + p->found_count, sizeof(struct instance *));
+    if (i->need_count)
+        memcpy(needs, i->needs, i->need_count * sizeof *needs);
+    memcpy(needs + i->need_count, p->found, p->found_count * sizeof *needs);
+    i->needs = needs;
+    i->need_count += p->found_count;
+    p->found_count = 0;
+}
+
 void node_discover(struct plan *p, struct node *n) {
     struct scope s = {.plan = p, .arena = p->scratch, .node = n};
     const struct stage_decl *decl = n->pub.decl;
@@ -209,6 +217,7 @@ void node_discover(struct plan *p, struct node *n) {
     for (size_t i = 0; i < decl->after_count; i++)
         follow(&s, &p->stages[decl->after[i]->index], first);
     n->incomplete = s.incomplete;
+    add_found(p, &n->pub);
     if (s.fault)
         node_fail(p, n, s.fault);
     else if (s.blocker)

@@ -42,13 +42,14 @@ static void create_rows(struct plan *p, struct stage_plan *stage, const struct r
     v->axes = axes;
     v->axis_count = width;
     v->row_count = rows->count;
-    v->cells = arena_array(p->arena, rows->count * width, sizeof *v->cells);
-    if (rows->cells)
-        memcpy(v->cells, rows->cells, rows->count * width * sizeof *v->cells);
+    v->cells = rows->cells;
     stage->nodes = v->rows = arena_array(p->arena, rows->count, sizeof *v->rows);
     stage->node_count = rows->count;
-    for (size_t row = 0; row < rows->count; row++)
-        v->rows[row] = node_create(p, stage, v->cells + row * width);
+    struct node *nodes = arena_array(p->arena, rows->count, sizeof *nodes);
+    for (size_t row = 0; row < rows->count; row++) {
+        v->rows[row] = &nodes[row];
+        node_init(p, stage, &nodes[row], v->cells ? v->cells + row * width : NULL);
+    }
 }
 
 void stage_plan_expand(struct plan *p, struct stage_plan *stage) {
@@ -70,6 +71,6 @@ void stage_plan_expand(struct plan *p, struct stage_plan *stage) {
         stage_plan_wake(p, stage);
     } else {
         stage_plan_die(p, stage, s.fault, NULL);
+        free(rows.cells);
     }
-    free(rows.cells);
 }

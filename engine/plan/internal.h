@@ -1,10 +1,10 @@
 /*
  * What the files of the planner share; README.md says which holds what.
  *
- * Everything here lives as long as the plan. Dependents wait on two counters: `open_needs` (instances not yet DONE) and
- * `open_stages` (declarations not yet expanded, or ordered before with `after` and not yet all DONE); whoever brings
- * both to zero puts the dependent into a queue, and plan_advance takes it from there. So an event costs what it
- * changes.
+ * Everything here lives as long as the plan. Dependents wait on three counters: `open_needs` (instances not yet DONE),
+ * `open_stages` (declarations not yet expanded) and `open_leaders` (declarations ordered before with `after` and not yet
+ * all DONE). Who brings one to zero puts the dependent into a queue, and plan_advance takes it from there. So an event
+ * costs what it changes.
  */
 #ifndef RETORT_ENGINE_PLAN_INTERNAL_H
 #define RETORT_ENGINE_PLAN_INTERNAL_H
@@ -33,16 +33,21 @@ struct node {
     struct stage_plan *stage;
     const struct axis_value *const *values; /* one per axis; NULL: it stands for those of a dead stage */
     const struct node *cause;               /* SKIPPED: the one that failed */
-    struct stage_plan **waiting_stages;     /* expansions that wait for this one */
-    size_t waiting_stage_count, waiting_stage_capacity;
-    size_t need_capacity;
-    size_t open_stages;
-    struct stage_plan **leaders; /* the stages it follows (`after`) */
-    size_t leader_count;
-    uint64_t stamp; /* of the last discovery that met it */
-    bool discovered, incomplete, queued;
-    size_t pending; /* order.c: dependents not yet settled */
+    uint32_t waiters;                       /* its last edge; 0: nobody waits for it */
+    uint32_t open_needs;                    /* not yet DONE */
+    uint32_t open_stages;                   /* not yet expanded */
+    uint32_t open_leaders;                  /* stages it follows (`after`) that are not done */
+    uint32_t stamp;                         /* of the last discovery that met it */
+    bool discovered, incomplete;
+    bool in_pending, in_keyed; /* queues of the plan */
 };
+
+/* One of those who wait for a node; the edges of a node are a ring, the last one is followed by the first. */
+struct edge {
+    uint32_t next;
+    uint32_t waiter; /* index of an instance, or EDGE_STAGE and the index of a stage whose expansion waits */
+};
+#define EDGE_STAGE UINT32_C(0x80000000)
 
 /* Rows of equal coordinates on some of the axes. */
 struct view_index {
@@ -60,7 +65,7 @@ struct view {
     const char *const *axes;
     size_t axis_count;
     struct node **rows;              /* in matrix order */
-    const struct axis_value **cells; /* [row][axis] */
+    const struct axis_value **cells; /* [row][axis]; on the heap */
     size_t row_count;
     struct view_index *indexes;
 };
@@ -102,10 +107,6 @@ struct stage_plan {
     const struct fixed_axis *fixed; /* the winner's grouped values */
     size_t fixed_count;
     cJSON *table;
-
-    /* order.c: the stage's instances as one for those behind it. */
-    size_t pending;
-    double remaining_s;
 };
 
 struct node_queue {
@@ -135,15 +136,21 @@ struct plan {
     size_t stage_count;
     struct instance **instances;
     size_t instance_count, instance_capacity;
+    struct edge *edges; /* the first is not used */
+    size_t edge_count, edge_capacity;
+    struct instance **found; /* the needs that one discovery adds */
+    size_t found_count, found_capacity;
     struct target *targets;
     size_t target_count;
     bool created;              /* plan_create is over: faults of targets are diagnostics from now on */
     struct node_queue pending; /* something they waited for has come */
     struct stage_queue expansions;
     struct node_queue keyed; /* for plan_next */
-    uint64_t stamp;
+    uint32_t stamp;
     uint32_t value_count;
-    struct bytemap values; /* canonical text of an identity -> struct axis_value */
+    const struct metric_names *metric_names; /* those of the last instance that had metrics */
+    struct bytemap metric_sets;              /* names, joined -> struct metric_names */
+    struct bytemap values;                   /* canonical text of an identity -> struct axis_value */
     struct bytemap files, programs;
     cJSON *machine;
     struct diagnostics faults; /* found since the last plan_advance */
@@ -245,12 +252,22 @@ void targets_apply(struct plan *p, const struct stage_plan *stage);
 int targets_check(struct plan *p, struct error *err);
 
 /* node.c */
+/* `waiter` waits for `n`: an index of an instance, or of a stage with EDGE_STAGE. */
+void node_add_waiter(struct plan *p, struct node *n, uint32_t waiter);
+/* The first of those who wait for a node, and the next; false behind the last. */
+struct waiters {
+    uint32_t edge, last;
+};
+struct waiters node_waiters(const struct plan *p, const struct node *n);
+bool next_waiter(const struct plan *p, struct waiters *w, uint32_t *waiter);
 /* `values`: one per axis; NULL for the instance that stands for those of a dead stage. */
-struct node *node_create(struct plan *p, struct stage_plan *stage, const struct axis_value *const *values);
+void node_init(struct plan *p, struct stage_plan *stage, struct node *n, const struct axis_value *const *values);
 void node_want(struct plan *p, struct node *n);
 void node_done(struct plan *p, struct node *n);
 void node_fail(struct plan *p, struct node *n, const char *reason);
 void node_skip(struct plan *p, struct node *n, const struct node *cause);
+/* Its key is known. */
+void node_key(struct plan *p, struct node *n);
 void queue_node(struct node_queue *q, struct node *n);
 struct node *take_node(struct node_queue *q); /* NULL when it is empty */
 /* The instances of the stage are waited for: its expansion is queued. */
@@ -263,15 +280,24 @@ void stage_plan_wake(struct plan *p, struct stage_plan *stage);
 void stage_plan_die(struct plan *p, struct stage_plan *stage, const char *reason, const struct node *cause);
 
 /* metrics.c */
-/* A metric that counts: a number that is not NaN. */
-bool metric_number(const cJSON *metrics, const char *name, double *out);
+/* The names of the metrics of many instances: made once. */
+struct metric_names {
+    size_t count;
+    const char *names[];
+};
+struct metrics {
+    const struct metric_names *names;
+    double values[];
+};
+/* The numbers of an object, in the plan's arena; NULL for NULL and for an object without members. */
+const struct metrics *metrics_create(struct plan *p, const cJSON *object);
 
 /* select.c, select_table.c */
 struct candidate {
     struct node **rows; /* those that where_each leaves */
     size_t count, capacity;
     const struct axis_value **group; /* by group_by */
-    cJSON *metrics;                  /* reduced; a missing one is absent */
+    struct metrics *metrics;         /* reduced; NaN: missing. NULL: none */
     double objective;
     bool passes;
     const char *reason; /* why it does not pass */

@@ -265,6 +265,8 @@ static void product(struct matrix_build *b) {
     for (size_t axis = first; axis < width; axis++)
         if (b->axes[axis].count == 0)
             return;
+    b->rows->capacity = product_size(b) * width;
+    b->rows->cells = mem_array(b->rows->capacity, sizeof *b->rows->cells);
     for (size_t row = 0; row < b->like->row_count; row++) {
         size_t digits[PLAN_MAX_AXES] = {0};
         if (first)

@@ -1,11 +1,75 @@
 #include <math.h>
+#include <string.h>
 
 #include "engine/plan/internal.h"
 
-bool metric_number(const cJSON *metrics, const char *name, double *out) {
-    const cJSON *metric = cJSON_GetObjectItemCaseSensitive(metrics, name);
-    if (!cJSON_IsNumber(metric) || isnan(metric->valuedouble))
-        return false;
-    *out = metric->valuedouble;
-    return true;
+size_t metrics_count(const struct metrics *m) {
+    return m ? m->names->count : 0;
+}
+
+const char *metrics_name(const struct metrics *m, size_t index) {
+    return m->names->names[index];
+}
+
+double metrics_value(const struct metrics *m, size_t index) {
+    return m->values[index];
+}
+
+bool metrics_find(const struct metrics *m, const char *name, double *out) {
+    for (size_t i = 0, count = metrics_count(m); i < count; i++)
+        if (strcmp(m->names->names[i], name) == 0) {
+            *out = m->values[i];
+            return !isnan(*out);
+        }
+    return false;
+}
+
+static bool has_names(const struct metric_names *names, const cJSON *object) {
+    size_t i = 0;
+    const cJSON *member;
+    cJSON_ArrayForEach(member, object) {
+        if (i == names->count || strcmp(names->names[i++], member->string) != 0)
+            return false;
+    }
+    return i == names->count;
+}
+
+static const struct metric_names *make_names(struct plan *p, const cJSON *object, const struct buffer *joined) {
+    size_t count = (size_t)cJSON_GetArraySize(object), i = 0;
+    struct metric_names *names = arena_alloc(p->arena, sizeof *names + count * sizeof *names->names);
+    const char *copy = memcpy(arena_alloc(p->arena, joined->size), joined->data, joined->size);
+    names->count = count;
+    for (const char *name = copy; i < count; name += strlen(name) + 1)
+        names->names[i++] = name;
+    bytemap_put(&p->metric_sets, copy, joined->size, names);
+    return names;
+}
+
+/* Most instances have the names of the last one. */
+static const struct metric_names *find_names(struct plan *p, const cJSON *object) {
+    if (p->metric_names && has_names(p->metric_names, object))
+        return p->metric_names;
+    struct buffer joined = {0};
+    const cJSON *member;
+    cJSON_ArrayForEach(member, object) {
+        buffer_append(&joined, member->string, strlen(member->string) + 1);
+    }
+    const struct metric_names *names = bytemap_get(&p->metric_sets, joined.data, joined.size);
+    p->metric_names = names ? names : make_names(p, object, &joined);
+    buffer_close(&joined);
+    return p->metric_names;
+}
+
+const struct metrics *metrics_create(struct plan *p, const cJSON *object) {
+    if (!object || !object->child)
+        return NULL;
+    const struct metric_names *names = find_names(p, object);
+    struct metrics *m = arena_alloc(p->arena, sizeof *m + names->count * sizeof *m->values);
+    size_t i = 0;
+    m->names = names;
+    const cJSON *member;
+    cJSON_ArrayForEach(member, object) {
+        m->values[i++] = cJSON_IsNumber(member) ? member->valuedouble : (double)NAN;
+    }
+    return m;
 }

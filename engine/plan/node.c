@@ -16,9 +16,9 @@ struct node *take_node(struct node_queue *q) {
 }
 
 static void make_pending(struct plan *p, struct node *n) {
-    if (n->queued || n->pub.state != INSTANCE_WAITING || !n->pub.wanted)
+    if (n->in_pending || n->pub.state != INSTANCE_WAITING || !n->pub.wanted)
         return;
-    n->queued = true;
+    n->in_pending = true;
     queue_node(&p->pending, n);
 }
 
@@ -39,18 +39,53 @@ struct stage_plan *take_expansion(struct plan *p) {
     return NULL;
 }
 
-struct node *node_create(struct plan *p, struct stage_plan *stage, const struct axis_value *const *values) {
-    struct node *n = arena_alloc(p->arena, sizeof *n);
+void node_init(struct plan *p, struct stage_plan *stage, struct node *n, const struct axis_value *const *values) {
     n->pub.decl = stage->decl;
     n->pub.index = p->instance_count;
-    n->values = values;
     n->pub.named = stage->all_named;
+    n->values = values;
     n->stage = stage;
     mem_grow(p->instances, &p->instance_capacity, p->instance_count + 1);
     p->instances[p->instance_count++] = &n->pub;
     stage->undone++;
-    return n;
 }
+
+/* ---- who waits ---- */
+
+void node_add_waiter(struct plan *p, struct node *n, uint32_t waiter) {
+    if (p->edge_count == 0)
+        p->edge_count = 1;
+    mem_grow(p->edges, &p->edge_capacity, p->edge_count + 1);
+    uint32_t added = (uint32_t)p->edge_count++;
+    p->edges[added] = (struct edge){added, waiter};
+    if (n->waiters) {
+        p->edges[added].next = p->edges[n->waiters].next;
+        p->edges[n->waiters].next = added;
+    }
+    n->waiters = added;
+}
+
+struct waiters node_waiters(const struct plan *p, const struct node *n) {
+    return (struct waiters){n->waiters ? p->edges[n->waiters].next : 0, n->waiters};
+}
+
+bool next_waiter(const struct plan *p, struct waiters *w, uint32_t *waiter) {
+    if (w->edge == 0)
+        return false;
+    *waiter = p->edges[w->edge].waiter;
+    w->edge = w->edge == w->last ? 0 : p->edges[w->edge].next;
+    return true;
+}
+
+static struct stage_plan *waiting_stage(const struct plan *p, uint32_t waiter) {
+    return waiter & EDGE_STAGE ? &p->stages[waiter & ~EDGE_STAGE] : NULL;
+}
+
+static struct node *waiting_node(const struct plan *p, uint32_t waiter) {
+    return (struct node *)p->instances[waiter];
+}
+
+/* ---- what becomes of a node ---- */
 
 void node_want(struct plan *p, struct node *n) {
     if (n->pub.wanted)
@@ -59,54 +94,103 @@ void node_want(struct plan *p, struct node *n) {
     make_pending(p, n);
 }
 
-static void stage_came(struct plan *p, struct node *n) {
-    if (--n->open_stages == 0 && n->pub.open_needs == 0)
+/* Whether all that its key or its decision depends on is there. */
+static bool is_ready(const struct node *n) {
+    return n->open_needs == 0 && n->open_stages == 0;
+}
+
+static void queue_keyed(struct plan *p, struct node *n) {
+    if (n->in_keyed)
+        return;
+    n->in_keyed = true;
+    queue_node(&p->keyed, n);
+}
+
+void node_key(struct plan *p, struct node *n) {
+    n->pub.keyed = true;
+    n->pub.state = INSTANCE_KEYED;
+    n->pub.behind = n->open_leaders > 0;
+    queue_keyed(p, n);
+}
+
+/* All instances of a stage that it follows are done: it may run. */
+static void leader_done(struct plan *p, struct node *n) {
+    if (--n->open_leaders > 0)
+        return;
+    n->pub.behind = false;
+    if (n->pub.state == INSTANCE_KEYED)
+        queue_keyed(p, n);
+    else
         make_pending(p, n);
 }
 
 void node_done(struct plan *p, struct node *n) {
+    struct waiters waiters = node_waiters(p, n);
     n->pub.state = INSTANCE_DONE;
-    for (size_t i = 0; i < n->pub.needed_by_count; i++) {
-        struct node *d = (struct node *)n->pub.needed_by[i];
-        if (--d->pub.open_needs == 0 && d->open_stages == 0)
-            make_pending(p, d);
+    for (uint32_t waiter; next_waiter(p, &waiters, &waiter);) {
+        struct stage_plan *stage = waiting_stage(p, waiter);
+        struct node *dependent = stage ? NULL : waiting_node(p, waiter);
+        if (stage && --stage->open == 0)
+            queue_expansion(p, stage);
+        if (dependent && --dependent->open_needs == 0 && is_ready(dependent))
+            make_pending(p, dependent);
     }
-    for (size_t i = 0; i < n->waiting_stage_count; i++)
-        if (--n->waiting_stages[i]->open == 0)
-            queue_expansion(p, n->waiting_stages[i]);
     if (--n->stage->undone > 0)
         return;
     for (size_t i = 0; i < n->stage->follower_count; i++)
-        stage_came(p, n->stage->followers[i]);
+        leader_done(p, n->stage->followers[i]);
 }
 
-static bool mark_skipped(struct plan *p, struct node *n, const struct node *cause) {
-    if (n->pub.state != INSTANCE_WAITING)
-        return false;
+/* It cannot run yet. One that follows others with `after` may have a key. */
+static bool is_held_back(const struct node *n) {
+    return n->pub.state == INSTANCE_WAITING || (n->pub.state == INSTANCE_KEYED && n->pub.behind);
+}
+
+static const char *skip_reason(struct plan *p, const struct node *cause) {
+    return arena_printf(p->arena, "needs %s, which failed", instance_name(&cause->pub));
+}
+
+static void skip(struct node *n, const struct node *cause, const char *reason) {
     n->pub.state = INSTANCE_SKIPPED;
+    n->pub.reason = reason;
     n->cause = cause;
-    n->pub.reason = arena_printf(p->arena, "needs %s, which failed", instance_name(&cause->pub));
-    return true;
+}
+
+/* What ended badly, and those that it skips. */
+struct spreading {
+    struct plan *plan;
+    const struct node *cause;
+    const char *reason; /* of all that are skipped */
+    struct node_queue stack;
+};
+
+static void spread_to(struct spreading *s, struct node *n) {
+    if (!is_held_back(n))
+        return;
+    skip(n, s->cause, s->reason);
+    queue_node(&s->stack, n);
 }
 
 /* What depends on an instance that ended badly is skipped, and so on; without recursion, chains may be long. */
 static void spread(struct plan *p, struct node *first) {
-    struct node_queue stack = {0};
-    queue_node(&stack, first);
-    while (stack.count > 0) {
-        struct node *n = stack.items[--stack.count];
-        const struct node *cause = n->cause ? n->cause : n;
-        for (size_t i = 0; i < n->pub.needed_by_count; i++)
-            if (mark_skipped(p, (struct node *)n->pub.needed_by[i], cause))
-                queue_node(&stack, (struct node *)n->pub.needed_by[i]);
+    struct spreading s = {.plan = p, .cause = first->cause ? first->cause : first};
+    s.reason = first->cause ? first->pub.reason : skip_reason(p, first);
+    queue_node(&s.stack, first);
+    while (s.stack.count > 0) {
+        struct node *n = s.stack.items[--s.stack.count];
+        struct waiters waiters = node_waiters(p, n);
+        for (uint32_t waiter; next_waiter(p, &waiters, &waiter);)
+            if (!waiting_stage(p, waiter))
+                spread_to(&s, waiting_node(p, waiter));
         n->stage->unended = n;
         for (size_t i = 0; i < n->stage->follower_count; i++)
-            if (mark_skipped(p, n->stage->followers[i], cause))
-                queue_node(&stack, n->stage->followers[i]);
-        for (size_t i = 0; i < n->waiting_stage_count; i++)
-            stage_plan_die(p, n->waiting_stages[i], NULL, cause);
+            spread_to(&s, n->stage->followers[i]);
+        waiters = node_waiters(p, n);
+        for (uint32_t waiter; next_waiter(p, &waiters, &waiter);)
+            if (waiting_stage(p, waiter))
+                stage_plan_die(p, waiting_stage(p, waiter), NULL, s.cause);
     }
-    free(stack.items);
+    free(s.stack.items);
 }
 
 void node_fail(struct plan *p, struct node *n, const char *reason) {
@@ -116,8 +200,11 @@ void node_fail(struct plan *p, struct node *n, const char *reason) {
 }
 
 void node_skip(struct plan *p, struct node *n, const struct node *cause) {
-    if (mark_skipped(p, n, cause->cause ? cause->cause : cause))
-        spread(p, n);
+    if (!is_held_back(n))
+        return;
+    const char *reason = cause->cause ? cause->pub.reason : skip_reason(p, cause);
+    skip(n, cause->cause ? cause->cause : cause, reason);
+    spread(p, n);
 }
 
 static void wake_waiting(struct plan *p, struct stage_plan *stage) {
@@ -139,7 +226,7 @@ void stage_plan_open(struct plan *p, struct stage_plan *stage) {
 void stage_plan_wake(struct plan *p, struct stage_plan *stage) {
     wake_waiting(p, stage);
     for (size_t i = 0; stage->undone == 0 && i < stage->follower_count; i++)
-        stage_came(p, stage->followers[i]);
+        leader_done(p, stage->followers[i]);
 }
 
 static bool is_target(const struct plan *p, const struct stage_plan *stage) {
@@ -154,7 +241,8 @@ void stage_plan_die(struct plan *p, struct stage_plan *stage, const char *reason
     if (stage->state != STAGE_CLOSED)
         return;
     stage->state = STAGE_DEAD;
-    struct node *n = node_create(p, stage, NULL);
+    struct node *n = arena_alloc(p->arena, sizeof *n);
+    node_init(p, stage, n, NULL);
     n->pub.wanted = stage->requested;
     n->pub.named = is_target(p, stage);
     stage->nodes = arena_array(p->arena, 1, sizeof *stage->nodes);
@@ -165,12 +253,16 @@ void stage_plan_die(struct plan *p, struct stage_plan *stage, const char *reason
         n->pub.state = INSTANCE_FAILED;
         n->pub.reason = arena_strdup(p->arena, reason);
     } else {
-        mark_skipped(p, n, cause);
+        skip(n, cause, skip_reason(p, cause));
     }
     wake_waiting(p, stage);
     for (size_t i = 0; i < stage->follower_count; i++) {
-        stage->followers[i]->incomplete = true; /* so that it is looked at again, and finds what failed */
-        make_pending(p, stage->followers[i]);
+        struct node *follower = stage->followers[i];
+        if (!is_held_back(follower))
+            continue;
+        follower->pub.state = INSTANCE_WAITING;
+        follower->incomplete = true; /* so that it is discovered again, and finds what failed */
+        make_pending(p, follower);
     }
 }
 

@@ -1,63 +1,81 @@
 #include <stdlib.h>
 
+#include "engine/base/memory.h"
 #include "engine/plan/internal.h"
 
+/* The instances of a stage as one, for those ordered behind it with `after`. */
+struct leader {
+    size_t pending;
+    double behind_s;
+};
+
 /*
- * The longest path behind each instance, settled from the ends: an instance is settled once all that depend on it are.
- * Those ordered behind a stage with `after` settle the stage first, which then stands as one dependent of each of its
+ * The longest path behind each instance, from the ends: an instance is ready once all that depend on it are. Those
+ * ordered behind a stage with `after` are first added up in the stage, which then is one dependent of each of its
  * instances.
  */
-struct settling {
+struct ordering {
     struct plan *plan;
+    uint32_t *pending; /* by instance: dependents that are not ready */
+    struct leader *leaders;
     struct node_queue ready;
 };
 
-static void raise_to(struct settling *q, struct node *n, double behind_s) {
+static void raise_to(struct ordering *o, struct node *n, double behind_s) {
     if (behind_s > n->pub.remaining_s)
         n->pub.remaining_s = behind_s;
-    if (--n->pending == 0)
-        queue_node(&q->ready, n);
+    if (--o->pending[n->pub.index] == 0)
+        queue_node(&o->ready, n);
 }
 
-static void settle_stage(struct settling *q, struct stage_plan *stage, double behind_s) {
-    if (behind_s > stage->remaining_s)
-        stage->remaining_s = behind_s;
-    if (--stage->pending > 0)
+static void raise_stage(struct ordering *o, const struct stage_decl *decl, double behind_s) {
+    struct leader *leader = &o->leaders[decl->index];
+    const struct stage_plan *stage = &o->plan->stages[decl->index];
+    if (behind_s > leader->behind_s)
+        leader->behind_s = behind_s;
+    if (--leader->pending > 0)
         return;
     for (size_t i = 0; i < stage->node_count; i++)
-        raise_to(q, stage->nodes[i], stage->remaining_s);
+        raise_to(o, stage->nodes[i], leader->behind_s);
 }
 
-static void settle(struct settling *q, struct node *n) {
-    for (size_t i = 0; i < n->pub.need_count; i++)
-        raise_to(q, (struct node *)n->pub.needs[i], n->pub.remaining_s);
-    for (size_t i = 0; i < n->leader_count; i++)
-        settle_stage(q, n->leaders[i], n->pub.remaining_s);
+static size_t leader_count(const struct node *n) {
+    return n->discovered ? n->pub.decl->after_count : 0;
 }
 
-static void prepare(struct settling *q) {
-    struct plan *p = q->plan;
-    for (size_t i = 0; i < p->stage_count; i++) {
-        p->stages[i].pending = p->stages[i].follower_count;
-        p->stages[i].remaining_s = 0;
-    }
+static void count_dependents(struct ordering *o) {
+    const struct plan *p = o->plan;
     for (size_t i = 0; i < p->instance_count; i++) {
         struct node *n = (struct node *)p->instances[i];
         n->pub.remaining_s = 0;
-        n->pending = n->pub.needed_by_count + (n->stage->follower_count > 0);
-        if (n->pending == 0)
-            queue_node(&q->ready, n);
+        for (size_t k = 0; k < n->pub.need_count; k++)
+            o->pending[n->pub.needs[k]->index]++;
+        for (size_t k = 0; k < leader_count(n); k++)
+            o->leaders[n->pub.decl->after[k]->index].pending++;
+    }
+    for (size_t i = 0; i < p->instance_count; i++) {
+        struct node *n = (struct node *)p->instances[i];
+        o->pending[i] += o->leaders[n->pub.decl->index].pending > 0;
+        if (o->pending[i] == 0)
+            queue_node(&o->ready, n);
     }
 }
 
 void plan_order(struct plan *p, double (*estimate)(void *context, const struct instance *i), void *context) {
-    struct settling q = {.plan = p};
-    prepare(&q);
-    while (q.ready.head < q.ready.count) {
-        struct node *n = q.ready.items[q.ready.head++];
+    struct ordering o = {.plan = p};
+    o.pending = mem_array(p->instance_count, sizeof *o.pending);
+    o.leaders = mem_array(p->stage_count, sizeof *o.leaders);
+    count_dependents(&o);
+    while (o.ready.head < o.ready.count) {
+        struct node *n = o.ready.items[o.ready.head++];
         if (n->pub.decl->type != STAGE_SELECT)
             n->pub.remaining_s += estimate(context, &n->pub);
-        settle(&q, n);
+        for (size_t i = 0; i < n->pub.need_count; i++)
+            raise_to(&o, (struct node *)n->pub.needs[i], n->pub.remaining_s);
+        for (size_t i = 0; i < leader_count(n); i++)
+            raise_stage(&o, n->pub.decl->after[i], n->pub.remaining_s);
     }
-    free(q.ready.items);
+    free(o.pending);
+    free(o.leaders);
+    free(o.ready.items);
 }

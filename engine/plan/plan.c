@@ -102,29 +102,26 @@ static void free_stage(struct stage_plan *stage) {
     free(stage->waiting_stages);
     free(stage->followers);
     cJSON_Delete(stage->table);
-}
-
-static void free_node(struct node *n) {
-    free(n->pub.needs);
-    free(n->pub.needed_by);
-    free(n->waiting_stages);
-    instance_release_action(&n->pub);
+    free(stage->view.cells);
 }
 
 void plan_free(struct plan *p) {
     if (!p)
         return;
     for (size_t i = 0; i < p->instance_count; i++)
-        free_node((struct node *)p->instances[i]);
+        instance_release_action(p->instances[i]);
     for (size_t i = 0; i < p->stage_count; i++)
         free_stage(&p->stages[i]);
     free(p->instances);
+    free(p->edges);
+    free(p->found);
     free(p->pending.items);
     free(p->expansions.items);
     free(p->keyed.items);
     bytemap_close(&p->values);
     bytemap_close(&p->files);
     bytemap_close(&p->programs);
+    bytemap_close(&p->metric_sets);
     cJSON_Delete(p->machine);
     diagnostics_close(&p->faults);
     key_maker_free(p->key_maker);
@@ -142,21 +139,19 @@ static void build(struct plan *p, struct node *n) {
         return;
     }
     action_key(&n->pub.key, p->key_maker, action);
-    n->pub.keyed = true;
-    n->pub.state = INSTANCE_KEYED;
-    queue_node(&p->keyed, n);
+    node_key(p, n);
 }
 
 static void node_advance(struct plan *p, struct node *n) {
-    n->queued = false;
+    n->in_pending = false;
     if (n->pub.state == INSTANCE_WAITING && (!n->discovered || n->incomplete))
         node_discover(p, n);
-    if (n->pub.state != INSTANCE_WAITING || n->pub.open_needs > 0 || n->open_stages > 0)
+    if (n->pub.state != INSTANCE_WAITING || n->open_needs > 0 || n->open_stages > 0)
         return;
-    if (n->pub.decl->type == STAGE_SELECT)
-        select_decide(p, n);
-    else
+    if (n->pub.decl->type != STAGE_SELECT)
         build(p, n);
+    else if (n->open_leaders == 0)
+        select_decide(p, n);
 }
 
 int plan_advance(struct plan *p, struct diagnostics *diagnostics, struct error *err) {
@@ -181,9 +176,11 @@ int plan_advance(struct plan *p, struct diagnostics *diagnostics, struct error *
 
 struct instance *plan_next(struct plan *p) {
     struct node *n;
-    while ((n = take_node(&p->keyed)))
+    while ((n = take_node(&p->keyed))) {
+        n->in_keyed = false;
         if (n->pub.state == INSTANCE_KEYED)
             return &n->pub;
+    }
     return NULL;
 }
 
@@ -194,7 +191,14 @@ void plan_finish(struct plan *p, struct instance *i, const struct content *outs,
     if (count)
         memcpy(copy, outs, count * sizeof *copy);
     i->outs = copy;
-    i->metrics = tree_keep(p->arena, metrics ? cJSON_Duplicate(metrics, true) : cJSON_CreateObject());
+    i->metrics = metrics_create(p, metrics);
+    node_done(p, (struct node *)i);
+}
+
+void plan_finish_like(struct plan *p, struct instance *i, const struct instance *done) {
+    assert(i->state == INSTANCE_KEYED && done->state == INSTANCE_DONE);
+    i->outs = done->outs;
+    i->metrics = done->metrics;
     node_done(p, (struct node *)i);
 }
 

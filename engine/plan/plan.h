@@ -15,6 +15,8 @@
 
 #include "engine/plan/action.h"
 
+struct metrics;
+
 enum instance_state { INSTANCE_WAITING, INSTANCE_KEYED, INSTANCE_DONE, INSTANCE_FAILED, INSTANCE_SKIPPED };
 
 struct instance {
@@ -24,22 +26,20 @@ struct instance {
     enum instance_state state;
     bool wanted; /* a target, or needed by one */
     bool named;  /* a target itself, by its stage, all of its name or a part */
+    bool keyed;  /* `key` is known: from KEYED on, and when it failed after that; never for selects */
+    bool behind; /* stages that it follows (`after`) are not done: its results may be known, but it may not run */
 
     /* Instances whose outs or metrics it depends on, each once, as far as they are known by now. Order alone (`after`)
        is kept for the stage as a whole and not listed. */
     struct instance **needs;
     size_t need_count;
-    struct instance **needed_by;
-    size_t needed_by_count, needed_by_capacity;
-    size_t open_needs; /* not yet DONE */
 
     struct digest key;
-    bool keyed;                  /* `key` is known: from KEYED on, and when it failed after that; never for selects */
     const struct action *action; /* NULL unless it is held (instance_hold_action) */
 
     /* From DONE on. */
     const struct content *outs; /* one per decl->outs, in its order */
-    const cJSON *metrics;       /* an object of numbers */
+    const struct metrics *metrics;
 
     /* FAILED and SKIPPED: why, in a line: "needs scratch[size=7,seed=1], which failed". A select without a candidate
        has its table on further lines. */
@@ -47,6 +47,13 @@ struct instance {
 
     double remaining_s; /* longest remaining path, see plan_order */
 };
+
+/* The metrics of an instance: numbers by name, in the order in which they were given. NULL is none. */
+size_t metrics_count(const struct metrics *m);
+const char *metrics_name(const struct metrics *m, size_t index);
+double metrics_value(const struct metrics *m, size_t index); /* NaN for what is no number */
+/* False when there is no metric of that name, or it is no number. */
+bool metrics_find(const struct metrics *m, const char *name, double *out);
 
 /* "scratch[size=7,seed=1]"; an object value by its label. Made at the first call, lives as long as the plan. */
 const char *instance_name(const struct instance *i);
@@ -88,11 +95,15 @@ void plan_free(struct plan *p);
 int plan_advance(struct plan *p, struct diagnostics *diagnostics, struct error *err);
 
 /* Each wanted KEYED instance once, in the order in which they came to be KEYED (among those of one event matrix order);
-   NULL when there is none now. */
+   NULL when there is none now. One that is given while it is `behind` may be finished when its results are known; else it
+   is given once more when it may run. */
 struct instance *plan_next(struct plan *p);
 
-/* The instance's results are known (from a record, or it ran). Copies what it keeps. */
+/* The instance's results are known (from a record, or it ran). Copies what it keeps. `metrics`: an object, or NULL. */
 void plan_finish(struct plan *p, struct instance *i, const struct content *outs, const cJSON *metrics);
+
+/* It has the same key as `done`, and so the same results. */
+void plan_finish_like(struct plan *p, struct instance *i, const struct instance *done);
 
 /* Makes the action of a keyed instance, until it is released or the plan freed: an attempt needs it, and millions of
    instances that wait do not. Held or released twice is as good as once. */

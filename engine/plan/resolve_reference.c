@@ -134,10 +134,8 @@ static int resolve_coordinate(cJSON **out, struct scope *s, const struct referen
 static int missing_metric(struct scope *s, const struct reference *r, const struct location *at, const struct node *n,
                           const char *name) {
     struct buffer names = {0};
-    const cJSON *metric;
-    cJSON_ArrayForEach(metric, n->pub.metrics) {
-        buffer_printf(&names, "%s%s", names.size ? ", " : "", metric->string);
-    }
+    for (size_t i = 0; i < metrics_count(n->pub.metrics); i++)
+        buffer_printf(&names, "%s%s", i ? ", " : "", metrics_name(n->pub.metrics, i));
     int rc = scope_fault(s, at, "%s: %s gave no number \"%s\"; it gave %s", r->text, instance_name(&n->pub), name,
                          names.size ? buffer_text(&names) : "no metrics");
     buffer_close(&names);
@@ -147,7 +145,7 @@ static int missing_metric(struct scope *s, const struct reference *r, const stru
 static int resolve_metric(cJSON **out, struct scope *s, const struct reference *r, const struct location *at,
                           const struct node *n) {
     double number;
-    if (!metric_number(n->pub.metrics, r->steps[1].name, &number))
+    if (!metrics_find(n->pub.metrics, r->steps[1].name, &number))
         return missing_metric(s, r, at, n, r->steps[1].name);
     *out = cJSON_CreateNumber(number);
     return 0;

@@ -6,19 +6,27 @@
 #include "engine/base/memory.h"
 #include "engine/plan/internal.h"
 
+/* The candidate of a group. */
+struct group {
+    size_t candidate;
+    uint32_t ids[]; /* of its values, by group_by */
+};
+
 struct decision {
     struct plan *plan;
     const struct select_decl *select;
     const struct view *from;
+    size_t axes[PLAN_MAX_AXES]; /* by group_by */
+    struct bytemap groups;      /* ids -> struct group */
     struct candidate *candidates;
     size_t count, capacity;
 };
 
 /* Appends why a metric does not keep a bound; true when it does. */
-static bool keeps(struct buffer *why, const struct where *w, const cJSON *metrics) {
+static bool keeps(struct buffer *why, const struct where *w, const struct metrics *metrics) {
     static const char *const names[] = {"at most", "at least", "equal to"};
     double value;
-    if (!metric_number(metrics, w->metric, &value)) {
+    if (!metrics_find(metrics, w->metric, &value)) {
         buffer_printf(why, "metrics.%s is missing", w->metric);
         return false;
     }
@@ -35,48 +43,57 @@ static bool keeps(struct buffer *why, const struct where *w, const cJSON *metric
 }
 
 static bool keeps_all(const char **reason, struct plan *p, const struct where *where, size_t count,
-                      const cJSON *metrics) {
+                      const struct metrics *metrics) {
     struct buffer why = {0};
     bool good = true;
     for (size_t i = 0; good && i < count; i++)
         good = keeps(&why, &where[i], metrics);
     if (!good && reason)
-        *reason = arena_strdup(p->arena, buffer_text(&why));
+        *reason = arena_strdup(p->scratch, buffer_text(&why));
     buffer_close(&why);
     return good;
 }
 
-static struct candidate *candidate_of(struct decision *d, struct bytemap *groups, const struct node *n) {
+/* Where the axes of group_by stand among those of the stage that is selected from. */
+static void find_axes(struct decision *d, const struct stage_decl *from) {
+    for (size_t i = 0; i < d->select->group_by_count; i++)
+        for (size_t axis = 0; axis < from->matrix.axis_count; axis++)
+            if (strcmp(from->matrix.axes[axis].name, d->select->group_by[i]) == 0)
+                d->axes[i] = axis;
+}
+
+static struct candidate *candidate_of(struct decision *d, const struct node *n) {
+    uint32_t ids[PLAN_MAX_AXES];
     size_t width = d->select->group_by_count;
-    uint32_t *ids = arena_array(d->plan->arena, width, sizeof *ids);
-    const struct axis_value **group = arena_array(d->plan->arena, width, sizeof *group);
-    for (size_t i = 0; i < width; i++) {
-        group[i] = node_value(n, d->select->group_by[i]);
-        ids[i] = group[i]->id;
-    }
-    const size_t *known = bytemap_get(groups, ids, width * sizeof *ids);
+    for (size_t i = 0; i < width; i++)
+        ids[i] = n->values[d->axes[i]]->id;
+    const struct group *known = bytemap_get(&d->groups, ids, width * sizeof *ids);
     if (known)
-        return &d->candidates[*known];
-    size_t *number = arena_alloc(d->plan->arena, sizeof *number);
-    *number = d->count;
-    bytemap_put(groups, ids, width * sizeof *ids, number);
+        return &d->candidates[known->candidate];
+    struct arena *arena = d->plan->scratch;
+    struct group *g = arena_alloc(arena, sizeof *g + width * sizeof *g->ids);
+    g->candidate = d->count;
+    memcpy(g->ids, ids, width * sizeof *ids);
+    bytemap_put(&d->groups, g->ids, width * sizeof *ids, g);
     mem_grow(d->candidates, &d->capacity, d->count + 1);
-    d->candidates[d->count] = (struct candidate){.group = group};
-    return &d->candidates[d->count++];
+    struct candidate *c = &d->candidates[d->count++];
+    *c = (struct candidate){.group = arena_array(arena, width, sizeof *c->group)};
+    for (size_t i = 0; i < width; i++)
+        c->group[i] = n->values[d->axes[i]];
+    return c;
 }
 
 /* Groups in the order of their first instance; where_each leaves single instances out. */
 static void collect_groups(struct decision *d, const struct match *m) {
-    struct bytemap groups = {0};
+    find_axes(d, m->rows[0]->pub.decl);
     for (size_t i = 0; i < m->count; i++) {
-        struct candidate *c = candidate_of(d, &groups, m->rows[i]);
-        const cJSON *metrics = m->rows[i]->pub.metrics;
+        struct candidate *c = candidate_of(d, m->rows[i]);
+        const struct metrics *metrics = m->rows[i]->pub.metrics;
         if (!keeps_all(NULL, d->plan, d->select->where_each, d->select->where_each_count, metrics))
             continue;
         mem_grow(c->rows, &c->capacity, c->count + 1);
         c->rows[c->count++] = m->rows[i];
     }
-    bytemap_close(&groups);
 }
 
 static int by_size(const void *a, const void *b) {
@@ -104,24 +121,31 @@ static double reduce(enum reduce_type type, double *values, size_t count) {
     return type == REDUCE_MIN ? values[0] : values[count - 1];
 }
 
+/* A metric of one instance by its name, at the place where another instance has it where the names are the same. */
+static double metric_at(const struct metrics *m, const struct metric_names *names, size_t index) {
+    double value = (double)NAN;
+    if (m && m->names == names)
+        return m->values[index];
+    metrics_find(m, names->names[index], &value);
+    return value;
+}
+
 /* A metric that one instance of the group lacks is missing from the group. */
-static void reduce_group(const struct select_decl *select, struct candidate *c) {
-    c->metrics = cJSON_CreateObject();
-    if (c->count == 0)
+static void reduce_group(struct decision *d, struct candidate *c) {
+    if (c->count == 0 || !c->rows[0]->pub.metrics)
         return;
-    double *values = mem_array(c->count, sizeof *values);
-    const cJSON *metric;
-    cJSON_ArrayForEach(metric, c->rows[0]->pub.metrics) {
+    const struct metric_names *names = c->rows[0]->pub.metrics->names;
+    double *values = arena_array(d->plan->scratch, c->count, sizeof *values);
+    c->metrics = arena_alloc(d->plan->scratch, sizeof *c->metrics + names->count * sizeof *values);
+    c->metrics->names = names;
+    for (size_t k = 0; k < names->count; k++) {
         bool all = true;
-        for (size_t i = 0; all && i < c->count; i++)
-            all = metric_number(c->rows[i]->pub.metrics, metric->string, &values[i]);
-        if (!all)
-            continue;
-        double reduced = reduce(select->reduce, values, c->count);
-        if (!isnan(reduced))
-            cJSON_AddNumberToObject(c->metrics, metric->string, reduced);
+        for (size_t i = 0; all && i < c->count; i++) {
+            values[i] = metric_at(c->rows[i]->pub.metrics, names, k);
+            all = !isnan(values[i]);
+        }
+        c->metrics->values[k] = all ? reduce(d->select->reduce, values, c->count) : (double)NAN;
     }
-    free(values);
 }
 
 static void judge(struct plan *p, const struct select_decl *select, struct candidate *c) {
@@ -130,9 +154,9 @@ static void judge(struct plan *p, const struct select_decl *select, struct candi
         return;
     }
     c->passes = keeps_all(&c->reason, p, select->where, select->where_count, c->metrics);
-    if (c->passes && !metric_number(c->metrics, select->metric, &c->objective)) {
+    if (c->passes && !metrics_find(c->metrics, select->metric, &c->objective)) {
         c->passes = false;
-        c->reason = arena_printf(p->arena, "metrics.%s is missing", select->metric);
+        c->reason = arena_printf(p->scratch, "metrics.%s is missing", select->metric);
     }
 }
 
@@ -171,7 +195,7 @@ static struct node *pick_row(const struct select_decl *select, const struct cand
     struct ranked *ranked = mem_array(winner->count, sizeof *ranked);
     for (size_t i = 0; i < winner->count; i++) {
         ranked[i] = (struct ranked){select, winner->rows[i], 0, i};
-        metric_number(winner->rows[i]->pub.metrics, select->metric, &ranked[i].value);
+        metrics_find(winner->rows[i]->pub.metrics, select->metric, &ranked[i].value);
     }
     qsort(ranked, winner->count, sizeof *ranked, best_first);
     size_t median = select->maximize ? winner->count / 2 : (winner->count - 1) / 2;
@@ -218,7 +242,7 @@ static void take_winner(struct decision *d, struct stage_plan *stage, const stru
     else
         v->rows[0] = pick_row(d->select, winner);
     split_axes(d, stage, winner);
-    v->cells = arena_array(d->plan->arena, v->row_count * v->axis_count, sizeof *v->cells);
+    v->cells = mem_array(v->row_count * v->axis_count, sizeof *v->cells);
     for (size_t row = 0; row < v->row_count; row++)
         for (size_t axis = 0; axis < v->axis_count; axis++)
             v->cells[row * v->axis_count + axis] = node_value(v->rows[row], v->axes[axis]);
@@ -244,7 +268,7 @@ void select_decide(struct plan *p, struct node *n) {
     }
     collect_groups(&d, &m);
     for (size_t i = 0; i < d.count; i++) {
-        reduce_group(d.select, &d.candidates[i]);
+        reduce_group(&d, &d.candidates[i]);
         judge(p, d.select, &d.candidates[i]);
     }
     const struct candidate *winner = find_winner(&d);
@@ -255,9 +279,8 @@ void select_decide(struct plan *p, struct node *n) {
     } else {
         fail_without_candidate(&d, n);
     }
-    for (size_t i = 0; i < d.count; i++) {
+    for (size_t i = 0; i < d.count; i++)
         free(d.candidates[i].rows);
-        cJSON_Delete(d.candidates[i].metrics);
-    }
     free(d.candidates);
+    bytemap_close(&d.groups);
 }

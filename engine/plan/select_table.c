@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +13,18 @@ static cJSON *group_json(const struct select_decl *select, const struct candidat
     return group;
 }
 
+static cJSON *metrics_json(const struct metrics *m) {
+    cJSON *json = cJSON_CreateObject();
+    for (size_t i = 0; i < metrics_count(m); i++)
+        if (!isnan(metrics_value(m, i)))
+            cJSON_AddNumberToObject(json, metrics_name(m, i), metrics_value(m, i));
+    return json;
+}
+
 static cJSON *candidate_json(const struct select_decl *select, const struct candidate *c, bool winner) {
     cJSON *json = cJSON_CreateObject();
     cJSON_AddItemToObject(json, "group", group_json(select, c));
-    cJSON_AddItemToObject(json, "metrics", cJSON_Duplicate(c->metrics, true));
+    cJSON_AddItemToObject(json, "metrics", metrics_json(c->metrics));
     cJSON_AddBoolToObject(json, "passes", c->passes);
     cJSON_AddBoolToObject(json, "winner", winner);
     if (c->reason)
@@ -52,7 +61,7 @@ static size_t deciding_metrics(const struct select_decl *select, const char **na
 
 static void put_metric(struct buffer *b, const struct candidate *c, const char *name) {
     double value;
-    if (c && metric_number(c->metrics, name, &value))
+    if (c && metrics_find(c->metrics, name, &value))
         json_number(b, value);
     else
         buffer_puts(b, c ? "-" : name);

@@ -91,7 +91,7 @@ static void join(struct run *r, struct task *t, struct instance *i, bool *done) 
     const struct instance *first = t->instance;
     *done = first->state == INSTANCE_DONE;
     if (*done)
-        plan_finish(r->plan, i, first->outs, first->metrics);
+        plan_finish_like(r->plan, i, first);
     if (*done && t->durable) {
         run_report(r, i, STAGE_KNOWN, instance_name(first));
     } else if (first->state == INSTANCE_FAILED) {
@@ -111,7 +111,7 @@ static int take(struct run *r, struct instance *i, bool *known, struct error *er
         rc = known_lookup(known, r->plan, r->store, r->options->same_platform ? r->platform : NULL, i, err);
     if (rc == 0 && *known)
         run_report(r, i, STAGE_KNOWN, NULL);
-    if (rc < 0 || *known)
+    if (rc < 0 || *known || i->behind)
         return rc;
     if (same) {
         join(r, same, i, known);

@@ -53,7 +53,7 @@ static void take_known(struct task *t) {
     scheduler_exit(r->scheduler, &t->job, EXIT_KNOWN, run_now_ms());
     run_report(r, t->instance, STAGE_KNOWN, NULL);
     for (size_t i = 0; i < t->twin_count; i++) {
-        plan_finish(r->plan, t->twins[i], t->instance->outs, t->instance->metrics);
+        plan_finish_like(r->plan, t->twins[i], t->instance);
         run_report(r, t->twins[i], STAGE_KNOWN, instance_name(t->instance));
     }
 }
@@ -333,7 +333,7 @@ static void finish_all(struct task *t) {
     }
     plan_finish(r->plan, t->instance, outs, t->outcome.metrics);
     for (size_t i = 0; i < t->twin_count; i++)
-        plan_finish(r->plan, t->twins[i], outs, t->outcome.metrics);
+        plan_finish_like(r->plan, t->twins[i], t->instance);
     free(outs);
 }
 

@@ -71,7 +71,7 @@ two='"bad": { "cmd": ["false"] }, "after": { "cmd": ["true"], "after": ["bad"] }
 run "$two" -j 1 --keep-going
 check "keep-going: the rest runs" same "$(ended finished)" 1
 check "what follows is skipped" same "$(ended skipped)$(ended failed)" 11
-check "and says why" has run.json '"stage":"after","key":null,"state":"skipped"'
+check "and says why" has run.json '"state":"skipped","detail":"needs bad, which failed"'
 run '"bad": { "cmd": ["false"] }, "slow": { "cmd": ["sh", "-c", "until grep -q failed '"$work"'/run.json; do sleep 0.02; done"] }, "late": { "cmd": ["true"], "after": ["slow"] }' -j 2
 check "without keep-going: what runs may end, nothing starts" same "$(ended finished)$(ended failed)" 11
 

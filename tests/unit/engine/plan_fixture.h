@@ -135,6 +135,8 @@ static inline bool world_wave(struct world *w) {
     bool any = false;
     world_advance(w);
     while ((i = plan_next(w->plan))) {
+        if (i->behind) /* nothing is known of it before it runs */
+            continue;
         any = true;
         buffer_printf(&w->order, "%s\n", instance_name(i));
         if (w->fails && w->fails(i))

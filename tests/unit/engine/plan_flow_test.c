@@ -105,13 +105,86 @@ static void after_orders_and_enters_no_key(void **state) {
                         "'a':{'cmd':['x','${matrix.s}'],'outs':{'o':'o'},'matrix':{'s':[7,11]}},"
                         "'plain':{'cmd':['z','1'],'outs':{'o':'o'}}}}");
     world_run(&w);
-    assert_string_equal(buffer_text(&w.order), "a[s=7]\na[s=11]\nplain\nc[n=1]\nc[n=2]\n");
+    assert_string_equal(buffer_text(&w.order), "a[s=7]\na[s=11]\nc[n=1]\nc[n=2]\nplain\n");
     assert_memory_equal(&world_instance(&w, "c[n=1]")->key, &world_instance(&w, "plain")->key, sizeof(struct digest));
     world_close(&w);
 }
 
 static bool eleven_fails(const struct instance *i) {
     return strcmp(instance_name(i), "a[s=11]") == 0;
+}
+
+static const char *const follower =
+    HEAD "'c':{'cmd':['z','${matrix.n}'],'outs':{'o':'o'},'matrix':{'n':[1,2]},'after':['a']},"
+         "'a':{'cmd':['x','${matrix.s}'],'outs':{'o':'o'},'matrix':{'s':[7,11]}}}}";
+
+/* Finishes c[n=1], whose results are known, before any instance of `a` is done. */
+static void finish_early(struct world *w) {
+    world_open(w, follower);
+    world_advance(w);
+    world_finish(w, world_instance(w, "c[n=1]"));
+}
+
+static void a_follower_has_its_key_before_its_leaders_are_done(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, follower);
+    world_advance(&w);
+    expect_state(&w, "c[n=1]", INSTANCE_KEYED);
+    assert_true(world_instance(&w, "c[n=1]")->behind);
+    world_close(&w);
+}
+
+static void a_known_follower_does_not_wait(void **state) {
+    (void)state;
+    struct world w = {0};
+    finish_early(&w);
+    world_run(&w);
+    assert_string_equal(buffer_text(&w.order), "a[s=7]\na[s=11]\nc[n=2]\n");
+    world_close(&w);
+}
+
+static void a_follower_that_may_run_is_given_once(void **state) {
+    (void)state;
+    struct world w = {0};
+    size_t given = 0;
+    world_open(&w, follower);
+    world_advance(&w);
+    world_finish(&w, world_instance(&w, "a[s=7]"));
+    world_finish(&w, world_instance(&w, "a[s=11]"));
+    for (struct instance *i; (i = plan_next(w.plan));)
+        given++;
+    assert_int_equal(given, 2);
+    world_close(&w);
+}
+
+static void a_failed_leader_skips_only_what_is_not_known(void **state) {
+    (void)state;
+    struct world w = {.fails = eleven_fails};
+    finish_early(&w);
+    world_run(&w);
+    expect_state(&w, "c[n=1]", INSTANCE_DONE);
+    expect_state(&w, "c[n=2]", INSTANCE_SKIPPED);
+    assert_string_equal(world_instance(&w, "c[n=2]")->reason, "needs a[s=11], which failed");
+    world_close(&w);
+}
+
+static bool source_fails(const struct instance *i) {
+    return strcmp(instance_name(i), "src") == 0;
+}
+
+/* The leader never has instances. */
+static void a_follower_of_a_dead_matrix_is_skipped(void **state) {
+    (void)state;
+    struct world w = {.fails = source_fails};
+    world_open(&w, HEAD "'src':{'cmd':['x'],'outs':{'m':{'path':'m','type':'metrics'}}},"
+                        "'a':{'cmd':['y','${matrix.v}'],'outs':{'o':'o'},'matrix':{'v':['${stages.src.metrics.v}']}},"
+                        "'c':{'cmd':['z'],'outs':{'o':'o'},'after':['a']}}}");
+    world_advance(&w);
+    expect_state(&w, "c", INSTANCE_KEYED);
+    world_run(&w);
+    expect_state(&w, "c", INSTANCE_SKIPPED);
+    world_close(&w);
 }
 
 static void failures_skip_what_depends_on_them(void **state) {
@@ -222,11 +295,21 @@ static void a_long_chain(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_target_wants_what_it_needs),       cmocka_unit_test(a_stage_is_a_target_too),
-        cmocka_unit_test(unknown_targets_are_refused),        cmocka_unit_test(json_and_partial_targets),
-        cmocka_unit_test(a_late_target_wants_its_select),     cmocka_unit_test(after_orders_and_enters_no_key),
-        cmocka_unit_test(failures_skip_what_depends_on_them), cmocka_unit_test(remaining_is_the_longest_path),
-        cmocka_unit_test(results_name_their_items),           cmocka_unit_test(a_long_chain),
+        cmocka_unit_test(a_target_wants_what_it_needs),
+        cmocka_unit_test(a_stage_is_a_target_too),
+        cmocka_unit_test(unknown_targets_are_refused),
+        cmocka_unit_test(json_and_partial_targets),
+        cmocka_unit_test(a_late_target_wants_its_select),
+        cmocka_unit_test(after_orders_and_enters_no_key),
+        cmocka_unit_test(a_follower_has_its_key_before_its_leaders_are_done),
+        cmocka_unit_test(a_known_follower_does_not_wait),
+        cmocka_unit_test(a_follower_that_may_run_is_given_once),
+        cmocka_unit_test(a_failed_leader_skips_only_what_is_not_known),
+        cmocka_unit_test(a_follower_of_a_dead_matrix_is_skipped),
+        cmocka_unit_test(failures_skip_what_depends_on_them),
+        cmocka_unit_test(remaining_is_the_longest_path),
+        cmocka_unit_test(results_name_their_items),
+        cmocka_unit_test(a_long_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
