@@ -1,4 +1,5 @@
 #!/bin/sh
+# Starts early: it goes on for a minute.
 # The six-stage study killed, and refused what it asks of the system, at random calls: nothing finished is lost, nothing
 # wrong is recorded, and the next run ends as if nothing had been. SEED repeats a sample; `make soak` does all calls.
 . tests/integration/lib.inc

@@ -1,4 +1,5 @@
 #!/bin/sh
+# Starts early: it computes for half a minute.
 # The store alone: damage to its files, power cuts at any instant, and damage that a run comes upon.
 . tests/integration/lib.inc
 case $BUILD in *san) skip "a sanitizer must be loaded before the recorder" ;; esac

@@ -1,4 +1,5 @@
 #!/bin/sh
+# Starts early: it computes for a minute.
 # The whole study, cut down to seconds: every stage and figure; known at once; the same bytes at any -j and any number
 # of cpus; an alpha changed re-runs that instance and what its winner changes; killed at random moments it ends with the same bytes.
 . tests/integration/lib.inc
