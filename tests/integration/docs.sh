@@ -1,5 +1,5 @@
 #!/bin/sh
-# The pages of the repository: every relative link leads to a file, every anchor to a heading, every quoted table stands.
+# Every relative link of the repository's pages leads to a file, and every anchor to a heading.
 . tests/integration/lib.inc
 
 cat >"$work/links.py" <<'END'
@@ -28,7 +28,7 @@ for page in $pages; do
     check "every link of $page leads to something" lives "$page"
 done
 
-# RESULTS.md quotes what the run wrote, to the letter: its tables are the files beside it.
+# RESULTS.md quotes the tables that the run wrote, to the letter. They are the files beside it.
 cat >"$work/quoted.py" <<'END'
 import pathlib, sys
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# retort energy, predictions and budgets, on the machine as it is; made-up counters are in the unit tests.
+# retort energy, predictions and budgets, on the machine as it is. The unit tests use made-up counters.
 . tests/integration/lib.inc
 cd "$work" || exit 1
 
@@ -19,7 +19,7 @@ latest() { ls -t .retort/runs/*.json | head -n 1; }
 
 check "a sweep runs" run e.json
 "$retort" energy --json >energy.json
-check "every attempt of the run is spent, with its label" python3 -c '
+check "every attempt of the run is in the table, with its label" python3 -c '
 import json
 e = json.load(open("energy.json"))
 rows = [r for r in e["rows"] if not r["stage"].startswith("(")]
@@ -29,21 +29,21 @@ assert all(r["saved_j"] in (0, None) for r in rows), rows
 for t in e["totals"]:
     assert abs(t["spent_j"] - sum(r["spent_j"] for r in rows if r["label"] == t["label"])) <= 1e-9 * t["spent_j"]
 '
-check "the same run again" run e.json
+check "the second run succeeds" run e.json
 "$retort" energy --json >again.json
-check "what is known costs nothing now and shows what it cost" python3 -c '
+check "the second run spends nothing and shows what it saved" python3 -c '
 import json
 first, again = (json.load(open(f)) for f in ("energy.json", "again.json"))
 for f, a in zip(first["totals"], again["totals"]):
     assert a["spent_j"] == 0 and abs(a["saved_j"] - f["spent_j"]) <= 1e-9 * f["spent_j"], (f, a)
 assert sum(r["count"] for r in again["rows"] if not r["stage"].startswith("(")) == 7'
 "$retort" energy >energy.txt
-check "the text says how joules are known" grep -qE 'saved by what was known: .*J (modelled|measured)' energy.txt
-check "and where the carbon intensity is from" has energy.txt "480.85 g/kWh (World 2023, Ember and Energy Institute, 2024), PUE 1"
+check "the text names the label of the saved joules" grep -qE 'saved by what was known: .*J (modelled|measured)' energy.txt
+check "the text names the source of the carbon intensity" has energy.txt "480.85 g/kWh (World 2023, Ember and Energy Institute, 2024), PUE 1"
 "$retort" energy --by stage --csv >stage.csv
-check "added up by stage declaration" same "$(cut -d, -f1 stage.csv | tr '\n' ' ')" "stage burn twin-a "
+check "--by stage adds up the instances of a stage" same "$(cut -d, -f1 stage.csv | tr '\n' ' ')" "stage burn twin-a "
 
-# A run written by hand: sums by hand. 3.6 MJ are a kilowatt-hour.
+# The sums of this run are made by hand. 3.6 MJ are a kilowatt-hour.
 id=20990101T000000000Z-00000000
 cat >.retort/runs/$id.json <<END
 { "id": "$id", "pipeline": "hand", "ended": "2099-01-01T00:01:40Z", "stages": [], "energy": {
@@ -57,7 +57,7 @@ cat >.retort/runs/$id.json <<END
   { "row": "idle", "label": "measured", "source": "powercap", "joules": 1000000 } ] } }
 END
 "$retort" energy $id --json --region FRA --pue 2 >hand.json
-check "labels are never added up; grams by hand" python3 -c '
+check "joules of different labels are never added up" python3 -c '
 import json
 e = json.load(open("hand.json"))
 rows = {(r["stage"], r["label"]): r for r in e["rows"]}
@@ -72,19 +72,19 @@ assert {t["label"]: t["spent_j"] for t in e["totals"]} == {"measured": 4e6, "mod
 assert e["counter"]["counter_j"] == 1e7 and e["carbon"]["region"] == "France" and e["carbon"]["year"] == 2023'
 "$retort" energy $id >hand.txt
 check "the summary keeps the labels apart" has hand.txt "spent now: 4 MJ measured, 1 kJ modelled; saved by what was known: nothing; 1 without a figure"
-check "and shows the counter" has hand.txt "counter: 10 MJ measured in 100 s of the whole machine"
+check "the summary shows the counter" has hand.txt "counter: 10 MJ measured in 100 s of the whole machine"
 "$retort" energy $id --by stage >stage.txt
-check "by stage: a row a label" same "$(grep -c '^a ' stage.txt)" 2
+check "--by stage prints a row for each label" same "$(grep -c '^a ' stage.txt)" 2
 "$retort" energy $id --intensity 100 >mine.txt
-check "an intensity of one's own" has mine.txt "at 100 g/kWh (--intensity), PUE 1"
+check "--intensity replaces the table's carbon intensity" has mine.txt "at 100 g/kWh (--intensity), PUE 1"
 rm .retort/runs/$id.json
 
-# A failed attempt has cost what it has cost.
+# Failed attempts count.
 printf '{"retort":1,"name":"f","stages":{"bad":{"cmd":["sh","-c","i=0; while [ $i -lt 9999 ]; do i=$((i+1)); done; exit 1"],"retries":1}}}' >f.json
-check "a stage that fails twice" exits 1 run f.json
-check "both attempts are spent" same "$("$retort" energy --csv | cut -d, -f1,12 | tr '\n' ' ')" "stage,count bad,2 "
+check "a run whose stage fails twice ends with status 1" exits 1 run f.json
+check "both failed attempts are in the table" same "$("$retort" energy --csv | cut -d, -f1,12 | tr '\n' ' ')" "stage,count bad,2 "
 
-# ---- killed and resumed: every attempt counts once, in the run that made it ----
+# ---- killed and resumed: each attempt counts once, in its own run ----
 cat >steps.sh <<'END'
 step=$(cat "$RETORT_CHECKPOINT/step" 2>/dev/null || echo 0)
 until [ "$step" -ge 3 ]; do
@@ -111,14 +111,14 @@ break_off() { # STEP SIGNAL: the engine is broken off while the stage waits behi
     echo >"$1"
 }
 run_id() { basename "$(latest)" .json; }
-# The keeper's account is there a moment after its engine is gone.
+# The keeper writes its account a moment after its engine died.
 account() { for try in $(seq 600); do grep -l "\"state\": *\"$2\"" .retort/attempts/"$1"-* 2>/dev/null && return; sleep 0.1; done; return 1; }
 break_off 1 KILL; killed=$(run_id)
 check "the keeper of a killed engine leaves an account" account "$killed" cut
 "$retort" energy "$killed" >killed.txt
-check "a killed run says so" has killed.txt "was cut, or still goes on"
+check "the text says that the run was killed" has killed.txt "was cut, or still goes on"
 "$retort" energy "$killed" --json >killed.json
-check "and lists what finished and what was cut" python3 -c '
+check "the table of a killed run holds finished and killed attempts" python3 -c '
 import json
 e = json.load(open("killed.json"))
 assert e["ended"] is False
@@ -126,13 +126,13 @@ rows = {r["stage"]: r for r in e["rows"]}
 assert set(rows) == {"before", "steps"} and all(r["count"] == 1 for r in rows.values()), rows
 assert rows["steps"]["cpu_s"] > 0 and rows["steps"]["wall_s"] > 0, rows'
 break_off 2 INT; interrupted=$(run_id)
-check "an interrupted attempt is the engine's own to write" account "$interrupted" interrupted
+check "the engine writes the account of an interrupted attempt" account "$interrupted" interrupted
 "$retort" energy "$interrupted" --json >interrupted.json
-check "the third attempt ends it" run steps.json
+check "the third run succeeds" run steps.json
 "$retort" energy --json >resumed.json
 "$retort" energy >resumed.txt
 "$retort" show steps.json steps --json >record.json
-check "its record holds its own figures and those of all three attempts" python3 -c '
+check "the record holds its own figures and those of all three attempts" python3 -c '
 import json
 def steps(name): return next(r for r in json.load(open(name))["rows"] if r["stage"] == "steps")
 own = json.load(open("record.json"))["energy"]
@@ -143,50 +143,50 @@ assert [r["count"] for r in rows] == [1, 1, 1]
 assert abs(all3["cpu_s"] - sum(r["cpu_s"] for r in rows)) < 1e-9, (all3, rows)
 assert rows[2]["spent_j"] == own["joules"] and all3["label"] == own["label"], (rows, own)
 assert abs(all3["joules"] - sum(r["spent_j"] for r in rows)) <= 1e-9 * all3["joules"], (all3, rows)'
-check "and energy tells it" grep -qE '^steps: .* in all 3 attempts that led to it' resumed.txt
-check "the accounts that a record replaced are gone" same "$(ls .retort/attempts | grep -c "$(run_id)")$(ls .retort/checkpoints | wc -l)" 00
-check "once more, all is known" run steps.json
+check "the text counts the three attempts" grep -qE '^steps: .* in all 3 attempts that led to it' resumed.txt
+check "a record replaces the accounts of its attempts" same "$(ls .retort/attempts | grep -c "$(run_id)")$(ls .retort/checkpoints | wc -l)" 00
+check "the next run succeeds" run steps.json
 "$retort" energy --json >known.json
-check "what it saves is what all attempts took" python3 -c '
+check "the next run saves what all attempts took" python3 -c '
 import json
 row = next(r for r in json.load(open("known.json"))["rows"] if r["stage"] == "steps")
 assert row["spent_j"] == 0 and abs(row["saved_j"] - json.load(open("record.json"))["energy"]["attempts"]["joules"]) < 1e-9, row'
 
-# ---- a keeper that is killed: what its attempt took is not known, and not nothing ----
+# ---- a killed keeper: the energy of its attempt is unknown, not zero ----
 cat >lost.json <<'END'
 { "retort": 1, "name": "lost", "stages": { "lost": { "outs": { "o": "o" }, "checkpoint": true, "retries": 1,
   "cmd": ["sh", "-c", "[ -e $RETORT_CHECKPOINT/half ] && exec touch o; echo >$RETORT_CHECKPOINT/half; kill -KILL $PPID; sleep 1000"] } } }
 END
-check "a stage whose keeper is killed goes on in the next attempt" run lost.json
+check "a stage goes on after its keeper was killed" run lost.json
 "$retort" show lost.json lost --json >lost.record
 cat .retort/attempts/$(run_id)-* >lost.attempt
-check "what the first attempt took is not known" python3 -c '
+check "the energy of an attempt whose keeper was killed is unknown" python3 -c '
 import json
 attempts, lost = json.load(open("lost.record"))["energy"]["attempts"], json.load(open("lost.attempt"))
 assert (attempts["count"], attempts["unknown"], attempts["earlier"]) == (2, 1, [lost["attempt"]]), attempts
 assert lost["wall_s"] is None and lost["energy"]["label"] == "unavailable", lost'
 "$retort" energy --json >lost.energy
-check "and energy tells of it" python3 -c '
+check "the table shows the attempt without a figure" python3 -c '
 import json
 rows = [r for r in json.load(open("lost.energy"))["rows"] if r["stage"] == "lost"]
 assert sorted(r["label"] for r in rows)[-1] == "unavailable" and sum(r["count"] for r in rows) == 2, rows'
 
-# ---- a list of attempts whose last line is cut off: none runs into the next ----
+# ---- a list of attempts without its last newline: the next line does not join it ----
 cat >torn.json <<'END'
 { "retort": 1, "name": "torn", "stages": { "torn": { "outs": { "o": "o" }, "checkpoint": true,
   "cmd": ["sh", "-c", "[ -e $RETORT_CHECKPOINT/half ] && exec touch o; echo >$RETORT_CHECKPOINT/half; exit 1"] } } }
 END
-check "a stage that fails and keeps a checkpoint" exits 1 run torn.json
+check "a stage fails and keeps a checkpoint" exits 1 run torn.json
 first=$(run_id)-0-1
 truncate -s -1 .retort/checkpoints/*.attempts
-check "goes on from it" run torn.json
+check "a run succeeds after the list of attempts lost its last newline" run torn.json
 "$retort" show torn.json torn --json >torn.record
-check "and knows whose figures are to be added" python3 -c '
+check "the record names the attempt of the cut line" python3 -c '
 import json, sys
 attempts = json.load(open("torn.record"))["energy"]["attempts"]
 assert (attempts["count"], attempts["unknown"], attempts["earlier"]) == (2, 0, sys.argv[1:]), attempts' "$first"
 
-# ---- what each published file took: a joule once, though several ways lead to it ----
+# ---- the joules of each published file: each stage counts once, though several paths lead to it ----
 cat >diamond.json <<END
 { "retort": 1, "name": "diamond", "stages": {
   "root": { "cmd": ["sh", "-c", "$(printf %s "$spin" | sed 's/"/\\"/g')", "sh", "root", "1"], "outs": { "o": "o" } },
@@ -198,9 +198,9 @@ cat >diamond.json <<END
             "cmd": ["sh", "-c", "cat \"\$@\" >o; echo >p", "sh", "\${in.a}"], "outs": { "o": "o", "p": "p" } } },
   "results": { "all.txt": "\${stages.all.outs.o}", "p.txt": "\${stages.all.outs.p}", "sides/": "\${stages.side[*].outs.o}" } }
 END
-check "a study whose files share stages" run diamond.json
+check "a study whose files share stages runs" run diamond.json
 for stage in root 'side[n=1]' 'side[n=2]' all; do "$retort" show diamond.json "$stage" --json >"took.$stage"; done
-check "each file has its joules and those of all before it, a key once" python3 -c '
+check "each published file has the joules of all stages before it, each stage once" python3 -c '
 import csv, json
 j = {s: json.load(open("took." + s))["energy"]["joules"] for s in ("root", "side[n=1]", "side[n=2]", "all")}
 rows = {r["file"]: r for r in csv.DictReader(open("results/diamond.energy.csv"))}
@@ -212,38 +212,39 @@ for name, joules in wanted.items():
     assert abs(total(rows[name]) - joules) <= 1e-9 * joules, (name, rows[name], joules)
 assert [rows[n]["stages"] for n in rows] == ["4", "4", "2", "2", "4"], rows
 assert float(rows["all.txt"]["own_j"]) == j["all"] and rows["all.txt"]["own_label"] in ("measured", "modelled")'
-check "and so for people, with the label" grep -qE '^\| all.txt \| all \| .*J (measured|modelled) \| .*J (measured|modelled) \| 4 \|$' results/diamond.energy.md
-check "the folder holds what the pipeline publishes" same "$(ls results/diamond | tr '\n' ' ')" "all.txt p.txt sides "
+check "the page shows the joules with their label" grep -qE '^\| all.txt \| all \| .*J (measured|modelled) \| .*J (measured|modelled) \| 4 \|$' results/diamond.energy.md
+check "the results folder holds only what the pipeline publishes" same "$(ls results/diamond | tr '\n' ' ')" "all.txt p.txt sides "
 stamp=$(stat -c %i results/diamond.energy.md)
-check "a run that knows everything" run diamond.json
-check "leaves the page as it was" same "$(stat -c %i results/diamond.energy.md)" "$stamp"
+check "a run that knows everything succeeds" run diamond.json
+check "a run that knows everything does not write the page again" same "$(stat -c %i results/diamond.energy.md)" "$stamp"
 echo mine >results/diamond.energy.csv
 sed -i 's/"root", "1"/"root", "2"/' diamond.json
-check "a run with something new" sh -c '"$0" run diamond.json --progress plain 2>run.err' "$retort"
-check "leaves a file of the user's alone, and says so" same "$(cat results/diamond.energy.csv)$(grep -c 'diamond.energy.csv: Retort did not write this file' run.err)" mine1
+check "a run with a new stage succeeds" sh -c '"$0" run diamond.json --progress plain 2>run.err' "$retort"
+check "the run leaves a file of the user's alone" same "$(cat results/diamond.energy.csv)" mine
+check "the run says that the file is not its own" has run.err 'diamond.energy.csv: Retort did not write this file'
 
 # ---- usage ----
 says() { wanted=$1; shift; "$retort" "$@" >out.txt 2>&1; same "exit status $?" "exit status 2" && has out.txt "$wanted"; }
-check "an unknown group" says '--by is instance, stage, kind or source, not "colour"' energy --by colour
-check "an unknown region, with the nearest" says 'did you mean DEU?' energy --region DEV
-check "an intensity that is none" says '--intensity takes a number from 0, not "much"' energy --intensity much
-check "two intensities" says 'give one of them' energy --region DEU --intensity 3
+check "an unknown group is refused" says '--by is instance, stage, kind or source, not "colour"' energy --by colour
+check "an unknown region is refused with the nearest one" says 'did you mean DEU?' energy --region DEV
+check "an intensity that is no number is refused" says '--intensity takes a number from 0, not "much"' energy --intensity much
+check "two intensities are refused" says 'give one of them' energy --region DEU --intensity 3
 echo '{"processors":[{"name":"Toy","cores":2,"ghz":3,"flop_per_clock":4,"tdp_w":10},{"name":"Coral Edge TPU","tdp_w":3}]}' >mine.json
 "$retort" energy --processors mine.json --json >processors.json
-check "the processor table with rows of one's own" python3 -c '
+check "--processors adds rows to the processor table" python3 -c '
 import json
 rows = {r["name"]: r for r in json.load(open("processors.json"))}
 assert rows["Toy"]["peak_gflops"] == 24 and rows["Toy"]["table"] == "mine.json", rows["Toy"]
 assert rows["Coral Edge TPU"]["tdp_w"] == 3 and rows["Coral Edge TPU"]["int8_tops"] == 4
 assert rows["Xeon Gold 5320"]["table"] == "processors-1" and rows["Xeon Gold 5320"]["source"]'
 echo '[{"name":"Toy","tpd_w":10}]' >mine.json
-check "a figure that there is not" says 'processor "Toy": unknown figure "tpd_w"; did you mean "tdp_w"?' energy --processors mine.json
+check "an unknown figure of a processor is refused" says 'processor "Toy": unknown figure "tpd_w"; did you mean "tdp_w"?' energy --processors mine.json
 
 # ---- predictions ----
 more='params.sizes=[9,8,7,6,5,4,10]'
 "$retort" plan e.json --set "$more" --predict --json >plan.json
 for n in 4 5 6 7 8 9; do "$retort" show e.json "burn[size=$n]" --json >show.$n; done
-check "the median of the five nearest, and their spread" python3 -c '
+check "the prediction is the median of the five nearest records, with their range" python3 -c '
 import json, statistics
 plan = json.load(open("plan.json"))
 assert [r["state"] for r in plan["plan"]].count("run") == 1
@@ -258,10 +259,10 @@ for name, values in (("j", joules), ("s", seconds)):
         assert (row["low_" + name], row["high_" + name]) == (min(values), max(values)), (row, values)
 assert plan["prediction"]["stages"] == 1 and plan["prediction"]["without"] == 0, plan["prediction"]'
 "$retort" plan e.json --set "$more" >plan.txt
-check "plan closes with one line" sh -c "tail -n 1 plan.txt | grep -qE 'on [0-9]+ cpus?, .* (modelled|measured) \(.* to .*\), from 5 earlier records$'"
+check "the last line of plan is the prediction" sh -c "tail -n 1 plan.txt | grep -qE 'on [0-9]+ cpus?, .* (modelled|measured) \(.* to .*\), from 5 earlier records$'"
 "$retort" plan f.json >plan.txt
-check "a stage that has never finished" has plan.txt "no earlier record says how long that takes"
-check "the sweep with one more" run e.json --set "$more"
+check "plan says that no record predicts a stage" has plan.txt "no earlier record says how long that takes"
+check "a run with a new size succeeds" run e.json --set "$more"
 check "the run keeps the prediction and its error" python3 -c '
 import json, sys
 run = json.load(open(sys.argv[1]))
@@ -270,22 +271,23 @@ assert p["stages"] == 1 and p["compared"] == 1 and p["records"] == 5, p
 assert abs(p["actual_j"] - rows[0]["joules"]) < 1e-12 and len(rows) == 1, (p, rows)
 assert abs(p["error"] - (p["actual_j"] / p["compared_j"] - 1)) < 1e-9, p' "$(latest)"
 "$retort" energy >energy.txt
-check "and energy tells it" has energy.txt "for 1 of the stages, which then took"
+check "the text compares the prediction with the run" has energy.txt "for 1 of the stages, which then took"
 
-# ---- budgets: half of the least that such a stage ever took has no room for another ----
+# ---- budgets: half of the least joules of an earlier stage is too little for another ----
 half=$(python3 -c 'import json
 print("%.9fJ" % (min(json.load(open("show.%d" % n))["energy"]["joules"] for n in (5, 6, 7, 8, 9)) / 2))')
 study tight.json "\"energy_budget\": \"$half\","
-check "a stage that would not fit is not started: exit status 4" exits 4 run tight.json --set params.again=2 'burn[size=6]'
-check "nothing was started" exits 1 grep -q '"started"' run.json
-check "it is said why, and by what measure" grep -qE 'burn\[size=6\] is not started: .*J (modelled|measured) is expected of it, by 5 earlier attempts, and .* J are left of the energy budget of burn' run.err
-check "it waits, it did not fail" same "$(counts run.json)" \
+check "a run ends with status 4 when its budget has no room for a stage" exits 4 run tight.json --set params.again=2 'burn[size=6]'
+check "the stage was not started" exits 1 grep -q '"started"' run.json
+check "the message says what is expected and what is left" grep -qE 'burn\[size=6\] is not started: .*J (modelled|measured) is expected of it, by 5 earlier attempts, and .* J are left of the energy budget of burn' run.err
+check "the stage counts neither as failed nor as skipped" same "$(counts run.json)" \
     '{"event":"end","known":0,"finished":0,"failed":0,"interrupted":0,"skipped":0}'
 sed -i 's/"sh", "x", "y"/"sh", "x", "z"/' tight.json
-check "with --keep-going the rest runs" exits 4 run tight.json --set params.again=2 --keep-going
-check "the twins have" same "$(grep -c '"finished"}' run.json)$(counts run.json | grep -o '"known":1')" '1"known":1'
+check "a run with --keep-going ends with status 4 too" exits 4 run tight.json --set params.again=2 --keep-going
+check "one stage outside of the budget finished" same "$(grep -c '"finished"}' run.json)" 1
+check "its twin is known" has run.json '"known":1'
 study wide.json '"energy_budget": "1MJ",'
-check "more is allowed: it goes on where it stopped" run wide.json --set params.again=2 'burn[size=6]'
-check "and is done" same "$(counts run.json)" \
+check "a run with a larger budget succeeds" run wide.json --set params.again=2 'burn[size=6]'
+check "the stage finished under the larger budget" same "$(counts run.json)" \
     '{"event":"end","known":0,"finished":1,"failed":0,"interrupted":0,"skipped":0}'
 finish

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The six-stage study while the clock is set by hours, forward and back, and the machine sleeps.
+# Runs the six-stage study while the clock jumps by hours, forward and back, and the machine sleeps.
 . tests/integration/lib.inc
 case $BUILD in *san) skip "a sanitizer must be loaded before the clocks" ;; esac
 tests/fault/clock.py --build "$BUILD"

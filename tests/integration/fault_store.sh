@@ -1,6 +1,6 @@
 #!/bin/sh
 # Starts early: it computes for half a minute.
-# The store alone: damage to its files, power cuts at any instant, and damage that a run comes upon.
+# Damages files of a store, rebuilds its states after power cuts, and runs over damaged stores.
 . tests/integration/lib.inc
 case $BUILD in *san) skip "a sanitizer must be loaded before the recorder" ;; esac
 seed=${SEED:-$(date +%s)}
@@ -9,7 +9,7 @@ shared=$work
 [ -w /dev/shm ] && shared=$(mktemp -d /dev/shm/retort-fault-XXXXXX) && trap 'rm -rf "$work" "$shared"' EXIT
 check "400 mutations: what is served is what was stored, fsck mends the rest" \
     "$BUILD/tests/fault/mutate" "$shared/mutate" 0 400 "$seed"
-# Those that were once not mended, of seed 1: lost newlines; a page of state.db with a value longer than SQLite takes.
+# Mutations of seed 1 that fsck once did not mend: lost newlines, and a page of state.db with a value longer than SQLite takes.
 for number in 7141 25854 27729 60982 62604 79023 90421; do
     check "mutation $number" "$BUILD/tests/fault/mutate" "$shared/mutate" $number $((number + 1)) 1
 done

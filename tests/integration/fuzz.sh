@@ -1,9 +1,9 @@
 #!/bin/sh
-# The corpora of the fuzzers, given to the parsers again: seeds, and every input that ever broke one.
+# Gives the corpora of the fuzzers to the parsers: seeds, and every input that ever broke a parser.
 . tests/integration/lib.inc
 for corpus in tests/fuzz/corpus/*; do
     target=${corpus##*/}
-    check "$target: $(ls "$corpus" | wc -l) inputs" "$BUILD/tests/fuzz/$target" "$corpus"
+    check "$target takes the $(ls "$corpus" | wc -l) inputs of its corpus"$corpus" | wc -l) inputs" "$BUILD/tests/fuzz/$target" "$corpus"
 done
 for source in tests/fuzz/*.c; do
     target=$(basename "$source" .c)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# retort gc: what goes, what stays, pins, dry runs, leftovers of kills.
+# retort gc removes old runs and what only they use. It keeps pinned runs, and what a run beside it uses.
 . tests/integration/lib.inc
 cd "$work" || exit 1
 cat >t.json <<'EOF'
@@ -17,58 +17,59 @@ gc() { "$retort" gc --grace 0s "$@" >gc.txt 2>gc.err; }
 number_of() { "$retort" gc --grace 0s --dry-run --json | grep -o "\"$1\":[0-9]*" | cut -d: -f2; }
 files() { find .retort -type f ! -path '*/leases/*' | sort; }
 
-check "without a store: exit status 3" exits 3 gc
-check "which is said" has gc.err "no store"
+check "gc ends with status 3 without a store" exits 3 gc
+check "the message says that there is no store" has gc.err "no store"
 for n in 1 2 3; do run --set params.n=$n; done
 first=$(ls .retort/runs | head -n 1) && first=${first%.json}
 files >before
-check "a dry run" gc --keep-runs 1 --dry-run
-# Of each of two runs go big and tree: big's file, which is the copy in the tree as well, the file n and the listing. Logs: what big said.
-check "says what would go" has gc.txt "would remove 2 runs, 4 records, 6 objects, 0 attempts, 2 logs, 0 checkpoints, 0 leftovers"
+check "a dry run succeeds" gc --keep-runs 1 --dry-run
+# Two runs lose big and tree each: big's file (the copy in the tree is the same object), the file n and the listing. Each big has
+# a log.
+check "the dry run says what gc would remove" has gc.txt "would remove 2 runs, 4 records, 6 objects, 0 attempts, 2 logs, 0 checkpoints, 0 leftovers"
 files >after
-check "and changes nothing" cmp before after
-check "nothing goes while all runs are kept" same "$(number_of records) $(number_of objects) $(number_of runs)" "0 0 0"
-check "within the grace time nothing goes" "$retort" gc --keep-runs 1
-check "and all is known" run --set params.n=1
-check "executing nothing" same "$(finished)" 0
+check "the dry run changes nothing" cmp before after
+check "gc removes nothing while all runs are kept" same "$(number_of records) $(number_of objects) $(number_of runs)" "0 0 0"
+check "gc succeeds within the grace time" "$retort" gc --keep-runs 1
+check "a run succeeds after that gc" run --set params.n=1
+check "the run finds all known" same "$(finished)" 0
 run --set params.n=3
 
-check "a pin" "$retort" gc --pin "$first"
-check "pins stand alone" exits 2 gc --pin "$first" --keep-runs 1
-check "an unknown one: exit status 3" exits 3 "$retort" gc --pin nobody
-check "all but the newest run and the pinned one go" gc --keep-runs 1
-check "so it says" has gc.txt "kept 2 runs (1 pinned), 5 records"
-check "fsck finds nothing" "$retort" fsck
-check "the newest is known" run --set params.n=3
-check "executing nothing" same "$(finished)" 0
-check "the pinned one is known" run --set params.n=1
-check "executing nothing" same "$(finished)" 0
+check "gc pins a run" "$retort" gc --pin "$first"
+check "a pin beside another option is refused" exits 2 gc --pin "$first" --keep-runs 1
+check "gc refuses to pin an unknown run" exits 3 "$retort" gc --pin nobody
+check "gc succeeds while it keeps the newest run and the pinned one" gc --keep-runs 1
+check "gc says what it kept" has gc.txt "kept 2 runs (1 pinned), 5 records"
+check "fsck finds nothing wrong after gc" "$retort" fsck
+check "the newest run runs again" run --set params.n=3
+check "the stages of the newest run are known" same "$(finished)" 0
+check "the pinned run runs again" run --set params.n=1
+check "the stages of the pinned run are known" same "$(finished)" 0
 "$retort" log t.json big --set params.n=1 >log.txt
-check "its log is there" has log.txt "said 1"
-check "the other is not known" run --set params.n=2
-check "two are executed again" same "$(finished)" 2
-check "the pin goes" "$retort" gc --unpin "$first"
-check "once" exits 3 "$retort" gc --unpin "$first"
+check "the log of the pinned run is there" has log.txt "said 1"
+check "the run that gc removed runs again" run --set params.n=2
+check "two of its stages are executed again" same "$(finished)" 2
+check "gc removes a pin" "$retort" gc --unpin "$first"
+check "gc refuses to remove a pin twice" exits 3 "$retort" gc --unpin "$first"
 rm -r results
-check "what was published is there again" run --set params.n=2
-check "from what is kept" same "$(cat results/t/o results/t/d/n)" "base
+check "a run publishes again after its results were removed" run --set params.n=2
+check "the published files hold the kept bytes" same "$(cat results/t/o results/t/d/n)" "base
 2
 2"
 
-# Leftovers of an engine that was killed; what it left in results/ is the next run's to clear away.
+# A killed engine leaves temporary files. The next run, not gc, removes those in results/.
 echo half >.retort/runs/.x.json.tmp-abcdef && touch -d '2 hours ago' .retort/runs/.x.json.tmp-abcdef
-echo half >.retort/runs/.y.json.tmp-abcdef # somebody may be writing it
+echo half >.retort/runs/.y.json.tmp-abcdef # an engine may be writing it
 echo mine >results/t/.o.tmp-mine
-check "leftovers" gc
-check "are one" has gc.txt "1 leftovers"
-check "one that is being written stays" test -e .retort/runs/.y.json.tmp-abcdef
-check "results/ is not gc's" same "$(ls -A results/t | sort | tr '\n' ' ')" ".o.tmp-mine .retort-results.json d o "
+check "gc succeeds beside temporary files" gc
+check "gc removes the one temporary file that is old" has gc.txt "1 leftovers"
+check "gc keeps the temporary file that is new" test -e .retort/runs/.y.json.tmp-abcdef
+check "gc touches nothing in results/" same "$(ls -A results/t | sort | tr '\n' ' ')" ".o.tmp-mine .retort-results.json d o "
 json_is_right() { "$retort" gc --json | python3 -c 'import json, sys; r = json.load(sys.stdin); assert r["dry_run"] is False and r["bytes"] == 0'; }
-check "--json" json_is_right
-check "a bad time: exit status 2" exits 2 "$retort" gc --grace soon
-check "a bad number: exit status 2" exits 2 "$retort" gc --keep-runs 0
+check "gc --json says what it did" json_is_right
+check "a grace time that is none is refused" exits 2 "$retort" gc --grace soon
+check "a number of runs that is none is refused" exits 2 "$retort" gc --keep-runs 0
 
-# An engine that is under way: what it found stays, however many newer runs there are.
+# gc keeps what a run beside it found, however many newer runs there are.
 cat >slow.json <<'EOF'
 { "retort": 1, "name": "slow", "params": { "n": 1 }, "stages": {
     "old": { "cmd": ["sh", "-c", "echo $1 >o", "sh", "${params.n}"], "outs": { "o": "o" } },
@@ -84,13 +85,13 @@ quick 1 && quick 2
 engine=$!
 tries=0
 while [ ! -e begun ] && [ $tries -lt 400 ]; do sleep 0.05; tries=$((tries + 1)); done
-check "an engine is under way" test -e begun
+check "a run waits in its second stage" test -e begun
 quick 3
-check "beside an engine that is under way" gc --keep-runs 1
-check "what nobody uses is gone" sh -c "\"$retort\" plan slow.json old --set params.n=2 | grep -q '^run '"
+check "gc succeeds beside a run" gc --keep-runs 1
+check "gc removed the record that nobody uses" sh -c "\"$retort\" plan slow.json old --set params.n=2 | grep -q '^run '"
 touch go
-check "which ends well" wait $engine
-check "with what it had found before" same "$(cat results/slow/late)" 1
-check "which it did not make again" has slow.out '"known":1,"finished":2,'
-check "and the store is whole" "$retort" fsck
+check "the run ends well" wait $engine
+check "the run used what it had found before gc" same "$(cat results/slow/late)" 1
+check "the run did not make that again" has slow.out '"known":1,"finished":2,'
+check "fsck finds the store whole" "$retort" fsck
 finish

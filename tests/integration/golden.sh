@@ -1,13 +1,13 @@
 #!/bin/sh
-# The outs of every kind, byte for byte, on the portable platform (tests/golden/README.md).
-# RECORD=1 writes the digests of a case that has none; those that are there it never touches.
+# Every kind writes the same bytes as before on the portable platform (tests/golden/README.md).
+# RECORD=1 writes the digests of a case that has none. It never changes digests that exist.
 . tests/integration/lib.inc
 stage=$BUILD/retort-stage golden=$repository/tests/golden/kinds
 platform=$("$stage" platform --platform portable) || exit 1
 gnuplot=$(/usr/bin/gnuplot --version) || exit 1
 outs=$work/outs
 
-# The outs of a case, after those of the cases that it reads from. Once each.
+# Makes the outs of a case, after those of the cases that it reads from. Each case runs once.
 make_outs() (
     [ ! -d "$outs/$1" ] || exit 0
     for before in $(grep -o '"\.\./[^/"]*' "$golden/$1.json" | sort -u | sed 's|.*/||'); do

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Graphviz reads what `retort graph` writes, and shows every instance by exactly its name, whatever stands in it.
+# Graphviz draws the output of `retort graph`, and shows every instance under exactly its own name, whatever characters it has.
 . tests/integration/lib.inc
 cd "$work" || exit 1
 cat >study.json <<'E2'
@@ -9,10 +9,10 @@ cat >study.json <<'E2'
          "cmd": ["echo", "${matrix.x}", "${outs.o}"], "outs": { "o": "o" } },
   "b": { "cmd": ["cat", "${in.all}"], "in": { "all": "${stages.a[*].outs.o}" } } } }
 E2
-check "an instance each" "$retort" graph study.json --unfold --format svg
+check "graph draws a study with unusual names" "$retort" graph study.json --unfold --format svg
 "$retort" graph study.json --unfold --format svg >study.svg
 "$retort" plan study.json --json >plan.json
-check "under its own name" python3 - <<'E2'
+check "the picture shows each instance under its own name" python3 - <<'E2'
 import json
 import xml.etree.ElementTree as tree
 
@@ -23,7 +23,7 @@ names = sorted(entry["stage"] for entry in json.load(open("plan.json")))
 assert shown == names, f"shown: {shown}\nnames: {names}"
 assert len(names) == 10
 E2
-check "ten edges less one" same "$(grep -c 'class="edge"' study.svg)" 9
-check "folded, two nodes" same "$("$retort" graph study.json --format svg | grep -c 'class="node"')" 2
-check "no other format" exits 2 "$retort" graph study.json --format png
+check "the picture has nine edges" same "$(grep -c 'class="edge"' study.svg)" 9
+check "the folded picture has two nodes" same "$("$retort" graph study.json --format svg | grep -c 'class="node"')" 2
+check "a format that does not exist is refused" exits 2 "$retort" graph study.json --format png
 finish

@@ -1,6 +1,6 @@
 #!/bin/sh
-# On an overlay, as a container has: what is noticed of a file elsewhere is noticed there too.
-#   overlay.sh [TEST...]     of the store; else those below
+# Runs tests of the store on an overlay, as containers have: the store notices changed files there too.
+#   overlay.sh [TEST...]     unit tests of the store; without one, those below
 . tests/integration/lib.inc
 trap 'umount "$work/merged" 2>/dev/null; rm -rf "$work"' EXIT
 chmod 711 "$work" # other users come by
@@ -10,6 +10,6 @@ mount -t overlay overlay -o "lowerdir=$work/lower,upperdir=$work/upper,workdir=$
     skip "$(cat "$work/said")"
 [ $# -gt 0 ] || set -- file_memory object record lock
 for test; do
-    check "the store's $test" env TMPDIR="$work/merged" "$BUILD/tests/unit/store/${test}_test"
+    check "the tests of the store's $test pass on an overlay" env TMPDIR="$work/merged" "$BUILD/tests/unit/store/${test}_test"
 done
 finish

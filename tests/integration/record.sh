@@ -1,5 +1,5 @@
 #!/bin/sh
-# store/RECORD.md lists what records and run files hold: compared with those of real runs of every kind of end.
+# Compares store/RECORD.md, which lists the members of records and run files, with those of real runs of every kind of end.
 . tests/integration/lib.inc
 mkdir "$work/project" "$work/elsewhere" && cd "$work/project" || exit 1
 git init -q . && git -c user.name=t -c user.email=t@example.org commit -q --allow-empty -m begin || exit 1
@@ -19,8 +19,8 @@ cat >study.json <<'END'
   "fails": { "cmd": ["false"] },
   "left": { "after": ["fails"], "cmd": ["true"] } }, "results": { "o.txt": "${stages.reads.outs.o}" } }
 END
-check "a stage fails, and the others end" exits 1 "$retort" run study.json --keep-going --set params.n=3 --progress none
-check "records and new bytes are compared" exits 1 "$retort" verify study.json --set params.n=3
+check "a run with a failing stage ends with status 1" exits 1 "$retort" run study.json --keep-going --set params.n=3 --progress none
+check "verify reports that records and new bytes differ" exits 1 "$retort" verify study.json --set params.n=3
 
 cat >resumed.json <<'END'
 { "retort": 1, "name": "resumed", "stages": { "goes-on": { "checkpoint": true, "outs": { "o": "o" },
@@ -33,15 +33,15 @@ kill -INT $pid
 wait $pid
 check "a stage is interrupted and goes on" "$retort" run resumed.json --progress none
 cp -r study.json a.txt folder ../elsewhere
-check "a pipeline outside of a repository" "$retort" run ../elsewhere/study.json makes --set params.n=4 --store .retort --progress none
+check "a pipeline outside of a repository runs" "$retort" run ../elsewhere/study.json makes --set params.n=4 --store .retort --progress none
 
 compare() { python3 "$repository/tests/integration/record_page.py" "$1" .retort >told; met=$?; cat told; return $met; }
 page=$repository/store/RECORD.md
-check "every member stands on the page with its type, and every one of the page is met" compare "$page"
+check "the page and the records of real runs agree" compare "$page"
 sed '/`wall_s` | number | s | how long/d; s/`resources.cpus` | number/`resources.cpus` | text/' "$page" >damaged.md
 check "a page that lacks a member is refused" exits 1 compare damaged.md
-check "the member is named" has told "record has wall_s, which the page does not list"
-check "a member of another type is named" has told "record has resources.cpus, which is no text"
+check "the message names the missing member" has told "record has wall_s, which the page does not list"
+check "the message names the member of another type" has told "record has resources.cpus, which is no text"
 sed 's/^| `metrics.\*`.*/&\n| `metrics.made_up` | number | | |/' "$page" >longer.md
 check "a page that lists what no record has is refused" exits 1 compare longer.md
 finish

@@ -1,6 +1,5 @@
 #!/bin/sh
-# Stored bytes that are damaged when a stage comes to need them: what made them runs again in the same run, and what
-# follows gets the right ones.
+# A stored out is damaged when a stage needs it. Its producer runs again in the same run, and the stage gets the right bytes.
 . tests/integration/lib.inc
 cd "$work" || exit 1
 cat >chain.json <<E2
@@ -24,31 +23,31 @@ damage() { # FILE: another byte at its start; neither size nor time shows it
 executed() { sort executed.txt | tr '\n' ' '; }
 
 echo salt >salt
-check "a run" go
+check "the first run succeeds" go
 second=$(object second) first=$(object 'first[n=2]')
-check "its second stage's out is damaged" damage "$second"
-check "a run that needs it ends well" go --set params.last=2
-check "what made it ran again, once" same "$(executed)" "second third "
-check "with the right bytes" same "$(tr '\n' ' ' <results/chain/o)" "salt 1 salt 2 salt 3 2 "
-check "and the right counts" same "$(counts run.json)" '{"event":"end","known":3,"finished":2,"failed":0,"interrupted":0,"skipped":0}'
-check "the stage was put off" has run.json "is damaged; it was set aside"
-check "the store is in order" "$retort" fsck --store store
+check "the out of the second stage is damaged" damage "$second"
+check "a run that needs the damaged out succeeds" go --set params.last=2
+check "the producer of the damaged out ran again once" same "$(executed)" "second third "
+check "the result holds the right bytes" same "$(tr '\n' ' ' <results/chain/o)" "salt 1 salt 2 salt 3 2 "
+check "the end event counts each stage once" same "$(counts run.json)" '{"event":"end","known":3,"finished":2,"failed":0,"interrupted":0,"skipped":0}'
+check "the stage that needed the out was put off" has run.json "is damaged; it was set aside"
+check "fsck finds the store whole" "$retort" fsck --store store
 
 damage "$second"; damage "$first"
-check "two in a row are damaged: the run ends well" go --set params.last=3
-check "both ran again" same "$(executed)" "first 2 second third "
-check "with the right bytes" same "$(tr '\n' ' ' <results/chain/o)" "salt 1 salt 2 salt 3 3 "
+check "a run succeeds when two outs in a row are damaged" go --set params.last=3
+check "both producers ran again" same "$(executed)" "first 2 second third "
+check "the result holds the right bytes after two damages" same "$(tr '\n' ' ' <results/chain/o)" "salt 1 salt 2 salt 3 3 "
 
 damage "$first"; damage "$second"; echo pepper >salt
-check "what made it makes something else now: the run ends well" go --set params.last=4
-check "what follows is made of that" same "$(tr '\n' ' ' <results/chain/o)" "salt 1 pepper 2 salt 3 4 "
+check "a run succeeds when the producer of a damaged out makes other bytes" go --set params.last=4
+check "the result holds the new bytes" same "$(tr '\n' ' ' <results/chain/o)" "salt 1 pepper 2 salt 3 4 "
 
 damage "$(object third --set params.last=4)"
 rm -r results
-check "known results that are damaged are made again before they are published" go --set params.last=4
-check "with the right bytes" same "$(tr '\n' ' ' <results/chain/o)" "salt 1 pepper 2 salt 3 4 "
+check "a run makes damaged results again before it publishes them" go --set params.last=4
+check "the published file holds the right bytes" same "$(tr '\n' ' ' <results/chain/o)" "salt 1 pepper 2 salt 3 4 "
 
-# What runs in every pass counts once, and takes nothing from what is known.
+# The run begins again after damage. A stage that runs each time counts once, and known stages still count as known.
 cat >again.json <<E2
 { "retort": 1, "name": "again", "params": { "last": "1" }, "stages": {
     "first": { "cmd": ["sh", "-c", "echo first >o"], "outs": { "o": "o" } },
@@ -57,16 +56,16 @@ cat >again.json <<E2
     "last": { "cmd": ["sh", "-c", "cat \$1 >o; echo \$2 >>o", "sh", "\${in.o}", "\${params.last}"],
               "in": { "o": "\${stages.first.outs.o}" }, "outs": { "o": "o" } } } }
 E2
-check "a stage that is never known" "$retort" run again.json --store store
+check "a run with an uncached stage succeeds" "$retort" run again.json --store store
 damage "$("$retort" show again.json first --json --store store |
     python3 -c 'import json, sys; d = json.load(sys.stdin)["outs"]["o"]["sha256"]; print("store/objects/%s/%s" % (d[:2], d[2:]))')"
 rm -f executed.txt
-check "another pass" "$retort" run again.json --set params.last=2 --progress json --store store
+check "a run with an uncached stage succeeds after an out was damaged" "$retort" run again.json --set params.last=2 --progress json --store store
 tail -n 1 "$work/said" >run.json
-check "it ran in both" same "$(executed)" "always always "
-check "the counts are of stages" same "$(counts run.json)" '{"event":"end","known":2,"finished":3,"failed":0,"interrupted":0,"skipped":0}'
+check "the uncached stage ran in both runs" same "$(executed)" "always always "
+check "the end event counts each stage once although the run began again" same "$(counts run.json)" '{"event":"end","known":2,"finished":3,"failed":0,"interrupted":0,"skipped":0}'
 
-# A kind reads objects in their place: one that is written to after it was hashed and before it is read.
+# A kind reads objects in place. This one is written to after it was hashed and before the kind reads it.
 case $BUILD in *san) finish; exit ;; esac # a sanitizer must be loaded before the gate's library
 cat >kind.json <<'E2'
 { "retort": 1, "name": "kind", "stages": {
@@ -86,11 +85,11 @@ spoil_meanwhile() { # FILE: while the engine stands before its kind's attempt
     kill -CONT $engine
     wait $engine
 }
-check "what a kind reads" "$retort" run kind.json joules --store store
+check "the producer of a kind's input runs" "$retort" run kind.json joules --store store
 joules=$("$retort" show kind.json joules --json --store store |
     python3 -c 'import json, sys; d = json.load(sys.stdin)["outs"]["o"]["sha256"]; print("store/objects/%s/%s" % (d[:2], d[2:]))')
-check "it is written to while the kind runs: exit status 1" exits 1 spoil_meanwhile "$joules"
-check "which says so" has run.json 'was changed while it ran'
-check "the next run ends well" "$retort" run kind.json --store store
-check "with the right bytes" same "$(even)" "this study,100,1,100"
+check "a run fails when an input is written to while the kind runs" exits 1 spoil_meanwhile "$joules"
+check "the message says that the input changed" has run.json 'was changed while it ran'
+check "the next run succeeds" "$retort" run kind.json --store store
+check "the next run gives the right bytes" same "$(even)" "this study,100,1,100"
 finish

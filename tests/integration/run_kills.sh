@@ -1,10 +1,10 @@
 #!/bin/sh
-# The engine killed, interrupted, doubled: nothing is left behind, nothing finished is lost, nothing runs twice.
+# Kills and interrupts an engine, and runs two at once. No process is left, no finished stage is lost, and none runs twice.
 . tests/integration/lib.inc
 cd "$work" || exit 1
 
-# A stage that notes each execution in executed.txt, leaves a daemon with two forks, and takes its time, in steps of a
-# checkpoint, as many as the file "steps" says; on TERM it leaves with 75.
+# This stage writes a line for each execution into executed.txt, starts a daemon with two forks, and advances its checkpoint by
+# as many steps as the file "steps" says. On TERM it exits with 75.
 cat >slow.sh <<'EOF'
 echo "$1" >>"$HERE/executed.txt"
 setsid sh -c '(trap "" TERM HUP; exec sleep 1007) & echo $! >"$0/daemon.$1"' "$HERE" "$1" &
@@ -43,7 +43,7 @@ await() { # FILE...: at most thirty seconds
         [ -s "$file" ] || { echo "$file did not appear"; return 1; }
     done
 }
-gone() { # a second is promised; a busy machine gets three, the daemons would live for a thousand
+gone() { # one second is promised; a busy machine gets three, and the daemons would live for a thousand
     [ -s daemon.1 ] || { echo "nothing was started"; return 1; }
     for try in $(seq 30); do
         left=
@@ -59,7 +59,7 @@ await_end() { # PID: at most ten seconds
     for try in $(seq 200); do alive "$1" || return 0; sleep 0.05; done
     echo "$1 is alive"; return 1
 }
-under_way() { # both, each has kept a step, and what they follow is told as finished: it may be so later than they begin
+under_way() { # both run, each has kept a step, and the run reported the stage before them, which it may do after they begin
     await leader.1 leader.2 daemon.1 daemon.2 || return 1
     for try in $(seq 600); do
         [ "$(cat "$store"/checkpoints/*/step 2>/dev/null | wc -l)" -ne 2 ] || ! grep -q '"first".*"finished"' run.json || return 0
@@ -70,48 +70,48 @@ under_way() { # both, each has kept a step, and what they follow is told as fini
 again() { steps 20; "$retort" run slow.json -j 2 --progress json --store "$1" >run.json; }
 
 begin alone
-check "stages are under way" under_way
+check "two stages run" under_way
 kill -9 $engine
-check "the engine killed: its stages and their daemons are gone" gone
+check "no process is left after the engine was killed" gone
 wait $engine 2>/dev/null
 check "the next run ends well" again alone
-check "what was finished is known" same "$(grep -c '"first".*"known"' run.json)" 1
-check "it went on from the checkpoints" same "$(wc -l <resumed.txt)" 2
-check "with the right bytes" same "$(cat results/slow/o)" "$expected"
+check "the finished stage is known" same "$(grep -c '"first".*"known"' run.json)" 1
+check "both stages went on from their checkpoints" same "$(wc -l <resumed.txt)" 2
+check "the result holds the right bytes" same "$(cat results/slow/o)" "$expected"
 check "no checkpoint is left" same "$(find alone/checkpoints -type f | wc -l)" 0
-check "no work is left" same "$(find alone/work -mindepth 1 | wc -l)" 0
-check "and is known then" again alone
-check "executing nothing" same "$(counts run.json)" '{"event":"end","known":4,"finished":0,"failed":0,"interrupted":0,"skipped":0}'
+check "no work directory is left" same "$(find alone/work -mindepth 1 | wc -l)" 0
+check "another run ends well" again alone
+check "the other run executes nothing" same "$(counts run.json)" '{"event":"end","known":4,"finished":0,"failed":0,"interrupted":0,"skipped":0}'
 
 begin group
-check "stages are under way" under_way
+check "two stages run under the second engine" under_way
 kill -9 -$engine
-check "its whole process group killed: all gone" gone
+check "no process is left after the process group was killed" gone
 wait $engine 2>/dev/null
-check "the next run goes on at once" again group
-check "from the checkpoints" same "$(wc -l <resumed.txt)" 2
+check "the next run succeeds at once" again group
+check "both stages went on from their checkpoints after the group was killed" same "$(wc -l <resumed.txt)" 2
 
 begin keepers
-check "stages are under way" under_way
+check "two stages run under the third engine" under_way
 for keeper in $(pgrep -P $engine); do kill -9 $keeper; done
-check "the keepers killed: all gone" gone
-check "and their stages have failed" exits 1 wait $engine
-check "which says so" has run.json "its keeper was killed by signal 9"
+check "no process is left after the keepers were killed" gone
+check "a run whose keepers were killed ends with status 1" exits 1 wait $engine
+check "the message says that a keeper was killed" has run.json "its keeper was killed by signal 9"
 
-# As `killall -9 retort retort-stage` does, or the kernel when memory ends: nobody is left who has seen the stages start.
+# Engine and keepers are killed at once, as by `killall -9`, so that no process is left that started a stage.
 begin together
-check "stages are under way" under_way
+check "two stages run under the fourth engine" under_way
 guard=$(pgrep -P $engine -x stage-guard)
-check "and there is a guard" test -n "$guard"
+check "the engine has a guard" test -n "$guard"
 kill -9 $(pgrep -P $engine -x retort-stage) $engine
-check "engine and keepers killed at once: all gone" gone
+check "no process is left after engine and keepers were killed at once" gone
 wait $engine 2>/dev/null
-check "the guard too" await_end "$guard"
-check "the next run goes on" again together
-check "from the checkpoints" same "$(wc -l <resumed.txt)" 2
-check "with the right bytes" same "$(cat results/slow/o)" "$expected"
+check "the guard ends too" await_end "$guard"
+check "the next run ends well after engine and keepers were killed" again together
+check "both stages went on from their checkpoints after all were killed" same "$(wc -l <resumed.txt)" 2
+check "the result holds the right bytes after all were killed" same "$(cat results/slow/o)" "$expected"
 
-# The same, and the next run begins before the guard has come by: what the stage had started still writes.
+# The same, and the next run begins before the guard has killed the stage's daemon, which still writes.
 cat >writer.sh <<'EOF'
 if [ -e "$1/step" ]; then
     echo new >"$1/step"
@@ -119,7 +119,7 @@ if [ -e "$1/step" ]; then
     exec cp "$1/step" o
 fi
 setsid sh -c 'while :; do echo old >"$0"; sleep 0.005; done' "$1/step" & daemon=$!
-until [ -e "$1/step" ]; do sleep 0.01; done # else the next run would begin anew
+until [ -e "$1/step" ]; do sleep 0.01; done # without it the next run would start over
 echo $daemon >"$HERE/daemon.1"
 wait
 EOF
@@ -131,48 +131,48 @@ cat >writer.json <<EOF
 EOF
 rm -f leader.* daemon.*
 "$retort" run writer.json --store writer >said 2>&1 & engine=$!
-check "a stage whose daemon writes to its checkpoint" await daemon.1
+check "a daemon of a stage writes to the checkpoint" await daemon.1
 kill -9 $(pgrep -P $engine -x retort-stage) $engine
 "$retort" run writer.json --store writer >said 2>&1
-check "killed with engine and keeper: the next run ends well" same $? 0
+check "the next run ends well while the daemon still writes" same $? 0
 wait $engine 2>/dev/null
-check "and waited until the checkpoint was its own" same "$(cat results/writer/o)" new
-check "all are gone" gone
+check "the next run waited until nobody wrote to the checkpoint" same "$(cat results/writer/o)" new
+check "no process of the writing stage is left" gone
 
 begin polite
-check "stages are under way" under_way
+check "two stages run under the interrupted engine" under_way
 kill -INT $engine
-check "interrupted: exit status 130" exits 130 wait $engine
-check "and all are gone" gone
-check "two interrupted" same "$(counts run.json)" '{"event":"end","known":0,"finished":1,"failed":0,"interrupted":2,"skipped":0}'
-check "the next run ends well" again polite
-check "from the checkpoints" same "$(wc -l <resumed.txt)" 2
-check "with the right bytes" same "$(cat results/slow/o)" "$expected"
+check "an interrupted run ends with status 130" exits 130 wait $engine
+check "no process is left after the interrupt" gone
+check "the interrupted run counts two interrupted stages" same "$(counts run.json)" '{"event":"end","known":0,"finished":1,"failed":0,"interrupted":2,"skipped":0}'
+check "the next run ends well after the interrupt" again polite
+check "both stages went on from their checkpoints after the interrupt" same "$(wc -l <resumed.txt)" 2
+check "the result holds the right bytes after the interrupt" same "$(cat results/slow/o)" "$expected"
 
 trap '' HUP # as nohup does
 begin nohup
 trap - HUP
-check "stages are under way" under_way
+check "two stages run under nohup" under_way
 kill -HUP $engine
 steps 20
-check "started under nohup: a hang-up is not heard" wait $engine
-check "and everything is done" same "$(counts run.json)" '{"event":"end","known":0,"finished":4,"failed":0,"interrupted":0,"skipped":0}'
+check "a run under nohup ignores a hang-up" wait $engine
+check "the run under nohup finishes every stage" same "$(counts run.json)" '{"event":"end","known":0,"finished":4,"failed":0,"interrupted":0,"skipped":0}'
 heard="env --default-signal=HUP" # also where the tests themselves were started under nohup
 begin hangup
 heard=
-check "stages are under way" under_way
+check "two stages run without nohup" under_way
 kill -HUP $engine
-check "else it interrupts: exit status 130" exits 130 wait $engine
+check "a hang-up interrupts a run" exits 130 wait $engine
 
 sed "s/trap 'exit 75' TERM/trap '' TERM/" slow.sh >deaf.sh && mv deaf.sh slow.sh
 begin deaf
-check "stages are under way" under_way
+check "two stages that ignore TERM run" under_way
 kill -INT $engine
 sleep 0.3
-check "a stage that does not listen still runs" alive "$(cat leader.1)"
+check "a stage that ignores TERM still runs after the first interrupt" alive "$(cat leader.1)"
 kill -INT $engine
-check "interrupted twice: exit status 130" exits 130 wait $engine
-check "and all are gone" gone
+check "a run that is interrupted twice ends with status 130" exits 130 wait $engine
+check "no process is left after the second interrupt" gone
 
 # Two engines, one store.
 rm -rf results
@@ -180,12 +180,12 @@ begin both
 steps 20
 "$retort" run slow.json -j 2 --progress json --store both >second.json 2>second.err
 check "the second engine ends well" same $? 0
-check "the first one too" wait $engine
+check "the first engine ends well" wait $engine
 check "each stage was executed once" same "$(sort executed.txt | tr '\n' ' ')" "1 2 first "
-check "between them they finished four" same "$(cat run.json second.json | grep -c '"state":"finished"')" 4
-check "the store is whole" "$retort" fsck --store both
+check "both engines together finished four stages" same "$(cat run.json second.json | grep -c '"state":"finished"')" 4
+check "fsck finds the store whole after two engines" "$retort" fsck --store both
 
-# What shows other hosts that an engine lives goes on while its only stage runs, and nothing ends.
+# An engine renews its claims while its only stage runs, so that engines on other hosts see that it lives.
 cat >long.sh <<EOF
 touch -d 2001-01-01 $work/alive/claims/*
 touch -d 2002-01-01 before

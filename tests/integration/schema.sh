@@ -1,5 +1,5 @@
 #!/bin/sh
-# What is made from the programs' tables is up to date, and the JSON Schema agrees with `retort check`.
+# The files that `make docs` makes are up to date, and the JSON Schema agrees with `retort check`.
 . tests/integration/lib.inc
 schema=pipelines/schema/pipeline-1.schema.json
 validate() { python3 tests/integration/validate.py "$@"; }
@@ -12,19 +12,19 @@ check "stages/kinds/REFERENCE.md is what \`make docs\` makes" diff -u stages/kin
 for file in pipelines/*.json tests/golden/good-pipelines/*.json; do
     check "retort check accepts $file" "$retort" check "$file"
 done
-check "and so does the schema, and the parts" validate good $schema pipelines/*.json pipelines/parts/*.json \
+check "the schema accepts every good pipeline and every part" validate good $schema pipelines/*.json pipelines/parts/*.json \
     tests/golden/good-pipelines/*.json tests/golden/bad-pipelines/parts/study.json
 
-# The examples of the format's own page: each whole pipeline in it.
+# Takes each whole pipeline out of the format's own page.
 awk -v to="$work/example" '/^```json$/ { n++; on = 1; next } /^```$/ { on = 0 } on { print > (to n ".json") }' \
     pipelines/README.md
 set -- $(grep -l '"retort": 1' "$work"/example*.json)
 check "pipelines/README.md has an example" test $# -ge 1
-check "and the schema accepts it" validate good $schema "$@"
+check "the schema accepts every example of pipelines/README.md" validate good $schema "$@"
 
-check "the schema rejects bad pipelines, and only where \`retort check\` does" \
+check "the schema rejects bad pipelines, and only those that \`retort check\` rejects" \
     validate bad 20 $schema tests/golden/bad-pipelines/*.json
-check "a schema that allows anything would not pass" \
+check "the comparison refuses a schema that allows anything" \
     exits 1 validate bad 20 /dev/stdin tests/golden/bad-pipelines/*.json <<'EOF'
 {}
 EOF

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a leader leaves behind has its time to end by itself, also where the machine sleeps meanwhile.
+# A child that outlives the leader of a stage has its time to end by itself, also where the machine sleeps meanwhile.
 . tests/integration/lib.inc
 case $BUILD in *san) skip "a sanitizer must be loaded before the clocks" ;; esac
 cd "$work" || exit 1
@@ -7,7 +7,7 @@ cat >p.json <<'EOT'
 { "retort": 1, "name": "p", "stages": { "late": { "cmd": ["sh", "-c", "echo early >o; (sleep 0.1; echo late >>o) & exit 0"],
     "outs": { "o": "o" } } }, "results": { "o": "${stages.late.outs.o}" } }
 EOT
-check "a stage whose last word comes late" env RETORT_CLOCK=1 LD_PRELOAD="$BUILD/tests/fault/clocklib.so" "$retort" run p.json
-check "its out is whole" same "$(cat results/p/o)" "early
+check "a run succeeds while the clock says that the machine slept" env RETORT_CLOCK=1 LD_PRELOAD="$BUILD/tests/fault/clocklib.so" "$retort" run p.json
+check "the out holds the line that a child of the leader wrote last" same "$(cat results/p/o)" "early
 late"
 finish
