@@ -45,13 +45,12 @@ static bool stamp_equal(const struct stamp *a, const struct stamp *b) {
            a->ctime == b->ctime;
 }
 
-static struct digest guard_of(const char *path, const struct stamp *t, const struct digest *d) {
+static struct digest guard_of(struct sha256 *h, const char *path, const struct stamp *t, const struct digest *d) {
     struct digest guard;
-    struct sha256 *h = sha256_create();
     sha256_field(h, path, strlen(path));
     sha256_field(h, t, sizeof *t);
     sha256_field(h, d->bytes, sizeof d->bytes);
-    sha256_finish(h, &guard);
+    sha256_restart(h, &guard);
     return guard;
 }
 
@@ -85,7 +84,7 @@ static int look_up(struct store *s, void *context, struct error *err) {
                           sqlite3_column_int64(q, 3), sqlite3_column_int64(q, 4)};
         l->found = stamp_equal(&t, &l->stamp) && column_digest(q, 5, &l->digest) && column_digest(q, 6, &guard);
         if (l->found) {
-            struct digest expected = guard_of(l->path, &t, &l->digest);
+            struct digest expected = guard_of(s->hash, l->path, &t, &l->digest);
             l->found = digest_equal(&guard, &expected);
         }
     } else if (code != SQLITE_DONE) {
@@ -106,14 +105,16 @@ static int recall(struct store *s, const char *path, const struct stamp *stamp, 
         return 0;
     }
     struct lookup l = {.path = path, .stamp = *stamp};
-    int rc = index_retry(s, look_up, &l, err);
+    int rc = session_enter(s, err);
+    if (rc == 0)
+        rc = index_retry(s, look_up, &l, err);
     *found = l.found;
     *out = l.digest;
     return rc;
 }
 
 static int write_one(struct store *s, const struct remembered_file *f, struct error *err) {
-    struct digest guard = guard_of(f->path, &f->stamp, &f->digest);
+    struct digest guard = guard_of(s->hash, f->path, &f->stamp, &f->digest);
     sqlite3_stmt *q;
     int rc = index_statement(&q, s, SQL_FILE_SET, err);
     if (rc < 0)
@@ -205,26 +206,6 @@ static int hash_stable(int fd, const char *path, struct stat *st, struct digest 
     return error_set(err, ERR_FAILED, "%s: is being written to; start again when it is finished", path);
 }
 
-static int open_file_content(struct store *s, int fd, const char *path, struct object *out, struct error *err) {
-    struct stat st;
-    struct digest d;
-    bool found = false;
-    int64_t began = 0;
-    if (fstat(fd, &st) < 0)
-        return error_errno(err, errno, "%s: cannot be examined", path);
-    struct stamp stamp = stamp_of(&st);
-    int rc = recall(s, path, &stamp, &d, &found, err);
-    if (rc == 0 && !found) {
-        rc = hash_stable(fd, path, &st, &d, &began, err);
-        stamp = stamp_of(&st);
-        if (rc == 0 && is_at_rest(&st, began))
-            remember(s, path, &stamp, &d);
-    }
-    if (rc == 0)
-        *out = (struct object){.digest = d, .size = (uint64_t)st.st_size, .executable = st.st_mode & S_IXUSR};
-    return rc;
-}
-
 /* What stands on the way to a file is for its owner to mend; everything else is the system's. */
 static int way_fault(int errnum, const char *path, struct error *err) {
     switch (errnum) {
@@ -240,12 +221,34 @@ static int way_fault(int errnum, const char *path, struct error *err) {
     }
 }
 
-static int file_content(void *context, const char *path, struct object *out, struct error *err) {
+static int hash_file(struct store *s, const char *path, struct stat *st, struct digest *out, struct error *err) {
+    int64_t began = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return way_fault(errno, path, err);
-    int rc = open_file_content(context, fd, path, out, err);
+    session_pause(s); /* it may be large */
+    int rc = fstat(fd, st) < 0 ? error_errno(err, errno, "%s: cannot be examined", path)
+                               : hash_stable(fd, path, st, out, &began, err);
     close(fd);
+    if (rc == 0 && is_at_rest(st, began)) {
+        struct stamp stamp = stamp_of(st);
+        remember(s, path, &stamp, out);
+    }
+    return rc;
+}
+
+/* A regular file whose stat says that it is the one that is remembered is not opened. */
+static int file_content(void *context, const char *path, const struct stat *seen, struct object *out,
+                        struct error *err) {
+    struct stat st = *seen;
+    struct stamp stamp = stamp_of(seen);
+    struct digest d;
+    bool found = false;
+    int rc = recall(context, path, &stamp, &d, &found, err);
+    if (rc == 0 && !found)
+        rc = hash_file(context, path, &st, &d, err);
+    if (rc == 0)
+        *out = (struct object){.digest = d, .size = (uint64_t)st.st_size, .executable = st.st_mode & S_IXUSR};
     return rc;
 }
 
@@ -271,23 +274,29 @@ static bool holds_store(const struct store *s, const char *absolute) {
     return absolute[length - 1] == '/' || s->directory[length] == '/' || s->directory[length] == '\0';
 }
 
-int store_file_content(struct store *s, const char *path, struct object *out, struct error *err) {
-    struct stat st;
+static int own_directory(struct store *s, const char *path, struct object *out, struct error *err) {
     char *absolute = realpath(path, NULL);
     int rc = 0;
-    if (!absolute || stat(absolute, &st) < 0)
+    if (!absolute)
         rc = way_fault(errno, path, err);
-    else if (S_ISDIR(st.st_mode) && holds_store(s, absolute))
+    else if (holds_store(s, absolute))
         rc = error_set(err, ERR_INVALID,
                        "%s: holds the store (%s), which is never the same twice: name the files and folders in it that "
                        "are needed, or keep the store elsewhere (--store)",
                        path, s->directory);
-    else if (S_ISDIR(st.st_mode))
-        rc = directory_content(s, absolute, out, err);
-    else if (S_ISREG(st.st_mode))
-        rc = file_content(s, absolute, out, err);
     else
-        rc = error_set(err, ERR_INVALID, "%s: is neither a file nor a directory", path);
+        rc = directory_content(s, absolute, out, err);
     free(absolute);
     return rc;
+}
+
+int store_file_content(struct store *s, const char *path, struct object *out, struct error *err) {
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return way_fault(errno, path, err);
+    if (S_ISDIR(st.st_mode))
+        return own_directory(s, path, out, err);
+    if (S_ISREG(st.st_mode))
+        return file_content(s, path, &st, out, err);
+    return error_set(err, ERR_INVALID, "%s: is neither a file nor a directory", path);
 }

@@ -12,7 +12,7 @@
 #include "engine/base/memory.h"
 #include "store/internal.h"
 
-enum { SCHEMA_VERSION = 1, BUSY_TIMEOUT_MS = 10000 };
+enum { SCHEMA_VERSION = 2, BUSY_TIMEOUT_MS = 10000 };
 
 static const char schema[] =
     "CREATE TABLE segment(\n"
@@ -23,22 +23,27 @@ static const char schema[] =
     "  newest  INTEGER NOT NULL       -- latest append time of its records, ns since 1970\n"
     ") STRICT;\n"
     "CREATE TABLE record(\n"
+    "  id       INTEGER PRIMARY KEY,\n"
     "  segment  INTEGER NOT NULL REFERENCES segment(id),\n"
     "  start    INTEGER NOT NULL,     -- where its line begins in the segment, bytes\n"
     "  length   INTEGER NOT NULL,     -- of the line with its newline, bytes\n"
     "  at       INTEGER NOT NULL,     -- append time, ns since 1970: the earliest of a key counts\n"
     "  key      BLOB NOT NULL,        -- 32 bytes\n"
     "  stage    TEXT NOT NULL,        -- as the engine named it\n"
+    "  declared TEXT NOT NULL,        -- the same without the values of its axes\n"
     "  kind     TEXT,                 -- built-in kind with its version; NULL: a command\n"
     "  platform TEXT NOT NULL,        -- where it was computed\n"
     "  wall_s   REAL,                 -- how long it took; NULL: not said\n"
-    "  PRIMARY KEY(segment, start)\n"
-    ") STRICT, WITHOUT ROWID;\n"
+    "  known    BLOB,                 -- outs and metrics (known.c); NULL: too large, the record has them\n"
+    "  guard    BLOB                  -- checksum of key, time, platform and `known`: a damaged row is no row\n"
+    ") STRICT;\n"
+    "CREATE UNIQUE INDEX record_by_place ON record(segment, start);\n"
     "CREATE INDEX record_by_key ON record(key, at);\n"
     "CREATE INDEX record_by_stage ON record(stage, at);\n"
+    "CREATE INDEX record_by_declared ON record(declared, at);\n"
     "CREATE INDEX record_by_kind ON record(kind, at) WHERE kind IS NOT NULL;\n"
-    "CREATE TABLE file(\n"
-    "  path       BLOB PRIMARY KEY,   -- absolute; bytes, as the file system has it\n"
+    "CREATE TABLE IF NOT EXISTS file(\n"
+    "  path       BLOB PRIMARY KEY,   -- as the pipeline has it\n"
     "  device     INTEGER NOT NULL,   -- these five as stat gave them when the file was hashed\n"
     "  inode      INTEGER NOT NULL,\n"
     "  size       INTEGER NOT NULL,\n"
@@ -47,7 +52,10 @@ static const char schema[] =
     "  digest     BLOB NOT NULL,      -- SHA-256 of the content, 32 bytes\n"
     "  guard      BLOB NOT NULL       -- SHA-256 of the other columns: a damaged row is no row\n"
     ") STRICT, WITHOUT ROWID;\n"
-    "PRAGMA user_version = 1;\n";
+    "PRAGMA user_version = 2;\n";
+
+/* Schema 1 had no `known`: what it held is read from the segments again. The files' digests stay. */
+static const char from_schema_1[] = "DROP TABLE record; DROP TABLE segment;";
 
 #define RECORD_PLACE "SELECT s.name, r.start, r.length FROM record r JOIN segment s ON s.id = r.segment "
 #define EARLIEST_FIRST "ORDER BY r.at, s.name, r.start"
@@ -63,16 +71,22 @@ static const char *const texts[STATEMENT_COUNT] = {
     [SQL_SEGMENT_DROP] = "DELETE FROM segment WHERE id = ?1",
     [SQL_SEGMENT_ROWS_DROP] = "DELETE FROM record WHERE segment = ?1",
     [SQL_NEWEST] = "SELECT ifnull(max(newest), 0) FROM segment",
-    [SQL_RECORD_ADD] = "INSERT OR REPLACE INTO record(segment, start, length, at, key, stage, kind, platform, wall_s) "
-                       "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [SQL_RECORD_ADD] = "INSERT OR REPLACE INTO record(segment, start, length, at, key, stage, declared, kind, "
+                       "platform, wall_s, known, "
+                       "guard) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     [SQL_RECORD_AT] = "SELECT 1 FROM record WHERE segment = ?1 AND start = ?2 AND length = ?3 AND at = ?4 AND key = ?5 "
-                      "AND stage = ?6 AND kind IS ?7 AND platform = ?8 AND wall_s IS ?9",
+                      "AND stage = ?6 AND declared = ?7 AND kind IS ?8 AND platform = ?9 AND wall_s IS ?10 "
+                      "AND known IS ?11 AND guard IS ?12",
     [SQL_RECORD_COUNT] = "SELECT count(*) FROM record WHERE segment = ?1",
     [SQL_RECORD_FIND] = RECORD_PLACE "WHERE r.key = ?1 AND (?2 IS NULL OR r.platform = ?2) " EARLIEST_FIRST,
+    [SQL_RECORD_KNOWN] = "SELECT at, platform, known, guard FROM record WHERE key = ?1 ORDER BY at",
     [SQL_RECORD_BY_STAGE] = RECORD_PLACE "WHERE r.stage = ?1 " NEWEST_FIRST,
-    [SQL_RECORD_BY_KIND] = RECORD_PLACE "WHERE r.kind = ?1 AND r.stage <> ?3 " NEWEST_FIRST,
+    [SQL_RECORD_BY_DECLARED] = RECORD_PLACE "WHERE r.declared = ?1 AND r.stage <> ?3 " NEWEST_FIRST,
+    [SQL_RECORD_BY_KIND] = RECORD_PLACE "WHERE r.kind = ?1 AND r.declared <> ?3 " NEWEST_FIRST,
     [SQL_ESTIMATE_STAGE] =
         "SELECT avg(wall_s) FROM (SELECT wall_s FROM record WHERE stage = ?1 ORDER BY at DESC LIMIT 16)",
+    [SQL_ESTIMATE_DECLARED] =
+        "SELECT avg(wall_s) FROM (SELECT wall_s FROM record WHERE declared = ?1 ORDER BY at DESC LIMIT 16)",
     [SQL_ESTIMATE_KIND] =
         "SELECT avg(wall_s) FROM (SELECT wall_s FROM record WHERE kind = ?1 ORDER BY at DESC LIMIT 16)",
     [SQL_FILE_GET] = "SELECT device, inode, size, mtime, ctime, digest, guard FROM file WHERE path = ?1",
@@ -129,17 +143,17 @@ void index_rollback(struct store *s) {
         sqlite3_exec(s->index.db, "ROLLBACK", NULL, NULL, NULL);
 }
 
-void store_read_begin(struct store *s) {
+void index_read_begin(struct store *s) {
     if (sqlite3_get_autocommit(s->index.db))
         sqlite3_exec(s->index.db, "BEGIN", NULL, NULL, NULL); /* where it fails, reads are as fast as ever */
 }
 
-void store_read_end(struct store *s) {
+void index_read_end(struct store *s) {
     index_rollback(s); /* nothing was written */
 }
 
 int index_begin(struct store *s, struct error *err) {
-    store_read_end(s);
+    index_read_end(s);
     sqlite3_stmt *statement;
     int rc = index_statement(&statement, s, SQL_BEGIN, err);
     return rc < 0 ? rc : index_step(s, statement, err);
@@ -189,7 +203,7 @@ int index_connect(struct store *s, struct error *err) {
         return index->db ? index_error(s, err) : error_set(err, ERR_IO, "%s: out of memory", index->path);
     sqlite3_extended_result_codes(index->db, 1);
     sqlite3_busy_timeout(index->db, BUSY_TIMEOUT_MS);
-    return execute(s, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL;", err);
+    return execute(s, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;", err);
 }
 
 static int read_version(struct store *s, int *version, struct error *err) {
@@ -210,7 +224,9 @@ static int make_schema(struct store *s, struct error *err) {
     int rc = execute(s, "BEGIN IMMEDIATE", err);
     if (rc == 0)
         rc = read_version(s, &version, err);
-    if (rc == 0 && version == 0)
+    if (rc == 0 && version == 1)
+        rc = execute(s, from_schema_1, err);
+    if (rc == 0 && version < SCHEMA_VERSION)
         rc = execute(s, schema, err);
     if (rc == 0)
         rc = execute(s, "COMMIT", err);
@@ -224,11 +240,11 @@ int index_check_schema(struct store *s, struct error *err) {
     int rc = read_version(s, &version, err);
     if (rc < 0)
         return rc;
-    if (version == 0)
-        return make_schema(s, err);
     if (version == SCHEMA_VERSION)
         return 0;
-    /* A schema that differs comes with another format of the store, and that was looked at: this one is damaged. */
+    if (version == 0 || version == 1)
+        return make_schema(s, err);
+    /* A newer schema comes with a newer format of the store, and that was looked at: this one is damaged. */
     s->index.broken = true;
     return error_set(err, ERR_CORRUPT, "%s: has schema %d where %d belongs", s->index.path, version, SCHEMA_VERSION);
 }

@@ -7,12 +7,13 @@
  *   object.c      one file below objects/            lease.c        what living engines use
  *   whole.c       an object with its files           remove.c       what several engines remove at once
  *   tree.c        a folder into a listing            document.c     the files of runs/ and attempts/
- *   sync.c        the names below objects/           record_row.c   from a record's tree
+ *   sync.c        the names below objects/           record_row.c, known_row.c   from a record's tree
  *   index.c       state.db                           segment.c      lines of records on disk
  *   tail.c        segments into the index            rebuild.c      an index that was damaged
  *   put.c         content into objects/              materialise.c  objects out to a path
  *   file_memory.c digests of the project's files     claim.c        who works on a key
- *   record.c      add, commit, find                  run.c, attempts.c
+ *   session.c     many look-ups in a row             find.c, known.c  records found
+ *   record.c      add, commit                        run.c, attempts.c
  *   sweep.c       what the dead left                 open.c         the store as a whole
  *   gc*.c         what nothing needs any more        fsck.c         all of it checked
  */
@@ -50,9 +51,12 @@ enum statement {
     SQL_RECORD_AT,
     SQL_RECORD_COUNT,
     SQL_RECORD_FIND,
+    SQL_RECORD_KNOWN,
     SQL_RECORD_BY_STAGE,
+    SQL_RECORD_BY_DECLARED,
     SQL_RECORD_BY_KIND,
     SQL_ESTIMATE_STAGE,
+    SQL_ESTIMATE_DECLARED,
     SQL_ESTIMATE_KIND,
     SQL_FILE_GET,
     SQL_FILE_SET,
@@ -74,6 +78,25 @@ struct writer {
     int64_t newest;  /* append time of the last record */
 };
 
+/* Where what was last found by store_known_find stands. */
+struct known_memory {
+    struct buffer text;
+    struct known_out *outs;
+    size_t capacity;
+};
+
+/* Between store_read_begin and store_read_end. */
+struct session {
+    bool open;
+    bool held; /* `lease` and the index are locked, since: */
+    uint64_t since_ns;
+    unsigned count;            /* look-ups since then */
+    unsigned repaired;         /* rows of the index */
+    struct digest_set present; /* objects that were found to be there */
+    int rc;                    /* of the first pause that failed */
+    struct error error;
+};
+
 struct remembered_file; /* file_memory.c */
 struct foreign_claim;   /* claim.c */
 
@@ -85,6 +108,9 @@ struct store {
     int objects_fd;
     int actions_fd;
     struct index index;
+    struct session session;
+    struct known_memory known;
+    struct sha256 *hash; /* for rows of the index, one after the other */
 
     struct writer writer;
     char **queue; /* canonical JSON of records not yet durable */
@@ -223,9 +249,9 @@ void listing_digest(struct digest *out, const void *text, size_t size);
 /* Whether stored bytes can be a listing at all. */
 bool listing_begins(const char *text, size_t size);
 
-/* Lists a directory; `file` says what each regular file is. Links, devices, sockets and names that are not UTF-8 are
+/* Lists a directory; `file` says what each regular file is, whose stat is given. Links, devices, sockets and names that are not UTF-8 are
    refused. `follow`: the directory itself may be reached through a link. */
-typedef int tree_file(void *context, const char *path, struct object *out, struct error *err);
+typedef int tree_file(void *context, const char *path, const struct stat *st, struct object *out, struct error *err);
 int tree_walk(struct listing *out, const char *directory, bool follow, tree_file *file, void *context,
               struct error *err);
 
@@ -270,6 +296,10 @@ int index_step(struct store *s, sqlite3_stmt *statement, struct error *err);
 
 /* The error of the last SQLite call; notes whether the database is broken. */
 int index_error(struct store *s, struct error *err);
+
+/* Around several reads: the database is locked for reading once. A write ends it too. */
+void index_read_begin(struct store *s);
+void index_read_end(struct store *s);
 
 int index_begin(struct store *s, struct error *err);  /* BEGIN IMMEDIATE */
 int index_commit(struct store *s, struct error *err); /* rolls back when it fails */
@@ -332,8 +362,9 @@ int segment_scan_fd(int fd, const char *path, int64_t offset, int64_t size, int6
 
 /* What the index holds of a record; the texts point into its tree. */
 struct record_row {
+    const cJSON *record;
     struct digest key;
-    const char *stage, *kind, *platform; /* kind may be NULL: a command */
+    const char *stage, *kind, *platform; /* kind NULL: a command */
     double wall_s;                       /* NAN: not said */
 };
 
@@ -343,10 +374,65 @@ int record_row_read(struct record_row *row, const cJSON *tree, struct error *err
 /* The same from text; the caller deletes the tree. */
 int record_row_parse(struct record_row *row, cJSON **tree, const char *json, size_t length, struct error *err);
 
+/* NULL for that of commands, which have nothing in common. */
+const char *record_kind(const char *kind);
+
+/* How much of an instance's name is that of its stage: "scratch[size=7]". */
+int record_declared_length(const char *stage);
+
 /* Calls `visit` (may be NULL: only checks) for each out of a record until one says no. ERR_INVALID when they are not
    outs. */
 typedef int record_visit(void *context, const char *name, const struct object *o, struct error *err);
 int record_outs(const cJSON *record, record_visit *visit, void *context, struct error *err);
+
+/* store_object_require for each out. */
+int record_require(struct store *s, const cJSON *record, struct error *err);
+
+/* ---- known_row.c ---- */
+
+enum { MOST_KNOWN_BYTES = 1 << 16 }; /* in the index */
+
+struct known_guard {
+    unsigned char bytes[16];
+};
+
+/* Replaces `out` by what the index holds of a record's outs and metrics. ERR_INVALID when they are none. */
+int known_write(struct buffer *out, const cJSON *record, struct error *err);
+
+/* Reads that into `m`, which the record points into. False: it is not what known_write wrote. */
+bool known_read(struct known_record *out, struct known_memory *m, const void *known, size_t size);
+
+/* What tells that a row is damaged. `h` is as it was made, before and after. */
+void known_guard(struct known_guard *out, struct sha256 *h, const struct digest *key, int64_t at, const char *platform,
+                 const void *known, size_t size);
+
+void known_memory_close(struct known_memory *m);
+
+/* ---- session.c ---- */
+
+/* Before each look-up: takes the locks of a session that has none, and takes them anew when they were held for long. */
+int session_enter(struct store *s, struct error *err);
+
+/* Gives the locks back until the next look-up: before anything that takes long. */
+void session_pause(struct store *s);
+
+/* Objects that were found to be there are not looked at again in one session. */
+bool session_has_seen(const struct store *s, const struct digest *d);
+void session_see(struct store *s, const struct digest *d);
+
+/* ---- find.c ---- */
+
+struct place {
+    char *segment;
+    int64_t offset, length;
+};
+
+/* store_record_find; `where` (may be NULL): the caller frees its segment. */
+int record_find(struct store *s, const struct digest *key, const char *platform, cJSON **out, struct place *where,
+                struct error *err);
+
+/* ERR_NOT_FOUND */
+int record_missing(const struct digest *key, struct error *err);
 
 /* ---- tail.c ---- */
 
@@ -364,6 +450,9 @@ int tail_forget(struct store *s, const char *name, bool *known, struct error *er
 
 /* Forgets a segment's rows and reads them anew. */
 int tail_reindex(struct store *s, const char *name, struct error *err);
+
+/* Writes the row of one record anew. */
+int tail_repair(struct store *s, const char *name, int64_t offset, int64_t length, struct error *err);
 
 /* Whether the index has exactly this row. */
 int tail_has_row(struct store *s, int64_t segment, const struct segment_span *span, const struct record_row *row,

@@ -96,49 +96,99 @@ static int begin(struct store *s, struct error *err) {
     return rc;
 }
 
-/* At its place, so that one that was written in part is written over by the next. */
-static int write_note(struct lease *l, const struct digest *d, struct error *err) {
-    char note[NOTE_SIZE + 1];
-    size_t done = 0;
+static void format_note(char note[NOTE_SIZE + 1], const struct digest *d) {
     digest_hex(note, d);
     note[NOTE_SIZE - 1] = '\n';
-    while (done < NOTE_SIZE) {
-        ssize_t n = pwrite(l->fd, note + done, NOTE_SIZE - done, (off_t)(l->size + done));
+}
+
+/* At their place, so that what was written in part is written over by the next. */
+static int write_notes(struct lease *l, const char *notes, size_t size, struct error *err) {
+    size_t done = 0;
+    while (done < size) {
+        ssize_t n = pwrite(l->fd, notes + done, size - done, (off_t)(l->size + done));
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return error_errno(err, n < 0 ? errno : ENOSPC, "%s: cannot be written", l->path);
         done += (size_t)n;
     }
-    l->size += NOTE_SIZE;
-    digest_set_add(&l->noted, d);
+    l->size += size;
     return 0;
 }
 
 /* `lease` stays open: many notes are made, and the store's lock keeps its threads apart. */
-static int write_locked(struct store *s, const struct digest *d, struct error *err) {
+static int lock_lease(struct store *s, struct error *err) {
     struct lease *l = &s->lease;
-    int rc = l->lock_fd < 0 ? open_locked(&l->lock_fd, s, "lease", LOCK_SH, err)
-                            : lock_file(l->lock_fd, LOCK_SH, s->directory, err);
-    if (rc == 0)
-        rc = write_note(l, d, err);
+    int rc = l->path ? 0 : begin(s, err);
+    if (rc < 0)
+        return rc;
+    return l->lock_fd < 0 ? open_locked(&l->lock_fd, s, "lease", LOCK_SH, err)
+                          : lock_file(l->lock_fd, LOCK_SH, s->directory, err);
+}
+
+static void unlock_lease(struct lease *l) {
     if (l->lock_fd >= 0 && flock(l->lock_fd, LOCK_UN) < 0) {
         close(l->lock_fd); /* which unlocks it too */
         l->lock_fd = -1;
     }
-    return rc;
 }
 
 static int note(struct store *s, const struct digest *d, struct error *err) {
+    struct lease *l = &s->lease;
+    char text[NOTE_SIZE + 1];
     int rc = 0;
     pthread_mutex_lock(&s->lock);
-    if (!digest_set_has(&s->lease.noted, d)) {
-        rc = s->lease.path ? 0 : begin(s, err);
+    if (!digest_set_has(&l->noted, d)) {
+        format_note(text, d);
+        if (!l->batched)
+            rc = lock_lease(s, err);
         if (rc == 0)
-            rc = write_locked(s, d, err);
+            rc = write_notes(l, text, NOTE_SIZE, err);
+        if (rc == 0)
+            digest_set_add(&l->noted, d);
+        if (!l->batched)
+            unlock_lease(l);
     }
     pthread_mutex_unlock(&s->lock);
     return rc;
+}
+
+/* ---- many keys ---- */
+
+int lease_batch_begin(struct store *s, struct error *err) {
+    if (!s->lease.holds)
+        return 0;
+    pthread_mutex_lock(&s->lock);
+    int rc = lock_lease(s, err);
+    s->lease.batched = rc == 0;
+    pthread_mutex_unlock(&s->lock);
+    return rc;
+}
+
+int lease_batch_end(struct store *s, struct error *err) {
+    struct lease *l = &s->lease;
+    if (!l->batched)
+        return 0;
+    pthread_mutex_lock(&s->lock);
+    int rc = write_notes(l, buffer_text(&l->pending), l->pending.size, err);
+    if (rc < 0)
+        digest_set_close(&l->noted); /* these are not */
+    buffer_clear(&l->pending);
+    unlock_lease(l);
+    l->batched = false;
+    pthread_mutex_unlock(&s->lock);
+    return rc;
+}
+
+/* Only this thread begins and ends batches. */
+static void note_later(struct store *s, const struct digest *key) {
+    char text[NOTE_SIZE + 1];
+    pthread_mutex_lock(&s->lock);
+    if (digest_set_add(&s->lease.noted, key)) {
+        format_note(text, key);
+        buffer_append(&s->lease.pending, text, NOTE_SIZE);
+    }
+    pthread_mutex_unlock(&s->lock);
 }
 
 int lease_object(struct store *s, const struct digest *d, struct error *err) {
@@ -146,7 +196,9 @@ int lease_object(struct store *s, const struct digest *d, struct error *err) {
 }
 
 int lease_key(struct store *s, const struct digest *key, struct error *err) {
-    return s->lease.holds ? note(s, key, err) : 0;
+    if (s->lease.batched)
+        note_later(s, key);
+    return s->lease.holds && !s->lease.batched ? note(s, key, err) : 0;
 }
 
 int lease_run(struct store *s, const char *run_id, struct error *err) {
@@ -168,6 +220,7 @@ void lease_close(struct store *s) {
         close(l->fd);
     lease_leave(l->lock_fd);
     free(l->path);
+    buffer_close(&l->pending);
     digest_set_close(&l->noted);
     *l = (struct lease){.fd = -1, .lock_fd = -1};
 }

@@ -6,7 +6,8 @@
  *   lease            taken shared for as long as it takes to note one, exclusively by gc while it takes a few away
  *   leases/.gc       held exclusively by gc, shared by fsck, and by an engine while it removes its lease
  *
- * An engine notes a key before it looks it up, and an object before it looks whether the store has it. gc reads the
+ * An engine notes a key before it looks it up, or locks `lease` before it looks up many and notes them before it unlocks
+ * it; it notes an object before it looks whether the store has it. gc reads the
  * notes each time it has the lease, before it takes anything away. So either the note came first and gc leaves alone
  * what it names, or gc came first and the engine does not find it. Liveness is the kernel's lock, which ends with its
  * process: no clock, no pid. While gc works no lease is removed: what an engine noted counts even when the engine ends
@@ -19,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/base/buffer.h"
 #include "engine/base/error.h"
 #include "engine/base/sha256.h"
 #include "store/digest_set.h"
@@ -32,7 +34,9 @@ struct lease {
     int lock_fd;   /* of `lease`; -1: not open yet */
     uint64_t size; /* bytes of whole notes */
     struct digest_set noted;
-    bool holds; /* keys that are looked up are noted too */
+    bool holds;            /* keys that are looked up are noted too */
+    bool batched;          /* `lease` is locked, and keys are written before that ends */
+    struct buffer pending; /* notes of these keys */
 };
 
 /* Notes an object that is about to be taken in; any thread. ERR_IO. */
@@ -40,6 +44,11 @@ int lease_object(struct store *s, const struct digest *d, struct error *err);
 
 /* Notes a key that is about to be looked up, when this store holds. */
 int lease_key(struct store *s, const struct digest *key, struct error *err);
+
+/* Locks `lease` for many look-ups: their keys are noted all at once, before it is unlocked. Nothing when this store does
+   not hold. ERR_IO: none of them is noted, and what was found may go. */
+int lease_batch_begin(struct store *s, struct error *err);
+int lease_batch_end(struct store *s, struct error *err);
 
 /* Notes the run that this store began. */
 int lease_run(struct store *s, const char *run_id, struct error *err);

@@ -125,6 +125,7 @@ static int prepare_directory(const char *directory, bool make, struct error *err
 static struct store *store_alloc(const char *directory) {
     struct store *s = mem_alloc(sizeof *s);
     s->directory = mem_strdup(directory);
+    s->hash = sha256_create();
     s->objects_fd = s->actions_fd = s->lease.fd = s->lease.lock_fd = s->writer.fd = -1;
     pthread_mutex_init(&s->lock, NULL);
     return s;
@@ -188,6 +189,7 @@ static void free_texts(char **texts, size_t count) {
 void store_close(struct store *s) {
     if (!s)
         return;
+    store_read_end(s, NULL);
     claim_release_all(s);
     lease_close(s);
     file_memory_close(s);
@@ -203,6 +205,8 @@ void store_close(struct store *s) {
     free_texts(s->queue, s->queue_count);
     free_texts(s->notices, s->notice_count);
     digest_set_close(&s->checked);
+    known_memory_close(&s->known);
+    sha256_free(s->hash);
     free(s->run_id);
     cJSON_Delete(s->run_head);
     pthread_mutex_destroy(&s->lock);

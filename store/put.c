@@ -191,10 +191,11 @@ static int take_open_file(const struct taking *t, int fd, const struct stat *st,
     return (t->how == TAKE_COPY ? copy_open_file : put_open_file)(t->s, fd, st, path, out, err);
 }
 
-static int take_file(void *context, const char *path, struct object *out, struct error *err) {
+static int take_file(void *context, const char *path, const struct stat *seen, struct object *out, struct error *err) {
     const struct taking *t = context;
     struct stat st = {0};
     int fd = -1;
+    (void)seen;
     int rc = open_source(&fd, &st, path, false, err);
     if (rc == 0 && !S_ISREG(st.st_mode))
         rc = error_set(err, ERR_FAILED, "%s: changed while it was stored: a process that wrote it still runs", path);

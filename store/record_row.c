@@ -1,4 +1,6 @@
 /* From a record's tree: its outs, and what the index holds of it. */
+#include <string.h>
+
 #include "engine/base/json.h"
 #include "store/internal.h"
 #include "store/record_format.h"
@@ -18,10 +20,14 @@ int record_outs(const cJSON *record, record_visit *visit, void *context, struct 
     return 0;
 }
 
+const char *record_kind(const char *kind) {
+    return kind && *kind && strcmp(kind, "cmd") != 0 ? kind : NULL;
+}
+
 int record_row_read(struct record_row *row, const cJSON *tree, struct error *err) {
     struct record_view r = record_read(tree);
     *row = (struct record_row){
-        .stage = r.stage, .kind = *r.kind ? r.kind : NULL, .platform = r.platform, .wall_s = r.wall_s};
+        .record = tree, .stage = r.stage, .kind = record_kind(r.kind), .platform = r.platform, .wall_s = r.wall_s};
     if (!digest_parse(&row->key, r.key))
         return error_set(err, ERR_INVALID, "record: \"key\" must be 64 lower-case hex digits");
     if (!*row->stage || !*row->platform)
@@ -41,4 +47,22 @@ int record_row_parse(struct record_row *row, cJSON **tree, const char *json, siz
         *tree = NULL;
     }
     return rc;
+}
+
+static int require_out(void *context, const char *name, const struct object *o, struct error *err) {
+    char hex[DIGEST_HEX_SIZE];
+    struct error why = {0};
+    int rc = store_object_require(context, o, &why);
+    digest_hex(hex, &o->digest);
+    if (rc == ERR_NOT_FOUND)
+        return error_set(err, rc, "out %s: the object %s is missing", name, hex);
+    return rc < 0 ? error_set(err, rc, "out %s: %s", name, why.message) : 0;
+}
+
+int record_require(struct store *s, const cJSON *record, struct error *err) {
+    return record_outs(record, require_out, s, err);
+}
+
+int record_declared_length(const char *stage) {
+    return (int)strcspn(stage, "[");
 }

@@ -98,17 +98,36 @@ int store_file_content(struct store *s, const char *path, struct object *out, st
    caller deletes it. */
 int store_record_find(struct store *s, const struct digest *key, const char *platform, cJSON **out, struct error *err);
 
-/* Around many finds (or estimates) in a row: the index is locked for reading once instead of each time. Until the end
-   other engines cannot commit, so it is for fractions of a second. A write ends it too. */
-void store_read_begin(struct store *s);
-void store_read_end(struct store *s);
+/* What is needed to go on with a key that is known, as far as one row of the index tells it: for looking up thousands. */
+struct known_out {
+    const char *name;
+    struct object object;
+};
+struct known_record {
+    const struct known_out *outs;
+    size_t out_count;
+    const char *metrics; /* an object as canonical JSON; "{}": none */
+};
 
-/* Records that could explain a key that is not known: of the same stage name (newest first), then of the same kind. At
-   most `limit`. The caller deletes each and frees the array. */
+/* The same record as store_record_find gives, without reading it. Outs and metrics stay the store's, until the next look-up.
+   A row that is damaged is not believed: the record is read, and the row written anew. */
+int store_known_find(struct store *s, const struct digest *key, const char *platform, struct known_record *out,
+                     struct error *err);
+
+/* Around many look-ups in a row (finds, estimates, contents of files): the index and gc's lock are taken once for hundreds
+   of them, at most for some 20 ms, and each object is looked at once. Other engines commit in between. Who does much else
+   meanwhile calls store_read_tick often: it is cheap, and gives the locks back in time. ERR_IO: what was found may not be
+   held from gc. */
+void store_read_begin(struct store *s);
+void store_read_tick(struct store *s);
+int store_read_end(struct store *s, struct error *err);
+
+/* Records that could explain a key that is not known: of the same instance (newest first), then of the same stage, then of
+   the same kind, unless that is "cmd". At most `limit`. The caller deletes each and frees the array. */
 int store_record_similar(struct store *s, const char *stage, const char *kind, size_t limit, cJSON ***out,
                          size_t *count, struct error *err);
 
-/* Seconds that stages like this took: by stage name, else by kind; NAN when nothing is known. */
+/* Seconds that stages like this took: by instance, else by stage, else by kind; NAN when nothing is known. */
 double store_estimate_s(struct store *s, const char *stage, const char *kind);
 
 /* Queues a record (its objects were put before). A record is an object with at least "key", "stage", "kind",

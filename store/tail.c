@@ -13,41 +13,60 @@
 /* Of lines in one transaction: other engines wait no longer than this takes. */
 #define TRANSACTION_BYTES ((int64_t)4 << 20)
 
-static void bind_row(sqlite3_stmt *q, int64_t segment, const struct segment_span *span, const struct record_row *row) {
+/* The bytes that stand for the record stay in `known` until the statement has run. */
+static int bind_row(sqlite3_stmt *q, struct sha256 *h, int64_t segment, const struct segment_span *span,
+                    const struct record_row *row, struct buffer *known, struct error *err) {
+    struct known_guard guard;
+    int rc = known_write(known, row->record, err);
+    if (rc < 0)
+        return rc;
     sqlite3_bind_int64(q, 1, segment);
     sqlite3_bind_int64(q, 2, span->offset);
     sqlite3_bind_int64(q, 3, span->length);
     sqlite3_bind_int64(q, 4, span->at);
     sqlite3_bind_blob(q, 5, row->key.bytes, sizeof row->key.bytes, SQLITE_STATIC);
     sqlite3_bind_text(q, 6, row->stage, -1, SQLITE_STATIC);
-    sqlite3_bind_text(q, 7, row->kind, -1, SQLITE_STATIC);
-    sqlite3_bind_text(q, 8, row->platform, -1, SQLITE_STATIC);
+    sqlite3_bind_text(q, 7, row->stage, record_declared_length(row->stage), SQLITE_STATIC);
+    sqlite3_bind_text(q, 8, row->kind, -1, SQLITE_STATIC);
+    sqlite3_bind_text(q, 9, row->platform, -1, SQLITE_STATIC);
     if (!isnan(row->wall_s))
-        sqlite3_bind_double(q, 9, row->wall_s);
+        sqlite3_bind_double(q, 10, row->wall_s);
+    if (known->size > MOST_KNOWN_BYTES)
+        return 0;
+    known_guard(&guard, h, &row->key, span->at, row->platform, known->data, known->size);
+    sqlite3_bind_blob(q, 11, known->data, (int)known->size, SQLITE_STATIC);
+    sqlite3_bind_blob(q, 12, guard.bytes, sizeof guard.bytes, SQLITE_TRANSIENT);
+    return 0;
 }
 
 static int add_row(struct store *s, int64_t segment, const struct segment_span *span, const struct record_row *row,
                    struct error *err) {
     sqlite3_stmt *q = NULL;
+    struct buffer known = {0};
     int rc = index_statement(&q, s, SQL_RECORD_ADD, err);
-    if (rc < 0)
-        return rc;
-    bind_row(q, segment, span, row);
-    return index_step(s, q, err);
+    if (rc == 0)
+        rc = bind_row(q, s->hash, segment, span, row, &known, err);
+    if (rc == 0)
+        rc = index_step(s, q, err);
+    buffer_close(&known);
+    return rc;
 }
 
 int tail_has_row(struct store *s, int64_t segment, const struct segment_span *span, const struct record_row *row,
                  bool *has, struct error *err) {
     sqlite3_stmt *q = NULL;
+    struct buffer known = {0};
     int rc = index_statement(&q, s, SQL_RECORD_AT, err);
-    if (rc < 0)
-        return rc;
-    bind_row(q, segment, span, row);
-    int code = sqlite3_step(q);
-    *has = code == SQLITE_ROW;
-    if (code != SQLITE_ROW && code != SQLITE_DONE)
-        rc = index_error(s, err);
-    sqlite3_reset(q);
+    if (rc == 0)
+        rc = bind_row(q, s->hash, segment, span, row, &known, err);
+    if (rc == 0) {
+        int code = sqlite3_step(q);
+        *has = code == SQLITE_ROW;
+        if (code != SQLITE_ROW && code != SQLITE_DONE)
+            rc = index_error(s, err);
+        sqlite3_reset(q);
+    }
+    buffer_close(&known);
     return rc;
 }
 
@@ -203,11 +222,26 @@ static int count_rows(struct store *s, int64_t segment, uint64_t *rows, struct e
 int tail_known(struct store *s, const char *name, int64_t *id, int64_t *indexed, uint64_t *rows, struct error *err) {
     int64_t newest;
     *rows = 0;
-    store_read_begin(s); /* both of one moment: the segment's owner may index more of it */
+    index_read_begin(s); /* both of one moment: the segment's owner may index more of it */
     int rc = get_segment(s, name, false, id, indexed, &newest, err);
     if (rc == 0)
         rc = count_rows(s, *id, rows, err);
-    store_read_end(s);
+    index_read_end(s);
+    return rc;
+}
+
+int tail_repair(struct store *s, const char *name, int64_t offset, int64_t length, struct error *err) {
+    struct indexing x = {.s = s, .name = name};
+    int64_t indexed, end;
+    int rc = index_begin(s, err);
+    if (rc < 0)
+        return rc;
+    rc = get_segment(s, name, false, &x.id, &indexed, &x.newest, err);
+    if (rc == 0 && x.id != 0)
+        rc = segment_scan(s, name, offset, offset + length, length, &end, index_span, &x, err);
+    if (rc == 0)
+        return index_commit(s, err);
+    index_rollback(s);
     return rc;
 }
 

@@ -27,9 +27,9 @@ static const char *type_name(mode_t mode) {
 
 static int walk_directory(struct walk *w, struct error *err);
 
-static int walk_file(struct walk *w, struct error *err) {
+static int walk_file(struct walk *w, const struct stat *st, struct error *err) {
     struct object o;
-    int rc = w->file(w->context, w->path.data, &o, err);
+    int rc = w->file(w->context, w->path.data, st, &o, err);
     if (rc < 0)
         return rc;
     *listing_add(w->out) = (struct listing_entry){
@@ -59,7 +59,7 @@ static int walk_entry(struct walk *w, const char *name, struct error *err) {
     else if (S_ISDIR(st.st_mode))
         rc = walk_directory(w, err);
     else if (S_ISREG(st.st_mode))
-        rc = walk_file(w, err);
+        rc = walk_file(w, &st, err);
     else
         rc = error_set(err, ERR_INVALID, "%s: is %s; only files and directories can be stored", w->path.data,
                        type_name(st.st_mode));

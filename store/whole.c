@@ -51,17 +51,25 @@ int store_object_verify(struct store *s, const struct object *o, struct error *e
     return check_object(s, o, true, err);
 }
 
-int store_object_require(struct store *s, const struct object *o, struct error *err) {
+static int require_files(struct store *s, const struct object *o, struct error *err) {
     struct listing l = {0};
-    int rc = object_present(s, &o->digest, o->size, o->directory, o->directory, err);
-    if (rc < 0 || !o->directory)
-        return rc;
-    rc = listing_load(&l, s, &o->digest, err);
+    int rc = listing_load(&l, s, &o->digest, err);
     if (rc == 0 && l.size != o->size)
         rc = error_set(err, ERR_CORRUPT, "the directory holds %" PRIu64 " bytes and not %" PRIu64, l.size, o->size);
     for (size_t i = 0; rc == 0 && i < l.count; i++)
         if (!l.entries[i].directory)
             rc = object_present(s, &l.entries[i].digest, l.entries[i].size, false, false, err);
     listing_close(&l);
+    return rc;
+}
+
+int store_object_require(struct store *s, const struct object *o, struct error *err) {
+    if (session_has_seen(s, &o->digest))
+        return 0;
+    int rc = object_present(s, &o->digest, o->size, o->directory, o->directory, err);
+    if (rc == 0 && o->directory)
+        rc = require_files(s, o, err);
+    if (rc == 0)
+        session_see(s, &o->digest);
     return rc;
 }

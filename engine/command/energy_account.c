@@ -156,7 +156,7 @@ int energy_account_read(struct energy_account *out, struct store *store, const s
     store_read_begin(store);
     cJSON_ArrayForEach(item, run->stages)
         add_known(out, store, run, item, &seen);
-    store_read_end(store);
+    store_read_end(store, NULL);
     bytemap_close(&seen);
     return 0;
 }

@@ -69,7 +69,12 @@ static cJSON *machine(void *context) {
     return cJSON_Duplicate(f->machine, true);
 }
 
+static void tick(void *context) {
+    const struct facts *f = context;
+    store_read_tick(f->store);
+}
+
 struct plan_facts facts_table(struct facts *f) {
     return (struct plan_facts){
-        .context = f, .file_content = file_content, .program_digest = program_digest, .machine = machine};
+        .context = f, .file_content = file_content, .program_digest = program_digest, .machine = machine, .tick = tick};
 }

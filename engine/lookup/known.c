@@ -1,51 +1,59 @@
 #include "engine/lookup/known.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/memory.h"
 #include "engine/run/run.h"
-#include "store/record_format.h"
 
-static bool read_out(struct content *out, const cJSON *outs, const struct out_decl *decl) {
-    struct object o;
-    int rc = record_out_read(&o, cJSON_GetObjectItemCaseSensitive(outs, decl->name), NULL);
-    *out = (struct content){o.digest, o.size, decl->type == OUT_DIRECTORY, o.executable};
-    return rc == 0;
+/* Outs are declared in the order in which records have them, by name or as they were added: the next is the likely one. */
+static const struct object *find_out(const struct known_record *record, size_t likely, const char *name) {
+    for (size_t k = 0; k < record->out_count; k++) {
+        const struct known_out *out = &record->outs[(likely + k) % record->out_count];
+        if (strcmp(out->name, name) == 0)
+            return &out->object;
+    }
+    return NULL;
 }
 
 /* False: the record lacks an out that the instance declares. */
-static bool finish(struct plan *plan, struct instance *i, const cJSON *record) {
+static bool finish(struct plan *plan, struct instance *i, const struct known_record *record) {
     const struct stage_decl *decl = i->decl;
-    const struct record_view r = record_read(record);
     struct content *contents = mem_array(decl->out_count + 1, sizeof *contents);
     bool complete = true;
-    for (size_t k = 0; complete && k < decl->out_count; k++)
-        complete = read_out(&contents[k], r.outs, &decl->outs[k]);
+    for (size_t k = 0; complete && k < decl->out_count; k++) {
+        const struct object *o = find_out(record, k, decl->outs[k].name);
+        complete = o != NULL;
+        if (complete)
+            contents[k] = (struct content){o->digest, o->size, decl->outs[k].type == OUT_DIRECTORY, o->executable};
+    }
+    bool measured = complete && strcmp(record->metrics, "{}") != 0;
+    cJSON *metrics = measured ? mem_checked(cJSON_Parse(record->metrics)) : NULL;
     if (complete)
-        plan_finish(plan, i, contents, cJSON_IsObject(r.metrics) ? r.metrics : NULL);
+        plan_finish(plan, i, contents, metrics);
+    cJSON_Delete(metrics);
     free(contents);
     return complete;
 }
 
 int known_lookup(bool *known, struct plan *plan, struct store *store, const char *platform, struct instance *i,
                  struct error *err) {
-    cJSON *record = NULL;
+    struct known_record record;
     struct error fault = {0};
     *known = false;
     if (!i->decl->cache)
         return 0;
-    int rc = store_record_find(store, &i->key, platform, &record, &fault);
+    int rc = store_known_find(store, &i->key, platform, &record, &fault);
     if (rc == ERR_NOT_FOUND)
         return 0;
     if (rc < 0)
         return error_set(err, rc, "stage %s: %s", instance_name(i), fault.message);
-    *known = finish(plan, i, record);
-    cJSON_Delete(record);
+    *known = finish(plan, i, &record);
     return 0;
 }
 
-int run_lookup(struct plan *plan, struct store *store, const char *platform, struct diagnostics *diagnostics,
-               struct error *err) {
+static int look_up_all(struct plan *plan, struct store *store, const char *platform, struct diagnostics *diagnostics,
+                       struct error *err) {
     for (;;) {
         bool any = false;
         int rc = plan_advance(plan, diagnostics, err);
@@ -57,4 +65,13 @@ int run_lookup(struct plan *plan, struct store *store, const char *platform, str
         if (rc < 0 || !any)
             return rc;
     }
+}
+
+int run_lookup(struct plan *plan, struct store *store, const char *platform, struct diagnostics *diagnostics,
+               struct error *err) {
+    struct error fault = {0};
+    store_read_begin(store);
+    int rc = look_up_all(plan, store, platform, diagnostics, err);
+    int ended = store_read_end(store, &fault);
+    return rc == 0 && ended < 0 ? error_set(err, ended, "%s", fault.message) : rc;
 }

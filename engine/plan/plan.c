@@ -167,6 +167,8 @@ int plan_advance(struct plan *p, struct diagnostics *diagnostics, struct error *
             break;
         node_advance(p, n);
         arena_reset(p->scratch);
+        if (p->facts.tick)
+            p->facts.tick(p->facts.context);
     }
     diagnostics_move(diagnostics, &p->faults);
     if (p->error.code)

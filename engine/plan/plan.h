@@ -77,6 +77,7 @@ struct plan_facts {
     int (*file_content)(void *context, const char *path, struct content *out, struct error *err);
     int (*program_digest)(void *context, const char *program, struct digest *out, struct error *err);
     cJSON *(*machine)(void *context); /* {"host","cpu","meter"} for measuring kinds; the plan deletes it */
+    void (*tick)(void *context);      /* called often; NULL: nobody waits */
 };
 
 struct plan;

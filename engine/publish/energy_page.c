@@ -98,7 +98,7 @@ static void read_pieces(struct page *page) {
         }
         page->of[i->index] = p;
     }
-    store_read_end(page->run->store);
+    store_read_end(page->run->store, NULL);
 }
 
 /* ---- sums ---- */

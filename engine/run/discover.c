@@ -173,7 +173,7 @@ static void say_notice(void *context, const char *line) {
     run_note(context, NULL, line);
 }
 
-int run_discover(struct run *r, struct error *err) {
+static int discover(struct run *r, struct error *err) {
     for (bool again = true; again;) {
         int rc = plan_advance(r->plan, r->diagnostics, err);
         if (rc < 0)
@@ -187,6 +187,18 @@ int run_discover(struct run *r, struct error *err) {
             again = again || known;
         }
     }
+    return 0;
+}
+
+int run_discover(struct run *r, struct error *err) {
+    struct error fault = {0};
+    store_read_begin(r->store);
+    int rc = discover(r, err);
+    int ended = store_read_end(r->store, &fault);
+    if (rc == 0 && ended < 0)
+        rc = error_set(err, ended, "%s", fault.message);
+    if (rc < 0)
+        return rc;
     report_selects(r);
     store_notices(r->store, say_notice, r);
     return 0;

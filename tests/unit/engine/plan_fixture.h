@@ -81,7 +81,7 @@ static inline struct diagnostics world_read(struct world *w, const char *json) {
 }
 
 static inline int world_plan(struct world *w, const char *const *targets, size_t count, struct error *err) {
-    struct plan_facts facts = {w, world_file, world_program, world_machine};
+    struct plan_facts facts = {w, world_file, world_program, world_machine, NULL};
     return plan_create(&w->plan, w->pipeline, &facts, targets, count, err);
 }
 

@@ -174,6 +174,21 @@ static inline const char *find_out(struct store *s, const char *name, char hex[D
     return hex;
 }
 
+/* The same as a row of the index tells it. */
+static inline const char *find_known(struct store *s, const char *name, char hex[DIGEST_HEX_SIZE]) {
+    struct digest key = key_of(name);
+    struct error err = {0};
+    struct known_record r = {0};
+    int rc = store_known_find(s, &key, NULL, &r, &err);
+    if (rc != 0 && rc != ERR_NOT_FOUND)
+        fail_msg("%s", err.message);
+    hex[0] = '\0';
+    for (size_t i = 0; rc == 0 && i < r.out_count; i++)
+        if (strcmp(r.outs[i].name, "model") == 0)
+            digest_hex(hex, &r.outs[i].object.digest);
+    return hex;
+}
+
 static inline void keep_line(void *context, const char *line) {
     buffer_puts(context, line);
     buffer_putc(context, '\n');
@@ -185,6 +200,17 @@ static inline char *notices(struct store *s) {
     store_notices(s, keep_line, &b);
     return buffer_detach(&b);
 }
+
+/* Changes the index behind the store's back. */
+#define change_index(p, text)                                                                                          \
+    do {                                                                                                               \
+        sqlite3 *db;                                                                                                   \
+        char *db_path = path_join((p)->directory, "state.db");                                                         \
+        assert_int_equal(sqlite3_open(db_path, &db), SQLITE_OK);                                                       \
+        assert_int_equal(sqlite3_exec(db, (text), NULL, NULL, NULL), SQLITE_OK);                                       \
+        sqlite3_close(db);                                                                                             \
+        free(db_path);                                                                                                 \
+    } while (0)
 
 /* The only segment of the store. The caller frees. */
 static inline char *only_segment(const struct place *p) {

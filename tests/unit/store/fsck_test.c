@@ -27,15 +27,6 @@ static void flip_silently(const char *path, off_t offset) {
     assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
-static void sql(const struct place *p, const char *text) {
-    sqlite3 *db;
-    char *path = path_join(p->directory, "state.db");
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-    free(path);
-}
-
 /* Three records; two share an object. Returns the path of the shared one. */
 static char *fill(const struct place *p) {
     struct store *s = open_store(p);
@@ -193,14 +184,18 @@ static void wrong_rows_are_written_anew(void **state) {
         "UPDATE record SET start = start + 1 WHERE stage = 'b'",
         "UPDATE record SET at = 1 WHERE stage = 'b'",
         "UPDATE record SET platform = 'nowhere' WHERE stage = 'b'",
-        "INSERT INTO record SELECT segment, start + 7, length, at, key, stage, kind, platform, wall_s FROM record",
+        "UPDATE record SET declared = 'x' WHERE stage = 'b'",
+        "UPDATE record SET known = zeroblob(length(known)) WHERE stage = 'b'",
+        "UPDATE record SET guard = NULL WHERE stage = 'b'",
+        "INSERT INTO record(segment, start, length, at, key, stage, declared, kind, platform, wall_s, known, guard) "
+        "SELECT segment, start + 7, length, at, key, stage, declared, kind, platform, wall_s, known, guard FROM record",
     };
     const struct place *p = *state;
     struct buffer said = {0};
     free(fill(p));
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char hex[DIGEST_HEX_SIZE];
-        sql(p, wrong[i]);
+        change_index(p, wrong[i]);
         assert_report(run_fsck(p, &said), 0, 0, 0, 0, 3);
         assert_non_null(strstr(said.data, "state.db"));
         assert_report(run_fsck(p, &said), 0, 0, 0, 0, 0);
@@ -216,10 +211,11 @@ static void a_row_of_another_key_serves_nothing(void **state) {
     const struct place *p = *state;
     char hex[DIGEST_HEX_SIZE];
     free(fill(p));
-    sql(p, "UPDATE record SET key = (SELECT key FROM record WHERE stage = 'a') WHERE stage = 'c'");
-    sql(p, "DELETE FROM record WHERE stage = 'a'");
+    change_index(p, "UPDATE record SET key = (SELECT key FROM record WHERE stage = 'a') WHERE stage = 'c'");
+    change_index(p, "DELETE FROM record WHERE stage = 'a'");
     struct store *s = open_store(p);
     assert_string_equal(find_out(s, "a", hex), "");
+    assert_string_equal(find_known(s, "a", hex), "");
     store_close(s);
 }
 

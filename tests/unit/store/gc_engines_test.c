@@ -4,6 +4,19 @@
 #include <math.h>
 #include <sys/file.h>
 
+/* Whether a process waits for a lock of a file: /proc/locks has it behind an arrow. */
+static bool waits_for_a_lock(pid_t pid) {
+    char line[256], text[32];
+    bool waits = false;
+    FILE *locks = fopen("/proc/locks", "r");
+    assert_non_null(locks);
+    snprintf(text, sizeof text, " %d ", (int)pid);
+    while (fgets(line, sizeof line, locks))
+        waits |= strstr(line, "-> FLOCK") && strstr(line, text);
+    fclose(locks);
+    return waits;
+}
+
 static void what_an_engine_found_stays(void **state) {
     const struct place *p = *state;
     char hex[DIGEST_HEX_SIZE];
@@ -24,6 +37,42 @@ static void what_an_engine_found_stays(void **state) {
     assert_int_equal(r.records, 1);
     assert_false(stands(p, "old"));
     check_whole(p);
+}
+
+/* Its keys are noted when the session ends, and until then gc takes nothing away. */
+static void what_a_session_found_stays(void **state) {
+    const struct place *p = *state;
+    struct error err = {0};
+    char hex[DIGEST_HEX_SIZE];
+    int tell[2], status;
+    RUN(p, "study", "old", "older");
+    RUN(p, "study", "new");
+    assert_int_equal(pipe(tell), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        close(tell[1]);
+        assert_int_equal(read(tell[0], hex, 1), 1);
+        collect(p, 1);
+        _exit(0);
+    }
+    struct store *engine = open_store(p);
+    store_hold(engine);
+    store_read_begin(engine);
+    assert_int_equal(strlen(find_known(engine, "old", hex)), 64);
+    assert_int_equal(write(tell[1], "g", 1), 1);
+    while (!waits_for_a_lock(child)) {
+        assert_int_equal(waitpid(child, &status, WNOHANG), 0); /* it did not wait */
+        usleep(1000);
+    }
+    assert_true(stands(p, "older"));
+    ok(store_read_end(engine, &err), err);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(strlen(find_known(engine, "old", hex)), 64);
+    assert_false(stands(p, "older"));
+    store_close(engine);
+    close(tell[0]);
+    close(tell[1]);
 }
 
 static void what_an_engine_put_stays(void **state) {
@@ -119,19 +168,6 @@ static void only_one_gc_at_a_time(void **state) {
     assert_int_equal(count_in(p, "leases"), 0);
     store_close(s);
     free(path);
-}
-
-/* Whether a process waits for a lock of a file: /proc/locks has it behind an arrow. */
-static bool waits_for_a_lock(pid_t pid) {
-    char line[256], text[32];
-    bool waits = false;
-    FILE *locks = fopen("/proc/locks", "r");
-    assert_non_null(locks);
-    snprintf(text, sizeof text, " %d ", (int)pid);
-    while (fgets(line, sizeof line, locks))
-        waits |= strstr(line, "-> FLOCK") && strstr(line, text);
-    fclose(locks);
-    return waits;
 }
 
 /* While an engine notes something, nothing is taken away: it may be just that. */
@@ -247,6 +283,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_setup, place_teardown)
     const struct CMUnitTest tests[] = {
         TEST(what_an_engine_found_stays),
+        TEST(what_a_session_found_stays),
         TEST(what_an_engine_put_stays),
         TEST(a_segment_that_comes_again_under_its_name_is_read_anew),
         TEST(the_dead_keep_nothing),

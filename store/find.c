@@ -1,0 +1,190 @@
+/* Records found: of a key, and such as are like a stage. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/memory.h"
+#include "store/internal.h"
+
+struct places {
+    struct place *items;
+    size_t count, capacity;
+};
+
+static void places_close(struct places *p) {
+    for (size_t i = 0; i < p->count; i++)
+        free(p->items[i].segment);
+    free(p->items);
+    *p = (struct places){0};
+}
+
+static int places_collect(struct store *s, struct places *p, sqlite3_stmt *q, struct error *err) {
+    int code;
+    int rc = 0;
+    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
+        const unsigned char *segment = sqlite3_column_text(q, 0);
+        mem_grow(p->items, &p->capacity, p->count + 1);
+        p->items[p->count++] = (struct place){mem_strdup(segment ? (const char *)segment : ""),
+                                              sqlite3_column_int64(q, 1), sqlite3_column_int64(q, 2)};
+    }
+    if (code != SQLITE_DONE)
+        rc = index_error(s, err);
+    sqlite3_reset(q);
+    return rc;
+}
+
+struct find {
+    const struct digest *key;
+    const char *platform;
+    struct places places;
+    size_t valid; /* which of them */
+    int tries;
+    bool moved; /* a segment is gone: gc may have put its records elsewhere, and the index says where */
+};
+
+static int find_places(struct store *s, void *context, struct error *err) {
+    struct find *f = context;
+    sqlite3_stmt *q;
+    places_close(&f->places);
+    int rc = index_statement(&q, s, SQL_RECORD_FIND, err);
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_blob(q, 1, f->key->bytes, sizeof f->key->bytes, SQLITE_STATIC);
+    sqlite3_bind_text(q, 2, f->platform, -1, SQLITE_STATIC);
+    return places_collect(s, &f->places, q, err);
+}
+
+/* 1: the record at a place is that of the key and whole, its objects too. 0: it does not count. ERR_IO: it cannot be told
+   (to take that for damage would run again what is known). */
+static int find_valid(struct store *s, struct find *f, const struct place *place, cJSON **out, struct error *err) {
+    struct error why = {0};
+    struct record_row row = {0};
+    cJSON *tree = NULL;
+    int rc = segment_read(s, place->segment, place->offset, place->length, &tree, &why);
+    if (rc == ERR_NOT_FOUND && f->tries == 0) {
+        f->moved = true;
+        return 0;
+    }
+    if (rc == 0)
+        rc = record_row_read(&row, tree, &why);
+    if (rc == 0 && (!digest_equal(&row.key, f->key) || (f->platform && strcmp(row.platform, f->platform) != 0)))
+        rc = error_set(&why, ERR_CORRUPT, "it is that of another key: `retort fsck` rebuilds the index");
+    if (rc == 0)
+        rc = record_require(s, tree, &why);
+    if (rc == 0) {
+        *out = tree;
+        return 1;
+    }
+    cJSON_Delete(tree);
+    if (rc == ERR_IO)
+        return error_set(err, rc, "%s", why.message);
+    notice(s, "record at byte %" PRId64 " of %s is set aside: %s", place->offset, place->segment, why.message);
+    return 0;
+}
+
+int record_missing(const struct digest *key, struct error *err) {
+    char hex[DIGEST_HEX_SIZE];
+    digest_hex(hex, key);
+    return error_set(err, ERR_NOT_FOUND, "%s: the store has no record of this key", hex);
+}
+
+int record_find(struct store *s, const struct digest *key, const char *platform, cJSON **out, struct place *where,
+                struct error *err) {
+    struct find f = {.key = key, .platform = platform};
+    int rc = session_enter(s, err);
+    if (rc == 0)
+        rc = lease_key(s, key, err);
+    if (rc < 0)
+        return rc;
+    do {
+        f.moved = false;
+        rc = index_retry(s, find_places, &f, err);
+        for (size_t i = 0; rc == 0 && i < f.places.count; i++) {
+            rc = find_valid(s, &f, &f.places.items[i], out, err);
+            f.valid = i;
+        }
+    } while (rc == 0 && f.moved && f.tries++ == 0);
+    if (rc > 0 && where) {
+        *where = f.places.items[f.valid];
+        f.places.items[f.valid].segment = NULL;
+    }
+    places_close(&f.places);
+    return rc < 0 ? rc : rc > 0 ? 0 : record_missing(key, err);
+}
+
+int store_record_find(struct store *s, const struct digest *key, const char *platform, cJSON **out, struct error *err) {
+    return record_find(s, key, platform, out, NULL, err);
+}
+
+/* ---- what could explain an unknown key ---- */
+
+struct similar {
+    const char *stage, *kind;
+    size_t limit;
+    struct places places;
+};
+
+static int collect_by(struct store *s, struct similar *x, enum statement which, const char *name, int length,
+                      struct error *err) {
+    sqlite3_stmt *q;
+    if (!name || x->places.count >= x->limit)
+        return 0;
+    int rc = index_statement(&q, s, which, err);
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_text(q, 1, name, length, SQLITE_STATIC);
+    sqlite3_bind_int64(q, 2, (int64_t)(x->limit - x->places.count));
+    if (which == SQL_RECORD_BY_DECLARED)
+        sqlite3_bind_text(q, 3, x->stage, -1, SQLITE_STATIC);
+    if (which == SQL_RECORD_BY_KIND)
+        sqlite3_bind_text(q, 3, x->stage, record_declared_length(x->stage), SQLITE_STATIC);
+    return places_collect(s, &x->places, q, err);
+}
+
+static int similar_places(struct store *s, void *context, struct error *err) {
+    struct similar *x = context;
+    places_close(&x->places);
+    int rc = collect_by(s, x, SQL_RECORD_BY_STAGE, x->stage, -1, err);
+    if (rc == 0)
+        rc = collect_by(s, x, SQL_RECORD_BY_DECLARED, x->stage, record_declared_length(x->stage), err);
+    return rc < 0 ? rc : collect_by(s, x, SQL_RECORD_BY_KIND, record_kind(x->kind), -1, err);
+}
+
+int store_record_similar(struct store *s, const char *stage, const char *kind, size_t limit, cJSON ***out,
+                         size_t *count, struct error *err) {
+    struct similar x = {.stage = stage, .kind = kind, .limit = limit};
+    *out = NULL;
+    *count = 0;
+    int rc = index_retry(s, similar_places, &x, err);
+    if (rc == 0 && x.places.count > 0)
+        *out = mem_array(x.places.count, sizeof **out);
+    for (size_t i = 0; rc == 0 && i < x.places.count; i++) {
+        const struct place *p = &x.places.items[i];
+        if (segment_read(s, p->segment, p->offset, p->length, &(*out)[*count], NULL) == 0)
+            ++*count;
+    }
+    places_close(&x.places);
+    return rc;
+}
+
+/* ---- how long it may take ---- */
+
+static double average(struct store *s, enum statement which, const char *name, int length) {
+    sqlite3_stmt *q;
+    double result = (double)NAN;
+    if (!name || session_enter(s, NULL) < 0 || index_statement(&q, s, which, NULL) < 0)
+        return result;
+    sqlite3_bind_text(q, 1, name, length, SQLITE_STATIC);
+    if (sqlite3_step(q) == SQLITE_ROW && sqlite3_column_type(q, 0) != SQLITE_NULL)
+        result = sqlite3_column_double(q, 0);
+    sqlite3_reset(q);
+    return result;
+}
+
+double store_estimate_s(struct store *s, const char *stage, const char *kind) {
+    double seconds = average(s, SQL_ESTIMATE_STAGE, stage, -1);
+    if (isnan(seconds))
+        seconds = average(s, SQL_ESTIMATE_DECLARED, stage, record_declared_length(stage));
+    return isnan(seconds) ? average(s, SQL_ESTIMATE_KIND, record_kind(kind), -1) : seconds;
+}

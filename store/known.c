@@ -1,0 +1,110 @@
+/* Keys looked up by what the index holds of their records. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/internal.h"
+
+enum { MOST_REPAIRS = 16 }; /* of one session: each waits for the disk */
+enum verdict { NONE, FOUND, ASK_RECORD };
+
+struct look_up {
+    const struct digest *key;
+    const char *platform;
+    struct known_record *out;
+    enum verdict verdict;
+    bool damaged; /* a row does not fit its guard */
+};
+
+static int require_outs(struct store *s, const struct known_record *r, struct error *err) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < r->out_count; i++)
+        rc = store_object_require(s, &r->outs[i].object, err);
+    return rc;
+}
+
+/* Whether the row counts. One that is damaged, or holds no outs, cannot tell; and where objects are missing the record is
+   set aside, which is told. */
+static int judge_row(struct store *s, struct look_up *f, sqlite3_stmt *q, struct error *err) {
+    struct known_guard guard;
+    struct error why = {0};
+    const char *platform = (const char *)sqlite3_column_text(q, 1);
+    const void *known = sqlite3_column_blob(q, 2), *expected = sqlite3_column_blob(q, 3);
+    size_t size = (size_t)sqlite3_column_bytes(q, 2);
+    f->verdict = ASK_RECORD;
+    if (!known && !expected) /* the record has more than a row holds */
+        return 0;
+    f->damaged = true;
+    if (!platform || !known || !expected || sqlite3_column_bytes(q, 3) != sizeof guard.bytes)
+        return 0;
+    known_guard(&guard, s->hash, f->key, sqlite3_column_int64(q, 0), platform, known, size);
+    if (memcmp(expected, guard.bytes, sizeof guard.bytes) != 0 || !known_read(f->out, &s->known, known, size))
+        return 0;
+    f->damaged = false;
+    f->verdict = NONE;
+    if (f->platform && strcmp(platform, f->platform) != 0)
+        return 0;
+    int rc = require_outs(s, f->out, &why);
+    if (rc == ERR_IO)
+        return error_set(err, rc, "%s", why.message);
+    f->verdict = rc == 0 ? FOUND : ASK_RECORD;
+    return 0;
+}
+
+/* Earliest first. Of two of one time the names of their segments decide, which the records' own order knows. */
+static int find_row(struct store *s, void *context, struct error *err) {
+    struct look_up *f = context;
+    sqlite3_stmt *q;
+    int64_t before = -1;
+    int code = SQLITE_DONE, rc = index_statement(&q, s, SQL_RECORD_KNOWN, err);
+    f->verdict = NONE;
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_blob(q, 1, f->key->bytes, sizeof f->key->bytes, SQLITE_STATIC);
+    while (rc == 0 && f->verdict != ASK_RECORD && (code = sqlite3_step(q)) == SQLITE_ROW) {
+        int64_t at = sqlite3_column_int64(q, 0);
+        if (at == before)
+            f->verdict = ASK_RECORD;
+        else if (f->verdict == FOUND)
+            break;
+        else
+            rc = judge_row(s, f, q, err);
+        before = at;
+    }
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        rc = index_error(s, err);
+    sqlite3_reset(q);
+    return rc;
+}
+
+/* The record itself, and the row that should have told the same written anew, where it can be. */
+static int ask_record(struct store *s, struct look_up *f, struct error *err) {
+    struct buffer known = {0};
+    struct place place = {0};
+    cJSON *record = NULL;
+    int rc = record_find(s, f->key, f->platform, &record, &place, err);
+    if (rc == 0)
+        rc = known_write(&known, record, err);
+    if (rc == 0 && !known_read(f->out, &s->known, known.data, known.size))
+        rc = error_set(err, ERR_CORRUPT, "%s/actions/%s: the record at byte %" PRId64 " cannot be read", s->directory,
+                       place.segment, place.offset);
+    if (rc == 0 && f->damaged && s->session.repaired++ < MOST_REPAIRS)
+        tail_repair(s, place.segment, place.offset, place.length, NULL);
+    cJSON_Delete(record);
+    free(place.segment);
+    buffer_close(&known);
+    return rc;
+}
+
+int store_known_find(struct store *s, const struct digest *key, const char *platform, struct known_record *out,
+                     struct error *err) {
+    struct look_up f = {.key = key, .platform = platform, .out = out};
+    int rc = session_enter(s, err);
+    if (rc == 0)
+        rc = lease_key(s, key, err);
+    if (rc == 0)
+        rc = index_retry(s, find_row, &f, err);
+    if (rc < 0 || f.verdict == FOUND)
+        return rc;
+    return f.verdict == ASK_RECORD ? ask_record(s, &f, err) : record_missing(key, err);
+}

@@ -1,0 +1,99 @@
+/*
+ * What the index holds of a record, so that a key can be looked up without reading the record:
+ *
+ *   known   count of outs (4 bytes), then for each: name and a zero byte, digest (32), size (8), flags (1);
+ *           then the metrics as canonical JSON. Numbers are little-endian.
+ *   guard   the first 16 bytes of the SHA-256 of key, append time, platform and `known`
+ *
+ * A row whose guard does not fit is not believed: the record is read, and its segment is indexed anew.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "store/internal.h"
+#include "store/record_format.h"
+
+enum { FLAG_DIRECTORY = 1, FLAG_EXECUTABLE = 2 };
+
+static void put_number(struct buffer *out, uint64_t value, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++)
+        buffer_putc(out, (char)(value >> (8 * i) & 0xFF));
+}
+
+static uint64_t get_number(const unsigned char *from, size_t bytes) {
+    uint64_t value = 0;
+    for (size_t i = bytes; i-- > 0;)
+        value = value << 8 | from[i];
+    return value;
+}
+
+static int put_out(void *context, const char *name, const struct object *o, struct error *err) {
+    struct buffer *out = context;
+    (void)err;
+    buffer_append(out, name, strlen(name) + 1);
+    buffer_append(out, (const char *)o->digest.bytes, sizeof o->digest.bytes);
+    put_number(out, o->size, 8);
+    buffer_putc(out, (char)((o->directory ? FLAG_DIRECTORY : 0) | (o->executable ? FLAG_EXECUTABLE : 0)));
+    return 0;
+}
+
+int known_write(struct buffer *out, const cJSON *record, struct error *err) {
+    struct record_view r = record_read(record);
+    buffer_clear(out);
+    put_number(out, (uint64_t)cJSON_GetArraySize(r.outs), 4);
+    int rc = record_outs(record, put_out, out, err);
+    if (cJSON_IsObject(r.metrics))
+        json_canonical(out, r.metrics);
+    else
+        buffer_puts(out, "{}");
+    return rc;
+}
+
+void known_guard(struct known_guard *out, struct sha256 *h, const struct digest *key, int64_t at, const char *platform,
+                 const void *known, size_t size) {
+    struct digest d;
+    sha256_field(h, key->bytes, sizeof key->bytes);
+    sha256_field(h, &at, sizeof at);
+    sha256_field(h, platform, strlen(platform));
+    sha256_field(h, known, size);
+    sha256_restart(h, &d);
+    memcpy(out->bytes, d.bytes, sizeof out->bytes);
+}
+
+/* Reads one out; NULL: the bytes end before it does. */
+static const unsigned char *get_out(struct known_out *out, const unsigned char *at, const unsigned char *end) {
+    enum { FIXED = 32 + 8 + 1 };
+    const unsigned char *zero = memchr(at, '\0', (size_t)(end - at));
+    if (!zero || end - zero - 1 < FIXED)
+        return NULL;
+    *out = (struct known_out){.name = (const char *)at};
+    memcpy(out->object.digest.bytes, zero + 1, 32);
+    out->object.size = get_number(zero + 33, 8);
+    out->object.directory = zero[41] & FLAG_DIRECTORY;
+    out->object.executable = zero[41] & FLAG_EXECUTABLE;
+    return zero + 1 + FIXED;
+}
+
+bool known_read(struct known_record *out, struct known_memory *m, const void *known, size_t size) {
+    if (size < 4)
+        return false;
+    buffer_clear(&m->text);
+    buffer_append(&m->text, known, size);
+    const unsigned char *at = (const unsigned char *)m->text.data + 4, *end = at - 4 + size;
+    size_t count = get_number(at - 4, 4);
+    if (count > size)
+        return false;
+    mem_grow(m->outs, &m->capacity, count + 1);
+    for (size_t i = 0; at && i < count; i++)
+        at = get_out(&m->outs[i], at, end);
+    *out = (struct known_record){m->outs, count, (const char *)at};
+    return at != NULL;
+}
+
+void known_memory_close(struct known_memory *m) {
+    buffer_close(&m->text);
+    free(m->outs);
+    *m = (struct known_memory){0};
+}
