@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""The six-stage study while somebody sets the clock by hours, forward and back, with each time that it is asked, and the
+"""Runs the six-stage study while the clock jumps by hours, forward and back, each time that a program reads it, and the
 machine sleeps now and then (clocklib.c).
 
   clock.py [--rounds 1] [--seed N]
 
-Killed at random and run again, it ends with the undisturbed records and results; no record or run ends before it began
-and no duration or energy is negative; runs are listed in their order; no stage is late for what the machine slept.
+The study is killed at random and run again. It ends with the records and results of an undisturbed run. No record or run
+ends before it began, and no duration or energy is negative. Runs are listed in their order. The time that the machine slept
+makes no stage late.
 """
 import argparse
 import glob
@@ -28,7 +29,7 @@ LATE = {"retort": 1, "name": "late", "stages": {"slow": {
 
 
 def negative(value, path=""):
-    """What is less than nothing among the durations and energies of a JSON value."""
+    """The paths of the negative durations and energies in a JSON value."""
     if isinstance(value, dict):
         return [p for k, v in value.items() for p in negative(v, path + "/" + k)]
     if isinstance(value, list):
@@ -38,7 +39,7 @@ def negative(value, path=""):
 
 
 def check_times(store):
-    """Every record and run of a store."""
+    """Checks the times of every record and run of a store."""
     for path in glob.glob(store + "/actions/*.jsonl"):
         for line in open(path):
             record = json.loads(line[line.index("{"):]) if line.endswith("\n") else {}
@@ -66,7 +67,7 @@ class Clocks:
         self.place.extra = {"LD_PRELOAD": library, "RETORT_CLOCK": str(self.generator.randrange(1 << 32))}
 
     def note_run(self):
-        """The run that has appeared since the last time."""
+        """Adds the run that appeared since the last call to the list."""
         found = {os.path.basename(p)[:-5] for p in glob.glob(self.place.store + "/runs/*.json")}
         self.runs += sorted(found - set(self.runs))
 
@@ -92,7 +93,7 @@ class Clocks:
             raise Wrong("runs are not listed in their order: %s, not %s" % (listed, self.runs[::-1]))
 
     def check_late(self):
-        """A stage of a second with a timeout of minutes, on a machine that sleeps for hours."""
+        """Runs a stage of a second with a timeout of minutes, on a machine that sleeps for hours."""
         with open(self.place.file("late.json"), "w") as out:
             json.dump(LATE, out)
         command = [os.path.join(self.programs, "retort"), "run", "late.json", "--store", self.place.store]

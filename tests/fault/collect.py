@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
-"""Collects the garbage of a store with one fault after another, and holds what must always hold. Options as sweep.py has
-them.
+"""Runs gc with one fault after another, and checks what must always hold. Its options are those of sweep.py.
 
 The store holds two runs of the six-stage study that share some stages, and a third whose engine was killed. A gc keeps the
 second and the third. After a gc with a fault:
 
-  - killed; or it ended with 0; or with 3 and a message that says what was refused, and where;
-  - fsck finds nothing: no record is without its objects;
-  - of the run that is kept nothing is executed again, and its results are right;
-  - for half of the cases: the run that was dropped is executed again, with right results;
-  - for the other half: the next gc ends as one that nothing disturbed;
-  - for a tenth: an engine that was executing a stage beside it still has its work and its claim, and ends well.
+  - It was killed, or ended with 0, or ended with 3 and a message that names the refused call and a path.
+  - fsck finds nothing wrong, so no record lacks its objects.
+  - No stage of the kept run is executed again, and its results are right.
+  - For half of the cases the dropped run is executed again, with right results.
+  - For the other half the next gc ends as an undisturbed one does.
+  - For a tenth an engine executed a stage beside it: the engine still has its work and its claim, and ends well.
 """
 import glob
 import json
@@ -54,7 +53,7 @@ class Beside:
         return set(glob.glob(self.place.store + "/runs/*"))
 
     def check(self):
-        """What is its own is there, and it ends well."""
+        """Checks that its work and claim are there, and that it ends well."""
         lost = self.own - self.held()
         if lost:
             raise Wrong("taken from the engine beside: " + " ".join(sorted(lost)))
@@ -63,7 +62,7 @@ class Beside:
             raise Wrong("the engine beside: exit status %d: %s" % (self.process.returncode, self.place.said()[1]))
 
     def end(self):
-        """Its run goes, which a later gc would count."""
+        """Removes its run, which a later gc would count."""
         open(self.go, "w").close()
         self.process.kill()
         self.process.wait()
@@ -89,7 +88,7 @@ class Collection(Sweep):
         self.collect(place)
         self.right = stands(place)
         left = [path for path in place.left() if "/claims/" not in path and "/checkpoints/" not in path]
-        if left:  # claims and checkpoints of work that is not finished stay
+        if left:  # claims and checkpoints of unfinished work stay
             raise Wrong("left behind by an undisturbed gc: " + " ".join(left))
         self.counts = {action: self.count(action) for action in self.actions}
         self.actions = [action for action in self.actions if self.counts[action] > 0]  # gc makes no process
@@ -106,7 +105,7 @@ class Collection(Sweep):
         return place.store
 
     def place(self, name):
-        """The store once more, under a path of its own."""
+        """Copies the store to a path of its own."""
         place = Place(self.programs, os.path.join(self.scratch, name))
         shutil.copytree(self.store, place.store)
         return place
@@ -129,7 +128,7 @@ class Collection(Sweep):
         return zlib.crc32(case.encode()) // 2 % 10 == 0
 
     def check(self, case):
-        """None, or what is wrong."""
+        """Returns None, or a text that says what is wrong."""
         place = self.place(case.replace("+", "p").replace(":", "-"))
         try:
             self.check_case(case, place)
@@ -141,7 +140,7 @@ class Collection(Sweep):
         return None
 
     def collect_beside(self, case, place):
-        """With the fault; for a tenth of the cases beside an engine."""
+        """Runs gc with the fault, for a tenth of the cases beside an engine."""
         if not self.beside(case):
             return self.collect(place, case)
         beside = Beside(self.programs, place.path + "-beside", place.store)
@@ -173,7 +172,7 @@ class Collection(Sweep):
 
 
 def check_known(place, kept):
-    """Executes nothing; a run of its own, which a later gc would count, must not stay."""
+    """Checks that a run executes nothing. Removes that run, which a later gc would count."""
     before = set(os.listdir(place.store + "/runs"))
     status, events, message = place.run(options=CHANGED)
     for name in set(os.listdir(place.store + "/runs")) - before:
@@ -184,7 +183,7 @@ def check_known(place, kept):
 
 
 def stands(place):
-    """All that a store holds, but how its records are shared out among segments, and the index."""
+    """All that a store holds, except its index and the segments that its records are in."""
     found = {("record",) + record for record in place.records()}
     for folder, _, names in os.walk(place.store):
         where = os.path.relpath(folder, place.store)

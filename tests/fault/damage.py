@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Damages an object of the six-stage study's store, half of the time without a trace in its size and times, and runs
-again, with an fsck before or not.
+"""Damages an object in the store of the six-stage study and runs the study again, with or without an fsck before. Half of
+the damages leave the size and the times of the object as they were.
 
-  damage.py [--cases 6] [--seed N]     each a line
+  damage.py [--cases 6] [--seed N]     each case a line of TAP
 
-Every run ends well, with the undisturbed results, whose files are published anew; what it recorded is what an undisturbed
-run records. An fsck finds the damage; after the runs and one more nothing is damaged, and nothing is missing but that
-object, and the directory that holds it, where no run needed them.
+Every run ends well. It publishes the undisturbed results anew and records what an undisturbed run records. An fsck finds the
+damage. After the runs and one more nothing is damaged. Only that object may be missing, and the directory that holds it,
+where no run needed them.
 """
 import argparse
 import glob
@@ -40,7 +40,7 @@ def flip(path, generator, quietly):
 
 
 def fsck(place, what):
-    """Its exit status, and what it counted."""
+    """Returns the exit status of fsck, and its counts."""
     command = [os.path.join(place.programs, "retort"), "fsck", "--json", "--store", place.store]
     done = subprocess.run(command, cwd=place.path, capture_output=True, text=True)
     if done.returncode not in (0, 1):
@@ -49,15 +49,15 @@ def fsck(place, what):
 
 
 def check_found(place, what):
-    """It reads every byte, so that a change without a trace is found too."""
+    """Checks that fsck finds the damage. It reads every byte, so it finds a change of the same size and times too."""
     status, counts = fsck(place, what)
     if status != 1 or counts["damaged"] != 1:
         raise Wrong("%s: fsck ended with %d and found %s" % (what, status, counts))
 
 
 def check_mended(place, what):
-    """What no run came upon is found. Then nothing is damaged, and at most that object is gone, with the one directory of
-    the study, where that holds it: no run has needed them."""
+    """fsck finds damage that no run met. Afterwards nothing is damaged. At most that object is missing, and the directory
+    that holds it, because no run needed them."""
     fsck(place, what)
     status, counts = fsck(place, what)
     damage = sum(counts[name] for name in ("damaged", "bad_lines", "lost_segments", "damaged_files", "rebuilt"))

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Several engines run the six-stage study over one store at once and are killed at random; each comes again until it
-has ended well. Either each has a project of its own, or all are in one and replace the same results, of another study.
-The same beside collections of garbage, one after another, that are killed too: the store holds an earlier run of the same
-study, and a newer one of another, so that to them everything that the engines go by is garbage.
+"""Runs several engines at once over one store, with the six-stage study, and kills them at random. Each starts again until
+it ends well. Either each has a project of its own, or all share one and replace the results of another study there.
+
+The same is done beside one gc after another, which are killed too. The store holds an earlier run of the study and a newer
+run of another one, so that everything that the engines look up is garbage.
 
   engines.py [--engines 2,8] [--rounds 1] [--seed N]      each number of engines a line of TAP
 
-All end with the undisturbed records, one a key, and the undisturbed results; without kills and collections every stage is
-executed once.
+All engines end with the records and results of an undisturbed run, one record for each key. Without kills and gc every stage
+is executed once.
 """
 import argparse
 import os
@@ -20,16 +21,16 @@ import time
 
 from study import Place, Wrong, check_gone, undisturbed
 
-KILLS = 3      # of each engine
+KILLS = 3      # kills of each engine
 ROUNDS = ((0, False, False), (KILLS, False, False), (0, False, True), (KILLS, False, True), (0, True, False), (KILLS, True, True))
 LIMIT_S = 120
 CHANGED = ("--set", "params.steps=5")
-BUSY = "try again when it is done"  # said where an engine comes or goes for longer than gc waits
+BUSY = "try again when it is done"  # gc says it when an engine starts or ends for longer than gc waits
 GC = ("gc", "--grace", "0s", "--keep-runs", "1")
 
 
 class Collector:
-    """One gc after another, killed now and then."""
+    """Runs one gc after another, and kills some."""
 
     def __init__(self, place, generator):
         self.place, self.generator = place, generator
@@ -55,8 +56,8 @@ class Collector:
 
 
 def follow(places, generator, kills, collector):
-    """Starts all, kills and starts again; the events of each place's runs. One at least is killed: where none was when the
-    first has ended, that comes again and is killed within its first moments, since it may find all known."""
+    """Starts all engines, kills them and starts them again. Returns the events of each place's runs. At least one is killed:
+    if none was when the first ended, that one starts again and is killed at once, because it may find all known."""
     left = {place: kills for place in places}
     running = {place: place.start() for place in places}
     events = {place: [] for place in places}
@@ -95,7 +96,7 @@ def follow(places, generator, kills, collector):
 
 
 def prepare(programs, home, store):
-    """A store in which the study is known by an old run alone. A place for gc."""
+    """Makes a store with an old run of the study, so that all is known and garbage. Returns a place for gc."""
     place = Place(programs, os.path.join(home, "gc"), store)
     for options in ((), CHANGED):
         if place.run(options=options)[0] != 0:
@@ -104,7 +105,7 @@ def prepare(programs, home, store):
 
 
 def publish_other(programs, home, project):
-    """The results of a changed study, from a store of its own."""
+    """Publishes the results of a changed study, from a store of its own."""
     place = Place(programs, os.path.join(home, "before"), os.path.join(home, "before-store"), project)
     if place.run(options=CHANGED)[0] != 0:
         raise Wrong("the results to be replaced could not be made: " + place.said()[1])
@@ -112,7 +113,7 @@ def publish_other(programs, home, project):
 
 def check_records(places, right, keeper):
     found = places[0].records()
-    if keeper:  # what killed collections wrote twice is mended by the next, which keeps the newest run of all
+    if keeper:  # the next gc removes records that a killed gc wrote twice; it keeps the newest run
         if keeper.run(command=GC)[0] != 0:
             raise Wrong("the last gc failed: %s" % keeper.said()[1])
         keys = {record[0] for record in right[0]}
@@ -167,7 +168,7 @@ def main():
                 project = os.path.join(home, "project") if together else None
                 places = [Place(programs, os.path.join(home, str(k)), store, project) for k in range(count)]
                 try:
-                    if together:  # which they replace
+                    if together:  # the engines replace these results
                         publish_other(programs, home, project)
                     check(places, right, generator, kills, prepare(programs, home, store) if collected else None)
                     print("ok %d - %s" % (number, name), flush=True)

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
-"""Examines a whole store with one fault after another, and holds that nothing of it is called damaged. Options as sweep.py
-has them.
+"""Runs fsck on a whole store with one fault after another. It must call nothing damaged. Its options are those of sweep.py.
 
 After an fsck with a fault:
 
-  - killed; or it ended with 0; or with 3 and a message that says what was refused, and where: never with 1, which says
-    that damage was found;
-  - the next fsck finds nothing, and nothing was set aside;
-  - the run is known: nothing is executed again, and its results are right.
+  - It was killed, or ended with 0, or ended with 3 and a message that names the refused call and a path. It never ends
+    with 1, which means damage.
+  - The next fsck finds nothing wrong, and nothing was set aside.
+  - The run is known: no stage is executed again, and its results are right.
 """
 import os
 import sys
@@ -16,7 +15,7 @@ from collect import Collection
 from study import Place, Wrong, sanitizer, undisturbed
 from sweep import check_message, main
 
-MALFORMED = "store/state.db: database disk image is malformed"  # so SQLite calls EIO where it reads a page
+MALFORMED = "store/state.db: database disk image is malformed"  # SQLite's message for an EIO while it reads a page
 
 
 class Examination(Collection):

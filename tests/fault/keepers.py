@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""Kills an engine and all its keepers at once, as `pkill -9 retort` does, while stages are under way that would go on for
-a long time.
+"""Kills an engine and all its keepers at once, as `pkill -9 retort` does, while long stages run.
 
   keepers.py [--rounds 3] [--seed N]      each round a line of TAP
 
-A stage has its own process, one in the background and a daemon in a session of its own. All programs of Retort are stopped
-first, so that none of them sees another die; then they are killed in a random order. No process of the place is left
-after two seconds; the next run ends well, and leaves nothing in the store.
+Each stage has its own process, one in the background, and a daemon in a session of its own. All programs of Retort are
+stopped first, so that none of them sees another die, and then killed in a random order. No process of the place is left
+after two seconds. The next run ends well, and leaves no work in the store.
 """
 import argparse
 import json
@@ -28,7 +27,7 @@ def comm(pid):
 
 
 def ours(place):
-    """The numbers of the engine and the keepers, and of whatever else of Retort's runs there."""
+    """The process ids of the engine, the keepers, and every other program of Retort that runs there."""
     found = []
     for line in processes(place.path):
         pid = int(line.split(" ")[0])
@@ -41,7 +40,7 @@ def ours(place):
 
 
 def write_pipeline(place):
-    """Whether it goes on for long is asked of a file that is no input."""
+    """A file that is no input says whether the stages take long, so that their keys stay."""
     script = ("[ -e %(at)s/go ] || { sleep 1007 & setsid sh -c 'sleep 1008 & exec sleep 1009' & echo $1 >>%(at)s/begun; "
               "exec sleep 1010; }; echo stage $1 >o" % {"at": place.path})
     pipeline = {"retort": 1, "name": "long", "stages": {
@@ -60,7 +59,7 @@ def await_begun(place):
 
 def kill_all(place, generator):
     stopped = set()
-    while set(ours(place)) - stopped:  # a keeper that is just being started is found the next time
+    while set(ours(place)) - stopped:  # the next round finds a keeper that is just starting
         for pid in set(ours(place)) - stopped:
             stopped.add(pid)
             try:
@@ -114,7 +113,7 @@ def main():
         except Wrong as wrong:
             failures += 1
             print("not ok %d - engine and keepers killed at once: %s" % (number, wrong), flush=True)
-            for line in processes(place.path):  # they would stay for a quarter of an hour
+            for line in processes(place.path):  # they would run for a quarter of an hour
                 os.kill(int(line.split(" ")[0]), signal.SIGKILL)
         shutil.rmtree(place.path, ignore_errors=True)
     print("1..%d" % arguments.rounds)

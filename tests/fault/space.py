@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the six-stage study with its store on a file system that is too small: it stops and says so, and goes on when
-there is room.
+"""Runs the six-stage study with its store on a file system that is too small. The run stops and says so, and the next run
+goes on when there is room.
 
   space.py [--cases 6] [--seed N]      sizes between 64 KiB and 8 MiB, each a line of TAP
 
@@ -29,7 +29,7 @@ def mount(options, path):
 
 
 def says_so(status, events, message):
-    """The engine (3); or each stage that failed (1): what one frees may be there again when the engine looks."""
+    """Checks that the engine (status 3) or each failed stage (status 1) speaks of room. A stage may have freed some since."""
     told = [message] if status == 3 else [e["detail"] for e in events if e.get("state") == "failed"]
     return bool(told) and all(any(text in one for text in SAYS) for one in told)
 

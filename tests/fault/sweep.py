@@ -1,24 +1,23 @@
 #!/usr/bin/env python3
-"""Runs the six-stage study with one fault after another, and holds what must always hold.
+"""Runs the six-stage study with one fault after another, and checks what must always hold.
 
   sweep.py --seconds 30 [--seed N]     an allocation of each library, and random cases, each a line of TAP
-  sweep.py --cases 100 [--seed N]      so many random cases, on whatever machine
-  sweep.py --shard 2/8 --done FILE     every eighth of all cases; FILE holds those that passed, and is gone on with
+  sweep.py --cases 100 [--seed N]      100 random cases, however long they take
+  sweep.py --shard 2/8 --done FILE     every eighth of all cases; FILE holds those that passed, which are skipped
   sweep.py --case EIO:17+              that one; --case memory:2@libuv.so
 
-A case is ACTION:N or ACTION:N+ as faultlib.c takes it; retort-stage/ACTION:N hits every keeper, and the built-in kind
-that it runs, in place of the engine. After the run with the fault come a run without and an fsck:
+A case is ACTION:N or ACTION:N+ as faultlib.c takes it. retort-stage/ACTION:N hits every keeper, and the built-in kind
+that it runs, in place of the engine. After the run with the fault come a run without one, and an fsck:
 
-  - killed: no process is left after two seconds; else it ended with 0 and the right results, or with 1 or 3 and a
-    message that says what was refused, and where;
-  - every record holds what an undisturbed run recorded;
-  - the second run ends well, with the same records (one a key) and results, and executes nothing that the first
-    reported finished;
-  - fsck finds nothing; no work, temporary file, checkpoint or claim is left.
+  - No process is left two seconds after a kill. A run that was not killed ended with 0 and the right results, or with 1 or
+    3 and a message that names the refused call and a path.
+  - Every record holds what an undisturbed run recorded.
+  - The second run ends well, with the same records (one for each key) and results. It executes no stage that the first
+    run had reported as finished.
+  - fsck finds nothing wrong. No work, temporary file, checkpoint or claim is left.
 
-A call that was counted may not come in another run: how many faults hit nothing is told, and more than a tenth fails.
-Where the fault hit the publishing of results, the second run is one of a study that was changed meanwhile, and a third
-goes back.
+A counted call may be absent in another run. The last line says how many faults hit nothing, and more than a tenth fails.
+Where the fault hit the publishing of results, the second run is of a changed study, and a third is of the first study again.
 """
 import argparse
 import os
@@ -57,8 +56,7 @@ FEW_ALLOCATIONS = 100  # of a library that has no more it takes each
 
 
 def names_place(place, message):
-    """Whether a path of the message is one of this study's or of its programs, or a folder that they lie in, or what the
-    system says of itself."""
+    """Whether the message holds a path of this study or of its programs, a folder above them, or a file of the system."""
     homes = (place.path, place.programs, "/proc", "/etc")
     named = re.findall(r"(?<![^\s(])/[^\s:;,]+", message)
     files = re.findall(r"(?<![^\s(])[\w.][^\s:;,]*", message)
@@ -67,20 +65,20 @@ def names_place(place, message):
 
 
 def check_message(case, place, message):
-    """Says what was refused; where, when the call had a path: that one or its folder, where only one call failed."""
+    """Checks that the message names the refused call, and its path or folder where only one call failed and it had a path."""
     action, line = case.split(":")[0], place.fault_line()
     parts = line.split(" ", 3)
     call, path = (parts[2], parts[3].strip()) if len(parts) > 3 else ("", "")
     said = message.lower()
     library = any(text in said for text in ELSEWHERE)
     words = [MESSAGES.get(action, "")]
-    if action == "memory":  # of a call of the C library's that needs some
+    if action == "memory":  # for a call of the C library that allocates
         words.append(MESSAGES["ENOMEM"])
     if not library and not any(text in said for text in words):
         raise Wrong("its message does not say what was refused: %s" % message)
     if not path or path.startswith("pipe:") or action == "memory":
         return
-    if action == "EAGAIN" and case.endswith("+"):  # the next that cannot be made may be a thread, which has no path
+    if action == "EAGAIN" and case.endswith("+"):  # the next refused call may make a thread, which has no path
         return
     if case.endswith("+") and any(text in said for text in NO_PATH):
         return
@@ -107,7 +105,7 @@ def check_end(case, place, right, status, message):
 
 
 def check_published(place, right, changed):
-    """A run that was hurt while it published leaves no file that a changed study takes for somebody else's."""
+    """A run that failed while it published leaves no file that a changed study takes for a file of the user's."""
     for options, results in ((CHANGED, changed[1]), ((), right[1])):
         status, _, message = place.run(options=options)
         if status != 0:
@@ -153,7 +151,7 @@ class Sweep:
         return place.calls()
 
     def check(self, case, library=""):
-        """None, or what is wrong; also that what failed was nothing of the library."""
+        """Returns None, or a text that says what is wrong. It is also wrong when the fault hit another library."""
         name = case.replace("+", "p").replace(":", "-").replace("/", "-")
         place = Place(self.programs, os.path.join(self.scratch, name))
         try:
@@ -169,8 +167,8 @@ class Sweep:
         return line if line == NO_FAULT else "another library was hit: " + line
 
     def check_hits(self):
-        """Says how many cases hit nothing; 1 when they are too many: a run polls and has threads, so that the last calls of
-        one are not there in another. Of few cases more may."""
+        """Prints how many cases hit nothing, and returns 1 when they are too many. A run polls and has threads, so the last
+        calls of one run may be absent in another. Of few cases a larger share may miss."""
         print("# %d of %d cases hit nothing" % (self.missed, self.cases), flush=True)
         return int(self.missed > max(FEW_MISSED, self.cases // 10))
 
@@ -179,7 +177,7 @@ class Sweep:
             return sum(line.startswith("allocation") and line.split()[2].startswith(library) for line in log)
 
     def check_library(self, generator, library):
-        """One of its allocations fails."""
+        """Fails one of the library's allocations."""
         count = self.allocations(library)
         if count == 0:
             return "it allocates nothing"
