@@ -153,6 +153,17 @@ void *arena_array(struct arena *a, size_t count, size_t size) {
     return arena_alloc(a, bytes);
 }
 
+void *arena_grow_bytes(struct arena *a, void *array, size_t *capacity, size_t needed, size_t size) {
+    if (array && needed <= *capacity)
+        return array;
+    size_t wanted = *capacity > SIZE_MAX / 2 || *capacity * 2 < needed ? needed : *capacity * 2;
+    void *grown = arena_array(a, wanted, size);
+    if (array)
+        memcpy(grown, array, *capacity * size);
+    *capacity = wanted;
+    return grown;
+}
+
 char *arena_strdup(struct arena *a, const char *text) {
     return arena_strndup(a, text, strlen(text));
 }

@@ -15,6 +15,13 @@ void arena_reset(struct arena *a);
 /* Zeroed, aligned for any type. Lives until arena_free or arena_reset. */
 void *arena_alloc(struct arena *a, size_t size) __attribute__((returns_nonnull));
 void *arena_array(struct arena *a, size_t count, size_t size) __attribute__((returns_nonnull));
+
+/* As mem_grow, in an arena: a larger array takes the place of `array`, whose memory stays the arena's. */
+void *arena_grow_bytes(struct arena *a, void *array, size_t *capacity, size_t needed, size_t size)
+    __attribute__((returns_nonnull));
+#define arena_grow(a, array, capacity, needed)                                                                         \
+    ((array) = arena_grow_bytes((a), (array), (capacity), (needed), sizeof *(array)))
+
 char *arena_strdup(struct arena *a, const char *text) __attribute__((returns_nonnull));
 char *arena_strndup(struct arena *a, const char *text, size_t length) __attribute__((returns_nonnull));
 char *arena_printf(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3), returns_nonnull));

@@ -10,6 +10,8 @@
 /* Room for `extra` more bytes and the NUL. */
 static void reserve(struct buffer *b, size_t extra) {
     size_t needed;
+    if (extra < b->capacity - b->size)
+        return;
     if (__builtin_add_overflow(b->size, extra, &needed) || __builtin_add_overflow(needed, 1, &needed))
         needed = SIZE_MAX; /* which cannot be had */
     b->data = mem_grow_bytes(b->data, &b->capacity, needed, 1);
@@ -28,7 +30,9 @@ void buffer_puts(struct buffer *b, const char *text) {
 }
 
 void buffer_putc(struct buffer *b, char c) {
-    buffer_append(b, &c, 1);
+    reserve(b, 1);
+    b->data[b->size++] = c;
+    b->data[b->size] = '\0';
 }
 
 void buffer_printf(struct buffer *b, const char *format, ...) {

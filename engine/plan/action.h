@@ -68,7 +68,7 @@ struct action_pin {
 struct action {
     struct arena *arena;     /* that it lives in */
     const struct kind *kind; /* NULL: a command */
-    const cJSON *with;       /* kinds: complete, as the stage is shown it */
+    const cJSON *with;       /* kinds: as the file gives it; NULL: nothing */
     const cJSON *reduced;    /* kinds: less the entries that equal a default, as it enters the key */
     const struct word *argv; /* a list input in a word of its own stands for all its items */
     size_t argc;

@@ -27,8 +27,8 @@ const struct label *node_labels(struct arena *arena, const struct node *n) {
     return labels;
 }
 
-static void add_item(struct gathered *g, const struct action_item *item) {
-    mem_grow(g->items, &g->capacity, g->count + 1);
+static void add_item(struct gathered *g, struct arena *arena, const struct action_item *item) {
+    arena_grow(arena, g->items, &g->capacity, g->count + 1);
     g->items[g->count++] = *item;
 }
 
@@ -58,16 +58,16 @@ static struct known_file *ask_file(struct scope *s, const char *path, const stru
 static struct known_file *known_file(struct scope *s, const char *directory, const char *path,
                                      const struct location *at) {
     struct plan *p = s->plan;
-    struct buffer key = {0};
+    struct buffer *key = &p->text;
+    buffer_clear(key);
     if (*path != '/') {
-        buffer_puts(&key, directory);
-        buffer_putc(&key, '/');
+        buffer_puts(key, directory);
+        buffer_putc(key, '/');
     }
-    buffer_puts(&key, path);
-    struct known_file *file = bytemap_get(&p->files, key.data, key.size);
-    if (!file && (file = ask_file(s, buffer_text(&key), at)))
-        bytemap_put(&p->files, arena_strndup(p->arena, key.data, key.size), key.size, file);
-    buffer_close(&key);
+    buffer_puts(key, path);
+    struct known_file *file = bytemap_get(&p->files, key->data, key->size);
+    if (!file && (file = ask_file(s, buffer_text(key), at)))
+        bytemap_put(&p->files, arena_strndup(p->arena, key->data, key->size), key->size, file);
     return file;
 }
 
@@ -78,7 +78,7 @@ static int add_file(struct gathered *g, struct scope *s, const char *directory, 
     const struct known_file *file = known_file(s, directory, path->valuestring, at);
     if (!file)
         return ERR_INVALID;
-    add_item(g, &(struct action_item){.name = file->name, .content = file->content, .path = file->path});
+    add_item(g, s->arena, &(struct action_item){.name = file->name, .content = file->content, .path = file->path});
     return 0;
 }
 
@@ -111,10 +111,11 @@ static int add_outs(struct gathered *g, struct scope *s, const struct reference 
         const struct out_decl *out = stage_out(n->pub.decl, r->steps[1].name, &index);
         if (!out)
             return scope_fault(s, at, "%s: %s has no out \"%s\"", r->text, instance_name(&n->pub), r->steps[1].name);
-        add_item(g, &(struct action_item){.name = path_base(out->path),
-                                          .content = n->pub.outs[index],
-                                          .labels = node_labels(s->arena, n),
-                                          .label_count = instance_coordinate_count(&n->pub)});
+        add_item(g, s->arena,
+                 &(struct action_item){.name = path_base(out->path),
+                                       .content = n->pub.outs[index],
+                                       .labels = node_labels(s->arena, n),
+                                       .label_count = instance_coordinate_count(&n->pub)});
     }
     return 0;
 }
@@ -218,13 +219,7 @@ static int build_input(struct action_input *out, struct scope *s, const struct i
     int rc = gather(&g, s, in);
     if (rc == 0)
         rc = check_list(s, in, &g);
-    if (rc == 0) {
-        struct action_item *items = arena_array(s->arena, g.count, sizeof *items);
-        if (g.count)
-            memcpy(items, g.items, g.count * sizeof *items);
-        *out = (struct action_input){in->name, g.list, items, g.count};
-    }
-    free(g.items);
+    *out = (struct action_input){in->name, g.list, g.items, g.count};
     return rc;
 }
 

@@ -130,6 +130,7 @@ struct plan {
     struct arena *arena;
     struct arena *scratch; /* of one step, empty between two */
     struct key_maker *key_maker;
+    struct buffer text; /* of one word or path, while it is made */
     const struct pipeline *pipeline;
     struct plan_facts facts;
     struct stage_plan *stages; /* by decl->index */
@@ -221,6 +222,10 @@ int resolve_reference(cJSON **out, struct scope *s, const struct reference *r, c
 cJSON *value_as_written(const struct value *v);
 /* Appends a scalar as text; a fault for lists and objects. */
 int put_scalar(struct buffer *out, struct scope *s, const cJSON *json, const struct location *at);
+/* Appends what a reference means as text. */
+int put_reference(struct buffer *out, struct scope *s, const struct reference *r, const struct location *at);
+/* The text of a coordinate that is a scalar, for as long as the plan lives; NULL for any other reference. */
+const char *coordinate_text(const struct scope *s, const struct reference *r);
 /* What a reference to the matrix means: a value with references (`*value`) or plain JSON. */
 struct matrix_member {
     const struct value *value; /* NULL: `json` */

@@ -1,4 +1,4 @@
-#include <stdio.h>
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,11 +6,14 @@
 #include "engine/base/memory.h"
 #include "engine/plan/action.h"
 
-/* One field of the key; both strings stand in the text of the list. */
+/* One component of the key, in the text of the list: the length of the name in eight bytes, the name, the length of the
+   value, the value, as sha256_field frames them. So what is in order is hashed as it stands. */
 struct component {
-    size_t name, name_size;
-    size_t value, value_size;
+    size_t at;
+    size_t name_size, value_size;
 };
+
+enum { FRAME = 8 };
 
 struct components {
     struct component *items;
@@ -18,27 +21,41 @@ struct components {
     struct buffer text;
 };
 
+static void put_length(struct buffer *b, size_t at, size_t size) {
+    const uint64_t length = htole64(size);
+    memcpy(b->data + at, &length, FRAME);
+}
+
+static void put_frame(struct buffer *b) {
+    static const char room[FRAME];
+    buffer_append(b, room, FRAME);
+}
+
 static void begin(struct components *c, const char *prefix, const char *name) {
     mem_grow(c->items, &c->capacity, c->count + 1);
     struct component *item = &c->items[c->count++];
-    item->name = c->text.size;
+    item->at = c->text.size;
+    put_frame(&c->text);
     buffer_puts(&c->text, prefix);
     buffer_puts(&c->text, name);
-    item->name_size = c->text.size - item->name;
-    buffer_putc(&c->text, '\0');
-    item->value = c->text.size;
+    item->name_size = c->text.size - item->at - FRAME;
+    put_length(&c->text, item->at, item->name_size);
+    put_frame(&c->text);
 }
 
 static void end(struct components *c) {
     struct component *item = &c->items[c->count - 1];
-    item->value_size = c->text.size - item->value;
-    buffer_putc(&c->text, '\0');
+    size_t value = item->at + FRAME + item->name_size;
+    item->value_size = c->text.size - value - FRAME;
+    put_length(&c->text, value, item->value_size);
 }
 
-static void put_string(struct buffer *b, const char *name, const char *text) {
-    json_string(b, name);
-    buffer_putc(b, ':');
-    json_string(b, text);
+static const char *name_of(const struct components *c, const struct component *item) {
+    return c->text.data + item->at + FRAME;
+}
+
+static const char *value_of(const struct components *c, const struct component *item) {
+    return name_of(c, item) + item->name_size + FRAME;
 }
 
 static void put_part(struct buffer *b, const struct word_part *part) {
@@ -51,8 +68,8 @@ static void put_part(struct buffer *b, const struct word_part *part) {
         return;
     case WORD_IN:
     case WORD_OUT:
-        buffer_putc(b, '{');
-        put_string(b, part->symbol == WORD_IN ? "in" : "out", part->text);
+        buffer_puts(b, part->symbol == WORD_IN ? "{\"in\":" : "{\"out\":");
+        json_string(b, part->text);
         buffer_putc(b, '}');
         return;
     }
@@ -86,31 +103,27 @@ static const struct label *next_label(const struct action_item *item, const stru
 }
 
 static void put_labels(struct buffer *b, const struct action_item *item) {
-    buffer_putc(b, '{');
-    for (const struct label *l = next_label(item, NULL); l; l = next_label(item, l)) {
-        if (b->data[b->size - 1] != '{')
+    for (const struct label *l = next_label(item, NULL), *last = NULL; l; last = l, l = next_label(item, l)) {
+        if (last)
             buffer_putc(b, ',');
         json_string(b, l->name);
         buffer_putc(b, ':');
         buffer_puts(b, l->value);
     }
-    buffer_putc(b, '}');
 }
 
 /* Members in the order of RFC 8785. */
 static void put_item(struct buffer *b, const struct action_item *item) {
     char hex[DIGEST_HEX_SIZE];
     digest_hex(hex, &item->content.digest);
-    buffer_putc(b, '{');
-    if (item->content.directory)
-        buffer_puts(b, "\"directory\":true,");
-    buffer_puts(b, item->content.executable ? "\"executable\":true,\"labels\":" : "\"executable\":false,\"labels\":");
+    buffer_puts(b, item->content.directory ? "{\"directory\":true,\"executable\":" : "{\"executable\":");
+    buffer_puts(b, item->content.executable ? "true,\"labels\":{" : "false,\"labels\":{");
     put_labels(b, item);
-    buffer_putc(b, ',');
-    put_string(b, "name", item->name);
-    buffer_putc(b, ',');
-    put_string(b, "sha256", hex);
-    buffer_putc(b, '}');
+    buffer_puts(b, "},\"name\":");
+    json_string(b, item->name);
+    buffer_puts(b, ",\"sha256\":\"");
+    buffer_append(b, hex, DIGEST_HEX_SIZE - 1);
+    buffer_puts(b, "\"}");
 }
 
 static void add_input(struct components *c, const struct action_input *in) {
@@ -127,35 +140,46 @@ static void add_input(struct components *c, const struct action_input *in) {
     end(c);
 }
 
-static void add_kind(struct components *c, const struct action *a) {
-    begin(c, "kind", "");
-    buffer_printf(&c->text, "\"%s@%d\"", a->kind->name, a->kind->version);
-    end(c);
-    const cJSON *member;
-    cJSON_ArrayForEach(member, a->reduced) {
-        begin(c, "with.", member->string);
-        json_canonical(&c->text, member);
+enum { DIGITS_SIZE = 21 };
+
+static const char *decimal(char digits[DIGITS_SIZE], size_t number) {
+    char *first = digits + DIGITS_SIZE - 1;
+    *first = '\0';
+    do
+        *--first = (char)('0' + number % 10);
+    while (number /= 10);
+    return first;
+}
+
+static void add_argv(struct components *c, const struct action *a) {
+    char digits[DIGITS_SIZE];
+    for (size_t i = 0; i < a->argc; i++) {
+        begin(c, "argv.", decimal(digits, i));
+        put_word(&c->text, &a->argv[i]);
         end(c);
     }
 }
 
-static void add_command(struct components *c, const struct action *a) {
-    char index[32];
-    for (size_t i = 0; i < a->argc; i++) {
-        snprintf(index, sizeof index, "%zu", i);
-        begin(c, "argv.", index);
-        put_word(&c->text, &a->argv[i]);
-        end(c);
-    }
-    for (size_t i = 0; i < a->out_count; i++) {
-        begin(c, "outs.", a->outs[i].name);
-        buffer_putc(&c->text, '{');
-        put_string(&c->text, "path", a->outs[i].path);
-        buffer_putc(&c->text, ',');
-        put_string(&c->text, "type", action_out_type(a->outs[i].type));
-        buffer_putc(&c->text, '}');
-        end(c);
-    }
+static void add_env(struct components *c, const struct action_env *env) {
+    begin(c, "env.", env->name);
+    put_word(&c->text, &env->value);
+    end(c);
+}
+
+static void add_kind(struct components *c, const struct kind *kind) {
+    begin(c, "kind", "");
+    buffer_printf(&c->text, "\"%s@%d\"", kind->name, kind->version);
+    end(c);
+}
+
+static void add_out(struct components *c, const struct out_decl *out) {
+    begin(c, "outs.", out->name);
+    buffer_puts(&c->text, "{\"path\":");
+    json_string(&c->text, out->path);
+    buffer_puts(&c->text, ",\"type\":");
+    json_string(&c->text, action_out_type(out->type));
+    buffer_putc(&c->text, '}');
+    end(c);
 }
 
 static void add_pin(struct components *c, const struct action_pin *pin) {
@@ -166,48 +190,51 @@ static void add_pin(struct components *c, const struct action_pin *pin) {
     end(c);
 }
 
+static void add_json(struct components *c, const char *prefix, const char *name, const cJSON *json) {
+    begin(c, prefix, name);
+    json_canonical(&c->text, json);
+    end(c);
+}
+
+/* Nearly in the order of the names already. */
 static void collect(struct components *c, const struct action *a) {
-    if (a->kind)
-        add_kind(c, a);
-    else
-        add_command(c, a);
+    add_argv(c, a);
+    for (size_t i = 0; i < a->env_count; i++)
+        add_env(c, &a->env[i]);
     for (size_t i = 0; i < a->input_count; i++)
         add_input(c, &a->inputs[i]);
-    for (size_t i = 0; i < a->env_count; i++) {
-        begin(c, "env.", a->env[i].name);
-        put_word(&c->text, &a->env[i].value);
-        end(c);
-    }
+    if (a->kind)
+        add_kind(c, a->kind);
+    if (a->machine)
+        add_json(c, "machine", "", a->machine);
+    for (size_t i = 0; !a->kind && i < a->out_count; i++)
+        add_out(c, &a->outs[i]);
     for (size_t i = 0; i < a->pin_count; i++)
         add_pin(c, &a->pins[i]);
-    if (a->machine) {
-        begin(c, "machine", "");
-        json_canonical(&c->text, a->machine);
-        end(c);
+    const cJSON *member;
+    cJSON_ArrayForEach(member, a->reduced) {
+        add_json(c, "with.", member->string, member);
     }
 }
 
-enum { FEW = 32 };
-
-static int compare_components(const void *left, const void *right, void *text) {
-    const struct component *a = left, *b = right;
-    return strcmp((const char *)text + a->name, (const char *)text + b->name);
+static int compare(const struct components *c, const struct component *a, const struct component *b) {
+    size_t shorter = a->name_size < b->name_size ? a->name_size : b->name_size;
+    int order = memcmp(name_of(c, a), name_of(c, b), shorter);
+    return order ? order : (a->name_size > b->name_size) - (a->name_size < b->name_size);
 }
 
-/* A key has some ten fields, mostly in order already: insertion sort. One of 100,000 words has a field for each. */
-static void sort(struct components *c) {
-    const char *text = buffer_text(&c->text);
-    if (c->count > FEW) {
-        qsort_r(c->items, c->count, sizeof *c->items, compare_components, c->text.data);
-        return;
-    }
-    for (size_t i = 1; i < c->count; i++) {
-        struct component item = c->items[i];
-        size_t k = i;
-        for (; k > 0 && strcmp(text + c->items[k - 1].name, text + item.name) > 0; k--)
-            c->items[k] = c->items[k - 1];
-        c->items[k] = item;
-    }
+static int compare_items(const void *left, const void *right, void *components) {
+    return compare(components, left, right);
+}
+
+/* False when they are in order already. */
+static bool sort(struct components *c) {
+    bool sorted = true;
+    for (size_t i = 1; sorted && i < c->count; i++)
+        sorted = compare(c, &c->items[i - 1], &c->items[i]) < 0;
+    if (!sorted)
+        qsort_r(c->items, c->count, sizeof *c->items, compare_items, c);
+    return !sorted;
 }
 
 static void components_close(struct components *c) {
@@ -221,8 +248,10 @@ cJSON *action_components(const struct action *a) {
     sort(&c);
     cJSON *out = cJSON_CreateObject();
     for (size_t i = 0; i < c.count; i++) {
-        const char *text = buffer_text(&c.text);
-        cJSON_AddItemToObject(out, text + c.items[i].name, cJSON_Parse(text + c.items[i].value));
+        const struct component *item = &c.items[i];
+        char *name = mem_strndup(name_of(&c, item), item->name_size);
+        cJSON_AddItemToObject(out, name, cJSON_ParseWithLength(value_of(&c, item), item->value_size));
+        free(name);
     }
     components_close(&c);
     return out;
@@ -230,7 +259,7 @@ cJSON *action_components(const struct action *a) {
 
 struct key_maker {
     struct components components;
-    struct buffer framed;
+    struct buffer ordered;
     struct sha256 *hash;
 };
 
@@ -244,18 +273,20 @@ void key_maker_free(struct key_maker *m) {
     if (!m)
         return;
     components_close(&m->components);
-    buffer_close(&m->framed);
+    buffer_close(&m->ordered);
     sha256_free(m->hash);
     free(m);
 }
 
-/* As sha256_field frames it: all fields of a key are hashed at once. */
-static void put_field(struct buffer *b, const char *bytes, size_t size) {
-    char length[8];
-    for (size_t i = 0; i < sizeof length; i++)
-        length[i] = (char)((uint64_t)size >> (8 * i));
-    buffer_append(b, length, sizeof length);
-    buffer_append(b, bytes, size);
+/* The text of the list with its components in order. */
+static const struct buffer *order_text(struct key_maker *m) {
+    const struct components *c = &m->components;
+    buffer_clear(&m->ordered);
+    for (size_t i = 0; i < c->count; i++) {
+        const struct component *item = &c->items[i];
+        buffer_append(&m->ordered, c->text.data + item->at, 2 * FRAME + item->name_size + item->value_size);
+    }
+    return &m->ordered;
 }
 
 void action_key(struct digest *out, struct key_maker *m, const struct action *a) {
@@ -263,15 +294,9 @@ void action_key(struct digest *out, struct key_maker *m, const struct action *a)
     struct components *c = &m->components;
     c->count = 0;
     buffer_clear(&c->text);
-    buffer_clear(&m->framed);
     collect(c, a);
-    sort(c);
-    put_field(&m->framed, tag, sizeof tag - 1);
-    for (size_t i = 0; i < c->count; i++) {
-        const char *text = buffer_text(&c->text);
-        put_field(&m->framed, text + c->items[i].name, c->items[i].name_size);
-        put_field(&m->framed, text + c->items[i].value, c->items[i].value_size);
-    }
-    sha256_update(m->hash, m->framed.data, m->framed.size);
+    const struct buffer *text = sort(c) ? order_text(m) : &c->text;
+    sha256_field(m->hash, tag, sizeof tag - 1);
+    sha256_update(m->hash, text->data, text->size);
     sha256_restart(m->hash, out);
 }

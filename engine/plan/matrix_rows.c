@@ -234,11 +234,11 @@ static void add_row(struct rows *rows, const struct axis_value *const *cells, si
     rows->count++;
 }
 
-static int check_size(struct matrix_build *b, size_t total) {
-    if (total <= PLAN_MAX_INSTANCES - b->scope->plan->instance_count)
+static int check_count(struct scope *s, const struct stage_decl *decl, size_t total) {
+    if (total <= PLAN_MAX_INSTANCES - s->plan->instance_count)
         return 0;
-    return scope_fault(b->scope, &b->decl->at, "%s would have %zu instances; a plan has at most %d in all",
-                       b->decl->full_name, total, PLAN_MAX_INSTANCES);
+    return scope_fault(s, &decl->at, "%s would have %zu instances; a plan has at most %d in all", decl->full_name,
+                       total, PLAN_MAX_INSTANCES);
 }
 
 static size_t product_size(const struct matrix_build *b) {
@@ -346,11 +346,15 @@ static int read_axes(struct matrix_build *b) {
 
 int matrix_rows(struct rows *out, struct scope *s, const struct stage_decl *decl) {
     const struct matrix *m = &decl->matrix;
+    if (m->axis_count == 0 && !m->exclude && !m->extra) {
+        out->count = 1;
+        return check_count(s, decl, 1);
+    }
     struct matrix_build b = {.scope = s, .decl = decl, .none = {.row_count = 1}, .rows = out};
     b.like = m->like ? &s->plan->stages[m->like->index].view : &b.none;
     int rc = read_axes(&b);
     if (rc == 0)
-        rc = check_size(&b, product_size(&b));
+        rc = check_count(s, decl, product_size(&b));
     if (rc == 0 && m->exclude)
         rc = for_entries(&b, m->exclude, add_exclusion);
     if (rc == 0)
@@ -362,7 +366,7 @@ int matrix_rows(struct rows *out, struct scope *s, const struct stage_decl *decl
             drop_repeats(&b);
     }
     if (rc == 0)
-        rc = check_size(&b, out->count);
+        rc = check_count(s, decl, out->count);
     close_exclusions(&b, rc == 0);
     for (size_t i = 0; i < PLAN_MAX_AXES; i++)
         close_axis(&b.axes[i]);

@@ -125,6 +125,7 @@ void plan_free(struct plan *p) {
     cJSON_Delete(p->machine);
     diagnostics_close(&p->faults);
     key_maker_free(p->key_maker);
+    buffer_close(&p->text);
     arena_free(p->scratch);
     arena_free(p->arena);
     free(p);

@@ -82,20 +82,38 @@ cJSON *value_as_written(const struct value *v) {
     return NULL;
 }
 
+const char *coordinate_text(const struct scope *s, const struct reference *r) {
+    if (r->root != REFERENCE_MATRIX || r->step_count != 1 || !r->steps[0].name || !s->node)
+        return NULL;
+    const struct axis_value *value = node_value(s->node, r->steps[0].name);
+    if (!value || value->source || cJSON_IsArray(value->json) || cJSON_IsObject(value->json))
+        return NULL;
+    return cJSON_IsString(value->json) ? value->json->valuestring : value->label;
+}
+
+int put_reference(struct buffer *out, struct scope *s, const struct reference *r, const struct location *at) {
+    cJSON *json = NULL;
+    const char *text = coordinate_text(s, r);
+    if (text) {
+        buffer_puts(out, text);
+        return 0;
+    }
+    int rc = resolve_reference(&json, s, r, at);
+    if (rc == 0)
+        rc = put_scalar(out, s, json, at);
+    cJSON_Delete(json);
+    return rc;
+}
+
 static int resolve_text(cJSON **out, struct scope *s, const struct value *v) {
     struct buffer text = {0};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < v->as.text.count; i++) {
         const struct text_part *part = &v->as.text.parts[i];
-        cJSON *json = NULL;
-        if (part->text) {
+        if (part->text)
             buffer_puts(&text, part->text);
-            continue;
-        }
-        rc = resolve_reference(&json, s, part->reference, &v->at);
-        if (rc == 0)
-            rc = put_scalar(&text, s, json, &v->at);
-        cJSON_Delete(json);
+        else
+            rc = put_reference(&text, s, part->reference, &v->at);
     }
     if (rc == 0)
         *out = cJSON_CreateString(buffer_text(&text));

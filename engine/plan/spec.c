@@ -32,7 +32,7 @@ static void add_what(cJSON *spec, const struct action *a, const char *const *arg
     if (a->kind) {
         buffer_printf(&uses, "%s@%d", a->kind->name, a->kind->version);
         cJSON_AddStringToObject(spec, "kind", buffer_text(&uses));
-        cJSON_AddItemToObject(spec, "with", a->with ? cJSON_Duplicate(a->with, true) : cJSON_CreateObject());
+        cJSON_AddItemToObject(spec, "with", kind_with_complete(a->kind, a->with));
         buffer_close(&uses);
         return;
     }

@@ -56,7 +56,6 @@ static void on_fault(void *context, const cJSON *at, bool on_key, const char *me
     scope_fault(check->scope, written_at(check, at), "%s", message);
 }
 
-/* The key's form is made from what the file gives, which has fewer entries to compare with their defaults. */
 static int make(struct action *a, struct scope *s, struct arena *arena) {
     const struct stage_decl *decl = s->node->pub.decl;
     cJSON *json = NULL;
@@ -66,10 +65,11 @@ static int make(struct action *a, struct scope *s, struct arena *arena) {
         rc = kind_check_with(decl->kind, json, NULL, on_fault, &check) ? ERR_INVALID : 0;
     }
     if (rc == 0) {
-        a->with = tree_keep(arena, kind_with_complete(decl->kind, json));
+        a->with = tree_keep(arena, json);
         a->reduced = tree_keep(arena, kind_with_reduced(decl->kind, json));
+    } else {
+        cJSON_Delete(json);
     }
-    cJSON_Delete(json);
     return rc;
 }
 
@@ -77,7 +77,7 @@ int build_with(struct action *a, struct scope *s) {
     const struct stage_decl *decl = s->node->pub.decl;
     struct stage_plan *stage = s->node->stage;
     bool same = !decl->with || decl->with->type == VALUE_LITERAL;
-    if (same && stage->with) {
+    if (same && stage->reduced) {
         a->with = stage->with;
         a->reduced = stage->reduced;
         return 0;

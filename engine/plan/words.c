@@ -1,45 +1,59 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/memory.h"
 #include "engine/plan/internal.h"
 
-/* A word while it grows; neighbouring texts are one part, so that a word has one form in the key. */
-struct draft_word {
+/* Words while they are made, in the scope's arena. Neighbouring texts of a word are one part, so that a word has one form
+   in the key. */
+struct draft {
+    struct scope *scope;
+    const struct action *action;
+    struct buffer *text; /* the end of the word that grows */
     struct word_part *parts;
-    size_t count, capacity;
-    struct buffer text;
-};
-
-struct draft_words {
+    size_t part_count;
     struct word *words;
     size_t count, capacity;
 };
 
-static void end_text(struct arena *arena, struct draft_word *w) {
-    if (w->text.size == 0)
+static struct draft begin(struct scope *s, const struct action *a) {
+    return (struct draft){.scope = s, .action = a, .text = &s->plan->text};
+}
+
+/* `parts`: at most so many it will have. */
+static void begin_word(struct draft *d, size_t parts) {
+    buffer_clear(d->text);
+    d->parts = arena_array(d->scope->arena, parts, sizeof *d->parts);
+    d->part_count = 0;
+}
+
+static void add_part(struct draft *d, enum word_symbol symbol, const char *text) {
+    d->parts[d->part_count++] = (struct word_part){symbol, text};
+}
+
+static void end_text(struct draft *d) {
+    if (d->text->size == 0)
         return;
-    mem_grow(w->parts, &w->capacity, w->count + 1);
-    w->parts[w->count++] = (struct word_part){WORD_TEXT, arena_strdup(arena, buffer_text(&w->text))};
-    buffer_clear(&w->text);
+    add_part(d, WORD_TEXT, arena_strndup(d->scope->arena, d->text->data, d->text->size));
+    buffer_clear(d->text);
 }
 
-static void add_symbol(struct arena *arena, struct draft_word *w, enum word_symbol symbol, const char *name) {
-    end_text(arena, w);
-    mem_grow(w->parts, &w->capacity, w->count + 1);
-    w->parts[w->count++] = (struct word_part){symbol, name};
+static void add_symbol(struct draft *d, enum word_symbol symbol, const char *name) {
+    end_text(d);
+    add_part(d, symbol, name);
 }
 
-static struct word finish(struct arena *arena, struct draft_word *w) {
-    end_text(arena, w);
-    struct word_part *parts = arena_array(arena, w->count, sizeof *parts);
-    if (w->count)
-        memcpy(parts, w->parts, w->count * sizeof *parts);
-    struct word word = {parts, w->count};
-    free(w->parts);
-    buffer_close(&w->text);
-    *w = (struct draft_word){0};
-    return word;
+static void end_word(struct draft *d) {
+    end_text(d);
+    arena_grow(d->scope->arena, d->words, &d->capacity, d->count + 1);
+    d->words[d->count++] = (struct word){d->parts, d->part_count};
+}
+
+/* A word of a text that outlives the action. */
+static void push_text(struct draft *d, const char *text) {
+    begin_word(d, 1);
+    if (*text)
+        add_part(d, WORD_TEXT, text);
+    end_word(d);
 }
 
 static int compare_name(const void *name, const void *input) {
@@ -53,26 +67,26 @@ static const struct action_input *find_input(const struct action *a, const char 
 }
 
 /* `alone`: the reference is the whole argv element, where a list may stand. */
-static int add_path(struct draft_word *w, struct scope *s, const struct action *a, const struct reference *r,
-                    const struct location *at, bool alone) {
+static int add_path(struct draft *d, const struct reference *r, const struct location *at, bool alone) {
+    struct scope *s = d->scope;
     const char *name = r->step_count == 1 ? r->steps[0].name : NULL;
     if (r->root == REFERENCE_CHECKPOINT) {
-        add_symbol(s->arena, w, WORD_CHECKPOINT, NULL);
+        add_symbol(d, WORD_CHECKPOINT, NULL);
         return 0;
     }
     if (r->root == REFERENCE_IN) {
-        const struct action_input *in = name ? find_input(a, name) : NULL;
+        const struct action_input *in = name ? find_input(d->action, name) : NULL;
         if (!in)
             return scope_fault(s, at, "%s: there is no such input", r->text);
         if (in->list && !alone)
             return scope_fault(s, at, "%s is a list of %zu files, which cannot stand inside a text", r->text,
                                in->count);
-        add_symbol(s->arena, w, WORD_IN, in->name);
+        add_symbol(d, WORD_IN, in->name);
         return 0;
     }
     if (!name || !stage_out(s->node->pub.decl, name, NULL))
         return scope_fault(s, at, "%s: there is no such out", r->text);
-    add_symbol(s->arena, w, WORD_OUT, name);
+    add_symbol(d, WORD_OUT, name);
     return 0;
 }
 
@@ -80,105 +94,101 @@ static bool is_path(const struct reference *r) {
     return r->root == REFERENCE_IN || r->root == REFERENCE_OUTS || r->root == REFERENCE_CHECKPOINT;
 }
 
-/* A reference in the middle of a text. */
-static int add_part(struct draft_word *w, struct scope *s, const struct action *a, const struct reference *r,
-                    const struct location *at) {
-    cJSON *json = NULL;
-    if (is_path(r))
-        return add_path(w, s, a, r, at, false);
-    int rc = resolve_reference(&json, s, r, at);
-    if (rc == 0)
-        rc = put_scalar(&w->text, s, json, at);
-    cJSON_Delete(json);
-    return rc;
-}
-
-static int add_text(struct draft_word *w, struct scope *s, const struct action *a, const struct value *v) {
+static int push_template(struct draft *d, const struct value *v) {
     int rc = 0;
+    begin_word(d, v->as.text.count);
     for (size_t i = 0; rc == 0 && i < v->as.text.count; i++) {
         const struct text_part *part = &v->as.text.parts[i];
         if (part->text)
-            buffer_puts(&w->text, part->text);
+            buffer_puts(d->text, part->text);
+        else if (is_path(part->reference))
+            rc = add_path(d, part->reference, &v->at, false);
         else
-            rc = add_part(w, s, a, part->reference, &v->at);
+            rc = put_reference(d->text, d->scope, part->reference, &v->at);
+    }
+    end_word(d);
+    return rc;
+}
+
+static int push_path(struct draft *d, const struct value *v, bool list) {
+    begin_word(d, 1);
+    int rc = add_path(d, v->as.reference, &v->at, list);
+    end_word(d);
+    return rc;
+}
+
+static int push_scalar(struct draft *d, const cJSON *json, const struct location *at) {
+    begin_word(d, 1);
+    int rc = put_scalar(d->text, d->scope, json, at);
+    end_word(d);
+    return rc;
+}
+
+/* A value as one word, or a list as one word an item. */
+static int push_json(struct draft *d, const cJSON *json, const struct location *at, bool list) {
+    int rc = 0;
+    if (!list || !cJSON_IsArray(json))
+        return push_scalar(d, json, at);
+    const cJSON *item;
+    cJSON_ArrayForEach(item, json) {
+        if (rc == 0)
+            rc = push_scalar(d, item, at);
     }
     return rc;
 }
 
-static void push(struct draft_words *out, struct word word) {
-    mem_grow(out->words, &out->capacity, out->count + 1);
-    out->words[out->count++] = word;
-}
-
-/* A value as one word, or a list as one word an item. */
-static int push_json(struct draft_words *out, struct scope *s, const cJSON *json, const struct location *at,
-                     bool list) {
-    struct draft_word w = {0};
-    int rc = 0;
-    if (!list || !cJSON_IsArray(json)) {
-        rc = put_scalar(&w.text, s, json, at);
-        push(out, finish(s->arena, &w));
-        return rc;
-    }
-    const cJSON *item;
-    cJSON_ArrayForEach(item, json) {
-        if (rc == 0)
-            rc = push_json(out, s, item, at, false);
-    }
+static int push_resolved(struct draft *d, const struct value *v, bool list) {
+    cJSON *json = NULL;
+    int rc = resolve_json(&json, d->scope, v);
+    if (rc == 0)
+        rc = push_json(d, json, &v->at, list);
+    cJSON_Delete(json);
     return rc;
 }
 
 /* One element of argv, or (not `list`) the value of a variable. */
-static int push_value(struct draft_words *out, struct scope *s, const struct action *a, const struct value *v,
-                      bool list) {
-    struct draft_word w = {0};
-    cJSON *json = NULL;
-    int rc;
-    if (v->type == VALUE_LITERAL)
-        return push_json(out, s, v->as.literal, &v->at, list);
-    if (v->type == VALUE_TEXT || (v->type == VALUE_REFERENCE && is_path(v->as.reference))) {
-        rc = v->type == VALUE_TEXT ? add_text(&w, s, a, v) : add_path(&w, s, a, v->as.reference, &v->at, list);
-        push(out, finish(s->arena, &w));
-        return rc;
+static int push_value(struct draft *d, const struct value *v, bool list) {
+    const char *text = v->type == VALUE_REFERENCE ? coordinate_text(d->scope, v->as.reference) : NULL;
+    if (v->type == VALUE_LITERAL && cJSON_IsString(v->as.literal))
+        text = v->as.literal->valuestring;
+    if (text) {
+        push_text(d, text);
+        return 0;
     }
-    rc = resolve_json(&json, s, v);
-    if (rc == 0)
-        rc = push_json(out, s, json, &v->at, list);
-    cJSON_Delete(json);
-    return rc;
+    if (v->type == VALUE_LITERAL)
+        return push_json(d, v->as.literal, &v->at, list);
+    if (v->type == VALUE_TEXT)
+        return push_template(d, v);
+    if (v->type == VALUE_REFERENCE && is_path(v->as.reference))
+        return push_path(d, v, list);
+    return push_resolved(d, v, list);
 }
 
 int build_command(struct action *a, struct scope *s) {
     const struct value *cmd = s->node->pub.decl->cmd;
-    struct draft_words words = {0};
+    struct draft d = begin(s, a);
     int rc = 0;
     if (cmd->type == VALUE_LIST)
         for (size_t i = 0; rc == 0 && i < cmd->as.list.count; i++)
-            rc = push_value(&words, s, a, cmd->as.list.items[i], true);
+            rc = push_value(&d, cmd->as.list.items[i], true);
     else
-        rc = push_value(&words, s, a, cmd, true);
-    struct word *argv = arena_array(s->arena, words.count, sizeof *argv);
-    if (words.count)
-        memcpy(argv, words.words, words.count * sizeof *argv);
-    a->argv = argv;
-    a->argc = words.count;
-    free(words.words);
+        rc = push_value(&d, cmd, true);
+    a->argv = d.words;
+    a->argc = d.count;
     return rc;
 }
 
 int build_env(struct action *a, struct scope *s) {
     const struct stage_decl *decl = s->node->pub.decl;
     struct action_env *env = arena_array(s->arena, decl->env_count, sizeof *env);
-    struct draft_words words = {0};
+    struct draft d = begin(s, a);
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < decl->env_count; i++) {
-        words.count = 0;
-        rc = push_value(&words, s, a, decl->env[i].value, false);
+        rc = push_value(&d, decl->env[i].value, false);
         if (rc == 0)
-            env[i] = (struct action_env){decl->env[i].name, words.words[0]};
+            env[i] = (struct action_env){decl->env[i].name, d.words[i]};
     }
     a->env = env;
     a->env_count = decl->env_count;
-    free(words.words);
     return rc;
 }

@@ -243,9 +243,11 @@ static void defaults_of_a_kind_are_in_no_key(void **state) {
     expect_component(&w, "a[n=41]", "with.receiver", "'ls'");
     expect_component(&w, "a[n=41]", "kind", "'link/baseline@1'");
     expect_component(&w, "a[n=41]", "machine", "(none)");
-    const cJSON *with = world_action(&w, "a[n=40]")->with;
+    cJSON *spec = action_spec(world_action(&w, "a[n=40]"), NULL, 0, 1, put_item_path, NULL);
+    const cJSON *with = cJSON_GetObjectItemCaseSensitive(spec, "with");
     assert_int_equal((int)json_double(with, "slots", 0), 40);
     assert_int_equal((int)json_double(with, "branches", 0), 1);
+    cJSON_Delete(spec);
     world_close(&w);
 }
 
