@@ -5,49 +5,69 @@
 
 #include "engine/base/memory.h"
 
-static uint64_t bytemap_hash(const void *key, size_t size) { /* FNV-1a with a final mix */
+enum { FIRST_SLOTS = 32 };
+
+/* Eight bytes a step, mixed at the end. */
+static uint32_t hash_bytes(const void *key, size_t size) {
     const unsigned char *bytes = key;
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-    for (size_t i = 0; i < size; i++)
-        h = (h ^ bytes[i]) * UINT64_C(0x100000001b3);
-    h ^= h >> 32;
-    return h * UINT64_C(0x9e3779b97f4a7c15) ^ (h >> 29);
+    uint64_t h = size * UINT64_C(0x9e3779b97f4a7c15);
+    for (size_t left = size; left > 0;) {
+        size_t step = left < sizeof h ? left : sizeof h;
+        uint64_t word = 0;
+        memcpy(&word, bytes, step);
+        h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        h ^= h >> 32;
+        bytes += step;
+        left -= step;
+    }
+    h *= UINT64_C(0xbf58476d1ce4e5b9);
+    return (uint32_t)(h >> 32);
 }
 
-static struct bytemap_entry *slot(const struct bytemap *m, const void *key, size_t size, uint64_t hash) {
-    size_t i = hash & (m->capacity - 1);
-    while (m->entries[i].value) {
-        const struct bytemap_entry *e = &m->entries[i];
-        if (e->hash == hash && e->size == size && memcmp(e->key, key, size) == 0)
+/* The slot of the key, or the free one where it would stand. */
+static struct bytemap_slot *find_slot(const struct bytemap *m, const void *key, size_t size, uint32_t hash) {
+    size_t i = hash & (m->slot_count - 1);
+    for (; m->slots[i].entry; i = (i + 1) & (m->slot_count - 1)) {
+        const struct bytemap_entry *e = &m->entries[m->slots[i].entry - 1];
+        if (m->slots[i].hash == hash && e->size == size && memcmp(e->key, key, size) == 0)
             break;
-        i = (i + 1) & (m->capacity - 1);
     }
-    return &m->entries[i];
+    return &m->slots[i];
 }
 
 void *bytemap_get(const struct bytemap *m, const void *key, size_t size) {
-    return m->capacity ? slot(m, key, size, bytemap_hash(key, size))->value : NULL;
+    if (m->count == 0)
+        return NULL;
+    const struct bytemap_slot *slot = find_slot(m, key, size, hash_bytes(key, size));
+    return slot->entry ? m->entries[slot->entry - 1].value : NULL;
 }
 
-static void grow(struct bytemap *m) {
-    struct bytemap old = *m;
-    m->capacity = old.capacity ? 2 * old.capacity : 64;
-    m->entries = mem_array(m->capacity, sizeof *m->entries);
-    for (size_t i = 0; i < old.capacity; i++)
-        if (old.entries[i].value)
-            *slot(m, old.entries[i].key, old.entries[i].size, old.entries[i].hash) = old.entries[i];
-    free(old.entries);
+static void add_slots(struct bytemap *m) {
+    size_t count = m->slot_count ? 2 * m->slot_count : FIRST_SLOTS;
+    struct bytemap_slot *slots = mem_array(count, sizeof *slots);
+    for (size_t k = 0; k < m->slot_count; k++) {
+        size_t i = m->slots[k].hash & (count - 1);
+        while (m->slots[k].entry && slots[i].entry)
+            i = (i + 1) & (count - 1);
+        if (m->slots[k].entry)
+            slots[i] = m->slots[k];
+    }
+    free(m->slots);
+    m->slots = slots;
+    m->slot_count = count;
 }
 
 void bytemap_put(struct bytemap *m, const void *key, size_t size, void *value) {
-    if (2 * (m->count + 1) > m->capacity)
-        grow(m);
-    uint64_t hash = bytemap_hash(key, size);
-    *slot(m, key, size, hash) = (struct bytemap_entry){key, size, hash, value};
-    m->count++;
+    if (2 * (m->count + 1) > m->slot_count)
+        add_slots(m);
+    uint32_t hash = hash_bytes(key, size);
+    mem_grow(m->entries, &m->capacity, m->count + 1);
+    m->entries[m->count++] = (struct bytemap_entry){key, size, value};
+    *find_slot(m, key, size, hash) = (struct bytemap_slot){hash, (uint32_t)m->count};
 }
 
 void bytemap_close(struct bytemap *m) {
     free(m->entries);
+    free(m->slots);
     *m = (struct bytemap){0};
 }

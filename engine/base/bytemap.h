@@ -1,5 +1,10 @@
-/* A hash table from byte strings to pointers. Keys stay the caller's and outlive the table; there is no
-   removal. `{0}` is empty. */
+/*
+ * A hash table from byte strings to pointers. Keys stay the caller's and outlive the table; there is no removal.
+ * `{0}` is empty.
+ *
+ *   slots    hash, number of the entry     open addressing, at most half full
+ *   entries  key, size, value              in the order of putting
+ */
 #ifndef RETORT_BASE_BYTEMAP_H
 #define RETORT_BASE_BYTEMAP_H
 
@@ -9,13 +14,19 @@
 struct bytemap_entry {
     const void *key;
     size_t size;
-    uint64_t hash;
-    void *value; /* NULL: the slot is free */
+    void *value;
+};
+
+struct bytemap_slot {
+    uint32_t hash;
+    uint32_t entry; /* its place + 1; 0: the slot is free */
 };
 
 struct bytemap {
     struct bytemap_entry *entries;
     size_t count, capacity;
+    struct bytemap_slot *slots;
+    size_t slot_count;
 };
 
 void *bytemap_get(const struct bytemap *m, const void *key, size_t size); /* NULL when absent */

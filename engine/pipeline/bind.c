@@ -60,8 +60,7 @@ static const cJSON *fail_member(const struct site *site, const cJSON *object, co
     return NULL;
 }
 
-static const cJSON *walk_step(const cJSON *json, const struct syntax_step *step, const struct site *site,
-                              const char *path) {
+static const cJSON *walk_step(const cJSON *json, const struct step *step, const struct site *site, const char *path) {
     struct reader *r = site->part->reader;
     if (step->name && !cJSON_IsObject(json)) {
         report_site(site, "%s is %s: it has no members, so no \"%s\"", path, describe(r, json), step->name);
@@ -86,7 +85,7 @@ static const cJSON *walk_steps(const cJSON *json, const struct syntax_reference 
                                const char *path) {
     struct reader *r = text->part->reader;
     for (size_t i = 1; json && i < syntax->step_count; i++) {
-        const struct syntax_step *step = &syntax->steps[i];
+        const struct step *step = &syntax->steps[i];
         struct site site = site_at(text, step->offset);
         json = walk_step(json, step, &site, path);
         if (i + 1 < syntax->step_count)
@@ -102,7 +101,7 @@ static struct resolved resolve_params(const struct scope *scope, const struct sy
     if (!part)
         return faulty;
     struct reader *r = part->reader;
-    const struct syntax_step *step = syntax->steps;
+    const struct step *step = syntax->steps;
     struct site site = site_at(text, syntax->step_count ? step->offset : syntax->begin);
     if (syntax->step_count == 0 || !step->name) {
         report_site(&site, "\"params\" needs the name of a param behind it, as in ${params.steps}");
@@ -191,7 +190,7 @@ static bool check_place(const struct scope *scope, const struct syntax_reference
 
 /* What must follow each root. */
 static bool check_shape(const struct syntax_reference *syntax, const struct site *site) {
-    const struct syntax_step *steps = syntax->steps;
+    const struct step *steps = syntax->steps;
     size_t count = syntax->step_count;
     bool named = count >= 1 && steps[0].name;
     const char *wrong = NULL;
@@ -211,7 +210,7 @@ static bool check_shape(const struct syntax_reference *syntax, const struct site
 /* ".outs.name", ".metrics.name", ".matrix.axis..." behind a stage. */
 static bool check_stage_path(struct reader *r, const struct syntax_reference *syntax, const struct site *text) {
     static const char *const parts[] = {"outs", "metrics", "matrix"};
-    const struct syntax_step *first = syntax->steps;
+    const struct step *first = syntax->steps;
     struct site site = site_at(text, first->offset);
     bool known = false;
     for (size_t i = 0; first->name && i < 3; i++)
@@ -292,7 +291,7 @@ static bool resolve_pins(const struct scope *scope, struct reference *out, const
     bool good = true;
     for (size_t i = 0; i < syntax->pin_count; i++) {
         const struct syntax_pin *pin = &syntax->pins[i];
-        pins[i] = (struct pin){pin->axis, pin->collect, NULL};
+        pins[i] = (struct pin){pin->axis, pin->collect, NULL, (uint32_t)pin->offset};
         if (pin->json)
             pins[i].value = value_literal(r, pin->json, &at);
         else if (pin->reference)
@@ -303,14 +302,6 @@ static bool resolve_pins(const struct scope *scope, struct reference *out, const
     out->pin_count = syntax->pin_count;
     out->collect = syntax->collect;
     return good;
-}
-
-static void copy_steps(struct reader *r, struct reference *out, const struct syntax_reference *syntax) {
-    struct step *steps = arena_array(r->arena, syntax->step_count, sizeof *steps);
-    for (size_t i = 0; i < syntax->step_count; i++)
-        steps[i] = (struct step){syntax->steps[i].name, syntax->steps[i].index};
-    out->steps = steps;
-    out->step_count = syntax->step_count;
 }
 
 static bool resolve_stage(const struct scope *scope, struct reference *out, const struct syntax_reference *syntax,
@@ -329,16 +320,14 @@ static bool resolve_stage(const struct scope *scope, struct reference *out, cons
     return good;
 }
 
-static void note_use(const struct scope *scope, const struct reference *reference,
-                     const struct syntax_reference *syntax, const struct site *text) {
+static void note_use(const struct scope *scope, const struct reference *reference, const struct site *site) {
     struct use *use = arena_alloc(scope->part->reader->arena, sizeof *use);
     *use = (struct use){.reference = reference,
-                        .syntax = syntax,
-                        .site = site_at(text, syntax->begin),
+                        .node = site->node,
+                        .offset = (uint32_t)site->offset,
                         .place = scope->place,
                         .in_text = scope->in_text,
-                        .in_list = scope->in_list,
-                        .axis_limit = scope->axis_limit};
+                        .axis_limit = (uint16_t)scope->axis_limit};
     *scope->uses->end = use;
     scope->uses->end = &use->next;
 }
@@ -358,8 +347,9 @@ struct resolved reference_resolve(const struct scope *scope, const struct syntax
         good = resolve_stage(scope, out, syntax, text);
     if (!good)
         return faulty;
-    copy_steps(r, out, syntax);
-    note_use(scope, out, syntax, text);
+    out->steps = syntax->steps;
+    out->step_count = syntax->step_count;
+    note_use(scope, out, &site);
     return (struct resolved){NULL, out};
 }
 

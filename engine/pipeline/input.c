@@ -55,7 +55,7 @@ static void read_label(struct draft *d, const cJSON *node, struct input_decl *ou
                      describe(d->part->reader, node));
 }
 
-static void read_item(struct draft *d, const cJSON *node, struct input_decl *out, bool in_list) {
+static void read_item(struct draft *d, const cJSON *node, struct input_decl *out) {
     static const char *const keys[] = {"from", "label"};
     const cJSON *from = node;
     out->at = locate_value(d->part, node);
@@ -80,7 +80,7 @@ static void read_item(struct draft *d, const cJSON *node, struct input_decl *out
         d->broken = true;
         return;
     }
-    struct scope scope = {.part = d->part, .draft = d, .place = &place_in, .uses = &d->uses, .in_list = in_list};
+    struct scope scope = {.part = d->part, .draft = d, .place = &place_in, .uses = &d->uses};
     set_value(d, from, value_compile(&scope, from), out);
 }
 
@@ -93,7 +93,7 @@ static void read_list(struct draft *d, const cJSON *node, struct input_decl *out
         if (cJSON_IsArray(item))
             report_value(d->part, item, "a list of inputs holds no further list: write the items one after the other");
         else
-            read_item(d, item, &items[count++], true);
+            read_item(d, item, &items[count++]);
     }
     out->type = INPUT_LIST;
     out->items = items;
@@ -115,7 +115,7 @@ void read_inputs(struct draft *d, const cJSON *node) {
         if (cJSON_IsArray(member))
             read_list(d, member, input);
         else
-            read_item(d, member, input, false);
+            read_item(d, member, input);
         input->at = locate_key(d->part, member);
     }
     d->decl.in = inputs;

@@ -55,10 +55,9 @@ void put_index(struct reader *r, struct bytemap *table, const char *name, size_t
 }
 
 void lookup_close(struct reader *r) {
-    for (size_t i = 0; i < r->indexes.capacity; i++) {
+    for (size_t i = 0; i < r->indexes.count; i++) {
         struct node_index *x = r->indexes.entries[i].value;
-        if (x)
-            json_index_close(&x->members);
+        json_index_close(&x->members);
     }
     bytemap_close(&r->indexes);
 }

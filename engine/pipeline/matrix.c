@@ -24,7 +24,7 @@ static const struct value *list_of_one(struct draft *d, const struct value *item
 
 /* A list as the file shows it: an object in it may refer to outs of stages and to the axes before. */
 static const struct value *compile_items(struct draft *d, const cJSON *node, size_t own_index) {
-    struct scope plain = {.part = d->part, .draft = d, .place = &place_axis, .uses = &d->uses, .in_list = true};
+    struct scope plain = {.part = d->part, .draft = d, .place = &place_axis, .uses = &d->uses};
     struct scope member = plain;
     member.place = &place_axis_member;
     member.axis_limit = own_index + 1;

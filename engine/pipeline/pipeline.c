@@ -33,13 +33,13 @@ static void note_axes(struct draft *d) {
     d->decl.axes = axes;
 }
 
-static void check_stage(struct reader *r, struct draft *d) {
+static void check_stage(struct draft *d) {
     if (d->decl.type == STAGE_SELECT && d->typed)
         check_select(d);
     else
         check_matrix(d);
     note_axes(d);
-    check_uses(r, d, &d->uses);
+    check_uses(d->part, d, &d->uses);
     check_kind(d);
 }
 
@@ -83,7 +83,7 @@ static int read_all(struct reader *r, const char *path, struct error *err) {
         stages_compile(r->root);
         struct draft **order = stages_order(r);
         for (size_t i = 0; i < r->draft_count; i++)
-            check_stage(r, order[i]);
+            check_stage(order[i]);
         check_results(r->root);
         finish(r, order);
     }

@@ -62,13 +62,12 @@ struct site {
 /* A reference that stays open, for the checks. */
 struct use {
     const struct reference *reference;
-    const struct syntax_reference *syntax;
-    struct site site;
+    const cJSON *node; /* the string that holds it, in the file that declares the stage */
     const struct place *place;
-    bool in_text;
-    bool in_list;      /* an item of a list that is written out */
-    size_t axis_limit; /* inside an axis: 1 + how many axes stand before it, which alone it may refer to; else 0 */
     struct use *next;
+    uint32_t offset; /* in the string */
+    bool in_text;
+    uint16_t axis_limit; /* inside an axis: 1 + how many axes stand before it, which alone it may refer to; else 0 */
 };
 
 struct use_list {
@@ -178,7 +177,6 @@ struct scope {
     struct use_list *uses;
     size_t axis_limit;
     bool in_text;
-    bool in_list;
 };
 
 /* ---- report.c ---- */
@@ -324,7 +322,8 @@ struct draft **stages_order(struct reader *r);
 /* ---- check ---- */
 void check_matrix(struct draft *d); /* matrix.c */
 const char **axis_names(const struct draft *d);
-void check_uses(struct reader *r, struct draft *d, const struct use_list *uses);
+/* The references of a stage; of the results of `part` where `d` is NULL. */
+void check_uses(struct part *part, struct draft *d, const struct use_list *uses);
 void check_kind(struct draft *d);      /* kind.c */
 void check_select(struct draft *d);    /* select.c */
 void check_results(struct part *part); /* result.c */

@@ -18,6 +18,7 @@ struct parser {
     const char *const *includes;
     size_t include_count;
     struct syntax_fault *fault;
+    struct syntax_reference *first; /* memory of the first reference; NULL once it is used */
     int depth;
 };
 
@@ -51,15 +52,15 @@ bool name_is_valid(const char *text) {
     return length > 0 && text[length] == '\0';
 }
 
-static int find_root(const char *word) {
+static int find_root(const char *word, size_t length) {
     for (int i = 0; i < ROOT_WORDS; i++)
-        if (strcmp(root_words[i], word) == 0)
+        if (root_words[i][0] == word[0] && strlen(root_words[i]) == length && memcmp(root_words[i], word, length) == 0)
             return i;
     return -1;
 }
 
 bool name_is_reserved(const char *text) {
-    return find_root(text) >= 0;
+    return find_root(text, strlen(text)) >= 0;
 }
 
 static int fail(struct parser *p, size_t offset, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -120,19 +121,27 @@ static int parse_index(struct parser *p, size_t *out) {
 static void *reserve(struct arena *arena, void *items, size_t count, size_t *capacity, size_t size) {
     if (items && count < *capacity)
         return items;
-    *capacity = *capacity ? 2 * *capacity : 4;
+    *capacity = *capacity ? 2 * *capacity : 1;
     void *grown = arena_array(arena, *capacity, size);
     if (items)
         memcpy(grown, items, count * size);
     return grown;
 }
 
+/* How many steps can follow, at least where no quote stands in them. */
+static size_t count_steps(const char *text) {
+    size_t count = 0;
+    for (; *text && *text != '}'; text++)
+        count += *text == '.' || *text == '[';
+    return count;
+}
+
 static int parse_steps(struct parser *p, struct syntax_reference *r) {
-    struct syntax_step *steps = NULL;
-    size_t capacity = 0;
+    size_t capacity = count_steps(p->text + p->at);
+    struct step *steps = capacity ? arena_array(p->arena, capacity, sizeof *steps) : NULL;
     int rc = 0;
     while (rc == 0 && (next(p) == '.' || next(p) == '[')) {
-        struct syntax_step step = {NULL, 0, p->at + 1};
+        struct step step = {NULL, 0, (uint32_t)p->at + 1};
         if (take(p, '.'))
             rc = parse_name(p, &step.name, "a name behind the \".\"");
         else
@@ -304,21 +313,24 @@ static int parse_stage(struct parser *p, struct syntax_reference *r) {
     return rc;
 }
 
-/* "include.params" or "include.stages": `word` is the include, the rest is read up to its root word. */
-static int parse_include(struct parser *p, struct syntax_reference *r, const char **word) {
-    const char *include = *word;
-    size_t offset = p->at - strlen(include);
+/* "include.params" or "include.stages", up to the root word; `length`: bytes of the include. */
+static int parse_include(struct parser *p, struct syntax_reference *r, size_t length) {
+    const char *include = arena_strndup(p->arena, p->text + p->at, length);
+    size_t offset = p->at;
+    p->at += length;
     if (!take(p, '.'))
         return is_include(p, include)
                    ? fail(p, p->at, "expected \".params\" or \".stages\" behind the include \"%s\"", include)
                    : fail_root(p, include, offset);
-    size_t second = p->at;
-    int rc = parse_name(p, word, "\"params\" or \"stages\"");
-    if (rc < 0)
-        return rc;
-    if (strcmp(*word, "params") != 0 && strcmp(*word, "stages") != 0)
+    const char *word = p->text + p->at;
+    length = name_length(word);
+    if (length == 0)
+        return fail_expected(p, "\"params\" or \"stages\"");
+    int root = find_root(word, length);
+    if (root < 0 || (roots[root] != REFERENCE_PARAMS && roots[root] != REFERENCE_STAGE))
         return is_include(p, include)
-                   ? fail(p, second, "\"%s\" cannot follow the include \"%s\"; allowed: params, stages", *word, include)
+                   ? fail(p, p->at, "\"%.*s\" cannot follow the include \"%s\"; allowed: params, stages", (int)length,
+                          word, include)
                    : fail_root(p, include, offset);
     r->include = include;
     r->include_offset = offset;
@@ -326,13 +338,17 @@ static int parse_include(struct parser *p, struct syntax_reference *r, const cha
 }
 
 static int parse_body(struct parser *p, struct syntax_reference *r) {
-    const char *word = "";
-    int rc = parse_name(p, &word, "params, matrix, in, outs, checkpoint, stages or the name of an include");
-    if (rc == 0 && find_root(word) < 0)
-        rc = parse_include(p, r, &word);
+    int rc = 0;
+    size_t length = name_length(p->text + p->at);
+    if (length == 0)
+        return fail_expected(p, "params, matrix, in, outs, checkpoint, stages or the name of an include");
+    if (find_root(p->text + p->at, length) < 0)
+        rc = parse_include(p, r, length);
     if (rc < 0)
         return rc;
-    r->root = roots[find_root(word)];
+    length = name_length(p->text + p->at);
+    r->root = roots[find_root(p->text + p->at, length)];
+    p->at += length;
     if (r->root == REFERENCE_STAGE)
         rc = parse_stage(p, r);
     if (rc == 0)
@@ -343,7 +359,8 @@ static int parse_body(struct parser *p, struct syntax_reference *r) {
 }
 
 static int parse_reference(struct parser *p, const struct syntax_reference **out) {
-    struct syntax_reference *r = arena_alloc(p->arena, sizeof *r);
+    struct syntax_reference *r = p->first ? p->first : arena_alloc(p->arena, sizeof *r);
+    p->first = NULL;
     r->begin = p->at;
     if (++p->depth > MAX_NESTING)
         return fail(p, p->at, "references are nested deeper than %d", MAX_NESTING);
@@ -351,7 +368,8 @@ static int parse_reference(struct parser *p, const struct syntax_reference **out
     int rc = parse_body(p, r);
     p->depth--;
     r->end = p->at;
-    r->text = arena_strndup(p->arena, p->text + r->begin, r->end - r->begin);
+    bool whole = r->begin == 0 && !p->text[r->end];
+    r->text = whole ? p->text : arena_strndup(p->arena, p->text + r->begin, r->end - r->begin);
     *out = r;
     return rc;
 }
@@ -383,10 +401,10 @@ static const char *parse_text(struct parser *p) {
 
 int template_parse(struct syntax_template *out, struct arena *arena, const char *text, const char *const *includes,
                    size_t include_count, struct syntax_fault *fault) {
-    struct parser p = {arena, text, 0, includes, include_count, fault, 0};
-    struct syntax_part *parts = NULL;
-    size_t capacity = 0;
-    out->count = 0;
+    struct parser p = {arena, text, 0, includes, include_count, fault, &out->first, 0};
+    struct syntax_part *parts = out->few;
+    size_t capacity = sizeof out->few / sizeof *out->few;
+    *out = (struct syntax_template){0};
     do {
         struct syntax_part part = {0};
         if (strncmp(text + p.at, "${", 2) == 0) {

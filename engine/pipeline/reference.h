@@ -8,7 +8,7 @@
  *   pins      = "*" | pin { "," pin }       pin = axis "=" ( json | bare-text | reference | "*" )
  *   name      = letter { letter | digit | "_" | "-" }
  *
- * Everything parsed lives in the arena that is given. Offsets count bytes of the text.
+ * What is parsed lives as long as the arena that is given, the text, and the template. Offsets count bytes of the text.
  */
 #ifndef RETORT_ENGINE_PIPELINE_REFERENCE_H
 #define RETORT_ENGINE_PIPELINE_REFERENCE_H
@@ -19,12 +19,6 @@
 
 #include "engine/base/arena.h"
 #include "engine/pipeline/value.h"
-
-struct syntax_step {
-    const char *name; /* NULL: index */
-    size_t index;
-    size_t offset;
-};
 
 struct syntax_pin {
     const char *axis;
@@ -43,10 +37,10 @@ struct syntax_reference {
     bool collect; /* [*] */
     const struct syntax_pin *pins;
     size_t pin_count;
-    const struct syntax_step *steps;
+    const struct step *steps;
     size_t step_count;
     size_t begin, end;
-    const char *text; /* "${...}" */
+    const char *text; /* "${...}"; where it is the whole text, that itself */
 };
 
 struct syntax_part {
@@ -54,9 +48,12 @@ struct syntax_part {
     const struct syntax_reference *reference;
 };
 
+/* Its parts may point into itself: it is not copied. */
 struct syntax_template {
     const struct syntax_part *parts; /* at least one; the empty text is one empty part */
     size_t count;
+    struct syntax_part few[2];     /* memory of the first parts */
+    struct syntax_reference first; /* and of the first reference: most texts have no other */
 };
 
 struct syntax_fault {

@@ -53,7 +53,7 @@ void read_results(struct part *part, const cJSON *node) {
 
 void check_results(struct part *part) {
     struct reader *r = part->reader;
-    check_uses(r, NULL, &part->uses);
+    check_uses(part, NULL, &part->uses);
     for (size_t i = 0; i < part->pipeline->result_count; i++) {
         const struct result_decl *result = &part->pipeline->results[i];
         const struct reference *reference = result->value->as.reference;

@@ -28,21 +28,24 @@ static size_t find_axis(const struct draft *d, const char *name) {
     return i;
 }
 
-static struct site step_site(const struct use *use, size_t step) {
-    struct site site = use->site;
-    site.offset = use->syntax->steps[step].offset;
-    return site;
-}
-
-/* ---- matrix, in, outs, checkpoint ---- */
-
-/* What is found while the references of one stage are checked. */
+/* The references of one stage, or of the results of a file. */
 struct use_check {
+    const struct part *part;
     struct draft *draft;     /* NULL: results */
     bool *used;              /* by axis */
     struct bytemap in;       /* inputs by name */
     struct bytemap *members; /* by axis: members that all its values have */
 };
+
+static struct site use_site(const struct use_check *c, const struct use *use) {
+    return (struct site){c->part, use->node, use->offset};
+}
+
+static struct site step_site(const struct use_check *c, const struct use *use, size_t step) {
+    return (struct site){c->part, use->node, use->reference->steps[step].offset};
+}
+
+/* ---- matrix, in, outs, checkpoint ---- */
 
 /* The first value of the axis without that member: its index, or the number of values. */
 static size_t find_without(struct reader *r, const struct value *list, const char *member) {
@@ -72,7 +75,7 @@ static void check_member(struct use_check *c, const struct use *use, size_t inde
         bytemap_put(&c->members[index], member, strlen(member), c->draft);
         return;
     }
-    struct site site = step_site(use, 1);
+    struct site site = step_site(c, use, 1);
     const struct value *item = value_structured(r, list->as.list.items[i]);
     if (item->type == VALUE_LITERAL)
         report_site(&site, "a value of the axis \"%s\" is %s: it has no \"%s\"", axis->name,
@@ -88,7 +91,7 @@ static void check_matrix_use(struct use_check *c, const struct use *use) {
     const struct matrix *matrix = &d->decl.matrix;
     const char *name = use->reference->steps[0].name;
     size_t index = find_axis(d, name);
-    struct site site = step_site(use, 0);
+    struct site site = step_site(c, use, 0);
     if (index == matrix->axis_count) {
         if (!d->axes_broken)
             report_site(&site, "the stage \"%s\" has no axis \"%s\"%s", d->decl.name, name,
@@ -129,9 +132,10 @@ static void check_in_use(struct use_check *c, const struct use *use) {
     struct reader *r = d->part->reader;
     const char *name = use->reference->steps[0].name;
     size_t found = find_input(c, name);
+    struct site site = use_site(c, use);
     if (found < d->decl.in_count) {
         if (is_list_input(&d->decl.in[found]) && (use->in_text || !use->place->lists))
-            report_site(&use->site, "the input \"%s\" is a list: it can only be a word of \"cmd\" by itself", name);
+            report_site(&site, "the input \"%s\" is a list: it can only be a word of \"cmd\" by itself", name);
         return;
     }
     if (is_full(r))
@@ -139,7 +143,7 @@ static void check_in_use(struct use_check *c, const struct use *use) {
     const char **names = arena_array(r->arena, d->decl.in_count, sizeof *names);
     for (size_t i = 0; i < d->decl.in_count; i++)
         names[i] = d->decl.in[i].name;
-    struct site site = step_site(use, 0);
+    site = step_site(c, use, 0);
     report_site(&site, "the stage \"%s\" has no input \"%s\"%s", d->decl.name, name,
                 mend(r, name, names, d->decl.in_count, "it has none"));
 }
@@ -153,10 +157,11 @@ static const char **out_names(struct reader *r, const struct stage_decl *stage) 
     return names;
 }
 
-static void check_outs_use(const struct draft *d, const struct use *use) {
+static void check_outs_use(const struct use_check *c, const struct use *use) {
+    const struct draft *d = c->draft;
     struct reader *r = d->part->reader;
     const char *name = use->reference->steps[0].name;
-    struct site site = step_site(use, 0);
+    struct site site = step_site(c, use, 0);
     if (!stage_out(&d->decl, name, NULL))
         report_site(&site, "the stage \"%s\" has no out \"%s\"%s", d->decl.name, name,
                     mend(r, name, out_names(r, &d->decl), d->decl.out_count, "it declares none"));
@@ -164,28 +169,28 @@ static void check_outs_use(const struct draft *d, const struct use *use) {
 
 /* ---- stages ---- */
 
-static void check_pins(struct reader *r, const struct use *use, const struct draft *target) {
-    const struct syntax_reference *syntax = use->syntax;
-    for (size_t i = 0; syntax && i < syntax->pin_count; i++) {
-        const char *axis = syntax->pins[i].axis;
+static void check_pins(const struct use_check *c, const struct use *use, const struct draft *target) {
+    struct reader *r = c->part->reader;
+    for (size_t i = 0; i < use->reference->pin_count; i++) {
+        const struct pin *pin = &use->reference->pins[i];
         bool known = false;
         for (size_t k = 0; k < target->decl.axis_count && !known; k++)
-            known = strcmp(target->decl.axes[k], axis) == 0;
+            known = strcmp(target->decl.axes[k], pin->axis) == 0;
         if (known)
             continue;
-        struct site site = use->site;
-        site.offset = syntax->pins[i].offset;
+        struct site site = {c->part, use->node, pin->offset};
         bool chosen = target->decl.type == STAGE_SELECT;
         report_site(&site, "the %s \"%s\" has no %s \"%s\" to pin%s", chosen ? "select" : "stage",
-                    target->decl.full_name, chosen ? "open axis" : "axis", axis,
-                    mend(r, axis, target->decl.axes, target->decl.axis_count,
+                    target->decl.full_name, chosen ? "open axis" : "axis", pin->axis,
+                    mend(r, pin->axis, target->decl.axes, target->decl.axis_count,
                          chosen ? "none is open behind its choice: leave the pins out" : "it has no matrix"));
     }
 }
 
 /* The axes of the target: pinned, collected, matched (and so used) by the stage's own, or left over. */
-static void check_open_axes(struct reader *r, const struct draft *d, const struct use *use, const struct draft *target,
-                            bool *used) {
+static void check_open_axes(const struct use_check *c, const struct use *use, const struct draft *target) {
+    struct reader *r = c->part->reader;
+    const struct draft *d = c->draft;
     const struct reference *reference = use->reference;
     const char **open = arena_array(r->arena, target->decl.axis_count, sizeof *open);
     size_t count = 0;
@@ -194,26 +199,28 @@ static void check_open_axes(struct reader *r, const struct draft *d, const struc
             continue;
         size_t own = d && use->place->matches ? find_axis(d, target->decl.axes[i]) : 0;
         if (d && use->place->matches && own < d->decl.matrix.axis_count)
-            used[own] = true;
+            c->used[own] = true;
         else if (!reference->collect)
             open[count++] = target->decl.axes[i];
     }
     if (count == 0 || (d && d->axes_broken))
         return;
     bool can_match = d && use->place->matches;
-    report_site(&use->site, "%s leaves open %s %s of \"%s\": pin %s ([%s=...])%s%s%s", use->reference->text,
+    struct site site = use_site(c, use);
+    report_site(&site, "%s leaves open %s %s of \"%s\": pin %s ([%s=...])%s%s%s", use->reference->text,
                 count == 1 ? "the axis" : "the axes", join(r, open, count), target->decl.full_name,
                 count == 1 ? "it" : "each", open[0], can_match ? ", give this stage an axis of that name" : "",
                 use->place->lists && can_match ? "," : "", use->place->lists ? " or collect all ([*])" : "");
 }
 
-static void check_list_use(const struct use *use) {
+static void check_list_use(const struct use_check *c, const struct use *use) {
+    struct site site = use_site(c, use);
     if (!use_is_list(use->reference) || use->place == &place_from)
         return;
     if (use->in_text)
-        report_site(&use->site, "%s is a list, which cannot be written into text", use->reference->text);
+        report_site(&site, "%s is a list, which cannot be written into text", use->reference->text);
     else if (!use->place->lists)
-        report_site(&use->site, "%s is a list; %s there is room for one value: pin the axis instead of collecting it",
+        report_site(&site, "%s is a list; %s there is room for one value: pin the axis instead of collecting it",
                     use->reference->text, use->place->name);
 }
 
@@ -238,10 +245,11 @@ bool check_metric(struct reader *r, const struct stage_decl *stage, const char *
     return measures;
 }
 
-static void check_stage_out(struct reader *r, const struct use *use, const struct stage_decl *stage) {
+static void check_stage_out(const struct use_check *c, const struct use *use, const struct stage_decl *stage) {
+    struct reader *r = c->part->reader;
     const struct stage_decl *source = stage->source;
     const char *name = use->reference->steps[1].name;
-    struct site site = step_site(use, 1);
+    struct site site = step_site(c, use, 1);
     if (draft_of(r, source)->kind_unknown || stage_out(source, name, NULL))
         return;
     if (source->kind)
@@ -252,12 +260,14 @@ static void check_stage_out(struct reader *r, const struct use *use, const struc
                     mend(r, name, out_names(r, source), source->out_count, "it declares none"));
 }
 
-static void check_stage_matrix(struct reader *r, const struct use *use, const struct stage_decl *stage) {
-    struct site site = step_site(use, 1);
+static void check_stage_matrix(const struct use_check *c, const struct use *use, const struct stage_decl *stage) {
+    struct reader *r = c->part->reader;
+    struct site site = use_site(c, use);
     if (use->reference->collect || use->reference->pin_count)
-        report_site(&use->site, "the choice of a select is one for all its instances: leave the pins out of %s",
+        report_site(&site, "the choice of a select is one for all its instances: leave the pins out of %s",
                     use->reference->text);
     const char *name = use->reference->steps[1].name;
+    site = step_site(c, use, 1);
     if (stage->type != STAGE_SELECT) {
         report_site(&site, "\"%s\" is no select: only a select has a choice to refer to with \".matrix\"",
                     stage->full_name);
@@ -270,43 +280,44 @@ static void check_stage_matrix(struct reader *r, const struct use *use, const st
                 mend(r, name, stage->select->group_by, stage->select->group_by_count, "it groups by nothing"));
 }
 
-static void check_stage_use(struct reader *r, const struct draft *d, const struct use *use, bool *used) {
+static void check_stage_use(const struct use_check *c, const struct use *use) {
+    struct reader *r = c->part->reader;
     const struct draft *target = draft_of(r, use->reference->stage);
     if (!target->axes_known)
         return;
-    check_pins(r, use, target);
-    check_list_use(use);
+    check_pins(c, use, target);
+    check_list_use(c, use);
     if (use->reference->step_count == 0)
         return;
     const char *what = use->reference->steps[0].name;
-    struct site site = step_site(use, 1);
-    bool choice = strcmp(what, "matrix") == 0; /* one for all instances: no axis is open */
-    if (!choice)
-        check_open_axes(r, d, use, target, used);
+    if (strcmp(what, "matrix") == 0) { /* one choice for all instances: no axis is open */
+        check_stage_matrix(c, use, &target->decl);
+        return;
+    }
+    check_open_axes(c, use, target);
+    struct site site = step_site(c, use, 1);
     if (strcmp(what, "outs") == 0)
-        check_stage_out(r, use, &target->decl);
-    else if (!choice)
-        check_metric(r, &target->decl, use->reference->steps[1].name, &site);
+        check_stage_out(c, use, &target->decl);
     else
-        check_stage_matrix(r, use, &target->decl);
+        check_metric(r, &target->decl, use->reference->steps[1].name, &site);
 }
 
 /* ---- all of a stage ---- */
 
-static void check_use(struct reader *r, struct use_check *c, const struct use *use) {
-    struct draft *d = c->draft;
+static void check_use(struct use_check *c, const struct use *use) {
+    struct site site = use_site(c, use);
     if (use->reference->root == REFERENCE_STAGE)
-        check_stage_use(r, d, use, c->used);
-    else if (!d)
+        check_stage_use(c, use);
+    else if (!c->draft)
         return; /* a result: it refers to stages alone */
     else if (use->reference->root == REFERENCE_MATRIX)
         check_matrix_use(c, use);
     else if (use->reference->root == REFERENCE_IN)
         check_in_use(c, use);
     else if (use->reference->root == REFERENCE_OUTS)
-        check_outs_use(d, use);
-    else if (!d->decl.checkpoint)
-        report_site(&use->site, "${checkpoint} needs \"checkpoint\": true beside \"cmd\"");
+        check_outs_use(c, use);
+    else if (!c->draft->decl.checkpoint)
+        report_site(&site, "${checkpoint} needs \"checkpoint\": true beside \"cmd\"");
 }
 
 static void check_unused(struct draft *d, const bool *used) {
@@ -322,13 +333,14 @@ static void check_unused(struct draft *d, const bool *used) {
     }
 }
 
-void check_uses(struct reader *r, struct draft *d, const struct use_list *uses) {
+void check_uses(struct part *part, struct draft *d, const struct use_list *uses) {
+    struct arena *arena = part->reader->arena;
     size_t axis_count = d ? d->decl.matrix.axis_count : 0;
-    struct use_check c = {.draft = d};
-    c.used = arena_array(r->arena, axis_count, sizeof *c.used);
-    c.members = arena_array(r->arena, axis_count, sizeof *c.members);
+    struct use_check c = {.part = part, .draft = d};
+    c.used = arena_array(arena, axis_count, sizeof *c.used);
+    c.members = arena_array(arena, axis_count, sizeof *c.members);
     for (const struct use *use = uses->first; use; use = use->next)
-        check_use(r, &c, use);
+        check_use(&c, use);
     if (d && !d->broken && !d->axes_broken)
         check_unused(d, c.used);
     for (size_t i = 0; i < axis_count; i++)

@@ -190,13 +190,11 @@ static const struct value *compile_string(const struct scope *scope, const cJSON
 static const struct value *compile_list(const struct scope *scope, const cJSON *node) {
     struct reader *r = scope->part->reader;
     struct location at = locate_value(scope->part, node);
-    struct scope inner = *scope;
-    inner.in_list = true;
     const struct value **items = arena_array(r->arena, (size_t)cJSON_GetArraySize(node), sizeof *items);
     size_t count = 0;
     const cJSON *child;
     cJSON_ArrayForEach(child, node) {
-        items[count++] = value_compile(&inner, child);
+        items[count++] = value_compile(scope, child);
     }
     struct value *v = value_create(r, VALUE_LIST, &at);
     v->as.list.items = items;

@@ -10,6 +10,7 @@
 #include <cJSON.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "engine/pipeline/diagnostics.h"
 
@@ -31,12 +32,14 @@ struct pin {
     const char *axis;
     bool collect;              /* axis=* : collect this axis */
     const struct value *value; /* JSON, bare text, or a nested reference; NULL when collect */
+    uint32_t offset;           /* where it stands in the text: for messages */
 };
 
 /* One step of a path: ".name" or "[index]". */
 struct step {
     const char *name; /* NULL: index */
     size_t index;
+    uint32_t offset; /* where it stands in the text: for messages */
 };
 
 struct reference {

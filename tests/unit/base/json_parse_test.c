@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -284,6 +285,51 @@ static void test_many_values(void **state) {
     buffer_close(&b);
 }
 
+static void a_tree_in_an_arena_is_the_same(void **state) {
+    (void)state;
+    static const char text[] = "{\"a\":[1,-2.5e3,\"\\u00e9\",true,null],\"b\":{\"c\":{}}}";
+    static const char twice[] = "{\"a\":1,\n\"a\":2}";
+    struct arena *arena = arena_create();
+    struct json_document *doc = parse(text);
+    const cJSON *tree = NULL;
+    struct json_position at;
+    struct error err = {0};
+    assert_int_equal(json_parse_in(&tree, arena, twice, sizeof twice - 1, &at, &err), ERR_INVALID);
+    assert_place(at, 2, 1);
+    assert_null(tree);
+    assert_int_equal(json_parse_in(&tree, arena, text, sizeof text - 1, NULL, &err), 0);
+    assert_true(json_equal(tree, json_root(doc)));
+    json_free(doc);
+    arena_free(arena);
+}
+
+/* Trees on the heap, made and deleted while another thread makes trees in arenas. */
+static void *parse_on_the_heap(void *text) {
+    for (int i = 0; i < 2000; i++) {
+        struct json_document *doc = NULL;
+        if (json_parse(&doc, text, strlen(text), NULL, NULL) < 0)
+            return text;
+        json_free(doc);
+    }
+    return NULL;
+}
+
+static void another_thread_is_not_given_the_arena(void **state) {
+    (void)state;
+    static char text[] = "{\"a\":[1,2,{\"b\":\"text\"}],\"c\":{\"d\":null}}";
+    pthread_t thread;
+    void *failed;
+    assert_int_equal(pthread_create(&thread, NULL, parse_on_the_heap, text), 0);
+    for (int i = 0; i < 2000; i++) {
+        struct arena *arena = arena_create();
+        const cJSON *tree = NULL;
+        assert_int_equal(json_parse_in(&tree, arena, text, sizeof text - 1, NULL, NULL), 0);
+        arena_free(arena);
+    }
+    assert_int_equal(pthread_join(thread, &failed), 0);
+    assert_null(failed);
+}
+
 static void test_detach(void **state) {
     (void)state;
     cJSON *tree = json_detach(parse("[7]"));
@@ -340,6 +386,8 @@ int main(void) {
         cmocka_unit_test(test_unescaping),
         cmocka_unit_test(test_positions_and_pointers),
         cmocka_unit_test(test_many_values),
+        cmocka_unit_test(a_tree_in_an_arena_is_the_same),
+        cmocka_unit_test(another_thread_is_not_given_the_arena),
         cmocka_unit_test(test_detach),
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_typed_reads),

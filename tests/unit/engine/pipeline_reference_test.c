@@ -25,47 +25,47 @@ static int teardown(void **state) {
     return 0;
 }
 
-static struct syntax_template parse(const char *text) {
+static const struct syntax_template *parse(const char *text) {
     static const char *const includes[] = {"link"};
-    struct syntax_template t = {0};
+    struct syntax_template *t = arena_alloc(arena, sizeof *t);
     struct syntax_fault fault = {0};
-    if (template_parse(&t, arena, text, includes, 1, &fault) < 0)
+    if (template_parse(t, arena, text, includes, 1, &fault) < 0)
         fail_msg("%s: %zu: %s", text, fault.offset, fault.message);
     return t;
 }
 
 static const struct syntax_reference *one(const char *text) {
-    struct syntax_template t = parse(text);
-    assert_int_equal(t.count, 1);
-    assert_non_null(t.parts[0].reference);
-    assert_string_equal(t.parts[0].reference->text, text);
-    return t.parts[0].reference;
+    const struct syntax_template *t = parse(text);
+    assert_int_equal(t->count, 1);
+    assert_non_null(t->parts[0].reference);
+    assert_string_equal(t->parts[0].reference->text, text);
+    return t->parts[0].reference;
 }
 
 static void plain_text_and_escapes(void **state) {
     (void)state;
-    struct syntax_template t = parse("");
-    assert_int_equal(t.count, 1);
-    assert_string_equal(t.parts[0].text, "");
+    const struct syntax_template *t = parse("");
+    assert_int_equal(t->count, 1);
+    assert_string_equal(t->parts[0].text, "");
     t = parse("a $b $${c} $ $$");
-    assert_int_equal(t.count, 1);
-    assert_string_equal(t.parts[0].text, "a $b ${c} $ $$");
+    assert_int_equal(t->count, 1);
+    assert_string_equal(t->parts[0].text, "a $b ${c} $ $$");
     /* "$" and then the escape: one dollar stays before the literal "${". */
     t = parse("$$${matrix.a}");
-    assert_int_equal(t.count, 1);
-    assert_string_equal(t.parts[0].text, "$${matrix.a}");
+    assert_int_equal(t->count, 1);
+    assert_string_equal(t->parts[0].text, "$${matrix.a}");
 }
 
 static void texts_and_references_in_turn(void **state) {
     (void)state;
-    struct syntax_template t = parse("a${matrix.b}${in.c}d");
-    assert_int_equal(t.count, 4);
-    assert_string_equal(t.parts[0].text, "a");
-    assert_int_equal(t.parts[1].reference->root, REFERENCE_MATRIX);
-    assert_int_equal(t.parts[1].reference->begin, 1);
-    assert_int_equal(t.parts[1].reference->end, 12);
-    assert_int_equal(t.parts[2].reference->root, REFERENCE_IN);
-    assert_string_equal(t.parts[3].text, "d");
+    const struct syntax_template *t = parse("a${matrix.b}${in.c}d");
+    assert_int_equal(t->count, 4);
+    assert_string_equal(t->parts[0].text, "a");
+    assert_int_equal(t->parts[1].reference->root, REFERENCE_MATRIX);
+    assert_int_equal(t->parts[1].reference->begin, 1);
+    assert_int_equal(t->parts[1].reference->end, 12);
+    assert_int_equal(t->parts[2].reference->root, REFERENCE_IN);
+    assert_string_equal(t->parts[3].text, "d");
 }
 
 static void roots_and_steps(void **state) {
