@@ -1,6 +1,6 @@
 # Retort. `make study` and `make test` work from a bare clone: they install what is missing first.
 #
-#   make            build/release/retort and retort-stage (also as build/retort, build/retort-stage)
+#   make            build/release/retort, retort-stage and retort-keeper (also linked from build/)
 #   make study      install what is missing, build, run the smoke study
 #   make test       install what is missing, build, run every test of this page (minutes)
 #   make help       the other targets
@@ -37,28 +37,36 @@ LDFLAGS_ALL = $(LDFLAGS_$(CONFIG)) $(LDFLAGS)
 SRC_base = $(wildcard engine/base/*.c)
 SRC_meter = $(wildcard engine/meter/*.c)
 SRC_kinds = $(wildcard stages/kinds/*.c)
+SRC_protocol = $(wildcard stages/protocol/*.c)
+SRC_keeper = $(filter-out stages/keeper/main.c,$(wildcard stages/keeper/*.c))
 SRC_store = $(wildcard store/*.c)
 SRC_engine = $(wildcard $(foreach f,pipeline plan lookup attempt energy publish run verify provenance report command,engine/$(f)/*.c))
 SRC_kernels = $(wildcard kernels/*.c kernels/*/*.c)
 SRC_stages = $(filter-out stages/main.c,$(wildcard stages/*.c stages/run/*.c))
-ROOMS = base meter kinds store engine kernels stages
+ROOMS = base meter kinds protocol keeper store engine kernels stages
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 lib = $(BUILD)/lib$(1).a
 
-LIBS_retort = $(call lib,engine) $(call lib,kinds) $(call lib,store) $(call lib,meter) $(call lib,base)
+LIBS_retort = $(call lib,engine) $(call lib,protocol) $(call lib,kinds) $(call lib,store) $(call lib,meter) $(call lib,base)
 SYSLIBS_retort = -luv -lgit2 -lsqlite3 -lcjson -lcrypto -lpthread -lm
 LIBS_retort-stage = $(call lib,stages) $(call lib,kinds) $(call lib,kernels) $(call lib,meter) $(call lib,base)
 SYSLIBS_retort-stage = $(BLAS_LIBS) -lsleef -lcjson -lcrypto -lpthread -lm
 
-all: $(BUILD)/retort $(BUILD)/retort-stage
-	@[ $(BUILD) != build/release ] || ln -sf release/retort release/retort-stage build/
+LIBS_retort-keeper = $(call lib,keeper) $(call lib,protocol) $(call lib,meter) $(call lib,base)
+SYSLIBS_retort-keeper = -Wl,--as-needed -lcjson -lcrypto -lpthread -lm
+
+all: $(BUILD)/retort $(BUILD)/retort-stage $(BUILD)/retort-keeper
+	@[ $(BUILD) != build/release ] || ln -sf release/retort release/retort-stage release/retort-keeper build/
 
 $(BUILD)/retort: $(BUILD)/engine/main.o $(LIBS_retort)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(SYSLIBS_retort)
 
 $(BUILD)/retort-stage: $(BUILD)/stages/main.o $(LIBS_retort-stage)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(SYSLIBS_retort-stage)
+
+$(BUILD)/retort-keeper: $(BUILD)/stages/keeper/main.o $(LIBS_retort-keeper)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(SYSLIBS_retort-keeper)
 
 define room_rule
 $(call lib,$(1)): $(call objects,$(SRC_$(1)))
@@ -89,6 +97,7 @@ TEST_LIBS_kinds = $(call lib,kinds) $(call lib,base)
 TEST_LIBS_store = $(call lib,store) $(call lib,base)
 TEST_LIBS_kernels = $(call lib,kernels)
 TEST_LIBS_stages = $(LIBS_retort-stage)
+TEST_LIBS_keeper = $(LIBS_retort-keeper)
 TEST_LIBS_engine = $(LIBS_retort)
 TEST_SYSLIBS_base = -lcjson -lcrypto -lm
 TEST_SYSLIBS_meter = $(TEST_SYSLIBS_base)
@@ -96,6 +105,7 @@ TEST_SYSLIBS_kinds = $(TEST_SYSLIBS_base)
 TEST_SYSLIBS_store = -lsqlite3 $(TEST_SYSLIBS_base) -lpthread
 TEST_SYSLIBS_kernels = $(subst $(BLAS_LIBS),$(BLAS_SHARED),$(SYSLIBS_retort-stage))
 TEST_SYSLIBS_stages = $(TEST_SYSLIBS_kernels)
+TEST_SYSLIBS_keeper = $(SYSLIBS_retort-keeper)
 TEST_SYSLIBS_engine = $(SYSLIBS_retort)
 # -O1 compiles them in two thirds of the time.
 $(BUILD)/tests/unit/%.o: CFLAGS_release = -O1 -g
@@ -297,7 +307,7 @@ $(BUILD)/tests/bench/engine/fill: $(call lib,store) $(call lib,base)
 PREFIX ?= /usr/local
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-	install build/retort build/retort-stage $(DESTDIR)$(PREFIX)/bin
+	install build/retort build/retort-stage build/retort-keeper $(DESTDIR)$(PREFIX)/bin
 	build/retort --man > $(DESTDIR)$(PREFIX)/share/man/man1/retort.1
 	for c in run plan why check graph show log runs metrics energy verify kinds exec gc fsck; do \
 		build/retort --man $$c > $(DESTDIR)$(PREFIX)/share/man/man1/retort-$$c.1; done

@@ -1,18 +1,14 @@
-/* retort-stage: one attempt of one stage (the keeper), or the code of one built-in kind. */
+/* retort-stage: the code of one built-in kind. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/error.h"
 #include "engine/version.h"
-#include "stages/attempt.h"
-#include "stages/guard.h"
 #include "stages/platform.h"
 #include "stages/stage.h"
 
 static const char help[] =
-    "retort-stage attempt FILE   run one attempt and leave nothing of it behind (started by retort)\n"
-    "retort-stage guard FD MARK  kill what a dead engine and its keepers left (started by retort)\n"
     "retort-stage kind SPEC      run the built-in kind that SPEC names, in the working directory\n"
     "retort-stage platform       print what equal bytes depend on: code path, BLAS and its core type, C library\n"
     "retort-stage --version, --help\n"
@@ -63,10 +59,6 @@ static int run_settled(const char *verb, char **argv, struct error *err) {
 int main(int argc, char **argv) {
     const char *verb = argc > 1 ? argv[1] : "--help";
     struct error err = {0};
-    if (argc == 3 && strcmp(verb, "attempt") == 0)
-        return attempt_run(argv[2], &err) < 0 ? fail(&err) : 0;
-    if (argc == 4 && strcmp(verb, "guard") == 0)
-        return guard_run((int)strtol(argv[2], NULL, 10), argv[3], &err) < 0 ? fail(&err) : 0;
     if (argc > 1 && (strcmp(verb, "kind") == 0 || strcmp(verb, "platform") == 0)) {
         int rc = run_settled(verb, argv, &err);
         return rc < 0 ? fail(&err) : rc;

@@ -47,10 +47,10 @@ bool clone_file(struct store *s, int to, int from) {
 }
 
 /* Not every file system can rename without replacing; a link never replaces. */
-int rename_new(int to_fd, const char *to, const char *from) {
-    if (renameat2(AT_FDCWD, from, to_fd, to, RENAME_NOREPLACE) == 0)
+int rename_new(int to_fd, const char *to, int from_fd, const char *from) {
+    if (renameat2(from_fd, from, to_fd, to, RENAME_NOREPLACE) == 0)
         return 0;
     if (errno != EINVAL && errno != ENOSYS)
         return -1;
-    return linkat(AT_FDCWD, from, to_fd, to, 0) < 0 ? -1 : unlink(from);
+    return linkat(from_fd, from, to_fd, to, 0) < 0 ? -1 : unlinkat(from_fd, from, 0);
 }

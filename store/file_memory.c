@@ -255,7 +255,7 @@ static int file_content(void *context, const char *path, const struct stat *seen
 static int directory_content(struct store *s, const char *path, struct object *out, struct error *err) {
     struct listing l = {0};
     struct buffer text = {0};
-    int rc = tree_walk(&l, path, true, file_content, s, err);
+    int rc = tree_walk(&l, AT_FDCWD, path, true, file_content, s, err);
     if (rc == 0) {
         *out = (struct object){.directory = true, .size = l.size};
         listing_write(&text, &l);

@@ -78,7 +78,7 @@ static int name_segment(struct gc *g, const char *old, const char *path, char **
     int stem = (int)strcspn(old, ".");
     for (unsigned n = 1;; n++) {
         *name = mem_printf("%.*s.%u.jsonl", stem, old, n);
-        if (rename_new(g->s->actions_fd, *name, path) == 0)
+        if (rename_new(g->s->actions_fd, *name, AT_FDCWD, path) == 0)
             break;
         int failed = errno;
         free(*name);

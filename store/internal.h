@@ -252,7 +252,7 @@ bool listing_begins(const char *text, size_t size);
 /* Lists a directory; `file` says what each regular file is, whose stat is given. Links, devices, sockets and names that are not UTF-8 are
    refused. `follow`: the directory itself may be reached through a link. */
 typedef int tree_file(void *context, const char *path, const struct stat *st, struct object *out, struct error *err);
-int tree_walk(struct listing *out, const char *directory, bool follow, tree_file *file, void *context,
+int tree_walk(struct listing *out, int at, const char *directory, bool follow, tree_file *file, void *context,
               struct error *err);
 
 /* ---- copy.c ---- */
@@ -262,7 +262,7 @@ int copy_bytes(int to, int from, struct sha256 *h, uint64_t *size, const char *t
                struct error *err);
 
 /* Renames to a name that is not there yet: -1 and EEXIST when it is. */
-int rename_new(int to_fd, const char *to, const char *from);
+int rename_new(int to_fd, const char *to, int from_fd, const char *from);
 
 /* Shares the blocks of another file; false where the file system cannot. */
 bool clone_file(struct store *s, int to, int from);

@@ -32,18 +32,18 @@ static int make_folder(struct store *s, const char *name, struct error *err) {
 }
 
 /* Moves a sealed file to its name. */
-static int place(struct store *s, const char *path, const struct digest *d, uint64_t size, bool listing,
+static int place(struct store *s, int at, const char *path, const struct digest *d, uint64_t size, bool listing,
                  struct error *err) {
     char name[OBJECT_NAME_SIZE];
     object_name(name, d);
     int rc = make_folder(s, name, err);
     for (int tries = 0; rc == 0; tries++) {
-        if (rename_new(s->objects_fd, name, path) == 0)
+        if (rename_new(s->objects_fd, name, at, path) == 0)
             break;
         if (errno != EEXIST || tries == PLACE_TRIES)
             rc = error_errno(err, errno, "%s: cannot be moved to %s/objects/%s", path, s->directory, name);
         else if ((rc = have_already(s, d, size, listing, err)) > 0)
-            rc = unlink(path) < 0 ? error_errno(err, errno, "%s: cannot be removed", path) : 1;
+            rc = unlinkat(at, path, 0) < 0 ? error_errno(err, errno, "%s: cannot be removed", path) : 1;
         else if (rc == 0)
             rc = object_set_aside(s, d, err); /* something else stands there under its name */
     }
@@ -54,7 +54,7 @@ static int place(struct store *s, const char *path, const struct digest *d, uint
 }
 
 /* Seals, syncs and places an open file whose digest is known; a file that the store has is only removed. */
-static int seal_and_place(struct store *s, int fd, const char *path, const struct object *o, uint64_t size,
+static int seal_and_place(struct store *s, int fd, int at, const char *path, const struct object *o, uint64_t size,
                           struct error *err) {
     int rc = lease_object(s, &o->digest, err); /* before it is looked for: gc takes nothing away that is found here */
     if (rc < 0)
@@ -64,16 +64,16 @@ static int seal_and_place(struct store *s, int fd, const char *path, const struc
         return rc;
     if (rc > 0) {
         objects_mark(s, &o->digest);
-        return unlink(path) < 0 ? error_errno(err, errno, "%s: cannot be removed", path) : 0;
+        return unlinkat(at, path, 0) < 0 ? error_errno(err, errno, "%s: cannot be removed", path) : 0;
     }
     rc = object_seal(fd, o->executable, path, err);
-    return rc < 0 ? rc : place(s, path, &o->digest, size, o->directory, err);
+    return rc < 0 ? rc : place(s, at, path, &o->digest, size, o->directory, err);
 }
 
 /* ---- files ---- */
 
-static int open_source(int *fd, struct stat *st, const char *path, bool follow, struct error *err) {
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (follow ? 0 : O_NOFOLLOW));
+static int open_source(int *fd, struct stat *st, int at, const char *path, bool follow, struct error *err) {
+    *fd = openat(at, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (follow ? 0 : O_NOFOLLOW));
     if (*fd < 0 && errno == ENOENT)
         return error_set(err, ERR_NOT_FOUND, "%s: does not exist", path);
     if (*fd < 0 && errno == ELOOP)
@@ -123,7 +123,7 @@ static int copy_open_file(struct store *s, int from, const struct stat *st, cons
     if (rc == 0)
         rc = check_still(from, st, o.size, path, err);
     if (rc == 0)
-        rc = seal_and_place(s, to, temporary, &o, o.size, err);
+        rc = seal_and_place(s, to, AT_FDCWD, temporary, &o, o.size, err);
     if (rc < 0 && to >= 0)
         unlink(temporary);
     if (to >= 0)
@@ -135,23 +135,23 @@ static int copy_open_file(struct store *s, int from, const struct stat *st, cons
 }
 
 /* A folder that its owner may not write to does not let its files go. */
-static void open_folder_of(const char *path) {
+static void open_folder_of(int at, const char *path) {
     char *folder = path_directory(path);
-    if (access(folder, W_OK) < 0)
-        chmod(folder, S_IRWXU);
+    if (faccessat(at, folder, W_OK, 0) < 0)
+        fchmodat(at, folder, S_IRWXU, 0);
     free(folder);
 }
 
-static int put_open_file(struct store *s, int fd, const struct stat *st, const char *path, struct object *out,
+static int put_open_file(struct store *s, int fd, const struct stat *st, int at, const char *path, struct object *out,
                          struct error *err) {
     struct object o = {.executable = st->st_mode & S_IXUSR};
-    open_folder_of(path);
+    open_folder_of(at, path);
     /* A second name means that the inode is somebody else's too (an input, a file of the user): it is copied. So is that of
        another user (a container's root), which cannot be sealed, and in whose folders nothing can be removed. */
     bool others = geteuid() != 0 && st->st_uid != geteuid();
     if (st->st_nlink > 1 || others) {
         int rc = copy_open_file(s, fd, st, path, out, err);
-        if (rc == 0 && unlink(path) < 0 && !others)
+        if (rc == 0 && unlinkat(at, path, 0) < 0 && !others)
             rc = error_errno(err, errno, "%s: cannot be removed", path);
         return rc;
     }
@@ -159,7 +159,7 @@ static int put_open_file(struct store *s, int fd, const struct stat *st, const c
     if (rc == 0)
         rc = check_still(fd, st, o.size, path, err);
     if (rc == 0)
-        rc = seal_and_place(s, fd, path, &o, o.size, err);
+        rc = seal_and_place(s, fd, at, path, &o, o.size, err);
     if (rc == 0)
         *out = o;
     return rc;
@@ -172,6 +172,7 @@ enum how { TAKE_MOVE, TAKE_COPY, TAKE_LOOK };
 struct taking {
     struct store *s;
     enum how how;
+    int at; /* the folder that paths are relative to */
 };
 
 static int look_at_open_file(int fd, const struct stat *st, const char *path, struct object *out, struct error *err) {
@@ -188,7 +189,8 @@ static int take_open_file(const struct taking *t, int fd, const struct stat *st,
                           struct error *err) {
     if (t->how == TAKE_LOOK)
         return look_at_open_file(fd, st, path, out, err);
-    return (t->how == TAKE_COPY ? copy_open_file : put_open_file)(t->s, fd, st, path, out, err);
+    return t->how == TAKE_COPY ? copy_open_file(t->s, fd, st, path, out, err)
+                               : put_open_file(t->s, fd, st, t->at, path, out, err);
 }
 
 static int take_file(void *context, const char *path, const struct stat *seen, struct object *out, struct error *err) {
@@ -196,7 +198,7 @@ static int take_file(void *context, const char *path, const struct stat *seen, s
     struct stat st = {0};
     int fd = -1;
     (void)seen;
-    int rc = open_source(&fd, &st, path, false, err);
+    int rc = open_source(&fd, &st, t->at, path, false, err);
     if (rc == 0 && !S_ISREG(st.st_mode))
         rc = error_set(err, ERR_FAILED, "%s: changed while it was stored: a process that wrote it still runs", path);
     if (rc == 0)
@@ -213,7 +215,7 @@ static int write_listing(struct store *s, const struct buffer *text, const struc
     if (rc == 0)
         rc = file_write_all(fd, text->data, text->size, temporary, err);
     if (rc == 0)
-        rc = seal_and_place(s, fd, temporary, o, text->size, err);
+        rc = seal_and_place(s, fd, AT_FDCWD, temporary, o, text->size, err);
     if (rc < 0 && fd >= 0)
         unlink(temporary);
     if (fd >= 0)
@@ -234,20 +236,20 @@ static int take_listing(const struct taking *t, struct listing *l, struct object
     return rc;
 }
 
-static int take(struct store *s, const char *path, enum how how, struct object *out, struct error *err) {
-    struct taking t = {s, how};
+static int take(struct store *s, int at, const char *path, enum how how, struct object *out, struct error *err) {
+    struct taking t = {s, how, at};
     struct listing l = {0};
     struct stat st = {0};
     int fd = -1;
-    int rc = open_source(&fd, &st, path, how == TAKE_COPY, err);
+    int rc = open_source(&fd, &st, at, path, how == TAKE_COPY, err);
     if (rc == 0 && S_ISREG(st.st_mode)) {
         rc = take_open_file(&t, fd, &st, path, out, err);
     } else if (rc == 0) {
-        rc = tree_walk(&l, path, how == TAKE_COPY, take_file, &t, err);
+        rc = tree_walk(&l, at, path, how == TAKE_COPY, take_file, &t, err);
         if (rc == 0)
             rc = take_listing(&t, &l, out, err);
         if (rc == 0 && how == TAKE_MOVE)
-            file_remove_tree(path, NULL); /* what may not be removed is left to whoever sweeps work/ */
+            file_remove_tree_at(at, path, NULL); /* what may not be removed is left to whoever sweeps work/ */
     }
     listing_close(&l);
     if (fd >= 0)
@@ -255,14 +257,14 @@ static int take(struct store *s, const char *path, enum how how, struct object *
     return rc;
 }
 
-int store_object_put(struct store *s, const char *path, struct object *out, struct error *err) {
-    return take(s, path, TAKE_MOVE, out, err);
+int store_object_put(struct store *s, int at, const char *path, struct object *out, struct error *err) {
+    return take(s, at, path, TAKE_MOVE, out, err);
 }
 
 int store_object_copy(struct store *s, const char *path, struct object *out, struct error *err) {
-    return take(s, path, TAKE_COPY, out, err);
+    return take(s, AT_FDCWD, path, TAKE_COPY, out, err);
 }
 
-int store_object_look(const char *path, struct object *out, struct error *err) {
-    return take(NULL, path, TAKE_LOOK, out, err);
+int store_object_look(int at, const char *path, struct object *out, struct error *err) {
+    return take(NULL, at, path, TAKE_LOOK, out, err);
 }

@@ -53,16 +53,16 @@ struct object {
     bool executable;
 };
 
-/* Takes a file or directory below work/ into the store: hashes, syncs, makes it read-only, renames into place (the
+/* Takes a file or directory below work/, a path from the open folder `at`, into the store: hashes, syncs, makes it read-only, renames into place (the
    path is gone afterwards, save what belongs to another user, which is copied; a directory's files one by one, then its
    listing). Links, devices and sockets are refused. Its directories are synced by the next store_commit. */
-int store_object_put(struct store *s, const char *path, struct object *out, struct error *err);
+int store_object_put(struct store *s, int at, const char *path, struct object *out, struct error *err);
 
 /* The same for a file of the user's own: copied (reflink where the file system can), never moved. */
 int store_object_copy(struct store *s, const char *path, struct object *out, struct error *err);
 
 /* What store_object_put would make of a file or directory, which stays as it is; on any thread. */
-int store_object_look(const char *path, struct object *out, struct error *err);
+int store_object_look(int at, const char *path, struct object *out, struct error *err);
 
 /* The path of a plain object; the caller frees. */
 char *store_object_path(const struct store *s, const struct digest *d);

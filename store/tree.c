@@ -10,6 +10,7 @@ enum { MAX_DEPTH = 128 };
 
 struct walk {
     struct listing *out;
+    int at;             /* the folder that the path is relative to */
     struct buffer path; /* of the directory or entry that is looked at */
     size_t root;        /* length of the part above the listing, with its "/" */
     int depth;
@@ -54,7 +55,7 @@ static int walk_entry(struct walk *w, const char *name, struct error *err) {
     int rc = 0;
     if (!listing_takes(name))
         rc = error_set(err, ERR_INVALID, "%s: its name is not UTF-8: rename it", w->path.data);
-    else if (lstat(w->path.data, &st) < 0)
+    else if (fstatat(w->at, w->path.data, &st, AT_SYMLINK_NOFOLLOW) < 0)
         rc = walk_lost(w, errno, err);
     else if (S_ISDIR(st.st_mode))
         rc = walk_directory(w, err);
@@ -84,7 +85,8 @@ static int walk_entries(struct walk *w, struct folder *entries, struct error *er
 static int walk_directory(struct walk *w, struct error *err) {
     if (w->depth == MAX_DEPTH)
         return error_set(err, ERR_INVALID, "%s: directories nest deeper than %d", w->path.data, MAX_DEPTH);
-    int fd = open(w->path.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (w->follow && w->depth == 0 ? 0 : O_NOFOLLOW));
+    int fd =
+        openat(w->at, w->path.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (w->follow && w->depth == 0 ? 0 : O_NOFOLLOW));
     struct folder entries;
     int rc = folder_open_fd(&entries, fd, w->path.data, err);
     w->depth++;
@@ -95,9 +97,9 @@ static int walk_directory(struct walk *w, struct error *err) {
     return rc;
 }
 
-int tree_walk(struct listing *out, const char *directory, bool follow, tree_file *file, void *context,
+int tree_walk(struct listing *out, int at, const char *directory, bool follow, tree_file *file, void *context,
               struct error *err) {
-    struct walk w = {.out = out, .follow = follow, .file = file, .context = context};
+    struct walk w = {.out = out, .at = at, .follow = follow, .file = file, .context = context};
     buffer_puts(&w.path, directory);
     while (w.path.size > 1 && w.path.data[w.path.size - 1] == '/')
         w.path.data[--w.path.size] = '\0';

@@ -1,338 +1,314 @@
 #include "engine/attempt/attempt.h"
 
-#include <endian.h>
 #include <errno.h>
-#include <linux/posix_acl.h>
-#include <linux/posix_acl_xattr.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/xattr.h>
+#include <unistd.h>
 
-#include "engine/attempt/executor.h"
-#include "engine/attempt/stamp.h"
+#include "engine/attempt/environment.h"
 #include "engine/base/file.h"
-#include "engine/base/json.h"
 #include "engine/base/memory.h"
-#include "engine/base/scratch.h"
+#include "engine/provenance/provenance.h"
 #include "store/attempts.h"
 
-enum { ACCOUNT_MS = 10000 }; /* what a power cut may hide of an attempt's energy */
+/* ---- what attempts share ---- */
 
-/* ---- the struct ---- */
-
-/* Of the first inputs. */
-static size_t item_count(const struct action *action, size_t inputs) {
-    size_t count = 0;
-    for (size_t i = 0; i < inputs; i++)
-        count += action->inputs[i].count;
-    return count;
+static void find_provenance(uv_work_t *work) {
+    struct attempts *all = work->data;
+    all->git = provenance_git(all->options.pipeline->directory);
+    all->host = provenance_host("/");
+    all->versions = provenance_versions();
 }
+
+static void on_provenance(uv_work_t *work, int status) {
+    struct attempts *all = work->data;
+    (void)status;
+    all->has_provenance = true;
+}
+
+/* The store's work/, and the mark of this engine's attempts: "@" and what follows in their names. */
+static int open_work(struct attempts *all, char **mark, struct error *err) {
+    char *path = store_work_path(all->options.store, "any");
+    char *folder = path_directory(path);
+    *mark = mem_strdup(strrchr(path, '@'));
+    all->work_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = all->work_fd < 0 ? error_errno(err, errno, "%s: cannot be opened", folder) : 0;
+    free(folder);
+    free(path);
+    return rc;
+}
+
+int attempts_open(struct attempts *out, const struct attempts_options *options, struct error *err) {
+    char *mark = NULL;
+    *out = (struct attempts){.options = *options, .work_fd = -1};
+    out->platform = mem_strdup(options->platform);
+    out->name = mem_strdup(options->name);
+    out->run = options->run ? mem_strdup(options->run) : NULL;
+    int rc = open_work(out, &mark, err);
+    if (rc == 0)
+        rc = executor_open(&out->executor, options->loop, facts_keeper_program(options->facts), mark, err);
+    free(mark);
+    if (rc < 0)
+        return rc;
+    out->provenance_work.data = out;
+    uv_queue_work(options->loop, &out->provenance_work, find_provenance, on_provenance);
+    return 0;
+}
+
+void attempts_close(struct attempts *all) {
+    executor_close(all->executor);
+    for (struct attempt_directory *d = all->idle, *next; d; d = next) {
+        next = d->next;
+        directory_free(d);
+    }
+    all->idle = NULL;
+}
+
+void attempts_free(struct attempts *all) {
+    executor_free(all->executor);
+    if (all->work_fd >= 0)
+        close(all->work_fd);
+    cJSON_Delete(all->git);
+    cJSON_Delete(all->host);
+    cJSON_Delete(all->versions);
+    free(all->platform);
+    free(all->run);
+    free(all->name);
+}
+
+/* ---- making ---- */
 
 bool attempt_uses_checkpoint(const struct instance *i) {
     return i->decl->checkpoint || (i->decl->kind && i->decl->kind->checkpoints);
 }
 
-struct attempt *attempt_create(struct store *store, const struct instance *instance, const char *id, char *checkpoint) {
+struct attempt *attempt_create(struct attempts *all, const struct attempt_options *options) {
     struct attempt *a = mem_alloc(sizeof *a);
-    double cpus = instance->decl->resources.cpus;
-    a->store = store;
-    a->instance = instance;
+    struct store *store = all->options.store;
+    double cpus = options->instance->decl->resources.cpus;
+    a->all = all;
+    a->instance = options->instance;
+    a->id = mem_strdup(options->id);
+    a->number = options->number;
     a->cpus = cpus > 1 ? (int)cpus : 1;
-    a->id = mem_strdup(id);
-    a->root = store_work_path(store, id);
-    a->directory = path_join(a->root, "dir");
-    a->file = path_join(a->root, "attempt.json");
-    a->spec = path_join(a->root, "spec.json");
-    a->result = path_join(a->root, "result.json");
-    a->stdout_log = store_log_path(store, id, "stdout");
-    a->stderr_log = store_log_path(store, id, "stderr");
-    a->checkpoint = checkpoint;
-    a->given = mem_array(item_count(instance->action, instance->action->input_count) + 1, sizeof *a->given);
-    a->programs = mem_array(instance->action->pin_count + 1, sizeof *a->programs);
+    a->only_look = options->only_look;
+    a->checkpoint = options->checkpoint;
+    a->checkpoint_fd = -1;
+    a->stdout_log = store_log_path(store, a->id, "stdout");
+    a->stderr_log = store_log_path(store, a->id, "stderr");
+    attempt_result_init(&a->outcome.result);
+    instance_hold_action(a->instance);
+    inputs_init(&a->inputs, a->instance->action);
+    if (!a->only_look) {
+        a->account = attempt_record_head(a);
+        a->account_path = store_attempt_path(store, a->id);
+    }
     return a;
-}
-
-void attempt_account(struct attempt *a, cJSON *head) {
-    char *path = store_attempt_path(a->store, a->id);
-    a->account = cJSON_CreateObject();
-    cJSON_AddStringToObject(a->account, "path", path);
-    cJSON_AddNumberToObject(a->account, "every_ms", ACCOUNT_MS);
-    cJSON_AddItemToObject(a->account, "record", head);
-    free(path);
 }
 
 void attempt_free(struct attempt *a) {
     if (!a)
         return;
-    char *const texts[] = {a->id,     a->root,       a->directory,  a->file,      a->spec,
-                           a->result, a->stdout_log, a->stderr_log, a->checkpoint};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        free(texts[i]);
-    for (size_t i = 0; i < a->argc; i++)
+    for (size_t i = 0; a->argv && a->argv[i]; i++)
         free(a->argv[i]);
     free(a->argv);
+    environment_free(a->environment);
+    if (a->checkpoint_fd >= 0)
+        close(a->checkpoint_fd);
+    inputs_close(&a->inputs);
+    instance_release_action(a->instance);
+    outcome_close(&a->outcome);
+    events_close(&a->events);
     cJSON_Delete(a->account);
-    for (size_t i = 0; i < a->shared_count; i++)
-        free(a->shared[i].path);
-    free(a->shared);
-    free(a->given);
-    free(a->programs);
+    free(a->account_path);
+    free(a->worked_in);
+    free(a->checkpoint);
+    free(a->stdout_log);
+    free(a->stderr_log);
+    free(a->id);
     free(a);
 }
 
-/* ---- inputs ---- */
+/* ---- its directory ---- */
 
-static struct given_file *given_item(const struct attempt *a, const struct action_input *input, size_t index) {
-    const struct action *action = a->instance->action;
-    return &a->given[item_count(action, (size_t)(input - action->inputs)) + index];
-}
-
-/* Not one that was changed so lately that another change might not be seen. */
-static bool file_is_in_place(const struct attempt *a, const struct given_file *g) {
-    return a->instance->action->kind && g->sight.at_rest;
-}
-
-/* A kind reads files in place; a command, and whoever takes a directory object, gets them in its directory. */
-static bool reads_in_place(const struct attempt *a, const struct action_input *input, size_t index) {
-    const struct action_item *item = &input->items[index];
-    return item->path ? file_is_in_place(a, given_item(a, input, index))
-                      : a->instance->action->kind && !item->content.directory;
-}
-
-int attempt_look(struct attempt *a, struct facts *facts, struct error *err) {
-    const struct action *action = a->instance->action;
-    int rc = 0;
-    for (size_t i = 0; i < action->input_count; i++) {
-        const struct action_input *input = &action->inputs[i];
-        for (size_t k = 0; rc == 0 && k < input->count; k++)
-            if (input->items[k].path)
-                rc = given_look(given_item(a, input, k), &input->items[k], facts, err);
+static struct attempt_directory *take_directory(struct attempts *all) {
+    struct attempt_directory *d = all->idle;
+    if (d) {
+        all->idle = d->next;
+        return d;
     }
-    for (size_t i = 0; rc == 0 && i < action->pin_count; i++)
-        rc = given_look_program(&a->programs[i], &action->pins[i], facts, err);
-    return rc;
+    struct store *store = all->options.store;
+    char *name = mem_printf("%s-slot%zu", all->name, all->directory_count++);
+    d = directory_create(all->work_fd, store_work_path(store, name), store_log_path(store, name, "stdout"),
+                         store_log_path(store, name, "stderr"));
+    free(name);
+    return d;
 }
 
-int attempt_check_inputs(const struct attempt *a, struct facts *facts, const char *when, struct error *err) {
-    const struct action *action = a->instance->action;
-    size_t count = item_count(action, action->input_count);
-    int rc = 0;
-    for (const struct given_file *g = a->given; rc == 0 && g < a->given + count; g++)
-        if (g->item)
-            rc = given_check(g, file_is_in_place(a, g), facts, when, err);
-    for (size_t i = 0; rc == 0 && i < action->pin_count; i++)
-        rc = given_check_program(&a->programs[i], facts, when, err);
-    return rc;
+static void give_back(struct attempt *a) {
+    a->directory->next = a->all->idle;
+    a->all->idle = a->directory;
+    a->directory = NULL;
 }
 
-static void item_path(void *context, const struct action_input *input, size_t index, struct buffer *path) {
-    const struct attempt *a = context;
-    const struct action_item *item = &input->items[index];
-    if (!reads_in_place(a, input, index)) {
-        buffer_printf(path, "in/%s/", input->name);
-        if (input->list)
-            buffer_printf(path, "%zu/", index);
-        buffer_puts(path, item->name);
-    } else if (item->path) {
-        buffer_puts(path, item->path);
-    } else {
-        char *object = store_object_path(a->store, &item->content.digest);
-        buffer_puts(path, object);
-        free(object);
-    }
-}
-
-static int note_lost(struct attempt *a, int rc) {
-    a->object_lost |= rc == ERR_CORRUPT || rc == ERR_NOT_FOUND;
-    return rc;
-}
-
-static void note_shared(struct attempt *a, const char *input, const char *path, const struct object *o,
-                        const struct digest *stamp) {
-    mem_grow(a->shared, &a->shared_capacity, a->shared_count + 1);
-    a->shared[a->shared_count++] =
-        (struct shared_input){.input = input, .path = mem_strdup(path), .object = *o, .stamp = *stamp};
-}
-
-/* What is read in place is hashed before: a damaged object is noticed, never read. */
-static int check_object(struct attempt *a, const char *input, const struct action_item *item, struct error *err) {
-    struct object o = {item->content.digest, item->content.size, item->content.directory, item->content.executable};
-    struct digest stamp;
-    char *path = store_object_path(a->store, &o.digest);
-    stamp_take(&stamp, path);
-    int rc = note_lost(a, store_object_verify(a->store, &o, err));
-    if (rc == 0)
-        note_shared(a, input, path, &o, &stamp);
-    free(path);
-    return rc;
-}
-
-static int give_object(struct attempt *a, const char *input, const struct action_item *item, const char *path,
-                       struct error *err) {
-    struct object o = {item->content.digest, item->content.size, item->content.directory, item->content.executable};
-    struct digest stamp;
-    int rc = store_materialise(a->store, &o, path, MATERIALISE_LINK, err);
-    if (rc < 0)
-        return note_lost(a, rc);
-    stamp_take(&stamp, path);
-    note_shared(a, input, path, &o, &stamp);
-    return 0;
-}
-
-static int give_item(struct attempt *a, const struct action_input *input, size_t index, struct error *err) {
-    const struct action_item *item = &input->items[index];
-    if (reads_in_place(a, input, index))
-        return item->path ? 0 : check_object(a, input->name, item, err);
-    struct buffer relative = {0};
-    item_path(a, input, index, &relative);
-    char *path = path_join(a->directory, buffer_text(&relative));
-    char *parent = path_directory(path);
-    int rc = file_make_directory(parent, err);
-    if (rc == 0)
-        rc = item->path ? given_copy(given_item(a, input, index), path, err)
-                        : give_object(a, input->name, item, path, err);
-    free(parent);
-    free(path);
-    buffer_close(&relative);
-    return rc;
-}
-
-static int give_inputs(struct attempt *a, struct error *err) {
-    const struct action *action = a->instance->action;
-    for (size_t i = 0; i < action->input_count; i++) {
-        for (size_t k = 0; k < action->inputs[i].count; k++) {
-            const struct action_input *input = &action->inputs[i];
-            int rc = give_item(a, input, k, err);
-            if (rc < 0)
-                return rc == ERR_FAILED ? rc : error_prefix(err, "in.%s", input->name);
-        }
-    }
-    return 0;
-}
-
-/* ---- places ---- */
-
-/* Stages have umask 022, whoever starts them: what they make may hold the modes of their files. What they keep in a
-   checkpoint is for the next attempt to change, which another member of the group may start: where the group may write,
-   a default ACL stands in for the umask below this folder. On file systems without ACLs such files can be replaced, and
-   not written to. */
-static void share_checkpoint(const char *path) {
-    static const char name[] = "system.posix_acl_default";
-    static const uint16_t tags[] = {ACL_USER_OBJ, ACL_GROUP_OBJ, ACL_OTHER};
-    enum { COUNT = sizeof tags / sizeof *tags };
-    struct {
-        struct posix_acl_xattr_header head;
-        struct posix_acl_xattr_entry entries[COUNT];
-    } acl = {.head.a_version = htole32(POSIX_ACL_XATTR_VERSION)};
-    struct stat st;
-    if (stat(path, &st) < 0 || !(st.st_mode & S_IWGRP) || getxattr(path, name, NULL, 0) >= 0)
+void attempt_remove(struct attempt *a) {
+    if (!a->directory)
         return;
-    for (int i = 0; i < COUNT; i++) {
-        mode_t mode = st.st_mode >> (3 * (COUNT - 1 - i)) & 07;
-        acl.entries[i] = (struct posix_acl_xattr_entry){
-            .e_tag = htole16(tags[i]), .e_perm = htole16((uint16_t)mode), .e_id = htole32((uint32_t)ACL_UNDEFINED_ID)};
+    directory_reset(a->directory);
+    give_back(a);
+}
+
+int attempt_check_inputs(const struct attempt *a, const char *when, struct error *err) {
+    return inputs_check_after(a, when, err);
+}
+
+/* ---- the end ---- */
+
+static void end(struct attempt *a) {
+    if (a->code < 0)
+        attempt_remove(a);
+    else if (!a->only_look)
+        give_back(a); /* it is empty */
+    a->observer.ended(a->observer.context);
+}
+
+static void collect(uv_work_t *work) {
+    struct attempt *a = work->data;
+    a->code = attempt_collect(a, &a->error);
+    if (!a->only_look)
+        directory_reset(a->directory);
+}
+
+static void on_collected(uv_work_t *work, int status) {
+    (void)status;
+    end(work->data);
+}
+
+static void on_ended(void *context, struct attempt_result *result, int status) {
+    struct attempt *a = context;
+    a->execution = NULL;
+    a->outcome.has_result = result != NULL;
+    a->outcome.keeper_status = status;
+    if (result)
+        a->outcome.result = *result;
+    if (a->events.refused > 0 && a->observer.note) {
+        char *text =
+            mem_printf("%zu lines on its events pipe are no events; stages/README.md says what is", a->events.refused);
+        a->observer.note(a->observer.context, text);
+        free(text);
     }
-    setxattr(path, name, &acl, sizeof acl, 0);
+    uv_queue_work(a->all->options.loop, &a->work, collect, on_collected);
 }
 
-static int make_places(struct attempt *a, struct error *err) {
-    const struct action *action = a->instance->action;
-    static const char *const own[] = {".home", ".tmp"};
-    int rc = file_make_directory(a->directory, err);
-    for (size_t i = 0; rc == 0 && i < sizeof own / sizeof *own; i++) {
-        char *path = path_join(a->directory, own[i]);
-        if (mkdir(path, 0777) < 0)
-            rc = error_errno(err, errno, "%s: cannot be made", path);
-        free(path);
+static void on_started(void *context, pid_t keeper) {
+    struct attempt *a = context;
+    if (a->observer.started)
+        a->observer.started(a->observer.context, keeper);
+}
+
+static void on_ending(void *context) {
+    struct attempt *a = context;
+    if (a->observer.ending)
+        a->observer.ending(a->observer.context);
+}
+
+static void on_refused(void *context, const struct error *err) {
+    struct attempt *a = context;
+    a->code = err->code;
+    a->error = *err;
+    end(a);
+}
+
+static void on_events(void *context, const char *bytes, size_t size) {
+    struct attempt *a = context;
+    events_feed(&a->events, bytes, size);
+}
+
+/* ---- the start ---- */
+
+static void prepare(uv_work_t *work) {
+    struct attempt *a = work->data;
+    if (a->code == 0)
+        a->code = attempt_prepare(a, &a->error);
+}
+
+/* An attempt that was cancelled before it began counts as one that left at once. */
+static bool is_ready(struct attempt *a) {
+    if (a->code == 0 && a->cancelled) {
+        a->outcome.result.exit = ATTEMPT_LEFT_STATUS;
+        a->code = error_set(&a->error, ERR_INTERRUPTED, "asked to leave before it began");
     }
-    for (size_t i = 0; rc == 0 && i < action->out_count; i++) {
-        if (!strchr(action->outs[i].path, '/'))
-            continue;
-        char *path = path_join(a->directory, action->outs[i].path);
-        char *parent = path_directory(path);
-        rc = file_make_directory(parent, err);
-        free(parent);
-        free(path);
+    if (a->code == 0 && a->checkpoint && !a->only_look)
+        a->code = store_checkpoint_join(a->all->options.store, &a->instance->key, a->all->platform, a->id, &a->error);
+    return a->code == 0;
+}
+
+static void on_prepared(uv_work_t *work, int status) {
+    struct attempt *a = work->data;
+    (void)status;
+    a->next = a->all->prepared;
+    a->all->prepared = a;
+    a->all->prepared_count++;
+}
+
+void attempt_start(struct attempt *a, const struct attempt_observer *observer) {
+    a->observer = *observer;
+    a->events = (struct event_reader){.context = observer->context,
+                                      .progress = observer->progress,
+                                      .metric = observer->metric,
+                                      .note = observer->note};
+    a->directory = take_directory(a->all);
+    a->worked_in = mem_strdup(a->directory->stage);
+    /* With the checkpoint that an interrupted run left, a verification would not execute everything. */
+    if (a->only_look && attempt_uses_checkpoint(a->instance))
+        a->checkpoint = path_join(a->directory->root, "checkpoint");
+    a->code = inputs_check_before(a, &a->error);
+    a->work.data = a;
+    uv_queue_work(a->all->options.loop, &a->work, prepare, on_prepared);
+}
+
+/* Takes what is ready out of the list of the prepared; ends the rest. */
+static size_t take_ready(struct attempts *all, struct attempt **ready) {
+    size_t count = 0;
+    while (all->prepared) {
+        struct attempt *a = all->prepared;
+        all->prepared = a->next;
+        if (is_ready(a))
+            ready[count++] = a;
+        else
+            end(a);
     }
-    if (rc == 0 && a->checkpoint) {
-        rc = file_make_directory(a->checkpoint, err);
-        share_checkpoint(a->checkpoint);
-        stamp_take(&a->checkpoint_stamp, a->checkpoint);
-    }
-    return rc;
+    all->prepared_count = 0;
+    return count;
 }
 
-/* ---- the files the keeper and the stage read ---- */
-
-static int write_json(const char *path, const cJSON *value, struct error *err) {
-    struct buffer text = {0};
-    json_canonical(&text, value);
-    int rc = scratch_write(path, text.data, text.size, err);
-    buffer_close(&text);
-    return rc;
+void attempts_submit(struct attempts *all) {
+    if (!all->prepared)
+        return;
+    struct attempt **ready = mem_array(all->prepared_count, sizeof *ready);
+    size_t count = take_ready(all, ready);
+    struct execution_request *requests = mem_array(count + 1, sizeof *requests);
+    struct execution **executions = mem_array(count + 1, sizeof *executions);
+    for (size_t i = 0; i < count; i++)
+        requests[i] = (struct execution_request){.attempt = attempt_request(ready[i]),
+                                                 .observer = {.context = ready[i],
+                                                              .started = on_started,
+                                                              .events = on_events,
+                                                              .ending = on_ending,
+                                                              .ended = on_ended,
+                                                              .refused = on_refused}};
+    executor_submit(all->executor, executions, requests, count);
+    for (size_t i = 0; i < count; i++)
+        if (executions[i])
+            ready[i]->execution = executions[i];
+    free(executions);
+    free(requests);
+    free(ready);
 }
 
-static void add_command(cJSON *file, struct attempt *a) {
-    const struct action *action = a->instance->action;
-    const struct stage_decl *decl = a->instance->decl;
-    cJSON *argv = cJSON_AddArrayToObject(file, "argv");
-    for (size_t i = 0; i < a->argc; i++)
-        cJSON_AddItemToArray(argv, cJSON_CreateString(a->argv[i]));
-    cJSON *env = cJSON_AddObjectToObject(file, "env");
-    for (size_t i = 0; i < action->env_count; i++) {
-        char *value = action_env_text(action, &action->env[i], a->checkpoint, item_path, a);
-        cJSON_AddStringToObject(env, action->env[i].name, value);
-        free(value);
-    }
-    cJSON *pass = cJSON_AddArrayToObject(file, "pass_env");
-    for (size_t i = 0; i < decl->pass_env_count; i++)
-        cJSON_AddItemToArray(pass, cJSON_CreateString(decl->pass_env[i]));
-}
-
-static int write_attempt(struct attempt *a, struct error *err) {
-    const struct action *action = a->instance->action;
-    cJSON *file = cJSON_CreateObject();
-    cJSON_AddNumberToObject(file, "retort_attempt", 1);
-    if (action->kind)
-        cJSON_AddStringToObject(file, "kind", action->kind->name);
-    else
-        add_command(file, a);
-    cJSON_AddStringToObject(file, "directory", a->directory);
-    cJSON_AddStringToObject(file, "path", ATTEMPT_PATH);
-    cJSON_AddStringToObject(file, "spec", a->spec);
-    if (a->checkpoint)
-        cJSON_AddStringToObject(file, "checkpoint", a->checkpoint);
-    cJSON_AddNumberToObject(file, "cpus", a->cpus);
-    cJSON_AddNumberToObject(file, "gpus", a->instance->decl->resources.gpus);
-    cJSON_AddStringToObject(file, "stdout", a->stdout_log);
-    cJSON_AddStringToObject(file, "stderr", a->stderr_log);
-    cJSON_AddStringToObject(file, "result", a->result);
-    cJSON_AddNumberToObject(file, "events_fd", EXECUTOR_EVENTS_FD);
-    cJSON_AddNumberToObject(file, "lifeline_fd", EXECUTOR_LIFELINE_FD);
-    if (a->account)
-        cJSON_AddItemReferenceToObject(file, "account", a->account);
-    int rc = write_json(a->file, file, err);
-    cJSON_Delete(file);
-    return rc;
-}
-
-static int write_spec(struct attempt *a, struct error *err) {
-    cJSON *spec = action_spec(a->instance->action, (const char *const *)a->argv, a->argc, a->cpus, item_path, a);
-    int rc = write_json(a->spec, spec, err);
-    cJSON_Delete(spec);
-    return rc;
-}
-
-int attempt_prepare(struct attempt *a, struct error *err) {
-    const struct action *action = a->instance->action;
-    int rc = make_places(a, err);
-    if (rc == 0)
-        rc = give_inputs(a, err);
-    if (rc < 0)
-        return rc;
-    if (!action->kind)
-        action_argv(&a->argv, &a->argc, action, a->checkpoint, item_path, a);
-    rc = write_spec(a, err);
-    return rc == 0 ? write_attempt(a, err) : rc;
+void attempt_cancel(struct attempt *a, enum cancel how) {
+    a->cancelled = true;
+    if (a->execution)
+        executor_cancel(a->all->executor, &a->execution, 1, how);
 }

@@ -1,75 +1,83 @@
 /*
- * The files of one attempt: what the stage is given before, what it left behind after.
+ * One attempt at one stage, for a run and for verify alike. Its life:
  *
- *   attempt_create, attempt_look --main thread: the project's files are what the key says
- *   attempt_prepare --worker--> work/<id>/attempt.json, spec.json, dir/in/..., dir/.home, dir/.tmp
- *                               (the keeper runs it: executor.h; it writes work/<id>/result.json and the logs)
- *   attempt_collect --worker--> struct outcome; outs are in the store, work/<id> is gone
- *   attempt_check_inputs --main thread: and the stage read nothing else
+ *   attempt_create
+ *   attempt_start         the project's files are compared with the key       main thread
+ *     prepare             its directory is filled                             worker
+ *   attempts_submit       all that are prepared go to the executor            main thread
+ *     events              progress, metrics, notes of the stage               main thread
+ *     collect             outs go into the store, the directory is emptied    worker
+ *     observer.ended      `outcome` is there                                  main thread
+ *   attempt_check_inputs  the stage read nothing but what its key says        main thread
+ *   attempt_record        for the store
+ *   attempt_free
  *
- * One thread at a time; the action must live as long.
+ * An attempt's directory is held open (directory.h). Everything that the stage leaves is reached from there,
+ * never by a path that the stage could have changed.
  */
 #ifndef RETORT_ENGINE_ATTEMPT_ATTEMPT_H
 #define RETORT_ENGINE_ATTEMPT_ATTEMPT_H
 
+#include <uv.h>
+
+#include "engine/attempt/directory.h"
+#include "engine/attempt/events.h"
+#include "engine/attempt/executor.h"
 #include "engine/attempt/given.h"
+#include "engine/attempt/inputs.h"
+#include "engine/lookup/facts.h"
 #include "engine/plan/plan.h"
 #include "store/store.h"
 
-/* Where stages find their programs. */
-#define ATTEMPT_PATH "/usr/local/bin:/usr/bin:/bin"
+/* ---- what the attempts of one engine share ---- */
 
-/* An object that the stage reads where others do: through a hard link, or in its place in the store. */
-struct shared_input {
-    const char *input; /* its name */
-    char *path;
-    struct object object;
-    struct digest stamp; /* of what is at `path`, when it was given */
-};
-
-struct attempt {
+struct attempts_options {
+    uv_loop_t *loop;
     struct store *store;
-    const struct instance *instance;
-    int cpus;
-    char *id;
-    char *root;      /* work/<id> */
-    char *directory; /* where the stage works */
-    char *file, *spec, *result, *stdout_log, *stderr_log;
-    char *checkpoint; /* NULL: the stage has none */
-    bool object_lost; /* what it was to be given, or was given, is damaged or gone, and must be made again */
-    bool only_look;   /* its outs are not taken into the store, and work/<id> stays: it is the caller's to remove */
-    cJSON *account;   /* what the keeper needs to leave a record should this engine be killed */
-    struct digest checkpoint_stamp;
-    char **argv; /* of a command, as run */
-    size_t argc;
-    struct shared_input *shared;
-    size_t shared_count, shared_capacity;
-    struct given_file *given;       /* one an item of the action's inputs, in their order; empty for an object */
-    struct given_program *programs; /* the action's pins */
+    struct facts *facts;
+    const struct pipeline *pipeline;
+    const char *platform; /* copied */
+    const char *run;      /* its id, for records; copied; NULL: there is none */
+    const char *name;     /* names of directories begin with it; copied */
 };
 
-/* `checkpoint`: the path of the checkpoint directory, NULL for a stage that has none; taken over. The caller frees with
-   attempt_free. */
-struct attempt *attempt_create(struct store *store, const struct instance *instance, const char *id, char *checkpoint);
+struct attempts {
+    struct attempts_options options;
+    char *platform, *run, *name;
+    struct executor *executor;
+    int work_fd;                    /* the store's work/ */
+    struct attempt_directory *idle; /* directories that the next attempts use */
+    size_t directory_count;
+    struct attempt *prepared; /* they wait for attempts_submit */
+    size_t prepared_count;
+    cJSON *git, *host, *versions; /* provenance of every record */
+    bool has_provenance;
+    uv_work_t provenance_work;
+};
 
-/* `head`: the members of the attempt's record that are known before it runs; taken over. Before attempt_prepare. */
-void attempt_account(struct attempt *a, cJSON *head);
-void attempt_free(struct attempt *a);
+/* Starts to gather the provenance on a worker. Closed also after a failure. ERR_IO. */
+int attempts_open(struct attempts *out, const struct attempts_options *options, struct error *err);
 
-/* Whether a stage uses a checkpoint directory. */
-bool attempt_uses_checkpoint(const struct instance *i);
+/* Ends the keepers; after every attempt has ended. The loop has to run once more before attempts_free. */
+void attempts_close(struct attempts *all);
+void attempts_free(struct attempts *all);
 
-/* Before attempt_prepare: whether the project's files and pinned programs are what the key says. ERR_FAILED names one
-   that is not; ERR_IO. */
-int attempt_look(struct attempt *a, struct facts *facts, struct error *err);
+/* Gives what is prepared by now to the executor, as one batch. */
+void attempts_submit(struct attempts *all);
 
-/* A file of the project, or a pinned program, that was not, or may not have been, what the key says, `when` it changed:
-   what the stage made of it belongs to no key. ERR_FAILED; ERR_IO. */
-int attempt_check_inputs(const struct attempt *a, struct facts *facts, const char *when, struct error *err);
+/* ---- one attempt ---- */
 
-/* ERR_IO: the disk, the system. ERR_FAILED: a file of the project changed. ERR_NOT_FOUND, ERR_CORRUPT, ERR_INVALID: an
-   input is not there or not what it was. */
-int attempt_prepare(struct attempt *a, struct error *err);
+struct attempt_observer {
+    void *context;
+    void (*started)(void *context, pid_t keeper);
+    void (*progress)(void *context, double done, double total, const char *unit);
+    void (*metric)(void *context, const char *name, double step, double value);
+    void (*note)(void *context, const char *text);
+    /* All processes of the stage are gone; its keeper can still be read below /proc. */
+    void (*ending)(void *context);
+    /* The outcome is there. It is the last call. */
+    void (*ended)(void *context);
+};
 
 struct log {
     bool known; /* it could be read */
@@ -78,22 +86,101 @@ struct log {
 };
 
 struct outcome {
-    bool finished;         /* exit 0 and every out is as declared */
-    int exit;              /* -1: it did not exit */
-    int signal;            /* 0: it did not die of one */
-    bool checkpoint_stuck; /* there is a checkpoint, and this attempt did not advance it */
-    char *reason;          /* not finished: why, in a line with the path of the log */
-    char *detail;          /* not finished: the reason and the last lines of its stderr */
-    cJSON *result;         /* what the keeper reported; NULL when it was killed */
-    struct object *outs;   /* finished: one per action->outs */
-    cJSON *metrics;        /* finished: an object */
+    bool finished;                /* exit 0 and every out is as declared */
+    bool has_result;              /* the keeper told one; it may have been killed */
+    struct attempt_result result; /* where there is none, nothing of it is known */
+    int keeper_status;            /* as of waitpid, where the keeper was killed */
+    bool checkpoint_stuck;        /* there is a checkpoint, and this attempt did not advance it */
+    bool short_of_space;          /* it failed, and less than a MiB is left on its file system */
+    char *reason;                 /* not finished: why, in a line with the path of the log */
+    char *detail;                 /* not finished: the reason and the last lines of its stderr */
+    struct object *outs;          /* finished: one per action->outs */
+    cJSON *metrics;               /* finished: an object */
     struct log stdout_log, stderr_log;
-    bool short_of_space; /* failed: less than a MiB is left on its file system, which may be why */
-    double wall_s;       /* NAN: its keeper was killed before it had written that down */
 };
 
-/* `keeper_status` as of waitpid. ERR_IO: the store could not take an out; everything else is an outcome. */
-int attempt_collect(struct attempt *a, int keeper_status, struct outcome *out, struct error *err);
+struct attempt_options {
+    struct instance *instance; /* lives as long as the attempt, which holds its action */
+    const char *id;            /* names its files; copied */
+    int number;                /* of the stage in this run, from 1 */
+    char *checkpoint;          /* the checkpoint's directory; taken over; NULL: none, or of its own where only_look */
+    bool only_look;            /* its outs are not taken into the store, and its directory stays until attempt_remove */
+};
+
+struct attempt {
+    struct attempts *all;
+    struct instance *instance;
+    struct attempt *next; /* while it is prepared */
+    struct attempt_observer observer;
+    char *id;
+    int number, cpus;
+    bool only_look;
+    bool object_lost; /* an input from the store is damaged or gone, and must be made again */
+    bool cancelled;   /* asked to leave, or killed, before it was submitted */
+
+    struct attempt_directory *directory; /* from attempt_start to attempt_remove */
+    char *worked_in;                     /* the stage's working directory, for the record */
+    char *checkpoint;
+    int checkpoint_fd; /* -1: none */
+    struct digest checkpoint_stamp;
+    char *stdout_log, *stderr_log;
+    char **argv; /* of a command, as run; NULL-terminated */
+    size_t argc;
+    char **environment;
+    struct attempt_inputs inputs;
+    cJSON *account; /* the record of the attempt, as far as it is known beforehand */
+    char *account_path;
+
+    struct execution *execution; /* NULL before and after the keeper has it */
+    struct event_reader events;
+    uv_work_t work;
+    int code; /* of the first step that failed; `error` says why */
+    struct error error;
+    struct outcome outcome;
+};
+
+struct attempt *attempt_create(struct attempts *all, const struct attempt_options *options);
+void attempt_free(struct attempt *a); /* after it has ended; NULL is fine */
+
+/* Whether a stage uses a checkpoint directory. */
+bool attempt_uses_checkpoint(const struct instance *i);
+
+/* `observer` is copied. `ended` is called later, also when the start fails: `code` then is
+   ERR_IO: the disk, the system, or the store could not take an out. ERR_FAILED: a file of the project changed.
+   ERR_NOT_FOUND, ERR_CORRUPT, ERR_INVALID: an input is not there or not what it was. ERR_INTERRUPTED: it was cancelled before it began.
+   A stage that fails is an outcome, with code 0. */
+void attempt_start(struct attempt *a, const struct attempt_observer *observer);
+
+/* Asks the stage to leave, or kills it. Harmless when it has ended. */
+void attempt_cancel(struct attempt *a, enum cancel how);
+
+/* A file of the project, or a pinned program, that was not, or may not have been, what the key says: `when` it changed
+   is for the message. ERR_FAILED; ERR_IO. */
+int attempt_check_inputs(const struct attempt *a, const char *when, struct error *err);
+
+/* The record of an attempt that has ended (store/RECORD.md). The caller deletes it. */
+cJSON *attempt_record(const struct attempt *a);
+
+/* Gives its directory back. Before attempt_free, where only_look. */
+void attempt_remove(struct attempt *a);
+
+/* ---- steps, on worker threads; for attempt.c ---- */
+
+/* prepare.c. Errors as for attempt_start. */
+int attempt_prepare(struct attempt *a, struct error *err);
+
+/* The request for the keeper. It borrows from the attempt. */
+struct attempt_request attempt_request(const struct attempt *a);
+
+/* outcome.c. ERR_IO: the store could not take an out. Everything else is an outcome. */
+int attempt_collect(struct attempt *a, struct error *err);
 void outcome_close(struct outcome *o);
+
+/* outs.c. Takes the outs into the store, or looks at them, and reads the metrics. ERR_FAILED, ERR_INVALID: an out is not as
+   declared. ERR_IO. */
+int attempt_take_outs(struct attempt *a, struct error *err);
+
+/* record.c: the members of the record that are known before the attempt runs. The caller deletes it. */
+cJSON *attempt_record_head(const struct attempt *a);
 
 #endif

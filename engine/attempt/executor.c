@@ -3,145 +3,75 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "engine/attempt/keeper_process.h"
+#include "engine/attempt/orphans.h"
 #include "engine/base/memory.h"
 #include "engine/base/process.h"
 
-enum {
-    FIRST_FREE_FD = 16, /* pipes stay clear of the numbers that a keeper gets */
-    READ_SIZE = 64 * 1024,
-    SWEEP_ROUNDS = 50,
-    SWEEP_PAUSE_NS = 5000000
-};
+/* After CANCEL_KILL: more than the keeper itself waits for a process that does not die. */
+enum { KILL_LIMIT_MS = 7000, READ_SIZE = 64 * 1024 };
 
 struct executor {
     uv_loop_t *loop;
-    const char *program;
-    int lifeline[2]; /* read, write */
-    char **environment;
+    char *program, *mark;
+    int lifeline[2];  /* of the guard: read, write */
     pid_t guard;      /* 0: none */
-    pid_t *strangers; /* children from before, and the guard: not ours to sweep */
+    pid_t *strangers; /* children from before, and the guard: not ours to kill */
     size_t stranger_count;
-    struct execution *executions;
+    struct keeper *keepers;
 };
 
 struct execution {
-    struct executor *executor;
-    struct execution *next;
+    struct keeper *keeper;
     struct execution_observer observer;
-    pid_t pid;
-    int pid_fd, events_fd;
-    uv_poll_t exit_poll, events_poll;
-    int handles; /* those of the loop that are not closed yet */
+    uint64_t kill_due_ms; /* UINT64_MAX: the keeper was not told to kill it */
 };
+
+struct keeper {
+    struct executor *executor;
+    struct keeper *next;
+    pid_t pid;
+    int control, events;
+    uv_poll_t control_poll, events_poll;
+    int handles;                 /* those of the loop that are not closed yet */
+    struct buffer inbox, outbox; /* frames: pieces read, bytes not yet written */
+    struct execution *execution; /* NULL: idle */
+};
+
+static uint64_t now_ms(void) {
+    return clock_awake_ns() / 1000000;
+}
 
 /* ---- the executor ---- */
 
-static bool is_blas_choice(const char *entry) {
-    return strncmp(entry, "OPENBLAS_NUM_THREADS=", 21) == 0 || strncmp(entry, "OPENBLAS_CORETYPE=", 18) == 0;
-}
-
-/* Ours, for the variables that stages let through, with one BLAS thread: a keeper computes nothing, and its library would
-   start a thread for each processor. */
-static char **keeper_environment(void) {
-    size_t count = 0;
-    while (environ[count])
-        count++;
-    char **all = mem_array(count + 2, sizeof *all);
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++)
-        if (!is_blas_choice(environ[i]))
-            all[kept++] = mem_strdup(environ[i]);
-    all[kept] = mem_strdup("OPENBLAS_NUM_THREADS=1");
-    return all;
-}
-
-/* Moves a descriptor out of the way of low numbers. */
-static int raise_fd(int *fd) {
-    int raised = fcntl(*fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
-    close(*fd);
-    *fd = raised;
-    return raised < 0 ? -1 : 0;
-}
-
-static int make_pipe(int fds[2], struct error *err) {
-    if (pipe2(fds, O_CLOEXEC) < 0) {
-        fds[0] = fds[1] = -1;
-        return error_errno(err, errno, "a pipe cannot be made");
+int executor_open(struct executor **out, uv_loop_t *loop, const char *keeper, const char *mark, struct error *err) {
+    struct executor *e = mem_alloc(sizeof *e);
+    e->loop = loop;
+    e->program = mem_strdup(keeper);
+    e->mark = mem_strdup(mark);
+    int rc = 0;
+    if (pipe2(e->lifeline, O_CLOEXEC) < 0) {
+        e->lifeline[0] = e->lifeline[1] = -1;
+        rc = error_errno(err, errno, "a pipe cannot be made");
+    } else if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) {
+        rc = error_errno(err, errno, "orphaned processes cannot be adopted");
     }
-    if (raise_fd(&fds[0]) < 0 || raise_fd(&fds[1]) < 0)
-        return error_errno(err, errno, "a pipe cannot be made");
+    if (rc < 0) {
+        executor_free(e);
+        return rc;
+    }
+    if (guard_spawn(&e->guard, e->program, e->lifeline[0], mark, NULL) < 0)
+        e->guard = 0; /* it only matters when all are killed at once */
+    e->stranger_count = process_children(&e->strangers, getpid());
+    *out = e;
     return 0;
-}
-
-static void close_pipe(int fds[2]) {
-    for (int i = 0; i < 2; i++) {
-        if (fds[i] >= 0)
-            close(fds[i]);
-        fds[i] = -1;
-    }
-}
-
-/* A program of ours in a session of its own, with the lifeline and, where there is one, a pipe for events; what it has to
-   say goes to `log`. */
-static int spawn(pid_t *pid, const struct executor *e, const char *const *arguments, char **environment,
-                 const char *directory, const char *log, int events_fd, struct error *err) {
-    char *argv[5] = {0};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    /* A request that comes before the keeper listens waits for it. */
-    sigset_t held, all;
-    sigemptyset(&held);
-    sigaddset(&held, SIGTERM);
-    sigaddset(&held, SIGQUIT);
-    sigfillset(&all);
-    size_t count = 0;
-    do
-        argv[count] = mem_strdup(arguments[count]);
-    while (arguments[++count]);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawnattr_init(&attributes);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0666);
-    if (events_fd >= 0)
-        posix_spawn_file_actions_adddup2(&actions, events_fd, EXECUTOR_EVENTS_FD);
-    else
-        posix_spawn_file_actions_addclose(&actions, EXECUTOR_EVENTS_FD);
-    posix_spawn_file_actions_adddup2(&actions, e->lifeline[0], EXECUTOR_LIFELINE_FD);
-    posix_spawn_file_actions_addclosefrom_np(&actions, EXECUTOR_LIFELINE_FD + 1);
-    if (directory)
-        posix_spawn_file_actions_addchdir_np(&actions, directory);
-    posix_spawnattr_setsigmask(&attributes, &held);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    int failed = posix_spawn(pid, e->program, &actions, &attributes, argv, environment);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    for (size_t i = 0; i < count; i++)
-        free(argv[i]);
-    return failed ? error_errno(err, failed, "%s cannot be started", e->program) : 0;
-}
-
-/* For what is lost when all of us are killed together: without one, runs are as right. Its environment is none of ours, so
-   that the guard of an engine that this one is a stage of does not take it for the stage's. */
-static void start_guard(struct executor *e, const char *mark) {
-    char one_thread[] = "OPENBLAS_NUM_THREADS=1", *environment[] = {one_thread, NULL};
-    char fd[16];
-    snprintf(fd, sizeof fd, "%d", EXECUTOR_LIFELINE_FD);
-    const char *const arguments[] = {"stage-guard", "guard", fd, mark, NULL};
-    if (spawn(&e->guard, e, arguments, environment, "/", "/dev/null", -1, NULL) < 0)
-        e->guard = 0;
 }
 
 static void end_guard(struct executor *e) {
@@ -152,200 +82,238 @@ static void end_guard(struct executor *e) {
         ;
 }
 
-int executor_create(struct executor **out, uv_loop_t *loop, const char *program, const char *mark, struct error *err) {
-    struct executor *e = mem_alloc(sizeof *e);
-    e->loop = loop;
-    e->program = program;
-    int rc = make_pipe(e->lifeline, err);
-    if (rc == 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
-        rc = error_errno(err, errno, "orphaned processes cannot be adopted");
-    if (rc < 0) {
-        executor_free(e);
-        return rc;
-    }
-    e->environment = keeper_environment();
-    start_guard(e, mark);
-    e->stranger_count = process_children(&e->strangers, getpid());
-    *out = e;
-    return 0;
-}
-
 void executor_free(struct executor *e) {
     if (!e)
         return;
     end_guard(e);
-    close_pipe(e->lifeline);
-    for (size_t i = 0; e->environment && e->environment[i]; i++)
-        free(e->environment[i]);
-    free(e->environment);
+    for (int i = 0; i < 2; i++)
+        if (e->lifeline[i] >= 0)
+            close(e->lifeline[i]);
     free(e->strangers);
+    free(e->program);
+    free(e->mark);
     free(e);
 }
 
-/* ---- orphans of a keeper that did not end in order ---- */
-
-static bool is_orphan(const struct executor *e, pid_t pid) {
-    for (const struct execution *x = e->executions; x; x = x->next)
-        if (x->pid == pid)
-            return false;
-    for (size_t i = 0; i < e->stranger_count; i++)
-        if (e->strangers[i] == pid)
-            return false;
-    return true;
-}
-
-/* Kills and reaps what is there now; returns how many there were. */
-static size_t sweep_round(const struct executor *e) {
-    pid_t *children;
-    size_t count = process_children(&children, getpid()), orphans = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!is_orphan(e, children[i]))
-            continue;
-        orphans++;
-        kill(children[i], SIGKILL);
-        waitpid(children[i], NULL, WNOHANG);
-    }
-    free(children);
-    return orphans;
-}
-
-/* The leader dies of its parent-death signal, what it had orphaned comes to us at once, and what these have when they
-   die. Two empty rounds in a row end it. */
-static void sweep(const struct executor *e) {
-    int empty = 0;
-    for (int round = 0; round < SWEEP_ROUNDS && empty < 2; round++) {
-        empty = sweep_round(e) == 0 ? empty + 1 : 0;
-        nanosleep(&(struct timespec){.tv_nsec = SWEEP_PAUSE_NS}, NULL);
-    }
-}
-
-/* ---- one execution ---- */
+/* ---- the end of a keeper ---- */
 
 static void on_closed(uv_handle_t *handle) {
-    struct execution *x = handle->data;
-    if (--x->handles > 0)
+    struct keeper *k = handle->data;
+    if (--k->handles > 0)
         return;
-    if (x->pid_fd >= 0)
-        close(x->pid_fd);
-    close(x->events_fd);
-    free(x);
+    close(k->control);
+    close(k->events);
+    buffer_close(&k->inbox);
+    buffer_close(&k->outbox);
+    free(k);
 }
 
-static void close_execution(struct execution *x) {
-    uv_close((uv_handle_t *)&x->events_poll, on_closed);
-    if (x->handles > 1)
-        uv_close((uv_handle_t *)&x->exit_poll, on_closed);
+static void unlink_keeper(struct keeper *k) {
+    struct keeper **link = &k->executor->keepers;
+    while (*link != k)
+        link = &(*link)->next;
+    *link = k->next;
 }
 
-/* Reads what is there. Returns whether more may come. */
-static bool read_events(struct execution *x) {
+static bool is_ours(const void *context, pid_t pid) {
+    const struct executor *e = context;
+    for (const struct keeper *k = e->keepers; k; k = k->next)
+        if (k->pid == pid)
+            return true;
+    for (size_t i = 0; i < e->stranger_count; i++)
+        if (e->strangers[i] == pid)
+            return true;
+    return false;
+}
+
+/* Reads the events that are there. Returns whether more may come. */
+static bool read_events(struct keeper *k) {
     char bytes[READ_SIZE];
     for (;;) {
-        ssize_t got = read(x->events_fd, bytes, sizeof bytes);
+        ssize_t got = read(k->events, bytes, sizeof bytes);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
             return got < 0 && errno == EAGAIN;
-        x->observer.events(x->observer.context, bytes, (size_t)got);
+        if (k->execution)
+            k->execution->observer.events(k->execution->observer.context, bytes, (size_t)got);
         if ((size_t)got < sizeof bytes)
             return true;
     }
 }
 
+static void end_execution(struct keeper *k, struct attempt_result *result, int status) {
+    struct execution *x = k->execution;
+    read_events(k);
+    k->execution = NULL;
+    if (x)
+        x->observer.ended(x->observer.context, result, status);
+    free(x);
+}
+
+/* The keeper is dead, or is killed now: its socket is closed, or what it says makes no sense. */
+static void drop_keeper(struct keeper *k) {
+    int status = 0;
+    if (k->execution && k->execution->observer.ending)
+        k->execution->observer.ending(k->execution->observer.context);
+    kill(k->pid, SIGKILL);
+    while (waitpid(k->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    unlink_keeper(k);
+    if (k->execution)
+        orphans_kill(is_ours, k->executor);
+    end_execution(k, NULL, status);
+    uv_close((uv_handle_t *)&k->control_poll, on_closed);
+    uv_close((uv_handle_t *)&k->events_poll, on_closed);
+}
+
+void executor_close(struct executor *e) {
+    while (e && e->keepers)
+        drop_keeper(e->keepers);
+}
+
+/* ---- frames ---- */
+
+/* Returns whether the keeper can be used further. */
+static bool read_result(struct keeper *k) {
+    enum frame_type type;
+    cJSON *body = NULL;
+    struct attempt_result result;
+    int rc = frame_read(&k->inbox, &type, &body, NULL);
+    if (rc == 0)
+        return true;
+    bool good = rc > 0 && type == FRAME_RESULT && k->execution && attempt_result_read(&result, body, NULL) == 0;
+    cJSON_Delete(body);
+    if (!good)
+        return false;
+    if (k->execution->observer.ending)
+        k->execution->observer.ending(k->execution->observer.context);
+    bool last = result.last;
+    end_execution(k, &result, 0);
+    return !last;
+}
+
 static void on_events(uv_poll_t *handle, int status, int events) {
-    struct execution *x = handle->data;
     (void)events;
-    if (status < 0 || !read_events(x))
+    if (status < 0 || !read_events(handle->data))
         uv_poll_stop(handle);
 }
 
-static void unlink_execution(struct execution *x) {
-    struct execution **link = &x->executor->executions;
-    while (*link != x)
-        link = &(*link)->next;
-    *link = x->next;
+static void on_control(uv_poll_t *handle, int status, int events);
+
+/* Writes what the socket takes now; the loop says when it takes more. */
+static bool write_frames(struct keeper *k) {
+    while (k->outbox.size > 0) {
+        ssize_t wrote = send(k->control, k->outbox.data, k->outbox.size, MSG_NOSIGNAL);
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote < 0)
+            return errno == EAGAIN;
+        buffer_remove(&k->outbox, (size_t)wrote);
+    }
+    return true;
 }
 
-static void on_exit_poll(uv_poll_t *handle, int status, int events) {
-    struct execution *x = handle->data;
-    int how = 0;
-    (void)status;
-    (void)events;
-    if (x->observer.ending)
-        x->observer.ending(x->observer.context);
-    pid_t reaped = wait4(x->pid, &how, WNOHANG, NULL);
-    if (reaped == 0 || (reaped < 0 && errno == EINTR))
+static void poll_control(struct keeper *k) {
+    uv_poll_start(&k->control_poll, UV_READABLE | (k->outbox.size > 0 ? UV_WRITABLE : 0), on_control);
+}
+
+static void on_control(uv_poll_t *handle, int status, int events) {
+    struct keeper *k = handle->data;
+    char bytes[READ_SIZE];
+    ssize_t got = -1;
+    bool alive = status == 0;
+    errno = EAGAIN;
+    if (alive && (events & UV_READABLE) && (got = read(k->control, bytes, sizeof bytes)) > 0) {
+        buffer_append(&k->inbox, bytes, (size_t)got);
+        alive = read_result(k);
+    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+        alive = false;
+    }
+    if (!alive || !write_frames(k))
+        drop_keeper(k);
+    else if (events & UV_WRITABLE)
+        poll_control(k);
+}
+
+/* ---- submitting ---- */
+
+static void watch(struct keeper *k, uv_poll_t *poll, int fd, uv_poll_cb callback) {
+    uv_poll_init(k->executor->loop, poll, fd);
+    poll->data = k;
+    k->handles++;
+    uv_poll_start(poll, UV_READABLE, callback);
+}
+
+static int start_keeper(struct keeper **out, struct executor *e, struct error *err) {
+    struct keeper *k = mem_alloc(sizeof *k);
+    k->executor = e;
+    int rc = keeper_spawn(&k->pid, &k->control, &k->events, e->program, e->mark, err);
+    if (rc < 0) {
+        free(k);
+        return rc;
+    }
+    watch(k, &k->control_poll, k->control, on_control);
+    watch(k, &k->events_poll, k->events, on_events);
+    k->next = e->keepers;
+    e->keepers = *out = k;
+    return 0;
+}
+
+static struct keeper *find_idle(const struct executor *e) {
+    struct keeper *k = e->keepers;
+    while (k && k->execution)
+        k = k->next;
+    return k;
+}
+
+static void submit(struct execution **out, struct executor *e, const struct execution_request *request) {
+    struct error err = {0};
+    struct keeper *k = find_idle(e);
+    *out = NULL;
+    if (!k && start_keeper(&k, e, &err) < 0) {
+        request->observer.refused(request->observer.context, &err);
         return;
-    unlink_execution(x);
-    if (how != 0) /* it was killed, or gave up on its way: no memory */
-        sweep(x->executor);
-    read_events(x);
-    close_execution(x);
-    x->observer.exit(x->observer.context, how);
-}
-
-static int watch(struct execution *x, uv_poll_t *poll, int fd, uv_poll_cb on_ready, struct error *err) {
-    int rc = uv_poll_init(x->executor->loop, poll, fd);
-    if (rc < 0)
-        return error_errno(err, -rc, "a stage's process cannot be watched");
-    poll->data = x;
-    x->handles++;
-    uv_poll_start(poll, UV_READABLE, on_ready);
-    return 0;
-}
-
-/* pidfd_open has no wrapper in the C library of Debian 12. Its descriptor is close-on-exec. */
-static int watch_exit(struct execution *x, struct error *err) {
-    x->pid_fd = (int)syscall(SYS_pidfd_open, x->pid, 0);
-    int rc = x->pid_fd < 0 ? error_errno(err, errno, "a stage's process cannot be watched")
-                           : watch(x, &x->exit_poll, x->pid_fd, on_exit_poll, err);
-    if (rc < 0) {
-        kill(x->pid, SIGKILL);
-        waitpid(x->pid, NULL, 0);
     }
-    return rc;
+    request->observer.started(request->observer.context, k->pid);
+    cJSON *json = attempt_request_json(&request->attempt);
+    frame_write(&k->outbox, FRAME_ATTEMPT, json);
+    cJSON_Delete(json);
+    k->execution = *out = mem_alloc(sizeof **out);
+    **out = (struct execution){.keeper = k, .observer = request->observer, .kill_due_ms = UINT64_MAX};
+    write_frames(k); /* a keeper that has just died is found by its poll */
+    poll_control(k);
 }
 
-int executor_start(struct execution **out, struct executor *e, const char *attempt_file, const char *log,
-                   const struct execution_observer *observer, struct error *err) {
-    int events[2];
-    int rc = make_pipe(events, err);
-    if (rc < 0) {
-        close_pipe(events);
-        return rc;
+void executor_submit(struct executor *e, struct execution *out[], const struct execution_request requests[],
+                     size_t count) {
+    for (size_t i = 0; i < count; i++)
+        submit(&out[i], e, &requests[i]);
+}
+
+/* ---- cancelling ---- */
+
+void executor_cancel(struct executor *e, struct execution *const executions[], size_t count, enum cancel how) {
+    (void)e;
+    for (size_t i = 0; i < count; i++) {
+        struct keeper *k = executions[i]->keeper;
+        frame_write(&k->outbox, how == CANCEL_KILL ? FRAME_KILL : FRAME_TERMINATE, NULL);
+        write_frames(k);
+        poll_control(k);
+        kill(k->pid, SIGCONT); /* its stage may have stopped it */
+        if (how == CANCEL_KILL && executions[i]->kill_due_ms == UINT64_MAX)
+            executions[i]->kill_due_ms = now_ms() + KILL_LIMIT_MS;
     }
-    struct execution *x = mem_alloc(sizeof *x);
-    *x = (struct execution){.executor = e, .observer = *observer, .pid_fd = -1, .events_fd = events[0]};
-    fcntl(x->events_fd, F_SETFL, O_NONBLOCK);
-    rc = watch(x, &x->events_poll, x->events_fd, on_events, err);
-    if (rc < 0) {
-        close_pipe(events);
-        free(x);
-        return rc;
+}
+
+uint64_t executor_poll(struct executor *e) {
+    uint64_t now = now_ms(), due = UINT64_MAX;
+    for (const struct keeper *k = e->keepers; k; k = k->next) {
+        uint64_t own = k->execution ? k->execution->kill_due_ms : UINT64_MAX;
+        if (own <= now)
+            kill(k->pid, SIGKILL); /* its socket says when it is dead */
+        else if (own < due)
+            due = own;
     }
-    const char *const arguments[] = {e->program, "attempt", attempt_file, NULL};
-    rc = spawn(&x->pid, e, arguments, e->environment, NULL, log, events[1], err);
-    close(events[1]);
-    if (rc == 0)
-        rc = watch_exit(x, err);
-    if (rc < 0) {
-        close_execution(x);
-        return rc;
-    }
-    x->next = e->executions;
-    e->executions = x;
-    *out = x;
-    return 0;
-}
-
-pid_t execution_keeper(const struct execution *x) {
-    return x->pid;
-}
-
-void execution_terminate(struct execution *x) {
-    kill(x->pid, SIGTERM);
-}
-
-void execution_kill(struct execution *x) {
-    kill(x->pid, SIGQUIT);
+    return due;
 }

@@ -1,47 +1,64 @@
 /*
- * Starts keepers (`retort-stage attempt FILE`) on this machine, watches them, and reaps them.
+ * Runs attempts on this machine, by keepers (stages/keeper/keeper.h): one for each attempt that runs at the same time, and used
+ * again for the next.
  *
- *   executor_start --posix_spawn--> keeper; its events pipe and its pidfd are polled --exit--> on_exit
+ *   executor_submit --frame--> keeper --frame--> on_result
+ *          |                    ^  its events pipe and its socket are polled
+ *          +-- no idle keeper --+  posix_spawn
  *
- * All keepers hold the read end of one lifeline pipe, whose write end is this process alone: however it dies, they
- * notice and kill their stages. This process is a subreaper: should a keeper be killed, or give up, what it leaves is
- * found and killed here. Should all be killed at once, a guard (stages/guard.h) finds it.
+ * Everything is asynchronous, and submitting and cancelling take many at once. The keepers' sockets are this process's
+ * alone: however it dies, they notice and kill their stages. This process is a subreaper: it finds and kills the
+ * processes of a keeper that was killed or gave up. A guard (stages/keeper/guard.h) finds them when all are killed at
+ * once.
  */
 #ifndef RETORT_ENGINE_ATTEMPT_EXECUTOR_H
 #define RETORT_ENGINE_ATTEMPT_EXECUTOR_H
 
+#include <sys/types.h>
 #include <uv.h>
 
 #include "engine/base/error.h"
-
-/* Numbers of the descriptors that a keeper inherits; they stand in the attempt file. */
-enum { EXECUTOR_EVENTS_FD = 3, EXECUTOR_LIFELINE_FD = 4 };
+#include "stages/protocol/attempt.h"
 
 struct executor;
-struct execution;
+struct execution; /* one attempt that a keeper has */
 
-/* `program`: path of retort-stage; lives as long as the executor. `mark`: what the paths of this engine's attempts hold, and
-   no other's. */
-int executor_create(struct executor **out, uv_loop_t *loop, const char *program, const char *mark, struct error *err);
+/* `keeper`: path of retort-keeper; copied. `mark`: a text that the paths of this engine's attempts hold, and no other's; copied. */
+int executor_open(struct executor **out, uv_loop_t *loop, const char *keeper, const char *mark, struct error *err);
 
-/* After every execution has ended and the loop has run its closing callbacks. NULL is fine. */
-void executor_free(struct executor *e);
+/* Ends idle keepers; after every execution has ended. The loop has to run once more before executor_free. */
+void executor_close(struct executor *e);
+void executor_free(struct executor *e); /* NULL is fine */
 
+/* Called on the loop's thread. After `ended` or `refused` the execution is gone. */
 struct execution_observer {
     void *context;
+    /* This keeper has it, and does not know yet. */
+    void (*started)(void *context, pid_t keeper);
     void (*events)(void *context, const char *bytes, size_t size);
-    /* The keeper has died and can still be read below /proc; may be NULL, and may come again. */
+    /* All processes of the attempt are gone; its keeper can still be read below /proc. May be NULL. */
     void (*ending)(void *context);
-    /* The keeper is gone, and all it left; the execution is freed when this returns. `status`: as of waitpid. */
-    void (*exit)(void *context, int status);
+    /* `result` NULL: the keeper died, and `status` is as of waitpid. Else the observer closes it. */
+    void (*ended)(void *context, struct attempt_result *result, int status);
+    /* No keeper could be started. */
+    void (*refused)(void *context, const struct error *err);
 };
 
-/* Starts a keeper for an attempt file; what the keeper itself has to say goes to `log`. `*out` is valid until `exit` is called. */
-int executor_start(struct execution **out, struct executor *e, const char *attempt_file, const char *log,
-                   const struct execution_observer *observer, struct error *err);
+struct execution_request {
+    struct attempt_request attempt;
+    struct execution_observer observer;
+};
 
-pid_t execution_keeper(const struct execution *x);
-void execution_terminate(struct execution *x); /* the stage is asked to leave */
-void execution_kill(struct execution *x);      /* the stage and all it started are killed */
+/* Gives each to a keeper. `out[i]` is NULL where it was refused; both lists hold `count`. */
+void executor_submit(struct executor *e, struct execution *out[], const struct execution_request requests[],
+                     size_t count);
+
+enum cancel { CANCEL_TERMINATE, CANCEL_KILL };
+/* TERMINATE asks the stages to leave; KILL kills them and all that they started. */
+void executor_cancel(struct executor *e, struct execution *const executions[], size_t count, enum cancel how);
+
+/* Kills keepers that did not kill their stage in time after CANCEL_KILL: they may have been stopped. Returns the time (on
+   the clock of clock_awake_ns, in ms) at which it has to be called again; UINT64_MAX: never. */
+uint64_t executor_poll(struct executor *e);
 
 #endif

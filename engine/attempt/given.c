@@ -1,5 +1,6 @@
 #include "engine/attempt/given.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "engine/attempt/copy.h"
@@ -42,7 +43,7 @@ int given_copy(const struct given_file *g, const char *to, struct error *err) {
     if (rc == 0 && g->sight.at_rest && is_untouched(g))
         return 0;
     if (rc == 0)
-        rc = store_object_look(to, &copy, err);
+        rc = store_object_look(AT_FDCWD, to, &copy, err);
     if (rc == ERR_IO || (rc == 0 && is_as_keyed(g, &copy.digest, copy.executable)))
         return rc;
     return changed(g->item->path, "changed", BEFORE, err);

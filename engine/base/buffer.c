@@ -58,6 +58,11 @@ void buffer_vprintf(struct buffer *b, const char *format, va_list args) {
     va_end(again);
 }
 
+void buffer_remove(struct buffer *b, size_t size) {
+    b->size -= size;
+    memmove(b->data, b->data + size, b->size + 1);
+}
+
 void buffer_clear(struct buffer *b) {
     b->size = 0;
     if (b->data)

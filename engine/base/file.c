@@ -30,20 +30,47 @@ static int read_all(struct buffer *out, int fd, const char *path, size_t limit, 
     }
 }
 
+int file_read_open(struct buffer *out, int fd, const char *path, size_t limit, struct error *err) {
+    size_t start = out->size;
+    int rc = read_all(out, fd, path, limit, err);
+    if (rc < 0 && out->data) {
+        out->size = start;
+        out->data[start] = '\0';
+    }
+    return rc;
+}
+
 int file_read(struct buffer *out, const char *path, size_t limit, struct error *err) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0 && errno == ENOENT)
         return error_set(err, ERR_NOT_FOUND, "%s: does not exist", path);
     if (fd < 0)
         return error_errno(err, errno, "%s: cannot be opened", path);
-    size_t start = out->size;
-    int rc = read_all(out, fd, path, limit, err);
+    int rc = file_read_open(out, fd, path, limit, err);
     close(fd);
-    if (rc < 0 && out->data) {
-        out->size = start;
-        out->data[start] = '\0';
-    }
     return rc;
+}
+
+int file_open_beneath(int at, const char *path, int flags) {
+    int folder = at;
+    for (const char *slash; (slash = strchr(path, '/')); path = slash + 1) {
+        char *part = mem_strndup(path, (size_t)(slash - path));
+        int next = openat(folder, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int errnum = errno;
+        free(part);
+        if (folder != at)
+            close(folder);
+        errno = errnum;
+        if (next < 0)
+            return -1;
+        folder = next;
+    }
+    int fd = openat(folder, *path ? path : ".", flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY);
+    int errnum = errno;
+    if (folder != at)
+        close(folder);
+    errno = errnum;
+    return fd;
 }
 
 int file_write_all(int fd, const void *bytes, size_t size, const char *path, struct error *err) {
@@ -127,21 +154,16 @@ static int no_directory(const char *path, int refused) {
 }
 
 int file_make_directory(const char *path, struct error *err) {
-    char *prefix = mem_strdup(path);
-    size_t length = strlen(prefix);
-    int rc = 0;
-    for (size_t i = 1; i <= length && rc == 0; i++) {
-        if ((prefix[i] != '/' && prefix[i] != '\0') || prefix[i - 1] == '/')
-            continue;
-        char after = prefix[i];
-        prefix[i] = '\0';
-        int refusal = mkdir(prefix, 0777) < 0 ? no_directory(prefix, errno) : 0;
-        if (refusal)
-            rc = error_errno(err, refusal, "%s: cannot be made a directory", prefix);
-        prefix[i] = after;
+    int rc = 0, refusal = mkdir(path, 0777) < 0 ? errno : 0;
+    if (refusal == ENOENT && strcmp(path, path_base(path)) != 0) {
+        char *parent = path_directory(path);
+        rc = file_make_directory(parent, err);
+        free(parent);
+        refusal = rc == 0 && mkdir(path, 0777) < 0 ? errno : 0;
     }
-    free(prefix);
-    return rc;
+    if (rc == 0 && refusal)
+        refusal = no_directory(path, refusal);
+    return rc == 0 && refusal ? error_errno(err, refusal, "%s: cannot be made a directory", path) : rc;
 }
 
 int file_look(struct stat *st, const char *path, struct error *err) {

@@ -18,6 +18,13 @@
 /* Appends a whole file; ERR_INVALID beyond `limit` bytes; ERR_NOT_FOUND when it does not exist. */
 int file_read(struct buffer *out, const char *path, size_t limit, struct error *err);
 
+/* The same of an open file; `path` is for the message. */
+int file_read_open(struct buffer *out, int fd, const char *path, size_t limit, struct error *err);
+
+/* Opens a relative path below the folder `at` and follows no link on the way, nor at its end. -1 with errno: ELOOP or
+   ENOTDIR where a link stands. The path holds no "..". */
+int file_open_beneath(int at, const char *path, int flags);
+
 /* Writes all bytes (retrying short writes) to an open descriptor; `path` is for the message. */
 int file_write_all(int fd, const void *bytes, size_t size, const char *path, struct error *err);
 
@@ -31,6 +38,9 @@ int file_make_directory(const char *path, struct error *err); /* with parents; f
 
 /* Fine when it is not there; never follows links; makes read-only directories writable on its way. */
 int file_remove_tree(const char *path, struct error *err);
+
+/* The same of a name in the folder `at`. */
+int file_remove_tree_at(int at, const char *name, struct error *err);
 
 /* Whether something stands at a path, links followed: 1 and `*st` tells what; 0: nothing does; ERR_IO: it cannot be told. */
 int file_look(struct stat *st, const char *path, struct error *err);

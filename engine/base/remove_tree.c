@@ -94,17 +94,21 @@ static int remove_contents(struct removal *r, struct error *err) {
     return 0;
 }
 
-int file_remove_tree(const char *path, struct error *err) {
-    struct removal r = {.path = path, .top = -1};
-    int rc = remove_entry(&r, AT_FDCWD, path, err);
+int file_remove_tree_at(int at, const char *name, struct error *err) {
+    struct removal r = {.path = name, .top = -1};
+    int rc = remove_entry(&r, at, name, err);
     if (rc <= 0)
         return rc;
-    r.top = open_directory(AT_FDCWD, path);
+    r.top = open_directory(at, name);
     if (r.top < 0)
         return removal_failed(&r, ".", err);
     rc = remove_contents(&r, err);
     close(r.top);
-    if (rc == 0 && unlinkat(AT_FDCWD, path, AT_REMOVEDIR) < 0)
+    if (rc == 0 && unlinkat(at, name, AT_REMOVEDIR) < 0)
         rc = removal_failed(&r, ".", err);
     return rc;
+}
+
+int file_remove_tree(const char *path, struct error *err) {
+    return file_remove_tree_at(AT_FDCWD, path, err);
 }

@@ -118,10 +118,7 @@ static int open_regular(const char *path, struct error *err) {
     return fd;
 }
 
-int sha256_file(struct digest *out, uint64_t *size, const char *path, struct error *err) {
-    int fd = open_regular(path, err);
-    if (fd < 0)
-        return fd;
+int sha256_open_file(struct digest *out, uint64_t *size, int fd, const char *path, struct error *err) {
     struct sha256 *h = sha256_create();
     char *chunk = mem_alloc(READ_SIZE);
     uint64_t total = 0;
@@ -145,6 +142,14 @@ int sha256_file(struct digest *out, uint64_t *size, const char *path, struct err
             *size = total;
     }
     free(chunk);
+    return rc;
+}
+
+int sha256_file(struct digest *out, uint64_t *size, const char *path, struct error *err) {
+    int fd = open_regular(path, err);
+    if (fd < 0)
+        return fd;
+    int rc = sha256_open_file(out, size, fd, path, err);
     close(fd);
     return rc;
 }

@@ -35,6 +35,9 @@ void sha256_bytes(struct digest *out, const void *bytes, size_t size);
    file; ERR_IO. Messages start with the path. */
 int sha256_file(struct digest *out, uint64_t *size, const char *path, struct error *err);
 
+/* The same of an open regular file, from where it stands. */
+int sha256_open_file(struct digest *out, uint64_t *size, int fd, const char *path, struct error *err);
+
 /* The version of libcrypto that runs: "3.0.15". */
 const char *sha256_library(void);
 

@@ -284,17 +284,17 @@ void ledger_stop(struct energy_attempt *a) {
 }
 
 /* The joules of the common counters replace the keeper's. */
-static void replace_energy(const struct energy_attempt *a, cJSON *result) {
+static void replace_energy(const struct energy_attempt *a, struct attempt_end *end) {
     if (!a->share)
         return;
-    cJSON *record = share_record(a->share, cJSON_GetObjectItemCaseSensitive(result, "energy"));
-    cJSON_DeleteItemFromObjectCaseSensitive(result, "energy");
-    if (record)
-        cJSON_AddItemToObject(result, "energy", record);
+    cJSON *record = share_record(a->share, end->energy);
+    cJSON_Delete(end->energy);
+    end->energy = record;
 }
 
-static void account(struct energy_attempt *a, const struct attempt_end *end, cJSON *energy) {
+static void account(struct energy_attempt *a, const struct attempt_end *end) {
     struct energy_ledger *l = a->ledger;
+    cJSON *energy = end->energy;
     double joules = json_double(energy, "joules", (double)NAN);
     const char *label = json_text(energy, "label", "unavailable");
     if (end->platform)
@@ -313,12 +313,11 @@ void ledger_finish(struct energy_attempt *a, struct attempt_end *end) {
         return;
     struct energy_ledger *l = a->ledger;
     struct spending *stage = spending_of(a);
-    if (!end->result)
+    if (!end->reported)
         row_read_account(end, l->store);
-    replace_energy(a, end->result);
-    cJSON *energy = cJSON_GetObjectItemCaseSensitive(end->result, "energy");
-    if (cJSON_IsObject(energy)) /* else it did not start */
-        account(a, end, energy);
+    replace_energy(a, end);
+    if (end->energy) /* else it did not start */
+        account(a, end);
     ledger_cancel(a);
     check(l, stage);
     check(l, &l->all);

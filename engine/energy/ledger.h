@@ -69,13 +69,14 @@ struct attempt_end {
     int number;           /* of the attempts at this key in this run, from 1 */
     bool finished;
     bool killed;   /* its keeper died of a signal */
-    cJSON *result; /* written by its keeper; NULL: nothing was */
+    bool reported; /* its keeper told a result, of which these are: */
+    cJSON *energy; /* NULL: it did not start */
     double wall_s;
 };
 
-/* Accounts for an attempt whose keeper is reaped, and frees it; NULL does nothing. Completes `end`: "energy" of the result
+/* Accounts for an attempt whose keeper is reaped, and frees it; NULL does nothing. Completes `end`: `energy`
    gets the joules of the common counters and those of earlier attempts at the same checkpoint. Without a result the
-   keeper's own account stands for it, and gives `wall_s` (NaN: not known). The caller deletes `end->result`. */
+   keeper's own account stands for it, and gives `wall_s` (NaN: not known). The caller deletes `end->energy`. */
 void ledger_finish(struct energy_attempt *a, struct attempt_end *end);
 
 /* Frees an attempt that is not accounted for, with its reservation. */

@@ -64,12 +64,11 @@ static cJSON *unavailable(void) {
 
 void row_read_account(struct attempt_end *end, struct store *store) {
     cJSON *account = NULL;
-    end->result = mem_checked(cJSON_CreateObject());
     store_attempt_read(store, end->id, &account, NULL);
     if (!account && !end->killed)
         return;
     cJSON *energy = cJSON_DetachItemFromObjectCaseSensitive(account, "energy");
-    cJSON_AddItemToObject(end->result, "energy", energy ? energy : unavailable());
+    end->energy = energy ? energy : unavailable();
     end->wall_s = json_double(account, "wall_s", (double)NAN);
     cJSON_Delete(account);
 }

@@ -27,7 +27,7 @@ struct share {
     struct share *next; /* while it runs */
     pid_t keeper;
     struct cpu_group *group; /* NULL: the process tree stands for it */
-    double before_s;         /* CPU time of the keeper before it was moved into its group */
+    double before_s;         /* CPU time of the keeper, which has kept other stages, when this one began */
     char *stage;
     double gpus;  /* that it holds */
     double cpu_s; /* as of the last interval */
@@ -141,7 +141,7 @@ static void share_out(struct sharing *e) {
 static void model_so_far(struct share *s) {
     struct energy_record record;
     const char *root = s->sharing->root;
-    const struct meter_usage usage = {.cpu_s = share_cpu_s(s),
+    const struct meter_usage usage = {.cpu_s = share_cpu_s(s) - s->before_s,
                                       .wall_s = (double)(clock_monotonic_ns() - s->began_ns) / 1e9,
                                       .memory_bytes = cputime_tree_peak(root, s->keeper)};
     meter_so_far(s->task, &usage, &record);
@@ -193,7 +193,7 @@ struct share *share_begin(struct sharing *e, pid_t keeper, const char *stage, do
     s->keeper = keeper;
     s->gpus = gpus;
     s->stage = mem_strdup(stage);
-    s->before_s = cputime_tree(e->root, keeper);
+    s->before_s = s->cpu_s = cputime_tree(e->root, keeper);
     s->group = cpu_group_create(e->root, keeper);
     s->task = meter_begin(e->meter, keeper);
     share_out(e);
@@ -246,7 +246,7 @@ void share_stop(struct share *s) {
     if (!s || !s->task)
         return;
     struct sharing *e = s->sharing;
-    const struct meter_usage usage = {.cpu_s = share_cpu_s(s),
+    const struct meter_usage usage = {.cpu_s = share_cpu_s(s) - s->before_s,
                                       .wall_s = (double)(clock_monotonic_ns() - s->began_ns) / 1e9,
                                       .alone = s->beside_count == 0};
     if (!e->counts)
@@ -291,7 +291,7 @@ static void add_beside(cJSON *record, const struct share *s) {
 
 cJSON *share_record(struct share *s, const cJSON *kept) {
     share_stop(s);
-    cpu_group_free(s->group); /* not before its keeper is reaped: until then it is in use */
+    cpu_group_free(s->group);
     s->group = NULL;
     struct energy_record own = s->record;
     if (!s->sharing->counts)

@@ -1,7 +1,6 @@
 /* The facts that a plan asks: run.h. */
 #include <stdlib.h>
 
-#include "engine/attempt/attempt.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
@@ -13,6 +12,9 @@ struct facts *facts_create(struct store *store, const char *stage_program) {
     struct facts *f = mem_alloc(sizeof *f);
     f->store = store;
     f->stage_program = mem_strdup(stage_program);
+    char *folder = path_directory(stage_program);
+    f->keeper_program = path_join(folder, "retort-keeper");
+    free(folder);
     return f;
 }
 
@@ -22,7 +24,16 @@ void facts_free(struct facts *f) {
     cJSON_Delete(f->machine);
     free(f->platform);
     free(f->stage_program);
+    free(f->keeper_program);
     free(f);
+}
+
+const char *facts_stage_program(const struct facts *f) {
+    return f->stage_program;
+}
+
+const char *facts_keeper_program(const struct facts *f) {
+    return f->keeper_program;
 }
 
 int facts_file(struct facts *f, const char *path, struct content *out, struct error *err) {
@@ -38,14 +49,15 @@ static int file_content(void *context, const char *path, struct content *out, st
 }
 
 char *facts_find_program(const char *name) {
-    return *name == '/' ? mem_strdup(name) : path_find_program(name, ATTEMPT_PATH);
+    return *name == '/' ? mem_strdup(name) : path_find_program(name, FACTS_STAGE_PATH);
 }
 
 static int program_digest(void *context, const char *program, struct digest *out, struct error *err) {
     struct content content;
     char *path = facts_find_program(program);
     if (!path)
-        return error_set(err, ERR_NOT_FOUND, "%s: no such program on the PATH of stages (%s)", program, ATTEMPT_PATH);
+        return error_set(err, ERR_NOT_FOUND, "%s: no such program on the PATH of stages (%s)", program,
+                         FACTS_STAGE_PATH);
     int rc = facts_file(context, path, &content, err);
     if (rc == 0)
         *out = content.digest;

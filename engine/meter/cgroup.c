@@ -19,6 +19,7 @@ enum { SMALL_FILE = 4096 };
 static const char prefix[] = "retort-";
 
 struct cpu_group {
+    pid_t process; /* that it was made for */
     char *directory;
 };
 
@@ -89,6 +90,7 @@ struct cpu_group *cpu_group_create(const char *root, pid_t process) {
     bool made = mkdir(directory, 0755) == 0 || errno == EEXIST;
     g = mem_alloc(sizeof *g);
     g->directory = directory;
+    g->process = process;
     if (!made || !move_in(directory, process) || isnan(cpu_group_seconds(g))) {
         if (made)
             rmdir(directory);
@@ -117,7 +119,10 @@ double cpu_group_seconds(const struct cpu_group *g) {
 void cpu_group_free(struct cpu_group *g) {
     if (!g)
         return;
+    char *own = path_directory(g->directory);
+    move_in(own, g->process); /* the keeper, which lives on */
     rmdir(g->directory);
+    free(own);
     free(g->directory);
     free(g);
 }

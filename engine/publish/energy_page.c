@@ -72,11 +72,11 @@ static struct piece *piece_create(struct run *r, const struct instance *i) {
     const struct task *t = key_map_get(&r->tasks, &i->key);
     struct piece *p = mem_alloc(sizeof *p);
     cJSON *record = NULL;
-    bool ran = t && t->outcome.finished;
+    bool ran = t && t->finished;
     if (!ran)
         store_record_find(r->store, &i->key, r->options->same_platform ? r->platform : NULL, &record, NULL);
     p->kind = i->decl->kind ? i->decl->kind->name : "cmd";
-    take_energy(p, cJSON_GetObjectItemCaseSensitive(ran ? t->outcome.result : record, "energy"));
+    take_energy(p, ran ? t->energy_record : cJSON_GetObjectItemCaseSensitive(record, "energy"));
     cJSON_Delete(record);
     return p;
 }

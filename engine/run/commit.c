@@ -13,8 +13,8 @@ static void report_finished(struct run *r, struct task *t) {
         run_note(r, t->instance, fault.message);
     t->claimed = false;
     t->durable = true;
-    if (task_is_cached(t)) /* the record has taken the place of the keeper's account */
-        store_attempt_remove(r->store, t->attempt->id);
+    if (task_is_cached(t)) /* the record takes the place of the account */
+        store_attempt_remove(r->store, t->attempt_id);
     if (attempt_uses_checkpoint(t->instance) &&
         store_checkpoint_remove(r->store, &t->instance->key, r->platform, &fault) < 0)
         run_note(r, t->instance, fault.message);

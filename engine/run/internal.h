@@ -2,7 +2,7 @@
  * What the files of a run share.
  *
  *   run.c       begin, end                          task.c     one attempt after another
- *   loop.c      events and time in, steps out       record.c   what is written down of an attempt
+ *   loop.c      events and time in, steps out       event_loop.c  the loop, signals
  *   discover.c  plan -> known, or a task            commit.c   durable, then reported
  *   results_energy.c  what each published file took
  *   results_lock.c    one publisher at a time
@@ -17,10 +17,9 @@
 #include <uv.h>
 
 #include "engine/attempt/attempt.h"
-#include "engine/attempt/events.h"
-#include "engine/attempt/executor.h"
 #include "engine/energy/ledger.h"
 #include "engine/lookup/facts.h"
+#include "engine/run/event_loop.h"
 #include "engine/run/key_map.h"
 #include "engine/run/run.h"
 
@@ -33,21 +32,16 @@ struct task {
     struct instance *instance;
     struct instance **twins;
     size_t twin_count, twin_capacity;
-    struct task *next; /* in `collected` or `finished` */
+    struct task *next; /* in `ended` or `finished` */
     int busy_count;    /* how often another engine held the key */
     bool claimed;
-    bool durable; /* done, and reported so */
+    bool finished; /* by this run */
+    bool durable;  /* done, and reported so */
 
-    /* The attempt under way. */
-    struct attempt *attempt;
-    struct execution *execution;   /* NULL before and after the keeper's life */
+    struct attempt *attempt;       /* under way, until it is judged */
+    char *attempt_id;              /* of the last one; NULL: none */
+    cJSON *energy_record;          /* of the last one that was judged; NULL: none */
     struct energy_attempt *energy; /* NULL before its reservation and after its end */
-    struct event_reader events;
-    struct outcome outcome;
-    uv_work_t work;
-    int work_code;
-    struct error work_error;
-    int keeper_status;
 };
 
 /* What the passes of a run have in common. */
@@ -90,24 +84,18 @@ struct run {
     struct error error;
 
     /* From the first start on. */
-    bool loop_open;
-    uv_loop_t loop;
-    uv_timer_t timer;
-    uv_signal_t signals[3];
-    int signals_seen, signals_handled;
+    struct event_loop loop;
+    int signals_handled; /* those that stages were told of */
     struct tally *tally;
     struct energy_ledger *ledger; /* the tally's */
     uv_timer_t energy_timer;
-    struct executor *executor;
-    size_t in_flight;           /* tasks between start and collected */
-    size_t put_off;             /* tasks, or the publishing, that found what they need damaged or gone */
-    bool found_known;           /* another engine did what was to be started: the plan can go on */
-    struct task_list collected; /* their attempts wait to be judged */
-    struct task_list finished;  /* their records wait to be durable */
-    uint64_t commit_due_ms;     /* of the first in `finished` */
-    uv_work_t first_work, provenance_work;
-    bool provenance_ready;
-    cJSON *git, *host, *versions;
+    struct attempts attempts;
+    size_t in_flight;          /* tasks whose attempt is not judged yet */
+    size_t put_off;            /* tasks, or the publishing, that found what they need damaged or gone */
+    bool found_known;          /* another engine did what was to be started: the plan can go on */
+    struct task_list ended;    /* their attempts wait to be judged */
+    struct task_list finished; /* their records wait to be durable */
+    uint64_t commit_due_ms;    /* of the first in `finished` */
 };
 
 uint64_t run_now_ms(void);
@@ -128,16 +116,8 @@ void run_check_budgets(struct run *r);
 
 /* Runs what is pending and what follows from it until nothing can go on. */
 int run_execute(struct run *r, struct error *err);
-/* The loop with its timer, an executor, and the signals that are counted in `signals_seen`; a hang-up is not heard where it
-   was ignored before. ERR_IO. Closed by run_close_loop, also after a failure. */
-int run_open_loop(struct run *r, const char *stage_program, struct error *err);
 void run_close_loop(struct run *r);
-/* How many signals have asked the run to end by now, also in this moment. What else the loop has to do is done meanwhile. */
-int run_signals(struct run *r);
-/* When nothing runs any more that would have to be asked to leave: until the loop is closed one signal is counted, and a second
-   one of its kind ends the program. Where the loop is not open the first does. */
-void run_hear_once(struct run *r);
-/* Whether one has come that no stage was told of. */
+/* Whether a signal has come that no stage was told of. */
 bool run_is_interrupted(struct run *r);
 
 /* ---- results_lock.c ---- */
@@ -164,19 +144,15 @@ int run_submit(struct run *r, struct error *err);
 bool task_is_cached(const struct task *t); /* it leaves a record: one of its stages is cached */
 void task_start(struct task *t);           /* the scheduler's START */
 void task_stop(struct task *t, enum schedule_type how);
-void task_judge(
-    struct task *t); /* a collected attempt: finished, failed, interrupted; tells the scheduler and the plan */
+/* Judges an attempt that has ended: finished, failed, interrupted; tells the scheduler and the plan. */
+void task_judge(struct task *t);
+/* Forgets the attempt. Its id and its energy stay. */
+void task_drop_attempt(struct task *t);
 void task_free(struct task *t);
 
 /* ---- commit.c ---- */
 
 /* Makes what is finished durable when it is time, or `now`, and reports it. */
 int run_commit(struct run *r, bool now, struct error *err);
-
-/* ---- record.c ---- */
-
-/* The record of an attempt (store.h), and what of it is known before it runs; the caller deletes them. */
-cJSON *record_build(struct task *t);
-cJSON *record_head(const struct task *t);
 
 #endif

@@ -129,7 +129,7 @@ static const char *state_of(const struct run *r, const struct instance *i) {
     const struct task *t = i->keyed ? key_map_get(&r->tasks, &i->key) : NULL;
     switch (i->state) {
     case INSTANCE_DONE:
-        return t && t->instance == i && t->outcome.finished ? "finished" : "known";
+        return t && t->instance == i && t->finished ? "finished" : "known";
     case INSTANCE_FAILED:
         return "failed";
     case INSTANCE_SKIPPED:
@@ -150,8 +150,8 @@ static cJSON *describe_stage(const struct run *r, const struct instance *i) {
     digest_hex(hex, &i->key);
     cJSON_AddItemToObject(stage, "key", i->keyed ? cJSON_CreateString(hex) : cJSON_CreateNull());
     cJSON_AddStringToObject(stage, "state", state_of(r, i));
-    if (t && t->attempt) /* the last one of this run; twins share it */
-        cJSON_AddStringToObject(stage, "attempt", t->attempt->id);
+    if (t && t->attempt_id) /* the last one of this run; twins share it */
+        cJSON_AddStringToObject(stage, "attempt", t->attempt_id);
     if (i->reason)
         cJSON_AddStringToObject(stage, "reason", i->reason);
     return stage;
@@ -180,7 +180,7 @@ static int write_run(struct run *r, int code, struct error *err) {
     for (size_t k = 0; k < count; k++)
         if (all[k]->wanted && all[k]->decl->type != STAGE_SELECT)
             cJSON_AddItemToArray(stages, describe_stage(r, all[k]));
-    cJSON_AddItemToObject(run, "energy", ledger_close_meter(r->ledger, r->signals_seen == 0 && r->code == 0));
+    cJSON_AddItemToObject(run, "energy", ledger_close_meter(r->ledger, r->loop.signals_seen == 0 && r->code == 0));
     cJSON_AddItemToObject(run, "prediction", ledger_prediction(r->ledger));
     int rc = store_run_write(r->store, run, err);
     cJSON_Delete(run);
@@ -199,7 +199,7 @@ static int outcome_code(const struct run *r, struct error *err) {
         return error_set(err, r->code, "%s", r->error.message);
     if (ledger_refusal(r->ledger, err) < 0)
         return ERR_BUDGET;
-    if (r->signals_seen > 0)
+    if (r->loop.signals_seen > 0)
         return error_set(err, ERR_INTERRUPTED, "interrupted; everything finished so far is kept, run again to go on");
     if (r->diagnostics->errors > 0)
         return error_set(err, ERR_INVALID, "%s: what became known on the way shows faults of the file",
@@ -218,7 +218,7 @@ static int outcome_code(const struct run *r, struct error *err) {
 
 /* Only damage kept stages from running; it is set aside, so that the next plan has what was there made again. */
 static bool is_to_repeat(struct run *r) {
-    return r->put_off > 0 && !r->code && ledger_refusal(r->ledger, NULL) == 0 && run_signals(r) == 0 &&
+    return r->put_off > 0 && !r->code && ledger_refusal(r->ledger, NULL) == 0 && event_loop_signals(&r->loop) == 0 &&
            r->summary->failed == 0 && r->diagnostics->errors == 0;
 }
 
@@ -255,7 +255,7 @@ static int publish(struct run *r, struct error *err) {
 static int end(struct run *r, bool *again, struct error *err) {
     bool may_repeat = *again, repeat = may_repeat && is_to_repeat(r);
     struct error fault = {0};
-    run_hear_once(r);
+    event_loop_catch_last(&r->loop);
     if (!repeat)
         report_unreached(r);
     int rc = outcome_code(r, err);
@@ -283,7 +283,8 @@ static void note(void *context, const char *text) {
 }
 
 static bool is_stopped(void *context) {
-    return run_signals(context) > 0;
+    struct run *r = context;
+    return event_loop_signals(&r->loop) > 0;
 }
 
 static int begin(struct run *r, struct error *err) {
@@ -320,9 +321,6 @@ static void close_run(struct run *r) {
     scheduler_free(r->scheduler);
     plan_free(r->plan);
     facts_free(r->facts);
-    cJSON_Delete(r->git);
-    cJSON_Delete(r->host);
-    cJSON_Delete(r->versions);
 }
 
 /* One plan, from its beginning to its end. `*again` as in end(). */

@@ -17,15 +17,26 @@
 #include "engine/run/internal.h"
 #include "store/attempts.h"
 
-enum { BUSY_FIRST_MS = 100, BUSY_LIMIT_MS = 5000, LEFT_STATUS = 75, COMMIT_WAIT_MS = 100 };
+enum { BUSY_FIRST_MS = 100, BUSY_LIMIT_MS = 5000, COMMIT_WAIT_MS = 100 };
 
 void task_free(struct task *t) {
-    attempt_free(t->attempt);
-    ledger_cancel(t->energy);
-    outcome_close(&t->outcome);
-    events_close(&t->events);
+    task_drop_attempt(t);
+    cJSON_Delete(t->energy_record);
+    free(t->attempt_id);
     free(t->twins);
     free(t);
+}
+
+void task_drop_attempt(struct task *t) {
+    if (t->attempt) {
+        cJSON_Delete(t->energy_record);
+        t->energy_record = t->attempt->outcome.result.energy;
+        t->attempt->outcome.result.energy = NULL;
+    }
+    attempt_free(t->attempt);
+    ledger_cancel(t->energy);
+    t->attempt = NULL;
+    t->energy = NULL;
 }
 
 bool task_is_cached(const struct task *t) {
@@ -36,6 +47,16 @@ bool task_is_cached(const struct task *t) {
 }
 
 /* ---- before ---- */
+
+static void fail_all(struct task *t, const char *reason, const char *detail) {
+    struct run *r = t->run;
+    plan_fail(r->plan, t->instance, reason);
+    run_report(r, t->instance, STAGE_FAILED, detail);
+    for (size_t i = 0; i < t->twin_count; i++) {
+        plan_fail(r->plan, t->twins[i], reason);
+        run_report(r, t->twins[i], STAGE_FAILED, reason);
+    }
+}
 
 static void release(struct task *t) {
     struct error fault = {0};
@@ -89,20 +110,7 @@ static int claim(struct task *t, struct error *err) {
     return rc < 0 ? rc : !known;
 }
 
-/* The attempt that could not begin ends as one that was prepared badly. */
-static void give_up_start(struct task *t, int code, const struct error *err) {
-    t->work_code = code;
-    t->work_error = *err;
-    task_list_add(&t->run->collected, t);
-}
-
-static void prepare(uv_work_t *work) {
-    struct task *t = work->data;
-    if (t->work_code == 0)
-        t->work_code = attempt_prepare(t->attempt, &t->work_error);
-}
-
-/* ---- the keeper ---- */
+/* ---- the attempt ---- */
 
 static void on_progress(void *context, double done, double total, const char *unit) {
     struct task *t = context;
@@ -123,20 +131,9 @@ static void on_note(void *context, const char *text) {
     run_note(t->run, t->instance, text);
 }
 
-static void on_events(void *context, const char *bytes, size_t size) {
+static void on_started(void *context, pid_t keeper) {
     struct task *t = context;
-    events_feed(&t->events, bytes, size);
-}
-
-static void collect(uv_work_t *work) {
-    struct task *t = work->data;
-    t->work_code = attempt_collect(t->attempt, t->keeper_status, &t->outcome, &t->work_error);
-}
-
-static void on_collected(uv_work_t *work, int status) {
-    struct task *t = work->data;
-    (void)status;
-    task_list_add(&t->run->collected, t);
+    ledger_start(t->energy, keeper);
 }
 
 static void on_ending(void *context) {
@@ -144,41 +141,9 @@ static void on_ending(void *context) {
     ledger_stop(t->energy);
 }
 
-static void on_gone(void *context, int status) {
+static void on_ended(void *context) {
     struct task *t = context;
-    t->execution = NULL;
-    t->keeper_status = status;
-    if (t->events.refused > 0) {
-        char *text =
-            mem_printf("%zu lines on its events pipe are no events; stages/README.md says what is", t->events.refused);
-        run_note(t->run, t->instance, text);
-        free(text);
-    }
-    uv_queue_work(&t->run->loop, &t->work, collect, on_collected);
-}
-
-static void on_prepared(uv_work_t *work, int status) {
-    struct task *t = work->data;
-    const struct execution_observer observer = {
-        .context = t, .events = on_events, .ending = on_ending, .exit = on_gone};
-    (void)status;
-    if (t->work_code == 0 && (t->job.terminating || t->run->code)) {
-        /* asked to leave before it began: the same as leaving at once */
-        t->outcome.exit = LEFT_STATUS;
-        t->work_code = error_set(&t->work_error, ERR_INTERRUPTED, "asked to leave before it began");
-    }
-    if (t->work_code == ERR_FAILED) /* what it was to be given is not what its key says */
-        t->job.retries = 0;
-    if (t->work_code == 0 && t->attempt->checkpoint)
-        t->work_code =
-            store_checkpoint_join(t->run->store, &t->instance->key, t->run->platform, t->attempt->id, &t->work_error);
-    if (t->work_code == 0)
-        t->work_code = executor_start(&t->execution, t->run->executor, t->attempt->file, t->attempt->stderr_log,
-                                      &observer, &t->work_error);
-    if (t->work_code < 0)
-        task_list_add(&t->run->collected, t);
-    else
-        ledger_start(t->energy, execution_keeper(t->execution));
+    task_list_add(&t->run->ended, t);
 }
 
 /* A stage that a budget has no room for is left as it was: the next run may have more. To the scheduler it has failed,
@@ -202,69 +167,62 @@ static void clear_checkpoint(struct task *t, const char *path) {
         run_note(r, t->instance, fault.message);
 }
 
-void task_start(struct task *t) {
+static void start_attempt(struct task *t) {
     struct run *r = t->run;
+    const struct attempt_observer observer = {.context = t,
+                                              .started = on_started,
+                                              .progress = on_progress,
+                                              .metric = on_metric,
+                                              .note = on_note,
+                                              .ending = on_ending,
+                                              .ended = on_ended};
+    char *checkpoint =
+        attempt_uses_checkpoint(t->instance) ? store_checkpoint_path(r->store, &t->instance->key, r->platform) : NULL;
+    if (checkpoint)
+        clear_checkpoint(t, checkpoint);
+    free(t->attempt_id);
+    t->attempt_id = mem_printf("%s-%zu-%d", store_run_id(r->store), t->instance->index, t->job.attempt);
+    const struct attempt_options options = {
+        .instance = t->instance, .id = t->attempt_id, .number = t->job.attempt, .checkpoint = checkpoint};
+    t->attempt = attempt_create(&r->attempts, &options);
+    r->in_flight++;
+    run_report(r, t->instance, STAGE_STARTED, NULL);
+    attempt_start(t->attempt, &observer);
+}
+
+/* The claim could not be had, and the run ends. */
+static void fail_start(struct task *t, int code, const struct error *err) {
+    run_fail(t->run, code, err);
+    if (t->job.state != JOB_RUNNING)
+        return;
+    t->job.retries = 0;
+    scheduler_exit(t->run->scheduler, &t->job, EXIT_FAILED, run_now_ms());
+    release(t);
+    fail_all(t, err->message, err->message);
+}
+
+void task_start(struct task *t) {
     struct error err = {0};
     int rc = claim(t, &err);
     if (rc < 0)
-        run_fail(r, rc, &err);
-    if (rc > 0 && ledger_reserve(&t->energy, r->ledger, t->instance, &err) < 0) {
+        fail_start(t, rc, &err);
+    else if (rc > 0 && ledger_reserve(&t->energy, t->run->ledger, t->instance, &err) < 0)
         withhold(t, err.message);
-        return;
-    }
-    if (rc <= 0 && t->job.state != JOB_RUNNING)
-        return;
-    r->in_flight++;
-    char *id = mem_printf("%s-%zu-%d", store_run_id(r->store), t->instance->index, t->job.attempt);
-    char *checkpoint =
-        attempt_uses_checkpoint(t->instance) ? store_checkpoint_path(r->store, &t->instance->key, r->platform) : NULL;
-    if (rc > 0 && checkpoint)
-        clear_checkpoint(t, checkpoint);
-    attempt_free(t->attempt);
-    events_close(&t->events);
-    outcome_close(&t->outcome);
-    instance_hold_action(t->instance);
-    t->attempt = attempt_create(r->store, t->instance, id, checkpoint);
-    attempt_account(t->attempt, record_head(t));
-    t->events = (struct event_reader){.context = t, .progress = on_progress, .metric = on_metric, .note = on_note};
-    t->outcome.exit = -1;
-    t->keeper_status = 0;
-    free(id);
-    if (rc < 0) {
-        give_up_start(t, rc, &err);
-        return;
-    }
-    run_report(r, t->instance, STAGE_STARTED, NULL);
-    t->work_code = attempt_look(t->attempt, r->facts, &t->work_error);
-    t->work.data = t;
-    uv_queue_work(&r->loop, &t->work, prepare, on_prepared);
+    else if (rc > 0)
+        start_attempt(t);
 }
 
 void task_stop(struct task *t, enum schedule_type how) {
-    if (!t->execution)
-        return;
-    if (how == SCHEDULE_KILL)
-        execution_kill(t->execution);
-    else
-        execution_terminate(t->execution);
+    if (t->attempt)
+        attempt_cancel(t->attempt, how == SCHEDULE_KILL ? CANCEL_KILL : CANCEL_TERMINATE);
 }
 
 /* ---- after ---- */
 
-static void fail_all(struct task *t, const char *reason, const char *detail) {
-    struct run *r = t->run;
-    plan_fail(r->plan, t->instance, reason);
-    run_report(r, t->instance, STAGE_FAILED, detail);
-    for (size_t i = 0; i < t->twin_count; i++) {
-        plan_fail(r->plan, t->twins[i], reason);
-        run_report(r, t->twins[i], STAGE_FAILED, reason);
-    }
-}
-
 /* An attempt that is not served as known leaves its record among the attempts. */
 static void write_attempt(struct task *t, const char *state, const char *reason) {
     struct error fault = {0};
-    cJSON *record = record_build(t);
+    cJSON *record = attempt_record(t->attempt);
     cJSON_AddStringToObject(record, "state", state);
     if (reason)
         cJSON_AddStringToObject(record, "reason", reason);
@@ -278,31 +236,33 @@ static void put_off(struct task *t) {
     struct run *r = t->run;
     r->put_off++;
     scheduler_exit(r->scheduler, &t->job, EXIT_PUT_OFF, run_now_ms());
-    write_attempt(t, "interrupted", t->work_error.message);
+    write_attempt(t, "interrupted", t->attempt->error.message);
     release(t);
-    run_report(r, t->instance, STAGE_INTERRUPTED, t->work_error.message);
+    run_report(r, t->instance, STAGE_INTERRUPTED, t->attempt->error.message);
     for (size_t i = 0; i < t->twin_count; i++)
-        run_report(r, t->twins[i], STAGE_INTERRUPTED, t->work_error.message);
+        run_report(r, t->twins[i], STAGE_INTERRUPTED, t->attempt->error.message);
+    task_drop_attempt(t);
 }
 
 /* Whether the attempt failed by itself: not for want of what the system refused it (a kind says so by its exit status),
    nor because it was asked to leave, nor together with its keeper. */
 static bool is_own_failure(const struct task *t) {
-    bool refused = WIFSIGNALED(t->keeper_status) || t->work_code < 0 || t->outcome.short_of_space ||
-                   (t->instance->decl->kind && t->outcome.exit == error_exit_status(ERR_IO));
+    const struct outcome *o = &t->attempt->outcome;
+    bool refused = !o->has_result || t->attempt->code < 0 || o->short_of_space ||
+                   (t->instance->decl->kind && o->result.exit == error_exit_status(ERR_IO));
     return !refused && (!t->job.terminating || t->job.timed_out);
 }
 
 static void judge_failed(struct task *t) {
     struct run *r = t->run;
-    struct outcome *o = &t->outcome;
+    struct outcome *o = &t->attempt->outcome;
     struct error fault = {0};
-    bool left = t->job.terminating && (o->exit == LEFT_STATUS || o->signal == SIGTERM);
+    bool left = t->job.terminating && (o->result.exit == ATTEMPT_LEFT_STATUS || o->result.signal == SIGTERM);
     const char *prefix = t->job.timed_out ? "timed out: " : "";
-    const char *why = o->reason ? o->reason : t->work_error.message;
+    const char *why = o->reason ? o->reason : t->attempt->error.message;
     char *reason = mem_printf("%s%s", prefix, why);
     char *detail = mem_printf("%s%s", prefix, o->detail ? o->detail : why);
-    if (t->attempt && t->attempt->object_lost) /* it is set aside: a retry could not be given it */
+    if (t->attempt->object_lost) /* it is set aside: a retry could not be given it */
         t->job.retries = 0;
     scheduler_exit(r->scheduler, &t->job, left ? EXIT_INTERRUPTED : EXIT_FAILED, run_now_ms());
     bool interrupted = t->job.state == JOB_INTERRUPTED;
@@ -321,6 +281,7 @@ static void judge_failed(struct task *t) {
         fail_all(t, reason, detail);
     free(reason);
     free(detail);
+    task_drop_attempt(t);
 }
 
 static void finish_all(struct task *t) {
@@ -328,10 +289,10 @@ static void finish_all(struct task *t) {
     size_t count = t->instance->decl->out_count;
     struct content *outs = mem_array(count + 1, sizeof *outs);
     for (size_t i = 0; i < count; i++) {
-        const struct object *o = &t->outcome.outs[i];
+        const struct object *o = &t->attempt->outcome.outs[i];
         outs[i] = (struct content){o->digest, o->size, o->directory, o->executable};
     }
-    plan_finish(r->plan, t->instance, outs, t->outcome.metrics);
+    plan_finish(r->plan, t->instance, outs, t->attempt->outcome.metrics);
     for (size_t i = 0; i < t->twin_count; i++)
         plan_finish_like(r->plan, t->twins[i], t->instance);
     free(outs);
@@ -340,29 +301,31 @@ static void finish_all(struct task *t) {
 static void judge_finished(struct task *t) {
     struct run *r = t->run;
     struct error err = {0};
-    int rc = attempt_check_inputs(t->attempt, r->facts, "while the stage ran; its result is not kept", &err);
+    int rc = attempt_check_inputs(t->attempt, "while the stage ran; its result is not kept", &err);
     if (rc < 0) {
         t->job.retries = 0;
-        t->outcome.reason = mem_strdup(err.message);
+        t->attempt->outcome.reason = mem_strdup(err.message);
         if (rc == ERR_IO)
             run_fail(r, rc, &err);
         judge_failed(t);
         return;
     }
     if (task_is_cached(t)) {
-        cJSON *record = record_build(t);
+        cJSON *record = attempt_record(t->attempt);
         rc = store_record_add(r->store, record, &err);
         cJSON_Delete(record);
     } else {
         write_attempt(t, "finished", NULL);
     }
     if (rc < 0) {
-        t->outcome.reason = mem_strdup(err.message);
+        t->attempt->outcome.reason = mem_strdup(err.message);
         run_fail(r, rc, &err);
         judge_failed(t);
         return;
     }
     finish_all(t);
+    t->finished = true;
+    task_drop_attempt(t);
     scheduler_exit(r->scheduler, &t->job, EXIT_FINISHED, run_now_ms());
     if (r->finished.count == 0)
         r->commit_due_ms = run_now_ms() + COMMIT_WAIT_MS;
@@ -370,33 +333,36 @@ static void judge_finished(struct task *t) {
 }
 
 static void finish_energy(struct task *t) {
-    struct attempt_end end = {.id = t->attempt->id,
-                              .platform = t->attempt->checkpoint ? t->run->platform : NULL,
-                              .number = t->job.attempt,
-                              .finished = t->outcome.finished,
-                              .killed = WIFSIGNALED(t->keeper_status),
-                              .result = t->outcome.result,
-                              .wall_s = t->outcome.wall_s};
+    const struct attempt *a = t->attempt;
+    struct attempt_result *result = &t->attempt->outcome.result;
+    struct attempt_end end = {.id = a->id,
+                              .platform = a->checkpoint ? t->run->platform : NULL,
+                              .number = a->number,
+                              .finished = a->outcome.finished,
+                              .killed = !a->outcome.has_result && WIFSIGNALED(a->outcome.keeper_status),
+                              .reported = a->outcome.has_result,
+                              .energy = result->energy,
+                              .wall_s = result->wall_s};
     ledger_finish(t->energy, &end);
     t->energy = NULL;
-    t->outcome.result = end.result;
-    t->outcome.wall_s = end.wall_s;
+    result->energy = end.energy;
+    result->wall_s = end.wall_s;
     run_check_budgets(t->run);
 }
 
 void task_judge(struct task *t) {
     struct run *r = t->run;
+    struct attempt *a = t->attempt;
     r->in_flight--;
     finish_energy(t);
-    if (t->work_code == ERR_IO)
-        run_fail(r, t->work_code, &t->work_error);
-    if (t->work_code < 0 && t->attempt)
-        file_remove_tree(t->attempt->root, NULL);
-    if (t->work_code == 0 && t->outcome.finished)
+    if (a->code == ERR_IO)
+        run_fail(r, a->code, &a->error);
+    if (a->code == ERR_FAILED) /* an input is not what its key says */
+        t->job.retries = 0;
+    if (a->code == 0 && a->outcome.finished)
         judge_finished(t);
-    else if (t->work_code < 0 && t->attempt && t->attempt->object_lost)
+    else if (a->code < 0 && a->object_lost)
         put_off(t);
     else
         judge_failed(t);
-    instance_release_action(t->instance);
 }

@@ -10,18 +10,18 @@
 #include "store/record_format.h"
 
 /* The record to compare with: of this platform, where there is one. */
-static int find_record(cJSON **out, const struct task *t, struct error *err) {
-    struct store *store = t->run->store;
-    int rc = store_record_find(store, &t->instance->key, t->run->platform, out, err);
-    return rc == ERR_NOT_FOUND ? store_record_find(store, &t->instance->key, NULL, out, err) : rc;
+static int find_record(cJSON **out, const struct attempt *a, struct error *err) {
+    struct store *store = a->all->options.store;
+    int rc = store_record_find(store, &a->instance->key, a->all->platform, out, err);
+    return rc == ERR_NOT_FOUND ? store_record_find(store, &a->instance->key, NULL, out, err) : rc;
 }
 
 /* The share by which metrics may differ; negative: the bytes are compared. */
-static double tolerance_of(const struct task *t, const cJSON *record) {
-    const struct kind *kind = t->instance->action->kind;
-    bool elsewhere = strcmp(record_read(record).platform, t->run->platform) != 0;
-    if (!t->instance->decl->deterministic)
-        return t->instance->decl->tolerance;
+static double tolerance_of(const struct attempt *a, const cJSON *record) {
+    const struct kind *kind = a->instance->action->kind;
+    bool elsewhere = strcmp(record_read(record).platform, a->all->platform) != 0;
+    if (!a->instance->decl->deterministic)
+        return a->instance->decl->tolerance;
     if (kind && (kind->measures_machine || (elsewhere && kind->tolerance > 0)))
         return kind->tolerance;
     return -1;
@@ -30,16 +30,16 @@ static double tolerance_of(const struct task *t, const cJSON *record) {
 /* ---- outs ---- */
 
 /* Puts the recorded object beside the new one, under work/, and looks for the first difference. */
-static int find_first(cJSON **out, const struct task *t, const struct out_decl *decl, const cJSON *recorded,
+static int find_first(cJSON **out, const struct attempt *a, const struct out_decl *decl, const cJSON *recorded,
                       struct error *err) {
     struct object o;
-    char *aside = mem_printf("%s/recorded/%s", t->attempt->root, decl->name);
-    char *now = path_join(t->attempt->directory, decl->path);
+    char *aside = mem_printf("%s/recorded/%s", a->directory->root, decl->name);
+    char *now = path_join(a->directory->stage, decl->path);
     struct error fault = {0};
     *out = NULL;
     int rc = record_out_read(&o, recorded, NULL);
     if (rc == 0)
-        rc = store_materialise(t->run->store, &o, aside, MATERIALISE_LINK, &fault);
+        rc = store_materialise(a->all->options.store, &o, aside, MATERIALISE_LINK, &fault);
     if (rc == 0)
         rc = compare_paths(out, aside, now, &fault);
     free(now);
@@ -52,17 +52,17 @@ static bool is_other(const cJSON *recorded, const struct object *now) {
     return record_out_read(&o, recorded, NULL) < 0 || !digest_equal(&o.digest, &now->digest);
 }
 
-static int compare_out(cJSON *outs, const struct task *t, size_t index, const cJSON *recorded, struct error *err) {
-    const struct out_decl *decl = &t->instance->action->outs[index];
-    cJSON *now = record_out_json(&t->outcome.outs[index], action_out_type(decl->type));
+static int compare_out(cJSON *outs, const struct attempt *a, size_t index, const cJSON *recorded, struct error *err) {
+    const struct out_decl *decl = &a->instance->action->outs[index];
+    cJSON *now = record_out_json(&a->outcome.outs[index], action_out_type(decl->type));
     cJSON *first = NULL;
     int rc = 0;
     if (recorded && json_equal(recorded, now)) {
         cJSON_Delete(now);
         return 0;
     }
-    if (recorded && is_other(recorded, &t->outcome.outs[index]))
-        rc = find_first(&first, t, decl, recorded, err);
+    if (recorded && is_other(recorded, &a->outcome.outs[index]))
+        rc = find_first(&first, a, decl, recorded, err);
     cJSON *item = cJSON_CreateObject();
     cJSON_AddStringToObject(item, "name", decl->name);
     cJSON_AddItemToObject(item, "recorded", recorded ? cJSON_Duplicate(recorded, true) : cJSON_CreateNull());
@@ -72,12 +72,12 @@ static int compare_out(cJSON *outs, const struct task *t, size_t index, const cJ
     return rc;
 }
 
-static int compare_outs(cJSON *outs, const struct task *t, const cJSON *record, struct error *err) {
+static int compare_outs(cJSON *outs, const struct attempt *a, const cJSON *record, struct error *err) {
     const cJSON *recorded = record_read(record).outs;
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < t->instance->action->out_count; i++)
+    for (size_t i = 0; rc == 0 && i < a->instance->action->out_count; i++)
         rc =
-            compare_out(outs, t, i, cJSON_GetObjectItemCaseSensitive(recorded, t->instance->action->outs[i].name), err);
+            compare_out(outs, a, i, cJSON_GetObjectItemCaseSensitive(recorded, a->instance->action->outs[i].name), err);
     return rc;
 }
 
@@ -89,14 +89,14 @@ static const char *verdict_of(bool bytes_differ, bool metrics_differ, double tol
     return tolerance >= 0 && !metrics_differ ? "within" : "differs";
 }
 
-static int compare(cJSON *stage, const struct task *t, const cJSON *record, struct error *err) {
-    double tolerance = tolerance_of(t, record);
+static int compare(cJSON *stage, const struct attempt *a, const cJSON *record, struct error *err) {
+    double tolerance = tolerance_of(a, record);
     bool beyond = false;
     cJSON *outs = cJSON_AddArrayToObject(stage, "outs");
-    int rc = compare_outs(outs, t, record, err);
+    int rc = compare_outs(outs, a, record, err);
     cJSON_AddItemToObject(
         stage, "metrics",
-        compare_metrics(record_read(record).metrics, t->outcome.metrics, tolerance > 0 ? tolerance : 0, &beyond));
+        compare_metrics(record_read(record).metrics, a->outcome.metrics, tolerance > 0 ? tolerance : 0, &beyond));
     cJSON_AddItemToObject(stage, "tolerance", tolerance >= 0 ? cJSON_CreateNumber(tolerance) : cJSON_CreateNull());
     cJSON_AddStringToObject(stage, "verdict", verdict_of(outs->child, beyond, tolerance));
     return rc;
@@ -110,33 +110,33 @@ static void add_failure(cJSON *stage, const char *reason) {
     cJSON_AddStringToObject(stage, "reason", reason);
 }
 
-int verify_judge(cJSON **out, struct task *t, struct error *err) {
+int verify_judge(cJSON **out, struct attempt *a, bool timed_out, struct error *err) {
     struct error fault = {0};
     cJSON *record = NULL;
     char key[DIGEST_HEX_SIZE];
     cJSON *stage = cJSON_CreateObject();
-    int rc = t->work_code;
-    digest_hex(key, &t->instance->key);
-    cJSON_AddStringToObject(stage, "stage", instance_name(t->instance));
+    int rc = a->code;
+    digest_hex(key, &a->instance->key);
+    cJSON_AddStringToObject(stage, "stage", instance_name(a->instance));
     cJSON_AddStringToObject(stage, "key", key);
     if (rc < 0)
-        fault = t->work_error;
-    else if (!t->outcome.finished)
-        rc = error_set(&fault, ERR_FAILED, "%s%s", t->job.timed_out ? "timed out: " : "", t->outcome.reason);
+        fault = a->error;
+    else if (!a->outcome.finished)
+        rc = error_set(&fault, ERR_FAILED, "%s%s", timed_out ? "timed out: " : "", a->outcome.reason);
     if (rc == 0)
-        rc = attempt_check_inputs(t->attempt, t->run->facts, "while the stage ran", &fault);
+        rc = attempt_check_inputs(a, "while the stage ran", &fault);
     if (rc == 0)
-        rc = find_record(&record, t, &fault);
+        rc = find_record(&record, a, &fault);
     if (rc == 0)
-        rc = compare(stage, t, record, &fault);
+        rc = compare(stage, a, record, &fault);
     else if (rc != ERR_IO)
         add_failure(stage, fault.message);
     cJSON_AddItemToObject(stage, "recorded", record ? record : cJSON_CreateNull());
-    cJSON_AddItemToObject(stage, "now", record_build(t));
+    cJSON_AddItemToObject(stage, "now", attempt_record(a));
     *out = stage;
     if (rc != ERR_IO)
         return 0;
     cJSON_Delete(stage);
     *out = NULL;
-    return error_set(err, rc, "stage %s: %s", instance_name(t->instance), fault.message);
+    return error_set(err, rc, "stage %s: %s", instance_name(a->instance), fault.message);
 }

@@ -2,9 +2,9 @@
 #ifndef RETORT_ENGINE_VERIFY_JUDGE_H
 #define RETORT_ENGINE_VERIFY_JUDGE_H
 
-#include "engine/run/internal.h"
+#include "engine/attempt/attempt.h"
 
-/* `t` is collected, its files still there. `*out` as verify.h says, of a stage; the caller deletes it. ERR_IO. */
-int verify_judge(cJSON **out, struct task *t, struct error *err);
+/* The attempt has ended, and its files are still there. `*out`: a stage as verify.h says; the caller deletes it. ERR_IO. */
+int verify_judge(cJSON **out, struct attempt *a, bool timed_out, struct error *err);
 
 #endif

@@ -5,31 +5,66 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/attempt/attempt.h"
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
-#include "engine/provenance/provenance.h"
-#include "engine/run/internal.h"
+#include "engine/run/event_loop.h"
+#include "engine/run/key_map.h"
+#include "engine/run/scheduler.h"
 #include "engine/verify/judge.h"
-
-enum { LEFT_STATUS = 75 };
+#include "store/attempts.h"
 
 struct choice {
     struct instance *instance;
     struct digest rank;
 };
 
+/* One execution. */
+struct execution_task {
+    struct job job; /* its owner is this task */
+    struct verification *verification;
+    struct instance *instance;
+    struct attempt *attempt; /* NULL before and after */
+    struct execution_task *next;
+};
+
 struct verification {
-    struct run run; /* what a record says of where it was made */
+    const struct pipeline *pipeline;
+    struct plan *plan;
+    struct store *store;
     const struct verify_options *options;
     struct verify_summary *summary;
+    struct facts *facts;
+    char *platform;
     struct choice *choices;
     size_t count, capacity;
-    struct task *tasks; /* one a choice that was taken */
-    char *id;           /* its attempts' names begin with it */
+    struct execution_task *tasks; /* one a choice that was taken */
+    struct execution_task *ended; /* their attempts wait to be judged */
+    char *id;                     /* its attempts' names begin with it */
+    struct scheduler *scheduler;
+    struct event_loop loop;
+    struct attempts attempts;
+    int signals_handled;
+    size_t in_flight;
     bool measured, modelled;
+    int code; /* the first fatal error: nothing starts any more */
+    struct error error;
 };
+
+static uint64_t now_ms(void) {
+    return clock_awake_ns() / 1000000;
+}
+
+static void fail(struct verification *v, int code, const struct error *err) {
+    if (v->code)
+        return;
+    v->code = code;
+    v->error = *err;
+    scheduler_interrupt(v->scheduler, now_ms());
+    scheduler_interrupt(v->scheduler, now_ms()); /* the second time: kill */
+}
 
 /* ---- choosing ---- */
 
@@ -66,7 +101,7 @@ static int compare_places(const void *a, const void *b) {
 static int choose(struct verification *v, struct error *err) {
     struct key_map seen = {0};
     size_t count;
-    struct instance *const *all = plan_instances(v->run.plan, &count);
+    struct instance *const *all = plan_instances(v->plan, &count);
     for (size_t k = 0; k < count; k++)
         note_instance(v, all[k], &seen);
     key_map_close(&seen);
@@ -81,80 +116,33 @@ static int choose(struct verification *v, struct error *err) {
 
 /* ---- one execution ---- */
 
-static void prepare(uv_work_t *work) {
-    struct task *t = work->data;
-    if (t->work_code == 0)
-        t->work_code = attempt_prepare(t->attempt, &t->work_error);
+static void on_ended(void *context) {
+    struct execution_task *t = context;
+    t->next = t->verification->ended;
+    t->verification->ended = t;
 }
 
-static void collect(uv_work_t *work) {
-    struct task *t = work->data;
-    t->work_code = attempt_collect(t->attempt, t->keeper_status, &t->outcome, &t->work_error);
-}
-
-static void on_collected(uv_work_t *work, int status) {
-    struct task *t = work->data;
-    (void)status;
-    task_list_add(&t->run->collected, t);
-}
-
-static void on_gone(void *context, int status) {
-    struct task *t = context;
-    t->execution = NULL;
-    t->keeper_status = status;
-    uv_queue_work(&t->run->loop, &t->work, collect, on_collected);
-}
-
-static void on_events(void *context, const char *bytes, size_t size) {
-    struct task *t = context;
-    events_feed(&t->events, bytes, size);
-}
-
-static void on_prepared(uv_work_t *work, int status) {
-    struct task *t = work->data;
-    const struct execution_observer observer = {.context = t, .events = on_events, .exit = on_gone};
-    (void)status;
-    if (t->work_code == 0 && t->job.terminating)
-        t->work_code = error_set(&t->work_error, ERR_INTERRUPTED, "asked to leave before it began");
-    if (t->work_code == 0)
-        t->work_code = executor_start(&t->execution, t->run->executor, t->attempt->file, t->attempt->stderr_log,
-                                      &observer, &t->work_error);
-    if (t->work_code < 0)
-        task_list_add(&t->run->collected, t);
-}
-
-/* Its checkpoint is its own: what an interrupted run left would not be executed again. */
-static void start(struct verification *v, struct task *t) {
+static void start(struct execution_task *t) {
+    struct verification *v = t->verification;
     char *id = mem_printf("%s-%zu-1", v->id, t->instance->index);
-    char *root = store_work_path(v->run.store, id);
-    char *checkpoint = attempt_uses_checkpoint(t->instance) ? path_join(root, "checkpoint") : NULL;
-    instance_hold_action(t->instance);
-    t->attempt = attempt_create(v->run.store, t->instance, id, checkpoint);
-    t->attempt->only_look = true;
-    t->outcome.exit = -1;
-    t->work.data = t;
-    v->run.in_flight++;
+    const struct attempt_options options = {.instance = t->instance, .id = id, .number = 1, .only_look = true};
+    const struct attempt_observer observer = {.context = t, .ended = on_ended};
+    t->attempt = attempt_create(&v->attempts, &options);
+    v->in_flight++;
     if (v->options->started)
         v->options->started(v->options->context, t->instance);
-    t->work_code = attempt_look(t->attempt, v->run.facts, &t->work_error);
-    uv_queue_work(&v->run.loop, &t->work, prepare, on_prepared);
-    free(root);
+    attempt_start(t->attempt, &observer);
     free(id);
 }
 
-static void stop(struct task *t, enum schedule_type how) {
-    if (!t->execution)
-        return;
-    if (how == SCHEDULE_KILL)
-        execution_kill(t->execution);
-    else
-        execution_terminate(t->execution);
+static void stop(struct execution_task *t, enum schedule_type how) {
+    if (t->attempt)
+        attempt_cancel(t->attempt, how == SCHEDULE_KILL ? CANCEL_KILL : CANCEL_TERMINATE);
 }
 
 /* ---- what it gave ---- */
 
-static void count_energy(struct verification *v, const struct task *t) {
-    const cJSON *energy = cJSON_GetObjectItemCaseSensitive(t->outcome.result, "energy");
+static void count_energy(struct verification *v, const cJSON *energy) {
     double joules = json_double(energy, "joules", (double)NAN);
     if (isnan(joules))
         return;
@@ -171,75 +159,73 @@ static void count_verdict(struct verify_summary *s, const char *verdict) {
     ++*count;
 }
 
-/* Left beside the records, whatever it says: how the execution was asked for is no part of it. */
-static int keep(struct verification *v, struct task *t, const cJSON *stage, struct error *err) {
-    cJSON *record = record_build(t);
+/* Keeps the execution beside the records. How it was asked for is no part of it. */
+static int keep(const struct attempt *a, const cJSON *stage, struct error *err) {
+    cJSON *record = attempt_record(a);
     cJSON_AddStringToObject(record, "state", "verified");
     cJSON_AddItemReferenceToObject(record, "verdict", cJSON_GetObjectItemCaseSensitive(stage, "verdict"));
     cJSON_AddItemReferenceToObject(record, "differences", cJSON_GetObjectItemCaseSensitive(stage, "outs"));
     cJSON_AddItemReferenceToObject(record, "metric_differences", cJSON_GetObjectItemCaseSensitive(stage, "metrics"));
-    int rc = store_attempt_write(v->run.store, t->attempt->id, record, err);
+    int rc = store_attempt_write(a->all->options.store, a->id, record, err);
     cJSON_Delete(record);
     return rc;
 }
 
-static int judge(struct verification *v, struct task *t, struct error *err) {
+static int judge(struct execution_task *t, struct error *err) {
+    struct verification *v = t->verification;
+    struct attempt *a = t->attempt;
     cJSON *stage = NULL;
-    v->run.in_flight--;
-    bool left = t->job.terminating && !t->outcome.finished && !t->job.timed_out;
-    count_energy(v, t);
-    scheduler_exit(v->run.scheduler, &t->job, left ? EXIT_INTERRUPTED : EXIT_FINISHED, run_now_ms());
-    int rc = t->work_code == ERR_IO
-                 ? error_set(err, ERR_IO, "stage %s: %s", instance_name(t->instance), t->work_error.message)
-                 : 0;
+    bool left = t->job.terminating && !a->outcome.finished && !t->job.timed_out;
+    v->in_flight--;
+    count_energy(v, a->outcome.result.energy);
+    scheduler_exit(v->scheduler, &t->job, left ? EXIT_INTERRUPTED : EXIT_FINISHED, now_ms());
+    int rc =
+        a->code == ERR_IO ? error_set(err, ERR_IO, "stage %s: %s", instance_name(t->instance), a->error.message) : 0;
     if (rc == 0 && !left)
-        rc = verify_judge(&stage, t, err);
+        rc = verify_judge(&stage, a, t->job.timed_out, err);
     if (stage) {
         count_verdict(v->summary, json_text(stage, "verdict", ""));
-        rc = keep(v, t, stage, err);
+        rc = keep(a, stage, err);
         if (v->options->judged)
             v->options->judged(v->options->context, stage);
     }
     cJSON_Delete(stage);
-    file_remove_tree(t->attempt->root, NULL);
+    attempt_remove(a);
+    attempt_free(a);
+    t->attempt = NULL;
     return rc;
 }
 
 /* ---- the loop ---- */
 
-static void on_timer(uv_timer_t *timer) {
-    uv_stop(timer->loop);
-}
-
-static void carry_out(struct verification *v) {
-    struct schedule_action action;
-    while (scheduler_next(v->run.scheduler, run_now_ms(), &action)) {
-        if (action.type == SCHEDULE_START)
-            start(v, action.job->owner);
-        else
-            stop(action.job->owner, action.type);
+static void judge_ended(struct verification *v) {
+    struct error fault = {0};
+    while (v->attempts.has_provenance && v->ended) {
+        struct execution_task *t = v->ended;
+        v->ended = t->next;
+        int rc = judge(t, &fault);
+        if (rc < 0)
+            fail(v, rc, &fault);
     }
 }
 
 static void step(struct verification *v) {
-    struct run *r = &v->run;
-    struct error fault = {0};
-    for (; r->signals_handled < r->signals_seen; r->signals_handled++)
-        scheduler_interrupt(r->scheduler, run_now_ms());
-    for (struct task *t; (t = task_list_take(&r->collected));) {
-        int rc = judge(v, t, &fault);
-        if (rc < 0)
-            run_fail(r, rc, &fault);
+    struct schedule_action action;
+    for (; v->signals_handled < v->loop.signals_seen; v->signals_handled++)
+        scheduler_interrupt(v->scheduler, now_ms());
+    judge_ended(v);
+    while (scheduler_next(v->scheduler, now_ms(), &action)) {
+        if (action.type == SCHEDULE_START)
+            start(action.job->owner);
+        else
+            stop(action.job->owner, action.type);
     }
-    carry_out(v);
+    attempts_submit(&v->attempts);
 }
 
-static void set_timer(struct run *r) {
-    uint64_t due = scheduler_due_ms(r->scheduler), now = run_now_ms();
-    if (due == UINT64_MAX)
-        uv_timer_stop(&r->timer);
-    else
-        uv_timer_start(&r->timer, on_timer, due > now ? due - now : 0, 0);
+static uint64_t due_ms(struct verification *v) {
+    uint64_t due = scheduler_due_ms(v->scheduler), keepers = executor_poll(v->attempts.executor);
+    return keepers < due ? keepers : due;
 }
 
 static int submit(struct verification *v, struct error *err) {
@@ -247,14 +233,14 @@ static int submit(struct verification *v, struct error *err) {
     v->tasks = mem_array(v->summary->chosen, sizeof *v->tasks);
     for (size_t k = 0; rc == 0 && k < v->summary->chosen; k++) {
         struct instance *i = v->choices[k].instance;
-        struct task *t = &v->tasks[k];
-        t->run = &v->run;
+        struct execution_task *t = &v->tasks[k];
+        t->verification = v;
         t->instance = i;
         t->job = (struct job){.owner = t,
                               .needs = i->decl->resources,
                               .exclusive = i->decl->kind && i->decl->kind->measures_machine,
                               .timeout_ms = i->decl->timeout_ms};
-        rc = scheduler_submit(v->run.scheduler, &t->job, err);
+        rc = scheduler_submit(v->scheduler, &t->job, err);
         if (rc < 0)
             error_prefix(err, "stage %s", instance_name(i));
     }
@@ -262,68 +248,66 @@ static int submit(struct verification *v, struct error *err) {
 }
 
 static int execute(struct verification *v, struct error *err) {
-    struct run *r = &v->run;
-    int rc = run_open_loop(&v->run, v->options->stage_program, err);
+    const struct attempts_options options = {.loop = &v->loop.uv,
+                                             .store = v->store,
+                                             .facts = v->facts,
+                                             .pipeline = v->pipeline,
+                                             .platform = v->platform,
+                                             .name = v->id};
+    int rc = event_loop_open(&v->loop, err);
+    if (rc == 0)
+        rc = attempts_open(&v->attempts, &options, err);
     if (rc == 0)
         rc = submit(v, err);
     if (rc < 0)
         return rc;
-    for (step(v); r->in_flight > 0 || !scheduler_idle(r->scheduler); step(v)) {
-        uv_update_time(&r->loop);
-        set_timer(r);
-        uv_run(&r->loop, UV_RUN_ONCE);
-    }
-    if (r->code)
-        return error_set(err, r->code, "%s", r->error.message);
-    if (r->signals_seen > 0)
-        return error_set(err, ERR_INTERRUPTED, "interrupted; what was compared so far is told");
+    for (step(v); v->in_flight > 0 || !scheduler_idle(v->scheduler); step(v))
+        event_loop_wait(&v->loop, due_ms(v));
+    if (v->code)
+        return error_set(err, v->code, "%s", v->error.message);
+    if (v->loop.signals_seen > 0)
+        return error_set(err, ERR_INTERRUPTED, "interrupted; the comparisons that were made are told");
     return 0;
 }
 
 /* ---- all ---- */
 
 static int begin(struct verification *v, struct error *err) {
-    struct run *r = &v->run;
     int rc = choose(v, err);
     if (rc == 0)
-        rc = facts_platform(r->facts, &r->platform, err);
+        rc = facts_platform(v->facts, &v->platform, err);
     if (rc < 0)
         return rc;
     char now[CLOCK_TEXT_SIZE];
     clock_format(now, clock_wall_s());
     v->id = mem_printf("verify-%s-%ld", now, (long)getpid());
-    r->git = provenance_git(r->pipeline->directory);
-    r->host = provenance_host("/");
-    r->versions = provenance_versions();
-    r->scheduler = scheduler_create(&v->options->limits, true);
+    v->scheduler = scheduler_create(&v->options->limits, true);
     return 0;
 }
 
 static void close_verification(struct verification *v) {
-    struct run *r = &v->run;
-    run_close_loop(r);
-    for (size_t k = 0; v->tasks && k < v->summary->chosen; k++) {
-        attempt_free(v->tasks[k].attempt);
-        outcome_close(&v->tasks[k].outcome);
-        events_close(&v->tasks[k].events);
+    if (v->loop.is_open) {
+        attempts_close(&v->attempts);
+        event_loop_close(&v->loop);
+        attempts_free(&v->attempts);
+        event_loop_free(&v->loop);
     }
+    for (size_t k = 0; v->tasks && k < v->summary->chosen; k++)
+        attempt_free(v->tasks[k].attempt);
     free(v->tasks);
     free(v->choices);
     free(v->id);
-    free(r->platform);
-    scheduler_free(r->scheduler);
-    facts_free(r->facts);
-    cJSON_Delete(r->git);
-    cJSON_Delete(r->host);
-    cJSON_Delete(r->versions);
+    free(v->platform);
+    scheduler_free(v->scheduler);
+    facts_free(v->facts);
 }
 
 int verify_stages(const struct pipeline *pipeline, struct plan *plan, struct store *store,
                   const struct verify_options *options, struct verify_summary *summary, struct error *err) {
     struct verification v = {
-        .run = {.pipeline = pipeline, .plan = plan, .store = store}, .options = options, .summary = summary};
+        .pipeline = pipeline, .plan = plan, .store = store, .options = options, .summary = summary};
     *summary = (struct verify_summary){.joules = (double)NAN};
-    v.run.facts = facts_create(store, options->stage_program);
+    v.facts = facts_create(store, options->stage_program);
     int rc = begin(&v, err);
     if (rc == 0)
         rc = execute(&v, err);

@@ -2,6 +2,7 @@
  * What the store costs: ./store_bench [records]. Records of about 2 kB, each with one small out, in groups of 256, in
  * a directory of its own under $TMPDIR; then opening and finding all. Prints one line a step.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +66,7 @@ static void add(struct store *s, const char *path, int i, uint64_t *put_ns) {
     fputs(text, f);
     fclose(f);
     uint64_t began = clock_monotonic_ns();
-    require(store_object_put(s, path, &o, &err), &err);
+    require(store_object_put(s, AT_FDCWD, path, &o, &err), &err);
     *put_ns += clock_monotonic_ns() - began;
     cJSON *r = make_record(i, &o);
     require(store_record_add(s, r, &err), &err);

@@ -150,7 +150,7 @@ int workload_produce(struct store *s, unsigned i, struct error *err) {
     char *path = path_join(work, "out");
     int rc = write_out(path, i, err);
     if (rc == 0)
-        rc = store_object_put(s, path, &o, err);
+        rc = store_object_put(s, AT_FDCWD, path, &o, err);
     if (rc == 0) {
         cJSON *record = record_head(i);
         add_out(record, &o);

@@ -46,7 +46,7 @@ check "a timeout is a failure that says so" has run.json "timed out: killed by s
 
 # Its owner's rights bind root too little: the stage runs as nobody there.
 other=; [ "$(id -u)" -ne 0 ] || other="setpriv --reuid=65534 --regid=65534 --clear-groups"
-mkdir bin open && cp "$retort" "$BUILD/retort-stage" bin/ && chmod 711 . && chmod 755 bin bin/* && chmod 777 open
+mkdir bin open && cp "$retort" "$BUILD/retort-stage" "$BUILD/retort-keeper" bin/ && chmod 711 . && chmod 755 bin bin/* && chmod 777 open
 echo '{ "retort": 1, "name": "t", "stages": { "bad": { "cmd": ["sh", "-c", "echo 1 >o; chmod 0 o"], "outs": { "o": "o" } },
       "other": { "cmd": ["true"] } } }' >open/t.json
 check "an out that cannot be read is the stage's fault, not the store's" exits 1 sh -c "cd open && $other ../bin/retort run t.json -j 1 \

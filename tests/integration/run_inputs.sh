@@ -169,7 +169,7 @@ check "with its place" grep -q "^t.json:2:.*text: may not be read (permission de
 chmod 644 text
 
 # The libraries of retort-stage may be replaced while it stays as it is: each run asks it what it is by now.
-mkdir programs && cp "$retort" programs/ && cat >programs/retort-stage <<EOF
+mkdir programs && cp "$retort" "$BUILD/retort-keeper" programs/ && cat >programs/retort-stage <<EOF
 #!/bin/sh
 [ "\$1" != platform ] || exec cat "$work/platform"
 exec "$BUILD/retort-stage" "\$@"

@@ -5,7 +5,7 @@ anna=61001 ben=61002 group=61000
 if [ "$(id -u)" -ne 0 ] || ! setpriv --reuid $anna --regid $group --clear-groups true 2>/dev/null; then
     skip "only root can be two other users"
 fi
-chmod 755 "$work" && mkdir "$work/bin" && cp "$retort" "$BUILD/retort-stage" "$work/bin" # theirs to execute, wherever these are
+chmod 755 "$work" && mkdir "$work/bin" && cp "$retort" "$BUILD/retort-stage" "$BUILD/retort-keeper" "$work/bin" # theirs to execute, wherever these are
 retort=$work/bin/retort
 folder() { mkdir "$work/$1" && chown $anna:$group "$work/$1" && chmod 2775 "$work/$1" && cd "$work/$1"; }
 as() { # USER UMASK COMMAND...

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <setjmp.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,11 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -104,19 +102,16 @@ ssize_t sendfile(int out, int in, off_t *offset, size_t count) {
     return sent;
 }
 
-int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-                const posix_spawnattr_t *attributes, char *const argv[], char *const environment[]) {
-    int (*spawn)(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, char *const[],
-                 char *const[]);
-    *(void **)&spawn = dlsym(RTLD_NEXT, "posix_spawn");
-    if (argv[1] && strcmp(argv[1], "attempt") == 0)
-        begin_writing(RUNNING);
-    return spawn(pid, path, actions, attributes, argv, environment);
+/* An attempt begins when its keeper is sent the request, and has ended when the result is read. */
+ssize_t send(int fd, const void *bytes, size_t size, int flags) {
+    begin_writing(RUNNING);
+    return syscall(SYS_sendto, fd, bytes, size, flags, NULL, 0);
 }
 
-pid_t wait4(pid_t pid, int *status, int options, struct rusage *usage) {
-    pid_t got = (pid_t)syscall(SYS_wait4, pid, status, options, usage);
-    if (got > 0)
+ssize_t read(int fd, void *bytes, size_t size) {
+    struct stat st;
+    ssize_t got = syscall(SYS_read, fd, bytes, size);
+    if (got > 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
         end_writing(RUNNING);
     return got;
 }

@@ -86,7 +86,7 @@ static inline struct object put_text(struct store *s, const char *text) {
     char *path = path_join(work, "out");
     ok(file_make_directory(work, &err), err);
     write_text(path, text, 0644);
-    ok(store_object_put(s, path, &o, &err), err);
+    ok(store_object_put(s, AT_FDCWD, path, &o, &err), err);
     free(path);
     free(work);
     return o;

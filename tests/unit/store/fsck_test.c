@@ -1,5 +1,6 @@
 #include "tests/unit/store/fixture.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <time.h>
 
@@ -97,7 +98,7 @@ static void a_directory_is_checked_file_by_file(void **state) {
     char *path = path_join(work, "file");
     ok(file_make_directory(work, &err), err);
     write_text(path, "inside", 0644);
-    ok(store_object_put(s, work, &o, &err), err);
+    ok(store_object_put(s, AT_FDCWD, work, &o, &err), err);
     cJSON *r = make_record(&key, "d", &o);
     ok(store_record_add(s, r, &err), err);
     ok(store_commit(s, &err), err);

@@ -1,6 +1,7 @@
 /* Collections beside engines that live, die, and take notes meanwhile. */
 #include "tests/unit/store/gc_fixture.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <sys/file.h>
 
@@ -223,7 +224,7 @@ static int take_in(const struct place *p, unsigned seed) {
         if (rc == 0)
             rc = file_replace(path, text, strlen(text), 0644, &err);
         if (rc == 0)
-            rc = store_object_put(s, path, &o, &err);
+            rc = store_object_put(s, AT_FDCWD, path, &o, &err);
         cJSON *record = rc == 0 ? make_record(&key, "s", &o) : NULL;
         if (rc == 0)
             rc = store_record_add(s, record, &err);

@@ -1,5 +1,6 @@
 #include "tests/unit/store/gc_fixture.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <sys/file.h>
 #include <time.h>
@@ -137,7 +138,7 @@ static void directories_keep_their_files(void **state) {
     char *tree = path_join(work, "tree");
     ok(file_make_directory(sub, &err), err);
     write_text(file, "in a directory", 0644);
-    ok(store_object_put(s, tree, &o, &err), err);
+    ok(store_object_put(s, AT_FDCWD, tree, &o, &err), err);
     cJSON *record = make_record(&key, "tree", &o);
     ok(store_record_add(s, record, &err), err);
     ok(store_commit(s, &err), err);

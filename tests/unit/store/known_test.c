@@ -1,4 +1,5 @@
 /* Keys looked up by what the index holds of their records; sessions of look-ups. */
+#include <fcntl.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <sys/resource.h>
@@ -21,7 +22,7 @@ static void commit_outs(struct store *s, const char *name, const cJSON *metrics)
     } more[] = {{"program", program, "0755", "file"}, {"folder", folder, "0755", "directory"}};
     for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
         char hex[DIGEST_HEX_SIZE];
-        ok(store_object_put(s, more[i].path, &o, &err), err);
+        ok(store_object_put(s, AT_FDCWD, more[i].path, &o, &err), err);
         cJSON *out = cJSON_AddObjectToObject(outs, more[i].name);
         digest_hex(hex, &o.digest);
         cJSON_AddStringToObject(out, "sha256", hex);

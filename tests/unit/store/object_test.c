@@ -1,6 +1,7 @@
 #include "tests/unit/store/fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -54,7 +55,7 @@ static void a_file_of_the_user_is_copied_not_touched(void **state) {
     /* A stage that made a link to it and calls that its out must not make the user's file read-only. */
     assert_int_equal(link(path, linked), 0);
     assert_int_equal(stat(path, &before), 0);
-    ok(store_object_put(s, linked, &o, &err), err);
+    ok(store_object_put(s, AT_FDCWD, linked, &o, &err), err);
     assert_false(file_exists(linked));
     assert_int_equal(stat(path, &after), 0);
     assert_int_equal(before.st_mode, after.st_mode);
@@ -92,9 +93,9 @@ static void files_of_another_user_are_copied(void **state) {
         if (rc == 0)
             rc = store_open(&s, p->directory, true, &err);
         if (rc == 0)
-            rc = store_object_put(s, single, &o, &err);
+            rc = store_object_put(s, AT_FDCWD, single, &o, &err);
         if (rc == 0)
-            rc = store_object_put(s, folder, &o, &err);
+            rc = store_object_put(s, AT_FDCWD, folder, &o, &err);
         if (rc == 0)
             rc = store_object_verify(s, &o, &err);
         if (rc < 0)
@@ -138,11 +139,11 @@ static void links_pipes_and_sockets_are_refused(void **state) {
         char *path = path_join(p->root, names[i]);
         char *folder = mem_printf("%s/folder-%d", p->root, i);
         char *inside = path_join(folder, names[i]);
-        assert_int_equal(store_object_put(s, path, &o, &err), ERR_INVALID);
+        assert_int_equal(store_object_put(s, AT_FDCWD, path, &o, &err), ERR_INVALID);
         assert_non_null(strstr(err.message, said[i]));
         assert_int_equal(mkdir(folder, 0755), 0);
         assert_int_equal(rename(path, inside), 0);
-        assert_int_equal(store_object_put(s, folder, &o, &err), ERR_INVALID);
+        assert_int_equal(store_object_put(s, AT_FDCWD, folder, &o, &err), ERR_INVALID);
         assert_non_null(strstr(err.message, inside));
         assert_non_null(strstr(err.message, said[i]));
         assert_int_equal(store_file_content(s, folder, &o, &err), ERR_INVALID);
@@ -211,7 +212,7 @@ static void a_directory_is_its_listing(void **state) {
     char *two = make_tree(p, "two", true);
     ok(store_file_content(s, two, &seen, &err), err);
     ok(store_object_copy(s, two, &copied, &err), err);
-    ok(store_object_put(s, one, &put, &err), err);
+    ok(store_object_put(s, AT_FDCWD, one, &put, &err), err);
     assert_true(put.directory);
     assert_int_equal(put.size, 15);
     assert_true(digest_equal(&put.digest, &expected));
@@ -413,7 +414,7 @@ static void *put_many(void *context) {
         char *path = mem_printf("%s/%d", w->folder, i);
         char *text = mem_printf("content %d", i);
         write_text(path, text, 0644);
-        w->rc = store_object_put(w->s, path, &o, NULL);
+        w->rc = store_object_put(w->s, AT_FDCWD, path, &o, NULL);
         free(text);
         free(path);
     }

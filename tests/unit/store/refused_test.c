@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 
 /* The path that is refused, and the which time; the call of `open` or of `stat`. */
 static struct {
@@ -53,7 +54,7 @@ static struct object put_directory(struct store *s) {
     char *work = store_work_path(s, "attempt"), *path = path_join(work, "file");
     ok(file_make_directory(work, &err), err);
     write_text(path, "in a directory", 0644);
-    ok(store_object_put(s, work, &o, &err), err);
+    ok(store_object_put(s, AT_FDCWD, work, &o, &err), err);
     free(path);
     free(work);
     return o;

@@ -2,6 +2,7 @@
 #include "tests/unit/store/fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
@@ -48,14 +49,14 @@ int ioctl(int fd, unsigned long request, ...) {
 }
 
 static int put(struct store *s, const char *path, struct object *out, struct error *err) {
-    return store_object_put(s, path, out, err);
+    return store_object_put(s, AT_FDCWD, path, out, err);
 }
 
 /* A second name makes the store copy the file. */
 static int put_linked(struct store *s, const char *path, struct object *out, struct error *err) {
     char *second = mem_printf("%s-second", path);
     assert_int_equal(link(path, second), 0);
-    int rc = store_object_put(s, path, out, err);
+    int rc = store_object_put(s, AT_FDCWD, path, out, err);
     free(second);
     return rc;
 }
@@ -66,7 +67,7 @@ static int copy(struct store *s, const char *path, struct object *out, struct er
 
 static int look(struct store *s, const char *path, struct object *out, struct error *err) {
     (void)s;
-    return store_object_look(path, out, err);
+    return store_object_look(AT_FDCWD, path, out, err);
 }
 
 typedef int take_call(struct store *s, const char *path, struct object *out, struct error *err);

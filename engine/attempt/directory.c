@@ -1,0 +1,251 @@
+#include "engine/attempt/directory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/folder.h"
+#include "engine/base/memory.h"
+
+static const char stage_name[] = "dir", spec_name[] = "spec.json";
+
+struct attempt_directory *directory_create(int work_fd, char *root, char *stdout_log, char *stderr_log) {
+    struct attempt_directory *d = mem_alloc(sizeof *d);
+    *d = (struct attempt_directory){.work_fd = work_fd,
+                                    .root_fd = -1,
+                                    .stage_fd = -1,
+                                    .root = root,
+                                    .stage = path_join(root, stage_name),
+                                    .spec = path_join(root, spec_name),
+                                    .stdout_log = stdout_log,
+                                    .stderr_log = stderr_log};
+    return d;
+}
+
+/* Whether a name still is what was opened under it. */
+static bool is_same(int at, const char *name, int fd) {
+    struct stat there, opened;
+    return fstatat(at, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &opened) == 0 &&
+           there.st_dev == opened.st_dev && there.st_ino == opened.st_ino;
+}
+
+/* Removes what was made, where it still is that. */
+static void discard(struct attempt_directory *d) {
+    if (d->root_fd >= 0 && is_same(d->work_fd, path_base(d->root), d->root_fd))
+        file_remove_tree_at(d->work_fd, path_base(d->root), NULL);
+    if (d->root_fd >= 0)
+        close(d->root_fd);
+    if (d->stage_fd >= 0)
+        close(d->stage_fd);
+    d->root_fd = d->stage_fd = -1;
+    for (size_t i = 0; i < d->folder_count; i++)
+        free(d->folders[i].path);
+    d->folder_count = 0;
+}
+
+static void remove_empty(const char *log) {
+    struct stat st;
+    if (lstat(log, &st) == 0 && st.st_size == 0)
+        unlink(log);
+}
+
+void directory_free(struct attempt_directory *d) {
+    if (!d)
+        return;
+    discard(d);
+    remove_empty(d->stdout_log);
+    remove_empty(d->stderr_log);
+    free(d->folders);
+    free(d->root);
+    free(d->stage);
+    free(d->spec);
+    free(d->stdout_log);
+    free(d->stderr_log);
+    free(d);
+}
+
+/* ---- folders ---- */
+
+static int open_folder(const struct attempt_directory *d, const char *path) {
+    return file_open_beneath(d->stage_fd, *path ? path : ".", O_RDONLY | O_DIRECTORY);
+}
+
+static int note_folder(struct attempt_directory *d, const char *path, struct error *err) {
+    struct stat st;
+    int fd = open_folder(d, path);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        int rc = error_errno(err, errno, "%s/%s: cannot be examined", d->stage, path);
+        if (fd >= 0)
+            close(fd);
+        return rc;
+    }
+    mem_grow(d->folders, &d->folder_capacity, d->folder_count + 1);
+    d->folders[d->folder_count++] = (struct attempt_folder){.path = mem_strdup(path),
+                                                            .inode = st.st_ino,
+                                                            .mode = st.st_mode,
+                                                            .attributes = flistxattr(fd, NULL, 0),
+                                                            .needed = true};
+    close(fd);
+    return 0;
+}
+
+static struct attempt_folder *find_folder(const struct attempt_directory *d, const char *path, size_t length) {
+    for (size_t i = 0; i < d->folder_count; i++)
+        if (strncmp(d->folders[i].path, path, length) == 0 && d->folders[i].path[length] == '\0')
+            return &d->folders[i];
+    return NULL;
+}
+
+/* A folder and those that it lies in. */
+static int need_folder(struct attempt_directory *d, const char *path, struct error *err) {
+    int rc = 0;
+    for (size_t length = 1; rc == 0; length++) {
+        if (path[length] != '/' && path[length] != '\0')
+            continue;
+        struct attempt_folder *f = find_folder(d, path, length);
+        char *part = mem_strndup(path, length);
+        if (f)
+            f->needed = true;
+        else if (mkdirat(d->stage_fd, part, 0777) < 0)
+            rc = error_errno(err, errno, "%s/%s: cannot be made", d->stage, part);
+        else
+            rc = note_folder(d, part, err);
+        free(part);
+        if (path[length] == '\0')
+            break;
+    }
+    return rc;
+}
+
+/* Later folders lie in earlier ones. */
+static void remove_unneeded(struct attempt_directory *d) {
+    for (size_t i = d->folder_count; i-- > 0;) {
+        struct attempt_folder *f = &d->folders[i];
+        if (f->needed)
+            continue;
+        unlinkat(d->stage_fd, f->path, AT_REMOVEDIR);
+        free(f->path);
+        memmove(f, f + 1, (--d->folder_count - i) * sizeof *f);
+    }
+}
+
+static int make(int *fd, int at, const char *name, const char *path, struct error *err) {
+    *fd = mkdirat(at, name, 0777) < 0 ? -1 : openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return *fd < 0 ? error_errno(err, errno, "%s: cannot be made", path) : 0;
+}
+
+static int make_directories(struct attempt_directory *d, struct error *err) {
+    int rc = make(&d->root_fd, d->work_fd, path_base(d->root), d->root, err);
+    if (rc == 0)
+        rc = make(&d->stage_fd, d->root_fd, stage_name, d->stage, err);
+    return rc == 0 ? note_folder(d, "", err) : rc;
+}
+
+int directory_prepare(struct attempt_directory *d, const char *const *paths, size_t count, struct error *err) {
+    int rc = d->root_fd < 0 ? make_directories(d, err) : 0;
+    for (size_t i = 1; i < d->folder_count; i++)
+        d->folders[i].needed = false;
+    if (rc == 0)
+        rc = need_folder(d, ".home", err);
+    if (rc == 0)
+        rc = need_folder(d, ".tmp", err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = need_folder(d, paths[i], err);
+    if (rc == 0)
+        remove_unneeded(d);
+    else
+        discard(d);
+    return rc;
+}
+
+/* ---- the spec ---- */
+
+/* The file of the attempt before is written over, unless a stage has given it another name too. Not truncated: ext4 would
+   write such a file to the disk when it is closed. */
+static int open_spec(const struct attempt_directory *d, off_t *old_size) {
+    struct stat st;
+    int fd = openat(d->root_fd, spec_name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    *old_size = 0;
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 && (st.st_mode & S_IRUSR)) {
+        *old_size = st.st_size;
+        return fd;
+    }
+    if (fd >= 0)
+        close(fd);
+    file_remove_tree_at(d->root_fd, spec_name, NULL);
+    return openat(d->root_fd, spec_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+}
+
+int directory_write_spec(const struct attempt_directory *d, const void *bytes, size_t size, struct error *err) {
+    off_t old_size;
+    int fd = open_spec(d, &old_size);
+    if (fd < 0)
+        return error_errno(err, errno, "%s: cannot be made", d->spec);
+    int rc = file_write_all(fd, bytes, size, d->spec, err);
+    if (rc == 0 && old_size > (off_t)size && ftruncate(fd, (off_t)size) < 0)
+        rc = error_errno(err, errno, "%s: cannot be written", d->spec);
+    if (close(fd) < 0 && rc == 0)
+        rc = error_errno(err, errno, "%s: cannot be written", d->spec);
+    return rc;
+}
+
+/* ---- after ---- */
+
+int directory_check(const struct attempt_directory *d, struct error *err) {
+    if (is_same(d->work_fd, path_base(d->root), d->root_fd) && is_same(d->root_fd, stage_name, d->stage_fd))
+        return 0;
+    return error_set(err, ERR_FAILED, "it replaced its working directory, %s; nothing is taken from there", d->stage);
+}
+
+/* Removes an entry of a folder, whatever it is. */
+static bool remove_entry(int folder, const char *name) {
+    return unlinkat(folder, name, 0) == 0 || file_remove_tree_at(folder, name, NULL) == 0;
+}
+
+static bool empty_root(const struct attempt_directory *d) {
+    struct folder entries;
+    const char *name;
+    bool good = true;
+    int rc = folder_open_fd(&entries, openat(d->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), d->root, NULL);
+    while (good && rc >= 0 && (rc = folder_next(&entries, &name, NULL)) > 0)
+        if (strcmp(name, stage_name) != 0 && strcmp(name, spec_name) != 0)
+            good = remove_entry(d->root_fd, name);
+    folder_close(&entries);
+    return good && rc == 0;
+}
+
+static bool is_own_folder(const struct attempt_directory *d, const struct attempt_folder *in, const char *name) {
+    char *path = *in->path ? path_join(in->path, name) : mem_strdup(name);
+    bool own = find_folder(d, path, strlen(path)) != NULL;
+    free(path);
+    return own;
+}
+
+/* False: it is not as it was made, or cannot be emptied. */
+static bool empty_folder(const struct attempt_directory *d, const struct attempt_folder *f) {
+    struct folder entries;
+    struct stat st;
+    const char *name;
+    int fd = open_folder(d, f->path);
+    bool good = fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == f->inode && st.st_mode == f->mode &&
+                flistxattr(fd, NULL, 0) == f->attributes;
+    int rc = folder_open_fd(&entries, fd, f->path, NULL);
+    while (good && rc >= 0 && (rc = folder_next(&entries, &name, NULL)) > 0)
+        if (!is_own_folder(d, f, name))
+            good = remove_entry(fd, name);
+    folder_close(&entries);
+    return good && rc == 0;
+}
+
+void directory_reset(struct attempt_directory *d) {
+    bool good = d->root_fd >= 0 && directory_check(d, NULL) == 0 && empty_root(d);
+    for (size_t i = 0; good && i < d->folder_count; i++)
+        good = empty_folder(d, &d->folders[i]);
+    if (!good)
+        discard(d);
+}

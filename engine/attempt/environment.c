@@ -1,0 +1,98 @@
+#include "engine/attempt/environment.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/attempt/attempt.h"
+#include "engine/base/memory.h"
+
+struct variables {
+    char **items;
+    size_t count, capacity;
+};
+
+static void append(struct variables *v, char *entry) {
+    mem_grow(v->items, &v->capacity, v->count + 1);
+    v->items[v->count++] = entry;
+}
+
+/* A later value replaces an earlier one. */
+static void set(struct variables *v, const char *name, const char *value) {
+    size_t length = strlen(name);
+    char *entry = mem_printf("%s=%s", name, value);
+    for (size_t i = 0; i < v->count; i++) {
+        if (strncmp(v->items[i], name, length) == 0 && v->items[i][length] == '=') {
+            free(v->items[i]);
+            v->items[i] = entry;
+            return;
+        }
+    }
+    append(v, entry);
+}
+
+static void set_path(struct variables *v, const char *name, const char *directory, const char *below) {
+    char *path = mem_printf("%s/%s", directory, below);
+    set(v, name, path);
+    free(path);
+}
+
+static void set_base(struct variables *v, const struct attempt *a) {
+    set(v, "PATH", FACTS_STAGE_PATH);
+    set_path(v, "HOME", a->directory->stage, ".home");
+    set_path(v, "TMPDIR", a->directory->stage, ".tmp");
+    set(v, "LC_ALL", "C.UTF-8");
+    set(v, "TZ", "UTC");
+}
+
+/* A command's libraries get as many threads as it has cpus. A kind uses BLAS with one thread and threads of its own. */
+static void set_threads(struct variables *v, const struct attempt *a) {
+    static const char *const limits[] = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+                                         "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS"};
+    char cpus[32];
+    snprintf(cpus, sizeof cpus, "%d", a->cpus);
+    if (a->instance->action->kind)
+        set(v, "OPENBLAS_NUM_THREADS", "1");
+    for (size_t i = 0; !a->instance->action->kind && i < sizeof limits / sizeof *limits; i++)
+        set(v, limits[i], cpus);
+}
+
+static void set_declared(struct variables *v, const struct attempt *a) {
+    const struct action *action = a->instance->action;
+    const struct stage_decl *decl = a->instance->decl;
+    for (size_t i = 0; i < action->env_count; i++) {
+        char *value = action_env_text(action, &action->env[i], a->checkpoint, inputs_item_path, (void *)(uintptr_t)a);
+        set(v, action->env[i].name, value);
+        free(value);
+    }
+    for (size_t i = 0; i < decl->pass_env_count; i++) {
+        const char *value = getenv(decl->pass_env[i]);
+        if (value)
+            set(v, decl->pass_env[i], value);
+    }
+}
+
+static void set_protocol(struct variables *v, const struct attempt *a) {
+    char number[16];
+    snprintf(number, sizeof number, "%d", ATTEMPT_EVENTS_FD);
+    set(v, "RETORT_SPEC", a->directory->spec);
+    set(v, "RETORT_EVENTS_FD", number);
+    if (a->checkpoint)
+        set(v, "RETORT_CHECKPOINT", a->checkpoint);
+}
+
+char **environment_create(const struct attempt *a) {
+    struct variables v = {0};
+    set_base(&v, a);
+    set_threads(&v, a);
+    set_declared(&v, a);
+    set_protocol(&v, a);
+    append(&v, NULL);
+    return v.items;
+}
+
+void environment_free(char **environment) {
+    for (size_t i = 0; environment && environment[i]; i++)
+        free(environment[i]);
+    free(environment);
+}

@@ -1,0 +1,178 @@
+#include "engine/attempt/inputs.h"
+
+#include <stdlib.h>
+
+#include "engine/attempt/attempt.h"
+#include "engine/attempt/stamp.h"
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+
+/* Of the first inputs. */
+static size_t item_count(const struct action *action, size_t inputs) {
+    size_t count = 0;
+    for (size_t i = 0; i < inputs; i++)
+        count += action->inputs[i].count;
+    return count;
+}
+
+void inputs_init(struct attempt_inputs *out, const struct action *action) {
+    *out = (struct attempt_inputs){.files = mem_array(item_count(action, action->input_count) + 1, sizeof *out->files),
+                                   .programs = mem_array(action->pin_count + 1, sizeof *out->programs)};
+}
+
+void inputs_close(struct attempt_inputs *inputs) {
+    for (size_t i = 0; i < inputs->shared_count; i++)
+        free(inputs->shared[i].path);
+    free(inputs->shared);
+    free(inputs->files);
+    free(inputs->programs);
+}
+
+static struct given_file *given_item(const struct attempt *a, const struct action_input *input, size_t index) {
+    const struct action *action = a->instance->action;
+    return &a->inputs.files[item_count(action, (size_t)(input - action->inputs)) + index];
+}
+
+/* Not one that was changed so lately that another change might not be seen. */
+static bool file_is_in_place(const struct attempt *a, const struct given_file *g) {
+    return a->instance->action->kind && g->sight.at_rest;
+}
+
+/* A kind reads files in place; a command, and whoever takes a directory object, gets them in its directory. */
+static bool reads_in_place(const struct attempt *a, const struct action_input *input, size_t index) {
+    const struct action_item *item = &input->items[index];
+    return item->path ? file_is_in_place(a, given_item(a, input, index))
+                      : a->instance->action->kind && !item->content.directory;
+}
+
+int inputs_check_before(struct attempt *a, struct error *err) {
+    const struct action *action = a->instance->action;
+    int rc = 0;
+    for (size_t i = 0; i < action->input_count; i++) {
+        const struct action_input *input = &action->inputs[i];
+        for (size_t k = 0; rc == 0 && k < input->count; k++)
+            if (input->items[k].path)
+                rc = given_look(given_item(a, input, k), &input->items[k], a->all->options.facts, err);
+    }
+    for (size_t i = 0; rc == 0 && i < action->pin_count; i++)
+        rc = given_look_program(&a->inputs.programs[i], &action->pins[i], a->all->options.facts, err);
+    return rc;
+}
+
+int inputs_check_after(const struct attempt *a, const char *when, struct error *err) {
+    const struct action *action = a->instance->action;
+    size_t count = item_count(action, action->input_count);
+    int rc = 0;
+    for (const struct given_file *g = a->inputs.files; rc == 0 && g < a->inputs.files + count; g++)
+        if (g->item)
+            rc = given_check(g, file_is_in_place(a, g), a->all->options.facts, when, err);
+    for (size_t i = 0; rc == 0 && i < action->pin_count; i++)
+        rc = given_check_program(&a->inputs.programs[i], a->all->options.facts, when, err);
+    return rc;
+}
+
+void inputs_item_path(void *context, const struct action_input *input, size_t index, struct buffer *path) {
+    const struct attempt *a = context;
+    const struct action_item *item = &input->items[index];
+    if (!reads_in_place(a, input, index)) {
+        buffer_printf(path, "in/%s/", input->name);
+        if (input->list)
+            buffer_printf(path, "%zu/", index);
+        buffer_puts(path, item->name);
+    } else if (item->path) {
+        buffer_puts(path, item->path);
+    } else {
+        char *object = store_object_path(a->all->options.store, &item->content.digest);
+        buffer_puts(path, object);
+        free(object);
+    }
+}
+
+static int note_lost(struct attempt *a, int rc) {
+    a->object_lost |= rc == ERR_CORRUPT || rc == ERR_NOT_FOUND;
+    return rc;
+}
+
+static void note_shared(struct attempt *a, const char *input, const char *path, const struct object *o,
+                        const struct digest *stamp) {
+    mem_grow(a->inputs.shared, &a->inputs.shared_capacity, a->inputs.shared_count + 1);
+    a->inputs.shared[a->inputs.shared_count++] =
+        (struct shared_input){.input = input, .path = mem_strdup(path), .object = *o, .stamp = *stamp};
+}
+
+/* What is read in place is hashed before: a damaged object is noticed, never read. */
+static int check_object(struct attempt *a, const char *input, const struct action_item *item, struct error *err) {
+    struct object o = {item->content.digest, item->content.size, item->content.directory, item->content.executable};
+    struct digest stamp;
+    char *path = store_object_path(a->all->options.store, &o.digest);
+    stamp_take(&stamp, path);
+    int rc = note_lost(a, store_object_verify(a->all->options.store, &o, err));
+    if (rc == 0)
+        note_shared(a, input, path, &o, &stamp);
+    free(path);
+    return rc;
+}
+
+static int give_object(struct attempt *a, const char *input, const struct action_item *item, const char *path,
+                       struct error *err) {
+    struct object o = {item->content.digest, item->content.size, item->content.directory, item->content.executable};
+    struct digest stamp;
+    int rc = store_materialise(a->all->options.store, &o, path, MATERIALISE_LINK, err);
+    if (rc < 0)
+        return note_lost(a, rc);
+    stamp_take(&stamp, path);
+    note_shared(a, input, path, &o, &stamp);
+    return 0;
+}
+
+static int give_item(struct attempt *a, const struct action_input *input, size_t index, struct error *err) {
+    const struct action_item *item = &input->items[index];
+    if (reads_in_place(a, input, index))
+        return item->path ? 0 : check_object(a, input->name, item, err);
+    struct buffer relative = {0};
+    inputs_item_path(a, input, index, &relative);
+    char *path = path_join(a->directory->stage, buffer_text(&relative));
+    int rc =
+        item->path ? given_copy(given_item(a, input, index), path, err) : give_object(a, input->name, item, path, err);
+    free(path);
+    buffer_close(&relative);
+    return rc;
+}
+
+int inputs_give(struct attempt *a, struct error *err) {
+    const struct action *action = a->instance->action;
+    for (size_t i = 0; i < action->input_count; i++) {
+        for (size_t k = 0; k < action->inputs[i].count; k++) {
+            const struct action_input *input = &action->inputs[i];
+            int rc = give_item(a, input, k, err);
+            if (rc < 0)
+                return rc == ERR_FAILED ? rc : error_prefix(err, "in.%s", input->name);
+        }
+    }
+    return 0;
+}
+
+/* ---- after ---- */
+
+/* A hard link lets a stage that ignores the mode write to the object itself, which others read: then the object is set
+   aside. A kind writes to none: it was somebody else. */
+int inputs_check_shared(struct attempt *a, struct error *err) {
+    for (size_t i = 0; i < a->inputs.shared_count; i++) {
+        const struct shared_input *s = &a->inputs.shared[i];
+        struct digest now;
+        stamp_take(&now, s->path);
+        if (digest_equal(&now, &s->stamp))
+            continue;
+        struct error damage = {0};
+        int rc = store_object_verify(a->all->options.store, &s->object, &damage);
+        if (rc == ERR_IO)
+            return error_set(err, rc, "%s", damage.message);
+        a->object_lost |= rc < 0;
+        if (rc < 0)
+            return error_set(err, ERR_FAILED,
+                             a->instance->action->kind ? "its input \"%s\" was changed while it ran: %s"
+                                                       : "it changed its input \"%s\", which is read-only: %s",
+                             s->input, damage.message);
+    }
+    return 0;
+}

@@ -1,0 +1,48 @@
+/*
+ * The inputs of an attempt: objects of the store and files of the project, as the stage is given them. A kind reads them
+ * where they are; a command, and whoever takes a directory object, gets them in its directory.
+ */
+#ifndef RETORT_ENGINE_ATTEMPT_INPUTS_H
+#define RETORT_ENGINE_ATTEMPT_INPUTS_H
+
+#include "engine/attempt/given.h"
+#include "store/store.h"
+
+struct attempt;
+
+/* An object that the stage reads where others do: through a hard link, or in its place in the store. */
+struct shared_input {
+    const char *input; /* its name */
+    char *path;
+    struct object object;
+    struct digest stamp; /* of the file at `path`, when it was given */
+};
+
+struct attempt_inputs {
+    struct shared_input *shared;
+    size_t shared_count, shared_capacity;
+    struct given_file *files;       /* one an item of the action's inputs, in their order; empty for an object */
+    struct given_program *programs; /* the action's pins */
+};
+
+void inputs_init(struct attempt_inputs *out, const struct action *action);
+void inputs_close(struct attempt_inputs *inputs);
+
+/* Before the stage, on the main thread: whether the project's files and pinned programs are what the key says.
+   ERR_FAILED names one that is not; ERR_IO. */
+int inputs_check_before(struct attempt *a, struct error *err);
+
+/* After the stage, on the main thread: as attempt_check_inputs. */
+int inputs_check_after(const struct attempt *a, const char *when, struct error *err);
+
+/* Puts the inputs into the stage's directory. ERR_IO, ERR_FAILED, ERR_NOT_FOUND, ERR_CORRUPT, ERR_INVALID as for
+   attempt_start. */
+int inputs_give(struct attempt *a, struct error *err);
+
+/* After the stage: whether the objects that it shared are whole. A damaged one is set aside. ERR_FAILED; ERR_IO. */
+int inputs_check_shared(struct attempt *a, struct error *err);
+
+/* Appends where the stage finds an item: an action_item_path with an attempt as its context. */
+void inputs_item_path(void *attempt, const struct action_input *input, size_t index, struct buffer *path);
+
+#endif

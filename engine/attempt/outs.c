@@ -1,0 +1,150 @@
+/* The outs of a stage: found through the descriptor of its directory, checked, and taken into the store. */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/attempt/attempt.h"
+#include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+
+/* ---- metrics ---- */
+
+static int add_numbers(cJSON *all, const cJSON *object, struct error *err) {
+    if (!cJSON_IsObject(object))
+        return error_set(err, ERR_FAILED, "must be a JSON object of numbers");
+    for (const cJSON *item = object->child; item; item = item->next) {
+        if (!cJSON_IsNumber(item) || !isfinite(item->valuedouble))
+            return error_set(err, ERR_FAILED, "its metric \"%s\" must be a finite number", item->string);
+        if (cJSON_GetObjectItemCaseSensitive(all, item->string))
+            return error_set(err, ERR_FAILED, "its metric \"%s\" stands in another metrics out too", item->string);
+        cJSON_AddNumberToObject(all, item->string, item->valuedouble);
+    }
+    return 0;
+}
+
+static int add_metrics(cJSON *all, int folder, const struct out_decl *out, struct error *err) {
+    struct json_document *document = NULL;
+    struct buffer text = {0};
+    int fd = file_open_beneath(folder, path_base(out->path), O_RDONLY | O_NONBLOCK);
+    int rc = fd < 0 ? error_errno(err, errno, "cannot be opened")
+                    : file_read_open(&text, fd, out->path, JSON_MAX_BYTES, err);
+    if (rc == 0)
+        rc = json_parse(&document, buffer_text(&text), text.size, NULL, err);
+    if (rc == 0)
+        rc = add_numbers(all, json_root(document), err);
+    if (rc < 0)
+        error_prefix(err, "out \"%s\": %s", out->name, out->path);
+    if (fd >= 0)
+        close(fd);
+    json_free(document);
+    buffer_close(&text);
+    return rc < 0 ? ERR_FAILED : 0;
+}
+
+/* ---- one out ---- */
+
+/* The first part of an out's path that is a symbolic link. NULL: none is. The caller frees. */
+static char *find_link(const struct attempt *a, const struct out_decl *out) {
+    for (const char *slash = strchr(out->path, '/'); slash; slash = strchr(slash + 1, '/')) {
+        struct stat st;
+        char *part = mem_strndup(out->path, (size_t)(slash - out->path));
+        if (fstatat(a->directory->stage_fd, part, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+            return part;
+        free(part);
+    }
+    return NULL;
+}
+
+static int missing_out(int errnum, const struct out_decl *out, struct error *err) {
+    if (errnum == EACCES)
+        return error_set(err, ERR_FAILED, "its out \"%s\" (%s) cannot be reached; leave its folders readable",
+                         out->name, out->path);
+    if (errnum == ENOENT || errnum == ENOTDIR)
+        return error_set(err, ERR_FAILED, "it did not write its out \"%s\" (%s)", out->name, out->path);
+    return error_errno(err, errnum, "its out \"%s\" (%s) cannot be examined", out->name, out->path);
+}
+
+/* Opens the folder that an out lies in. A file behind a link is somebody else's. */
+static int open_folder(int *fd, const struct attempt *a, const struct out_decl *out, struct error *err) {
+    char *folder = path_directory(out->path);
+    *fd = file_open_beneath(a->directory->stage_fd, folder, O_RDONLY | O_DIRECTORY);
+    int errnum = errno;
+    free(folder);
+    if (*fd >= 0)
+        return 0;
+    char *link = errnum == ELOOP || errnum == ENOTDIR ? find_link(a, out) : NULL;
+    int rc =
+        link ? error_set(err, ERR_FAILED,
+                         "its out \"%s\" (%s) lies behind a symbolic link, %s: write it into the stage's own directory",
+                         out->name, out->path, link)
+             : missing_out(errnum, out, err);
+    free(link);
+    return rc;
+}
+
+static int check_out(cJSON *metrics, int folder, const struct out_decl *out, struct error *err) {
+    struct stat st;
+    if (fstatat(folder, path_base(out->path), &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return missing_out(errno, out, err);
+    bool directory = out->type == OUT_DIRECTORY;
+    if (directory ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode))
+        return error_set(err, ERR_FAILED, "its out \"%s\" (%s) is no %s", out->name, out->path,
+                         directory ? "directory" : "regular file");
+    return out->type == OUT_METRICS ? add_metrics(metrics, folder, out, err) : 0;
+}
+
+/* A link's target is not examined: the stage may not have the right to read it. */
+static int is_unreadable(const char *path, const struct stat *st, int type, struct FTW *level) {
+    (void)st;
+    (void)level;
+    return type != FTW_SL && access(path, type == FTW_F ? R_OK : R_OK | X_OK) < 0 && errno == EACCES;
+}
+
+/* A file that the stage left unreadable is its own fault, not the store's. */
+static int put_out(struct object *object, struct attempt *a, int folder, const struct out_decl *out,
+                   struct error *err) {
+    const char *name = path_base(out->path);
+    int rc = a->only_look ? store_object_look(folder, name, object, err)
+                          : store_object_put(a->all->options.store, folder, name, object, err);
+    if (rc < 0)
+        error_prefix(err, "out \"%s\"", out->name);
+    if (rc != ERR_IO)
+        return rc;
+    char *path = mem_printf("/proc/self/fd/%d/%s", folder, name);
+    if (nftw(path, is_unreadable, 16, FTW_PHYS) > 0)
+        rc = error_set(err, ERR_FAILED, "its out \"%s\" (%s) cannot be read; leave it readable for its owner",
+                       out->name, out->path);
+    free(path);
+    return rc;
+}
+
+/* ---- all ---- */
+
+/* Every out is checked before the first is taken. */
+int attempt_take_outs(struct attempt *a, struct error *err) {
+    const struct action *action = a->instance->action;
+    struct outcome *o = &a->outcome;
+    o->metrics = cJSON_CreateObject();
+    o->outs = mem_array(action->out_count + 1, sizeof *o->outs);
+    int *folders = mem_array(action->out_count + 1, sizeof *folders);
+    size_t opened = 0;
+    int rc = directory_check(a->directory, err);
+    for (; rc == 0 && opened < action->out_count; opened++) {
+        rc = open_folder(&folders[opened], a, &action->outs[opened], err);
+        if (rc < 0)
+            break;
+        rc = check_out(o->metrics, folders[opened], &action->outs[opened], err);
+    }
+    for (size_t i = 0; rc == 0 && i < action->out_count; i++)
+        rc = put_out(&o->outs[i], a, folders[i], &action->outs[i], err);
+    for (size_t i = 0; i < opened; i++)
+        close(folders[i]);
+    free(folders);
+    return rc;
+}

@@ -1,0 +1,155 @@
+/* The record of an attempt. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/attempt/attempt.h"
+#include "engine/base/file.h"
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "store/record_format.h"
+
+static void add_hex(cJSON *object, const char *name, const struct digest *d) {
+    char hex[DIGEST_HEX_SIZE];
+    digest_hex(hex, d);
+    cJSON_AddStringToObject(object, name, hex);
+}
+
+static void add_outs(cJSON *record, const struct attempt *a) {
+    const struct action *action = a->instance->action;
+    cJSON *outs = cJSON_AddObjectToObject(record, "outs");
+    for (size_t i = 0; a->outcome.finished && i < action->out_count; i++)
+        cJSON_AddItemToObject(outs, action->outs[i].name,
+                              record_out_json(&a->outcome.outs[i], action_out_type(action->outs[i].type)));
+    cJSON_AddItemToObject(record, "metrics",
+                          a->outcome.finished ? cJSON_Duplicate(a->outcome.metrics, true) : cJSON_CreateObject());
+}
+
+/* ---- provenance ---- */
+
+static void add_program(cJSON *programs, struct facts *facts, const char *name, char *path) {
+    struct content content;
+    cJSON *program = cJSON_CreateObject();
+    cJSON_AddStringToObject(program, "name", name);
+    if (path) {
+        cJSON_AddStringToObject(program, "path", path);
+        if (facts_file(facts, path, &content, NULL) == 0)
+            add_hex(program, "sha256", &content.digest);
+    }
+    cJSON_AddItemToArray(programs, program);
+    free(path);
+}
+
+/* The programs that ran, as far as the engine knows: retort-stage for a kind; argv[0] and the pinned ones for a command. */
+static void add_programs(cJSON *provenance, const struct attempt *a) {
+    const struct action *action = a->instance->action;
+    struct facts *facts = a->all->options.facts;
+    cJSON *programs = cJSON_AddArrayToObject(provenance, "programs");
+    if (action->kind) {
+        add_program(programs, facts, "retort-stage", mem_strdup(facts_stage_program(facts)));
+        return;
+    }
+    const char *first = a->argc > 0 ? a->argv[0] : "";
+    if (*first == '/' || !strchr(first, '/')) /* else it lies in the stage's directory: an input */
+        add_program(programs, facts, first, facts_find_program(first));
+    for (size_t i = 0; i < action->pin_count; i++)
+        if (strcmp(action->pins[i].program, first) != 0)
+            add_program(programs, facts, action->pins[i].program, facts_find_program(action->pins[i].program));
+}
+
+static cJSON *input_item(const struct action_item *item) {
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddStringToObject(out, "name", item->name);
+    add_hex(out, "sha256", &item->content.digest);
+    cJSON_AddNumberToObject(out, "size", (double)item->content.size);
+    cJSON_AddStringToObject(out, "mode", item->content.executable || item->content.directory ? "0755" : "0644");
+    if (item->path)
+        cJSON_AddStringToObject(out, "path", item->path);
+    return out;
+}
+
+static void add_inputs(cJSON *provenance, const struct action *action) {
+    cJSON *inputs = cJSON_AddObjectToObject(provenance, "inputs");
+    for (size_t i = 0; i < action->input_count; i++) {
+        cJSON *list = cJSON_AddArrayToObject(inputs, action->inputs[i].name);
+        for (size_t k = 0; k < action->inputs[i].count; k++)
+            cJSON_AddItemToArray(list, input_item(&action->inputs[i].items[k]));
+    }
+}
+
+/* By name; values that were let through stay secret. */
+static void add_environment(cJSON *provenance, const struct attempt *a) {
+    const struct action *action = a->instance->action;
+    const struct stage_decl *decl = a->instance->decl;
+    cJSON *env = cJSON_AddArrayToObject(provenance, "env");
+    for (size_t i = 0; i < action->env_count; i++)
+        cJSON_AddItemToArray(env, cJSON_CreateString(action->env[i].name));
+    cJSON *pass = cJSON_AddArrayToObject(provenance, "pass_env");
+    for (size_t i = 0; i < decl->pass_env_count; i++)
+        cJSON_AddItemToArray(pass, cJSON_CreateString(decl->pass_env[i]));
+}
+
+static void add_log(cJSON *logs, const char *name, const struct log *log, const char *path) {
+    cJSON *item = cJSON_AddObjectToObject(logs, name);
+    if (!log->known) {
+        cJSON_AddNullToObject(item, "sha256");
+        cJSON_AddNullToObject(item, "size");
+        return;
+    }
+    add_hex(item, "sha256", &log->digest);
+    cJSON_AddNumberToObject(item, "size", (double)log->size);
+    if (log->size > 0)
+        cJSON_AddStringToObject(item, "path", path_base(path));
+}
+
+static void add_argv(cJSON *provenance, const struct attempt *a) {
+    cJSON *argv = cJSON_AddArrayToObject(provenance, "argv");
+    for (size_t i = 0; i < a->argc; i++)
+        cJSON_AddItemToArray(argv, cJSON_CreateString(a->argv[i]));
+    cJSON_AddStringToObject(provenance, "directory", a->worked_in);
+}
+
+static void add_provenance(cJSON *record, const struct attempt *a) {
+    cJSON *p = cJSON_GetObjectItemCaseSensitive(record, "provenance");
+    cJSON_AddNumberToObject(p, "attempt", a->number);
+    cJSON_AddNumberToObject(p, "cpus", a->cpus);
+    cJSON_AddBoolToObject(p, "deterministic", a->instance->decl->deterministic);
+    cJSON_AddNumberToObject(p, "tolerance", a->instance->decl->tolerance);
+    add_argv(p, a);
+    add_environment(p, a);
+    add_programs(p, a);
+    add_inputs(p, a->instance->action);
+    cJSON *logs = cJSON_AddObjectToObject(p, "logs");
+    add_log(logs, "stdout", &a->outcome.stdout_log, a->stdout_log);
+    add_log(logs, "stderr", &a->outcome.stderr_log, a->stderr_log);
+    cJSON_AddItemReferenceToObject(p, "git", a->all->git);
+    cJSON_AddItemReferenceToObject(p, "host", a->all->host);
+    cJSON_AddItemReferenceToObject(p, "versions", a->all->versions);
+}
+
+cJSON *attempt_record_head(const struct attempt *a) {
+    const struct action *action = a->instance->action;
+    cJSON *record = cJSON_CreateObject();
+    char *kind = action->kind ? mem_printf("%s@%d", action->kind->name, action->kind->version) : mem_strdup("cmd");
+    cJSON_AddNumberToObject(record, "retort_record", 1);
+    add_hex(record, "key", &a->instance->key);
+    cJSON_AddStringToObject(record, "stage", instance_name(a->instance));
+    cJSON_AddStringToObject(record, "kind", kind);
+    cJSON_AddStringToObject(record, "pipeline", a->all->options.pipeline->name);
+    if (a->all->run)
+        cJSON_AddStringToObject(record, "run", a->all->run);
+    cJSON_AddStringToObject(record, "attempt", a->id);
+    cJSON_AddStringToObject(record, "platform", a->all->platform);
+    free(kind);
+    return record;
+}
+
+cJSON *attempt_record(const struct attempt *a) {
+    cJSON *record = attempt_record_head(a);
+    attempt_result_record(record, &a->outcome.result);
+    cJSON_AddNumberToObject(cJSON_GetObjectItemCaseSensitive(record, "resources"), "cpus", a->cpus);
+    cJSON_AddItemToObject(record, "components", action_components(a->instance->action));
+    add_outs(record, a);
+    add_provenance(record, a);
+    return record;
+}

@@ -1,0 +1,67 @@
+/* What the files of the keeper share: one attempt under way. */
+#ifndef RETORT_STAGES_KEEPER_INTERNAL_H
+#define RETORT_STAGES_KEEPER_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "engine/base/buffer.h"
+#include "engine/meter/meter.h"
+#include "stages/protocol/attempt.h"
+
+struct keeper {
+    int signal_fd, null_fd;
+    int log_fds[2];      /* of the attempt: stdout, stderr */
+    double log_bytes[2]; /* once it has ended */
+    int lock_fd;         /* of the attempt's checkpoint; held until everything is dead */
+    struct buffer inbox; /* bytes from the engine that are no whole frame yet */
+    bool engine_gone;
+    bool disturbed; /* it was stopped, or a process did not die: it takes no further attempt */
+
+    struct meter *meter; /* NULL: unavailable, `meter_error` says why */
+    double meter_gpus;   /* that it was opened for */
+    struct error meter_error;
+
+    /* The attempt. */
+    const struct attempt_request *request;
+    pid_t leader; /* 0: not started, or reaped */
+    int status;   /* as of wait4, once reaped */
+    bool terminate, kill;
+    bool sweeping; /* what dies now was left behind by the leader */
+    size_t survivors;
+    double started_s; /* seconds since 1970 */
+    uint64_t started_ns, ended_ns;
+    char *error;              /* why it could not start */
+    struct meter_usage usage; /* of the reaped */
+    double user_s, system_s, read_bytes, written_bytes;
+    struct meter_task *metered;
+};
+
+/* ---- wait.c ---- */
+
+/* Waits for a signal, a frame or the engine's death, at most `timeout_ms` (-1: for ever), and notes what came. */
+void keeper_wait(struct keeper *k, int timeout_ms);
+
+/* Waits for the next attempt. 0: `*request`, which the caller deletes; ERR_INTERRUPTED: there is none; ERR_CORRUPT. */
+int keeper_next(struct keeper *k, cJSON **request, struct error *err);
+
+/* Sends a signal to the leader's process group, and SIGCONT: a stopped process would not see it. */
+void keeper_signal_leader(struct keeper *k, int number);
+
+/* ---- account.c ---- */
+
+/* Opens the meter that the request needs and begins its task. */
+void keeper_begin_meter(struct keeper *k);
+
+/* The result of the attempt, which has ended. Closed by attempt_result_close. */
+void keeper_describe(struct keeper *k, struct attempt_result *out);
+
+/* The result as it would be now. */
+void keeper_describe_so_far(struct keeper *k, struct attempt_result *out);
+
+/* Writes the account as a record among the attempts: the engine's part of it and the result. Best effort: the attempt
+   does not depend on it. */
+void keeper_write_account(const struct keeper *k, const struct attempt_result *r, const char *state);
+
+#endif

@@ -1,0 +1,360 @@
+#include "stages/keeper/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+#include "engine/base/process.h"
+#include "stages/keeper/internal.h"
+#include "stages/keeper/leader.h"
+
+enum {
+    LINGER_MS = 900,       /* under the second that the protocol grants to what the leader leaves behind */
+    KILL_LIMIT_MS = 5000,  /* a process that does not die of SIGKILL hangs in the kernel */
+    PREDECESSOR_MS = 1000, /* the guard of a dead engine comes by before that */
+    POLL_MS = 10
+};
+
+/* For waiting: the time that a machine sleeps does not count. */
+static uint64_t now_ms(void) {
+    return clock_awake_ns() / 1000000;
+}
+
+static int keeper_open(struct keeper *k, struct error *err) {
+    static const int numbers[] = {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGCONT};
+    sigset_t handled;
+    sigemptyset(&handled);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaddset(&handled, numbers[i]);
+    signal(SIGXFSZ, SIG_IGN); /* as in the engine */
+    leader_note_signals();
+    if (fcntl(ATTEMPT_CONTROL_FD, F_SETFD, FD_CLOEXEC) < 0 || fcntl(ATTEMPT_EVENTS_FD, F_SETFD, FD_CLOEXEC) < 0)
+        return error_errno(err, errno, "the engine's descriptors cannot be used");
+    k->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (k->null_fd < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || sigprocmask(SIG_BLOCK, &handled, NULL) < 0)
+        return error_errno(err, errno, "the keeper cannot be set up");
+    k->signal_fd = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
+    return k->signal_fd < 0 ? error_errno(err, errno, "the keeper cannot be set up") : 0;
+}
+
+static void keeper_close(struct keeper *k) {
+    if (k->signal_fd >= 0)
+        close(k->signal_fd);
+    if (k->null_fd >= 0)
+        close(k->null_fd);
+    meter_close(k->meter);
+    buffer_close(&k->inbox);
+}
+
+/* ---- what has died ---- */
+
+static double seconds(struct timeval t) {
+    return (double)t.tv_sec + (double)t.tv_usec / 1e6;
+}
+
+static void add_usage(struct keeper *k, const struct rusage *u) {
+    double memory = (double)u->ru_maxrss * 1024;
+    k->user_s += seconds(u->ru_utime);
+    k->system_s += seconds(u->ru_stime);
+    k->usage.cpu_s = k->user_s + k->system_s;
+    k->read_bytes += (double)u->ru_inblock * 512;
+    k->written_bytes += (double)u->ru_oublock * 512;
+    if (memory > k->usage.memory_bytes)
+        k->usage.memory_bytes = memory;
+}
+
+/* Reaps the dead. Returns whether children are left. */
+static bool reap(struct keeper *k) {
+    struct rusage usage;
+    int status;
+    pid_t pid;
+    while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
+        add_usage(k, &usage);
+        if (pid == k->leader) {
+            k->leader = 0;
+            k->status = status;
+            k->ended_ns = clock_monotonic_ns();
+        } else if (k->sweeping) {
+            k->survivors++;
+        }
+    }
+    return pid == 0;
+}
+
+/* Processes that the leader left may end by themselves: a logger that still empties its pipe. */
+static void linger(struct keeper *k) {
+    uint64_t until = now_ms() + LINGER_MS;
+    while (!k->kill && !k->terminate && now_ms() < until && reap(k))
+        keeper_wait(k, POLL_MS);
+}
+
+/* Kills every descendant. The children of a killed child become the keeper's own and are found in the next round. */
+static void kill_remaining(struct keeper *k) {
+    k->sweeping = !k->kill;
+    keeper_signal_leader(k, SIGKILL);
+    uint64_t until = now_ms() + KILL_LIMIT_MS;
+    while (reap(k)) {
+        pid_t *children;
+        size_t count = process_children(&children, getpid());
+        for (size_t i = 0; i < count; i++)
+            kill(children[i], SIGKILL);
+        free(children);
+        if (now_ms() >= until) {
+            k->disturbed = true;
+            return;
+        }
+        keeper_wait(k, POLL_MS);
+    }
+}
+
+/* ---- the start ---- */
+
+static bool is_in_use(const char *checkpoint) {
+    pid_t *users;
+    size_t count = process_with_variable(&users, "RETORT_CHECKPOINT", checkpoint);
+    free(users);
+    return count > 0;
+}
+
+/* A keeper that was killed holds no lock, and the processes of its stage may write until the guard has come by. */
+static void await_predecessors(struct keeper *k, const char *checkpoint) {
+    uint64_t until = now_ms() + PREDECESSOR_MS;
+    while (!k->kill && !k->terminate && now_ms() < until && is_in_use(checkpoint))
+        keeper_wait(k, POLL_MS);
+}
+
+/* One attempt at a time works on a checkpoint. A survivor of a killed engine is dead within a second. */
+static int lock_checkpoint(struct keeper *k, struct error *err) {
+    const char *path = k->request->checkpoint;
+    if (!path)
+        return 0;
+    k->lock_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (k->lock_fd < 0)
+        return error_errno(err, errno, "%s: cannot be opened", path);
+    while (flock(k->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return error_errno(err, errno, "%s: cannot be locked", path);
+        if (k->kill || k->terminate)
+            return 0;
+        keeper_wait(k, POLL_MS);
+    }
+    await_predecessors(k, path);
+    return 0;
+}
+
+/* An earlier stage may have put a link, a pipe or a second name of the user's file there. */
+static int open_log(int *fd, const char *path, struct error *err) {
+    struct stat st;
+    *fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+    if (*fd < 0 || fstat(*fd, &st) < 0)
+        return error_errno(err, errno, "%s: cannot be opened", path);
+    return S_ISREG(st.st_mode) && st.st_nlink <= 1
+               ? 0
+               : error_set(err, ERR_IO, "%s: cannot be opened: it is no regular file of its own", path);
+}
+
+/* An attempt that cannot start is a result, not a fault of the keeper: `k->error` says why. */
+static int start(struct keeper *k, struct error *err) {
+    struct error cause = {0};
+    int rc = open_log(&k->log_fds[0], k->request->logs[0].path, err);
+    if (rc == 0)
+        rc = open_log(&k->log_fds[1], k->request->logs[1].path, err);
+    if (rc < 0)
+        return rc;
+    dup2(k->log_fds[1], STDERR_FILENO); /* last words of the keeper itself */
+    k->started_ns = clock_monotonic_ns();
+    k->started_s = clock_wall_s();
+    if (leader_start(&k->leader, k->request, k->null_fd, k->log_fds, &cause) < 0)
+        k->error = mem_strdup(cause.message);
+    keeper_begin_meter(k);
+    return 0;
+}
+
+static void await_leader(struct keeper *k) {
+    int every = k->request->account.path ? k->request->account.every_ms : 0;
+    uint64_t due = now_ms() + (uint64_t)every;
+    while (k->leader && !k->kill) {
+        uint64_t now = now_ms();
+        keeper_wait(k, every == 0 ? -1 : due > now ? (int)(due - now) : 0);
+        reap(k);
+        if (every == 0 || !k->leader || now_ms() < due)
+            continue;
+        struct attempt_result so_far;
+        keeper_describe_so_far(k, &so_far);
+        keeper_write_account(k, &so_far, "running");
+        attempt_result_close(&so_far);
+        due = now_ms() + (uint64_t)every;
+    }
+}
+
+/* The leader was asked to leave before it was there. */
+static void never_started(struct keeper *k) {
+    k->started_ns = k->ended_ns = clock_monotonic_ns();
+    k->started_s = clock_wall_s();
+    k->status = k->kill ? SIGKILL : SIGTERM;
+}
+
+static int try_run(struct keeper *k, struct error *err) {
+    int rc = lock_checkpoint(k, err);
+    if (rc < 0)
+        return rc;
+    keeper_wait(k, 0);
+    if (k->kill || k->terminate) {
+        never_started(k);
+        return 0;
+    }
+    rc = start(k, err);
+    if (rc < 0)
+        return rc;
+    await_leader(k);
+    linger(k);
+    kill_remaining(k);
+    if (!k->ended_ns) { /* it could not start, or hangs in the kernel */
+        k->ended_ns = clock_monotonic_ns();
+        k->status = SIGKILL;
+    }
+    return 0;
+}
+
+/* A log or a checkpoint that cannot be used is a result, too: the attempt could not start. */
+static void run(struct keeper *k) {
+    struct error fault = {0};
+    if (try_run(k, &fault) == 0)
+        return;
+    k->error = mem_strdup(fault.message);
+    k->started_ns = k->ended_ns = clock_monotonic_ns();
+    k->started_s = clock_wall_s();
+}
+
+/* ---- the result ---- */
+
+static int send_result(const struct attempt_result *r, struct error *err) {
+    struct buffer frame = {0};
+    cJSON *json = attempt_result_json(r);
+    frame_write(&frame, FRAME_RESULT, json);
+    cJSON_Delete(json);
+    int rc = 0;
+    for (size_t sent = 0; rc == 0 && sent < frame.size;) {
+        ssize_t wrote = send(ATTEMPT_CONTROL_FD, frame.data + sent, frame.size - sent, MSG_NOSIGNAL);
+        if (wrote < 0 && errno != EINTR)
+            rc = error_errno(err, errno, "the result cannot be sent");
+        sent += wrote > 0 ? (size_t)wrote : 0;
+    }
+    buffer_close(&frame);
+    return rc;
+}
+
+/* The engine hears the result. The account takes its place where the engine is gone, and stands beside it where a
+   checkpoint outlives the attempt, until the engine has written its own record. */
+static int report(struct keeper *k, struct error *err) {
+    struct attempt_result result;
+    bool ran = k->ended_ns > k->started_ns;
+    keeper_describe(k, &result);
+    if (k->request->account.path && ran && (k->engine_gone || k->request->checkpoint))
+        keeper_write_account(k, &result, k->engine_gone ? "cut" : "ended");
+    int rc = k->engine_gone ? error_set(err, ERR_INTERRUPTED, "the engine is gone") : send_result(&result, err);
+    attempt_result_close(&result);
+    return rc;
+}
+
+/* An empty log stays for the next attempt, unless its stage has closed it to its owner, given it another name too, or put
+   something else in its place. */
+static bool is_usable(const char *log) {
+    struct stat st;
+    return lstat(log, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0 && st.st_nlink == 1 && (st.st_mode & S_IWUSR);
+}
+
+static void keep_log(const struct keeper *k, int fd, const struct attempt_log *log, double *size) {
+    struct stat st;
+    *size = 0;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return;
+    *size = (double)st.st_size;
+    if (st.st_size > 0 ? rename(log->path, log->kept) < 0 : k->engine_gone || !is_usable(log->path))
+        file_remove_tree(log->path, NULL);
+}
+
+/* Before the result is told: whoever hears it reads the logs. */
+static void keep_logs(struct keeper *k) {
+    dup2(k->null_fd, STDERR_FILENO);
+    for (int i = 0; i < 2; i++) {
+        keep_log(k, k->log_fds[i], &k->request->logs[i], &k->log_bytes[i]);
+        if (k->log_fds[i] >= 0)
+            close(k->log_fds[i]);
+        k->log_fds[i] = -1;
+    }
+}
+
+/* Forgets the attempt. */
+static void end(struct keeper *k) {
+    if (k->lock_fd >= 0)
+        close(k->lock_fd);
+    if (k->metered)
+        meter_end(k->metered, &k->usage, &(struct energy_record){0});
+    free(k->error);
+    *k = (struct keeper){.signal_fd = k->signal_fd,
+                         .null_fd = k->null_fd,
+                         .log_fds = {-1, -1},
+                         .lock_fd = -1,
+                         .inbox = k->inbox,
+                         .engine_gone = k->engine_gone,
+                         .disturbed = k->disturbed,
+                         .meter = k->meter,
+                         .meter_gpus = k->meter_gpus,
+                         .meter_error = k->meter_error};
+}
+
+static bool is_traced(void) {
+    char line[256];
+    long tracer = 0;
+    FILE *status = fopen("/proc/self/status", "re");
+    while (status && fgets(line, sizeof line, status))
+        if (sscanf(line, "TracerPid: %ld", &tracer) == 1)
+            break;
+    if (status)
+        fclose(status);
+    return tracer != 0;
+}
+
+static int serve_one(struct keeper *k, struct error *err) {
+    struct attempt_request request = {0};
+    cJSON *json;
+    int rc = keeper_next(k, &json, err);
+    if (rc < 0)
+        return rc;
+    k->disturbed = false; /* while it was idle, no stage can have done it */
+    rc = attempt_request_read(&request, json, err);
+    k->request = &request;
+    if (rc == 0) {
+        run(k);
+        k->disturbed |= is_traced();
+        keep_logs(k);
+        rc = report(k, err);
+    }
+    end(k);
+    attempt_request_close(&request);
+    cJSON_Delete(json);
+    return rc;
+}
+
+int keeper_serve(struct error *err) {
+    struct keeper k = {.signal_fd = -1, .null_fd = -1, .lock_fd = -1, .log_fds = {-1, -1}};
+    int rc = keeper_open(&k, err);
+    while (rc == 0 && !k.disturbed)
+        rc = serve_one(&k, err);
+    keeper_close(&k);
+    return rc;
+}

@@ -1,0 +1,100 @@
+#include "stages/keeper/leader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+
+enum { STACK_SIZE = 64 * 1024, SIGNALS = 65 };
+
+/* What the child is told. It runs on the caller's memory until it executes the program, as with vfork. */
+struct start {
+    const struct attempt_request *request;
+    const char *program;
+    pid_t keeper;
+    int null_fd;
+    const int *log_fds;
+    int failure; /* an errno; 0: the program runs */
+};
+
+static bool ignored[SIGNALS];
+
+/* As the kernel takes it: handler, flags, restorer, mask. */
+struct kernel_sigaction {
+    unsigned long handler, flags, restorer, mask;
+};
+
+/* The system call itself: the C library refuses to touch the two signals that it keeps for its threads, and whoever
+   started the engine may have left them ignored. */
+void leader_note_signals(void) {
+    for (int number = 1; number < SIGNALS; number++) {
+        struct kernel_sigaction now = {0};
+        long rc = syscall(SYS_rt_sigaction, number, NULL, &now, sizeof now.mask);
+        ignored[number] = rc == 0 && now.handler == (unsigned long)SIG_IGN;
+    }
+}
+
+static void reset_signals(void) {
+    static const struct kernel_sigaction standard; /* SIG_DFL, no flags, empty mask */
+    for (int number = 1; number < SIGNALS; number++)
+        if (ignored[number])
+            syscall(SYS_rt_sigaction, number, &standard, NULL, sizeof standard.mask);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* The keeper's own descriptors stand above ATTEMPT_EVENTS_FD: none of them is overwritten before it was copied. */
+static bool set_descriptors(const struct start *s) {
+    return dup2(s->null_fd, 0) >= 0 && dup2(s->log_fds[0], 1) >= 0 && dup2(s->log_fds[1], 2) >= 0 &&
+           fcntl(ATTEMPT_EVENTS_FD, F_SETFD, 0) >= 0 && close_range(ATTEMPT_EVENTS_FD + 1, ~0U, 0) == 0;
+}
+
+/* Only async-signal-safe calls. The sanitizers' bookkeeping of this stack would outlive the function, which never
+   returns. */
+__attribute__((no_sanitize("address", "thread", "undefined"))) static int become_leader(void *context) {
+    struct start *s = context;
+    setpgid(0, 0);
+    umask(022);
+    bool ready = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == s->keeper;
+    reset_signals();
+    if (ready && set_descriptors(s) && chdir(s->request->directory) == 0)
+        execve(s->program, s->request->argv, s->request->environment);
+    s->failure = errno ? errno : ESRCH;
+    _exit(127);
+}
+
+/* Where the program stands: a name with a slash is a path from the stage's directory. NULL: there is none. */
+static char *find_program(const struct attempt_request *r) {
+    if (r->program)
+        return mem_strdup(r->program);
+    return strchr(r->argv[0], '/') ? mem_strdup(r->argv[0]) : path_find_program(r->argv[0], r->path);
+}
+
+int leader_start(pid_t *pid, const struct attempt_request *r, int null_fd, const int log_fds[2], struct error *err) {
+    static _Alignas(16) char stack[STACK_SIZE];
+    char *program = find_program(r);
+    if (!program)
+        return error_set(err, ERR_NOT_FOUND, "%s: no such program on the PATH of stages (%s)", r->argv[0], r->path);
+    struct start s = {.request = r, .program = program, .keeper = getpid(), .null_fd = null_fd, .log_fds = log_fds};
+    pid_t child = clone(become_leader, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &s);
+    int rc = 0;
+    if (child < 0)
+        rc = error_errno(err, errno, "%s: cannot be started", r->argv[0]);
+    else if (s.failure) /* the child is a zombie, which the keeper reaps with the rest */
+        rc = error_errno(err, s.failure, "%s: cannot be executed", program);
+    else
+        *pid = child;
+    free(program);
+    return rc;
+}

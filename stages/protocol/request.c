@@ -1,0 +1,99 @@
+#include <stdlib.h>
+
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "stages/protocol/attempt.h"
+
+static const char argv[] = "argv", environment[] = "environment", program[] = "program", path[] = "path",
+                  directory[] = "directory", checkpoint[] = "checkpoint", stdout_log[] = "stdout",
+                  stderr_log[] = "stderr", log_path[] = "path", log_kept[] = "kept", gpus[] = "gpus",
+                  account[] = "account", account_path[] = "path", account_every[] = "every_ms",
+                  account_record[] = "record";
+
+static void add_list(cJSON *json, const char *name, char *const *list) {
+    cJSON *array = cJSON_AddArrayToObject(json, name);
+    for (; *list; list++)
+        cJSON_AddItemToArray(array, cJSON_CreateStringReference(*list));
+}
+
+static void add_text(cJSON *json, const char *name, const char *text) {
+    if (text)
+        cJSON_AddItemToObject(json, name, cJSON_CreateStringReference(text));
+}
+
+static void add_log(cJSON *json, const char *name, const struct attempt_log *log) {
+    cJSON *object = cJSON_AddObjectToObject(json, name);
+    add_text(object, log_path, log->path);
+    add_text(object, log_kept, log->kept);
+}
+
+static struct attempt_log read_log(const cJSON *json, const char *name) {
+    const cJSON *object = cJSON_GetObjectItemCaseSensitive(json, name);
+    return (struct attempt_log){.path = json_text(object, log_path, NULL), .kept = json_text(object, log_kept, NULL)};
+}
+
+static void add_account(cJSON *json, const struct attempt_account *a) {
+    if (!a->path)
+        return;
+    cJSON *object = cJSON_AddObjectToObject(json, account);
+    add_text(object, account_path, a->path);
+    cJSON_AddNumberToObject(object, account_every, a->every_ms);
+    cJSON_AddItemToObject(object, account_record, cJSON_Duplicate(a->record, true));
+}
+
+cJSON *attempt_request_json(const struct attempt_request *r) {
+    cJSON *json = cJSON_CreateObject();
+    add_text(json, program, r->program);
+    add_list(json, argv, r->argv);
+    add_list(json, environment, r->environment);
+    add_text(json, path, r->path);
+    add_text(json, directory, r->directory);
+    add_text(json, checkpoint, r->checkpoint);
+    add_log(json, stdout_log, &r->logs[0]);
+    add_log(json, stderr_log, &r->logs[1]);
+    cJSON_AddNumberToObject(json, gpus, r->gpus);
+    add_account(json, &r->account);
+    return json;
+}
+
+/* NULL where it is no list of texts. */
+static char **read_list(const cJSON *json, const char *name) {
+    const cJSON *array = cJSON_GetObjectItemCaseSensitive(json, name), *item;
+    size_t count = 0;
+    if (!cJSON_IsArray(array))
+        return NULL;
+    char **list = mem_array((size_t)cJSON_GetArraySize(array) + 1, sizeof *list);
+    cJSON_ArrayForEach(item, array) {
+        if (!cJSON_IsString(item)) {
+            free(list);
+            return NULL;
+        }
+        list[count++] = item->valuestring;
+    }
+    return list;
+}
+
+int attempt_request_read(struct attempt_request *out, const cJSON *json, struct error *err) {
+    const cJSON *a = cJSON_GetObjectItemCaseSensitive(json, account);
+    *out = (struct attempt_request){.program = json_text(json, program, NULL),
+                                    .argv = read_list(json, argv),
+                                    .environment = read_list(json, environment),
+                                    .path = json_text(json, path, ""),
+                                    .directory = json_text(json, directory, NULL),
+                                    .checkpoint = json_text(json, checkpoint, NULL),
+                                    .logs = {read_log(json, stdout_log), read_log(json, stderr_log)},
+
+                                    .gpus = json_double(json, gpus, 0),
+                                    .account = {.path = json_text(a, account_path, NULL),
+                                                .every_ms = (int)json_double(a, account_every, 0),
+                                                .record = cJSON_GetObjectItemCaseSensitive(a, account_record)}};
+    bool whole = out->argv && out->argv[0] && out->environment && out->directory && out->logs[0].path &&
+                 out->logs[0].kept && out->logs[1].path && out->logs[1].kept;
+    return whole ? 0 : error_set(err, ERR_INVALID, "the attempt's request lacks a member");
+}
+
+void attempt_request_close(struct attempt_request *r) {
+    free(r->argv);
+    free(r->environment);
+    *r = (struct attempt_request){0};
+}

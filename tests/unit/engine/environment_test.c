@@ -1,0 +1,96 @@
+/* The environment of a stage, as the engine computes it. */
+#include "engine/attempt/attempt.h"
+#include "engine/attempt/environment.h"
+#include "tests/unit/engine/plan_fixture.h"
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The sorted variables of the pipeline's stage "s", which gets three cpus; one a line. The caller frees. */
+static char *environment_of(const char *pipeline, const char *checkpoint) {
+    struct world w = {0};
+    struct buffer text = {0};
+    char root[] = "/store/work/7", stage[] = "/store/work/7/dir", spec[] = "/store/work/7/spec.json";
+    world_open(&w, pipeline);
+    world_advance(&w);
+    struct attempt_directory directory = {.root = root, .stage = stage, .spec = spec};
+    struct instance *instance = world_instance(&w, "s");
+    instance_hold_action(instance);
+    const struct attempt a = {
+        .instance = instance, .cpus = 3, .checkpoint = (char *)(uintptr_t)checkpoint, .directory = &directory};
+    char **variables = environment_create(&a);
+    size_t count = 0;
+    while (variables[count])
+        count++;
+    qsort(variables, count, sizeof *variables, by_text);
+    for (size_t i = 0; i < count; i++)
+        buffer_printf(&text, "%s\n", variables[i]);
+    environment_free(variables);
+    world_close(&w);
+    return buffer_detach(&text);
+}
+
+#define PIPELINE(stage) "{'retort':1,'name':'t','stages':{'s':{" stage "}}}"
+static void a_command_gets_what_the_protocol_names(void **state) {
+    (void)state;
+    setenv("RETORT_TEST_OTHER", "must not be seen", 1);
+    char *found = environment_of(PIPELINE("'cmd':['true']"), NULL);
+    unsetenv("RETORT_TEST_OTHER");
+    assert_string_equal(found, "BLIS_NUM_THREADS=3\nHOME=/store/work/7/dir/.home\nLC_ALL=C.UTF-8\nMKL_NUM_THREADS=3\n"
+                               "NUMEXPR_NUM_THREADS=3\nOMP_NUM_THREADS=3\nOPENBLAS_NUM_THREADS=3\n"
+                               "PATH=/usr/local/bin:/usr/bin:/bin\nRETORT_EVENTS_FD=3\n"
+                               "RETORT_SPEC=/store/work/7/spec.json\nTMPDIR=/store/work/7/dir/.tmp\nTZ=UTC\n");
+    free(found);
+}
+
+static void declared_and_passed_variables_stand_once(void **state) {
+    (void)state;
+    setenv("TEST_PASSED", "secret", 1);
+    char *found = environment_of(PIPELINE("'cmd':['true'],'checkpoint':true,'pass_env':['TEST_PASSED','TEST_UNSET'],"
+                                          "'env':{'GREETING':'hello world','OMP_NUM_THREADS':7,'HOME':'/elsewhere',"
+                                          "'KEPT':'${checkpoint}/x','PATHS':'a=b'}"),
+                                 "/store/checkpoints/1");
+    unsetenv("TEST_PASSED");
+    assert_string_equal(found,
+                        "BLIS_NUM_THREADS=3\nGREETING=hello world\nHOME=/elsewhere\nKEPT=/store/checkpoints/1/x\n"
+                        "LC_ALL=C.UTF-8\nMKL_NUM_THREADS=3\nNUMEXPR_NUM_THREADS=3\nOMP_NUM_THREADS=7\n"
+                        "OPENBLAS_NUM_THREADS=3\nPATH=/usr/local/bin:/usr/bin:/bin\nPATHS=a=b\n"
+                        "RETORT_CHECKPOINT=/store/checkpoints/1\nRETORT_EVENTS_FD=3\n"
+                        "RETORT_SPEC=/store/work/7/spec.json\nTEST_PASSED=secret\n"
+                        "TMPDIR=/store/work/7/dir/.tmp\nTZ=UTC\n");
+    free(found);
+}
+
+/* What the user lets through counts before what the engine would set; the protocol's own names are the engine's. */
+static void a_variable_that_is_let_through_replaces_the_engine_s(void **state) {
+    (void)state;
+    char *zone = getenv("TZ") ? mem_strdup(getenv("TZ")) : NULL;
+    setenv("TZ", "Europe/Berlin", 1);
+    char *found = environment_of(PIPELINE("'cmd':['true'],'pass_env':['TZ']"), NULL);
+    zone ? setenv("TZ", zone, 1) : unsetenv("TZ");
+    assert_non_null(strstr(found, "\nTZ=Europe/Berlin\n"));
+    assert_null(strstr(found, "TZ=UTC"));
+    free(zone);
+    free(found);
+}
+
+static void a_kind_has_one_blas_thread_and_no_other_limit(void **state) {
+    (void)state;
+    char *found =
+        environment_of(PIPELINE("'uses':'plot/table@2','with':{'columns':['a']},'in':{'metrics':['f.csv']}"), NULL);
+    assert_string_equal(found, "HOME=/store/work/7/dir/.home\nLC_ALL=C.UTF-8\nOPENBLAS_NUM_THREADS=1\n"
+                               "PATH=/usr/local/bin:/usr/bin:/bin\nRETORT_EVENTS_FD=3\n"
+                               "RETORT_SPEC=/store/work/7/spec.json\nTMPDIR=/store/work/7/dir/.tmp\nTZ=UTC\n");
+    free(found);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_command_gets_what_the_protocol_names),
+        cmocka_unit_test(declared_and_passed_variables_stand_once),
+        cmocka_unit_test(a_variable_that_is_let_through_replaces_the_engine_s),
+        cmocka_unit_test(a_kind_has_one_blas_thread_and_no_other_limit),
+    };
+    return cmocka_run_group_tests_name("environment", tests, NULL, NULL);
+}
