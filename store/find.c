@@ -119,44 +119,32 @@ int store_record_find(struct store *s, const struct digest *key, const char *pla
 
 /* ---- what could explain an unknown key ---- */
 
-struct similar {
-    const char *stage, *kind;
+struct newest {
+    enum record_group group;
+    const char *name;
     size_t limit;
     struct places places;
 };
 
-static int collect_by(struct store *s, struct similar *x, enum statement which, const char *name, int length,
-                      struct error *err) {
+static int newest_places(struct store *s, void *context, struct error *err) {
+    static const enum statement statements[] = {SQL_RECORD_BY_STAGE, SQL_RECORD_BY_DECLARED, SQL_RECORD_BY_KIND};
+    struct newest *x = context;
     sqlite3_stmt *q;
-    if (!name || x->places.count >= x->limit)
-        return 0;
-    int rc = index_statement(&q, s, which, err);
+    places_close(&x->places);
+    int rc = index_statement(&q, s, statements[x->group], err);
     if (rc < 0)
         return rc;
-    sqlite3_bind_text(q, 1, name, length, SQLITE_STATIC);
-    sqlite3_bind_int64(q, 2, (int64_t)(x->limit - x->places.count));
-    if (which == SQL_RECORD_BY_DECLARED)
-        sqlite3_bind_text(q, 3, x->stage, -1, SQLITE_STATIC);
-    if (which == SQL_RECORD_BY_KIND)
-        sqlite3_bind_text(q, 3, x->stage, record_declared_length(x->stage), SQLITE_STATIC);
+    sqlite3_bind_text(q, 1, x->name, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(q, 2, (int64_t)x->limit);
     return places_collect(s, &x->places, q, err);
 }
 
-static int similar_places(struct store *s, void *context, struct error *err) {
-    struct similar *x = context;
-    places_close(&x->places);
-    int rc = collect_by(s, x, SQL_RECORD_BY_STAGE, x->stage, -1, err);
-    if (rc == 0)
-        rc = collect_by(s, x, SQL_RECORD_BY_DECLARED, x->stage, record_declared_length(x->stage), err);
-    return rc < 0 ? rc : collect_by(s, x, SQL_RECORD_BY_KIND, record_kind(x->kind), -1, err);
-}
-
-int store_record_similar(struct store *s, const char *stage, const char *kind, size_t limit, cJSON ***out,
-                         size_t *count, struct error *err) {
-    struct similar x = {.stage = stage, .kind = kind, .limit = limit};
+int store_record_newest(struct store *s, enum record_group group, const char *name, size_t limit, cJSON ***out,
+                        size_t *count, struct error *err) {
+    struct newest x = {.group = group, .name = name, .limit = limit};
     *out = NULL;
     *count = 0;
-    int rc = index_retry(s, similar_places, &x, err);
+    int rc = index_retry(s, newest_places, &x, err);
     if (rc == 0 && x.places.count > 0)
         *out = mem_array(x.places.count, sizeof **out);
     for (size_t i = 0; rc == 0 && i < x.places.count; i++) {
@@ -166,25 +154,4 @@ int store_record_similar(struct store *s, const char *stage, const char *kind, s
     }
     places_close(&x.places);
     return rc;
-}
-
-/* ---- how long it may take ---- */
-
-static double average(struct store *s, enum statement which, const char *name, int length) {
-    sqlite3_stmt *q;
-    double result = (double)NAN;
-    if (!name || session_enter(s, NULL) < 0 || index_statement(&q, s, which, NULL) < 0)
-        return result;
-    sqlite3_bind_text(q, 1, name, length, SQLITE_STATIC);
-    if (sqlite3_step(q) == SQLITE_ROW && sqlite3_column_type(q, 0) != SQLITE_NULL)
-        result = sqlite3_column_double(q, 0);
-    sqlite3_reset(q);
-    return result;
-}
-
-double store_estimate_s(struct store *s, const char *stage, const char *kind) {
-    double seconds = average(s, SQL_ESTIMATE_STAGE, stage, -1);
-    if (isnan(seconds))
-        seconds = average(s, SQL_ESTIMATE_DECLARED, stage, record_declared_length(stage));
-    return isnan(seconds) ? average(s, SQL_ESTIMATE_KIND, record_kind(kind), -1) : seconds;
 }

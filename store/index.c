@@ -81,14 +81,8 @@ static const char *const texts[STATEMENT_COUNT] = {
     [SQL_RECORD_FIND] = RECORD_PLACE "WHERE r.key = ?1 AND (?2 IS NULL OR r.platform = ?2) " EARLIEST_FIRST,
     [SQL_RECORD_KNOWN] = "SELECT at, platform, known, guard FROM record WHERE key = ?1 ORDER BY at",
     [SQL_RECORD_BY_STAGE] = RECORD_PLACE "WHERE r.stage = ?1 " NEWEST_FIRST,
-    [SQL_RECORD_BY_DECLARED] = RECORD_PLACE "WHERE r.declared = ?1 AND r.stage <> ?3 " NEWEST_FIRST,
-    [SQL_RECORD_BY_KIND] = RECORD_PLACE "WHERE r.kind = ?1 AND r.declared <> ?3 " NEWEST_FIRST,
-    [SQL_ESTIMATE_STAGE] =
-        "SELECT avg(wall_s) FROM (SELECT wall_s FROM record WHERE stage = ?1 ORDER BY at DESC LIMIT 16)",
-    [SQL_ESTIMATE_DECLARED] =
-        "SELECT avg(wall_s) FROM (SELECT wall_s FROM record WHERE declared = ?1 ORDER BY at DESC LIMIT 16)",
-    [SQL_ESTIMATE_KIND] =
-        "SELECT avg(wall_s) FROM (SELECT wall_s FROM record WHERE kind = ?1 ORDER BY at DESC LIMIT 16)",
+    [SQL_RECORD_BY_DECLARED] = RECORD_PLACE "WHERE r.declared = ?1 " NEWEST_FIRST,
+    [SQL_RECORD_BY_KIND] = RECORD_PLACE "WHERE r.kind = ?1 " NEWEST_FIRST,
     [SQL_FILE_GET] = "SELECT device, inode, size, mtime, ctime, digest, guard FROM file WHERE path = ?1",
     [SQL_FILE_SET] = "INSERT OR REPLACE INTO file(path, device, inode, size, mtime, ctime, digest, guard) "
                      "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",

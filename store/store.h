@@ -114,7 +114,7 @@ struct known_record {
 int store_known_find(struct store *s, const struct digest *key, const char *platform, struct known_record *out,
                      struct error *err);
 
-/* Around many look-ups in a row (finds, estimates, contents of files): the index and gc's lock are taken once for hundreds
+/* Around many look-ups in a row (finds, contents of files): the index and gc's lock are taken once for hundreds
    of them, at most for some 20 ms, and each object is looked at once. Other engines commit in between. Who does much else
    meanwhile calls store_read_tick often: it is cheap, and gives the locks back in time. ERR_IO: what was found may not be
    held from gc. */
@@ -122,13 +122,11 @@ void store_read_begin(struct store *s);
 void store_read_tick(struct store *s);
 int store_read_end(struct store *s, struct error *err);
 
-/* Records that could explain a key that is not known: of the same instance (newest first), then of the same stage, then of
-   the same kind, unless that is "cmd". At most `limit`. The caller deletes each and frees the array. */
-int store_record_similar(struct store *s, const char *stage, const char *kind, size_t limit, cJSON ***out,
-                         size_t *count, struct error *err);
-
-/* Seconds that stages like this took: by instance, else by stage, else by kind; NAN when nothing is known. */
-double store_estimate_s(struct store *s, const char *stage, const char *kind);
+/* The newest records of an instance ("scratch[size=7]"), of all instances of a stage ("scratch"), or of a built-in kind
+   ("deeprx/train@1"), newest first; at most `limit`. The caller deletes each and frees the array. */
+enum record_group { RECORDS_OF_INSTANCE, RECORDS_OF_STAGE, RECORDS_OF_KIND };
+int store_record_newest(struct store *s, enum record_group group, const char *name, size_t limit, cJSON ***out,
+                        size_t *count, struct error *err);
 
 /* Queues a record (its objects were put before). A record is an object with at least "key", "stage", "kind",
    "outs" {name: {sha256, size, mode, type}}, "wall_s", "platform" ("kind" null for a command; type "directory" is a

@@ -1,4 +1,5 @@
 /* Trees to text: canonical (RFC 8785) and for people. cJSON's own printer rounds integers and escapes otherwise. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +107,10 @@ char *json_canonical_text(const cJSON *value) {
 }
 
 bool json_equal(const cJSON *a, const cJSON *b) {
+    if (cJSON_IsString(a) && cJSON_IsString(b))
+        return strcmp(a->valuestring, b->valuestring) == 0;
+    if (cJSON_IsNumber(a) && cJSON_IsNumber(b) && isfinite(a->valuedouble) && isfinite(b->valuedouble))
+        return a->valuedouble == b->valuedouble;
     char *left = json_canonical_text(a);
     char *right = json_canonical_text(b);
     bool equal = strcmp(left, right) == 0;

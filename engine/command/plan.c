@@ -72,22 +72,27 @@ static void print_prediction(struct buffer *out, const struct project *p, bool j
 
 static void print_plan(const struct project *p, bool json, bool predict) {
     struct buffer out = {0}, rows = {0};
+    struct earlier_records earlier = {.store = p->store};
     size_t count, counts[3] = {0};
     struct instance *const *all = plan_instances(p->plan, &count);
     if (json)
         buffer_puts(&rows, "[\n");
+    store_read_begin(p->store);
     for (size_t k = 0; k < count; k++) {
         const struct instance *i = all[k];
+        store_read_tick(p->store);
         if (!is_shown(i))
             continue;
         struct buffer reason = {0};
         char key[DIGEST_HEX_SIZE];
         digest_hex(key, &i->key);
-        state_reason(&reason, p, i);
+        state_reason(&reason, &earlier, i);
         print_row(&rows, json, instance_name(i), i->keyed ? key : NULL, state_name(i), buffer_text(&reason));
         buffer_close(&reason);
         counts[i->state == INSTANCE_DONE ? 0 : i->state == INSTANCE_KEYED ? 1 : 2]++;
     }
+    store_read_end(p->store, NULL);
+    earlier_close(&earlier);
     print_unexpanded(&rows, p, json);
     if (json)
         buffer_puts(&rows, "\n]\n");

@@ -32,8 +32,9 @@ void plan_predict(struct plan_prediction *out, const struct project *p) {
     size_t count;
     double longest_s = 0;
     struct instance *const *all = plan_instances(p->plan, &count);
-    *out = (struct plan_prediction){
-        .forecast = forecast_create(p->plan, p->store), .plan = p->plan, .cpus = sysconf(_SC_NPROCESSORS_ONLN)};
+    *out = (struct plan_prediction){.forecast = forecast_create(p->pipeline, p->plan, p->store),
+                                    .plan = p->plan,
+                                    .cpus = sysconf(_SC_NPROCESSORS_ONLN)};
     out->sum = forecast_sum(out->forecast);
     if (out->sum->stages == 0)
         return;

@@ -21,64 +21,68 @@ const char *state_name(const struct instance *i) {
     return "waiting";
 }
 
-static const char *kind_text(const cJSON *components) {
-    const cJSON *kind = cJSON_GetObjectItemCaseSensitive(components, "kind");
-    return cJSON_IsString(kind) ? kind->valuestring : "cmd";
+/* ---- earlier records ---- */
+
+static void records_close(struct record_list *r) {
+    for (size_t k = 0; k < r->count; k++)
+        cJSON_Delete(r->items[k]);
+    free(r->items);
+    *r = (struct record_list){0};
 }
 
-/* A command of another stage is another program: it explains nothing. */
-static bool explains(const cJSON *record, const struct instance *i) {
-    const char *stage = record_read(record).stage;
-    size_t length = strcspn(stage, "[");
-    return i->decl->kind || (strlen(i->decl->full_name) == length && strncmp(stage, i->decl->full_name, length) == 0);
+void earlier_close(struct earlier_records *e) {
+    records_close(&e->of_kind);
+    records_close(&e->of_stage);
+    records_close(&e->of_instance);
 }
 
-cJSON *state_nearest_record(const struct project *p, const struct instance *i) {
-    cJSON **records = NULL;
-    size_t count = 0, kept = 0;
-    cJSON *nearest = NULL;
-    cJSON *components = instance_components(i);
-    if (store_record_similar(p->store, instance_name(i), kind_text(components), SIMILAR_RECORDS, &records, &count,
-                             NULL) == 0) {
-        const cJSON **earlier = mem_array(count + 1, sizeof *earlier);
-        size_t *places = mem_array(count + 1, sizeof *places);
-        for (size_t k = 0; k < count; k++) {
-            if (!explains(records[k], i))
-                continue;
-            places[kept] = k;
-            earlier[kept++] = record_read(records[k]).components;
-        }
-        if (kept > 0) {
-            size_t best = places[why_nearest(components, earlier, kept)];
-            nearest = records[best];
-            records[best] = NULL;
-        }
-        free(places);
-        free(earlier);
+static void read_newest(struct record_list *r, struct store *store, enum record_group group, const char *name) {
+    records_close(r);
+    store_record_newest(store, group, name, SIMILAR_RECORDS, &r->items, &r->count, NULL);
+}
+
+static void read_stage(struct earlier_records *e, const struct stage_decl *decl) {
+    if (decl->kind && decl->kind != e->kind) {
+        char *kind = kind_uses(decl->kind);
+        read_newest(&e->of_kind, e->store, RECORDS_OF_KIND, kind);
+        e->kind = decl->kind;
+        free(kind);
     }
-    for (size_t k = 0; k < count; k++)
-        cJSON_Delete(records[k]);
-    free(records);
-    cJSON_Delete(components);
-    return nearest;
+    read_newest(&e->of_stage, e->store, RECORDS_OF_STAGE, decl->full_name);
+    e->decl = decl;
 }
 
-static void reason_to_run(struct buffer *out, const struct project *p, const struct instance *i) {
-    cJSON *nearest = state_nearest_record(p, i);
-    if (!nearest) {
+const cJSON *earlier_nearest(struct earlier_records *e, const struct instance *i, const cJSON *components) {
+    const struct record_list *lists[] = {&e->of_instance, &e->of_stage, i->decl->kind ? &e->of_kind : NULL};
+    const cJSON *records[3 * SIMILAR_RECORDS], *all[3 * SIMILAR_RECORDS];
+    size_t count = 0;
+    if (e->decl != i->decl)
+        read_stage(e, i->decl);
+    records_close(&e->of_instance);
+    if (instance_coordinate_count(i) > 0) /* else the stage's records are its own */
+        read_newest(&e->of_instance, e->store, RECORDS_OF_INSTANCE, instance_name(i));
+    for (size_t n = 0; n < sizeof lists / sizeof *lists && lists[n]; n++)
+        for (size_t k = 0; k < lists[n]->count; k++) {
+            records[count] = lists[n]->items[k];
+            all[count] = record_read(records[count]).components;
+            count++;
+        }
+    return count > 0 ? records[why_nearest(components, all, count)] : NULL;
+}
+
+/* ---- reasons ---- */
+
+static void reason_to_run(struct buffer *out, struct earlier_records *e, const struct instance *i) {
+    cJSON *components = instance_components(i);
+    const cJSON *nearest = earlier_nearest(e, i, components);
+    size_t before = out->size;
+    if (!nearest)
         buffer_puts(out, "never run");
-        return;
-    }
-    cJSON *components = instance_components(i);
-    struct buffer reason = {0};
-    why_reason(&reason, components, record_read(nearest).components);
-    if (reason.size > 0)
-        buffer_puts(out, buffer_text(&reason));
     else
+        why_reason(out, components, record_read(nearest).components);
+    if (out->size == before)
         buffer_puts(out, i->decl->cache ? "its results are gone or of another platform" : "never cached");
-    buffer_close(&reason);
     cJSON_Delete(components);
-    cJSON_Delete(nearest);
 }
 
 static void reason_to_wait(struct buffer *out, const struct instance *i) {
@@ -98,11 +102,11 @@ static void reason_to_wait(struct buffer *out, const struct instance *i) {
         buffer_puts(out, "its inputs");
 }
 
-void state_reason(struct buffer *out, const struct project *p, const struct instance *i) {
+void state_reason(struct buffer *out, struct earlier_records *e, const struct instance *i) {
     if (i->state == INSTANCE_DONE)
         buffer_puts(out, "known");
     else if (i->state == INSTANCE_KEYED)
-        reason_to_run(out, p, i);
+        reason_to_run(out, e, i);
     else if (i->reason)
         buffer_puts(out, i->reason);
     else

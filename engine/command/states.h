@@ -6,15 +6,30 @@
 
 enum { SIMILAR_RECORDS = 16 };
 
+struct record_list {
+    cJSON **items;
+    size_t count;
+};
+
+/* Records that may explain why an instance has to run: its own, and those of its stage and of its kind. The latter are read
+   once for all instances of a stage that follow each other. A command has no kind: one of another stage is another program,
+   and explains nothing. `{.store = s}`; closed by earlier_close. */
+struct earlier_records {
+    struct store *store;
+    const struct kind *kind;
+    const struct stage_decl *decl;
+    struct record_list of_kind, of_stage, of_instance;
+};
+void earlier_close(struct earlier_records *e);
+
+/* The record nearest to what an instance would run now; NULL: there is none. Lives until the next call. */
+const cJSON *earlier_nearest(struct earlier_records *e, const struct instance *i, const cJSON *components);
+
 /* "known", "run" or "waiting". */
 const char *state_name(const struct instance *i);
 
 /* One line: why an instance is in its state. */
-void state_reason(struct buffer *out, const struct project *p, const struct instance *i);
-
-/* The record nearest to what an instance would run now: of the same stage, else of the same kind; NULL when there is
-   none. The caller deletes it. */
-cJSON *state_nearest_record(const struct project *p, const struct instance *i);
+void state_reason(struct buffer *out, struct earlier_records *e, const struct instance *i);
 
 /* Does `each` for every instance that the plan's targets name, in plan order; returns how many there are. */
 size_t state_each_named(const struct project *p,

@@ -6,6 +6,11 @@
 #include "engine/plan/why.h"
 #include "store/record_format.h"
 
+struct explanation {
+    struct buffer text;
+    struct earlier_records earlier;
+};
+
 /* A program enters the key by its name alone: that another one bears it by now is told here. */
 static void explain_programs(struct buffer *out, const struct project *p, const cJSON *record) {
     const struct record_view r = record_read(record);
@@ -41,14 +46,15 @@ static void explain_known(struct buffer *out, const struct project *p, const str
     cJSON_Delete(record);
 }
 
-static void explain_run(struct buffer *out, const struct project *p, const struct instance *i) {
-    cJSON *nearest = state_nearest_record(p, i);
+static void explain_run(struct explanation *x, const struct project *p, const struct instance *i) {
+    struct buffer *out = &x->text, lines = {0};
+    cJSON *components = instance_components(i);
+    const cJSON *nearest = earlier_nearest(&x->earlier, i, components);
     if (!nearest) {
         buffer_puts(out, "  no earlier record of this stage or its kind\n");
+        cJSON_Delete(components);
         return;
     }
-    cJSON *components = instance_components(i);
-    struct buffer lines = {0};
     const struct record_view earlier = record_read(nearest);
     why_difference(&lines, components, earlier.components);
     buffer_printf(out, "  against the nearest earlier record, %s of run %s%s\n", earlier.stage, earlier.run,
@@ -61,7 +67,6 @@ static void explain_run(struct buffer *out, const struct project *p, const struc
     explain_programs(out, p, nearest);
     buffer_close(&lines);
     cJSON_Delete(components);
-    cJSON_Delete(nearest);
 }
 
 static void explain_select(struct buffer *out, const struct project *p, const struct instance *i) {
@@ -73,9 +78,9 @@ static void explain_select(struct buffer *out, const struct project *p, const st
 }
 
 static void explain(void *context, const struct project *p, const struct instance *i) {
-    struct buffer *out = context;
-    struct buffer reason = {0};
-    state_reason(&reason, p, i);
+    struct explanation *x = context;
+    struct buffer *out = &x->text, reason = {0};
+    state_reason(&reason, &x->earlier, i);
     buffer_printf(out, "%s: ", instance_name(i));
     if (i->decl->type == STAGE_SELECT) {
         buffer_printf(out, "%s\n", i->state == INSTANCE_DONE ? "selected" : buffer_text(&reason));
@@ -85,7 +90,7 @@ static void explain(void *context, const struct project *p, const struct instanc
     } else {
         buffer_printf(out, "%s: %s\n", i->state == INSTANCE_KEYED ? "runs" : "waiting", buffer_text(&reason));
         if (i->state == INSTANCE_KEYED)
-            explain_run(out, p, i);
+            explain_run(x, p, i);
     }
     buffer_close(&reason);
 }
@@ -94,16 +99,18 @@ static int run(const struct arguments *a, struct error *err) {
     if (operand_count(a) < 2)
         return error_set(err, ERR_USAGE, "why: name the pipeline and a stage: retort why PIPELINE STAGE");
     struct project p;
-    struct buffer out = {0};
+    struct explanation x = {0};
     int code = project_open(&p, a, PROJECT_STORE_OR_EMPTY, err);
     if (code == 0)
         code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
+    x.earlier.store = p.store;
     if (code == 0)
-        state_each_named(&p, explain, &out);
-    if (code == 0 && out.size == 0)
-        buffer_printf(&out, "%s: its instances depend on results still to come\n", operand(a, 1));
-    fputs(buffer_text(&out), stdout);
-    buffer_close(&out);
+        state_each_named(&p, explain, &x);
+    if (code == 0 && x.text.size == 0)
+        buffer_printf(&x.text, "%s: its instances depend on results still to come\n", operand(a, 1));
+    fputs(buffer_text(&x.text), stdout);
+    buffer_close(&x.text);
+    earlier_close(&x.earlier);
     project_close(&p);
     return code;
 }

@@ -1,29 +1,22 @@
 #include "engine/energy/forecast.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
-#include "engine/energy/work.h"
 
-enum { NEWEST = 64, NEAREST = 5 };
-
-struct earlier {
-    cJSON *record;
-    size_t number;   /* in `work` */
-    double distance; /* from what was last asked */
-    bool used;
+struct samples {
+    struct sample **list; /* the newest first */
+    size_t count, capacity;
 };
 
-/* The records of one stage declaration. */
-struct history {
-    bool read;
-    struct earlier *list;
-    size_t count;
-    struct work *work;
+/* What the stages of one kind have in common. */
+struct group {
+    const struct kind *kind; /* NULL: commands, which have nothing in common but that they are commands */
+    struct scale *scale;
+    struct samples newest;
 };
 
 /* Of the instances that were predicted and have finished. */
@@ -34,8 +27,11 @@ struct comparison {
 
 struct forecast {
     struct store *store;
-    struct history *stages; /* by index of the declaration */
-    size_t capacity;
+    struct samples all;
+    struct group *groups;
+    size_t group_count, group_capacity;
+    struct history **stages; /* by index of the declaration; NULL: not read yet */
+    size_t stage_count;
     struct prediction *of; /* by index of the instance; records 0: none */
     size_t count;
     struct prediction_sum sum;
@@ -44,162 +40,96 @@ struct forecast {
 
 /* ---- records ---- */
 
-static bool is_of_stage(const cJSON *record, const struct stage_decl *decl) {
-    const char *name = json_text(record, "stage", "");
-    size_t length = strcspn(name, "[");
-    return strlen(decl->full_name) == length && strncmp(name, decl->full_name, length) == 0;
+static void samples_add(struct samples *to, struct sample *s) {
+    mem_grow(to->list, &to->capacity, to->count + 1);
+    to->list[to->count++] = s;
 }
 
-/* Commands have nothing in common but that they are commands. */
-static bool is_like(const cJSON *record, const struct stage_decl *decl) {
-    return decl->kind || is_of_stage(record, decl);
+static struct sample *new_sample(struct forecast *f, const struct group *g, const struct record_view *record) {
+    struct sample *s = sample_create(g->scale, record);
+    samples_add(&f->all, s);
+    return s;
 }
 
-static void read_history(struct history *h, struct store *store, const struct instance *i) {
-    const struct kind *kind = i->decl->kind;
-    char *name = kind_uses(kind);
+/* The sample of a record that the group holds already; NULL: there is none. */
+static struct sample *find_sample(const struct group *g, const struct record_view *record) {
+    for (size_t k = 0; k < g->newest.count; k++)
+        if (strcmp(sample_attempt(g->newest.list[k]), record->attempt) == 0)
+            return g->newest.list[k];
+    return NULL;
+}
+
+static void read_samples(struct samples *out, struct forecast *f, const struct group *g, enum record_group group,
+                         const char *name) {
     cJSON **records = NULL;
     size_t count = 0;
-    h->read = true;
-    store_record_similar(store, instance_name(i), name, NEWEST, &records, &count, NULL);
-    h->list = mem_array(count + 1, sizeof *h->list);
-    h->work = work_create(kind);
+    store_record_newest(f->store, group, name, HISTORY_MOST, &records, &count, NULL);
     for (size_t k = 0; k < count; k++) {
-        cJSON *record = records[k];
-        if (!is_like(record, i->decl)) {
-            cJSON_Delete(record);
-            continue;
-        }
-        size_t number = work_add(h->work, cJSON_GetObjectItemCaseSensitive(record, "components"),
-                                 cJSON_GetObjectItemCaseSensitive(record, "metrics"));
-        h->list[h->count++] = (struct earlier){.record = record, .number = number};
+        const struct record_view record = record_read(records[k]);
+        struct sample *s = find_sample(g, &record);
+        samples_add(out, s ? s : new_sample(f, g, &record));
+        cJSON_Delete(records[k]);
     }
     free(records);
-    free(name);
 }
 
-static struct history *history_of(struct forecast *f, const struct instance *i) {
-    size_t had = f->capacity;
-    mem_grow(f->stages, &f->capacity, i->decl->index + 1);
-    for (size_t k = had; k < f->capacity; k++)
-        f->stages[k] = (struct history){0};
-    struct history *h = &f->stages[i->decl->index];
-    if (!h->read)
-        read_history(h, f->store, i);
-    return h;
-}
-
-/* ---- how far ---- */
-
-/* A number, also where it is a word of a command; NaN for all else. */
-static double value_of(const cJSON *item) {
-    char *end = NULL;
-    if (cJSON_IsNumber(item))
-        return item->valuedouble;
-    if (!cJSON_IsString(item) || !item->valuestring[0])
-        return (double)NAN;
-    double value = strtod(item->valuestring, &end);
-    return *end ? (double)NAN : value;
-}
-
-static double component_distance(const cJSON *a, const cJSON *b) {
-    if (!a || !b)
-        return 1;
-    double x = value_of(a), y = value_of(b);
-    if (x > 0 && y > 0)
-        return fmin(1, fabs(log(x / y)));
-    return json_equal(a, b) ? 0 : 1;
-}
-
-static double components_distance(const cJSON *a, const cJSON *b) {
-    const cJSON *item;
-    double sum = 0;
-    cJSON_ArrayForEach(item, a)
-        sum += component_distance(item, cJSON_GetObjectItemCaseSensitive(b, item->string));
-    cJSON_ArrayForEach(item, b)
-        if (!cJSON_GetObjectItemCaseSensitive(a, item->string))
-            sum += 1;
-    return sum;
-}
-
-/* Returns whether more is known of the instance than its name. */
-static bool measure(struct history *h, const struct instance *i) {
-    cJSON *components = i->keyed ? instance_components(i) : NULL;
-    bool known = components != NULL;
-    if (known)
-        work_ask(h->work, components);
-    for (size_t k = 0; k < h->count; k++) {
-        const cJSON *record = h->list[k].record;
-        if (components)
-            h->list[k].distance =
-                components_distance(components, cJSON_GetObjectItemCaseSensitive(record, "components"));
-        else
-            h->list[k].distance = strcmp(json_text(record, "stage", ""), instance_name(i)) == 0 ? 0
-                                  : is_of_stage(record, i->decl)                                ? 1
-                                                                                                : 2;
+static struct group *group_of(struct forecast *f, const struct kind *kind) {
+    for (size_t k = 0; k < f->group_count; k++)
+        if (f->groups[k].kind == kind)
+            return &f->groups[k];
+    mem_grow(f->groups, &f->group_capacity, f->group_count + 1);
+    struct group *g = &f->groups[f->group_count++];
+    *g = (struct group){.kind = kind, .scale = scale_create(kind)};
+    if (kind) {
+        struct samples newest = {0};
+        char *name = kind_uses(kind);
+        read_samples(&newest, f, g, RECORDS_OF_KIND, name);
+        g->newest = newest;
+        free(name);
     }
-    cJSON_Delete(components);
-    return known;
+    return g;
 }
 
-/* Brings the nearest to the front; among equals the newer stays first. */
-static size_t sort_nearest(struct history *h) {
-    size_t count = h->count < NEAREST ? h->count : NEAREST;
-    for (size_t k = 0; k < count; k++) {
-        size_t best = k;
-        for (size_t n = k + 1; n < h->count; n++)
-            if (h->list[n].distance < h->list[best].distance)
-                best = n;
-        struct earlier nearest = h->list[best];
-        memmove(&h->list[k + 1], &h->list[k], (best - k) * sizeof *h->list);
-        h->list[k] = nearest;
-    }
-    return count;
-}
-
-/* ---- what they took ---- */
-
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-static void spread(double *values, size_t count, double *median, double *low, double *high) {
-    *median = *low = *high = (double)NAN;
-    if (count == 0)
-        return;
-    qsort(values, count, sizeof *values, by_value);
-    *low = values[0];
-    *high = values[count - 1];
-    *median = (values[(count - 1) / 2] + values[count / 2]) / 2;
+/* Of a declaration: its own records; for a kind, after these, the newest of other stages. Read once. */
+static struct history *history_of(struct forecast *f, const struct stage_decl *decl) {
+    struct history **h = &f->stages[decl->index];
+    if (*h)
+        return *h;
+    const struct group *g = group_of(f, decl->kind);
+    struct samples own = {0};
+    read_samples(&own, f, g, RECORDS_OF_STAGE, decl->full_name);
+    *h = history_create(g->scale);
+    for (size_t k = g->newest.count; k-- > 0;)
+        if (!sample_is_of(g->newest.list[k], decl->full_name))
+            history_add(*h, g->newest.list[k]);
+    for (size_t k = own.count; k-- > 0;)
+        history_add(*h, own.list[k]);
+    free(own.list);
+    return *h;
 }
 
 bool forecast_ask(struct forecast *f, const struct instance *i, struct prediction *out) {
-    struct history *h = history_of(f, i);
-    double seconds[NEAREST], joules[NEAREST];
-    size_t timed = 0, counted = 0;
+    struct history *h = history_of(f, i->decl);
     *out = (struct prediction){0};
-    bool known = measure(h, i);
-    out->records = sort_nearest(h);
-    for (size_t k = 0; k < out->records; k++) {
-        const cJSON *record = h->list[k].record;
-        const cJSON *energy = cJSON_GetObjectItemCaseSensitive(record, "energy");
-        const char *label = json_text(energy, "label", "");
-        const cJSON *attempts = cJSON_GetObjectItemCaseSensitive(energy, "attempts"); /* it was resumed */
-        double wall_s = json_double(attempts, "wall_s", json_double(record, "wall_s", (double)NAN));
-        double spent_j = json_double(attempts ? attempts : energy, "joules", (double)NAN);
-        double ratio = known ? work_ratio(h->work, h->list[k].number) : 1;
-        h->list[k].used = true;
-        if (isfinite(wall_s))
-            seconds[timed++] = wall_s * ratio;
-        if (!isfinite(spent_j) || (out->label[0] && strcmp(out->label, label) != 0))
-            continue;
-        snprintf(out->label, sizeof out->label, "%s", label);
-        joules[counted++] = spent_j * ratio;
-    }
-    spread(seconds, timed, &out->wall_s, &out->low_s, &out->high_s);
-    spread(joules, counted, &out->joules, &out->low_j, &out->high_j);
-    return out->records > 0;
+    if (history_count(h) == 0)
+        return false;
+    cJSON *components = i->keyed ? instance_components(i) : NULL;
+    *out = history_predict(h, instance_name(i), components);
+    cJSON_Delete(components);
+    return true;
+}
+
+void forecast_learn(struct forecast *f, const struct instance *i, const cJSON *metrics, const cJSON *energy,
+                    double wall_s) {
+    cJSON *components = instance_components(i);
+    const struct record_view record = {.stage = instance_name(i),
+                                       .attempt = "",
+                                       .components = components,
+                                       .metrics = metrics,
+                                       .energy = energy,
+                                       .wall_s = wall_s};
+    history_add(history_of(f, i->decl), new_sample(f, group_of(f, i->decl->kind), &record));
+    cJSON_Delete(components);
 }
 
 /* ---- all of a plan ---- */
@@ -225,24 +155,27 @@ static void add_to_sum(struct prediction_sum *sum, const struct instance *i, con
 
 static size_t count_used(const struct forecast *f) {
     size_t used = 0;
-    for (size_t i = 0; i < f->capacity; i++)
-        for (size_t k = 0; k < f->stages[i].count; k++)
-            used += f->stages[i].list[k].used;
+    for (size_t k = 0; k < f->all.count; k++)
+        used += sample_is_used(f->all.list[k]);
     return used;
 }
 
-struct forecast *forecast_create(struct plan *plan, struct store *store) {
+struct forecast *forecast_create(const struct pipeline *pipeline, struct plan *plan, struct store *store) {
     struct forecast *f = mem_alloc(sizeof *f);
-    f->store = store;
     struct instance *const *all = plan_instances(plan, &f->count);
+    f->store = store;
+    f->stage_count = pipeline->stage_count;
+    f->stages = mem_array(f->stage_count + 1, sizeof(struct history *));
     f->of = mem_array(f->count + 1, sizeof *f->of);
+    store_read_begin(store);
     for (size_t k = 0; k < f->count; k++) {
-        const struct instance *i = all[k];
-        if (!instance_is_open(i))
+        store_read_tick(store);
+        if (!instance_is_open(all[k]))
             continue;
-        forecast_ask(f, i, &f->of[k]);
-        add_to_sum(&f->sum, i, &f->of[k]);
+        forecast_ask(f, all[k], &f->of[k]);
+        add_to_sum(&f->sum, all[k], &f->of[k]);
     }
+    store_read_end(store, NULL);
     f->sum.without += plan_unexpanded(plan, NULL, 0);
     f->sum.records = count_used(f);
     return f;
@@ -251,12 +184,16 @@ struct forecast *forecast_create(struct plan *plan, struct store *store) {
 void forecast_free(struct forecast *f) {
     if (!f)
         return;
-    for (size_t i = 0; i < f->capacity; i++) {
-        for (size_t k = 0; k < f->stages[i].count; k++)
-            cJSON_Delete(f->stages[i].list[k].record);
-        free(f->stages[i].list);
-        work_free(f->stages[i].work);
+    for (size_t k = 0; k < f->stage_count; k++)
+        history_free(f->stages[k]);
+    for (size_t k = 0; k < f->group_count; k++) {
+        scale_free(f->groups[k].scale);
+        free(f->groups[k].newest.list);
     }
+    for (size_t k = 0; k < f->all.count; k++)
+        sample_free(f->all.list[k]);
+    free(f->all.list);
+    free(f->groups);
     free(f->stages);
     free(f->of);
     free(f);

@@ -97,7 +97,7 @@ void ledger_free(struct energy_ledger *l) {
 void ledger_begin_pass(struct energy_ledger *l, struct plan *plan, const struct ledger_observer *observer) {
     end_pass(l);
     l->observer = *observer;
-    l->forecast = forecast_create(plan, l->store);
+    l->forecast = forecast_create(l->pipeline, plan, l->store);
 }
 
 /* ---- the machine at rest ---- */
@@ -226,7 +226,15 @@ int ledger_refusal(const struct energy_ledger *l, struct error *err) {
     return l->refusal.code ? error_set(err, l->refusal.code, "%s", l->refusal.message) : 0;
 }
 
-/* ---- budgets, before ---- */
+/* ---- what is expected ---- */
+
+double ledger_expected_s(const struct energy_ledger *l, const struct instance *i) {
+    struct prediction p;
+    const struct prediction *early = forecast_of(l->forecast, i);
+    if (early)
+        return early->wall_s;
+    return forecast_ask(l->forecast, i, &p) ? p.wall_s : (double)NAN;
+}
 
 /* By earlier records; else by what attempts of the stage took in this run; else nothing: records 0. */
 static struct prediction expect(const struct energy_ledger *l, const struct instance *i) {
@@ -300,8 +308,10 @@ static void account(struct energy_attempt *a, const struct attempt_end *end) {
     if (end->platform)
         row_add_earlier(energy, l->store, &a->instance->key, end);
     cJSON_AddItemToArray(l->rows, row_of_attempt(a->instance, end, energy));
-    if (end->finished)
+    if (end->finished) {
         forecast_compare(l->forecast, a->instance, joules, label, end->wall_s);
+        forecast_learn(l->forecast, a->instance, end->metrics, energy, end->wall_s);
+    }
     if (!isfinite(joules))
         return;
     spend(spending_of(a), joules, label);

@@ -46,6 +46,9 @@ struct ledger_observer {
 /* Begins a pass: predicts the stages of `plan` that are not known yet. Plan and observer live until the pass ends. */
 void ledger_begin_pass(struct energy_ledger *l, struct plan *plan, const struct ledger_observer *observer);
 
+/* Seconds that an instance of the plan is expected to take; NaN: nothing is known. */
+double ledger_expected_s(const struct energy_ledger *l, const struct instance *i);
+
 /* Measures the base power where that is asked for (half a minute), then opens the counters. Returns how often
    ledger_sample is due, in ms; 0: never, for there is no counter and no budget. */
 uint64_t ledger_open_meter(struct energy_ledger *l);
@@ -68,9 +71,10 @@ struct attempt_end {
     const char *platform; /* of its checkpoint; NULL: it has none */
     int number;           /* of the attempts at this key in this run, from 1 */
     bool finished;
-    bool killed;   /* its keeper died of a signal */
-    bool reported; /* its keeper told a result, of which these are: */
-    cJSON *energy; /* NULL: it did not start */
+    bool killed;          /* its keeper died of a signal */
+    const cJSON *metrics; /* of a finished one */
+    bool reported;        /* its keeper told a result, of which these are: */
+    cJSON *energy;        /* NULL: it did not start */
     double wall_s;
 };
 

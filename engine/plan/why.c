@@ -1,6 +1,7 @@
 #include "engine/plan/why.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,16 +61,29 @@ static void compare(struct changes *out, const cJSON *components, const cJSON *e
         qsort(out->items, out->count, sizeof *out->items, by_rank);
 }
 
+/* How many components differ; at most `limit` are counted. */
+static size_t count_changes(const cJSON *components, const cJSON *earlier, size_t limit) {
+    const cJSON *item;
+    size_t count = 0;
+    cJSON_ArrayForEach(item, components) {
+        const cJSON *before = member(earlier, item->string);
+        count += !before || !json_equal(before, item);
+        if (count >= limit)
+            return count;
+    }
+    cJSON_ArrayForEach(item, earlier)
+        count += !member(components, item->string);
+    return count;
+}
+
 size_t why_nearest(const cJSON *components, const cJSON *const *earlier, size_t count) {
-    size_t nearest = 0, fewest = (size_t)-1;
+    size_t nearest = 0, fewest = SIZE_MAX;
     for (size_t i = 0; i < count && fewest > 0; i++) {
-        struct changes c = {0};
-        compare(&c, components, earlier[i]);
-        if (c.count < fewest) {
-            fewest = c.count;
+        size_t changes = count_changes(components, earlier[i], fewest);
+        if (changes < fewest) {
+            fewest = changes;
             nearest = i;
         }
-        free(c.items);
     }
     return nearest;
 }

@@ -135,11 +135,9 @@ static double estimate(void *context, const struct instance *i) {
         r->estimates[k] = NAN;
     double *seconds = &r->estimates[i->index];
     if (isnan(*seconds)) {
-        char *kind = kind_uses(i->decl->kind);
-        *seconds = store_estimate_s(r->store, instance_name(i), kind);
+        *seconds = ledger_expected_s(r->ledger, i);
         if (isnan(*seconds))
             *seconds = DEFAULT_ESTIMATE_S;
-        free(kind);
     }
     return *seconds;
 }

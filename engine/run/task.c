@@ -340,6 +340,7 @@ static void finish_energy(struct task *t) {
                               .number = a->number,
                               .finished = a->outcome.finished,
                               .killed = !a->outcome.has_result && WIFSIGNALED(a->outcome.keeper_status),
+                              .metrics = a->outcome.metrics,
                               .reported = a->outcome.has_result,
                               .energy = result->energy,
                               .wall_s = result->wall_s};

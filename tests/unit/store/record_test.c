@@ -249,13 +249,10 @@ static void a_run_too_large_to_read_is_refused(void **state) {
     store_close(s);
 }
 
-static void similar_records_come_newest_first_then_by_kind(void **state) {
-    struct store *s = open_store(*state);
+/* Commits a record of each stage, in this order. */
+static void commit_stages(struct store *s, const char *const *stages, int count) {
     struct error err = {0};
-    cJSON **found;
-    size_t count;
-    static const char *const stages[] = {"a", "b", "a", "a", "c"};
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < count; i++) {
         char *name = mem_printf("key %d", i);
         struct digest key = key_of(name);
         cJSON *r = make_record(&key, stages[i], NULL);
@@ -265,38 +262,34 @@ static void similar_records_come_newest_first_then_by_kind(void **state) {
         free(name);
     }
     ok(store_commit(s, &err), err);
-    static const int expected[] = {3, 2, 0, 4};
-    ok(store_record_similar(s, "a", "test/kind@1", 4, &found, &count, &err), err);
-    assert_int_equal(count, 4);
-    for (size_t i = 0; i < count; i++) {
-        assert_int_equal((int)json_double(found[i], "i", -1), expected[i]);
-        cJSON_Delete(found[i]);
-    }
-    free(found);
-    ok(store_record_similar(s, "nobody", NULL, 4, &found, &count, &err), err);
-    assert_int_equal(count, 0);
-    free(found);
-    store_close(s);
 }
 
-static void estimates_are_means_by_stage_then_by_kind(void **state) {
-    struct store *s = open_store(*state);
+/* The records that are found, by their place among those committed; at most four. */
+static void assert_newest(struct store *s, enum record_group group, const char *name, const char *expected) {
     struct error err = {0};
-    static const double wall_s[] = {1, 3, 8};
-    for (int i = 0; i < 3; i++) {
-        char *name = mem_printf("key %d", i);
-        struct digest key = key_of(name);
-        cJSON *r = make_record(&key, i < 2 ? "a" : "b", NULL);
-        cJSON_SetNumberValue(cJSON_GetObjectItem(r, "wall_s"), wall_s[i]);
-        ok(store_record_add(s, r, &err), err);
-        cJSON_Delete(r);
-        free(name);
+    struct buffer text = {0};
+    cJSON **found;
+    size_t count;
+    ok(store_record_newest(s, group, name, 4, &found, &count, &err), err);
+    for (size_t i = 0; i < count; i++) {
+        buffer_printf(&text, "%d", (int)json_double(found[i], "i", -1));
+        cJSON_Delete(found[i]);
     }
-    ok(store_commit(s, &err), err);
-    assert_true(store_estimate_s(s, "a", "test/kind@1") == 2);
-    assert_true(store_estimate_s(s, "new", "test/kind@1") == 4);
-    assert_true(isnan(store_estimate_s(s, "new", NULL)));
-    assert_true(isnan(store_estimate_s(s, "new", "test/other@1")));
+    assert_string_equal(buffer_text(&text), expected);
+    buffer_close(&text);
+    free(found);
+}
+
+static void the_newest_records_of_an_instance_a_stage_and_a_kind(void **state) {
+    struct store *s = open_store(*state);
+    static const char *const stages[] = {"a[n=1]", "a", "ab[n=1]", "a[n=2]", "a/b", "a[n=1]"};
+    commit_stages(s, stages, 6);
+    assert_newest(s, RECORDS_OF_INSTANCE, "a[n=1]", "50");
+    assert_newest(s, RECORDS_OF_STAGE, "a", "5310");
+    assert_newest(s, RECORDS_OF_STAGE, "ab", "2");
+    assert_newest(s, RECORDS_OF_STAGE, "nobody", "");
+    assert_newest(s, RECORDS_OF_KIND, "test/kind@1", "5432");
+    assert_newest(s, RECORDS_OF_KIND, "test/other@1", "");
     store_close(s);
 }
 
@@ -349,8 +342,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_is_no_record_is_refused, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_record_too_large_to_read_is_refused, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_run_too_large_to_read_is_refused, place_setup, place_teardown),
-        cmocka_unit_test_setup_teardown(similar_records_come_newest_first_then_by_kind, place_setup, place_teardown),
-        cmocka_unit_test_setup_teardown(estimates_are_means_by_stage_then_by_kind, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(the_newest_records_of_an_instance_a_stage_and_a_kind, place_setup,
+                                        place_teardown),
         cmocka_unit_test_setup_teardown(runs_are_listed_newest_first_and_read, place_setup, place_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
