@@ -16,14 +16,29 @@ static int make_parents(const char *path, struct error *err) {
     return rc;
 }
 
-/* A file of the target's own: cloned where possible, else copied. */
-static int copy_out(struct store *s, int from, const char *source, const char *path, bool executable, bool writable,
-                    struct error *err) {
+/* Clones, or copies once and hashes on the way. ERR_CORRUPT after a damaged object was set aside. */
+static int copy_checked(struct store *s, int to, int from, const struct digest *d, const char *path, const char *source,
+                        struct error *err) {
+    struct digest found;
+    if (clone_file(s, to, from))
+        return object_check_file(s, d, false, false, err);
+    struct sha256 *h = sha256_create();
+    int rc = copy_bytes(to, from, h, NULL, path, source, err);
+    sha256_finish(h, &found);
+    if (rc < 0 || digest_equal(&found, d))
+        return rc;
+    rc = object_examine(s, d, false, err);
+    return rc < 0 ? rc : error_set(err, ERR_IO, "%s: is not what was copied from %s", path, source);
+}
+
+/* A file of the target's own. */
+static int copy_out(struct store *s, int from, const struct digest *d, const char *source, const char *path,
+                    bool executable, bool writable, struct error *err) {
     mode_t mode = executable ? 0777 : 0666;
     int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, writable ? mode : 0600);
     if (to < 0)
         return error_errno(err, errno, "%s: cannot be made", path);
-    int rc = clone_file(s, to, from) ? 0 : copy_bytes(to, from, NULL, NULL, path, source, err);
+    int rc = copy_checked(s, to, from, d, path, source, err);
     if (rc == 0 && !writable && fchmod(to, mode & 0555) < 0)
         rc = error_errno(err, errno, "%s: its mode cannot be set", path);
     if (rc == 0 && writable && fsync(to) < 0)
@@ -56,11 +71,14 @@ static int materialise_file(struct store *s, const struct digest *d, bool execut
                             enum materialise how, struct error *err) {
     char *source = store_object_path(s, d);
     int from = open(source, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    int rc = from < 0 ? error_errno(err, errno, "%s: cannot be opened", source) : 1;
+    int rc = 1;
+    if (from < 0)
+        rc = error_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: cannot be opened: %s", source,
+                       strerror(errno));
     if (rc > 0 && how == MATERIALISE_LINK)
         rc = link_out(s, from, source, path, executable, err);
     if (rc > 0)
-        rc = copy_out(s, from, source, path, executable, how == MATERIALISE_COPY, err);
+        rc = copy_out(s, from, d, source, path, executable, how == MATERIALISE_COPY, err);
     if (from >= 0)
         close(from);
     free(source);
@@ -108,7 +126,7 @@ static int materialise_directory(struct store *s, const struct object *o, const 
 
 int store_materialise(struct store *s, const struct object *o, const char *path, enum materialise how,
                       struct error *err) {
-    int rc = object_check(s, o, err);
+    int rc = how == MATERIALISE_LINK ? object_check(s, o, err) : 0; /* a copy is hashed as it is made */
     if (rc == 0)
         rc = make_parents(path, err);
     if (rc < 0)

@@ -35,7 +35,7 @@ static int run_it(struct project *p, const struct arguments *a, enum progress_st
         project_report(&p->diagnostics, NULL);
     progress_end(progress, &summary);
     progress_free(progress);
-    free(summary.results_path);
+    free(summary.results.path);
     free(summary.run_id);
     free(results);
     return code;
@@ -81,9 +81,10 @@ const struct command command_run = {
         "STAGE is a stage (scratch), an instance (scratch[size=7,seed=1]) or part of one (scratch[size=7]); what it "
         "needs is brought up to date first. Without STAGE everything is.\n"
         "Interrupting (Ctrl-C) lets stages leave a checkpoint and keeps all that is finished; a second Ctrl-C kills. "
-        "Run again to go on. Files named in the pipeline's \"results\" are published to results/NAME/, and what each "
-        "of "
-        "them took, with all before it, beside that folder to results/NAME.energy.md and .csv.",
+        "Run again to go on.\n"
+        "When every result that the pipeline names is known, results/NAME/ gets all of them; results/NAME.energy.md "
+        "and "
+        ".csv say what each took, with all before it. Until then what there is goes to results/NAME@partial/.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

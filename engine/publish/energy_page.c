@@ -1,11 +1,11 @@
 /*
  * results/<pipeline>.energy.md and .csv: what each published file took, with the label of its joules.
  *
- * Beside the folder, not in it: what is published depends on inputs alone and is the same whenever it is made; joules
- * differ from run to run. For that reason no figure can hold its own either.
+ * They stand beside the folder: results depend on inputs alone and are the same whenever they are made. Joules differ from
+ * run to run.
  *
- *   own          the stage that made the file, all attempts that led to it
- *   all before   that and every stage whose outs or metrics it depends on, each key once however many ways lead to it
+ *   own          the stage that made the file, with all attempts that led to it.
+ *   all before   that and every stage that it depends on, each key once.
  */
 #include <errno.h>
 #include <math.h>
@@ -20,18 +20,17 @@
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/meter/meter.h"
-#include "engine/publish/publish.h"
-#include "engine/run/internal.h"
+#include "engine/publish/internal.h"
 
 static const char mark[] = "<!-- Written by retort with every run that changes it. -->\n";
 static const char header[] =
     "file,stage,own_j,own_label,own_uncertainty_j,measured_j,measured_uncertainty_j,modelled_j,"
     "stages,without_figure,cpu_s,sources\n";
 
-/* What a key took when it ran; one for all instances that share it. */
+/* The joules of a key, with all attempts that led to it; one piece for all instances that share the key. */
 struct piece {
     const char *kind;
-    double joules, uncertainty_j, cpu_s; /* uncertainty NaN: no bound is known */
+    double joules, uncertainty_j, cpu_s; /* NaN: not known */
     char label[16];
     char *source;
     size_t counted; /* number of the last sum that it is part of */
@@ -45,7 +44,7 @@ struct cost {
 };
 
 struct page {
-    struct run *run;
+    const struct publishing *how;
     struct instance *const *all;
     struct piece **of; /* by index of the instance; NULL: a select, or not done */
     size_t *visited;   /* by index: number of the last sum that came by */
@@ -56,49 +55,40 @@ struct page {
     struct buffer rows, csv;
 };
 
-/* ---- what each key took ---- */
+/* ---- joules of each key ---- */
 
-static void take_energy(struct piece *p, const cJSON *energy) {
-    const cJSON *attempts = cJSON_GetObjectItemCaseSensitive(energy, "attempts");
-    p->joules = json_double(attempts ? attempts : energy, "joules", (double)NAN);
-    p->uncertainty_j = attempts ? (double)NAN : json_double(energy, "uncertainty_j", (double)NAN);
-    p->cpu_s = json_double(attempts ? attempts : energy, "cpu_s", 0);
-    const char *constants = json_text(energy, "constants", "");
-    p->source = mem_printf("%s%s%s", json_text(energy, "source", ""), *constants ? "/" : "", constants);
-    snprintf(p->label, sizeof p->label, "%s", json_text(energy, "label", "unavailable"));
-}
-
-static struct piece *piece_create(struct run *r, const struct instance *i) {
-    const struct task *t = key_map_get(&r->tasks, &i->key);
+static struct piece *piece_create(const struct publishing *how, const struct instance *i) {
     struct piece *p = mem_alloc(sizeof *p);
-    cJSON *record = NULL;
-    bool ran = t && t->finished;
-    if (!ran)
-        store_record_find(r->store, &i->key, r->options->same_platform ? r->platform : NULL, &record, NULL);
+    cJSON *energy = how->energy(how->context, i);
+    struct energy_view v = energy_view_all(energy);
     p->kind = i->decl->kind ? i->decl->kind->name : "cmd";
-    take_energy(p, ran ? t->energy_record : cJSON_GetObjectItemCaseSensitive(record, "energy"));
-    cJSON_Delete(record);
+    p->joules = v.joules;
+    p->uncertainty_j = v.uncertainty_j;
+    p->cpu_s = v.cpu_s;
+    p->source = mem_printf("%s%s%s", v.source, *v.constants ? "/" : "", v.constants);
+    snprintf(p->label, sizeof p->label, "%s", v.label);
+    cJSON_Delete(energy);
     return p;
 }
 
 static void read_pieces(struct page *page) {
     page->of = mem_array(page->count + 1, sizeof *page->of);
     page->visited = mem_array(page->count + 1, sizeof *page->visited);
-    store_read_begin(page->run->store);
+    store_read_begin(page->how->store);
     for (size_t k = 0; k < page->count; k++) {
         const struct instance *i = page->all[k];
         if (i->state != INSTANCE_DONE || !i->keyed || !i->wanted)
             continue;
         struct piece *p = bytemap_get(&page->by_key, i->key.bytes, sizeof i->key.bytes);
         if (!p) {
-            p = piece_create(page->run, i);
+            p = piece_create(page->how, i);
             bytemap_put(&page->by_key, i->key.bytes, sizeof i->key.bytes, p);
             mem_grow(page->pieces, &page->piece_capacity, page->piece_count + 1);
             page->pieces[page->piece_count++] = p;
         }
         page->of[i->index] = p;
     }
-    store_read_end(page->run->store, NULL);
+    store_read_end(page->how->store, NULL);
 }
 
 /* ---- sums ---- */
@@ -106,7 +96,7 @@ static void read_pieces(struct page *page) {
 static void cost_add(struct cost *c, const struct piece *p) {
     bool measured = strcmp(p->label, "measured") == 0;
     c->stages++;
-    c->cpu_s += p->cpu_s;
+    c->cpu_s += isnan(p->cpu_s) ? 0 : p->cpu_s;
     c->uncertainty_j += measured ? p->uncertainty_j : 0;
     if (isfinite(p->joules))
         *(measured ? &c->measured_j : &c->modelled_j) += p->joules;
@@ -114,10 +104,6 @@ static void cost_add(struct cost *c, const struct piece *p) {
         c->without++;
     if (*p->source && !strstr(buffer_text(&c->sources), p->source))
         buffer_printf(&c->sources, "%s%s", c->sources.size ? " " : "", p->source);
-}
-
-static void cost_close(struct cost *c) {
-    buffer_close(&c->sources);
 }
 
 /* An instance and all it needs, each key once. */
@@ -194,24 +180,21 @@ static void put_csv(struct page *page, const char *file, const char *stage, cons
     buffer_putc(out, '\n');
 }
 
-static int add_file(void *context, const char *name, const struct result_item *item, struct error *err) {
-    struct page *page = context;
+static void add_file(struct page *page, const struct item *item) {
     const struct instance *i = item->instance;
     const struct piece *own = page->of[i->index];
     struct cost cost = {0};
-    (void)err;
     if (!own)
-        return 0;
+        return;
     add_upstream(&cost, page, i);
-    buffer_printf(&page->rows, "| %s | %s | ", name, instance_name(i));
+    buffer_printf(&page->rows, "| %s | %s | ", item->name, instance_name(i));
     energy_figure(&page->rows, own->joules, own->label);
     put_uncertainty(&page->rows, own->uncertainty_j);
     buffer_puts(&page->rows, " | ");
     put_joules(&page->rows, &cost);
     buffer_printf(&page->rows, " | %zu |\n", cost.stages);
-    put_csv(page, name, instance_name(i), own, &cost);
-    cost_close(&cost);
-    return 0;
+    put_csv(page, item->name, instance_name(i), own, &cost);
+    buffer_close(&cost.sources);
 }
 
 static int by_kind(const void *a, const void *b) {
@@ -229,7 +212,7 @@ static void put_kinds(struct buffer *out, struct page *page) {
         buffer_printf(out, "| %s | ", page->pieces[k]->kind);
         put_joules(out, &cost);
         buffer_printf(out, " | %.4g | %zu |\n", cost.cpu_s, cost.stages);
-        cost_close(&cost);
+        buffer_close(&cost.sources);
     }
     for (size_t k = 0; k < page->piece_count; k++)
         cost_add(&all, page->pieces[k]);
@@ -237,11 +220,11 @@ static void put_kinds(struct buffer *out, struct page *page) {
     put_joules(out, &all);
     buffer_printf(out, " | %.4g | %zu |\n\nSources: %s.\n", all.cpu_s, all.stages, buffer_text(&all.sources));
     put_csv(page, "(all)", "", NULL, &all);
-    cost_close(&all);
+    buffer_close(&all.sources);
 }
 
 static void put_page(struct buffer *out, struct page *page) {
-    buffer_printf(out, "%s\n# Joules of results/%s\n\n", mark, page->run->pipeline->name);
+    buffer_printf(out, "%s\n# Joules of results/%s\n\n", mark, page->how->pipeline->name);
     buffer_puts(out,
                 "What each file took when its stages ran, whichever run that was, with all attempts that led to it. "
                 "`all before it` holds the stage that made the file and every stage that it depends on, each once; "
@@ -254,33 +237,29 @@ static void put_page(struct buffer *out, struct page *page) {
 
 /* ---- files ---- */
 
-/* 1: what stands there begins as a page of ours, or nothing does; 0: it is the user's own. */
-static int is_ours(struct buffer *there, const char *path, const char *begins, struct error *err) {
+/* ERR_IO: what stands there does not begin as a page does. */
+static int check_ours(const char *path, const char *begins, struct error *err) {
     struct stat st;
-    int failed = lstat(path, &st) < 0 ? errno : 0;
-    if (failed)
-        return failed == ENOENT ? 1 : error_errno(err, failed, "%s: cannot be examined", path);
-    if (!S_ISREG(st.st_mode))
-        return 0;
-    int rc = file_read(there, path, SIZE_MAX / 2, err);
-    return rc < 0 ? rc : there->size >= strlen(begins) && memcmp(buffer_text(there), begins, strlen(begins)) == 0;
-}
-
-static int write_file(const char *path, const char *begins, const struct buffer *text, struct error *err) {
     struct buffer there = {0};
-    int rc = is_ours(&there, path, begins, err);
-    if (rc == 0)
+    if (lstat(path, &st) < 0)
+        return errno == ENOENT ? 0 : error_errno(err, errno, "%s: cannot be examined", path);
+    int rc = S_ISREG(st.st_mode) ? file_read(&there, path, SIZE_MAX / 2, err) : 0;
+    if (rc == 0 && strncmp(buffer_text(&there), begins, strlen(begins)) != 0)
         rc = error_set(err, ERR_IO, "%s: Retort did not write this file; move it away and run again", path);
-    else if (rc > 0 && there.size == text->size && memcmp(buffer_text(&there), text->data, text->size) == 0)
-        rc = 0;
-    else if (rc > 0)
-        rc = file_replace(path, text->data, text->size, 0666, err);
     buffer_close(&there);
     return rc;
 }
 
-static bool is_due(const struct run *r, const char *page, const char *csv) {
-    return r->summary->finished > 0 || r->summary->results_changed || !file_exists(page) || !file_exists(csv);
+static int write_file(const char *path, const char *begins, const struct buffer *text, const char *staging,
+                      struct error *err) {
+    int rc = check_ours(path, begins, err);
+    return rc < 0 ? rc : target_write(path, staging, text, err);
+}
+
+/* Nanoseconds since 1970 when a file was last written; -1: there is none. */
+static int64_t written_ns(const char *path) {
+    struct stat st;
+    return stat(path, &st) < 0 ? -1 : st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec;
 }
 
 static void page_close(struct page *page) {
@@ -296,25 +275,33 @@ static void page_close(struct page *page) {
     buffer_close(&page->csv);
 }
 
-int run_energy_page(struct run *r, struct error *err) {
-    struct page page = {.run = r};
+bool energy_page_is_due(const struct publishing *how, const char *folder) {
+    char *manifest = manifest_path(folder);
+    char *md = mem_printf("%s.energy.md", folder);
+    char *csv = mem_printf("%s.energy.csv", folder);
+    int64_t published_ns = written_ns(manifest);
+    bool due = how->executed || written_ns(md) < published_ns || written_ns(csv) < published_ns;
+    free(csv);
+    free(md);
+    free(manifest);
+    return due;
+}
+
+int energy_page_write(const struct publishing *how, const struct items *items, const char *folder, const char *staging,
+                      struct error *err) {
+    struct page page = {.how = how};
     struct buffer text = {0};
-    char *md = mem_printf("%s.energy.md", r->summary->results_path);
-    char *csv = mem_printf("%s.energy.csv", r->summary->results_path);
-    int rc = 0;
-    if (!is_due(r, md, csv))
-        goto out;
-    page.all = plan_instances(r->plan, &page.count);
+    char *md = mem_printf("%s.energy.md", folder);
+    char *csv = mem_printf("%s.energy.csv", folder);
+    page.all = plan_instances(how->plan, &page.count);
     buffer_puts(&page.csv, header);
     read_pieces(&page);
-    rc = results_each(r->plan, r->pipeline, add_file, &page, err);
-    if (rc == 0) {
-        put_page(&text, &page);
-        rc = write_file(md, mark, &text, err);
-    }
+    for (size_t i = 0; i < items->count; i++)
+        add_file(&page, &items->items[i]);
+    put_page(&text, &page);
+    int rc = write_file(md, mark, &text, staging, err);
     if (rc == 0)
-        rc = write_file(csv, header, &page.csv, err);
-out:
+        rc = write_file(csv, header, &page.csv, staging, err);
     page_close(&page);
     buffer_close(&text);
     free(csv);

@@ -1,6 +1,6 @@
 /*
- * One publisher at a time: results/.<pipeline>.lock, beside the folder, which may be moved away, and a file, because a lock
- * on a directory says nothing to the other machines of a network file system. The kernel drops it with its holder.
+ * One publisher at a time: a lock on results/.<pipeline>.lock. It is a file, because a lock on a folder does not reach the
+ * other machines of a network file system. It stands beside the folder, because a user may move the folder away.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,78 +11,65 @@
 
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
-#include "engine/publish/publish.h"
-#include "engine/run/internal.h"
+#include "engine/publish/internal.h"
 
-enum { ASK_AGAIN_MS = 50 };
+enum { RETRY_MS = 50 };
 
-static int count(void *context, const char *name, const struct result_item *item, struct error *err) {
-    size_t *done = context;
-    (void)name, (void)item, (void)err;
-    ++*done;
-    return 0;
-}
-
-static bool may_not_write(int refusal) {
-    return refusal == EACCES || refusal == EPERM || refusal == EROFS;
+int publish_check_interrupt(const struct publishing *how, struct error *err) {
+    if (!how->is_interrupted(how->context))
+        return 0;
+    return error_set(err, ERR_INTERRUPTED,
+                     "interrupted before results are published into %s/%s: everything finished so far is kept, run "
+                     "again to publish it",
+                     how->directory, how->pipeline->name);
 }
 
 static bool has_no_locks(int refusal) {
     return refusal == ENOLCK || refusal == EOPNOTSUPP || refusal == ENOSYS || refusal == EINVAL;
 }
 
-/* Another engine has it. */
-static int wait_for(struct run *r, bool *told, struct error *err) {
-    const char *results = r->options->results, *name = r->pipeline->name;
+/* Another engine has the lock. */
+static int wait_for_it(const struct publishing *how, bool *told, struct error *err) {
     if (!*told) {
-        char *note =
-            mem_printf("another engine publishes into %s/%s: this one waits until that has ended", results, name);
-        run_note(r, NULL, note);
+        char *note = mem_printf("another engine publishes into %s/%s: this one waits until that has ended",
+                                how->directory, how->pipeline->name);
+        how->note(how->context, note);
         free(note);
     }
     *told = true;
-    nanosleep(&(struct timespec){.tv_nsec = ASK_AGAIN_MS * 1000000L}, NULL);
-    if (!run_is_interrupted(r))
-        return 0;
-    return error_set(err, ERR_INTERRUPTED,
-                     "interrupted while another engine publishes into %s/%s: everything finished so far is kept, run "
-                     "again to publish it",
-                     results, name);
+    nanosleep(&(struct timespec){.tv_nsec = RETRY_MS * 1000000L}, NULL);
+    return publish_check_interrupt(how, err);
 }
 
-/* 1: the file system has no locks. */
-static int lock_file(int fd, struct run *r, const char *path, struct error *err) {
-    int rc = 0;
+static int lock_file(int fd, const struct publishing *how, const char *path, struct error *err) {
     bool told = false;
+    int rc = 0;
     while (rc == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
         if (has_no_locks(errno))
-            return 1;
+            return 0;
         if (errno == EWOULDBLOCK)
-            rc = wait_for(r, &told, err);
+            rc = wait_for_it(how, &told, err);
         else if (errno != EINTR)
             rc = error_errno(err, errno, "%s: cannot be locked", path);
     }
     return rc;
 }
 
-int run_lock_results(int *lock, struct run *r, struct error *err) {
-    size_t done = 0;
+int publish_lock(int *lock, const struct publishing *how, struct error *err) {
+    char *path = mem_printf("%s/.%s.lock", how->directory, how->pipeline->name);
+    int rc = target_folder(path, err);
     *lock = -1;
-    int rc = results_each(r->plan, r->pipeline, count, &done, err);
-    if (rc == 0 && done > 0)
-        rc = file_make_directory(r->options->results, err);
-    if (rc < 0 || done == 0)
-        return rc;
-    char *path = mem_printf("%s/.%s.lock", r->options->results, r->pipeline->name);
-    int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (fd >= 0)
-        rc = lock_file(fd, r, path, err);
-    else if (!may_not_write(errno))
+    if (rc == 0)
+        rc = file_make_directory(how->directory, err);
+    if (rc < 0)
+        goto out;
+    rc = 0;
+    *lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (*lock >= 0)
+        rc = lock_file(*lock, how, path, err);
+    else if (errno != EACCES && errno != EPERM && errno != EROFS)
         rc = error_errno(err, errno, "%s: cannot be opened", path);
-    if (fd >= 0 && rc != 0)
-        close(fd);
-    else
-        *lock = fd;
+out:
     free(path);
-    return rc < 0 ? rc : 0;
+    return rc;
 }

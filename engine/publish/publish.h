@@ -1,50 +1,55 @@
 /*
- * Publishing: results/<pipeline>/<name>, each by rename, so that a reader sees the old file or the new one.
+ * Publishing: results/<pipeline>/ holds one whole generation of the pipeline's results.
  *
- * .retort-results.json beside the files holds the digest of each one that Retort wrote. A file that is not in it, or no
- * longer has that digest, is the user's: it is refused, never overwritten, also where it came while the result was copied.
- * One that is right already is left alone.
+ * A generation is published when every result is known, whatever the run was asked for. Otherwise what is known goes to
+ * results/<pipeline>@partial/ in the same way, and the next whole generation removes that folder.
  *
- * Engines publish into a folder one after the other (run_lock_results, internal.h): the manifest is read, the files are
- * looked at and written and the manifest is written in one step, on top of what the last one left.
+ *   1 take the lock, results/.<name>.lock.
+ *   2 write each file to results/.<name>.staging/, synced and verified.
+ *   3 write the manifest: "coming" names the new files.
+ *   4 remove unchanged files that are no longer named; rename the new ones to their places.
+ *   5 write the manifest without "coming".
+ *   6 remove the staging folder.
+ *
+ * A kill before the end of step 3 leaves the generation before; the next publisher removes the staging folder. A kill in
+ * step 4 leaves files of both generations, and the manifest says so; the next publisher goes on with step 4. A kill after
+ * step 5 leaves the new generation.
+ *
+ * Retort replaces and removes only what has the digest that the manifest gives for it. Anything else is the user's: then
+ * nothing is published, and the message names the file. Steps 4 to 6 do not ask for signals: they copy nothing.
  */
 #ifndef RETORT_ENGINE_PUBLISH_PUBLISH_H
 #define RETORT_ENGINE_PUBLISH_PUBLISH_H
 
-#include "engine/lookup/facts.h"
+#include "engine/plan/plan.h"
+#include "store/store.h"
 
-/* Where results are published, and until when. */
+/* The input of a publishing. Nothing of it is kept. */
 struct publishing {
-    const char *directory;                 /* results */
-    bool alone;                            /* no other engine publishes there: what killed ones left may be removed */
-    bool (*is_interrupted)(void *context); /* asked before each file */
+    struct store *store;
+    struct plan *plan; /* with all results that are known */
+    const struct pipeline *pipeline;
+    const char *directory; /* "/project/results": no link may lead to it */
+    bool executed;         /* stages ran: their joules are new, whatever their bytes are */
+
     void *context;
+    bool (*is_interrupted)(void *context);
+    void (*note)(void *context, const char *text);
+    /* The energy of an instance's record, as engine/meter writes it, or NULL; the state of git, as engine/provenance gives
+       it. The publisher deletes both. */
+    cJSON *(*energy)(void *context, const struct instance *i);
+    cJSON *(*git)(void *context);
 };
 
-/* Publishes every result of the pipeline whose stages are done. `*path` (the caller frees) is the folder, NULL when the
-   pipeline names no results or none is done; `*changed`: the page of joules is not of what is there now. ERR_IO: a file of
-   the user's, or one that cannot be looked at, stands in the way (the message names the first; the others are published), or
-   two items of a list have one name; the system refused. ERR_IO too where the manifest is none; nothing is published then.
-   ERR_CORRUPT, ERR_NOT_FOUND: what is stored of a result is damaged (and set aside) or gone. ERR_INTERRUPTED: some are not
-   published yet. */
-int results_publish(char **path, bool *changed, struct plan *plan, const struct pipeline *pipeline, struct facts *facts,
-                    const struct publishing *how, struct error *err);
+struct published {
+    char *path;          /* the folder that holds what is known; NULL: nothing is. The caller frees. */
+    size_t known, total; /* results; where not all are known, `path` is the folder of partial ones */
+};
 
-/* Each result whose stage is done, by the name of its file below results/<pipeline>/, until one visit fails. */
-typedef int result_visit(void *context, const char *name, const struct result_item *item, struct error *err);
-int results_each(struct plan *plan, const struct pipeline *pipeline, result_visit *visit, void *context,
-                 struct error *err);
-
-/* What stands in results/<pipeline>/ beside the files: see above. */
-#define RESULTS_MANIFEST ".retort-results.json"
-
-/* Before the number of an engine: what has come out of a name, which a copy has now. */
-#define RESULTS_OUT "out-"
-
-/* Removes what killed engines left in the results of one pipeline beside the files that the members of `named` name, and
-   beside the manifest; what has come out of a name, only where `is_ours` says so of the name and of the path where it stands
-   now. Nobody publishes there now. What cannot be removed stays. ERR_IO: a folder cannot be read. */
-int results_clear(const char *directory, const cJSON *const named[], size_t count,
-                  bool (*is_ours)(void *context, const char *name, const char *at), void *context, struct error *err);
+/* Brings the results folder up to date, and beside it <pipeline>.energy.md and .csv where it is whole; a fault of these two
+   is only noted. ERR_IO: a file that Retort did not write, or whose user changed it, stands in the way, or the system
+   refused. ERR_CORRUPT, ERR_NOT_FOUND: the stored bytes of a result are damaged (and set aside), or gone. ERR_INTERRUPTED:
+   nothing was published. ERR_INVALID: the pipeline names no out. */
+int publish_results(struct published *out, const struct publishing *how, struct error *err);
 
 #endif

@@ -162,6 +162,17 @@ struct run_observer progress_observer(struct progress *p) {
     return (struct run_observer){.context = p, .stage = on_stage, .progress = on_progress, .note = on_note};
 }
 
+static void print_results(FILE *stream, const struct published *p) {
+    size_t unknown = p->total - p->known;
+    if (!p->path)
+        return;
+    if (unknown == 0)
+        fprintf(stream, "results: %s/\n", p->path);
+    else
+        fprintf(stream, "results: %zu of %zu %s not known yet; what there is stands in %s/\n", unknown, p->total,
+                unknown == 1 ? "is" : "are", p->path);
+}
+
 void progress_end(struct progress *p, const struct run_summary *s) {
     if (p->style == PROGRESS_JSON) {
         fprintf(
@@ -175,8 +186,7 @@ void progress_end(struct progress *p, const struct run_summary *s) {
         if (s->skipped)
             fprintf(p->stream, ", %zu skipped", s->skipped);
         fprintf(p->stream, " in %.1f s\n", s->wall_s);
-        if (s->results_path)
-            fprintf(p->stream, "results: %s/\n", s->results_path);
+        print_results(p->stream, &s->results);
     }
     fflush(p->stream);
 }

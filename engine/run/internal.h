@@ -4,10 +4,9 @@
  *   run.c       begin, end                          task.c     one attempt after another
  *   loop.c      events and time in, steps out       event_loop.c  the loop, signals
  *   discover.c  plan -> known, or a task            commit.c   durable, then reported
- *   results_energy.c  what each published file took
- *   results_lock.c    one publisher at a time
+ *   publish.c   known results -> results/
  *   verify.c    recorded stages once more
- *   results.c, known.c, attempt.c, executor.c: with headers of their own
+ *   known.c, attempt.c, executor.c: with headers of their own
  *
  * Everything here is on one thread, but what attempt_prepare and attempt_collect do on a worker.
  */
@@ -120,18 +119,11 @@ void run_close_loop(struct run *r);
 /* Whether a signal has come that no stage was told of. */
 bool run_is_interrupted(struct run *r);
 
-/* ---- results_lock.c ---- */
+/* ---- publish.c ---- */
 
-/* Waits until no other engine publishes results of this pipeline in this project, and keeps others from it until `*lock`
-   is closed. -1: no result is done, or nobody can be kept from it: the file system has no locks, or the user may not write
-   there. ERR_INTERRUPTED: a signal came meanwhile; ERR_IO. */
-int run_lock_results(int *lock, struct run *r, struct error *err);
-
-/* ---- results_energy.c ---- */
-
-/* Writes results/<pipeline>.energy.md and .csv beside what was published, where something changed. ERR_IO: a file of the
-   user's, or one that cannot be looked at, stands there. */
-int run_energy_page(struct run *r, struct error *err);
+/* Publishes the results that are known, by this run or an earlier one, and fills `r->summary->results`. Fails as
+   publish_results does. */
+int run_publish(struct run *r, struct error *err);
 
 /* ---- discover.c ---- */
 

@@ -7,7 +7,6 @@
 #include "engine/base/clock.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
-#include "engine/publish/publish.h"
 #include "engine/run/internal.h"
 
 /* Damage that is found in each of so many passes may have a cause that making things again does not mend. */
@@ -169,7 +168,7 @@ static int write_run(struct run *r, int code, struct error *err) {
     cJSON_AddNumberToObject(run, "wall_s", s->wall_s);
     cJSON_AddNumberToObject(run, "exit", error_exit_status(code));
     cJSON_AddItemToObject(run, "platform", r->platform ? cJSON_CreateString(r->platform) : cJSON_CreateNull());
-    cJSON_AddItemToObject(run, "results", s->results_path ? cJSON_CreateString(s->results_path) : cJSON_CreateNull());
+    cJSON_AddItemToObject(run, "results", s->results.path ? cJSON_CreateString(s->results.path) : cJSON_CreateNull());
     cJSON *counts = cJSON_AddObjectToObject(run, "counts");
     cJSON_AddNumberToObject(counts, "known", (double)s->known);
     cJSON_AddNumberToObject(counts, "finished", (double)s->finished);
@@ -224,30 +223,13 @@ static bool is_to_repeat(struct run *r) {
 
 static const char not_repeated[] = "interrupted; run again to make what was damaged or gone again";
 
-static bool is_interrupted(void *context) {
-    return run_is_interrupted(context);
-}
-
-/* What is done, and its energy beside it, which is of all that is done. */
+/* Damage that publishing finds is set aside; another pass makes what was there again. */
 static int publish(struct run *r, struct error *err) {
-    struct run_summary *s = r->summary;
-    struct error fault = {0};
-    int lock;
-    int rc = run_lock_results(&lock, r, err);
-    const struct publishing how = {
-        .directory = r->options->results, .alone = lock >= 0, .is_interrupted = is_interrupted, .context = r};
-    if (rc == 0)
-        rc = results_publish(&s->results_path, &s->results_changed, r->plan, r->pipeline, r->facts, &how, err);
-    if (rc == ERR_CORRUPT || rc == ERR_NOT_FOUND) {
-        r->put_off++;
-        if (run_is_interrupted(r))
-            rc = error_set(err, ERR_INTERRUPTED, "%s", not_repeated);
-    }
-    if (s->results_path && rc != ERR_INTERRUPTED && run_energy_page(r, &fault) < 0)
-        run_note(r, NULL, fault.message);
-    if (lock >= 0)
-        close(lock);
-    return rc;
+    int rc = run_publish(r, err);
+    if (rc != ERR_CORRUPT && rc != ERR_NOT_FOUND)
+        return rc;
+    r->put_off++;
+    return run_is_interrupted(r) ? error_set(err, ERR_INTERRUPTED, "%s", not_repeated) : rc;
 }
 
 /* Publishes what is done and writes the run down, whatever came before; the first fault is told. `*again`: another pass
@@ -359,7 +341,7 @@ int run_pipeline(const struct pipeline *pipeline, struct store *store, const str
     store_hold(store);
     for (int pass = 1; again; pass++) {
         double wall_s = summary->wall_s;
-        free(summary->results_path);
+        free(summary->results.path);
         free(summary->run_id);
         again = pass < PASSES;
         tally.known_again = 0;

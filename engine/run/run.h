@@ -13,6 +13,7 @@
 #define RETORT_ENGINE_RUN_RUN_H
 
 #include "engine/plan/plan.h"
+#include "engine/publish/publish.h"
 #include "engine/run/scheduler.h"
 #include "store/store.h"
 
@@ -53,9 +54,8 @@ struct run_options {
 struct run_summary {
     size_t known, finished, failed, interrupted, skipped;
     double wall_s;
-    char *results_path;   /* where results were published; NULL when there are none; the caller frees */
-    bool results_changed; /* by this run, or by one before that did not come to its end */
-    char *run_id;         /* the caller frees */
+    struct published results; /* the caller frees its path */
+    char *run_id;             /* the caller frees */
 };
 
 /* 0: all done. ERR_FAILED, ERR_INTERRUPTED (SIGINT/SIGTERM/SIGHUP; everything kept), ERR_INVALID (the file, found while expanding;

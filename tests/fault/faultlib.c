@@ -13,10 +13,11 @@
  *                         short:N    the Nth write is given half of its bytes; "N+": every later one too
  *                         memory:N   the Nth allocation fails; "N+": every later one too
  *                         memory:N@L the Nth of those for the library whose name begins with L, counted by themselves
- *                         An N of 0 lets nothing fail: what could have is counted; of allocations, whose each was.
+ *                         An N of 0 lets nothing fail: what could have is counted, and written to the log.
  *   RETORT_FAULT_PROGRAM  whom it concerns (default retort): keepers inherit the environment, and are left alone
  *   RETORT_FAULT_LOG      a file; appended "fault <n> <call> <path>" when one fails, "calls <count>" at the end; of an
- *                         allocation the library that wanted it, in place of a path; "allocation <n> <library>" for memory:0
+ *                         allocation the library that wanted it, in place of a path; "call <n> <call> <path>" for each
+ *                         call that could have failed, "allocation <n> <library>" for memory:0
  *
  * What the standard streams say is never kept from being said. Memory-mapped writes and locks are not counted; nor is a
  * kill at a call that only reads, which leaves what a kill at the next change leaves.
@@ -65,11 +66,11 @@ static void describe(char *out, size_t size, int fd, const char *path) {
     snprintf(out, size, "%s%s%s", directory, *directory && path ? "/" : "", path ? path : "");
 }
 
-static void log_fault(unsigned long n, const char *call, int fd, const char *path) {
+static void log_call(const char *what, unsigned long n, const char *call, int fd, const char *path) {
     char where[PATH_MAX];
     char line[LINE_SIZE + PATH_MAX];
     describe(where, sizeof where, fd, path);
-    snprintf(line, sizeof line, "fault %lu %s %s\n", n, call, where);
+    snprintf(line, sizeof line, "%s %lu %s %s\n", what, n, call, where);
     fault_log(line);
 }
 
@@ -79,10 +80,12 @@ bool fault_is_due(const char *call, unsigned can, int fd, const char *path) {
     if (!fault.action || !(can & fault.action->happens_to) || (!path && fd >= 0 && fd <= LAST_STREAM))
         return false;
     unsigned long n = atomic_fetch_add(&fault.calls, 1) + 1;
+    if (fault.wanted == 0 && fault.action->happens_to != MEMORY)
+        log_call("call", n, call, fd, path);
     if (fault.wanted == 0 || (fault.for_good ? n < fault.wanted : n != fault.wanted))
         return false;
     if (n == fault.wanted)
-        log_fault(n, call, fd, path);
+        log_call("fault", n, call, fd, path);
     if (can & fault.action->happens_to & KILL)
         syscall(SYS_kill, getpid(), SIGKILL);
     return true;

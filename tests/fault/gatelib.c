@@ -5,12 +5,7 @@
  *
  *   RETORT_GATE      before its first rename to a name that ends so the engine stops, as by SIGSTOP; what others do
  *                    meanwhile is the test's, and SIGCONT lets it go on
- *   RETORT_GATE_TIMES
- *                    before so many of them; one, when it is not said
  *   RETORT_GATE_SYNC the same before it syncs a file whose path holds this: one that has been copied and has no name yet
- *   RETORT_GATE_PLAIN
- *                    a rename can only replace, as on NFS: one that is to exchange two names, or not to replace, fails with
- *                    EINVAL
  *   RETORT_GATE_EIO  a path that ends so cannot be looked at, and a folder not be read: stat, lstat, access and readdir fail
  *                    with EIO
  */
@@ -26,8 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int stops = 1;
-static const char *stop_at, *stop_in, *fail_at, *plain;
+static const char *stop_at, *stop_in, *fail_at;
 
 __attribute__((constructor)) static void begin(void) {
     if (strcmp(program_invocation_short_name, "retort") != 0)
@@ -35,9 +29,6 @@ __attribute__((constructor)) static void begin(void) {
     stop_at = getenv("RETORT_GATE");
     stop_in = getenv("RETORT_GATE_SYNC");
     fail_at = getenv("RETORT_GATE_EIO");
-    plain = getenv("RETORT_GATE_PLAIN");
-    if (getenv("RETORT_GATE_TIMES"))
-        stops = atoi(getenv("RETORT_GATE_TIMES"));
 }
 
 static bool is_at(const char *path, const char *end) {
@@ -51,9 +42,9 @@ static bool is_at(const char *path, const char *end) {
     *(void **)(&next) = dlsym(RTLD_NEXT, #name)
 
 static void stop_before(const char *to) {
-    if (stops == 0 || !is_at(to, stop_at))
+    if (!is_at(to, stop_at))
         return;
-    stops--;
+    stop_at = NULL;
     raise(SIGSTOP);
 }
 
@@ -75,10 +66,7 @@ int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned
     static int (*next)(int, const char *, int, const char *, unsigned);
     FIND_NEXT(renameat2);
     stop_before(to);
-    if (!plain || flags == 0)
-        return next(from_fd, from, to_fd, to, flags);
-    errno = EINVAL;
-    return -1;
+    return next(from_fd, from, to_fd, to, flags);
 }
 
 static void path_of(char path[PATH_MAX], int fd) {

@@ -103,8 +103,8 @@ class Place:
         return found
 
     def unpublished(self):
-        """What is left of files that were being published."""
-        return glob.glob(self.project + "/results/six/.*.tmp-*")
+        """The temporaries of a publishing that was cut off."""
+        return glob.glob(self.project + "/results/.*.staging") + glob.glob(self.project + "/results/.*.tmp-*")
 
     def fsck(self):
         command = [os.path.join(self.programs, "retort"), "fsck", "--store", self.store, "--json"]

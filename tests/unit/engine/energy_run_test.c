@@ -84,7 +84,7 @@ static int run_study(struct machine *m, const char *stages, double cpus, cJSON *
     pipeline_free(pipeline);
     diagnostics_close(&diagnostics);
     free(summary.run_id);
-    free(summary.results_path);
+    free(summary.results.path);
     free(program);
     free(store_path);
     free(file);

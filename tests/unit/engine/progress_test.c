@@ -102,7 +102,7 @@ static void test_json_tells_nothing_else(void **state) {
 }
 
 static const struct run_summary summary = {
-    .known = 1, .finished = 22, .failed = 3, .interrupted = 4, .skipped = 5, .wall_s = 1.25, .results_changed = true};
+    .known = 1, .finished = 22, .failed = 3, .interrupted = 4, .skipped = 5, .wall_s = 1.25};
 
 static void test_json_end(void **state) {
     struct display d;
@@ -130,6 +130,29 @@ static void test_plain_shows_what_happens(void **state) {
     progress_end(d.progress, &summary);
     assert_non_null(strstr(d.text, "1 known, 22 finished, 3 failed, 4 interrupted, 5 skipped in 1.2 s\n"));
     display_close(&d);
+}
+
+/* What the last line says of the results. */
+static void says_of_results(const struct published *results, const char *expected) {
+    struct display d;
+    struct run_summary s = {.results = *results};
+    display_open(&d, PROGRESS_PLAIN);
+    progress_end(d.progress, &s);
+    const char *line = strchr(d.text, '\n');
+    assert_non_null(line);
+    assert_string_equal(line + 1, expected);
+    display_close(&d);
+}
+
+static void test_plain_names_the_folder_of_the_results(void **state) {
+    char whole[] = "/p/results/x", partial[] = "/p/results/x@partial";
+    (void)state;
+    says_of_results(&(struct published){.path = whole, .known = 5, .total = 5}, "results: /p/results/x/\n");
+    says_of_results(&(struct published){.path = partial, .known = 2, .total = 5},
+                    "results: 3 of 5 are not known yet; what there is stands in /p/results/x@partial/\n");
+    says_of_results(&(struct published){.path = partial, .known = 4, .total = 5},
+                    "results: 1 of 5 is not known yet; what there is stands in /p/results/x@partial/\n");
+    says_of_results(&(struct published){.known = 0, .total = 5}, "");
 }
 
 static void test_none_shows_failures_alone(void **state) {
@@ -190,6 +213,7 @@ int main(void) {
         cmocka_unit_test(test_json_tells_nothing_else),
         cmocka_unit_test(test_json_end),
         cmocka_unit_test(test_plain_shows_what_happens),
+        cmocka_unit_test(test_plain_names_the_folder_of_the_results),
         cmocka_unit_test(test_none_shows_failures_alone),
         cmocka_unit_test(test_plain_lets_a_note_be_one_line),
         cmocka_unit_test(test_plain_tells_what_is_left_where_it_is_known),

@@ -177,7 +177,7 @@ static int run_here(struct buffer *said, struct buffer *made) {
     if (code == 0)
         assert_int_equal(file_read(made, "results/t/o", 10000, &err), 0);
     free(summary.run_id);
-    free(summary.results_path);
+    free(summary.results.path);
     free(program);
     return code;
 }
