@@ -34,9 +34,9 @@ static bool is_same(int at, const char *name, int fd) {
            there.st_dev == opened.st_dev && there.st_ino == opened.st_ino;
 }
 
-/* Removes what was made, where it still is that. */
+/* Removes what was made, or what a stage has put in its place: of a link the link alone. */
 static void discard(struct attempt_directory *d) {
-    if (d->root_fd >= 0 && is_same(d->work_fd, path_base(d->root), d->root_fd))
+    if (d->root_fd >= 0)
         file_remove_tree_at(d->work_fd, path_base(d->root), NULL);
     if (d->root_fd >= 0)
         close(d->root_fd);

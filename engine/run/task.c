@@ -155,12 +155,12 @@ static void withhold(struct task *t, const char *why) {
     scheduler_exit(t->run->scheduler, &t->job, EXIT_FAILED, run_now_ms());
 }
 
-/* A stage may have made a file of its checkpoint's directory, or a link that leads nowhere: no attempt could begin. */
+/* A stage may have made a file of its checkpoint's directory, or a link: no attempt could begin. */
 static void clear_checkpoint(struct task *t, const char *path) {
     struct run *r = t->run;
     struct error fault = {0};
     struct stat st;
-    if (lstat(path, &st) < 0 || file_look(&st, path, NULL) < 0 || S_ISDIR(st.st_mode))
+    if (lstat(path, &st) < 0 || S_ISDIR(st.st_mode))
         return;
     run_note(r, t->instance, "its checkpoint is dropped: the stage left something else than a directory there");
     if (store_checkpoint_remove(r->store, &t->instance->key, r->platform, &fault) < 0)
