@@ -15,9 +15,9 @@
  *                         memory:N@L the Nth of those for the library whose name begins with L, counted by themselves
  *                         An N of 0 lets nothing fail: what could have is counted, and written to the log.
  *   RETORT_FAULT_PROGRAM  whom it concerns (default retort): keepers inherit the environment, and are left alone
- *   RETORT_FAULT_LOG      a file; appended "fault <n> <call> <path>" when one fails, "calls <count>" at the end; of an
- *                         allocation the library that wanted it, in place of a path; "call <n> <call> <path>" for each
- *                         call that could have failed, "allocation <n> <library>" for memory:0
+ *   RETORT_FAULT_LOG      a file; appended "fault <n> <call> <path>" when one fails; of an allocation the library that wanted
+ *                         it, in place of a path. Where N is 0: "calls <n>" and "call <n> <call> <path>" for each call that could
+ *                         have failed, "allocation <n> <library>" for memory:0
  *
  * What the standard streams say is never kept from being said. Memory-mapped writes and locks are not counted; nor is a
  * kill at a call that only reads, which leaves what a kill at the next change leaves.
@@ -74,6 +74,13 @@ static void log_call(const char *what, unsigned long n, const char *call, int fd
     fault_log(line);
 }
 
+/* With each call: a keeper is killed by its engine, and does nothing at its end. */
+static void log_count(unsigned long n) {
+    char line[64];
+    snprintf(line, sizeof line, "calls %lu\n", n);
+    fault_log(line);
+}
+
 /* ---- which call it is ---- */
 
 bool fault_is_due(const char *call, unsigned can, int fd, const char *path) {
@@ -82,6 +89,8 @@ bool fault_is_due(const char *call, unsigned can, int fd, const char *path) {
     unsigned long n = atomic_fetch_add(&fault.calls, 1) + 1;
     if (fault.wanted == 0 && fault.action->happens_to != MEMORY)
         log_call("call", n, call, fd, path);
+    if (fault.wanted == 0)
+        log_count(n);
     if (fault.wanted == 0 || (fault.for_good ? n < fault.wanted : n != fault.wanted))
         return false;
     if (n == fault.wanted)
@@ -133,12 +142,4 @@ __attribute__((constructor)) static void begin(void) {
     }
     fprintf(stderr, "faultlib: RETORT_FAULT=%s: not known\n", text);
     _exit(2);
-}
-
-__attribute__((destructor)) static void end(void) {
-    char line[64];
-    if (!fault.action)
-        return;
-    snprintf(line, sizeof line, "calls %lu\n", atomic_load(&fault.calls));
-    fault_log(line);
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <pthread.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -66,10 +68,11 @@ CALL(rmdir, (const char *path), (path), KILL | IO | KERNEL, -1, path)
 CALL(mkdir, (const char *path, mode_t mode), (path, mode), KILL | IO | SPACE | KERNEL, -1, path)
 CALL(mkdirat, (int fd, const char *path, mode_t mode), (fd, path, mode), KILL | IO | SPACE | KERNEL, fd, path)
 CALL(chmod, (const char *path, mode_t mode), (path, mode), KILL | IO | KERNEL, -1, path)
-CALL(setxattr, (const char *path, const char *name, const void *value, size_t size, int flags),
-     (path, name, value, size, flags), KILL | IO | SPACE, -1, path)
+CALL(fsetxattr, (int fd, const char *name, const void *value, size_t size, int flags), (fd, name, value, size, flags),
+     KILL | IO | SPACE, fd, NULL)
 CALL(chdir, (const char *path), (path), IO | KERNEL, -1, path)
 CALL(flock, (int fd, int how), (fd, how), IO, fd, NULL)
+CALL(socketpair, (int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds), HANDLE, -1, NULL)
 CALL(pipe, (int fds[2]), (fds), HANDLE, -1, NULL)
 CALL(pipe2, (int fds[2], int flags), (fds, flags), HANDLE, -1, NULL)
 CALL(epoll_create1, (int flags), (flags), HANDLE | KERNEL, -1, NULL)
@@ -208,7 +211,7 @@ int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *
     return failed ? failed : next(pid, path, files, attributes, argv, environment);
 }
 
-/* A keeper gives what it starts an environment without us; the built-in kind that it runs is its own program once more. */
+/* A keeper gives what it starts an environment without us. We go along into the program that is meant: built-in kinds. */
 int execve(const char *path, char *const argv[], char *const environment[]) {
     enum { MOST = 4096, NAMES = 4 };
     static const char *const names[NAMES] = {"LD_PRELOAD", "RETORT_FAULT", "RETORT_FAULT_LOG", "RETORT_FAULT_PROGRAM"};
@@ -216,7 +219,8 @@ int execve(const char *path, char *const argv[], char *const environment[]) {
     static char *with_us[MOST + NAMES + 1];
     size_t count = 0;
     FIND_NEXT(execve);
-    if (!fault.action || strcmp(argv[0], program_invocation_short_name) != 0)
+    const char *meant = getenv("RETORT_FAULT_PROGRAM");
+    if (!meant || strcmp(argv[0], meant) != 0)
         return next(path, argv, environment);
     while (environment[count] && count < MOST) {
         with_us[count] = environment[count];
@@ -240,6 +244,17 @@ pid_t fork(void) {
     return -1;
 }
 
+/* A keeper's leader. */
+int clone(int (*run)(void *), void *stack, int flags, void *argument, ...) {
+    static int (*next)(int (*)(void *), void *, int, void *, ...);
+    FIND_NEXT(clone);
+    int failed = fault_failure("clone", KILL | KERNEL | PROCESS, -1, NULL);
+    if (!failed)
+        return next(run, stack, flags, argument);
+    errno = failed;
+    return -1;
+}
+
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument) {
     static int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
     FIND_NEXT(pthread_create);
@@ -257,7 +272,8 @@ CALL(fstat, (int fd, struct stat *out), (fd, out), fault_is_file(fd) ? LOOK : 0,
 CALL(fstat64, (int fd, struct stat64 *out), (fd, out), fault_is_file(fd) ? LOOK : 0, fd, NULL)
 CALL(fstatat, (int fd, const char *path, struct stat *out, int flags), (fd, path, out, flags), LOOK, fd, path)
 CALL(access, (const char *path, int how), (path, how), LOOK, -1, path)
-CALL(statvfs, (const char *path, struct statvfs *out), (path, out), LOOK, -1, path)
+CALL(faccessat, (int fd, const char *path, int how, int flags), (fd, path, how, flags), LOOK, fd, path)
+CALL(fstatvfs, (int fd, struct statvfs *out), (fd, out), LOOK, fd, NULL)
 CALL(scandir,
      (const char *path, struct dirent ***out, int (*choose)(const struct dirent *),
       int (*compare)(const struct dirent **, const struct dirent **)),
@@ -265,12 +281,22 @@ CALL(scandir,
 CALL(nftw, (const char *path, __nftw_func_t visit, int fds, int flags), (path, visit, fds, flags), IO | KERNEL, -1,
      path)
 
-ssize_t getxattr(const char *path, const char *name, void *value, size_t size) {
-    static ssize_t (*next)(const char *, const char *, void *, size_t);
-    FIND_NEXT(getxattr);
-    int failed = fault_failure("getxattr", LOOK, -1, path);
+ssize_t fgetxattr(int fd, const char *name, void *value, size_t size) {
+    static ssize_t (*next)(int, const char *, void *, size_t);
+    FIND_NEXT(fgetxattr);
+    int failed = fault_failure("fgetxattr", LOOK, fd, NULL);
     if (!failed)
-        return next(path, name, value, size);
+        return next(fd, name, value, size);
+    errno = failed;
+    return -1;
+}
+
+ssize_t flistxattr(int fd, char *names, size_t size) {
+    static ssize_t (*next)(int, char *, size_t);
+    FIND_NEXT(flistxattr);
+    int failed = fault_failure("flistxattr", LOOK, fd, NULL);
+    if (!failed)
+        return next(fd, names, size);
     errno = failed;
     return -1;
 }

@@ -47,6 +47,7 @@ class Place:
     def start(self, fault=None, options=(), command=("run", "six.json", "-j", "2", "--progress", "json"),
               **kept):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("RETORT")}
+        environment["RETORT_TEST_PLACE"] = self.path  # keepers inherit it: nothing else of theirs names the place
         environment.update(self.extra)
         if fault and "/" in fault:
             environment["RETORT_FAULT_PROGRAM"], fault = fault.split("/")
@@ -122,7 +123,8 @@ class Place:
 
 
 def belongs(process, path):
-    """Whether it names a place, runs in it, or has the environment of a stage there: a daemon has nothing else left."""
+    """Whether it names a place, runs in it, or has the environment of a keeper or a stage there: a daemon has nothing else
+    left."""
     def read(name):
         return open(os.path.join(process, name), "rb").read().decode(errors="replace")
     return (path in read("cmdline") or (os.readlink(process + "/cwd") + "/").startswith(path + "/") or

@@ -6,8 +6,8 @@
   sweep.py --shard 2/8 --done FILE     every eighth of all cases; FILE holds those that passed, which are skipped
   sweep.py --case EIO:17+              that one; --case memory:2@libuv.so
 
-A case is ACTION:N or ACTION:N+ as faultlib.c takes it. retort-stage/ACTION:N hits every keeper, and the built-in kind
-that it runs, in place of the engine. After the run with the fault come a run without one, and an fsck:
+A case is ACTION:N or ACTION:N+ as faultlib.c takes it. retort-keeper/ACTION:N hits every keeper, retort-stage/ACTION:N
+every built-in kind, in place of the engine. After the run with the fault come a run without one, and an fsck:
 
   - No process is left two seconds after a kill. A run that was not killed ended with 0 and the right results, or with 1 or
     3 and a message that names the refused call and a path.
@@ -32,7 +32,9 @@ import zlib
 from study import NO_FAULT, Place, Wrong, check_gone, check_mended, sanitizer, undisturbed
 
 FAULTS = ["kill", "EIO", "look", "ENOSPC", "EMFILE", "ENOMEM", "EAGAIN", "short", "memory"]
-ACTIONS = FAULTS + ["retort-stage/" + fault for fault in FAULTS]
+NOT_OF_KINDS = ("look", "EAGAIN")  # the study's looks at no file and makes no thread
+ACTIONS = (FAULTS + ["retort-keeper/" + fault for fault in FAULTS] +
+           ["retort-stage/" + fault for fault in FAULTS if fault not in NOT_OF_KINDS])
 MESSAGES = {
     "EIO": "input/output error",
     "look": "input/output error",
@@ -46,7 +48,7 @@ ELSEWHERE = ["out of memory", "disk i/o error", "unable to open database", "unab
              "readonly database"]  # the libraries' own words
 TWO_NAMES = ("link", "linkat", "rename", "renameat", "renameat2")  # the message may name either
 NOT_ITS_OWN = ("/proc/", "/sys/", "/dev/null")  # what the engine asked the system: it names what it asked that for
-NO_PATH = ("a pipe cannot be made", "a stage's process cannot be watched")  # where later calls are refused too
+NO_PATH = ("a pipe cannot be made", "a keeper cannot be connected")  # where later calls are refused too
 CHANGED = ("--set", "params.steps=5")
 LIBRARIES = ["retort", "libsqlite3.so", "libcjson.so", "libuv.so", "libcrypto.so", "libgit2.so"]  # each allocates in its own way
 FEW_MISSED = 5

@@ -103,7 +103,7 @@ begin together
 check "two stages run under the fourth engine" under_way
 guard=$(pgrep -P $engine -x stage-guard)
 check "the engine has a guard" test -n "$guard"
-kill -9 $(pgrep -P $engine -x retort-stage) $engine
+kill -9 $(pgrep -P $engine -x retort-keeper) $engine
 check "no process is left after engine and keepers were killed at once" gone
 wait $engine 2>/dev/null
 check "the guard ends too" await_end "$guard"
@@ -132,7 +132,7 @@ EOF
 rm -f leader.* daemon.*
 "$retort" run writer.json --store writer >said 2>&1 & engine=$!
 check "a daemon of a stage writes to the checkpoint" await daemon.1
-kill -9 $(pgrep -P $engine -x retort-stage) $engine
+kill -9 $(pgrep -P $engine -x retort-keeper) $engine
 "$retort" run writer.json --store writer >said 2>&1
 check "the next run ends well while the daemon still writes" same $? 0
 wait $engine 2>/dev/null
