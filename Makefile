@@ -193,21 +193,22 @@ SCRIPTS = $(wildcard tests/integration/*.sh)
 PEER_SCRIPTS = $(wildcard tests/peers/*.sh)
 PROGRAM_RUNNERS = $(patsubst %.c,$(BUILD)/%,$(shell grep -l stage_program.h tests/unit/*/*_test.c))
 $(SCRIPTS) $(PEER_SCRIPTS) $(PROGRAM_RUNNERS): | all
-$(SCRIPTS): | $(FAULT_TESTS)
-tests/integration/fuzz.sh: | $(FUZZ_TARGETS)
-tests/integration/overlay.sh: | $(BUILD)/tests/unit/store/file_memory_test
-$(PEER_SCRIPTS): | $(BUILD)/tests/peers/gradients
+# Goals, since make does not make a prerequisite by an implicit rule for a script that is there already.
+needs = $(if $(filter tests/integration/%,$(1)),$(FAULT_TESTS)) $(if $(filter %/fuzz.sh,$(1)),$(FUZZ_TARGETS)) \
+	$(if $(filter %/overlay.sh,$(1)),$(BUILD)/tests/unit/store/file_memory_test) \
+	$(if $(filter tests/peers/%,$(1)),$(BUILD)/tests/peers/gradients)
 chosen = $(foreach test,$(1),$(if $(strip $(if $(TESTS),$(foreach word,$(TESTS),$(findstring $(word),$(test))),all)),$(test)))
+goals = $(call chosen,$(1)) $(call needs,$(call chosen,$(1)))
 
 test: test-deps
-	@$(MAKE) --no-print-directory -j$(JOBS) $(call chosen,$(UNIT_TESTS) $(SCRIPTS))
+	@$(MAKE) --no-print-directory -j$(JOBS) $(call goals,$(UNIT_TESTS) $(SCRIPTS))
 	@BUILD=$(BUILD) tests/run -j $(JOBS) $(TESTS)
 
 # The tests, and comparisons with real peers, which are installed first (PyTorch: about 200 MB).
 PEER_PACKAGES = python3-torch python3-numpy
 test-all: test-deps
 	$(call install,$(PEER_PACKAGES))
-	@$(MAKE) --no-print-directory -j$(JOBS) $(call chosen,$(UNIT_TESTS) $(SCRIPTS) $(PEER_SCRIPTS))
+	@$(MAKE) --no-print-directory -j$(JOBS) $(call goals,$(UNIT_TESTS) $(SCRIPTS) $(PEER_SCRIPTS))
 	@PEERS=1 BUILD=$(BUILD) tests/run -j $(JOBS) $(TESTS)
 $(BUILD)/tests/peers/gradients: $(BUILD)/tests/peers/gradients.o $(LIBS_retort-stage)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(SYSLIBS_retort-stage)

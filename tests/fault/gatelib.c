@@ -3,7 +3,7 @@
  *
  *   LD_PRELOAD=.../gatelib.so RETORT_GATE=results/p/o retort run ...
  *
- *   RETORT_GATE      before its first rename to a name that ends so the engine stops, as by SIGSTOP; what others do
+ *   RETORT_GATE      before its first rename to, or openat of, a name that ends so the engine stops, as by SIGSTOP; what others do
  *                    meanwhile is the test's, and SIGCONT lets it go on
  *   RETORT_GATE_SYNC the same before it syncs a file whose path holds this: one that has been copied and has no name yet
  *   RETORT_GATE_EIO  a path that ends so cannot be looked at, and a folder not be read: stat, lstat, access and readdir fail
@@ -12,8 +12,10 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +55,17 @@ int rename(const char *from, const char *to) {
     FIND_NEXT(rename);
     stop_before(to);
     return next(from, to);
+}
+
+int openat(int folder, const char *path, int flags, ...) {
+    static int (*next)(int, const char *, int, ...);
+    FIND_NEXT(openat);
+    va_list more;
+    va_start(more, flags);
+    mode_t mode = flags & O_CREAT ? va_arg(more, mode_t) : 0;
+    va_end(more);
+    stop_before(path);
+    return next(folder, path, flags, mode);
 }
 
 int renameat(int from_fd, const char *from, int to_fd, const char *to) {

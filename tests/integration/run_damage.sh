@@ -76,7 +76,7 @@ cat >kind.json <<'E2'
 E2
 even() { cut -d, -f1-4 results/kind/even.csv | tail -n 1; }
 spoil_meanwhile() { # FILE: while the engine stands before its kind's attempt
-    RETORT_GATE=/attempt.json LD_PRELOAD=$BUILD/tests/fault/gatelib.so "$retort" run kind.json --progress json --store store >run.json 2>run.err & engine=$!
+    RETORT_GATE=spec.json LD_PRELOAD=$BUILD/tests/fault/gatelib.so "$retort" run kind.json --progress json --store store >run.json 2>run.err & engine=$!
     while :; do
         case $(ps -o stat= -p $engine | cut -c1) in T) break ;; Z | '') cat run.err; return 1 ;; esac
         sleep 0.02

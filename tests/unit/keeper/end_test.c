@@ -141,7 +141,9 @@ static void a_kill_before_the_start_is_a_result(void **state) {
 
 static void a_kill_ends_what_the_leader_left(void **state) {
     struct trial *t = *state;
-    begin(t, DAEMON "touch ../ready; exit 6");
+    begin(t, "echo $$ >../leader; " DAEMON "touch ../ready; exit 6");
+    while (is_alive(read_pid(t, "leader"))) /* the keeper grants its daemon most of a second */
+        usleep(1000);
     send_frame(t, FRAME_KILL);
     await_result(t);
     assert_int_equal(t->result.exit, 6);
