@@ -1,9 +1,9 @@
 /*
  * fill STORE RECORD RUN <LINES: writes the records of a run into a store by the store's own interface, executing nothing.
  *
- * RECORD is the JSON of a real record with the one out "o" (`retort show --json`); RUN is a file of runs/ that names the
- * stages. Each line is {"record": {...}, "text": "..."}: an RFC 7396 patch that is put over RECORD, and the content of the
- * out. Nothing is synced: a store for measuring may be lost in a power cut.
+ * RECORD is the JSON of a real record (`retort show --json`); RUN is a file of runs/ that names the stages. Each line is
+ * {"record": {...}, "text": "..."}: an RFC 7396 patch that is put over RECORD, and the content of an object that the store
+ * gets first; without "text" it has the outs already. Nothing is synced: a store for measuring may be lost in a power cut.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -42,21 +42,15 @@ static struct json_document *read_json(const char *path) {
     return doc;
 }
 
-/* Puts `text` into the store and names it in the record's out. */
-static void put_out(struct store *s, const char *path, const char *text, cJSON *record) {
+static void put_object(struct store *s, const char *path, const char *text) {
     struct error err = {0};
     struct object o;
-    char hex[DIGEST_HEX_SIZE];
-    cJSON *out = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(record, "outs"), "o");
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
     size_t size = strlen(text);
     bool written = fd >= 0 && write(fd, text, size) == (ssize_t)size;
-    require(written && out ? 0 : error_set(&err, ERR_IO, "%s: cannot be written, or RECORD has no out o", path), &err);
+    require(written ? 0 : error_set(&err, ERR_IO, "%s: cannot be written", path), &err);
     close(fd);
     require(store_object_put(s, path, &o, &err), &err);
-    digest_hex(hex, &o.digest);
-    cJSON_ReplaceItemInObjectCaseSensitive(out, "sha256", cJSON_CreateString(hex));
-    cJSON_ReplaceItemInObjectCaseSensitive(out, "size", cJSON_CreateNumber((double)o.size));
 }
 
 static void add_line(struct store *s, const char *path, const cJSON *record, const char *line, size_t size) {
@@ -64,7 +58,9 @@ static void add_line(struct store *s, const char *path, const cJSON *record, con
     struct json_document *doc;
     require(json_parse(&doc, line, size, NULL, &err), &err);
     cJSON *made = json_merge(record, cJSON_GetObjectItemCaseSensitive(json_root(doc), "record"));
-    put_out(s, path, json_text(json_root(doc), "text", ""), made);
+    const char *text = json_text(json_root(doc), "text", NULL);
+    if (text)
+        put_object(s, path, text);
     require(store_record_add(s, made, &err), &err);
     if (store_queued(s) == GROUP)
         require(store_commit(s, &err), &err);

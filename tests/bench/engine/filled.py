@@ -1,5 +1,6 @@
 """Stores whose records are not the work of a run: one instance is executed, the others' records are made after its record."""
 import glob
+import hashlib
 import json
 import os
 import re
@@ -37,15 +38,18 @@ def template(bench):
     return record, {k: v for k, v in run.items() if k not in ("id", "began", "overrides")}
 
 
-def line(stage, key):
-    """What `fill` reads for an instance."""
+def line(stage, key, put):
+    """What `fill` reads for an instance. `put`: the store does not have the out yet."""
     a, b = re.match(r"s\[a=(\d+),b=(\d+)\]$", stage).groups()
-    return json.dumps({"text": '{"a": %s, "b": %s}\n' % (a, b),
+    text = '{"a": %s, "b": %s}\n' % (a, b)
+    return json.dumps({**({"text": text} if put else {}),
                        "record": {"stage": stage, "key": key, "metrics": {"a": int(a), "b": int(b)},
-                                  "components": {"argv.2": a, "argv.3": b}}}) + "\n"
+                                  "components": {"argv.2": a, "argv.3": b},
+                                  "outs": {"o": {"sha256": hashlib.sha256(text.encode()).hexdigest(),
+                                                 "size": len(text)}}}}) + "\n"
 
 
-def fill(bench, folder, instances):
+def fill(bench, folder, instances, put=True):
     """Adds a run and its records to the store of a folder. Instances: (stage, key)."""
     record, run = template(bench)
     run["counts"]["finished"] = len(instances)
@@ -54,7 +58,7 @@ def fill(bench, folder, instances):
         graphs.write(os.path.join(folder, name + ".json.template"), json.dumps(value))
     with subprocess.Popen([bench.program("fill"), ".retort", "record.json.template", "run.json.template"], cwd=folder,
                           text=True, stdin=subprocess.PIPE) as process:
-        process.stdin.writelines(line(stage, key) for stage, key in instances)
+        process.stdin.writelines(line(stage, key, put) for stage, key in instances)
     if process.returncode:
         raise Wrong("fill: status %d" % process.returncode)
 

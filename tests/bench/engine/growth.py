@@ -94,7 +94,7 @@ def measure_history(bench):
     instances = filled.make(bench, folder, 1000)
     for run in range(1, records // len(instances)):
         filled.fill(bench, folder, [(stage, hashlib.sha256(b"%d %s" % (run, key.encode())).hexdigest())
-                                    for stage, key in instances])
+                                    for stage, key in instances], put=False)
     stage, key = instances[537]
     commands = {"why": (["why", "bench.json", stage], "known"), "show": (["show", "bench.json", stage, "--json"], key),
                 "metrics": (["metrics", "bench.json", stage], r"\b5\b.*\b37\b"), "runs": (["runs"], r"\bbench\b")}
