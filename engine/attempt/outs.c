@@ -28,11 +28,11 @@ static int add_numbers(cJSON *all, const cJSON *object, struct error *err) {
     return 0;
 }
 
-static int add_metrics(cJSON *all, int folder, const struct out_decl *out, struct error *err) {
+static int add_metrics(const struct attempt *a, cJSON *all, int folder, const struct out_decl *out, struct error *err) {
     struct json_document *document = NULL;
     struct buffer text = {0};
     int fd = file_open_beneath(folder, path_base(out->path), O_RDONLY | O_NONBLOCK);
-    int rc = fd < 0 ? error_errno(err, errno, "cannot be opened")
+    int rc = fd < 0 ? error_errno(err, errno, "%s: cannot be opened", a->directory->stage)
                     : file_read_open(&text, fd, out->path, JSON_MAX_BYTES, err);
     if (rc == 0)
         rc = json_parse(&document, buffer_text(&text), text.size, NULL, err);
@@ -61,13 +61,14 @@ static char *find_link(const struct attempt *a, const struct out_decl *out) {
     return NULL;
 }
 
-static int missing_out(int errnum, const struct out_decl *out, struct error *err) {
+static int missing_out(int errnum, const struct attempt *a, const struct out_decl *out, struct error *err) {
     if (errnum == EACCES)
         return error_set(err, ERR_FAILED, "its out \"%s\" (%s) cannot be reached; leave its folders readable",
                          out->name, out->path);
     if (errnum == ENOENT || errnum == ENOTDIR)
         return error_set(err, ERR_FAILED, "it did not write its out \"%s\" (%s)", out->name, out->path);
-    return error_errno(err, errnum, "its out \"%s\" (%s) cannot be examined", out->name, out->path);
+    return error_errno(err, errnum, "its out \"%s\" (%s/%s) cannot be examined", out->name, a->directory->stage,
+                       out->path);
 }
 
 /* Opens the folder that an out lies in. A file behind a link is somebody else's. */
@@ -83,20 +84,21 @@ static int open_folder(int *fd, const struct attempt *a, const struct out_decl *
         link ? error_set(err, ERR_FAILED,
                          "its out \"%s\" (%s) lies behind a symbolic link, %s: write it into the stage's own directory",
                          out->name, out->path, link)
-             : missing_out(errnum, out, err);
+             : missing_out(errnum, a, out, err);
     free(link);
     return rc;
 }
 
-static int check_out(cJSON *metrics, int folder, const struct out_decl *out, struct error *err) {
+static int check_out(const struct attempt *a, cJSON *metrics, int folder, const struct out_decl *out,
+                     struct error *err) {
     struct stat st;
     if (fstatat(folder, path_base(out->path), &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return missing_out(errno, out, err);
+        return missing_out(errno, a, out, err);
     bool directory = out->type == OUT_DIRECTORY;
     if (directory ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode))
         return error_set(err, ERR_FAILED, "its out \"%s\" (%s) is no %s", out->name, out->path,
                          directory ? "directory" : "regular file");
-    return out->type == OUT_METRICS ? add_metrics(metrics, folder, out, err) : 0;
+    return out->type == OUT_METRICS ? add_metrics(a, metrics, folder, out, err) : 0;
 }
 
 /* A link's target is not examined: the stage may not have the right to read it. */
@@ -139,7 +141,7 @@ int attempt_take_outs(struct attempt *a, struct error *err) {
         rc = open_folder(&folders[opened], a, &action->outs[opened], err);
         if (rc < 0)
             break;
-        rc = check_out(o->metrics, folders[opened], &action->outs[opened], err);
+        rc = check_out(a, o->metrics, folders[opened], &action->outs[opened], err);
     }
     for (size_t i = 0; rc == 0 && i < action->out_count; i++)
         rc = put_out(&o->outs[i], a, folders[i], &action->outs[i], err);
