@@ -57,11 +57,11 @@ static void set_threads(struct variables *v, const struct attempt *a) {
         set(v, limits[i], cpus);
 }
 
-static void set_declared(struct variables *v, const struct attempt *a) {
+static void set_declared(struct variables *v, struct attempt *a) {
     const struct action *action = a->instance->action;
     const struct stage_decl *decl = a->instance->decl;
     for (size_t i = 0; i < action->env_count; i++) {
-        char *value = action_env_text(action, &action->env[i], a->checkpoint, inputs_item_path, (void *)(uintptr_t)a);
+        char *value = action_env_text(action, &action->env[i], a->checkpoint, inputs_item_path, a);
         set(v, action->env[i].name, value);
         free(value);
     }
@@ -81,7 +81,7 @@ static void set_protocol(struct variables *v, const struct attempt *a) {
         set(v, "RETORT_CHECKPOINT", a->checkpoint);
 }
 
-char **environment_create(const struct attempt *a) {
+char **environment_create(struct attempt *a) {
     struct variables v = {0};
     set_base(&v, a);
     set_threads(&v, a);

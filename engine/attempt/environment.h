@@ -5,7 +5,7 @@
 struct attempt;
 
 /* NULL-terminated list of "NAME=value"; no name stands twice. The caller frees with environment_free. */
-char **environment_create(const struct attempt *a);
+char **environment_create(struct attempt *a);
 void environment_free(char **environment);
 
 #endif

@@ -43,6 +43,6 @@ int inputs_give(struct attempt *a, struct error *err);
 int inputs_check_shared(struct attempt *a, struct error *err);
 
 /* Appends where the stage finds an item: an action_item_path with an attempt as its context. */
-void inputs_item_path(void *attempt, const struct action_input *input, size_t index, struct buffer *path);
+void inputs_item_path(void *context, const struct action_input *input, size_t index, struct buffer *path);
 
 #endif

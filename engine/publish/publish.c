@@ -49,7 +49,7 @@ static bool has_temporary(const struct publisher *p, size_t number) {
    user's; or it is of the generation before, and the temporary is gone. */
 static int examine(struct publisher *p, const cJSON *file, size_t number, struct error *err) {
     struct item *item = p->items ? &p->items->items[number] : NULL;
-    struct object found;
+    struct object found = {0};
     int rc = item ? publish_check_interrupt(p->how, err) : 0;
     if (rc == 0)
         rc = target_read(&found, p->how->store, p->folder, file->string, err);

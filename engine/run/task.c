@@ -221,6 +221,8 @@ void task_stop(struct task *t, enum schedule_type how) {
 
 /* An attempt that is not served as known leaves its record among the attempts. */
 static void write_attempt(struct task *t, const char *state, const char *reason) {
+    if (!t->attempt)
+        return;
     struct error fault = {0};
     cJSON *record = attempt_record(t->attempt);
     cJSON_AddStringToObject(record, "state", state);

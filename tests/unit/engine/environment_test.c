@@ -17,7 +17,7 @@ static char *environment_of(const char *pipeline, const char *checkpoint) {
     struct attempt_directory directory = {.root = root, .stage = stage, .spec = spec};
     struct instance *instance = world_instance(&w, "s");
     instance_hold_action(instance);
-    const struct attempt a = {
+    struct attempt a = {
         .instance = instance, .cpus = 3, .checkpoint = (char *)(uintptr_t)checkpoint, .directory = &directory};
     char **variables = environment_create(&a);
     size_t count = 0;
