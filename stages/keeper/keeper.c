@@ -322,8 +322,8 @@ static bool is_traced(void) {
     long tracer = 0;
     FILE *status = fopen("/proc/self/status", "re");
     while (status && fgets(line, sizeof line, status))
-        if (sscanf(line, "TracerPid: %ld", &tracer) == 1)
-            break;
+        if (strncmp(line, "TracerPid:", 10) == 0)
+            tracer = strtol(line + 10, NULL, 10);
     if (status)
         fclose(status);
     return tracer != 0;
