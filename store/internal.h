@@ -371,9 +371,6 @@ int record_row_read(struct record_row *row, const cJSON *tree, struct error *err
 /* The same from text; the caller deletes the tree. */
 int record_row_parse(struct record_row *row, cJSON **tree, const char *json, size_t length, struct error *err);
 
-/* NULL for that of commands, which have nothing in common. */
-const char *record_kind(const char *kind);
-
 /* How much of an instance's name is that of its stage: "scratch[size=7]". */
 int record_declared_length(const char *stage);
 

@@ -20,7 +20,8 @@ int record_outs(const cJSON *record, record_visit *visit, void *context, struct 
     return 0;
 }
 
-const char *record_kind(const char *kind) {
+/* NULL for that of commands, which have nothing in common. */
+static const char *record_kind(const char *kind) {
     return kind && *kind && strcmp(kind, "cmd") != 0 ? kind : NULL;
 }
 

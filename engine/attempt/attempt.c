@@ -75,6 +75,7 @@ void attempts_free(struct attempts *all) {
     free(all->platform);
     free(all->run);
     free(all->name);
+    free(all->prepared);
 }
 
 /* ---- making ---- */
@@ -157,10 +158,6 @@ void attempt_remove(struct attempt *a) {
         return;
     directory_reset(a->directory);
     give_back(a);
-}
-
-int attempt_check_inputs(const struct attempt *a, const char *when, struct error *err) {
-    return inputs_check_after(a, when, err);
 }
 
 /* ---- the end ---- */
@@ -246,10 +243,10 @@ static bool is_ready(struct attempt *a) {
 
 static void on_prepared(uv_work_t *work, int status) {
     struct attempt *a = work->data;
+    struct attempts *all = a->all;
     (void)status;
-    a->next = a->all->prepared;
-    a->all->prepared = a;
-    a->all->prepared_count++;
+    mem_grow(all->prepared, &all->prepared_capacity, all->prepared_count + 1);
+    all->prepared[all->prepared_count++] = a;
 }
 
 void attempt_start(struct attempt *a, const struct attempt_observer *observer) {
@@ -268,31 +265,28 @@ void attempt_start(struct attempt *a, const struct attempt_observer *observer) {
     uv_queue_work(a->all->options.loop, &a->work, prepare, on_prepared);
 }
 
-/* Takes what is ready out of the list of the prepared; ends the rest. */
-static size_t take_ready(struct attempts *all, struct attempt **ready) {
-    size_t count = 0;
-    while (all->prepared) {
-        struct attempt *a = all->prepared;
-        all->prepared = a->next;
-        if (is_ready(a))
-            ready[count++] = a;
+/* Ends the prepared attempts that are not ready; the others stay in the list. */
+static void drop_unready(struct attempts *all) {
+    size_t ready = 0;
+    for (size_t i = 0; i < all->prepared_count; i++) {
+        if (is_ready(all->prepared[i]))
+            all->prepared[ready++] = all->prepared[i];
         else
-            end(a);
+            end(all->prepared[i]);
     }
-    all->prepared_count = 0;
-    return count;
+    all->prepared_count = ready;
 }
 
 void attempts_submit(struct attempts *all) {
-    if (!all->prepared)
+    drop_unready(all);
+    size_t count = all->prepared_count;
+    if (count == 0)
         return;
-    struct attempt **ready = mem_array(all->prepared_count, sizeof *ready);
-    size_t count = take_ready(all, ready);
-    struct execution_request *requests = mem_array(count + 1, sizeof *requests);
-    struct execution **executions = mem_array(count + 1, sizeof *executions);
+    struct execution_request *requests = mem_array(count, sizeof *requests);
+    struct execution **executions = mem_array(count, sizeof *executions);
     for (size_t i = 0; i < count; i++)
-        requests[i] = (struct execution_request){.attempt = attempt_request(ready[i]),
-                                                 .observer = {.context = ready[i],
+        requests[i] = (struct execution_request){.attempt = attempt_request(all->prepared[i]),
+                                                 .observer = {.context = all->prepared[i],
                                                               .started = on_started,
                                                               .events = on_events,
                                                               .ending = on_ending,
@@ -301,10 +295,10 @@ void attempts_submit(struct attempts *all) {
     executor_submit(all->executor, executions, requests, count);
     for (size_t i = 0; i < count; i++)
         if (executions[i])
-            ready[i]->execution = executions[i];
+            all->prepared[i]->execution = executions[i];
+    all->prepared_count = 0;
     free(executions);
     free(requests);
-    free(ready);
 }
 
 void attempt_cancel(struct attempt *a, enum cancel how) {

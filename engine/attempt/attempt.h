@@ -8,7 +8,7 @@
  *     events              progress, metrics, notes of the stage               main thread
  *     collect             outs go into the store, the directory is emptied    worker
  *     observer.ended      `outcome` is there                                  main thread
- *   attempt_check_inputs  the stage read nothing but what its key says        main thread
+ *   inputs_check_after    the stage read nothing but what its key says        main thread
  *   attempt_record        for the store
  *   attempt_free
  *
@@ -48,8 +48,8 @@ struct attempts {
     int work_fd;                    /* the store's work/ */
     struct attempt_directory *idle; /* directories that the next attempts use */
     size_t directory_count;
-    struct attempt *prepared; /* they wait for attempts_submit */
-    size_t prepared_count;
+    struct attempt **prepared; /* they wait for attempts_submit */
+    size_t prepared_count, prepared_capacity;
     cJSON *git, *host, *versions; /* provenance of every record */
     bool has_provenance;
     uv_work_t provenance_work;
@@ -110,7 +110,6 @@ struct attempt_options {
 struct attempt {
     struct attempts *all;
     struct instance *instance;
-    struct attempt *next; /* while it is prepared */
     struct attempt_observer observer;
     char *id;
     int number, cpus;
@@ -153,10 +152,6 @@ void attempt_start(struct attempt *a, const struct attempt_observer *observer);
 
 /* Asks the stage to leave, or kills it. Harmless when it has ended. */
 void attempt_cancel(struct attempt *a, enum cancel how);
-
-/* A file of the project, or a pinned program, that was not, or may not have been, what the key says: `when` it changed
-   is for the message. ERR_FAILED; ERR_IO. */
-int attempt_check_inputs(const struct attempt *a, const char *when, struct error *err);
 
 /* The record of an attempt that has ended (store/RECORD.md). The caller deletes it. */
 cJSON *attempt_record(const struct attempt *a);

@@ -1,5 +1,5 @@
 /*
- * Where attempts work: one directory for each attempt that runs at the same time, used again for the next.
+ * The directories that attempts work in: one for each that runs at the same time, used again for the next.
  *
  *   work/<name>/dir/         the stage's working directory: .home, .tmp, in/<name>, folders that outs lie in
  *   work/<name>/spec.json    RETORT_SPEC

@@ -100,7 +100,7 @@ static void note_shared(struct attempt *a, const char *input, const char *path, 
         (struct shared_input){.input = input, .path = mem_strdup(path), .object = *o, .stamp = *stamp};
 }
 
-/* What is read in place is hashed before: a damaged object is noticed, never read. */
+/* Hashes an object before a kind reads it in place: no stage reads a damaged one. */
 static int check_object(struct attempt *a, const char *input, const struct action_item *item, struct error *err) {
     struct object o = {item->content.digest, item->content.size, item->content.directory, item->content.executable};
     struct digest stamp;

@@ -93,7 +93,7 @@ static void keep_log(const char *path, const char *kept) {
         rename(path, kept);
 }
 
-/* Where the last lines of a text begin. */
+/* Returns the place at which the last lines of a text begin. */
 static size_t last_lines(const char *text, size_t length) {
     size_t start = length;
     for (int lines = 0; start > 0; start--)

@@ -1,4 +1,4 @@
-/* What an attempt needs before it runs: its directory, its inputs, its spec, the request for the keeper. */
+/* Fills the directory of an attempt, writes its spec, and builds the request for the keeper. */
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -12,7 +12,7 @@ struct json_document {
     cJSON *root;
 };
 
-/* Where json_parse_in puts the tree that cJSON is building on this thread; NULL: on the heap. */
+/* The arena for the tree that cJSON is building on this thread; NULL: the heap. */
 static _Thread_local struct arena *target;
 
 /* cJSON_Add... says by a NULL that memory ran out, and what was to be added is missing from the text without a word: a

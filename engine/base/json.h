@@ -44,7 +44,7 @@ cJSON *json_root(const struct json_document *doc);
 /* The tree alone; the caller frees it with cJSON_Delete. `doc` is freed. */
 cJSON *json_detach(struct json_document *doc);
 
-/* Where the nodes of a tree stand in the text that it was parsed from. Tree and text outlive it. */
+/* The places of a tree's nodes in the text that it was parsed from. Tree and text outlive it. */
 struct json_places;
 struct json_places *json_places_create(const cJSON *root, const char *text, size_t size);
 void json_places_free(struct json_places *p);

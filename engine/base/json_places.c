@@ -1,4 +1,4 @@
-/* Where the nodes of a tree stand in its text. Read only when a fault is reported, so a sound file pays nothing for it. */
+/* The places of a tree's nodes in its text. Read only when a fault is reported, so a sound file pays nothing for it. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

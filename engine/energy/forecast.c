@@ -12,7 +12,7 @@ struct samples {
     size_t count, capacity;
 };
 
-/* What the stages of one kind have in common. */
+/* The stages of one kind. */
 struct group {
     const struct kind *kind; /* NULL: commands, which have nothing in common but that they are commands */
     struct scale *scale;

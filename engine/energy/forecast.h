@@ -1,5 +1,5 @@
 /*
- * What the stages of a plan will take, by the newest records of the same stage or kind (commands: of the same stage); see
+ * The time and joules that the stages of a plan will take, by the newest records of the same stage or kind (commands: of the same stage); see
  * history.h. The records of a stage, and of a kind, are read once, however many instances are asked for. So what is read is
  * bounded by the number of declarations.
  */

@@ -25,7 +25,7 @@ struct scale {
     size_t count;
 };
 
-/* What a stage is. Stages that differ in one parameter alone are found by comparing `rest` and the other parameters. */
+/* Describes a stage. Stages that differ in one parameter alone are found by comparing `rest` and the other parameters. */
 struct traits {
     struct component *list; /* by name */
     size_t count;

@@ -1,5 +1,5 @@
 /*
- * What earlier stages of one kind took, and what another one is expected to take. Pure.
+ * The time and joules that earlier stages of one kind took, and those expected of another one. Pure.
  *
  * The prediction is the median of the five nearest samples, with their least and greatest as the spread. Each sample counts
  * as many times over as the new stage computes more:

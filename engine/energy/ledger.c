@@ -72,7 +72,7 @@ struct energy_ledger *ledger_create(const struct ledger_options *options) {
     return l;
 }
 
-/* What a pass has left. */
+/* The members of a pass. */
 static void end_pass(struct energy_ledger *l) {
     forecast_free(l->forecast);
     l->forecast = NULL;

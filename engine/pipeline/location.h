@@ -1,5 +1,5 @@
 /*
- * Where something stands in a pipeline file. A location is three words that refer to a node of the file's tree; line,
+ * A place in a pipeline file. A location is three words that refer to a node of the file's tree; line,
  * column and JSON Pointer are worked out only when a fault is reported.
  */
 #ifndef RETORT_ENGINE_PIPELINE_LOCATION_H

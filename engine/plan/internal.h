@@ -259,12 +259,6 @@ int targets_check(struct plan *p, struct error *err);
 /* node.c */
 /* `waiter` waits for `n`: an index of an instance, or of a stage with EDGE_STAGE. */
 void node_add_waiter(struct plan *p, struct node *n, uint32_t waiter);
-/* The first of those who wait for a node, and the next; false behind the last. */
-struct waiters {
-    uint32_t edge, last;
-};
-struct waiters node_waiters(const struct plan *p, const struct node *n);
-bool next_waiter(const struct plan *p, struct waiters *w, uint32_t *waiter);
 /* `values`: one per axis; NULL for the instance that stands for those of a dead stage. */
 void node_init(struct plan *p, struct stage_plan *stage, struct node *n, const struct axis_value *const *values);
 void node_want(struct plan *p, struct node *n);

@@ -65,11 +65,17 @@ void node_add_waiter(struct plan *p, struct node *n, uint32_t waiter) {
     n->waiters = added;
 }
 
-struct waiters node_waiters(const struct plan *p, const struct node *n) {
+/* The nodes that wait for one. */
+struct waiters {
+    uint32_t edge, last;
+};
+
+static struct waiters node_waiters(const struct plan *p, const struct node *n) {
     return (struct waiters){n->waiters ? p->edges[n->waiters].next : 0, n->waiters};
 }
 
-bool next_waiter(const struct plan *p, struct waiters *w, uint32_t *waiter) {
+/* False behind the last. */
+static bool next_waiter(const struct plan *p, struct waiters *w, uint32_t *waiter) {
     if (w->edge == 0)
         return false;
     *waiter = p->edges[w->edge].waiter;

@@ -1,12 +1,10 @@
 /*
- * What the files of a run share.
+ * Shared by the files of a run.
  *
  *   run.c       begin, end                          task.c     one attempt after another
  *   loop.c      events and time in, steps out       event_loop.c  the loop, signals
  *   discover.c  plan -> known, or a task            commit.c   durable, then reported
  *   publish.c   known results -> results/
- *   verify.c    recorded stages once more
- *   known.c, attempt.c, executor.c: with headers of their own
  *
  * Everything here is on one thread, but what attempt_prepare and attempt_collect do on a worker.
  */
@@ -39,7 +37,7 @@ struct task {
 
     struct attempt *attempt;       /* under way, until it is judged */
     char *attempt_id;              /* of the last one; NULL: none */
-    cJSON *energy_record;          /* of the last one that was judged; NULL: none */
+    cJSON *energy_record;          /* of the last one, where the stage is not cached; NULL: none */
     struct energy_attempt *energy; /* NULL before its reservation and after its end */
 };
 
@@ -138,8 +136,6 @@ void task_start(struct task *t);           /* the scheduler's START */
 void task_stop(struct task *t, enum schedule_type how);
 /* Judges an attempt that has ended: finished, failed, interrupted; tells the scheduler and the plan. */
 void task_judge(struct task *t);
-/* Forgets the attempt. Its id and its energy stay. */
-void task_drop_attempt(struct task *t);
 void task_free(struct task *t);
 
 /* ---- commit.c ---- */

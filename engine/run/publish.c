@@ -19,7 +19,7 @@ static cJSON *find_energy(void *context, const struct instance *i) {
     struct run *r = context;
     const struct task *t = key_map_get(&r->tasks, &i->key);
     cJSON *record = NULL;
-    if (t && t->finished)
+    if (t && t->finished && !task_is_cached(t))
         return cJSON_Duplicate(t->energy_record, true);
     store_record_find(r->store, &i->key, r->options->same_platform ? r->platform : NULL, &record, NULL);
     cJSON *energy = cJSON_Duplicate(record_read(record).energy, true);

@@ -19,16 +19,16 @@
 
 enum { BUSY_FIRST_MS = 100, BUSY_LIMIT_MS = 5000, COMMIT_WAIT_MS = 100 };
 
-void task_free(struct task *t) {
-    task_drop_attempt(t);
-    cJSON_Delete(t->energy_record);
-    free(t->attempt_id);
-    free(t->twins);
-    free(t);
+bool task_is_cached(const struct task *t) {
+    bool cached = t->instance->decl->cache;
+    for (size_t i = 0; i < t->twin_count && !cached; i++)
+        cached = t->twins[i]->decl->cache;
+    return cached;
 }
 
-void task_drop_attempt(struct task *t) {
-    if (t->attempt) {
+/* Forgets the attempt. Its id stays, and its energy where no record in the store will hold it. */
+static void drop_attempt(struct task *t) {
+    if (t->attempt && !task_is_cached(t)) {
         cJSON_Delete(t->energy_record);
         t->energy_record = t->attempt->outcome.result.energy;
         t->attempt->outcome.result.energy = NULL;
@@ -39,11 +39,12 @@ void task_drop_attempt(struct task *t) {
     t->energy = NULL;
 }
 
-bool task_is_cached(const struct task *t) {
-    bool cached = t->instance->decl->cache;
-    for (size_t i = 0; i < t->twin_count && !cached; i++)
-        cached = t->twins[i]->decl->cache;
-    return cached;
+void task_free(struct task *t) {
+    drop_attempt(t);
+    cJSON_Delete(t->energy_record);
+    free(t->attempt_id);
+    free(t->twins);
+    free(t);
 }
 
 /* ---- before ---- */
@@ -220,15 +221,13 @@ void task_stop(struct task *t, enum schedule_type how) {
 /* ---- after ---- */
 
 /* An attempt that is not served as known leaves its record among the attempts. */
-static void write_attempt(struct task *t, const char *state, const char *reason) {
-    if (!t->attempt)
-        return;
+static void write_attempt(struct task *t, const struct attempt *a, const char *state, const char *reason) {
     struct error fault = {0};
-    cJSON *record = attempt_record(t->attempt);
+    cJSON *record = attempt_record(a);
     cJSON_AddStringToObject(record, "state", state);
     if (reason)
         cJSON_AddStringToObject(record, "reason", reason);
-    if (store_attempt_write(t->run->store, t->attempt->id, record, &fault) < 0)
+    if (store_attempt_write(t->run->store, a->id, record, &fault) < 0)
         run_note(t->run, t->instance, fault.message);
     cJSON_Delete(record);
 }
@@ -236,14 +235,15 @@ static void write_attempt(struct task *t, const char *state, const char *reason)
 /* Its input must be made again, and nothing of this stage is wrong: it is left for the next pass (run.c). */
 static void put_off(struct task *t) {
     struct run *r = t->run;
+    const struct attempt *a = t->attempt;
     r->put_off++;
     scheduler_exit(r->scheduler, &t->job, EXIT_PUT_OFF, run_now_ms());
-    write_attempt(t, "interrupted", t->attempt->error.message);
+    write_attempt(t, a, "interrupted", a->error.message);
     release(t);
-    run_report(r, t->instance, STAGE_INTERRUPTED, t->attempt->error.message);
+    run_report(r, t->instance, STAGE_INTERRUPTED, a->error.message);
     for (size_t i = 0; i < t->twin_count; i++)
-        run_report(r, t->twins[i], STAGE_INTERRUPTED, t->attempt->error.message);
-    task_drop_attempt(t);
+        run_report(r, t->twins[i], STAGE_INTERRUPTED, a->error.message);
+    drop_attempt(t);
 }
 
 /* Whether the attempt failed by itself: not for want of what the system refused it (a kind says so by its exit status),
@@ -268,7 +268,7 @@ static void judge_failed(struct task *t) {
         t->job.retries = 0;
     scheduler_exit(r->scheduler, &t->job, left ? EXIT_INTERRUPTED : EXIT_FAILED, run_now_ms());
     bool interrupted = t->job.state == JOB_INTERRUPTED;
-    write_attempt(t, interrupted ? "interrupted" : "failed", reason);
+    write_attempt(t, t->attempt, interrupted ? "interrupted" : "failed", reason);
     if (!interrupted && o->checkpoint_stuck && is_own_failure(t)) {
         run_note(r, t->instance, "its checkpoint is dropped: the attempt failed without advancing it");
         if (store_checkpoint_remove(r->store, &t->instance->key, r->platform, &fault) < 0)
@@ -283,7 +283,7 @@ static void judge_failed(struct task *t) {
         fail_all(t, reason, detail);
     free(reason);
     free(detail);
-    task_drop_attempt(t);
+    drop_attempt(t);
 }
 
 static void finish_all(struct task *t) {
@@ -303,7 +303,7 @@ static void finish_all(struct task *t) {
 static void judge_finished(struct task *t) {
     struct run *r = t->run;
     struct error err = {0};
-    int rc = attempt_check_inputs(t->attempt, "while the stage ran; its result is not kept", &err);
+    int rc = inputs_check_after(t->attempt, "while the stage ran; its result is not kept", &err);
     if (rc < 0) {
         t->job.retries = 0;
         t->attempt->outcome.reason = mem_strdup(err.message);
@@ -317,7 +317,7 @@ static void judge_finished(struct task *t) {
         rc = store_record_add(r->store, record, &err);
         cJSON_Delete(record);
     } else {
-        write_attempt(t, "finished", NULL);
+        write_attempt(t, t->attempt, "finished", NULL);
     }
     if (rc < 0) {
         t->attempt->outcome.reason = mem_strdup(err.message);
@@ -327,7 +327,7 @@ static void judge_finished(struct task *t) {
     }
     finish_all(t);
     t->finished = true;
-    task_drop_attempt(t);
+    drop_attempt(t);
     scheduler_exit(r->scheduler, &t->job, EXIT_FINISHED, run_now_ms());
     if (r->finished.count == 0)
         r->commit_due_ms = run_now_ms() + COMMIT_WAIT_MS;

@@ -124,7 +124,7 @@ int verify_judge(cJSON **out, struct attempt *a, bool timed_out, struct error *e
     else if (!a->outcome.finished)
         rc = error_set(&fault, ERR_FAILED, "%s%s", timed_out ? "timed out: " : "", a->outcome.reason);
     if (rc == 0)
-        rc = attempt_check_inputs(a, "while the stage ran", &fault);
+        rc = inputs_check_after(a, "while the stage ran", &fault);
     if (rc == 0)
         rc = find_record(&record, a, &fault);
     if (rc == 0)

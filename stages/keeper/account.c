@@ -12,23 +12,23 @@
 
 /* A meter counts the GPUs of one attempt; most hold none, and share it. */
 static void open_meter(struct keeper *k) {
-    const struct meter_options options = {.root = "/", .gpus = k->request->gpus};
-    if (k->meter && k->meter_gpus == k->request->gpus)
+    const struct meter_options options = {.root = "/", .gpus = k->attempt.request->gpus};
+    if (k->meter && k->meter_gpus == k->attempt.request->gpus)
         return;
     meter_close(k->meter);
     k->meter = NULL;
-    k->meter_gpus = k->request->gpus;
+    k->meter_gpus = k->attempt.request->gpus;
     k->meter_error = (struct error){0};
     if (meter_open_with(&k->meter, &options, &k->meter_error) < 0)
         k->meter = NULL;
 }
 
 void keeper_begin_meter(struct keeper *k) {
-    if (!k->leader)
+    if (!k->attempt.leader)
         return;
     open_meter(k);
     if (k->meter)
-        k->metered = meter_begin(k->meter, k->leader);
+        k->attempt.metered = meter_begin(k->meter, k->attempt.leader);
 }
 
 /* An attempt that never ran used nothing and has no energy. */
@@ -42,32 +42,33 @@ static cJSON *no_energy(const struct keeper *k) {
 
 /* The start plus the time that has passed: somebody may set the wall clock in between. */
 static void format_times(const struct keeper *k, struct attempt_result *out, uint64_t end_ns) {
-    out->wall_s = k->started_ns ? (double)(end_ns - k->started_ns) / 1e9 : 0;
-    clock_format(out->start, k->started_s);
-    clock_format(out->end, k->started_s + out->wall_s);
+    out->wall_s = k->attempt.started_ns ? (double)(end_ns - k->attempt.started_ns) / 1e9 : 0;
+    clock_format(out->start, k->attempt.started_s);
+    clock_format(out->end, k->attempt.started_s + out->wall_s);
 }
 
 void keeper_describe(struct keeper *k, struct attempt_result *out) {
     struct energy_record record;
-    bool started = k->started_ns && !k->error;
-    *out = (struct attempt_result){.exit = started && WIFEXITED(k->status) ? WEXITSTATUS(k->status) : -1,
-                                   .signal = started && WIFSIGNALED(k->status) ? WTERMSIG(k->status) : 0,
-                                   .error = k->error ? mem_strdup(k->error) : NULL,
-                                   .survivors = (double)k->survivors,
-                                   .user_s = k->user_s,
-                                   .system_s = k->system_s,
-                                   .max_rss_bytes = k->usage.memory_bytes,
-                                   .read_bytes = k->read_bytes,
-                                   .written_bytes = k->written_bytes,
-                                   .stdout_bytes = k->log_bytes[0],
-                                   .stderr_bytes = k->log_bytes[1],
-                                   .last = k->disturbed};
-    format_times(k, out, k->ended_ns);
-    k->usage.wall_s = out->wall_s;
-    if (k->metered)
-        meter_end(k->metered, &k->usage, &record);
-    out->energy = k->metered ? energy_record_json(&record) : no_energy(k);
-    k->metered = NULL;
+    bool started = k->attempt.started_ns && !k->attempt.error;
+    *out =
+        (struct attempt_result){.exit = started && WIFEXITED(k->attempt.status) ? WEXITSTATUS(k->attempt.status) : -1,
+                                .signal = started && WIFSIGNALED(k->attempt.status) ? WTERMSIG(k->attempt.status) : 0,
+                                .error = k->attempt.error ? mem_strdup(k->attempt.error) : NULL,
+                                .survivors = (double)k->attempt.survivors,
+                                .user_s = k->attempt.user_s,
+                                .system_s = k->attempt.system_s,
+                                .max_rss_bytes = k->attempt.usage.memory_bytes,
+                                .read_bytes = k->attempt.read_bytes,
+                                .written_bytes = k->attempt.written_bytes,
+                                .stdout_bytes = k->attempt.log_bytes[0],
+                                .stderr_bytes = k->attempt.log_bytes[1],
+                                .last = k->disturbed};
+    format_times(k, out, k->attempt.ended_ns);
+    k->attempt.usage.wall_s = out->wall_s;
+    if (k->attempt.metered)
+        meter_end(k->attempt.metered, &k->attempt.usage, &record);
+    out->energy = k->attempt.metered ? energy_record_json(&record) : no_energy(k);
+    k->attempt.metered = NULL;
 }
 
 /* The living are counted by /proc, the reaped exactly. */
@@ -75,17 +76,18 @@ void keeper_describe_so_far(struct keeper *k, struct attempt_result *out) {
     struct energy_record record;
     attempt_result_init(out);
     format_times(k, out, clock_monotonic_ns());
-    struct meter_usage used = {.cpu_s = k->usage.cpu_s + cputime_tree("/", k->leader),
+    struct meter_usage used = {.cpu_s = k->attempt.usage.cpu_s + cputime_tree("/", k->attempt.leader),
                                .wall_s = out->wall_s,
-                               .memory_bytes = fmax(k->usage.memory_bytes, cputime_tree_peak("/", k->leader))};
+                               .memory_bytes =
+                                   fmax(k->attempt.usage.memory_bytes, cputime_tree_peak("/", k->attempt.leader))};
     out->max_rss_bytes = used.memory_bytes;
-    if (k->metered)
-        meter_so_far(k->metered, &used, &record);
-    out->energy = k->metered ? energy_record_json(&record) : no_energy(k);
+    if (k->attempt.metered)
+        meter_so_far(k->attempt.metered, &used, &record);
+    out->energy = k->attempt.metered ? energy_record_json(&record) : no_energy(k);
 }
 
 void keeper_write_account(const struct keeper *k, const struct attempt_result *r, const char *state) {
-    const struct attempt_account *account = &k->request->account;
+    const struct attempt_account *account = &k->attempt.request->account;
     struct buffer text = {0};
     cJSON *record = cJSON_Duplicate(account->record, true);
     cJSON_AddStringToObject(record, "state", state);

@@ -10,11 +10,27 @@
 #include "engine/meter/meter.h"
 #include "stages/protocol/attempt.h"
 
+/* The attempt under way. */
+struct kept_attempt {
+    const struct attempt_request *request;
+    int log_fds[2];      /* stdout, stderr */
+    double log_bytes[2]; /* once it has ended */
+    int lock_fd;         /* of the checkpoint; held until everything is dead */
+    pid_t leader;        /* 0: not started, or reaped */
+    int status;          /* as of wait4, once reaped */
+    bool terminate, kill;
+    bool sweeping; /* a process that dies now was left behind by the leader */
+    size_t survivors;
+    double started_s; /* seconds since 1970 */
+    uint64_t started_ns, ended_ns;
+    char *error;              /* why it could not start */
+    struct meter_usage usage; /* of the reaped */
+    double user_s, system_s, read_bytes, written_bytes;
+    struct meter_task *metered;
+};
+
 struct keeper {
     int signal_fd, null_fd;
-    int log_fds[2];      /* of the attempt: stdout, stderr */
-    double log_bytes[2]; /* once it has ended */
-    int lock_fd;         /* of the attempt's checkpoint; held until everything is dead */
     struct buffer inbox; /* bytes from the engine that are no whole frame yet */
     bool engine_gone;
     bool disturbed; /* it was stopped, or a process did not die: it takes no further attempt */
@@ -23,19 +39,7 @@ struct keeper {
     double meter_gpus;   /* that it was opened for */
     struct error meter_error;
 
-    /* The attempt. */
-    const struct attempt_request *request;
-    pid_t leader; /* 0: not started, or reaped */
-    int status;   /* as of wait4, once reaped */
-    bool terminate, kill;
-    bool sweeping; /* what dies now was left behind by the leader */
-    size_t survivors;
-    double started_s; /* seconds since 1970 */
-    uint64_t started_ns, ended_ns;
-    char *error;              /* why it could not start */
-    struct meter_usage usage; /* of the reaped */
-    double user_s, system_s, read_bytes, written_bytes;
-    struct meter_task *metered;
+    struct kept_attempt attempt;
 };
 
 /* ---- wait.c ---- */

@@ -28,6 +28,8 @@ enum {
     POLL_MS = 10
 };
 
+static const struct kept_attempt no_attempt = {.lock_fd = -1, .log_fds = {-1, -1}};
+
 /* For waiting: the time that a machine sleeps does not count. */
 static uint64_t now_ms(void) {
     return clock_awake_ns() / 1000000;
@@ -67,13 +69,13 @@ static double seconds(struct timeval t) {
 
 static void add_usage(struct keeper *k, const struct rusage *u) {
     double memory = (double)u->ru_maxrss * 1024;
-    k->user_s += seconds(u->ru_utime);
-    k->system_s += seconds(u->ru_stime);
-    k->usage.cpu_s = k->user_s + k->system_s;
-    k->read_bytes += (double)u->ru_inblock * 512;
-    k->written_bytes += (double)u->ru_oublock * 512;
-    if (memory > k->usage.memory_bytes)
-        k->usage.memory_bytes = memory;
+    k->attempt.user_s += seconds(u->ru_utime);
+    k->attempt.system_s += seconds(u->ru_stime);
+    k->attempt.usage.cpu_s = k->attempt.user_s + k->attempt.system_s;
+    k->attempt.read_bytes += (double)u->ru_inblock * 512;
+    k->attempt.written_bytes += (double)u->ru_oublock * 512;
+    if (memory > k->attempt.usage.memory_bytes)
+        k->attempt.usage.memory_bytes = memory;
 }
 
 /* Reaps the dead. Returns whether children are left. */
@@ -83,12 +85,12 @@ static bool reap(struct keeper *k) {
     pid_t pid;
     while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
         add_usage(k, &usage);
-        if (pid == k->leader) {
-            k->leader = 0;
-            k->status = status;
-            k->ended_ns = clock_monotonic_ns();
-        } else if (k->sweeping) {
-            k->survivors++;
+        if (pid == k->attempt.leader) {
+            k->attempt.leader = 0;
+            k->attempt.status = status;
+            k->attempt.ended_ns = clock_monotonic_ns();
+        } else if (k->attempt.sweeping) {
+            k->attempt.survivors++;
         }
     }
     return pid == 0;
@@ -97,13 +99,13 @@ static bool reap(struct keeper *k) {
 /* Processes that the leader left may end by themselves: a logger that still empties its pipe. */
 static void linger(struct keeper *k) {
     uint64_t until = now_ms() + LINGER_MS;
-    while (!k->kill && !k->terminate && now_ms() < until && reap(k))
+    while (!k->attempt.kill && !k->attempt.terminate && now_ms() < until && reap(k))
         keeper_wait(k, POLL_MS);
 }
 
 /* Kills every descendant. The children of a killed child become the keeper's own and are found in the next round. */
 static void kill_remaining(struct keeper *k) {
-    k->sweeping = !k->kill;
+    k->attempt.sweeping = !k->attempt.kill;
     keeper_signal_leader(k, SIGKILL);
     uint64_t until = now_ms() + KILL_LIMIT_MS;
     while (reap(k)) {
@@ -132,22 +134,22 @@ static bool is_in_use(const char *checkpoint) {
 /* A keeper that was killed holds no lock, and the processes of its stage may write until the guard has come by. */
 static void await_predecessors(struct keeper *k, const char *checkpoint) {
     uint64_t until = now_ms() + PREDECESSOR_MS;
-    while (!k->kill && !k->terminate && now_ms() < until && is_in_use(checkpoint))
+    while (!k->attempt.kill && !k->attempt.terminate && now_ms() < until && is_in_use(checkpoint))
         keeper_wait(k, POLL_MS);
 }
 
 /* One attempt at a time works on a checkpoint. A survivor of a killed engine is dead within a second. */
 static int lock_checkpoint(struct keeper *k, struct error *err) {
-    const char *path = k->request->checkpoint;
+    const char *path = k->attempt.request->checkpoint;
     if (!path)
         return 0;
-    k->lock_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (k->lock_fd < 0)
+    k->attempt.lock_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (k->attempt.lock_fd < 0)
         return error_errno(err, errno, "%s: cannot be opened", path);
-    while (flock(k->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+    while (flock(k->attempt.lock_fd, LOCK_EX | LOCK_NB) < 0) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return error_errno(err, errno, "%s: cannot be locked", path);
-        if (k->kill || k->terminate)
+        if (k->attempt.kill || k->attempt.terminate)
             return 0;
         keeper_wait(k, POLL_MS);
     }
@@ -166,31 +168,31 @@ static int open_log(int *fd, const char *path, struct error *err) {
                : error_set(err, ERR_IO, "%s: cannot be opened: it is no regular file of its own", path);
 }
 
-/* An attempt that cannot start is a result, not a fault of the keeper: `k->error` says why. */
+/* An attempt that cannot start is a result, not a fault of the keeper: `k->attempt.error` says why. */
 static int start(struct keeper *k, struct error *err) {
     struct error cause = {0};
-    int rc = open_log(&k->log_fds[0], k->request->logs[0].path, err);
+    int rc = open_log(&k->attempt.log_fds[0], k->attempt.request->logs[0].path, err);
     if (rc == 0)
-        rc = open_log(&k->log_fds[1], k->request->logs[1].path, err);
+        rc = open_log(&k->attempt.log_fds[1], k->attempt.request->logs[1].path, err);
     if (rc < 0)
         return rc;
-    dup2(k->log_fds[1], STDERR_FILENO); /* last words of the keeper itself */
-    k->started_ns = clock_monotonic_ns();
-    k->started_s = clock_wall_s();
-    if (leader_start(&k->leader, k->request, k->null_fd, k->log_fds, &cause) < 0)
-        k->error = mem_strdup(cause.message);
+    dup2(k->attempt.log_fds[1], STDERR_FILENO); /* last words of the keeper itself */
+    k->attempt.started_ns = clock_monotonic_ns();
+    k->attempt.started_s = clock_wall_s();
+    if (leader_start(&k->attempt.leader, k->attempt.request, k->null_fd, k->attempt.log_fds, &cause) < 0)
+        k->attempt.error = mem_strdup(cause.message);
     keeper_begin_meter(k);
     return 0;
 }
 
 static void await_leader(struct keeper *k) {
-    int every = k->request->account.path ? k->request->account.every_ms : 0;
+    int every = k->attempt.request->account.path ? k->attempt.request->account.every_ms : 0;
     uint64_t due = now_ms() + (uint64_t)every;
-    while (k->leader && !k->kill) {
+    while (k->attempt.leader && !k->attempt.kill) {
         uint64_t now = now_ms();
         keeper_wait(k, every == 0 ? -1 : due > now ? (int)(due - now) : 0);
         reap(k);
-        if (every == 0 || !k->leader || now_ms() < due)
+        if (every == 0 || !k->attempt.leader || now_ms() < due)
             continue;
         struct attempt_result so_far;
         keeper_describe_so_far(k, &so_far);
@@ -202,9 +204,9 @@ static void await_leader(struct keeper *k) {
 
 /* The leader was asked to leave before it was there. */
 static void never_started(struct keeper *k) {
-    k->started_ns = k->ended_ns = clock_monotonic_ns();
-    k->started_s = clock_wall_s();
-    k->status = k->kill ? SIGKILL : SIGTERM;
+    k->attempt.started_ns = k->attempt.ended_ns = clock_monotonic_ns();
+    k->attempt.started_s = clock_wall_s();
+    k->attempt.status = k->attempt.kill ? SIGKILL : SIGTERM;
 }
 
 static int try_run(struct keeper *k, struct error *err) {
@@ -212,7 +214,7 @@ static int try_run(struct keeper *k, struct error *err) {
     if (rc < 0)
         return rc;
     keeper_wait(k, 0);
-    if (k->kill || k->terminate) {
+    if (k->attempt.kill || k->attempt.terminate) {
         never_started(k);
         return 0;
     }
@@ -222,9 +224,9 @@ static int try_run(struct keeper *k, struct error *err) {
     await_leader(k);
     linger(k);
     kill_remaining(k);
-    if (!k->ended_ns) { /* it could not start, or hangs in the kernel */
-        k->ended_ns = clock_monotonic_ns();
-        k->status = SIGKILL;
+    if (!k->attempt.ended_ns) { /* it could not start, or hangs in the kernel */
+        k->attempt.ended_ns = clock_monotonic_ns();
+        k->attempt.status = SIGKILL;
     }
     return 0;
 }
@@ -234,9 +236,9 @@ static void run(struct keeper *k) {
     struct error fault = {0};
     if (try_run(k, &fault) == 0)
         return;
-    k->error = mem_strdup(fault.message);
-    k->started_ns = k->ended_ns = clock_monotonic_ns();
-    k->started_s = clock_wall_s();
+    k->attempt.error = mem_strdup(fault.message);
+    k->attempt.started_ns = k->attempt.ended_ns = clock_monotonic_ns();
+    k->attempt.started_s = clock_wall_s();
 }
 
 /* ---- the result ---- */
@@ -261,9 +263,9 @@ static int send_result(const struct attempt_result *r, struct error *err) {
    checkpoint outlives the attempt, until the engine has written its own record. */
 static int report(struct keeper *k, struct error *err) {
     struct attempt_result result;
-    bool ran = k->ended_ns > k->started_ns;
+    bool ran = k->attempt.ended_ns > k->attempt.started_ns;
     keeper_describe(k, &result);
-    if (k->request->account.path && ran && (k->engine_gone || k->request->checkpoint))
+    if (k->attempt.request->account.path && ran && (k->engine_gone || k->attempt.request->checkpoint))
         keeper_write_account(k, &result, k->engine_gone ? "cut" : "ended");
     int rc = k->engine_gone ? error_set(err, ERR_INTERRUPTED, "the engine is gone") : send_result(&result, err);
     attempt_result_close(&result);
@@ -291,30 +293,21 @@ static void keep_log(const struct keeper *k, int fd, const struct attempt_log *l
 static void keep_logs(struct keeper *k) {
     dup2(k->null_fd, STDERR_FILENO);
     for (int i = 0; i < 2; i++) {
-        keep_log(k, k->log_fds[i], &k->request->logs[i], &k->log_bytes[i]);
-        if (k->log_fds[i] >= 0)
-            close(k->log_fds[i]);
-        k->log_fds[i] = -1;
+        keep_log(k, k->attempt.log_fds[i], &k->attempt.request->logs[i], &k->attempt.log_bytes[i]);
+        if (k->attempt.log_fds[i] >= 0)
+            close(k->attempt.log_fds[i]);
+        k->attempt.log_fds[i] = -1;
     }
 }
 
 /* Forgets the attempt. */
 static void end(struct keeper *k) {
-    if (k->lock_fd >= 0)
-        close(k->lock_fd);
-    if (k->metered)
-        meter_end(k->metered, &k->usage, &(struct energy_record){0});
-    free(k->error);
-    *k = (struct keeper){.signal_fd = k->signal_fd,
-                         .null_fd = k->null_fd,
-                         .log_fds = {-1, -1},
-                         .lock_fd = -1,
-                         .inbox = k->inbox,
-                         .engine_gone = k->engine_gone,
-                         .disturbed = k->disturbed,
-                         .meter = k->meter,
-                         .meter_gpus = k->meter_gpus,
-                         .meter_error = k->meter_error};
+    if (k->attempt.lock_fd >= 0)
+        close(k->attempt.lock_fd);
+    if (k->attempt.metered)
+        meter_end(k->attempt.metered, &k->attempt.usage, &(struct energy_record){0});
+    free(k->attempt.error);
+    k->attempt = no_attempt;
 }
 
 static bool is_traced(void) {
@@ -337,7 +330,7 @@ static int serve_one(struct keeper *k, struct error *err) {
         return rc;
     k->disturbed = false; /* while it was idle, no stage can have done it */
     rc = attempt_request_read(&request, json, err);
-    k->request = &request;
+    k->attempt.request = &request;
     if (rc == 0) {
         run(k);
         k->disturbed |= is_traced();
@@ -351,7 +344,7 @@ static int serve_one(struct keeper *k, struct error *err) {
 }
 
 int keeper_serve(struct error *err) {
-    struct keeper k = {.signal_fd = -1, .null_fd = -1, .lock_fd = -1, .log_fds = {-1, -1}};
+    struct keeper k = {.signal_fd = -1, .null_fd = -1, .attempt = no_attempt};
     int rc = keeper_open(&k, err);
     while (rc == 0 && !k.disturbed)
         rc = serve_one(&k, err);

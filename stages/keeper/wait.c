@@ -9,14 +9,14 @@
 enum { READ_SIZE = 16 * 1024 };
 
 void keeper_signal_leader(struct keeper *k, int number) {
-    if (k->leader == 0)
+    if (k->attempt.leader == 0)
         return;
-    kill(-k->leader, number);
-    kill(-k->leader, SIGCONT);
+    kill(-k->attempt.leader, number);
+    kill(-k->attempt.leader, SIGCONT);
 }
 
 static void ask_to_leave(struct keeper *k) {
-    k->terminate = true;
+    k->attempt.terminate = true;
     keeper_signal_leader(k, SIGTERM);
 }
 
@@ -36,7 +36,7 @@ static void read_control(struct keeper *k) {
     if (got > 0)
         buffer_append(&k->inbox, bytes, (size_t)got);
     else if (got == 0 || (errno != EINTR && errno != EAGAIN))
-        k->engine_gone = k->kill = true;
+        k->engine_gone = k->attempt.kill = true;
 }
 
 /* Notes what the engine asks while an attempt is under way. */
@@ -49,10 +49,10 @@ static void read_requests(struct keeper *k) {
         if (type == FRAME_TERMINATE)
             ask_to_leave(k);
         else if (type == FRAME_KILL)
-            k->kill = true;
+            k->attempt.kill = true;
     }
     if (rc < 0)
-        k->engine_gone = k->kill = true;
+        k->engine_gone = k->attempt.kill = true;
 }
 
 static void wait_input(struct keeper *k, int timeout_ms) {
@@ -74,7 +74,7 @@ void keeper_wait(struct keeper *k, int timeout_ms) {
 int keeper_next(struct keeper *k, cJSON **request, struct error *err) {
     enum frame_type type;
     *request = NULL;
-    while (!k->engine_gone && !k->terminate) {
+    while (!k->engine_gone && !k->attempt.terminate) {
         int rc = frame_read(&k->inbox, &type, request, err);
         if (rc < 0 || (rc > 0 && type == FRAME_ATTEMPT))
             return rc < 0 ? rc : 0;

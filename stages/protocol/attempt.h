@@ -46,9 +46,9 @@ int frame_read(struct buffer *in, enum frame_type *type, cJSON **body, struct er
 
 /* An account: what the keeper writes about an attempt whose engine may not live to hear the result. */
 struct attempt_account {
-    const char *path;    /* the file; NULL: no account is kept */
-    int every_ms;        /* how often it is written while the stage runs; 0: only at the end */
-    const cJSON *record; /* its members that are known beforehand */
+    const char *path; /* the file; NULL: no account is kept */
+    int every_ms;     /* how often it is written while the stage runs; 0: only at the end */
+    cJSON *record;    /* its members that are known beforehand */
 };
 
 /* A log that is not empty gets its name `kept` when the attempt has ended. */

@@ -38,7 +38,7 @@ static void add_account(cJSON *json, const struct attempt_account *a) {
     cJSON *object = cJSON_AddObjectToObject(json, account);
     add_text(object, account_path, a->path);
     cJSON_AddNumberToObject(object, account_every, a->every_ms);
-    cJSON_AddItemToObject(object, account_record, cJSON_Duplicate(a->record, true));
+    cJSON_AddItemReferenceToObject(object, account_record, a->record);
 }
 
 cJSON *attempt_request_json(const struct attempt_request *r) {

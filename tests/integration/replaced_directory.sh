@@ -61,6 +61,12 @@ fails() { # WHAT MESSAGE [MEMBER...]: what is in evil.sh
     check "$what: the stages before and after it are right" others
     ends_well "$what"
 }
+ends() { # WHAT: what is in evil.sh does no harm
+    rm -rf store && user_files && state >before && write_pipeline
+    check "$1: the run ends" go
+    check "$1: the user's files are as they were" untouched
+    check "$1: the stages before and after it are right" others
+}
 replaced="it replaced its working directory"
 
 cat >evil.sh <<'EOF2'
@@ -144,16 +150,10 @@ check "the checkpoint is a link, and the stage succeeds: it is gone" nothing_lef
 cat >evil.sh <<'EOF2'
 ln -f "$2/note.txt" note.txt; ln "$2/thesis/one" thesis/two; ln -f "$2/spec.json" ../spec.json
 EOF2
-rm -rf store && user_files && state >before && write_pipeline
-check "outs and spec are second names of files: the run ends well" go
-check "outs and spec are second names of files: they are as they were" untouched
-check "outs and spec are second names of files: the stages before and after it are right" others
+ends "outs and spec are second names of files"
 
 # ---- logs ----
 
-says() { # N: what its output was kept as
-    "$retort" log p.json "s[n=$1]" --store store
-}
 cat >evil.sh <<'EOF2'
 echo early; for log in ../../../logs/*.stdout ../../../logs/*.stderr; do rm "$log"; mkfifo "$log"; done
 EOF2
@@ -165,18 +165,12 @@ check "the logs are pipes: the store can be swept" "$retort" fsck --store store
 cat >evil.sh <<'EOF2'
 for log in ../../../logs/*.stdout ../../../logs/*.stderr; do rm "$log"; ln -s "$2/note.txt" "$log"; done; echo late; echo late >&2
 EOF2
-rm -rf store && user_files && state >before && write_pipeline
 sed -i 's/^echo "stage $1"/echo "says $1"; echo "says $1" >\&2; &/' stage.sh
-check "the logs are links: the run ends" go
-check "the logs are links: the user's files are as they were" untouched
-check "the logs are links: the stages before and after it are right" others
+ends "the logs are links"
 cat >evil.sh <<'EOF2'
 for log in ../../../logs/*.stdout ../../../logs/*.stderr; do ln -f "$2/note.txt" "$log"; done
 EOF2
-rm -rf store && user_files && state >before
-check "the logs are second names of a file: the run ends" go
-check "the logs are second names of a file: it is as it was" untouched
-check "the logs are second names of a file: the stages before and after it are right" others
+ends "the logs are second names of a file"
 
 # ---- other engines, verify, a kill ----
 
