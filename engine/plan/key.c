@@ -284,7 +284,7 @@ static const struct buffer *order_text(struct key_maker *m) {
     buffer_clear(&m->ordered);
     for (size_t i = 0; i < c->count; i++) {
         const struct component *item = &c->items[i];
-        buffer_append(&m->ordered, c->text.data + item->at, 2 * FRAME + item->name_size + item->value_size);
+        buffer_append(&m->ordered, c->text.data + item->at, (size_t)2 * FRAME + item->name_size + item->value_size);
     }
     return &m->ordered;
 }
