@@ -104,9 +104,11 @@ struct stage_plan {
     const cJSON *with, *reduced;
 
     /* Selects, once decided. */
+    const struct candidate *candidates, *winner;
+    size_t candidate_count;
     const struct fixed_axis *fixed; /* the winner's grouped values */
     size_t fixed_count;
-    cJSON *table;
+    cJSON *table; /* NULL until it is asked for */
 };
 
 struct node_queue {
@@ -291,20 +293,23 @@ struct metrics {
 /* The numbers of an object, in the plan's arena; NULL for NULL and for an object without members. */
 const struct metrics *metrics_create(struct plan *p, const cJSON *object);
 
-/* select.c, select_table.c */
+/* candidates.c */
+/* A group of a select. Lives as long as the plan. */
 struct candidate {
-    struct node **rows; /* those that where_each leaves */
-    size_t count, capacity;
+    struct node **rows; /* those that where_each leaves, in matrix order */
+    size_t count;
     const struct axis_value **group; /* by group_by */
     struct metrics *metrics;         /* reduced; NaN: missing. NULL: none */
-    double objective;
     bool passes;
-    const char *reason; /* why it does not pass */
 };
+/* Fills the candidates of a select, in the order of their first rows. */
+void candidates_collect(struct stage_plan *stage, const struct match *m);
+/* Whether it may be chosen; appends why not (`why` may be NULL). */
+bool candidate_passes(const struct select_decl *select, const struct candidate *c, struct buffer *why);
+
+/* select.c, select_table.c */
 void select_decide(struct plan *p, struct node *n);
-cJSON *select_table_json(const struct select_decl *select, const struct candidate *candidates, size_t count,
-                         const struct candidate *winner);
 /* The table as lines of text. */
-void select_table_text(struct buffer *out, const struct select_decl *select, const struct candidate *candidates,
-                       size_t count);
+void select_table_text(struct buffer *out, const struct stage_plan *stage);
+
 #endif

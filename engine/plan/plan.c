@@ -227,7 +227,3 @@ size_t plan_unexpanded(const struct plan *p, const struct stage_decl **out, size
     }
     return count;
 }
-
-const cJSON *plan_select_table(const struct plan *p, const struct instance *select) {
-    return p->stages[select->decl->index].table;
-}

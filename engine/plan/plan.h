@@ -145,7 +145,10 @@ int plan_result(struct plan *p, const struct result_decl *result, const struct r
                 bool *waiting, struct error *err);
 
 /* A select's table: {"candidates":[{"group":{...},"metrics":{...},"passes":true,"winner":false,"reason":"..."}],
-   "ties":[...]}; NULL before it is decided. Lives as long as the plan. */
-const cJSON *plan_select_table(const struct plan *p, const struct instance *select);
+   "ties":[...]}; NULL before it is decided. Made at the first call, lives as long as the plan. */
+const cJSON *plan_select_table(struct plan *p, const struct instance *select);
+
+/* Appends which group a select chose, as "size=7,alpha=5 of 40", and a line for each tie; nothing when it has none. */
+void plan_select_choice(struct buffer *out, const struct plan *p, const struct instance *select);
 
 #endif

@@ -21,28 +21,64 @@ static cJSON *metrics_json(const struct metrics *m) {
     return json;
 }
 
-static cJSON *candidate_json(const struct select_decl *select, const struct candidate *c, bool winner) {
+static cJSON *candidate_json(const struct stage_plan *stage, const struct candidate *c) {
+    struct buffer why = {0};
     cJSON *json = cJSON_CreateObject();
-    cJSON_AddItemToObject(json, "group", group_json(select, c));
+    cJSON_AddItemToObject(json, "group", group_json(stage->decl->select, c));
     cJSON_AddItemToObject(json, "metrics", metrics_json(c->metrics));
     cJSON_AddBoolToObject(json, "passes", c->passes);
-    cJSON_AddBoolToObject(json, "winner", winner);
-    if (c->reason)
-        cJSON_AddStringToObject(json, "reason", c->reason);
+    cJSON_AddBoolToObject(json, "winner", c == stage->winner);
+    if (!candidate_passes(stage->decl->select, c, &why))
+        cJSON_AddStringToObject(json, "reason", buffer_text(&why));
+    buffer_close(&why);
     return json;
 }
 
-cJSON *select_table_json(const struct select_decl *select, const struct candidate *candidates, size_t count,
-                         const struct candidate *winner) {
+/* Another group is as good as the winner, which came first. */
+static bool is_tie(const struct stage_plan *stage, const struct candidate *c) {
+    double value, best;
+    const char *metric = stage->decl->select->metric;
+    return stage->winner && c != stage->winner && c->passes && metrics_find(c->metrics, metric, &value) &&
+           metrics_find(stage->winner->metrics, metric, &best) && value == best;
+}
+
+static cJSON *table_json(const struct stage_plan *stage) {
     cJSON *table = cJSON_CreateObject();
     cJSON *list = cJSON_AddArrayToObject(table, "candidates"), *ties = cJSON_AddArrayToObject(table, "ties");
-    for (size_t i = 0; i < count; i++) {
-        const struct candidate *c = &candidates[i];
-        cJSON_AddItemToArray(list, candidate_json(select, c, c == winner));
-        if (winner && c != winner && c->passes && c->objective == winner->objective)
-            cJSON_AddItemToArray(ties, group_json(select, c));
+    for (size_t i = 0; i < stage->candidate_count; i++) {
+        const struct candidate *c = &stage->candidates[i];
+        cJSON_AddItemToArray(list, candidate_json(stage, c));
+        if (is_tie(stage, c))
+            cJSON_AddItemToArray(ties, group_json(stage->decl->select, c));
     }
     return table;
+}
+
+const cJSON *plan_select_table(struct plan *p, const struct instance *select) {
+    struct stage_plan *stage = &p->stages[select->decl->index];
+    if (!stage->table && stage->candidates)
+        stage->table = table_json(stage);
+    return stage->table;
+}
+
+/* "size=7,alpha=5" */
+static void put_group(struct buffer *out, const struct select_decl *select, const struct candidate *c) {
+    for (size_t i = 0; i < select->group_by_count; i++)
+        buffer_printf(out, "%s%s=%s", i ? "," : "", select->group_by[i], c->group[i]->label);
+}
+
+void plan_select_choice(struct buffer *out, const struct plan *p, const struct instance *select) {
+    const struct stage_plan *stage = &p->stages[select->decl->index];
+    if (!stage->winner || stage->decl->select->group_by_count == 0)
+        return;
+    put_group(out, stage->decl->select, stage->winner);
+    buffer_printf(out, " of %zu", stage->candidate_count);
+    for (size_t i = 0; i < stage->candidate_count; i++) {
+        if (!is_tie(stage, &stage->candidates[i]))
+            continue;
+        buffer_puts(out, "\na tie, the earlier one counts: ");
+        put_group(out, stage->decl->select, &stage->candidates[i]);
+    }
 }
 
 /* The metrics that decide: the one that is minimized or maximized, and those of `where`. */
@@ -67,6 +103,11 @@ static void put_metric(struct buffer *b, const struct candidate *c, const char *
         buffer_puts(b, c ? "-" : name);
 }
 
+static void put_verdict(struct buffer *b, const struct select_decl *select, const struct candidate *c) {
+    if (c && candidate_passes(select, c, b))
+        buffer_puts(b, "passes");
+}
+
 /* One cell of the text; the head for no candidate. */
 static char *cell_text(const struct select_decl *select, const struct candidate *c, const char *const *metrics,
                        size_t metric_count, size_t column) {
@@ -76,7 +117,7 @@ static char *cell_text(const struct select_decl *select, const struct candidate 
     else if (column < select->group_by_count + metric_count)
         put_metric(&b, c, metrics[column - select->group_by_count]);
     else
-        buffer_puts(&b, c ? (c->reason ? c->reason : "passes") : "");
+        put_verdict(&b, select, c);
     return buffer_detach(&b);
 }
 
@@ -88,15 +129,16 @@ static void put_line(struct buffer *out, char *const *cells, const int *widths, 
     buffer_putc(out, '\n');
 }
 
-void select_table_text(struct buffer *out, const struct select_decl *select, const struct candidate *candidates,
-                       size_t count) {
+void select_table_text(struct buffer *out, const struct stage_plan *stage) {
+    const struct select_decl *select = stage->decl->select;
+    size_t count = stage->candidate_count;
     const char **metrics = mem_array(select->where_count + 1, sizeof *metrics);
     size_t metric_count = deciding_metrics(select, metrics), columns = select->group_by_count + metric_count + 1;
     char **cells = mem_array((count + 1) * columns, sizeof *cells);
     int *widths = mem_array(columns, sizeof *widths);
     for (size_t row = 0; row <= count; row++)
         for (size_t i = 0; i < columns; i++) {
-            char *text = cell_text(select, row ? &candidates[row - 1] : NULL, metrics, metric_count, i);
+            char *text = cell_text(select, row ? &stage->candidates[row - 1] : NULL, metrics, metric_count, i);
             int width = (int)strlen(text);
             cells[row * columns + i] = text;
             widths[i] = width > widths[i] ? width : widths[i];

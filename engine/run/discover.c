@@ -2,7 +2,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/lookup/known.h"
 #include "engine/run/internal.h"
@@ -11,32 +10,9 @@ enum { DEFAULT_ESTIMATE_S = 1 };
 
 /* ---- selects ---- */
 
-/* "alpha=500000,size=7" */
-static void put_group(struct buffer *out, const cJSON *group) {
-    const cJSON *value;
-    cJSON_ArrayForEach(value, group) {
-        char *text = json_canonical_text(value);
-        buffer_printf(out, "%s%s=%s", value == group->child ? "" : ",", value->string, text);
-        free(text);
-    }
-}
-
-/* "alpha=500000 of 4", from the select's table; and who else would have done. */
 static void report_select(struct run *r, const struct instance *i) {
     struct buffer detail = {0};
-    const cJSON *table = plan_select_table(r->plan, i);
-    const cJSON *candidates = cJSON_GetObjectItemCaseSensitive(table, "candidates");
-    const cJSON *item;
-    cJSON_ArrayForEach(item, candidates) {
-        if (json_bool(item, "winner", false))
-            put_group(&detail, cJSON_GetObjectItemCaseSensitive(item, "group"));
-    }
-    if (detail.size)
-        buffer_printf(&detail, " of %d", cJSON_GetArraySize(candidates));
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(table, "ties")) {
-        buffer_puts(&detail, "\na tie, the earlier one counts: ");
-        put_group(&detail, item);
-    }
+    plan_select_choice(&detail, r->plan, i);
     run_report(r, i, STAGE_SELECTED, detail.size ? detail.data : NULL);
     buffer_close(&detail);
 }
