@@ -14,7 +14,7 @@ enum { COPY_SIZE = 256 * 1024 };
 
 int copy_bytes(int to, int from, struct sha256 *h, uint64_t *size, const char *to_path, const char *from_path,
                struct error *err) {
-    char *chunk = mem_alloc(COPY_SIZE);
+    char *chunk = mem_scratch(COPY_SIZE);
     uint64_t total = 0;
     ssize_t got = 0;
     int rc = 0;

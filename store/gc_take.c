@@ -43,7 +43,7 @@ static int look_again(struct gc *g, struct gc_segment *segment, bool all, struct
 
 static int copy_line(struct gc *g, const struct gc_segment *segment, const struct gc_line *line, int from,
                      struct buffer *text, struct error *err) {
-    char *bytes = mem_alloc((size_t)line->length);
+    char *bytes = mem_scratch((size_t)line->length);
     ssize_t got;
     do
         got = pread(from, bytes, (size_t)line->length, line->offset);

@@ -32,7 +32,7 @@ static bool object_stat_sound(const struct stat *st) {
 int object_hash(struct digest *out, uint64_t *size, int fd, bool listing, const char *path, struct error *err) {
     struct buffer text = {0};
     struct sha256 *h = sha256_create();
-    char *chunk = mem_alloc(READ_SIZE);
+    char *chunk = mem_scratch(READ_SIZE);
     ssize_t got;
     int rc = 0;
     *size = 0;

@@ -193,7 +193,7 @@ int segment_read(struct store *s, const char *name, int64_t offset, int64_t leng
                        s->index.path, offset, length);
     if (rc < 0)
         goto out;
-    line = mem_alloc((size_t)length);
+    line = mem_scratch((size_t)length);
     rc = read_at(fd, line, (size_t)length, offset, &got, path, err);
     if (rc == 0 &&
         (got != (size_t)length || line[got - 1] != '\n' || !segment_parse(line, got - 1, &at, &json, &json_length)))
@@ -281,8 +281,8 @@ static int give_lines(const char *text, size_t size, int64_t offset, size_t *use
 
 int segment_scan_fd(int fd, const char *path, int64_t offset, int64_t size, int64_t limit, int64_t *end,
                     segment_visit *visit, void *context, struct error *err) {
-    size_t capacity = CHUNK;
-    char *text = mem_alloc(capacity);
+    size_t capacity = size - offset < CHUNK ? (size_t)(size > offset ? size - offset : 1) : CHUNK;
+    char *text = mem_scratch(capacity);
     size_t kept = 0; /* bytes of an unfinished line at the start of `text` */
     int64_t start = offset;
     int rc = 0;

@@ -22,8 +22,8 @@ static double decimal_value(const struct decimal *d) {
     return strtod(text, NULL);
 }
 
-/* `value` rounded to `count` digits. */
-static void decimal_round(struct decimal *d, double value, int count) {
+/* `value` rounded to `count` digits. Returns the double that they read back as. */
+static double decimal_round(struct decimal *d, double value, int count) {
     char text[MAX_DIGITS + 16];
     snprintf(text, sizeof text, "%.*e", count - 1, value);
     d->digits[0] = text[0];
@@ -32,6 +32,7 @@ static void decimal_round(struct decimal *d, double value, int count) {
     d->digits[count] = '\0';
     d->count = count;
     d->point = (int)strtol(strchr(text, 'e') + 1, NULL, 10) + 1;
+    return strtod(text, NULL);
 }
 
 /* One unit more in the last place. */
@@ -49,13 +50,16 @@ static void decimal_increment(struct decimal *d) {
 
 /* The shortest digits that read back as `value` (finite, above 0), the nearest of them. */
 static void decimal_shortest(struct decimal *d, double value) {
+    int exponent;
+    bool power_of_two = frexp(value, &exponent) == 0.5;
     /* 15 digits survive a double in the normal range, so nothing shorter needs trying there. */
     for (int count = value < DBL_MIN ? 1 : DBL_DIG; count <= MAX_DIGITS; count++) {
-        decimal_round(d, value, count);
-        if (decimal_value(d) == value)
+        if (decimal_round(d, value, count) == value)
             break;
         /* Above a power of two doubles lie twice as far apart as below it: the decimal above may read back though
-           the nearer one below does not. */
+           the nearer one below does not. Elsewhere the nearest decimal reads back if any does. */
+        if (!power_of_two)
+            continue;
         decimal_increment(d);
         if (decimal_value(d) == value)
             break;

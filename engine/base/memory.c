@@ -39,6 +39,10 @@ void *mem_array(size_t count, size_t size) {
     return memory;
 }
 
+void *mem_scratch(size_t size) {
+    return mem_resize(NULL, size, 1);
+}
+
 void *mem_resize(void *memory, size_t count, size_t size) {
     size_t bytes = checked_product(count, size);
     void *resized = realloc(memory, bytes);
@@ -53,8 +57,9 @@ char *mem_strdup(const char *text) {
 
 char *mem_strndup(const char *text, size_t length) {
     size_t used = strnlen(text, length);
-    char *copy = mem_alloc(used + 1);
+    char *copy = mem_scratch(used + 1);
     memcpy(copy, text, used);
+    copy[used] = '\0';
     return copy;
 }
 

@@ -14,6 +14,9 @@ void *mem_alloc(size_t size) __attribute__((returns_nonnull));
 /* Zeroed array; the product is checked for overflow. */
 void *mem_array(size_t count, size_t size) __attribute__((returns_nonnull));
 
+/* Memory of any content, for what is written before it is read. */
+void *mem_scratch(size_t size) __attribute__((returns_nonnull));
+
 /* realloc of an array of `count` elements; new elements are not zeroed. */
 void *mem_resize(void *memory, size_t count, size_t size) __attribute__((returns_nonnull));
 

@@ -120,7 +120,7 @@ static int open_regular(const char *path, struct error *err) {
 
 int sha256_open_file(struct digest *out, uint64_t *size, int fd, const char *path, struct error *err) {
     struct sha256 *h = sha256_create();
-    char *chunk = mem_alloc(READ_SIZE);
+    char *chunk = mem_scratch(READ_SIZE);
     uint64_t total = 0;
     int rc = 0;
     for (;;) {
