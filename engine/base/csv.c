@@ -21,7 +21,7 @@ static int quoted_read(struct buffer *cell, struct reader *r, struct error *err)
         if (*r->at == '"' && (++r->at >= r->end || *r->at != '"')) { /* not a doubled one: it closes */
             if (at_delimiter(r))
                 return 0;
-            return error_set(err, ERR_INVALID, "line %zu: text behind a closed quote", r->line);
+            return error_set(err, ERR_INVALID, "line %zu: text after a closed quote", r->line);
         }
         r->line += *r->at == '\n';
         buffer_putc(cell, *r->at);
@@ -71,7 +71,7 @@ int csv_parse(struct csv *out, const char *text, size_t size, struct error *err)
     int rc = 0;
     *out = (struct csv){0};
     if (size && memchr(text, '\0', size))
-        return error_set(err, ERR_INVALID, "a NUL byte stands in it: not CSV");
+        return error_set(err, ERR_INVALID, "it holds a NUL byte: it is no CSV");
     while (!rc && r.at < r.end) {
         if (*r.at == '\n' || *r.at == '\r') {
             r.line += *r.at++ == '\n';

@@ -134,17 +134,17 @@ static int scan_unicode_escape(struct scanner *s, size_t start) {
     if (unit == 0)
         return fail_at(s, start, "\\u0000 is not allowed: no text here holds a NUL");
     if (unit >= 0xDC00 && unit <= 0xDFFF)
-        return fail_at(s, start, "the second half of a surrogate pair stands without its first half");
+        return fail_at(s, start, "the second half of a surrogate pair has no first half");
     if (unit < 0xD800 || unit > 0xDBFF)
         return 0;
     if (peek(s) != '\\' || s->offset + 1 >= s->size || s->text[s->offset + 1] != 'u')
-        return fail_at(s, start, "the first half of a surrogate pair stands without its second half");
+        return fail_at(s, start, "the first half of a surrogate pair has no second half");
     s->offset += 2;
     rc = scan_hex4(s, &low);
     if (rc < 0)
         return rc;
     if (low < 0xDC00 || low > 0xDFFF)
-        return fail_at(s, start, "the first half of a surrogate pair stands without its second half");
+        return fail_at(s, start, "the first half of a surrogate pair has no second half");
     return 0;
 }
 
@@ -288,7 +288,7 @@ static int scan_separator(struct scanner *s, int close) {
         return 0;
     skip_space(s);
     if (peek(s) == close)
-        return fail_at(s, comma, "a comma may not stand before the closing bracket");
+        return fail_at(s, comma, "remove the comma before the closing bracket");
     return 1;
 }
 

@@ -1,4 +1,4 @@
-/* What a reference means: params are looked up, the rest is bound to its stage and noted for the checks. */
+/* Binds references: resolves params to constants, finds the stages of the others and records each use. */
 #include <string.h>
 
 #include "engine/base/suggest.h"
@@ -17,7 +17,7 @@ struct draft *draft_of(struct reader *r, const struct stage_decl *decl) {
     return r->drafts[decl->index];
 }
 
-/* The stages are compiled one after the other, so the last one that needs `to` tells whether this one does already. */
+/* Stages are compiled one after the other, so comparing with the last stage that needed `to` finds repeats. */
 static void draft_need(struct draft *from, struct draft *to) {
     if (to->last_need == from)
         return;
@@ -28,7 +28,7 @@ static void draft_need(struct draft *from, struct draft *to) {
     from->needs_end = &edge->next;
 }
 
-/* The part that a reference looks into. NULL: faulty, reported; or broken, where nothing more is said. */
+/* The part that a reference names. NULL after a reported fault, or for a part that could not be read. */
 static struct part *target_part(const struct scope *scope, const struct syntax_reference *syntax,
                                 const struct site *text) {
     struct part *part = scope->part;
@@ -38,9 +38,9 @@ static struct part *target_part(const struct scope *scope, const struct syntax_r
         if (strcmp(part->includes[i].name, syntax->include) == 0)
             return part->includes[i].part;
     struct site site = site_at(text, syntax->include_offset);
-    report_site(
-        &site, "there is no include \"%s\"%s", syntax->include,
-        mend(part->reader, syntax->include, part->include_names, part->include_count, "this file includes nothing"));
+    report_site(&site, "there is no include \"%s\"%s", syntax->include,
+                suggestion(part->reader, syntax->include, part->include_names, part->include_count,
+                           "this file includes nothing"));
     return NULL;
 }
 
@@ -48,7 +48,7 @@ static struct part *target_part(const struct scope *scope, const struct syntax_r
 
 static const cJSON *fail_member(const struct site *site, const cJSON *object, const char *name, const char *path) {
     struct reader *r = site->part->reader;
-    if (is_full(r))
+    if (is_silent(r))
         return NULL;
     size_t count = 0;
     const char **names = arena_array(r->arena, (size_t)cJSON_GetArraySize(object), sizeof *names);
@@ -56,7 +56,7 @@ static const cJSON *fail_member(const struct site *site, const cJSON *object, co
     cJSON_ArrayForEach(known, object) {
         names[count++] = known->string;
     }
-    report_site(site, "%s has no \"%s\"%s", path, name, mend(r, name, names, count, "it is empty"));
+    report_site(site, "%s has no \"%s\"%s", path, name, suggestion(r, name, names, count, "it is empty"));
     return NULL;
 }
 
@@ -104,14 +104,14 @@ static struct resolved resolve_params(const struct scope *scope, const struct sy
     const struct step *step = syntax->steps;
     struct site site = site_at(text, syntax->step_count ? step->offset : syntax->begin);
     if (syntax->step_count == 0 || !step->name) {
-        report_site(&site, "\"params\" needs the name of a param behind it, as in ${params.steps}");
+        report_site(&site, "\"params\" needs the name of a param after it, as in ${params.steps}");
         return faulty;
     }
     struct param_slot *slot = find_param(part, step->name);
     if (!slot) {
         report_site(&site, "%s has no param \"%s\"%s",
                     syntax->include ? arena_printf(r->arena, "the include \"%s\"", syntax->include) : "this file",
-                    step->name, mend(r, step->name, part->param_names, part->param_count, "it declares none"));
+                    step->name, suggestion(r, step->name, part->param_names, part->param_count, "it declares none"));
         return faulty;
     }
     const cJSON *value = param_value(slot, &site);
@@ -122,7 +122,7 @@ static struct resolved resolve_params(const struct scope *scope, const struct sy
     return (struct resolved){walk_steps(value, syntax, text, path), NULL};
 }
 
-/* ---- where what may stand ---- */
+/* ---- which references may stand where ---- */
 
 static const char *allowed_text(struct reader *r, unsigned allowed) {
     struct buffer text = {0};
@@ -163,18 +163,18 @@ static unsigned needed_permission(const struct syntax_reference *syntax) {
     return syntax->steps[0].name && strcmp(syntax->steps[0].name, "outs") == 0 ? ALLOW_STAGE_OUTS : ALLOW_STAGE_VALUES;
 }
 
-/* How what stands at the wrong place is written instead. */
+/* How to write a reference that stands in the wrong place. */
 static const char *placement_hint(unsigned needed, const struct place *place) {
     if (needed == ALLOW_STAGE_OUTS && (place->allowed & ALLOW_IN))
         return "; an out is a file: declare it under \"in\" and write ${in.NAME}";
     if (needed == ALLOW_STAGE_OUTS && place == &place_axis)
-        return "; an out stands in an object of the axis, as in {\"label\": \"large\", \"model\": \"${...}\"}";
+        return "; put an out into an object of the axis, as in {\"label\": \"large\", \"model\": \"${...}\"}";
     if (needed == ALLOW_STAGE_OUTS && (place == &place_with || place == &place_label))
         return "; an out is a file: it belongs under \"in\"";
     if (needed == ALLOW_STAGE_VALUES && place == &place_in)
         return "; it is a value, not a file: it belongs under \"with\", \"cmd\" or \"env\"";
     if (needed == ALLOW_WHOLE_STAGE)
-        return "; say what of the stage: .outs.NAME, .metrics.NAME, or .matrix.AXIS of a select";
+        return "; name a part of the stage: .outs.NAME, .metrics.NAME, or .matrix.AXIS of a select";
     return "";
 }
 
@@ -183,23 +183,23 @@ static bool check_place(const struct scope *scope, const struct syntax_reference
     if (scope->place->allowed & needed)
         return true;
     const char *hint = placement_hint(needed, scope->place);
-    report_site(site, "%s cannot stand %s%s%s%s", syntax->text, scope->place->name, hint,
+    report_site(site, "%s is not allowed %s%s%s%s", syntax->text, scope->place->name, hint,
                 *hint ? "" : "; allowed: ", *hint ? "" : allowed_text(scope->part->reader, scope->place->allowed));
     return false;
 }
 
-/* What must follow each root. */
+/* Checks the path behind matrix, in, outs and checkpoint. */
 static bool check_shape(const struct syntax_reference *syntax, const struct site *site) {
     const struct step *steps = syntax->steps;
     size_t count = syntax->step_count;
     bool named = count >= 1 && steps[0].name;
     const char *wrong = NULL;
     if (syntax->root == REFERENCE_MATRIX && !named)
-        wrong = "\"matrix\" needs the name of an axis behind it, as in ${matrix.seed}";
+        wrong = "\"matrix\" needs the name of an axis after it, as in ${matrix.seed}";
     else if (syntax->root == REFERENCE_IN && (count != 1 || !named))
-        wrong = "\"in\" needs the name of an input behind it and nothing more, as in ${in.model}";
+        wrong = "\"in\" needs the name of an input after it and nothing more, as in ${in.model}";
     else if (syntax->root == REFERENCE_OUTS && (count != 1 || !named))
-        wrong = "\"outs\" needs the name of an out behind it and nothing more, as in ${outs.table}";
+        wrong = "\"outs\" needs the name of an out after it and nothing more, as in ${outs.table}";
     else if (syntax->root == REFERENCE_CHECKPOINT && count)
         wrong = "nothing may follow \"checkpoint\": it is one directory";
     if (wrong)
@@ -207,7 +207,7 @@ static bool check_shape(const struct syntax_reference *syntax, const struct site
     return !wrong;
 }
 
-/* ".outs.name", ".metrics.name", ".matrix.axis..." behind a stage. */
+/* Checks the path behind a stage: ".outs.name", ".metrics.name" or ".matrix.axis...". */
 static bool check_stage_path(struct reader *r, const struct syntax_reference *syntax, const struct site *text) {
     static const char *const parts[] = {"outs", "metrics", "matrix"};
     const struct step *first = syntax->steps;
@@ -217,13 +217,13 @@ static bool check_stage_path(struct reader *r, const struct syntax_reference *sy
         known |= strcmp(first->name, parts[i]) == 0;
     if (!known) {
         report_site(&site, "a stage has no %s%s", first->name ? arena_printf(r->arena, "\"%s\"", first->name) : "index",
-                    first->name ? mend_key(r, first->name, parts, 3) : "; pins stand before the first \".\"");
+                    first->name ? key_suggestion(r, first->name, parts, 3) : "; pins stand before the first \".\"");
         return false;
     }
     bool matrix = strcmp(first->name, "matrix") == 0;
     bool good = syntax->step_count >= 2 && syntax->steps[1].name && (matrix || syntax->step_count == 2);
     if (!good)
-        report_site(&site, "\"%s\" needs one name behind it, as in %s", first->name,
+        report_site(&site, "\"%s\" needs one name after it, as in %s", first->name,
                     matrix                             ? "${stages.student.matrix.size}"
                     : strcmp(first->name, "outs") == 0 ? "${stages.train.outs.model}"
                                                        : "${stages.train.metrics.loss}");
@@ -241,7 +241,7 @@ static struct draft *fail_stage(const struct scope *scope, struct part *part, co
     struct reader *r = part->reader;
     if (part != scope->part) {
         report_site(site, "the include \"%s\" has no stage \"%s\"%s", part->include_name, name,
-                    mend(r, name, part->draft_names, part->draft_count, "it has none"));
+                    suggestion(r, name, part->draft_names, part->draft_count, "it has none"));
         return NULL;
     }
     for (size_t i = 0; i < part->include_count; i++) {
@@ -253,7 +253,7 @@ static struct draft *fail_stage(const struct scope *scope, struct part *part, co
         return NULL;
     }
     report_site(site, "there is no stage \"%s\"%s", name,
-                mend(r, name, part->draft_names, part->draft_count, "this file has none"));
+                suggestion(r, name, part->draft_names, part->draft_count, "this file has none"));
     return NULL;
 }
 
@@ -353,7 +353,7 @@ struct resolved reference_resolve(const struct scope *scope, const struct syntax
     return (struct resolved){NULL, out};
 }
 
-/* "scratch": as if "${stages.scratch}" stood there. */
+/* Resolves "scratch" like "${stages.scratch}". */
 static const struct reference *resolve_bare_name(const struct scope *scope, const cJSON *node) {
     struct reader *r = scope->part->reader;
     struct site site = {scope->part, node, 0};

@@ -1,4 +1,4 @@
-/* Fields of commands: cmd, env, pass_env, pin, outs; and the outs that a kind brings. */
+/* The fields cmd, env, pass_env, pin and outs of commands; the outs of built-in kinds. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +26,7 @@ static void check_word(struct draft *d, const cJSON *node, const struct value *v
                      describe(r, json));
 }
 
-/* `node` is the list that the file shows, or what stands for it ("${params.argv}"). */
+/* `node`: the list in the file, or the reference that gives it ("${params.argv}"). */
 static void check_words(struct draft *d, const cJSON *node, const struct value *words) {
     const cJSON *next = cJSON_IsArray(node) ? node->child : NULL;
     for (size_t i = 0; i < words->as.list.count; i++) {
@@ -111,7 +111,7 @@ void read_pass_env(struct draft *d, const cJSON *node) {
     json_index_open(&env, cJSON_GetObjectItemCaseSensitive(d->node, "env"));
     for (size_t i = 0; i < d->decl.pass_env_count; i++)
         if (json_index_get(&env, d->decl.pass_env[i]))
-            report_value(d->part, node, "\"%s\" stands in \"env\" and in \"pass_env\": only one can set it",
+            report_value(d->part, node, "\"%s\" is in \"env\" and in \"pass_env\": keep one of them",
                          d->decl.pass_env[i]);
     json_index_close(&env);
 }
@@ -146,7 +146,7 @@ static void read_out_type(struct draft *d, const cJSON *node, struct out_decl *o
         return;
     if (!out_type_of(&out->type, node->valuestring))
         report_value(d->part, node, "\"%s\" is no type of an out%s", node->valuestring,
-                     mend_key(d->part->reader, node->valuestring, out_types, OUT_TYPES));
+                     key_suggestion(d->part->reader, node->valuestring, out_types, OUT_TYPES));
 }
 
 static bool check_out_path(struct draft *d, const cJSON *node, const struct out_decl *out) {
@@ -161,7 +161,7 @@ static bool check_out_path(struct draft *d, const cJSON *node, const struct out_
     return !fault;
 }
 
-/* Adds the path of a sound out to `paths`. */
+/* Adds the path to `paths` unless it is faulty. */
 static void read_out(struct draft *d, const cJSON *node, struct out_decl *out, struct path_list *paths) {
     static const char *const keys[] = {"path", "type"};
     *out = (struct out_decl){.name = node->string, .type = OUT_FILE, .at = locate_key(d->part, node)};
@@ -187,12 +187,12 @@ static void read_out(struct draft *d, const cJSON *node, struct out_decl *out, s
         paths_add(paths, out->path, out->name, path);
 }
 
-/* They are reported in the order of the file. */
+/* Reports at the second out in file order. */
 static void report_overlap(void *context, const struct placed_path *folder, const struct placed_path *inside) {
     const struct draft *d = context;
     const struct placed_path *first = folder->index < inside->index ? folder : inside;
     const struct placed_path *second = first == folder ? inside : folder;
-    report_value(d->part, second->node, "the outs \"%s\" and \"%s\" have paths that are the same or lie in each other",
+    report_value(d->part, second->node, "the paths of the outs \"%s\" and \"%s\" are equal, or one lies in the other",
                  first->name, second->name);
 }
 
@@ -201,8 +201,7 @@ static int by_name(const void *a, const void *b) {
     return strcmp(x->name, y->name);
 }
 
-/* A key holds outs by name: stages of one key, which take each other's results, have them in one order however they are
-   written. */
+/* Sorts the outs by name: equal work written in another order has the same key, so its outs need the same order. */
 void read_outs(struct draft *d, const cJSON *node) {
     if (!need_object(d->part, node, "\"outs\""))
         return;

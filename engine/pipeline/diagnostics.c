@@ -6,7 +6,7 @@
 
 #include "engine/base/memory.h"
 
-/* A message is one line, whatever a file quotes in it. The NULs end the texts. */
+/* Replaces control characters, so that a message stays one line. NULs end the three texts and stay. */
 static void flatten(struct buffer *text) {
     for (size_t i = 0; i < text->size; i++) {
         unsigned char c = (unsigned char)text->data[i];
@@ -15,7 +15,7 @@ static void flatten(struct buffer *text) {
     }
 }
 
-/* `text` holds message, file and pointer, each with its NUL. */
+/* `text`: message, file and pointer, each ended by NUL; the diagnostic takes its memory. */
 static void append(struct diagnostics *d, enum severity severity, struct json_position position, struct buffer *text) {
     flatten(text);
     struct diagnostic item = {severity, position, buffer_detach(text), NULL, NULL};

@@ -1,5 +1,5 @@
 /*
- * All faults of a pipeline file, collected and then shown together:
+ * Collects all faults of a pipeline file and prints them together:
  *
  *   study.json:12:17: error: unknown parameter "stepz"; did you mean "steps"? (at /stages/scratch/with/stepz)
  */
@@ -16,7 +16,7 @@ enum severity { SEVERITY_ERROR, SEVERITY_WARNING };
 struct diagnostic {
     enum severity severity;
     struct json_position position; /* line 0: the file as a whole */
-    char *message;                 /* one block of three texts: this, and */
+    char *message;                 /* owns one block that also holds file and pointer */
     const char *file;
     const char *pointer; /* JSON Pointer; "" for the root */
 };
@@ -27,18 +27,18 @@ struct diagnostics {
     size_t errors; /* how many of them are errors */
 };
 
-/* A diagnostic outlives the pipeline: it keeps nothing of `at`. */
+/* Copies file and place: diagnostics outlive the pipeline that `at` points into. */
 void diagnostics_add(struct diagnostics *d, enum severity severity, const struct location *at, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The same for a place that is no node: a file that is no JSON. */
+/* For a file that is no JSON, which has positions but no nodes. */
 void diagnostics_add_at(struct diagnostics *d, enum severity severity, const char *file, struct json_position position,
                         const char *message);
 
-/* Adds all of `from`, which is empty then. */
+/* Appends all of `from` and empties it. */
 void diagnostics_move(struct diagnostics *d, struct diagnostics *from);
 
-/* Sorts by file and place, drops exact repeats, appends one line each. */
+/* Sorts by file and place, drops repeats and appends one line for each diagnostic. */
 void diagnostics_print(struct buffer *out, struct diagnostics *d);
 void diagnostics_close(struct diagnostics *d);
 

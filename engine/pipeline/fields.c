@@ -1,4 +1,4 @@
-/* Keys and plain values of a file's objects. */
+/* Reads keys and plain values of objects. */
 #include <math.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@ void check_keys(const struct part *part, const cJSON *object, const char *const 
             known = strcmp(member->string, allowed[i]) == 0;
         if (!known)
             report_key(part, member, "unknown key \"%s\"%s", member->string,
-                       mend_key(part->reader, member->string, allowed, count));
+                       key_suggestion(part->reader, member->string, allowed, count));
     }
 }
 
@@ -39,7 +39,7 @@ bool need_text(const struct part *part, const cJSON *node, const char *what) {
     }
     if (!strstr(node->valuestring, "${"))
         return true;
-    report_value(part, node, "%s is plain text: no reference may stand in it", what);
+    report_value(part, node, "%s is plain text: it cannot hold a reference", what);
     return false;
 }
 
@@ -50,7 +50,7 @@ bool need_name(const struct part *part, const cJSON *key, const char *what) {
     return false;
 }
 
-/* The constant that a member comes to; NULL when faulty. */
+/* The value of a member after references to params are resolved; NULL after a reported fault. */
 static const cJSON *constant(struct part *part, const cJSON *node) {
     return cJSON_IsString(node) ? compile_constant(part, node) : node;
 }
@@ -70,7 +70,7 @@ bool read_bool(struct part *part, const cJSON *node, bool *out) {
     return true;
 }
 
-/* "a number from 0 to 1", "an integer of at least 0". */
+/* Gives "a number from 0 to 1" or "an integer of at least 0". */
 static const char *range_text(struct reader *r, const char *type, double min, double max) {
     struct buffer text = {0};
     buffer_puts(&text, type);
@@ -114,7 +114,7 @@ bool read_duration(struct part *part, const cJSON *node, uint64_t *out_ms) {
     if (!cJSON_IsString(value) || !quantity_duration(out_ms, value->valuestring))
         return wrong_value(part, node, value, QUANTITY_DURATION_ALLOWED);
     if (*out_ms == 0)
-        return wrong_value(part, node, value, "longer than nothing (leave it out for no limit)");
+        return wrong_value(part, node, value, "more than zero (leave it out for no limit)");
     return true;
 }
 

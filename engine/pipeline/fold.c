@@ -1,4 +1,4 @@
-/* Params: each is folded when it is first asked for, so that they may refer to each other in any order. */
+/* Folds params to constants. Each is folded at its first use, so params may refer to each other in any order. */
 #include <string.h>
 
 #include "engine/base/buffer.h"
@@ -9,14 +9,14 @@ struct param_slot *find_param(const struct part *part, const char *name) {
     return bytemap_get(&part->params_by_name, name, strlen(name));
 }
 
-/* What the includer gives for a name that the part does not declare. */
+/* Reports params of the includer that the part does not declare. */
 static void check_include_params(struct part *part, const cJSON *given) {
     struct reader *r = part->reader;
     const cJSON *node;
     cJSON_ArrayForEach(node, given) {
         if (!find_param(part, node->string))
             report_key(part->includer, node, "the part %s declares no param \"%s\"%s", part->file, node->string,
-                       mend(r, node->string, part->param_names, part->param_count, "it declares none"));
+                       suggestion(r, node->string, part->param_names, part->param_count, "it declares none"));
     }
 }
 
@@ -61,7 +61,7 @@ static const char *slot_name(const struct param_slot *slot) {
                         part->include_name ? "." : "", slot->name);
 }
 
-/* `slot` is being folded already: names all that lead back to it. */
+/* Reports the params on the way from `slot` back to itself. */
 static void report_cycle(const struct param_slot *slot, const struct site *site) {
     struct reader *r = slot->part->reader;
     const struct param_slot *links[64];
@@ -126,7 +126,7 @@ const cJSON *param_value(struct param_slot *slot, const struct site *site) {
     return value;
 }
 
-/* Overrides of names that the pipeline does not declare. */
+/* Reports overrides of params that the pipeline does not declare. */
 static void check_overrides(struct part *root) {
     struct reader *r = root->reader;
     for (size_t i = 0; i < r->override_count; i++) {
@@ -135,7 +135,7 @@ static void check_overrides(struct part *root) {
         cJSON_ArrayForEach(node, r->patches[i]) {
             if (!find_param(root, node->string))
                 report(r, &at, "the pipeline declares no param \"%s\"%s", node->string,
-                       mend(r, node->string, root->param_names, root->param_count, "it declares none"));
+                       suggestion(r, node->string, root->param_names, root->param_count, "it declares none"));
         }
     }
 }

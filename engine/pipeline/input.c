@@ -1,4 +1,4 @@
-/* "in": files of the project, outs of stages, lists of them, labels. */
+/* Reads "in": files of the project, outs of stages, lists of them, and labels. */
 #include <string.h>
 
 #include "engine/pipeline/reader.h"
@@ -14,7 +14,7 @@ static void check_path(struct draft *d, const cJSON *node, const char *path) {
 
 static const struct input_decl *list_items(struct draft *d, const struct value *list, const cJSON *node, size_t *count);
 
-/* The compiled text of a file, reference or (from params) list of files. */
+/* Stores a compiled value: a file, a reference, or a list of files that params give. */
 static void set_value(struct draft *d, const cJSON *node, const struct value *v, struct input_decl *out) {
     struct reader *r = d->part->reader;
     out->value = v;

@@ -1,27 +1,26 @@
-/* A stage of a built-in kind against the kind's description. */
+/* Checks a stage of a built-in kind against the kind's description. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/memory.h"
 #include "engine/pipeline/reader.h"
 
-/* Where each node of the tree that the kind checks came from. */
+/* Where a node of the checked tree comes from. */
 struct origin {
     const cJSON *node;
-    const cJSON
-        *shown; /* the node of the file that says it; NULL: there is none, but the value that holds it is `at` */
+    const cJSON *shown; /* its node in the file; NULL: report at `at` */
     struct location at;
 };
 
 /*
- * The tree of a `with` as far as it is known: what is open or faulty is a raw node, which no parsed tree has. Merging
- * moves nodes and never copies them, so that each keeps its origin.
+ * The tree of a `with` as far as it is known. A raw node, which no parsed tree has, stands for a value that depends on
+ * results or is faulty. Merging moves nodes and copies none, so each node keeps its origin.
  */
 struct mirror {
     struct draft *draft;
     struct origin *items;
     size_t count, capacity;
-    struct bytemap by_node; /* node -> origin, once a fault is reported */
+    struct bytemap by_node; /* node -> origin; filled at the first fault */
 };
 
 static bool is_open(void *context, const cJSON *node) {
@@ -35,7 +34,7 @@ static cJSON *note(struct mirror *m, cJSON *node, const cJSON *shown, const stru
     return mem_checked(node);
 }
 
-/* `node` may be deep inside a param: then it is shown where the reference to it stands. */
+/* A node inside a param is reported where the reference to the param stands. */
 static void note_children(struct mirror *m, const cJSON *copy, const cJSON *node, const struct location *at) {
     cJSON *a = copy->child;
     for (const cJSON *b = node->child; a && b; a = a->next, b = b->next) {
@@ -79,7 +78,7 @@ static void drop_nulls(cJSON *object) {
     }
 }
 
-/* RFC 7396, moving the nodes of `patch`, which is used up. */
+/* Merges by RFC 7396. Moves the nodes of `patch`, which is freed. */
 static void merge(cJSON *target, cJSON *patch) {
     struct json_index members;
     json_index_open(&members, target);
@@ -97,7 +96,7 @@ static void merge(cJSON *target, cJSON *patch) {
             if (old)
                 cJSON_ReplaceItemViaPointer(target, old, child);
             else
-                cJSON_AddItemToArray(target, child); /* it has its name already */
+                cJSON_AddItemToArray(target, child); /* keeps its name */
         }
     }
     json_index_close(&members);
@@ -108,7 +107,7 @@ static cJSON *mirror_extends(struct mirror *m, const struct value *v, const cJSO
     const cJSON *extends = shown ? cJSON_GetObjectItemCaseSensitive(shown, "$extends") : NULL;
     cJSON *base = mirror_value(m, v->as.extends.base, extends);
     if (!cJSON_IsObject(base))
-        return base; /* open */
+        return base; /* depends on results */
     merge(base, mirror_value(m, v->as.extends.patch, shown));
     return note(m, base, shown, &v->at);
 }
@@ -135,7 +134,7 @@ static cJSON *mirror_value(struct mirror *m, const struct value *v, const cJSON 
     return note(m, cJSON_CreateRaw(""), shown, &v->at);
 }
 
-/* The last origin of a node counts. */
+/* A node may be recorded twice: the last origin counts. */
 static const struct origin *find_origin(struct mirror *m, const cJSON *node) {
     for (size_t i = m->by_node.count ? 0 : m->count; i-- > 0;)
         if (!bytemap_get(&m->by_node, &m->items[i].node, sizeof(const cJSON *)))
@@ -174,12 +173,12 @@ static void check_input(struct draft *d, const struct input_decl *input) {
     struct reader *r = d->part->reader;
     const struct kind *kind = d->decl.kind;
     const struct kind_input *known = kind_input(kind, input->name);
-    if (!known && !is_full(r)) {
+    if (!known && !is_silent(r)) {
         const char **names = arena_array(r->arena, kind->input_count, sizeof *names);
         for (size_t i = 0; i < kind->input_count; i++)
             names[i] = kind->inputs[i].name;
         report(r, &input->at, "the kind %s@%d has no input \"%s\"%s", kind->name, kind->version, input->name,
-               mend(r, input->name, names, kind->input_count, "it takes none"));
+               suggestion(r, input->name, names, kind->input_count, "it takes none"));
     } else if (known && !known->list && comes_to_list(input)) {
         report(r, &input->at, "the input \"%s\" of %s@%d takes one file; found a list", input->name, kind->name,
                kind->version);

@@ -1,4 +1,4 @@
-/* Files and their includes: the tree of parts. */
+/* Reads a file and its includes into a tree of parts. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ static void destroy_memory(void *memory) {
     free(memory);
 }
 
-/* Into the arena; frees `text`. */
+/* Copies `text` into the arena and frees it. */
 static const char *keep_text(struct reader *r, char *text) {
     const char *kept = arena_strdup(r->arena, text);
     free(text);
@@ -50,7 +50,7 @@ static struct part *part_create(struct reader *r, struct part *includer, const c
     return part;
 }
 
-/* Bytes of the file into the part. */
+/* Reads the bytes of the part's file. */
 static int read_bytes_of(struct part *part, struct error *err) {
     struct reader *r = part->reader;
     char *real = realpath(part->file, NULL);
@@ -76,7 +76,7 @@ static void parse(struct part *part) {
         part->source->root = part->root;
         return;
     }
-    /* The place stands before the message already. */
+    /* json_parse_in puts the place before its message. */
     char place[64];
     snprintf(place, sizeof place, "%zu:%zu: ", at.line, at.column);
     bool repeated = strncmp(err.message, place, strlen(place)) == 0;
@@ -104,7 +104,7 @@ static void check_head(struct part *part) {
                      describe(r, format));
 }
 
-/* Files are named after it; a file system takes 255 bytes, and temporary files add to a name. */
+/* Files are named after the pipeline. File systems allow 255 bytes, and temporary files have longer names. */
 enum { NAME_LIMIT = 200 };
 
 static void read_names(struct part *part) {
@@ -130,7 +130,7 @@ static void read_names(struct part *part) {
         report_value(part, description, "\"description\" is text; found %s", describe(part->reader, description));
 }
 
-/* "a.json includes b.json includes a.json", when `part` stands in its own chain. */
+/* Reports "a.json includes b.json includes a.json" when a part includes itself. */
 static bool in_own_chain(const struct part *part, const cJSON *at) {
     const struct part *same = part->includer;
     while (same && strcmp(same->real, part->real) != 0)
@@ -152,7 +152,7 @@ static bool in_own_chain(const struct part *part, const cJSON *at) {
 
 static void load_includes(struct part *part);
 
-/* A part's file, relative to the includer's. NULL when it cannot be used. */
+/* Loads a part; its path is relative to the includer's file. NULL after a reported fault. */
 static struct part *load_part(struct part *includer, const cJSON *include, const cJSON *path) {
     struct reader *r = includer->reader;
     struct error err = {0};

@@ -14,7 +14,7 @@ void source_close(struct source *s) {
     s->places = NULL;
 }
 
-/* Bytes of UTF-8 that one character of a JSON string stands for; `*taken`: its bytes in the file. */
+/* The UTF-8 bytes of the character at `raw`, escaped or not; `*taken`: its bytes in the file. */
 static size_t decoded_bytes(const char *raw, size_t *taken) {
     *taken = 1;
     if (raw[0] != '\\')
@@ -29,16 +29,17 @@ static size_t decoded_bytes(const char *raw, size_t *taken) {
     return pair ? 4 : code < 0x80 ? 1 : code < 0x800 ? 2 : 3;
 }
 
-/* Columns from the opening quote of the string at `raw` to what stands behind `offset` bytes of its text. */
-static size_t columns_before(const char *raw, size_t offset) {
-    size_t columns = 1;
-    raw++;
-    for (size_t bytes = 0, taken = 0; bytes < offset; raw += taken) {
-        bytes += decoded_bytes(raw, &taken);
-        if (taken > 1 || (raw[0] & 0xC0) != 0x80)
-            columns += taken;
+/* Columns from the opening quote of a string to the place behind `offset` bytes of its text. */
+static size_t columns_before(struct source *s, const cJSON *node, size_t offset) {
+    struct text_cursor *c = &s->cursor;
+    if (c->node != node || c->bytes > offset)
+        *c = (struct text_cursor){node, s->text + json_value_offset(s->places, node) + 1, 0, 1};
+    for (size_t taken = 0; c->bytes < offset; c->raw += taken) {
+        c->bytes += decoded_bytes(c->raw, &taken);
+        if (taken > 1 || (c->raw[0] & 0xC0) != 0x80)
+            c->columns += taken;
     }
-    return columns;
+    return c->columns;
 }
 
 struct json_position location_position(const struct location *at) {
@@ -49,7 +50,7 @@ struct json_position location_position(const struct location *at) {
         return json_key_position(places, at->node);
     struct json_position position = json_value_position(places, at->node);
     if (at->type == AT_TEXT && position.line && cJSON_IsString(at->node))
-        position.column += columns_before(at->source->text + json_value_offset(places, at->node), at->offset);
+        position.column += columns_before(at->source, at->node, at->offset);
     return position;
 }
 

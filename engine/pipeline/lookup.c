@@ -1,9 +1,9 @@
-/* Look-ups in lists and objects of params, which thousands of references may go into. */
+/* Looks up members and items of params. Large ones are indexed, since thousands of references may use them. */
 #include <string.h>
 
 #include "engine/pipeline/reader.h"
 
-enum { FEW = 16 }; /* children that are walked through each time */
+enum { FEW = 16 }; /* children that are searched one by one */
 
 struct node_index {
     const cJSON *node;

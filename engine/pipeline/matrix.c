@@ -1,4 +1,4 @@
-/* "matrix": axes, like, exclude, extra. */
+/* Reads and checks "matrix": axes, like, exclude, extra. */
 #include <string.h>
 
 #include "engine/base/json.h"
@@ -22,7 +22,7 @@ static const struct value *list_of_one(struct draft *d, const struct value *item
     return list_of(d, items, 1, &item->at);
 }
 
-/* A list as the file shows it: an object in it may refer to outs of stages and to the axes before. */
+/* Compiles a list of the file. An object in it may refer to outs of stages and to the axes before this one. */
 static const struct value *compile_items(struct draft *d, const cJSON *node, size_t own_index) {
     struct scope plain = {.part = d->part, .draft = d, .place = &place_axis, .uses = &d->uses};
     struct scope member = plain;
@@ -80,7 +80,7 @@ static void read_like(struct draft *d, const cJSON *node) {
     d->decl.matrix.like = reference->stage;
 }
 
-/* exclude and extra: a list of objects, constant. */
+/* Reads "exclude" or "extra", a constant list of objects. */
 static const struct value *read_coordinates(struct draft *d, const cJSON *node) {
     struct scope scope = {.part = d->part, .draft = d, .place = &place_constant, .uses = &d->uses};
     struct reader *r = d->part->reader;
@@ -95,7 +95,7 @@ static const struct value *read_coordinates(struct draft *d, const cJSON *node) 
     return v;
 }
 
-/* Reports a stage with too many axes, about which nothing more is said. */
+/* Reports a stage with too many axes and stops all further checks of it. */
 static bool check_axis_count(struct draft *d, size_t count) {
     if (count <= MAX_AXES)
         return true;
@@ -138,7 +138,7 @@ void read_matrix(struct draft *d, const cJSON *node) {
 
 /* ---- checking ---- */
 
-/* The axes of `like` before its own. */
+/* Puts the axes of `like` before the stage's own. */
 static void join_axes(struct draft *d) {
     struct reader *r = d->part->reader;
     struct matrix *matrix = &d->decl.matrix;
@@ -168,7 +168,7 @@ static void join_axes(struct draft *d) {
     matrix->axis_count += like->decl.axis_count;
 }
 
-/* The "label" of an object; NULL when it has none, or when it cannot be known. */
+/* The "label" of an object; NULL when it has none, or when it depends on results (`*unknown`). */
 static const struct value *label_of(struct reader *r, const struct value *item, bool *unknown) {
     item = value_structured(r, item);
     if (item->type != VALUE_EXTENDS) {
@@ -184,7 +184,7 @@ static bool is_object(const struct value *v) {
            (v->type == VALUE_LITERAL && cJSON_IsObject(v->as.literal));
 }
 
-/* The label of an axis value; NULL for a value that is none, or whose label is faulty or not known. */
+/* The label of an axis value; NULL for a value that is no object, or whose label is faulty or unknown. */
 static const char *check_label(struct draft *d, const char *axis, const struct value *item) {
     struct reader *r = d->part->reader;
     if (!is_object(item) || value_is_broken(item))
@@ -247,14 +247,14 @@ const char **axis_names(const struct draft *d) {
 static void check_coordinate_names(struct draft *d, const struct value *item, const cJSON *shown, const char *what) {
     struct reader *r = d->part->reader;
     const struct matrix *matrix = &d->decl.matrix;
-    for (size_t i = 0; i < item->as.object.count && !is_full(r); i++) {
+    for (size_t i = 0; i < item->as.object.count && !is_silent(r); i++) {
         const char *name = item->as.object.names[i];
         if (has_axis(matrix, name))
             continue;
         const cJSON *member = shown ? cJSON_GetObjectItemCaseSensitive(shown, name) : NULL;
         struct location at = member ? locate_key(d->part, member) : item->at;
         report(r, &at, "\"%s\" names \"%s\", which is no axis%s", what, name,
-               mend(r, name, axis_names(d), matrix->axis_count, "the stage has none"));
+               suggestion(r, name, axis_names(d), matrix->axis_count, "the stage has none"));
     }
 }
 
@@ -294,7 +294,7 @@ static void check_coordinates(struct draft *d, const struct value *list, const c
         if (strcmp(what, "extra") == 0)
             check_complete(d, &copy);
         else if (item->as.object.count == 0)
-            report(r, &at, "an empty entry of \"exclude\" would leave out every instance");
+            report(r, &at, "an empty entry of \"exclude\" would exclude every instance");
     }
 }
 

@@ -1,28 +1,28 @@
-/* The order of the stages, and cycles among them. */
+/* Orders the stages so that each follows those it needs, and reports cycles. */
 #include "engine/base/buffer.h"
 #include "engine/pipeline/reader.h"
 
-enum { MAX_SHOWN = 24 }; /* stages of a cycle in a message */
+enum { MAX_SHOWN = 24 }; /* stages of a cycle that a message names */
 
-/* A stage on the path from where the walk began to where it is. */
-struct step_in {
+/* A stage on the current path of the depth-first walk. */
+struct path_step {
     struct draft *draft;
-    const struct edge *next; /* the need to look at next */
-    size_t lowest;           /* the first stage of the path that this one, or one behind it, needs */
+    const struct edge *next; /* the next need to follow */
+    size_t lowest;           /* the first stage of the path that this stage, or one reached from it, needs */
 };
 
 struct walk {
     struct reader *reader;
     struct draft **order;
     size_t ordered;
-    struct step_in *path; /* a stack of its own: a chain may have as many stages as the file */
+    struct path_step *path; /* an explicit stack: a chain may hold every stage of the file */
     size_t depth;
 };
 
-/* `d` stands on the path already: all from there on wait for each other. */
+/* `d` is on the path already: all stages from there on need each other. */
 static void report_cycle(struct walk *w, const struct draft *d) {
     struct buffer text = {0};
-    if (is_full(w->reader))
+    if (is_silent(w->reader))
         return;
     for (size_t i = d->path_index; i < w->depth && i < d->path_index + MAX_SHOWN; i++)
         buffer_printf(&text, "%s -> ", w->path[i].draft->decl.full_name);
@@ -35,11 +35,11 @@ static void report_cycle(struct walk *w, const struct draft *d) {
 static void enter(struct walk *w, struct draft *d) {
     d->mark = MARK_OPEN;
     d->path_index = w->depth;
-    w->path[w->depth] = (struct step_in){d, d->needs, w->depth + 1};
+    w->path[w->depth] = (struct path_step){d, d->needs, w->depth + 1};
     w->depth++;
 }
 
-static void follow(struct walk *w, struct step_in *from, struct draft *to) {
+static void follow(struct walk *w, struct path_step *from, struct draft *to) {
     if (to->mark == MARK_NEW) {
         enter(w, to);
     } else if (to->mark == MARK_OPEN) {
@@ -49,9 +49,9 @@ static void follow(struct walk *w, struct step_in *from, struct draft *to) {
     }
 }
 
-/* All that it needs is ordered. */
+/* Takes the last stage off the path: all its needs are ordered. */
 static void leave(struct walk *w) {
-    const struct step_in *last = &w->path[--w->depth];
+    const struct path_step *last = &w->path[--w->depth];
     struct draft *d = last->draft;
     if (last->lowest <= w->depth)
         d->broken = d->axes_broken = true; /* in a cycle */
@@ -65,7 +65,7 @@ static void visit(struct walk *w, struct draft *first) {
     if (first->mark == MARK_NEW)
         enter(w, first);
     while (w->depth) {
-        struct step_in *last = &w->path[w->depth - 1];
+        struct path_step *last = &w->path[w->depth - 1];
         const struct edge *e = last->next;
         if (!e) {
             leave(w);

@@ -1,6 +1,6 @@
 /*
- * Overrides of params: --set, --params and the `params` of an include. All are patches: objects go over objects member
- * by member, anything else replaces; and only what is declared can be overridden, at every depth.
+ * Overrides of params: --set, --params and the `params` of an include. Each is a patch: objects are merged member by
+ * member, anything else is replaced. Only declared params and members can be overridden.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,7 @@ cJSON *patch_apply(const cJSON *base, const cJSON *patch) {
 
 static bool fail_unknown(struct reader *r, const cJSON *declared, const cJSON *member, const char *path,
                          const struct location *at) {
-    if (is_full(r))
+    if (is_silent(r))
         return false;
     size_t count = 0;
     const char **names = arena_array(r->arena, (size_t)cJSON_GetArraySize(declared), sizeof *names);
@@ -41,7 +41,7 @@ static bool fail_unknown(struct reader *r, const cJSON *declared, const cJSON *m
         names[count++] = known->string;
     }
     report(r, at, "%s has no \"%s\" to override%s", path, member->string,
-           mend(r, member->string, names, count, "it declares nothing"));
+           suggestion(r, member->string, names, count, "it declares nothing"));
     return false;
 }
 
@@ -68,7 +68,7 @@ bool patch_check(struct reader *r, const cJSON *declared, const cJSON *patch, co
     return good;
 }
 
-/* {"a": {"b": value}} for "a.b". */
+/* Gives {"a": {"b": value}} for the path "a.b". */
 static cJSON *patch_of(const struct override *o) {
     cJSON *patch = mem_checked(cJSON_Duplicate(o->value, true));
     size_t length = strlen(o->path);
@@ -112,7 +112,7 @@ void overrides_prepare(struct reader *r) {
             continue;
         }
         if (holds_reference(patch)) {
-            report(r, &at, "an override is a plain value: no reference may stand in it");
+            report(r, &at, "an override is a plain value: it cannot hold a reference");
             continue;
         }
         r->patches[i] = patch;
@@ -124,7 +124,7 @@ void overrides_prepare(struct reader *r) {
     r->recorded = recorded;
 }
 
-/* Names with single dots between them. */
+/* Whether the path is names separated by single dots. */
 static bool is_path(const char *path, size_t length) {
     char before = '.';
     for (size_t i = 0; i < length; i++) {
@@ -155,7 +155,7 @@ int override_parse(struct override *out, const char *argument, struct error *err
     return 0;
 }
 
-/* Read-only for everybody but their owner. */
+/* Removes const: the members of an override are read-only for all but its owner. */
 static void *writable(const void *memory) {
     void *out;
     memcpy(&out, &memory, sizeof out);

@@ -1,4 +1,4 @@
-/* Paths of outs and results. */
+/* Checks paths of outs and results. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +35,7 @@ void paths_add(struct path_list *paths, const char *path, const char *name, cons
     paths->count++;
 }
 
-/* "/" comes first, so that what lies in a folder follows it at once. */
+/* Sorts "/" before all other bytes, so that the contents of a folder follow it directly. */
 static int compare_bytes(const char *a, const char *b, size_t length) {
     size_t i = 0;
     while (i < length && a[i] == b[i])

@@ -15,7 +15,7 @@ static bool is_chosen(const struct select_decl *select, const char *axis) {
     return false;
 }
 
-/* What a reader of the stage sees, noted for those behind it. */
+/* Sets the axes that readers of the stage see; later stages use them. */
 static void note_axes(struct draft *d) {
     struct arena *arena = d->part->reader->arena;
     const struct select_decl *select = d->decl.select;
@@ -118,7 +118,7 @@ static int compare_out(const void *name, const void *out) {
     return strcmp(name, ((const struct out_decl *)out)->name);
 }
 
-/* Those of a command are sorted by name. */
+/* The outs of a command are sorted by name. */
 const struct out_decl *stage_out(const struct stage_decl *stage, const char *name, size_t *index) {
     const struct out_decl *found = NULL;
     for (size_t i = 0; stage->kind && i < stage->out_count && !found; i++)

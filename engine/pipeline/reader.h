@@ -1,15 +1,16 @@
 /*
- * What the parts of this folder share while a pipeline is read. Nothing of it is seen outside.
+ * Types and functions that the files of this folder share while they read a pipeline. No other folder includes it.
  *
  *   load      files and includes: a tree of `struct part`
- *   declare   a `struct draft` for every stage, so that references find them
- *   fold      params, on demand, with overrides
- *   compile   every field of every stage: values, references (each noted as a `struct use`), what needs what
- *   order     cycles; dependency order
- *   check     in that order: axes, outs, metrics, pins, kinds' parameters, selects, results
+ *   declare   a `struct draft` for every stage, so that references find it
+ *   fold      params, each at its first use, with overrides
+ *   compile   every field of every stage: values, references (each recorded as a `struct use`), needs of stages
+ *   order     cycles; each stage behind those it needs
+ *   check     in that order: axes, outs, metrics, pins, parameters of kinds, selects, results
  *
- * A fault is reported where it is found and reading goes on; what is faulty becomes `broken`, about which nothing
- * more is said. All lives in the pipeline's arena but what reader_close frees.
+ * A fault is reported where it is found, and reading continues. A faulty value or stage is marked `broken`, and no
+ * further fault is reported about it. Everything lives in the pipeline's arena but the tables that part_close and
+ * lookup_close free.
  */
 #ifndef RETORT_ENGINE_PIPELINE_READER_H
 #define RETORT_ENGINE_PIPELINE_READER_H
@@ -31,7 +32,7 @@ enum {
     MAX_FOLDED_BYTES = 64 << 20
 };
 
-/* Which references may stand somewhere; params always may. */
+/* References that a place allows; params are allowed everywhere. */
 enum {
     ALLOW_MATRIX = 1,
     ALLOW_IN = 2,
@@ -42,24 +43,25 @@ enum {
     ALLOW_WHOLE_STAGE = 64
 };
 
+/* A kind of place where references stand. */
 struct place {
     const char *name; /* "in \"with\"", "here": for messages */
     unsigned allowed;
-    bool matches; /* a stage's axes match the axes of this stage by name */
+    bool matches; /* axes of a referenced stage match this stage's axes of the same name */
     bool lists;   /* a collected list may stand here */
 };
 
 extern const struct place place_constant, place_in, place_label, place_with, place_cmd, place_env, place_axis,
     place_axis_member, place_from, place_whole, place_result;
 
-/* A place inside a text of a file. */
+/* A place inside a string of a file. */
 struct site {
     const struct part *part;
     const cJSON *node;
-    size_t offset; /* into a string's text */
+    size_t offset; /* bytes of the string's text before it */
 };
 
-/* A reference that stays open, for the checks. */
+/* A reference to be checked when all stages are compiled. */
 struct use {
     const struct reference *reference;
     const cJSON *node; /* the string that holds it, in the file that declares the stage */
@@ -67,7 +69,7 @@ struct use {
     struct use *next;
     uint32_t offset; /* in the string */
     bool in_text;
-    uint16_t axis_limit; /* inside an axis: 1 + how many axes stand before it, which alone it may refer to; else 0 */
+    uint16_t axis_limit; /* inside an axis: 1 + the number of axes before it, which alone it may use; else 0 */
 };
 
 struct use_list {
@@ -86,31 +88,32 @@ struct draft {
     struct stage_decl decl;
     struct part *part;
     const cJSON *node;
-    bool broken;    /* something in it is faulty: no fault is concluded from what is missing */
-    unsigned types; /* the types that its keys name, as bits 1 << enum stage_type */
-    bool typed;     /* it has exactly one, decl.type */
-    bool kind_unknown;
-    bool measures;    /* an out of it holds metrics */
-    bool axes_broken; /* which axes it has is not known */
-    bool axes_known;  /* decl.axes and decl.source are set */
+    bool broken;       /* has a reported fault: missing parts are not reported */
+    unsigned types;    /* the types that its keys name, as bits 1 << enum stage_type */
+    bool typed;        /* has exactly one type, decl.type */
+    bool kind_unknown; /* "uses" names no kind */
+    bool measures;     /* has an out of type "metrics" */
+    bool axes_broken;  /* its axes are faulty */
+    bool axes_known;   /* decl.axes and decl.source are set */
     const cJSON *matrix_node;
     struct use_list uses;
     struct edge *needs, **needs_end;
-    size_t path_index;             /* order.c: its place on the path, while its mark is MARK_OPEN */
-    const struct draft *last_need; /* the last stage that was found to need this one */
+    size_t path_index;             /* order.c: its index on the path, while its mark is MARK_OPEN */
+    const struct draft *last_need; /* the last stage that needs this one */
     enum mark mark;
 };
 
+/* A param while the file is read. */
 enum fold_state { FOLD_NEW, FOLD_BUSY, FOLD_DONE };
 
 struct param_slot {
     const char *name;
-    const cJSON *node;  /* as declared */
+    const cJSON *node;  /* the declaration */
     const cJSON *patch; /* the includer's override, in the includer's file */
     enum fold_state state;
     const cJSON *value;       /* NULL: faulty */
-    struct param_slot *below; /* while BUSY: who asked */
-    int depth;                /* how many asked */
+    struct param_slot *below; /* while FOLD_BUSY: the param that uses this one */
+    int depth;                /* the length of that chain */
     struct part *part;
 };
 
@@ -160,60 +163,66 @@ struct reader {
     const struct override *overrides;
     size_t override_count;
     struct source *override_sources; /* one per override */
-    cJSON **patches;                 /* one per override: an object over params */
-    cJSON *recorded;                 /* all patches in one */
-    struct param_slot *chain;
+    cJSON **patches;                 /* one per override: a patch of params */
+    cJSON *recorded;                 /* all patches merged */
+    struct param_slot *chain;        /* the param that is being folded */
     size_t folded_nodes, folded_bytes;
-    size_t compared;        /* names, for suggestions */
-    struct bytemap indexes; /* list or object -> struct node_index: those that references went into */
-    bool too_large;
+    size_t compared;        /* names compared for suggestions */
+    struct bytemap indexes; /* list or object -> struct node_index */
+    bool too_large;         /* a limit on folded params is exceeded */
 };
 
-/* What is compiled, and for whom. */
+/* The context of a value that is compiled. */
 struct scope {
     struct part *part;
     struct draft *draft; /* NULL outside stages */
     const struct place *place;
     struct use_list *uses;
-    size_t axis_limit;
+    size_t axis_limit; /* see struct use */
     bool in_text;
 };
 
 /* ---- report.c ---- */
+
+/* The location of a node or of a member's name. */
 struct location locate_value(const struct part *part, const cJSON *node);
 struct location locate_key(const struct part *part, const cJSON *node);
+
+/* Each reports an error or a warning: at a location, a node, a member's name, or inside a string. */
 void report(struct reader *r, const struct location *at, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void report_value(const struct part *part, const cJSON *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void report_key(const struct part *part, const cJSON *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void report_site(const struct site *site, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* So many errors that no more is shown: what is told need not be worked out. */
-bool is_full(const struct reader *r);
 void warn_value(const struct part *part, const cJSON *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* "the number 3", "the text \"abc\"", "a list", ...; in the arena. */
-const char *describe(struct reader *r, const cJSON *node);
+/* Whether MAX_ERRORS are reported: further messages are dropped, so callers need not prepare them. */
+bool is_silent(const struct reader *r);
 
-/* "; did you mean "x"? There are: a, b, c", or "; there are: a, b, c", or what `none` says when there is no name at
-   all; in the arena. mend_key says "allowed" instead, for words of the format. */
-const char *mend(struct reader *r, const char *name, const char *const *known, size_t count, const char *none);
-const char *mend_key(struct reader *r, const char *name, const char *const *allowed, size_t count);
-const char *join(struct reader *r, const char *const *names, size_t count);
+/* Texts for messages, in the arena. */
+const char *describe(struct reader *r, const cJSON *node); /* "the number 3", "the text \"abc\"", "a list", ... */
+const char *join(struct reader *r, const char *const *names, size_t count); /* "a, b, c" */
+
+/* "; did you mean "x"? There are: a, b, c", "; there are: a, b, c", or "; " and `none` when there are no names. */
+const char *suggestion(struct reader *r, const char *name, const char *const *known, size_t count, const char *none);
+/* The same for keys of the format, with "allowed" for "there are". */
+const char *key_suggestion(struct reader *r, const char *name, const char *const *allowed, size_t count);
 
 /* ---- fields.c ---- */
+
 /* Reports each key of `object` that is not in `allowed`. */
 void check_keys(const struct part *part, const cJSON *object, const char *const *allowed, size_t count);
 #define CHECK_KEYS(part, object, allowed) check_keys(part, object, allowed, sizeof(allowed) / sizeof *(allowed))
 
-/* Reports and returns false unless it is one. `what` begins the message. */
+/* Each reports and returns false for a node of another type. `what` begins the message. */
 bool need_object(const struct part *part, const cJSON *node, const char *what);
 bool need_list(const struct part *part, const cJSON *node, const char *what);
-bool need_text(const struct part *part, const cJSON *node, const char *what); /* plain text, no reference */
+bool need_text(const struct part *part, const cJSON *node, const char *what); /* without references */
 bool need_name(const struct part *part, const cJSON *key, const char *what);  /* of a member */
 
-/* Values that may be given through params. Each reports and returns false when it is none. */
+/* Each reads a value that may refer to params; reports and returns false for a wrong type or size. */
 bool read_bool(struct part *part, const cJSON *node, bool *out);
 bool read_number(struct part *part, const cJSON *node, double min, double max, double *out);
 bool read_integer(struct part *part, const cJSON *node, int min, int max, int *out);
@@ -221,88 +230,115 @@ bool read_duration(struct part *part, const cJSON *node, uint64_t *out_ms);
 bool read_bytes(struct part *part, const cJSON *node, uint64_t *out);
 bool read_energy(struct part *part, const cJSON *node, double *out_j);
 
-/* A list of plain texts, each once; `check` may refuse one with a message. */
+/* Reads a list of different texts without references. `check` (may be NULL) reports further faults of one. */
 const char *const *read_texts(struct part *part, const cJSON *node, size_t *count,
                               void (*check)(struct part *part, const cJSON *item));
 
-/* A path below a folder: relative, no "..", no backslash. NULL, or what is wrong with it ("is absolute: ..."). */
+/* ---- paths.c ---- */
+
+/* What is wrong with a path below a folder ("is absolute: ..."); NULL for a relative one without ".." and backslash. */
 const char *path_fault(const char *path);
 
-/* Paths of which none may be another or lie in it. `{0}` is empty. */
+/* A path of a list in which no path may equal another or lie in it. */
 struct placed_path {
     const char *path;
     size_t length;    /* without "/" at the end */
-    const char *name; /* whose path it is */
+    const char *name; /* of the out or result */
     const cJSON *node;
     size_t index;                     /* in the order of adding */
-    const struct placed_path *folder; /* the nearest that it lies in */
+    const struct placed_path *folder; /* the nearest path that it lies in; set by paths_check */
 };
-struct path_list {
+
+struct path_list { /* `{0}` is empty */
     struct placed_path *items;
     size_t count, capacity;
 };
+
 void paths_add(struct path_list *paths, const char *path, const char *name, const cJSON *node);
-/* Calls `overlap` for each that is another or lies in one, with the nearest, and empties the list. */
+
+/* Calls `overlap` for each path that equals another or lies in it, with the nearest such path. Frees the list. */
 typedef void path_overlap(void *context, const struct placed_path *folder, const struct placed_path *inside);
 void paths_check(struct path_list *paths, path_overlap *overlap, void *context);
 
 /* ---- value.c ---- */
+
+/* Compiles a node. A faulty one is reported and becomes a broken value. */
 const struct value *value_compile(const struct scope *scope, const cJSON *node);
-bool value_is_broken(const struct value *v); /* itself, or anything in it */
-/* A literal list or object as VALUE_LIST or VALUE_OBJECT; anything else as it is. */
+/* Compiles a node that may refer only to params. NULL after a reported fault. */
+const cJSON *compile_constant(struct part *part, const cJSON *node);
+
+/* Whether the value, or a value in it, is faulty. */
+bool value_is_broken(const struct value *v);
+/* A literal list or object as VALUE_LIST or VALUE_OBJECT; any other value unchanged. */
 const struct value *value_structured(struct reader *r, const struct value *v);
 const struct value *value_literal(struct reader *r, const cJSON *json, const struct location *at);
-const struct value *value_member(const struct value *object, const char *name); /* NULL when there is none */
-/* Compiles what must be constant: NULL when faulty (reported). */
-const cJSON *compile_constant(struct part *part, const cJSON *node);
-/* Gives a tree to the arena. */
+/* The member of a VALUE_OBJECT; NULL when there is none. */
+const struct value *value_member(const struct value *object, const char *name);
+
+/* Has the arena delete the tree. */
 const cJSON *keep_json(struct reader *r, cJSON *json);
-/* Counts a tree against the limits on folded values; false (reported once) beyond them. */
+/* Counts a tree against the limits on folded params. False beyond them, reported once. */
 bool count_folded(struct reader *r, const struct location *at, const cJSON *json);
 
 /* ---- bind.c ---- */
+
 struct resolved {
     const cJSON *constant;
-    const struct reference *open; /* both NULL: faulty */
+    const struct reference *open; /* both NULL after a reported fault */
 };
+
+/* Resolves a parsed reference: params to a constant; others are checked, bound to their stage and recorded as uses. */
 struct resolved reference_resolve(const struct scope *scope, const struct syntax_reference *syntax,
                                   const struct site *text);
-/* A bare stage name or "${...stages.x}": for from, like and after. NULL when faulty. */
+/* Resolves a stage's name or "${...stages.x}" of "from", "like" and "after". NULL after a reported fault. */
 const struct reference *resolve_stage_name(const struct scope *scope, const cJSON *node);
 struct draft *draft_of(struct reader *r, const struct stage_decl *decl);
 
-/* ---- lookup.c: constant time in large lists and objects, which do not change while the file is read ---- */
-const cJSON *find_member(struct reader *r, const cJSON *object, const char *name); /* NULL when there is none */
-const cJSON *find_item(struct reader *r, const cJSON *list, size_t index);         /* NULL behind the end */
+/* ---- lookup.c ---- */
+
+/* The member or item of a large object or list, in constant time; NULL when there is none. The tree does not change. */
+const cJSON *find_member(struct reader *r, const cJSON *object, const char *name);
+const cJSON *find_item(struct reader *r, const cJSON *list, size_t index);
 void lookup_close(struct reader *r);
-/* Notes an index under a name that the table does not have; bytemap_get gives its address. */
+
+/* Stores an index under a name that is not in the table; bytemap_get gives its address. */
 void put_index(struct reader *r, struct bytemap *table, const char *name, size_t index);
 
 /* ---- fold.c ---- */
-struct param_slot *find_param(const struct part *part, const char *name); /* NULL when there is none */
+
+/* Declares the params of a part and its includes. */
 void params_declare(struct part *part);
+/* Folds all params of a part and its includes. */
 void params_fold(struct part *part);
-const cJSON *param_value(struct param_slot *slot, const struct site *site); /* NULL: faulty */
+/* The declared param; NULL when there is none. */
+struct param_slot *find_param(const struct part *part, const char *name);
+/* The constant of a param, folded at its first use; `site` uses it. NULL after a reported fault. */
+const cJSON *param_value(struct param_slot *slot, const struct site *site);
 
 /* ---- override.c ---- */
+
+/* Turns the overrides into patches. */
 void overrides_prepare(struct reader *r);
-/* Reports what `patch` gives that `declared` does not have. */
+/* Reports members of `patch` that `declared` does not have, and changes between objects and other types. */
 bool patch_check(struct reader *r, const cJSON *declared, const cJSON *patch, const char *path,
                  const struct location *at);
-/* `base` with `patch` over it: objects member by member, anything else replaced. */
+/* A new tree: `base` with the members of `patch` over it, or `patch` where one of them is no object. */
 cJSON *patch_apply(const cJSON *base, const cJSON *patch);
-/* Override `i` as a whole. */
+/* The location of override `i`. */
 struct location override_location(const struct reader *r, size_t i);
 
 /* ---- load.c ---- */
-/* Reads the file and all it includes. ERR_IO, ERR_NOT_FOUND for the pipeline itself; other faults are reported. */
+
+/* Reads the file and all its includes. ERR_IO or ERR_NOT_FOUND for the pipeline itself; other faults are reported. */
 int load_root(struct reader *r, const char *path, struct error *err);
-/* Frees what the part and its includes need while they are read. */
+/* Frees the tables of a part and its includes. */
 void part_close(struct part *part);
 
-/* ---- stage.c, fields of stages ---- */
+/* ---- stage.c: stages of a part and its includes ---- */
 void stages_declare(struct part *part);
 void stages_compile(struct part *part);
+
+/* Each reads one field of a stage or part, in the file of that name; pass_env, pin, cmd, env and outs in command.c. */
 void read_resources(struct part *part, const cJSON *node, struct resources *out);
 void read_inputs(struct draft *d, const cJSON *node);
 void read_matrix(struct draft *d, const cJSON *node);
@@ -313,23 +349,27 @@ void read_env(struct draft *d, const cJSON *node);
 void read_pass_env(struct draft *d, const cJSON *node);
 void read_pin(struct draft *d, const cJSON *node);
 void read_results(struct part *part, const cJSON *node);
+/* Sets the outs and checkpoint of the stage's kind. */
 void kind_outs(struct draft *d);
 
 /* ---- order.c ---- */
-/* Reports cycles (their stages become broken); returns all drafts, each behind those it needs. */
+
+/* All drafts, each behind those it needs. Reports cycles, whose stages become broken. */
 struct draft **stages_order(struct reader *r);
 
-/* ---- check ---- */
+/* ---- checks of a compiled stage, in the order of stages_order ---- */
 void check_matrix(struct draft *d); /* matrix.c */
-const char **axis_names(const struct draft *d);
-/* The references of a stage; of the results of `part` where `d` is NULL. */
+void check_kind(struct draft *d);   /* kind.c */
+void check_select(struct draft *d); /* select.c */
+/* uses.c: the references of a stage, or of the results of `part` where `d` is NULL. */
 void check_uses(struct part *part, struct draft *d, const struct use_list *uses);
-void check_kind(struct draft *d);      /* kind.c */
-void check_select(struct draft *d);    /* select.c */
 void check_results(struct part *part); /* result.c */
-/* Whether a use comes to a list: it collects an axis. */
+
+/* The names of the stage's axes, in the arena. */
+const char **axis_names(const struct draft *d);
+/* Whether the reference collects an axis. */
 bool use_is_list(const struct reference *r);
-/* Reports a metric that the stage cannot have. */
+/* Whether the stage can have the metric; reports one that it cannot have. */
 bool check_metric(struct reader *r, const struct stage_decl *stage, const char *name, const struct site *site);
 
 #endif

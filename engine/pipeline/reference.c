@@ -18,7 +18,7 @@ struct parser {
     const char *const *includes;
     size_t include_count;
     struct syntax_fault *fault;
-    struct syntax_reference *first; /* memory of the first reference; NULL once it is used */
+    struct syntax_reference *first; /* memory for the first reference; NULL once it is used */
     int depth;
 };
 
@@ -74,12 +74,12 @@ static int fail(struct parser *p, size_t offset, const char *format, ...) {
     return ERR_INVALID;
 }
 
-/* "expected ..., found ..." at the parser's place. */
+/* Fails with "expected ..., found ..." at the current place. */
 static int fail_expected(struct parser *p, const char *expected) {
     const char *here = p->text + p->at;
     if (!*here)
         return fail(p, p->at, "expected %s, found the end of the text", expected);
-    int length = 1; /* a whole character of UTF-8 */
+    int length = 1; /* a whole UTF-8 character */
     while ((here[length] & 0xC0) == 0x80)
         length++;
     return fail(p, p->at, "expected %s, found '%.*s'", expected, length, here);
@@ -89,7 +89,7 @@ static char next(const struct parser *p) {
     return p->text[p->at];
 }
 
-static bool take(struct parser *p, char c) {
+static bool accept(struct parser *p, char c) {
     if (next(p) != c)
         return false;
     p->at++;
@@ -114,10 +114,10 @@ static int parse_index(struct parser *p, size_t *out) {
         return fail_expected(p, "an index (0, 1, ...)");
     if (p->at - begin > MAX_INDEX_DIGITS)
         return fail(p, begin, "an index has at most %d digits", MAX_INDEX_DIGITS);
-    return take(p, ']') ? 0 : fail_expected(p, "\"]\" behind the index");
+    return accept(p, ']') ? 0 : fail_expected(p, "\"]\" after the index");
 }
 
-/* Room for one more in an arena's array; `capacity` doubles, so that a long list stays linear. */
+/* Makes room for one more item in an arena's array. The capacity doubles, so a long list takes linear time. */
 static void *reserve(struct arena *arena, void *items, size_t count, size_t *capacity, size_t size) {
     if (items && count < *capacity)
         return items;
@@ -128,7 +128,7 @@ static void *reserve(struct arena *arena, void *items, size_t count, size_t *cap
     return grown;
 }
 
-/* How many steps can follow, at least where no quote stands in them. */
+/* An estimate of the steps that follow. */
 static size_t count_steps(const char *text) {
     size_t count = 0;
     for (; *text && *text != '}'; text++)
@@ -142,8 +142,8 @@ static int parse_steps(struct parser *p, struct syntax_reference *r) {
     int rc = 0;
     while (rc == 0 && (next(p) == '.' || next(p) == '[')) {
         struct step step = {NULL, 0, (uint32_t)p->at + 1};
-        if (take(p, '.'))
-            rc = parse_name(p, &step.name, "a name behind the \".\"");
+        if (accept(p, '.'))
+            rc = parse_name(p, &step.name, "a name after the \".\"");
         else
             rc = (p->at++, parse_index(p, &step.index));
         steps = reserve(p->arena, steps, r->step_count, &capacity, sizeof *steps);
@@ -153,7 +153,7 @@ static int parse_steps(struct parser *p, struct syntax_reference *r) {
     return rc;
 }
 
-/* The bytes of a quoted string, from its quote to behind its end; 0 when it does not end. */
+/* The length of a quoted string with its quotes; 0 when it does not end. */
 static size_t quoted_length(const char *text) {
     for (size_t i = 1; text[i]; i++) {
         if (text[i] == '\\' && text[i + 1])
@@ -164,7 +164,7 @@ static size_t quoted_length(const char *text) {
     return 0;
 }
 
-/* The bytes of a JSON list or object, by its brackets; 0 when it does not end. */
+/* The length of a JSON list or object, found by its brackets; 0 when it does not end. */
 static size_t bracketed_length(const char *text) {
     size_t depth = 0;
     for (size_t i = 0; text[i]; i++) {
@@ -187,7 +187,7 @@ static void delete_json(void *json) {
     cJSON_Delete(json);
 }
 
-/* Gives the tree of `length` bytes to the arena; NULL when they are no JSON. */
+/* Parses `length` bytes; the arena owns the tree. NULL when they are no JSON. */
 static const cJSON *read_json(struct parser *p, size_t length, struct error *err) {
     struct json_document *doc = NULL;
     if (json_parse(&doc, p->text + p->at, length, NULL, err) < 0)
@@ -209,14 +209,14 @@ static int parse_json_value(struct parser *p, struct syntax_pin *pin) {
     return 0;
 }
 
-/* A number, true, false, null; any other text stands for itself. */
+/* Reads a number, true, false or null; any other text is a string. */
 static int parse_bare_value(struct parser *p, struct syntax_pin *pin) {
     size_t length = strcspn(p->text + p->at, ",[]{}\"$=");
     if (length == 0)
-        return fail_expected(p, "a value behind the \"=\"");
+        return fail_expected(p, "a value after the \"=\"");
     const char *bytes = p->text + p->at;
     if (bytes[0] == ' ' || bytes[length - 1] == ' ')
-        return fail(p, p->at, "no space may stand around the value of \"%s\"", pin->axis);
+        return fail(p, p->at, "remove the spaces around the value of \"%s\"", pin->axis);
     pin->json = read_json(p, length, NULL);
     if (!pin->json) {
         cJSON *text = mem_checked(cJSON_CreateString(arena_strndup(p->arena, bytes, length)));
@@ -234,8 +234,8 @@ static int parse_pin(struct parser *p, struct syntax_pin *pin) {
     int rc = parse_name(p, &pin->axis, "an axis (axis=value) or \"*\"");
     if (rc < 0)
         return rc;
-    if (!take(p, '='))
-        return fail_expected(p, "\"=\" behind the axis");
+    if (!accept(p, '='))
+        return fail_expected(p, "\"=\" after the axis");
     char c = next(p);
     if (c == '*') {
         p->at++;
@@ -257,9 +257,9 @@ static int check_repeated_pin(struct parser *p, const struct syntax_pin *pins, s
 }
 
 static int parse_pins(struct parser *p, struct syntax_reference *r) {
-    if (take(p, '*')) {
+    if (accept(p, '*')) {
         r->collect = true;
-        return take(p, ']') ? 0 : fail_expected(p, "\"]\" behind the \"*\"");
+        return accept(p, ']') ? 0 : fail_expected(p, "\"]\" after the \"*\"");
     }
     struct syntax_pin *pins = NULL;
     size_t capacity = 0;
@@ -273,9 +273,9 @@ static int parse_pins(struct parser *p, struct syntax_reference *r) {
         rc = check_repeated_pin(p, pins, r->pin_count++);
         if (rc < 0)
             return rc;
-    } while (take(p, ','));
+    } while (accept(p, ','));
     r->pins = pins;
-    return take(p, ']') ? 0 : fail_expected(p, "\",\" or \"]\" behind the value");
+    return accept(p, ']') ? 0 : fail_expected(p, "\",\" or \"]\" after the value");
 }
 
 static bool is_include(const struct parser *p, const char *word) {
@@ -285,7 +285,7 @@ static bool is_include(const struct parser *p, const char *word) {
     return false;
 }
 
-/* The first word is no root: what may be meant. */
+/* The first word is no root: suggests the nearest. */
 static int fail_root(struct parser *p, const char *word, size_t offset) {
     size_t count = ROOT_WORDS + p->include_count;
     const char **known = arena_array(p->arena, count, sizeof *known);
@@ -302,25 +302,25 @@ static int fail_root(struct parser *p, const char *word, size_t offset) {
         word);
 }
 
-/* "name" behind "stages.", and its pins. */
+/* Parses the name behind "stages." and its pins. */
 static int parse_stage(struct parser *p, struct syntax_reference *r) {
-    if (!take(p, '.'))
-        return fail_expected(p, "\".\" and a stage behind \"stages\"");
+    if (!accept(p, '.'))
+        return fail_expected(p, "\".\" and a stage after \"stages\"");
     r->stage_offset = p->at;
     int rc = parse_name(p, &r->stage, "the name of a stage");
-    if (rc == 0 && take(p, '['))
+    if (rc == 0 && accept(p, '['))
         rc = parse_pins(p, r);
     return rc;
 }
 
-/* "include.params" or "include.stages", up to the root word; `length`: bytes of the include. */
+/* Parses the include before ".params" or ".stages"; `length`: its bytes. */
 static int parse_include(struct parser *p, struct syntax_reference *r, size_t length) {
     const char *include = arena_strndup(p->arena, p->text + p->at, length);
     size_t offset = p->at;
     p->at += length;
-    if (!take(p, '.'))
+    if (!accept(p, '.'))
         return is_include(p, include)
-                   ? fail(p, p->at, "expected \".params\" or \".stages\" behind the include \"%s\"", include)
+                   ? fail(p, p->at, "expected \".params\" or \".stages\" after the include \"%s\"", include)
                    : fail_root(p, include, offset);
     const char *word = p->text + p->at;
     length = name_length(word);
@@ -353,7 +353,7 @@ static int parse_body(struct parser *p, struct syntax_reference *r) {
         rc = parse_stage(p, r);
     if (rc == 0)
         rc = parse_steps(p, r);
-    if (rc == 0 && !take(p, '}'))
+    if (rc == 0 && !accept(p, '}'))
         rc = fail_expected(p, "\".\", \"[\" or \"}\"");
     return rc;
 }
@@ -374,7 +374,7 @@ static int parse_reference(struct parser *p, const struct syntax_reference **out
     return rc;
 }
 
-/* Bytes up to the next reference or the end. */
+/* The bytes up to the next reference or the end. */
 static size_t text_length(const char *text) {
     size_t length = 0;
     while (text[length] && strncmp(text + length, "${", 2) != 0)
@@ -382,7 +382,7 @@ static size_t text_length(const char *text) {
     return length;
 }
 
-/* That text with "$${" unescaped. */
+/* Parses text up to the next reference and unescapes "$${". */
 static const char *parse_text(struct parser *p) {
     size_t end = p->at + text_length(p->text + p->at);
     char *out = arena_alloc(p->arena, end - p->at + 1);

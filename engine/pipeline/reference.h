@@ -1,5 +1,5 @@
 /*
- * The grammar of `${...}`, without its meaning:
+ * Parses `${...}`. bind.c gives references their meaning.
  *
  *   template  = { text | "$${" | reference }          "$${" stands for a literal "${"
  *   reference = "${" root { "." name | "[" index "]" } "}"
@@ -8,7 +8,7 @@
  *   pins      = "*" | pin { "," pin }       pin = axis "=" ( json | bare-text | reference | "*" )
  *   name      = letter { letter | digit | "_" | "-" }
  *
- * What is parsed lives as long as the arena that is given, the text, and the template. Offsets count bytes of the text.
+ * Results live as long as the arena, the text and the template. Offsets count bytes of the text.
  */
 #ifndef RETORT_ENGINE_PIPELINE_REFERENCE_H
 #define RETORT_ENGINE_PIPELINE_REFERENCE_H
@@ -40,7 +40,7 @@ struct syntax_reference {
     const struct step *steps;
     size_t step_count;
     size_t begin, end;
-    const char *text; /* "${...}"; where it is the whole text, that itself */
+    const char *text; /* "${...}"; points into the parsed text where that is one reference */
 };
 
 struct syntax_part {
@@ -48,12 +48,12 @@ struct syntax_part {
     const struct syntax_reference *reference;
 };
 
-/* Its parts may point into itself: it is not copied. */
+/* Not to be copied: its parts may point into it. */
 struct syntax_template {
-    const struct syntax_part *parts; /* at least one; the empty text is one empty part */
+    const struct syntax_part *parts; /* at least one: the empty text is one empty part */
     size_t count;
-    struct syntax_part few[2];     /* memory of the first parts */
-    struct syntax_reference first; /* and of the first reference: most texts have no other */
+    struct syntax_part few[2];     /* memory for the first parts */
+    struct syntax_reference first; /* memory for the first reference; most texts have one */
 };
 
 struct syntax_fault {
@@ -61,14 +61,14 @@ struct syntax_fault {
     char message[320];
 };
 
-/* `includes`: the names of the file's includes, for the message about an unknown root. ERR_INVALID fills `fault`. */
+/* Parses a text into `out`. `includes`: names of the file's includes, for messages. ERR_INVALID fills `fault`. */
 int template_parse(struct syntax_template *out, struct arena *arena, const char *text, const char *const *includes,
                    size_t include_count, struct syntax_fault *fault);
 
-/* letter { letter | digit | "_" | "-" }, ASCII. */
+/* Whether the text is a name: an ASCII letter, then letters, digits, "_" and "-". */
 bool name_is_valid(const char *text);
 
-/* The words that begin a reference and can be no include's name. */
+/* Whether the text is a root word of references, which no include can be named. */
 bool name_is_reserved(const char *text);
 
 #define NAME_ALLOWED "a name is a letter, then letters, digits, \"_\" and \"-\""

@@ -1,4 +1,4 @@
-/* Places, and messages about them. */
+/* Reports faults and words their messages. */
 #include <string.h>
 
 #include "engine/base/suggest.h"
@@ -18,7 +18,7 @@ static struct location locate_site(const struct site *site) {
     return (struct location){site->part->source, site->node, AT_TEXT, (uint32_t)site->offset};
 }
 
-bool is_full(const struct reader *r) {
+bool is_silent(const struct reader *r) {
     return r->diagnostics->errors > MAX_ERRORS;
 }
 
@@ -26,7 +26,7 @@ static void add(struct reader *r, enum severity severity, const struct location 
     __attribute__((format(printf, 4, 0)));
 
 static void add(struct reader *r, enum severity severity, const struct location *at, const char *format, va_list args) {
-    if (is_full(r))
+    if (is_silent(r))
         return;
     if (r->diagnostics->errors == MAX_ERRORS && severity == SEVERITY_ERROR) {
         struct location whole = {.source = r->root->source};
@@ -86,7 +86,7 @@ static const char *keep_buffer(struct reader *r, struct buffer *text) {
 
 const char *describe(struct reader *r, const cJSON *node) {
     struct buffer text = {0};
-    if (is_full(r))
+    if (is_silent(r))
         return "";
     if (cJSON_IsString(node)) {
         size_t length = strlen(node->valuestring);
@@ -123,10 +123,10 @@ static size_t common_prefix(const char *a, const char *b) {
     return length;
 }
 
-/* The name that begins like it, where none is near by its letters: "env" for "environment", "retries" for "retry". */
+/* Finds the name with the longest common beginning: "env" for "environment", "retries" for "retry". */
 static const char *suggest_beginning(const char *name, const char *const *known, size_t count) {
     const char *best = NULL;
-    size_t longest = 2; /* two letters are no beginning */
+    size_t longest = 2; /* a common beginning has at least three letters */
     for (size_t i = 0; i < count; i++) {
         size_t shorter = strlen(known[i]) < strlen(name) ? strlen(known[i]) : strlen(name);
         size_t common = common_prefix(name, known[i]);
@@ -138,10 +138,10 @@ static const char *suggest_beginning(const char *name, const char *const *known,
     return best;
 }
 
-static const char *mend_with(struct reader *r, const char *name, const char *const *known, size_t count,
-                             const char *lead, const char *capital) {
-    if (is_full(r))
-        return ""; /* nobody reads it */
+static const char *suggest(struct reader *r, const char *name, const char *const *known, size_t count, const char *lead,
+                           const char *capital) {
+    if (is_silent(r))
+        return ""; /* is not shown */
     bool compare = count <= MAX_COMPARED - r->compared;
     r->compared += compare ? count : 0;
     const char *near = compare ? suggest_nearest(name, known, count) : NULL;
@@ -154,13 +154,12 @@ static const char *mend_with(struct reader *r, const char *name, const char *con
     return arena_printf(r->arena, "; %s: %s", lead, join(r, known, count));
 }
 
-const char *mend(struct reader *r, const char *name, const char *const *known, size_t count, const char *none) {
+const char *suggestion(struct reader *r, const char *name, const char *const *known, size_t count, const char *none) {
     if (count == 0)
         return arena_printf(r->arena, "; %s", none);
-    return mend_with(r, name, known, count, count == 1 ? "there is" : "there are",
-                     count == 1 ? "There is" : "There are");
+    return suggest(r, name, known, count, count == 1 ? "there is" : "there are", count == 1 ? "There is" : "There are");
 }
 
-const char *mend_key(struct reader *r, const char *name, const char *const *allowed, size_t count) {
-    return mend_with(r, name, allowed, count, "allowed", "Allowed");
+const char *key_suggestion(struct reader *r, const char *name, const char *const *allowed, size_t count) {
+    return suggest(r, name, allowed, count, "allowed", "Allowed");
 }

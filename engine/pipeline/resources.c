@@ -1,4 +1,4 @@
-/* What a stage asks of the machine. */
+/* Reads "resources": cpus, memory, gpus and custom tokens. */
 #include <math.h>
 #include <string.h>
 

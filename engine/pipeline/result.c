@@ -1,4 +1,4 @@
-/* "results": what is published. */
+/* Reads and checks "results", the files to publish. */
 #include <string.h>
 
 #include "engine/pipeline/reader.h"
@@ -12,10 +12,10 @@ static bool check_name(struct part *part, const cJSON *node) {
     return !fault;
 }
 
-/* One result where another keeps its folder. */
+/* A result lies in a folder that has the name of another result. */
 static void report_overlap(void *context, const struct placed_path *folder, const struct placed_path *inside) {
     const struct part *part = context;
-    report_key(part, inside->node, "the results \"%s\" and \"%s\" would lie in each other", folder->name, inside->name);
+    report_key(part, inside->node, "the result \"%s\" would lie in the result \"%s\"", inside->name, folder->name);
 }
 
 void read_results(struct part *part, const cJSON *node) {

@@ -1,4 +1,4 @@
-/* "select": one group of a stage's instances, chosen by its metrics. */
+/* Reads and checks "select", which chooses one group of a stage's instances by its metrics. */
 #include <math.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 static const char *const reduce_names[] = {"mean", "median", "min", "max"}; /* by enum reduce_type */
 static const char *const pick_names[] = {"best", "median", "first"};        /* by enum pick_type, from PICK_BEST */
 
-/* Index of a text in a list of choices; -1 when it is none, reported. */
+/* The index of a text in a list of choices; -1 after a reported fault. */
 static int read_choice(struct part *part, const cJSON *node, const char *const *choices, size_t count) {
     const char *what = arena_printf(part->reader->arena, "\"%s\"", node->string);
     if (!need_text(part, node, what))
@@ -16,11 +16,11 @@ static int read_choice(struct part *part, const cJSON *node, const char *const *
         if (strcmp(choices[i], node->valuestring) == 0)
             return (int)i;
     report_value(part, node, "\"%s\" is no value of \"%s\"%s", node->valuestring, node->string,
-                 mend_key(part->reader, node->valuestring, choices, count));
+                 key_suggestion(part->reader, node->valuestring, choices, count));
     return -1;
 }
 
-/* "metrics.loss" as "loss"; NULL when faulty. */
+/* Gives "loss" for "metrics.loss"; NULL after a reported fault. */
 static const char *read_metric(struct part *part, const cJSON *node) {
     static const char root[] = "metrics.";
     const char *what = arena_printf(part->reader->arena, "\"%s\"", node->string);
@@ -100,7 +100,7 @@ static void read_from(struct draft *d, const cJSON *node, struct select_decl *se
         return;
     bool collects = use_is_list(select->from);
     if (collects)
-        report_value(d->part, from, "\"from\" takes all instances anyway: leave \"*\" out");
+        report_value(d->part, from, "\"from\" uses all instances: remove \"*\"");
     if (collects)
         select->from = NULL;
 }
@@ -172,7 +172,7 @@ static void check_groups(struct draft *d, const cJSON *node) {
         else if (!known)
             report_value(d->part, item, "the %s \"%s\" has no axis \"%s\"%s",
                          from->decl.type == STAGE_SELECT ? "select" : "stage", from->decl.full_name, item->valuestring,
-                         mend(r, item->valuestring, open, count, "all its axes are pinned"));
+                         suggestion(r, item->valuestring, open, count, "all its axes are pinned"));
     }
 }
 

@@ -1,4 +1,4 @@
-/* Stages: what type each has, and its fields. What a field means stands in the file of that name. */
+/* Reads stages: the type of each, then its fields by a table. */
 #include <math.h>
 #include <string.h>
 
@@ -69,8 +69,7 @@ static void read_deterministic(struct draft *d, const cJSON *node) {
 
 static void read_tolerance(struct draft *d, const cJSON *node) {
     if (d->decl.deterministic)
-        report_key(d->part, node,
-                   "\"tolerance\" stands beside \"deterministic\": false alone; otherwise the bytes are compared");
+        report_key(d->part, node, "\"tolerance\" needs \"deterministic\": false; otherwise the bytes are compared");
     read_number(d->part, node, 0, 1, &d->decl.tolerance);
 }
 
@@ -103,12 +102,12 @@ static void keep_matrix(struct draft *d, const cJSON *node) {
     read_matrix(d, node);
 }
 
-/* In this order: what is read later may ask for what was read before. */
+/* Read in this order: later fields use earlier ones. */
 static const struct stage_field {
     const char *name;
     unsigned types;
     void (*read)(struct draft *d, const cJSON *node);
-    const char *hint; /* where the key does not fit */
+    const char *hint; /* for a stage of another type */
 } fields[] = {
     {"description", KIND | COMMAND | SELECT, read_description, NULL},
     {"uses", KIND, read_uses, NULL},
@@ -141,7 +140,7 @@ static size_t field_names(const char **names, unsigned types) {
     return count;
 }
 
-/* The field of that name; FIELDS when there is none. */
+/* The index of the field of that name; FIELDS when there is none. */
 static size_t find_field(const char *name) {
     size_t i = 0;
     while (i < FIELDS && (fields[i].name[0] != name[0] || strcmp(fields[i].name, name) != 0))
@@ -149,13 +148,14 @@ static size_t find_field(const char *name) {
     return i;
 }
 
-/* A key that is none, or none of a stage of these types. */
+/* Reports a key that is unknown, or that stages of these types do not have. */
 static void report_misfit(struct draft *d, const cJSON *member, size_t field, unsigned types) {
     struct reader *r = d->part->reader;
     const char *names[FIELDS];
     size_t count = field_names(names, types);
     if (field == FIELDS) {
-        report_key(d->part, member, "unknown key \"%s\"%s", member->string, mend_key(r, member->string, names, count));
+        report_key(d->part, member, "unknown key \"%s\"%s", member->string,
+                   key_suggestion(r, member->string, names, count));
         return;
     }
     const char *hint = types == SELECT && fields[field].types != RUNS ? NULL : fields[field].hint;
@@ -163,7 +163,7 @@ static void report_misfit(struct draft *d, const cJSON *member, size_t field, un
                hint ? ": " : "; allowed: ", hint ? hint : join(r, names, count));
 }
 
-/* Exactly one of uses, cmd, select. */
+/* Reads the type: exactly one of uses, cmd and select. */
 static void read_type(struct draft *d) {
     const cJSON *found[3];
     size_t count = 0;
@@ -184,7 +184,7 @@ static void read_type(struct draft *d) {
                      d->decl.name);
     } else if (count > 1) {
         report_key(d->part, found[1],
-                   "the stage \"%s\" has \"%s\" and \"%s\": exactly one of \"uses\", \"cmd\" and \"select\" may stand",
+                   "the stage \"%s\" has \"%s\" and \"%s\": keep exactly one of \"uses\", \"cmd\" and \"select\"",
                    d->decl.name, found[0]->string, found[1]->string);
     }
 }
@@ -263,8 +263,8 @@ static void copy_defaults(struct stage_decl *decl, const struct stage_decl *defa
     decl->deterministic = defaults->deterministic;
 }
 
-/* Of a stage with several types only the fields that fit all of them are read: a field means something else for each,
-   and two of its readers would fill the same members. */
+/* A stage with several types gets only the fields read that fit all of them: other fields mean something else for each
+   type, and two readers would fill the same members. */
 static void compile(struct draft *d) {
     if (!cJSON_IsObject(d->node))
         return;

@@ -1,6 +1,6 @@
 /*
- * Every reference that a stage (or a result) holds, against what it refers to: does it exist, does it come to one
- * thing or to a list, and which axes does it use up.
+ * Checks each reference of a stage or a result against its target: whether the target exists, whether it is one value
+ * or a list, and which axes it uses.
  */
 #include <string.h>
 
@@ -20,7 +20,7 @@ static const struct pin *find_pin(const struct reference *reference, const char 
     return NULL;
 }
 
-/* Index among the stage's axes; its number of axes when there is no such one. */
+/* The index of the stage's axis of that name; its number of axes when there is none. */
 static size_t find_axis(const struct draft *d, const char *name) {
     size_t i = 0;
     while (i < d->decl.matrix.axis_count && strcmp(d->decl.matrix.axes[i].name, name) != 0)
@@ -34,7 +34,7 @@ struct use_check {
     struct draft *draft;     /* NULL: results */
     bool *used;              /* by axis */
     struct bytemap in;       /* inputs by name */
-    struct bytemap *members; /* by axis: members that all its values have */
+    struct bytemap *members; /* by axis: members known to be in all its values */
 };
 
 static struct site use_site(const struct use_check *c, const struct use *use) {
@@ -47,7 +47,7 @@ static struct site step_site(const struct use_check *c, const struct use *use, s
 
 /* ---- matrix, in, outs, checkpoint ---- */
 
-/* The first value of the axis without that member: its index, or the number of values. */
+/* The index of the first value without that member; the number of values when all have it. */
 static size_t find_without(struct reader *r, const struct value *list, const char *member) {
     size_t i = 0;
     for (; i < list->as.list.count; i++) {
@@ -62,7 +62,7 @@ static size_t find_without(struct reader *r, const struct value *list, const cha
     return i;
 }
 
-/* "${matrix.receiver.model}": each object that the axis lists has a "model". */
+/* For "${matrix.receiver.model}" each object of the axis needs a "model". */
 static void check_member(struct use_check *c, const struct use *use, size_t index) {
     struct reader *r = c->draft->part->reader;
     const struct axis *axis = &c->draft->decl.matrix.axes[index];
@@ -82,7 +82,7 @@ static void check_member(struct use_check *c, const struct use *use, size_t inde
                     describe(r, item->as.literal), member);
     else
         report_site(&site, "value %zu of the axis \"%s\" has no \"%s\"%s", i + 1, axis->name, member,
-                    mend(r, member, item->as.object.names, item->as.object.count, "it is empty"));
+                    suggestion(r, member, item->as.object.names, item->as.object.count, "it is empty"));
 }
 
 static void check_matrix_use(struct use_check *c, const struct use *use) {
@@ -95,12 +95,12 @@ static void check_matrix_use(struct use_check *c, const struct use *use) {
     if (index == matrix->axis_count) {
         if (!d->axes_broken)
             report_site(&site, "the stage \"%s\" has no axis \"%s\"%s", d->decl.name, name,
-                        mend(r, name, axis_names(d), matrix->axis_count, "it has no matrix"));
+                        suggestion(r, name, axis_names(d), matrix->axis_count, "it has no matrix"));
         return;
     }
     c->used[index] = true;
     if (use->axis_limit && index >= matrix->like_count + use->axis_limit - 1)
-        report_site(&site, "a value of an axis can refer to axes that stand before it alone, not to \"%s\"", name);
+        report_site(&site, "a value of an axis can refer only to axes before it, not to \"%s\"", name);
     else
         check_member(c, use, index);
 }
@@ -112,7 +112,7 @@ static bool is_list_input(const struct input_decl *input) {
 
 enum { FEW = 8 }; /* inputs that are compared one by one */
 
-/* The place of an input of that name; the number of inputs when there is none. */
+/* The index of the input of that name; the number of inputs when there is none. */
 static size_t find_input(struct use_check *c, const char *name) {
     const struct stage_decl *decl = &c->draft->decl;
     size_t i = 0;
@@ -135,21 +135,21 @@ static void check_in_use(struct use_check *c, const struct use *use) {
     struct site site = use_site(c, use);
     if (found < d->decl.in_count) {
         if (is_list_input(&d->decl.in[found]) && (use->in_text || !use->place->lists))
-            report_site(&site, "the input \"%s\" is a list: it can only be a word of \"cmd\" by itself", name);
+            report_site(&site, "the input \"%s\" is a list: write it as a word of its own in \"cmd\"", name);
         return;
     }
-    if (is_full(r))
+    if (is_silent(r))
         return;
     const char **names = arena_array(r->arena, d->decl.in_count, sizeof *names);
     for (size_t i = 0; i < d->decl.in_count; i++)
         names[i] = d->decl.in[i].name;
     site = step_site(c, use, 0);
     report_site(&site, "the stage \"%s\" has no input \"%s\"%s", d->decl.name, name,
-                mend(r, name, names, d->decl.in_count, "it has none"));
+                suggestion(r, name, names, d->decl.in_count, "it has none"));
 }
 
 static const char **out_names(struct reader *r, const struct stage_decl *stage) {
-    if (is_full(r))
+    if (is_silent(r))
         return NULL;
     const char **names = arena_array(r->arena, stage->out_count, sizeof *names);
     for (size_t i = 0; i < stage->out_count; i++)
@@ -164,7 +164,7 @@ static void check_outs_use(const struct use_check *c, const struct use *use) {
     struct site site = step_site(c, use, 0);
     if (!stage_out(&d->decl, name, NULL))
         report_site(&site, "the stage \"%s\" has no out \"%s\"%s", d->decl.name, name,
-                    mend(r, name, out_names(r, &d->decl), d->decl.out_count, "it declares none"));
+                    suggestion(r, name, out_names(r, &d->decl), d->decl.out_count, "it declares none"));
 }
 
 /* ---- stages ---- */
@@ -182,12 +182,12 @@ static void check_pins(const struct use_check *c, const struct use *use, const s
         bool chosen = target->decl.type == STAGE_SELECT;
         report_site(&site, "the %s \"%s\" has no %s \"%s\" to pin%s", chosen ? "select" : "stage",
                     target->decl.full_name, chosen ? "open axis" : "axis", pin->axis,
-                    mend(r, pin->axis, target->decl.axes, target->decl.axis_count,
-                         chosen ? "none is open behind its choice: leave the pins out" : "it has no matrix"));
+                    suggestion(r, pin->axis, target->decl.axes, target->decl.axis_count,
+                               chosen ? "its choice leaves no axis open: remove the pins" : "it has no matrix"));
     }
 }
 
-/* The axes of the target: pinned, collected, matched (and so used) by the stage's own, or left over. */
+/* Each axis of the target is pinned, collected, matched by an axis of the stage (which it uses), or left over. */
 static void check_open_axes(const struct use_check *c, const struct use *use, const struct draft *target) {
     struct reader *r = c->part->reader;
     const struct draft *d = c->draft;
@@ -220,7 +220,7 @@ static void check_list_use(const struct use_check *c, const struct use *use) {
     if (use->in_text)
         report_site(&site, "%s is a list, which cannot be written into text", use->reference->text);
     else if (!use->place->lists)
-        report_site(&site, "%s is a list; %s there is room for one value: pin the axis instead of collecting it",
+        report_site(&site, "%s is a list; %s one value is needed: pin the axis instead of collecting it",
                     use->reference->text, use->place->name);
 }
 
@@ -235,7 +235,7 @@ bool check_metric(struct reader *r, const struct stage_decl *stage, const char *
                 return true;
         }
         report_site(site, "the kind %s@%d has no metric \"%s\"%s", kind->name, kind->version, name,
-                    mend(r, name, names, kind->metric_count, "it has none"));
+                    suggestion(r, name, names, kind->metric_count, "it has none"));
         return false;
     }
     bool measures = source->type != STAGE_COMMAND || draft_of(r, source)->measures;
@@ -254,30 +254,29 @@ static void check_stage_out(const struct use_check *c, const struct use *use, co
         return;
     if (source->kind)
         report_site(&site, "the kind %s@%d has no out \"%s\"%s", source->kind->name, source->kind->version, name,
-                    mend(r, name, out_names(r, source), source->out_count, "it has none"));
+                    suggestion(r, name, out_names(r, source), source->out_count, "it has none"));
     else
         report_site(&site, "the stage \"%s\" has no out \"%s\"%s", source->full_name, name,
-                    mend(r, name, out_names(r, source), source->out_count, "it declares none"));
+                    suggestion(r, name, out_names(r, source), source->out_count, "it declares none"));
 }
 
 static void check_stage_matrix(const struct use_check *c, const struct use *use, const struct stage_decl *stage) {
     struct reader *r = c->part->reader;
     struct site site = use_site(c, use);
     if (use->reference->collect || use->reference->pin_count)
-        report_site(&site, "the choice of a select is one for all its instances: leave the pins out of %s",
+        report_site(&site, "a select has one choice for all its instances: remove the pins from %s",
                     use->reference->text);
     const char *name = use->reference->steps[1].name;
     site = step_site(c, use, 1);
     if (stage->type != STAGE_SELECT) {
-        report_site(&site, "\"%s\" is no select: only a select has a choice to refer to with \".matrix\"",
-                    stage->full_name);
+        report_site(&site, "\"%s\" is no select: \".matrix\" refers to the choice of a select", stage->full_name);
         return;
     }
     for (size_t i = 0; i < stage->select->group_by_count; i++)
         if (strcmp(stage->select->group_by[i], name) == 0)
             return;
     report_site(&site, "the select \"%s\" does not choose \"%s\"%s", stage->full_name, name,
-                mend(r, name, stage->select->group_by, stage->select->group_by_count, "it groups by nothing"));
+                suggestion(r, name, stage->select->group_by, stage->select->group_by_count, "it groups by nothing"));
 }
 
 static void check_stage_use(const struct use_check *c, const struct use *use) {
@@ -290,7 +289,7 @@ static void check_stage_use(const struct use_check *c, const struct use *use) {
     if (use->reference->step_count == 0)
         return;
     const char *what = use->reference->steps[0].name;
-    if (strcmp(what, "matrix") == 0) { /* one choice for all instances: no axis is open */
+    if (strcmp(what, "matrix") == 0) { /* one choice for all instances: no axis is left over */
         check_stage_matrix(c, use, &target->decl);
         return;
     }
@@ -309,7 +308,7 @@ static void check_use(struct use_check *c, const struct use *use) {
     if (use->reference->root == REFERENCE_STAGE)
         check_stage_use(c, use);
     else if (!c->draft)
-        return; /* a result: it refers to stages alone */
+        return; /* results refer only to stages */
     else if (use->reference->root == REFERENCE_MATRIX)
         check_matrix_use(c, use);
     else if (use->reference->root == REFERENCE_IN)
@@ -328,8 +327,7 @@ static void check_unused(struct draft *d, const bool *used) {
                    "nothing in the stage \"%s\" uses the axis \"%s\": its instances would all be equal; refer to "
                    "${matrix.%s} or %s",
                    d->decl.name, axis->name, axis->name,
-                   i < d->decl.matrix.like_count ? "write the other axes out instead of \"like\""
-                                                 : "leave the axis out");
+                   i < d->decl.matrix.like_count ? "list the other axes instead of \"like\"" : "leave the axis out");
     }
 }
 

@@ -1,4 +1,4 @@
-/* Values: a JSON node of a file, compiled. */
+/* Compiles JSON nodes of a file to values. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ const struct place place_from = {"in \"from\"", ALLOW_WHOLE_STAGE, false, false}
 const struct place place_whole = {"here", ALLOW_WHOLE_STAGE, false, false};
 const struct place place_result = {"in \"results\"", ALLOW_STAGE_OUTS, false, true};
 
-/* What stands where a fault was reported. Compared by address. */
+/* Stands for a value with a reported fault. Compared by address. */
 static const cJSON broken_json = {.type = cJSON_NULL};
 
 static const struct value *value_broken(const struct scope *scope, const struct location *at) {
@@ -83,7 +83,7 @@ bool count_folded(struct reader *r, const struct location *at, const cJSON *json
 
 /* ---- compiling ---- */
 
-/* No reference, no escape, no "$extends" in it: the file's own tree is the value. */
+/* Whether the node itself is its value: no reference, no escape and no "$extends" in it. */
 static bool is_plain(const cJSON *node) {
     if (cJSON_IsString(node))
         return !strstr(node->valuestring, "${");
@@ -118,7 +118,7 @@ static void flush_text(struct arena *arena, struct text_part *parts, size_t *cou
     }
 }
 
-/* Text with references in it: constants are written in, the rest stays open. */
+/* Compiles text with references: constants are written into it, other references stay open. */
 static const struct value *compile_text(const struct scope *scope, const cJSON *node,
                                         const struct syntax_template *template) {
     struct reader *r = scope->part->reader;
@@ -216,8 +216,8 @@ static struct value *compile_members(const struct scope *scope, const cJSON *nod
         if (strcmp(child->string, extends_key) == 0)
             continue;
         if (child->string[0] == '$') {
-            report_key(scope->part, child,
-                       "unknown key \"%s\"; of keys that begin with \"$\" there is \"$extends\" alone", child->string);
+            report_key(scope->part, child, "unknown key \"%s\"; the only key that begins with \"$\" is \"$extends\"",
+                       child->string);
             continue;
         }
         names[v->as.object.count] = child->string;
@@ -282,7 +282,7 @@ bool value_is_broken(const struct value *v) {
     return false;
 }
 
-/* A tree of the caller's; NULL when something in it is open or broken. */
+/* Builds the tree of a value, which the caller deletes; NULL when part of it is open or broken. */
 static cJSON *build(const struct value *v) {
     cJSON *out = NULL;
     if (v->type == VALUE_LITERAL)
@@ -313,7 +313,7 @@ static cJSON *build(const struct value *v) {
     return out;
 }
 
-/* The tree when nothing in it is open; NULL otherwise. */
+/* The tree of a value; NULL when part of it is open or broken. */
 static const cJSON *value_constant(struct reader *r, const struct value *v) {
     if (v->type == VALUE_LITERAL)
         return v->as.literal == &broken_json ? NULL : v->as.literal;

@@ -33,8 +33,8 @@ static void test_faults(void **state) {
         const char *text, *part;
     } cases[] = {
         {"a\n\"b", "line 2: a quote is not closed"},
-        {"\"a\"b,c", "line 1: text behind a closed quote"},
-        {"a\n\"x\ny\"z", "line 3: text behind a closed quote"},
+        {"\"a\"b,c", "line 1: text after a closed quote"},
+        {"a\n\"x\ny\"z", "line 3: text after a closed quote"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct csv csv;

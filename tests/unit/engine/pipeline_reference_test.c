@@ -133,7 +133,7 @@ static void faults_and_their_places(void **state) {
         {"${params.x[-1]}", 11, "an index"},
         {"${params.x[1234567890]}", 11, "at most 9 digits"},
         {"${params.x[1}", 12, "\"]\""},
-        {"${stages}", 8, "a stage behind"},
+        {"${stages}", 8, "a stage after"},
         {"${stages.a[]}", 11, "an axis"},
         {"${stages.a[x]}", 12, "\"=\""},
         {"${stages.a[x=}", 13, "a value"},
@@ -141,7 +141,7 @@ static void faults_and_their_places(void **state) {
         {"${stages.a[x={", 13, "does not end"},
         {"${stages.a[x={]}", 13, "no JSON"},
         {"${stages.a[x={\"a\":01}]}", 13, "no JSON"},
-        {"${stages.a[x=b c ]}", 13, "no space"},
+        {"${stages.a[x=b c ]}", 13, "remove the spaces"},
         {"${stages.a[x=\xC3\xA9=1]}", 15, "\",\" or \"]\""},
         {"${stages.a[x=${m]}", 15, "cannot begin"},
     };
