@@ -19,7 +19,7 @@ static void expect_cells(const char *text, const char *const *cells, size_t coun
     csv_close(&csv);
 }
 
-static void test_rfc_4180(void **state) {
+static void reads_csv_of_rfc_4180(void **state) {
     (void)state;
     expect_cells("a,b\r\n1,\r\n", (const char *const[]){"a", "b", "1", ""}, 4, 2);
     expect_cells("\"x, y\",\"say \"\"hi\"\"\"\n\"two\nlines\",\"\"",
@@ -27,7 +27,7 @@ static void test_rfc_4180(void **state) {
     expect_cells("\n\na\n\n\nb\n", (const char *const[]){"a", "b"}, 2, 2);
 }
 
-static void test_faults(void **state) {
+static void refuses_faulty_csv(void **state) {
     (void)state;
     static const struct {
         const char *text, *part;
@@ -45,7 +45,7 @@ static void test_faults(void **state) {
     }
 }
 
-static void test_cell_round_trip(void **state) {
+static void a_cell_reads_back_as_it_was_written(void **state) {
     (void)state;
     static const char *const texts[] = {"plain", "a,b", "\"", "line\nline", ""};
     struct buffer out = {0};
@@ -59,9 +59,9 @@ static void test_cell_round_trip(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rfc_4180),
-        cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_cell_round_trip),
+        cmocka_unit_test(reads_csv_of_rfc_4180),
+        cmocka_unit_test(refuses_faulty_csv),
+        cmocka_unit_test(a_cell_reads_back_as_it_was_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,7 @@
 
 #include "engine/base/error.h"
 
-static void test_set_writes_and_returns(void **state) {
+static void set_writes_the_message_and_returns_the_code(void **state) {
     (void)state;
     struct error err;
     assert_int_equal(error_set(&err, ERR_INVALID, "line %d", 7), ERR_INVALID);
@@ -17,7 +17,7 @@ static void test_set_writes_and_returns(void **state) {
     assert_int_equal(error_set(NULL, ERR_BUSY, "nobody listens"), ERR_BUSY);
 }
 
-static void test_prefix_keeps_code(void **state) {
+static void a_prefix_keeps_the_code(void **state) {
     (void)state;
     struct error err;
     error_set(&err, ERR_CORRUPT, "bad digest");
@@ -26,7 +26,7 @@ static void test_prefix_keeps_code(void **state) {
     assert_int_equal(error_prefix(NULL, "x"), ERR_FAILED);
 }
 
-static void test_message_may_be_its_own_argument(void **state) {
+static void a_message_may_be_its_own_argument(void **state) {
     (void)state;
     struct error err;
     error_set(&err, ERR_INVALID, "inner");
@@ -34,14 +34,14 @@ static void test_message_may_be_its_own_argument(void **state) {
     assert_string_equal(err.message, "outer(inner)");
 }
 
-static void test_errno_text(void **state) {
+static void a_message_ends_with_the_text_of_errno(void **state) {
     (void)state;
     struct error err;
     assert_int_equal(error_errno(&err, ENOSPC, "out.csv: cannot be written"), ERR_IO);
     assert_string_equal(err.message, "out.csv: cannot be written: No space left on device");
 }
 
-static void test_long_message_is_cut_between_characters(void **state) {
+static void a_long_message_is_cut_between_characters(void **state) {
     (void)state;
     struct error err;
     char text[3000];
@@ -56,14 +56,14 @@ static void test_long_message_is_cut_between_characters(void **state) {
     assert_memory_equal(err.message, "p: aaa", 6);
 }
 
-static void test_message_is_one_line(void **state) {
+static void a_message_is_one_line(void **state) {
     (void)state;
     struct error err;
     error_set(&err, ERR_FAILED, "a\nb\r\nc");
     assert_string_equal(err.message, "a b  c");
 }
 
-static void test_exit_status(void **state) {
+static void each_code_has_its_exit_status(void **state) {
     (void)state;
     static const int table[][2] = {{0, 0},          {ERR_USAGE, 2},        {ERR_INVALID, 2}, {ERR_NOT_FOUND, 3},
                                    {ERR_IO, 3},     {ERR_CORRUPT, 3},      {ERR_BUSY, 3},    {ERR_FAILED, 1},
@@ -74,13 +74,13 @@ static void test_exit_status(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_set_writes_and_returns),
-        cmocka_unit_test(test_prefix_keeps_code),
-        cmocka_unit_test(test_message_may_be_its_own_argument),
-        cmocka_unit_test(test_errno_text),
-        cmocka_unit_test(test_long_message_is_cut_between_characters),
-        cmocka_unit_test(test_message_is_one_line),
-        cmocka_unit_test(test_exit_status),
+        cmocka_unit_test(set_writes_the_message_and_returns_the_code),
+        cmocka_unit_test(a_prefix_keeps_the_code),
+        cmocka_unit_test(a_message_may_be_its_own_argument),
+        cmocka_unit_test(a_message_ends_with_the_text_of_errno),
+        cmocka_unit_test(a_long_message_is_cut_between_characters),
+        cmocka_unit_test(a_message_is_one_line),
+        cmocka_unit_test(each_code_has_its_exit_status),
     };
     return cmocka_run_group_tests_name("base/error", tests, NULL, NULL);
 }

@@ -52,7 +52,7 @@ static void put(const char *path, const char *text) {
         fail_msg("%s", err.message);
 }
 
-static void test_read_limits(void **state) {
+static void a_read_has_a_limit(void **state) {
     struct buffer b = {0};
     struct error err = {0};
     put(in(state, "f"), "12345");
@@ -68,7 +68,7 @@ static void test_read_limits(void **state) {
     buffer_close(&b);
 }
 
-static void test_replace_keeps_old_readers_whole(void **state) {
+static void a_replaced_file_stays_whole_for_its_readers(void **state) {
     const char *path = in(state, "f");
     put(path, "old");
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -76,12 +76,12 @@ static void test_replace_keeps_old_readers_whole(void **state) {
     put(path, "new and longer");
     char text[32] = "";
     assert_int_equal(read(fd, text, sizeof text - 1), 3);
-    assert_string_equal(text, "old"); /* who had it open still has the old file */
+    assert_string_equal(text, "old"); /* an open descriptor still has the old file */
     close(fd);
     assert_content(path, "new and longer");
 }
 
-static void test_replace_heeds_the_umask(void **state) {
+static void a_replaced_file_heeds_the_umask(void **state) {
     mode_t mask = umask(027);
     struct error err = {0};
     assert_int_equal(file_replace(in(state, "f"), "", 0, 0444, &err), 0);
@@ -97,7 +97,7 @@ static void test_replace_heeds_the_umask(void **state) {
     assert_content(in(state, "f"), "again");
 }
 
-static void test_failed_replace_leaves_everything(void **state) {
+static void a_failed_replace_changes_nothing(void **state) {
     struct error err = {0};
     assert_int_equal(mkdir(in(state, "d"), 0755), 0);
     put(in(state, "d/child"), "here");
@@ -110,7 +110,7 @@ static void test_failed_replace_leaves_everything(void **state) {
     assert_memory_equal(err.message, *state, strlen(*state));
 }
 
-static void test_replace_replaces_a_link_not_its_target(void **state) {
+static void replace_replaces_a_link_not_its_target(void **state) {
     put(in(state, "target"), "kept");
     assert_int_equal(symlink("target", in(state, "link")), 0);
     put(in(state, "link"), "own");
@@ -118,7 +118,7 @@ static void test_replace_replaces_a_link_not_its_target(void **state) {
     assert_content(in(state, "link"), "own");
 }
 
-static void test_write_all_reports_path(void **state) {
+static void a_failed_write_names_the_path(void **state) {
     (void)state;
     struct error err = {0};
     int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -128,7 +128,7 @@ static void test_write_all_reports_path(void **state) {
     close(fd);
 }
 
-static void test_make_directory(void **state) {
+static void folders_are_made_with_their_parents(void **state) {
     struct error err = {0};
     assert_int_equal(file_make_directory(in(state, "a//b/c/"), &err), 0);
     assert_true(file_is_directory(in(state, "a/b/c")));
@@ -141,7 +141,7 @@ static void test_make_directory(void **state) {
     assert_false(file_exists(in(state, "a/none")));
 }
 
-static void test_remove_tree(void **state) {
+static void a_tree_is_removed_and_links_are_not_followed(void **state) {
     struct error err = {0};
     put(in(state, "outside"), "kept");
     assert_int_equal(file_make_directory(in(state, "t/a/b/c"), &err), 0);
@@ -165,7 +165,7 @@ static void test_remove_tree(void **state) {
 }
 
 /* Deeper than a process may hold descriptors, wider than one level. */
-static void test_remove_deep_tree(void **state) {
+static void a_tree_deeper_than_the_descriptors_is_removed(void **state) {
     struct error err = {0};
     int fd = open(*state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (int depth = 0; depth < 3000; depth++) {
@@ -194,7 +194,7 @@ static void assert_taken(char *actual, const char *expected) {
     free(actual);
 }
 
-static void test_paths(void **state) {
+static void paths_are_joined_and_shortened(void **state) {
     (void)state;
     assert_taken(path_join("a", "b"), "a/b");
     assert_taken(path_join("a//", "b"), "a/b");
@@ -222,7 +222,7 @@ static void test_paths(void **state) {
         assert_taken(path_normal(normal[i][0]), normal[i][1]);
 }
 
-static void test_temporary_names(void **state) {
+static void temporary_names_are_told_apart(void **state) {
     const char *mark = NULL;
     char *path = path_temporary("results/p/o.tmp-1.csv", "42");
     (void)state;
@@ -241,8 +241,8 @@ static void test_temporary_names(void **state) {
 
 #define in_directory(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 
-/* A path that leads nowhere has nothing, whyever; of one that cannot be followed to its end nobody knows. */
-static void test_look(void **state) {
+/* Nothing is at a path that leads nowhere. A path that cannot be followed to its end is an error. */
+static void a_missing_file_is_told_from_an_unknown_one(void **state) {
     struct error err = {0};
     struct stat st;
     char name[NAME_MAX + 2];
@@ -260,8 +260,8 @@ static void test_look(void **state) {
     assert_non_null(strstr(err.message, "cannot be examined"));
 }
 
-/* An executable counts; a file that is none, a folder, and what no folder holds do not. */
-static void test_find_program(void **state) {
+/* Only an executable file of one of the folders counts. */
+static void a_program_is_found_on_the_path(void **state) {
     struct error err = {0};
     char *search = mem_printf("%s:%s", in(state, "none"), in(state, "."));
     assert_int_equal(file_replace(in(state, "tool"), "x", 1, 0755, &err), 0);
@@ -277,19 +277,19 @@ static void test_find_program(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        in_directory(test_read_limits),
-        in_directory(test_replace_keeps_old_readers_whole),
-        in_directory(test_replace_heeds_the_umask),
-        in_directory(test_failed_replace_leaves_everything),
-        in_directory(test_replace_replaces_a_link_not_its_target),
-        cmocka_unit_test(test_write_all_reports_path),
-        in_directory(test_make_directory),
-        in_directory(test_remove_tree),
-        in_directory(test_remove_deep_tree),
-        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_temporary_names),
-        in_directory(test_look),
-        in_directory(test_find_program),
+        in_directory(a_read_has_a_limit),
+        in_directory(a_replaced_file_stays_whole_for_its_readers),
+        in_directory(a_replaced_file_heeds_the_umask),
+        in_directory(a_failed_replace_changes_nothing),
+        in_directory(replace_replaces_a_link_not_its_target),
+        cmocka_unit_test(a_failed_write_names_the_path),
+        in_directory(folders_are_made_with_their_parents),
+        in_directory(a_tree_is_removed_and_links_are_not_followed),
+        in_directory(a_tree_deeper_than_the_descriptors_is_removed),
+        cmocka_unit_test(paths_are_joined_and_shortened),
+        cmocka_unit_test(temporary_names_are_told_apart),
+        in_directory(a_missing_file_is_told_from_an_unknown_one),
+        in_directory(a_program_is_found_on_the_path),
     };
     return cmocka_run_group_tests_name("base/file", tests, NULL, NULL);
 }

@@ -67,7 +67,7 @@ static int count_names(struct folder *f, size_t *count, struct error *err) {
     return rc;
 }
 
-static void test_every_name_but_the_folder_itself_and_its_parent(void **state) {
+static void every_name_is_read_but_dot_and_dot_dot(void **state) {
     struct folder f;
     size_t count;
     assert_int_equal(folder_open(&f, *state, NULL), 0);
@@ -78,7 +78,7 @@ static void test_every_name_but_the_folder_itself_and_its_parent(void **state) {
     folder_close(&f); /* nothing is left to close */
 }
 
-static void test_an_open_descriptor_is_taken_over(void **state) {
+static void an_open_descriptor_is_taken_over(void **state) {
     struct folder f;
     struct error err = {0};
     size_t count;
@@ -97,7 +97,7 @@ static void test_an_open_descriptor_is_taken_over(void **state) {
     free(path);
 }
 
-static void test_a_folder_that_is_not_there(void **state) {
+static void a_missing_folder_is_an_error(void **state) {
     struct folder f;
     struct error err = {0};
     const char *name;
@@ -116,8 +116,8 @@ static void test_a_folder_that_is_not_there(void **state) {
     free(path);
 }
 
-/* However far it was read: what cannot be read is not the end. */
-static void test_an_error_is_not_the_end(void **state) {
+/* However far the folder was read, an error is not its end. */
+static void a_read_error_is_not_taken_for_the_end(void **state) {
     for (int names = 0; names < 5; names++) {
         struct folder f;
         struct error err = {0};
@@ -132,7 +132,7 @@ static void test_an_error_is_not_the_end(void **state) {
     }
 }
 
-static void test_a_tree_that_cannot_be_read_is_not_removed(void **state) {
+static void a_tree_that_cannot_be_read_is_not_removed(void **state) {
     struct error err = {0};
     struct stat st;
     left = 0;
@@ -144,13 +144,11 @@ static void test_a_tree_that_cannot_be_read_is_not_removed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_every_name_but_the_folder_itself_and_its_parent, make_directory,
-                                        remove_directory),
-        cmocka_unit_test_setup_teardown(test_an_open_descriptor_is_taken_over, make_directory, remove_directory),
-        cmocka_unit_test_setup_teardown(test_a_folder_that_is_not_there, make_directory, remove_directory),
-        cmocka_unit_test_setup_teardown(test_an_error_is_not_the_end, make_directory, remove_directory),
-        cmocka_unit_test_setup_teardown(test_a_tree_that_cannot_be_read_is_not_removed, make_directory,
-                                        remove_directory),
+        cmocka_unit_test_setup_teardown(every_name_is_read_but_dot_and_dot_dot, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(an_open_descriptor_is_taken_over, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(a_missing_folder_is_an_error, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(a_read_error_is_not_taken_for_the_end, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(a_tree_that_cannot_be_read_is_not_removed, make_directory, remove_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,7 @@ static struct json_document *parse(const char *text) {
     return doc;
 }
 
-static void test_accepts(void **state) {
+static void valid_texts_are_accepted(void **state) {
     (void)state;
     static const char *const texts[] = {
         "0",
@@ -65,7 +65,7 @@ static void test_accepts(void **state) {
 }
 
 /* Each with the start of its message. */
-static void test_refuses(void **state) {
+static void invalid_texts_are_refused(void **state) {
     (void)state;
     static const char *const texts[][2] = {
         {"", "1:1: expected a value"},
@@ -162,7 +162,7 @@ static void test_refuses(void **state) {
     }
 }
 
-static void test_refuses_nul_bytes(void **state) {
+static void nul_bytes_are_refused(void **state) {
     (void)state;
     static const struct {
         const char *text;
@@ -174,7 +174,7 @@ static void test_refuses_nul_bytes(void **state) {
     }
 }
 
-static void test_text_needs_no_nul_behind_it(void **state) {
+static void a_text_needs_no_nul_behind_it(void **state) {
     (void)state;
     struct json_document *doc = NULL;
     char *text = malloc(3); /* a block of its own, so that a sanitizer sees a read behind it */
@@ -189,7 +189,7 @@ static void test_text_needs_no_nul_behind_it(void **state) {
     free(text);
 }
 
-static void test_depth(void **state) {
+static void nesting_is_limited(void **state) {
     (void)state;
     char text[2 * (JSON_MAX_DEPTH + 1) + 1];
     for (int depth = JSON_MAX_DEPTH; depth <= JSON_MAX_DEPTH + 1; depth++) {
@@ -206,7 +206,7 @@ static void test_depth(void **state) {
     }
 }
 
-static void test_unescaping(void **state) {
+static void escapes_are_replaced(void **state) {
     (void)state;
     struct json_document *doc = parse("\"\\u00e9\\uD83D\\uDE00\\/\\u20AC\"");
     assert_string_equal(json_root(doc)->valuestring, "\xC3\xA9\xF0\x9F\x98\x80/\xE2\x82\xAC");
@@ -218,7 +218,7 @@ static void assert_place(struct json_position place, size_t line, size_t column)
     assert_int_equal(place.column, column);
 }
 
-static void test_positions_and_pointers(void **state) {
+static void every_node_has_its_position_and_pointer(void **state) {
     (void)state;
     static const char text[] = "{\n  \"\xC3\xA9\xE2\x82\xAC\": [1, {\"a/b\": true}],\r\n\t\"m~n\" : null\n}";
     struct json_document *doc = parse(text);
@@ -256,7 +256,7 @@ static void test_positions_and_pointers(void **state) {
     json_free(doc);
 }
 
-static void test_many_values(void **state) {
+static void many_values_are_read_in_order(void **state) {
     (void)state;
     struct buffer b = {0};
     buffer_putc(&b, '{');
@@ -330,7 +330,7 @@ static void another_thread_is_not_given_the_arena(void **state) {
     assert_null(failed);
 }
 
-static void test_detach(void **state) {
+static void a_detached_tree_outlives_its_document(void **state) {
     (void)state;
     cJSON *tree = json_detach(parse("[7]"));
     assert_true(tree->child->valuedouble == 7);
@@ -338,7 +338,7 @@ static void test_detach(void **state) {
     json_free(NULL);
 }
 
-static void test_read(void **state) {
+static void a_file_is_read_and_named_in_errors(void **state) {
     (void)state;
     char directory[] = "/tmp/retort-json-XXXXXX";
     assert_non_null(mkdtemp(directory));
@@ -360,7 +360,7 @@ static void test_read(void **state) {
     free(path);
 }
 
-static void test_typed_reads(void **state) {
+static void typed_reads_fall_back_to_their_default(void **state) {
     (void)state;
     struct json_document *doc = parse("{\"t\":\"x\",\"n\":1.5,\"b\":true,\"N\":2}");
     const cJSON *root = json_root(doc);
@@ -378,19 +378,19 @@ static void test_typed_reads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accepts),
-        cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_refuses_nul_bytes),
-        cmocka_unit_test(test_text_needs_no_nul_behind_it),
-        cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_unescaping),
-        cmocka_unit_test(test_positions_and_pointers),
-        cmocka_unit_test(test_many_values),
+        cmocka_unit_test(valid_texts_are_accepted),
+        cmocka_unit_test(invalid_texts_are_refused),
+        cmocka_unit_test(nul_bytes_are_refused),
+        cmocka_unit_test(a_text_needs_no_nul_behind_it),
+        cmocka_unit_test(nesting_is_limited),
+        cmocka_unit_test(escapes_are_replaced),
+        cmocka_unit_test(every_node_has_its_position_and_pointer),
+        cmocka_unit_test(many_values_are_read_in_order),
         cmocka_unit_test(a_tree_in_an_arena_is_the_same),
         cmocka_unit_test(another_thread_is_not_given_the_arena),
-        cmocka_unit_test(test_detach),
-        cmocka_unit_test(test_read),
-        cmocka_unit_test(test_typed_reads),
+        cmocka_unit_test(a_detached_tree_outlives_its_document),
+        cmocka_unit_test(a_file_is_read_and_named_in_errors),
+        cmocka_unit_test(typed_reads_fall_back_to_their_default),
     };
     return cmocka_run_group_tests_name("base/json_parse", tests, NULL, NULL);
 }

@@ -27,7 +27,7 @@ static void assert_canonical(const char *text, const char *expected) {
 }
 
 /* RFC 8785, section 3.2.2 and its result in 3.2.3. */
-static void test_rfc8785_example(void **state) {
+static void the_example_of_rfc_8785_is_written_exactly(void **state) {
     (void)state;
     assert_canonical("{\n  \"numbers\": [333333333.33333329, 1E30, 4.50,\n"
                      "              2e-3, 0.000000000000000000000000001],\n"
@@ -38,7 +38,7 @@ static void test_rfc8785_example(void **state) {
 }
 
 /* RFC 8785, section 3.2.3: the sorting example. */
-static void test_rfc8785_sorting(void **state) {
+static void names_are_sorted_as_rfc_8785_says(void **state) {
     (void)state;
     assert_canonical("{\"\\u20ac\":\"Euro Sign\",\"\\r\":\"Carriage Return\","
                      "\"\\ufb33\":\"Hebrew Letter Dalet With Dagesh\",\"1\":\"One\","
@@ -51,7 +51,7 @@ static void test_rfc8785_sorting(void **state) {
     assert_canonical("{\"b\":1,\"aa\":2,\"a\":3,\"\":4}", "{\"\":4,\"a\":3,\"aa\":2,\"b\":1}");
 }
 
-static void test_canonical_small(void **state) {
+static void small_values_are_canonical(void **state) {
     (void)state;
     assert_canonical(" [ ] ", "[]");
     assert_canonical("{ }", "{}");
@@ -64,7 +64,7 @@ static void test_canonical_small(void **state) {
 }
 
 /* RFC 8785, appendix B, then a power of two whose shortest form is not its nearest 16 digits (V8 prints the same). */
-static void test_number_vectors(void **state) {
+static void numbers_are_written_as_rfc_8785_says(void **state) {
     (void)state;
     static const struct {
         uint64_t bits;
@@ -108,7 +108,7 @@ static void test_number_vectors(void **state) {
     }
 }
 
-static void test_number_reads_back(void **state) {
+static void a_number_reads_back_as_it_was(void **state) {
     (void)state;
     uint64_t bits = 88172645463325252U;
     struct buffer b = {0};
@@ -128,9 +128,9 @@ static void test_number_reads_back(void **state) {
     buffer_close(&b);
 }
 
-/* Whole numbers from 2^53 to 10^21 are written without an exponent: the reader, which refuses what a double would round,
-   must know them for what they are. */
-static void test_large_whole_numbers_read_back(void **state) {
+/* Whole numbers from 2^53 to 10^21 are written without an exponent. The reader refuses numbers that a double would
+   round, and must accept these. */
+static void a_large_whole_number_reads_back_as_it_was(void **state) {
     (void)state;
     uint64_t bits = 88172645463325252U;
     struct buffer b = {0};
@@ -148,7 +148,7 @@ static void test_large_whole_numbers_read_back(void **state) {
     buffer_close(&b);
 }
 
-static void test_equal(void **state) {
+static void equal_compares_values_not_order(void **state) {
     (void)state;
     cJSON *a = tree("{\"x\":1.0,\"y\":[true]}");
     cJSON *b = tree("{\"y\":[true],\"x\":1}");
@@ -160,7 +160,7 @@ static void test_equal(void **state) {
     cJSON_Delete(c);
 }
 
-static void test_pretty(void **state) {
+static void pretty_output_is_indented(void **state) {
     (void)state;
     cJSON *value = tree("{\"b\":[1,{\"c\":\"\\n\"},[]],\"a\":{},\"big\":9007199254740991}");
     struct buffer b = {0};
@@ -181,7 +181,7 @@ static void test_pretty(void **state) {
 }
 
 /* RFC 7396, appendix A, every row. */
-static void test_merge_table(void **state) {
+static void merge_follows_every_row_of_rfc_7396(void **state) {
     (void)state;
     static const char *const rows[][3] = {
         {"{\"a\":\"b\"}", "{\"a\":\"c\"}", "{\"a\":\"c\"}"},
@@ -216,7 +216,7 @@ static void test_merge_table(void **state) {
     }
 }
 
-static void test_merge_names_are_case_sensitive(void **state) {
+static void merge_tells_names_apart_by_case(void **state) {
     (void)state;
     cJSON *base = tree("{\"a\":1,\"A\":2}");
     cJSON *patch = tree("{\"A\":null}");
@@ -231,16 +231,16 @@ static void test_merge_names_are_case_sensitive(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rfc8785_example),
-        cmocka_unit_test(test_rfc8785_sorting),
-        cmocka_unit_test(test_canonical_small),
-        cmocka_unit_test(test_number_vectors),
-        cmocka_unit_test(test_number_reads_back),
-        cmocka_unit_test(test_large_whole_numbers_read_back),
-        cmocka_unit_test(test_equal),
-        cmocka_unit_test(test_pretty),
-        cmocka_unit_test(test_merge_table),
-        cmocka_unit_test(test_merge_names_are_case_sensitive),
+        cmocka_unit_test(the_example_of_rfc_8785_is_written_exactly),
+        cmocka_unit_test(names_are_sorted_as_rfc_8785_says),
+        cmocka_unit_test(small_values_are_canonical),
+        cmocka_unit_test(numbers_are_written_as_rfc_8785_says),
+        cmocka_unit_test(a_number_reads_back_as_it_was),
+        cmocka_unit_test(a_large_whole_number_reads_back_as_it_was),
+        cmocka_unit_test(equal_compares_values_not_order),
+        cmocka_unit_test(pretty_output_is_indented),
+        cmocka_unit_test(merge_follows_every_row_of_rfc_7396),
+        cmocka_unit_test(merge_tells_names_apart_by_case),
     };
     return cmocka_run_group_tests_name("base/json_write", tests, NULL, NULL);
 }

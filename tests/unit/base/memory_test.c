@@ -14,7 +14,7 @@
 #include "engine/base/buffer.h"
 #include "engine/base/memory.h"
 
-static void test_memory_is_zeroed(void **state) {
+static void memory_is_zeroed(void **state) {
     (void)state;
     unsigned char *bytes = mem_array(100, 3);
     for (size_t i = 0; i < 300; i++)
@@ -56,7 +56,7 @@ static void overflow_arena(void) {
     arena_array(arena_create(), half, 2);
 }
 
-static void test_overflow_ends_the_program(void **state) {
+static void an_overflow_ends_the_program(void **state) {
     (void)state;
     assert_int_equal(exit_status_of(overflow_array), 3);
     assert_int_equal(exit_status_of(overflow_resize), 3);
@@ -64,7 +64,7 @@ static void test_overflow_ends_the_program(void **state) {
     assert_int_equal(exit_status_of(overflow_arena), 3);
 }
 
-static void test_strings(void **state) {
+static void strings_are_copied_and_printed(void **state) {
     (void)state;
     char *whole = mem_strdup("abc");
     char *part = mem_strndup("abcdef", 2);
@@ -80,7 +80,7 @@ static void test_strings(void **state) {
     free(printed);
 }
 
-static void test_grow_keeps_content(void **state) {
+static void growing_keeps_the_content(void **state) {
     (void)state;
     int *numbers = NULL;
     size_t capacity = 0;
@@ -95,7 +95,7 @@ static void test_grow_keeps_content(void **state) {
     free(numbers);
 }
 
-static void test_buffer(void **state) {
+static void a_buffer_appends_and_detaches(void **state) {
     (void)state;
     struct buffer b = {0};
     assert_string_equal(buffer_text(&b), "");
@@ -128,7 +128,7 @@ static void note_destroyed(void *object) {
     destroyed[destroyed_count++] = *(int *)object;
 }
 
-static void test_arena(void **state) {
+static void an_arena_aligns_and_keeps_its_blocks(void **state) {
     (void)state;
     struct arena *a = arena_create();
     static int names[] = {1, 2, 3};
@@ -182,12 +182,12 @@ static void a_reset_arena_gives_zeroed_memory_again(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_memory_is_zeroed),
-        cmocka_unit_test(test_overflow_ends_the_program),
-        cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_grow_keeps_content),
-        cmocka_unit_test(test_buffer),
-        cmocka_unit_test(test_arena),
+        cmocka_unit_test(memory_is_zeroed),
+        cmocka_unit_test(an_overflow_ends_the_program),
+        cmocka_unit_test(strings_are_copied_and_printed),
+        cmocka_unit_test(growing_keeps_the_content),
+        cmocka_unit_test(a_buffer_appends_and_detaches),
+        cmocka_unit_test(an_arena_aligns_and_keeps_its_blocks),
         cmocka_unit_test(a_reset_arena_gives_zeroed_memory_again),
     };
     return cmocka_run_group_tests_name("base/memory", tests, NULL, NULL);

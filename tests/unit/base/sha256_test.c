@@ -29,7 +29,7 @@ static void assert_digest(const struct digest *d, const char *hex) {
     assert_string_equal(text, hex);
 }
 
-static void test_vectors(void **state) {
+static void digests_match_the_vectors_of_nist(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
         struct digest d;
@@ -50,7 +50,7 @@ static void a_restarted_hash_gives_what_a_new_one_gives(void **state) {
     sha256_free(h);
 }
 
-static void test_million_in_pieces(void **state) {
+static void a_message_may_come_in_pieces(void **state) {
     (void)state;
     char piece[1000];
     memset(piece, 'a', sizeof piece);
@@ -65,7 +65,7 @@ static void test_million_in_pieces(void **state) {
     assert_digest(&d, million_a);
 }
 
-static void test_field_is_length_then_bytes(void **state) {
+static void a_field_is_its_length_then_its_bytes(void **state) {
     (void)state;
     struct digest framed;
     struct digest plain;
@@ -77,7 +77,7 @@ static void test_field_is_length_then_bytes(void **state) {
     assert_true(digest_equal(&framed, &plain));
 }
 
-static void test_file(void **state) {
+static void the_digest_of_a_file_is_that_of_its_bytes(void **state) {
     (void)state;
     char directory[] = "/tmp/retort-sha256-XXXXXX";
     assert_non_null(mkdtemp(directory));
@@ -104,7 +104,7 @@ static void test_file(void **state) {
     free(path);
 }
 
-static void test_parse(void **state) {
+static void a_digest_is_read_from_its_hex(void **state) {
     (void)state;
     struct digest d;
     struct digest again;
@@ -122,12 +122,12 @@ static void test_parse(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(digests_match_the_vectors_of_nist),
         cmocka_unit_test(a_restarted_hash_gives_what_a_new_one_gives),
-        cmocka_unit_test(test_million_in_pieces),
-        cmocka_unit_test(test_field_is_length_then_bytes),
-        cmocka_unit_test(test_file),
-        cmocka_unit_test(test_parse),
+        cmocka_unit_test(a_message_may_come_in_pieces),
+        cmocka_unit_test(a_field_is_its_length_then_its_bytes),
+        cmocka_unit_test(the_digest_of_a_file_is_that_of_its_bytes),
+        cmocka_unit_test(a_digest_is_read_from_its_hex),
     };
     return cmocka_run_group_tests_name("base/sha256", tests, NULL, NULL);
 }

@@ -8,7 +8,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/suggest.h"
 
-static void test_distance(void **state) {
+static void the_distance_counts_edits(void **state) {
     (void)state;
     assert_int_equal(suggest_distance("", ""), 0);
     assert_int_equal(suggest_distance("abc", ""), 3);
@@ -20,7 +20,7 @@ static void test_distance(void **state) {
     assert_int_equal(suggest_distance("abc", "xyz"), 3);
 }
 
-static void test_nearest(void **state) {
+static void the_nearest_name_is_suggested(void **state) {
     (void)state;
     static const char *const names[] = {"steps", "seed", "size", "teacher", "temperature"};
     const size_t count = sizeof names / sizeof *names;
@@ -34,7 +34,7 @@ static void test_nearest(void **state) {
     assert_null(suggest_nearest("sxxd", names, count)); /* half of its letters differ */
 }
 
-static void test_clock_format(void **state) {
+static void a_time_is_printed_as_rfc_3339(void **state) {
     (void)state;
     char text[CLOCK_TEXT_SIZE];
     clock_format(text, 0);
@@ -47,7 +47,7 @@ static void test_clock_format(void **state) {
     assert_string_equal(text, "1969-12-31T23:59:59.750Z");
 }
 
-static void test_clock_moves_on(void **state) {
+static void the_clock_moves_on(void **state) {
     (void)state;
     uint64_t first = clock_monotonic_ns();
     assert_true(clock_monotonic_ns() >= first);
@@ -56,10 +56,10 @@ static void test_clock_moves_on(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_distance),
-        cmocka_unit_test(test_nearest),
-        cmocka_unit_test(test_clock_format),
-        cmocka_unit_test(test_clock_moves_on),
+        cmocka_unit_test(the_distance_counts_edits),
+        cmocka_unit_test(the_nearest_name_is_suggested),
+        cmocka_unit_test(a_time_is_printed_as_rfc_3339),
+        cmocka_unit_test(the_clock_moves_on),
     };
     return cmocka_run_group_tests_name("base/suggest", tests, NULL, NULL);
 }

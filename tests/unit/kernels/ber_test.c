@@ -22,7 +22,7 @@ static double closed_form(int bits, int branches, double db) {
 }
 
 /* To half a unit of the last printed digit: of three where the rate is below 1e-4, else of four or five. */
-static void gives_the_tables_values(void **state) {
+static void closed_forms_give_the_values_of_the_table(void **state) {
     (void)state;
     for (int i = 0; i < ROWS; i++) {
         const struct row *r = &rows[i];
@@ -51,7 +51,7 @@ static double cho_yoon(int bits, double es_n0) {
     return sum / (m * side);
 }
 
-static void agrees_with_the_general_expression(void **state) {
+static void closed_forms_agree_with_the_general_expression(void **state) {
     (void)state;
     for (int bits = 2; bits <= MAX_BITS; bits += 2)
         for (double db = -10; db <= 25; db += 2.5)
@@ -59,7 +59,7 @@ static void agrees_with_the_general_expression(void **state) {
 }
 
 /* Averages the AWGN rate over the density of es_n0, the sum of `branches` exponentials, by the trapezoid on ln g. */
-static void averages_awgn_over_the_fading(void **state) {
+static void fading_averages_the_awgn_form(void **state) {
     (void)state;
     for (int bits = 2; bits <= MAX_BITS; bits += 2)
         for (int branches = 1; branches <= 4; branches++) {
@@ -125,8 +125,9 @@ static struct sample simulate(const struct point *p, int symbols, enum link_dema
     return s;
 }
 
-/* Symbols are independent: 5 sigma of their mean. Where errors are rare the sample does not know its own spread; the
-   expected one is at most ber x (1 - ber) / symbols x bits, all bits of a symbol failing together. */
+/* Symbols are independent, so the bound is 5 sigma of their mean. A sample with few errors does not show its own
+   spread. The expected spread is at most ber x (1 - ber) / symbols x bits, as if all bits of a symbol failed
+   together. */
 static void simulation_agrees(const struct point *p, double expected, int symbols) {
     struct sample s = simulate(p, symbols, LINK_DEMAP_MAXLOG);
     double known = sqrt(expected / symbols), bound = 5 * fmax(sample_error(&s), expected * symbols < 100 ? known : 0);
@@ -135,7 +136,7 @@ static void simulation_agrees(const struct point *p, double expected, int symbol
     within(what, sample_mean(&s), expected, bound);
 }
 
-static void maxlog_simulation_gives_the_closed_forms(void **state) {
+static void the_maxlog_simulation_gives_the_closed_forms(void **state) {
     (void)state;
     for (int i = 0; i < ROWS; i++) {
         const double expected[] = {rows[i].at_10, rows[i].at_20, rows[i].at_30};
@@ -150,7 +151,7 @@ static void maxlog_simulation_gives_the_closed_forms(void **state) {
 }
 
 /* The exact LLR decides each bit at its own most likely value, so no receiver errs less; same noise for both. */
-static void exact_demapper_errs_no_more_than_maxlog(void **state) {
+static void the_exact_demapper_errs_no_more_than_maxlog(void **state) {
     (void)state;
     for (int bits = 4; bits <= MAX_BITS; bits += 4)
         for (double db = 0; db <= 10; db += 5) {
@@ -162,7 +163,7 @@ static void exact_demapper_errs_no_more_than_maxlog(void **state) {
         }
 }
 
-static void takes_the_geometric_mean(void **state) {
+static void the_geometric_mean_is_taken_of_error_rates(void **state) {
     const uint64_t errors[] = {1000, 10, 0}, bits[] = {10000, 10000, 5000};
     size_t floored;
     (void)state;
@@ -174,12 +175,12 @@ static void takes_the_geometric_mean(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gives_the_tables_values),
-        cmocka_unit_test(agrees_with_the_general_expression),
-        cmocka_unit_test(averages_awgn_over_the_fading),
-        cmocka_unit_test(maxlog_simulation_gives_the_closed_forms),
-        cmocka_unit_test(exact_demapper_errs_no_more_than_maxlog),
-        cmocka_unit_test(takes_the_geometric_mean),
+        cmocka_unit_test(closed_forms_give_the_values_of_the_table),
+        cmocka_unit_test(closed_forms_agree_with_the_general_expression),
+        cmocka_unit_test(fading_averages_the_awgn_form),
+        cmocka_unit_test(the_maxlog_simulation_gives_the_closed_forms),
+        cmocka_unit_test(the_exact_demapper_errs_no_more_than_maxlog),
+        cmocka_unit_test(the_geometric_mean_is_taken_of_error_rates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

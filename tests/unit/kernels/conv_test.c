@@ -1,6 +1,6 @@
 /*
  * The three layer operators against the naive ones, forward and backward, on odd shapes, on every code path and with
- * one and three threads. What a gradient is to be comes from central differences in double of the naive operators.
+ * one and three threads. The expected gradients are central differences in double of the naive operators.
  */
 #include "tests/unit/kernels/deeprx_fixture.h"
 
@@ -248,7 +248,7 @@ static void check_input_gradient(const struct trial *t, const float *dx, double 
     assert_true(by_gamma != NULL && by_beta != NULL);
     for (size_t i = 0; i < t->elements * in; i += stride) {
         const size_t c = i % in;
-        const bool on_the_kink = fabs(t->normed[i]) < 1e-5; /* where the two precisions may differ */
+        const bool on_the_kink = fabs(t->normed[i]) < 1e-5; /* single and double precision may differ */
         double expected = difference(t, &rectified[i], rectified, parameters, y) + already;
         if (on_the_kink || t->normed[i] < 0.0)
             expected = 0.0;
@@ -276,7 +276,7 @@ static size_t affordable_stride(const struct trial *t, size_t count) {
 static void check_backward(enum operator op, const struct shape *shape, int threads) {
     struct trial t = trial_create(op, shape, threads);
     const size_t in = (size_t)shape->in, out = (size_t)shape->out, parameter_count = t.depthwise + t.pointwise;
-    const double already = op == SEPARABLE ? 0.25 : 0.0; /* what the skip has left in dx */
+    const double already = op == SEPARABLE ? 0.25 : 0.0; /* the skip left it in dx */
     float *dx = random_floats(t.elements * t.in_stride, 0.0, &(uint64_t){1});
     for (size_t i = 0; i < t.elements * t.in_stride; i++)
         dx[i] = i % t.in_stride < in ? (float)already : 0.0f;
@@ -318,23 +318,23 @@ static void project(void) {
     all_shapes(PROJECT);
 }
 
-static void test_stem(void **state) {
+static void the_stem_agrees_with_its_reference(void **state) {
     (void)state;
     on_each_path(stem);
 }
 
-static void test_separable(void **state) {
+static void the_separable_layer_agrees_with_its_reference(void **state) {
     (void)state;
     on_each_path(separable);
 }
 
-static void test_project(void **state) {
+static void the_projection_agrees_with_its_reference(void **state) {
     (void)state;
     on_each_path(project);
 }
 
 /* A comparer that passes anything would make all of this worthless. */
-static void test_comparer_sees_corruption(void **state) {
+static void the_comparer_sees_corruption(void **state) {
     (void)state;
     const struct tolerance t = tolerance_for(COMPARE_OPERATOR);
     const double reference[4] = {1.0, -200.0, 0.0, 3.0};
@@ -356,10 +356,10 @@ static void test_comparer_sees_corruption(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_comparer_sees_corruption),
-        cmocka_unit_test(test_stem),
-        cmocka_unit_test(test_project),
-        cmocka_unit_test(test_separable),
+        cmocka_unit_test(the_comparer_sees_corruption),
+        cmocka_unit_test(the_stem_agrees_with_its_reference),
+        cmocka_unit_test(the_projection_agrees_with_its_reference),
+        cmocka_unit_test(the_separable_layer_agrees_with_its_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* What the network's tests share: random data, small networks, every code path of this processor. */
+/* Random data, small networks and every code path of this processor, for the tests of the network. */
 #ifndef RETORT_TESTS_KERNELS_DEEPRX_FIXTURE_H
 #define RETORT_TESTS_KERNELS_DEEPRX_FIXTURE_H
 

@@ -1,6 +1,6 @@
 /*
- * The network as stages see it: sizes against the publication's, tensors, initial values, the same bytes at any number
- * of threads and any alignment, and that it learns.
+ * The network as stages see it: its sizes against the publication's, its tensors and its initial values. It learns, and
+ * gives the same bytes at any number of threads and any alignment.
  */
 #include "tests/unit/kernels/deeprx_fixture.h"
 
@@ -39,7 +39,7 @@ static struct deeprx_config laptop_config(int s, int channels_in) {
     };
 }
 
-static void test_published_sizes(void **state) {
+static void the_published_networks_have_their_sizes(void **state) {
     (void)state;
     struct deeprx_config c = deeprx_config(128, 4);
     assert_int_equal(deeprx_parameter_count(&c), 1232516);
@@ -51,7 +51,7 @@ static void test_published_sizes(void **state) {
     assert_int_equal(deeprx_flops_slot(&c), 10628567040);
 }
 
-static void test_ladder_of_sizes(void **state) {
+static void the_ladder_has_the_published_sizes(void **state) {
     (void)state;
     static const struct {
         int s;
@@ -74,7 +74,7 @@ static void check_laptop_ratios(int channels_in, const double *ratios, double te
     }
 }
 
-static void test_laptop_sizes(void **state) {
+static void the_laptop_networks_have_the_ratios_of_the_paper(void **state) {
     (void)state;
     const struct deeprx_config smallest = laptop_config(8, 10), largest = laptop_config(88, 10);
     assert_int_equal(deeprx_parameter_count(&smallest), 5444);
@@ -86,7 +86,7 @@ static void test_laptop_sizes(void **state) {
     within("MFLOP", (double)deeprx_flops_slot(&largest) * 1e-6, 166.0, 0.5);
 }
 
-static void test_layers_add_up(void **state) {
+static void the_layers_add_up_to_the_network(void **state) {
     (void)state;
     const struct deeprx_config c = deeprx_config(128, 8);
     struct deeprx_layer layers[128];
@@ -112,7 +112,7 @@ static void test_layers_add_up(void **state) {
     assert_int_equal(layers[count - 1].block, 12);
 }
 
-static void test_tensors_tile_the_arrays(void **state) {
+static void the_tensors_tile_the_arrays(void **state) {
     (void)state;
     const struct deeprx_config c = deeprx_config(128, 8);
     struct deeprx_tensor tensors[512];
@@ -131,7 +131,7 @@ static void test_tensors_tile_the_arrays(void **state) {
     assert_int_equal(deeprx_tensors(&c, tensors, 3), count); /* writes no further than it may */
 }
 
-static void test_initial_values(void **state) {
+static void initial_values_have_the_stated_spread(void **state) {
     (void)state;
     const struct deeprx_config c = deeprx_config(128, 8);
     struct deeprx_tensor tensors[512];
@@ -266,7 +266,7 @@ static void same_bytes(void) {
     assert_same_bytes(&wide, 4);
 }
 
-static void test_same_bytes_at_any_thread_count(void **state) {
+static void any_number_of_threads_gives_the_same_bytes(void **state) {
     (void)state;
     on_each_path(same_bytes);
 }
@@ -302,12 +302,12 @@ static void overfits(void) {
     data_free(&d);
 }
 
-static void test_overfits_a_small_set(void **state) {
+static void training_overfits_a_small_set(void **state) {
     (void)state;
     on_each_path(overfits);
 }
 
-static void test_workspace_grows_with_what_is_asked(void **state) {
+static void the_workspace_grows_with_the_batch(void **state) {
     (void)state;
     const struct deeprx_config c = laptop_config(16, 10);
     const size_t inference = deeprx_workspace_bytes(&c, 4, false), training = deeprx_workspace_bytes(&c, 4, true);
@@ -324,15 +324,15 @@ static void test_workspace_grows_with_what_is_asked(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_published_sizes),
-        cmocka_unit_test(test_ladder_of_sizes),
-        cmocka_unit_test(test_laptop_sizes),
-        cmocka_unit_test(test_layers_add_up),
-        cmocka_unit_test(test_tensors_tile_the_arrays),
-        cmocka_unit_test(test_initial_values),
-        cmocka_unit_test(test_workspace_grows_with_what_is_asked),
-        cmocka_unit_test(test_same_bytes_at_any_thread_count),
-        cmocka_unit_test(test_overfits_a_small_set),
+        cmocka_unit_test(the_published_networks_have_their_sizes),
+        cmocka_unit_test(the_ladder_has_the_published_sizes),
+        cmocka_unit_test(the_laptop_networks_have_the_ratios_of_the_paper),
+        cmocka_unit_test(the_layers_add_up_to_the_network),
+        cmocka_unit_test(the_tensors_tile_the_arrays),
+        cmocka_unit_test(initial_values_have_the_stated_spread),
+        cmocka_unit_test(the_workspace_grows_with_the_batch),
+        cmocka_unit_test(any_number_of_threads_gives_the_same_bytes),
+        cmocka_unit_test(training_overfits_a_small_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@ static void assert_close(double actual, double expected, double share) {
 }
 
 /* DeepRx's 10.63 GFLOP on the Coral's 4 TOPS at 2 W are 5.3 mJ; 30 TFLOP would be 15 J. */
-static void test_metric_0(void **state) {
+static void metric_0_gives_the_figures_of_the_paper(void **state) {
     (void)state;
     assert_close(energy_metric_0(10628567040.0, 4e12, 2), 5.31428352e-3, 1e-12);
     assert_close(energy_metric_0(30e12, 4e12, 2), 15, 1e-12);
@@ -24,7 +24,7 @@ static void test_metric_0(void **state) {
 }
 
 /* kappa f^2 W / S, with no N in it. */
-static void test_metric_1(void **state) {
+static void metric_1_follows_its_formula(void **state) {
     (void)state;
     assert_close(energy_metric_1(1e9, 64, 26, 2e9, 1e-27), 1e-27 * 4e18 * 1e9 / 64, 1e-12);
     assert_close(energy_metric_1(1e9, 64, 1, 2e9, 1e-27), energy_metric_1(1e9, 64, 26, 2e9, 1e-27), 1e-12);
@@ -34,7 +34,7 @@ static void test_metric_1(void **state) {
 }
 
 /* 1000 (6/2 + 5) + 300 (6/3 + 5) + 20 * 7 pJ by hand. */
-static void test_metric_2(void **state) {
+static void metric_2_adds_up_its_layers(void **state) {
     (void)state;
     const struct energy_layer layers[] = {{1000, 2, 1}, {300, 3, 1}, {20, 9, 0}};
     const struct energy_coefficients c = {6e-12, 5e-12, 7e-12};
@@ -42,13 +42,13 @@ static void test_metric_2(void **state) {
     assert_true(energy_metric_2(layers, 0, &c) == 0);
 }
 
-static void test_memory(void **state) {
+static void memory_energy_is_bytes_times_joules(void **state) {
     (void)state;
     assert_close(energy_memory(4e6, 160e-12), 6.4e-4, 1e-12);
 }
 
 /* r = r/2 + 1 from 0 is 2 - 2^(1-n), exactly, on every path of this processor. */
-static void test_peak_computes_what_it_counts(void **state) {
+static void the_peak_loop_computes_what_it_counts(void **state) {
     (void)state;
     static const char *const paths[] = {"portable", "x86-64-avx2", "x86-64-avx512"};
     static const size_t lanes[] = {4, 8, 16};
@@ -68,11 +68,11 @@ static void test_peak_computes_what_it_counts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_metric_0),
-        cmocka_unit_test(test_metric_1),
-        cmocka_unit_test(test_metric_2),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_peak_computes_what_it_counts),
+        cmocka_unit_test(metric_0_gives_the_figures_of_the_paper),
+        cmocka_unit_test(metric_1_follows_its_formula),
+        cmocka_unit_test(metric_2_adds_up_its_layers),
+        cmocka_unit_test(memory_energy_is_bytes_times_joules),
+        cmocka_unit_test(the_peak_loop_computes_what_it_counts),
     };
     return cmocka_run_group_tests_name("energy_metric", tests, NULL, NULL);
 }

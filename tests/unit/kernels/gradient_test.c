@@ -1,6 +1,6 @@
 /*
- * The whole network against the naive one in double: logits in both modes, running statistics, and every tensor's
- * gradient against central differences of the reference's loss.
+ * The whole network against the naive one in double: logits in both modes and running statistics. Every tensor's
+ * gradient is compared with central differences of the reference's loss.
  */
 #include "tests/unit/kernels/deeprx_fixture.h"
 
@@ -152,32 +152,32 @@ static void logits_of_inference(void) {
     }
 }
 
-static void test_gradients_of_cross_entropy(void **state) {
+static void gradients_of_the_cross_entropy_are_differences(void **state) {
     (void)state;
     on_each_path(gradients_of_cross_entropy);
 }
 
-static void test_gradients_of_distillation(void **state) {
+static void gradients_of_distillation_are_differences(void **state) {
     (void)state;
     on_each_path(gradients_of_distillation);
 }
 
-static void test_statistics_of_large_slots(void **state) {
+static void statistics_of_large_slots_agree_with_the_reference(void **state) {
     (void)state;
     on_each_path(statistics_of_large_slots);
 }
 
-static void test_logits_of_inference(void **state) {
+static void logits_agree_with_the_reference(void **state) {
     (void)state;
     on_each_path(logits_of_inference);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_logits_of_inference),
-        cmocka_unit_test(test_statistics_of_large_slots),
-        cmocka_unit_test(test_gradients_of_cross_entropy),
-        cmocka_unit_test(test_gradients_of_distillation),
+        cmocka_unit_test(logits_agree_with_the_reference),
+        cmocka_unit_test(statistics_of_large_slots_agree_with_the_reference),
+        cmocka_unit_test(gradients_of_the_cross_entropy_are_differences),
+        cmocka_unit_test(gradients_of_distillation_are_differences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

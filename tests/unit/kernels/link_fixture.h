@@ -1,4 +1,4 @@
-/* What the link simulator's tests share: configurations, a slot with its memory, and a loop over code paths. */
+/* Configurations, a slot with its memory, and a loop over code paths, for the tests of the link simulator. */
 #ifndef RETORT_TESTS_UNIT_KERNELS_LINK_FIXTURE_H
 #define RETORT_TESTS_UNIT_KERNELS_LINK_FIXTURE_H
 

@@ -8,7 +8,7 @@ static double power_of(float complex x) {
     return (double)crealf(x) * (double)crealf(x) + (double)cimagf(x) * (double)cimagf(x);
 }
 
-static void counts_its_elements(void **state) {
+static void a_slot_counts_its_elements(void **state) {
     struct link_config c = laptop_config();
     (void)state;
     assert_int_equal(link_subcarriers(&c), 48);
@@ -50,7 +50,7 @@ static void pilots_stand_on_the_comb(void **state) {
     bench_slot_close(&b);
 }
 
-/* What arrived less channel x symbol, for an element: pilots, data, or nothing between the pilots. */
+/* The received element less channel x symbol. An element holds a pilot, data, or nothing between the pilots. */
 static float complex residual_at(const struct link_slot *slot, const struct link_config *c, int s, int k, int a) {
     int f = link_subcarriers(c), e = s * f + k;
     float complex x = slot->pilots[e];
@@ -125,7 +125,7 @@ static void interference_is_a_second_user(void **state) {
     bench_slot_close(&b);
 }
 
-static void draws_what_the_config_allows(void **state) {
+static void draws_stay_within_the_configuration(void **state) {
     struct link_config c = laptop_config();
     struct bench_slot b;
     struct sample profile = {0}, spread = {0}, doppler = {0}, snr = {0}, sir = {0};
@@ -216,7 +216,7 @@ static void a_slot_is_the_same_alone_in_any_order_on_any_thread(void **state) {
         free(memory[i]);
 }
 
-static void features_are_what_they_say(void **state) {
+static void features_agree_with_the_reference(void **state) {
     (void)state;
     for (int pilots = 1; pilots <= 2; pilots++)
         for (int f = LINK_FEATURES_RAW; f <= LINK_FEATURES_MRC; f++) {
@@ -265,13 +265,13 @@ static void labels_and_mask_leave_pilot_symbols_out(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counts_its_elements),
+        cmocka_unit_test(a_slot_counts_its_elements),
         cmocka_unit_test(pilots_stand_on_the_comb),
         cmocka_unit_test(noise_and_power_are_as_stated),
         cmocka_unit_test(interference_is_a_second_user),
-        cmocka_unit_test(draws_what_the_config_allows),
+        cmocka_unit_test(draws_stay_within_the_configuration),
         cmocka_unit_test(a_slot_is_the_same_alone_in_any_order_on_any_thread),
-        cmocka_unit_test(features_are_what_they_say),
+        cmocka_unit_test(features_agree_with_the_reference),
         cmocka_unit_test(labels_and_mask_leave_pilot_symbols_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

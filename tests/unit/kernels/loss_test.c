@@ -109,7 +109,7 @@ static void each_form_checked(void) {
     each_form(check_form);
 }
 
-static void test_each_form(void **state) {
+static void every_form_agrees_with_its_definition(void **state) {
     (void)state;
     on_each_path(each_form_checked);
 }
@@ -135,13 +135,13 @@ static void each_form_at_extremes(void) {
     each_form(check_extremes);
 }
 
-static void test_extreme_logits(void **state) {
+static void extreme_logits_give_finite_values(void **state) {
     (void)state;
     on_each_path(each_form_at_extremes);
 }
 
 /* The softmax over an element's bits cannot see an offset that all of them share; the per-bit form can. */
-static void test_softmax_is_blind_to_a_common_offset(void **state) {
+static void the_softmax_is_blind_to_a_common_offset(void **state) {
     (void)state;
     struct loss_config config = {KD_SOFTMAX, KD_MEAN, 0.0, 2.0, false, 50.0};
     struct sample s = sample_create(), shifted = sample_create();
@@ -165,7 +165,7 @@ static void test_softmax_is_blind_to_a_common_offset(void **state) {
 }
 
 /* A student equal to its teacher diverges by nothing, and has no gradient but the cross-entropy's. */
-static void test_equal_to_the_teacher(void **state) {
+static void a_student_equal_to_its_teacher_has_no_gradient(void **state) {
     (void)state;
     for (int form = KD_BERNOULLI; form <= KD_SOFTMAX; form++) {
         const struct loss_config config = {(enum kd_form)form, KD_SUM, 0.0, 3.0, false, 100.0};
@@ -178,7 +178,7 @@ static void test_equal_to_the_teacher(void **state) {
     }
 }
 
-static void test_masked_elements_count_nowhere(void **state) {
+static void masked_elements_count_nowhere(void **state) {
     (void)state;
     const struct loss_config config = {KD_BERNOULLI, KD_SUM, 1.0, 1.0, false, 20.0};
     struct sample s = sample_create(), other = sample_create();
@@ -198,7 +198,7 @@ static void test_masked_elements_count_nowhere(void **state) {
 }
 
 /* alpha = 5e5 over one slot's unmasked labels is the weight that the sum reduction gives the cross-entropy. */
-static void test_effective_weight(void **state) {
+static void alpha_has_the_stated_effective_weight(void **state) {
     (void)state;
     struct sample s = sample_create();
     const double unmasked = 7.0 * SLOTS; /* three of the ten elements are masked */
@@ -215,12 +215,12 @@ static void test_effective_weight(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_form),
-        cmocka_unit_test(test_extreme_logits),
-        cmocka_unit_test(test_softmax_is_blind_to_a_common_offset),
-        cmocka_unit_test(test_equal_to_the_teacher),
-        cmocka_unit_test(test_masked_elements_count_nowhere),
-        cmocka_unit_test(test_effective_weight),
+        cmocka_unit_test(every_form_agrees_with_its_definition),
+        cmocka_unit_test(extreme_logits_give_finite_values),
+        cmocka_unit_test(the_softmax_is_blind_to_a_common_offset),
+        cmocka_unit_test(a_student_equal_to_its_teacher_has_no_gradient),
+        cmocka_unit_test(masked_elements_count_nowhere),
+        cmocka_unit_test(alpha_has_the_stated_effective_weight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

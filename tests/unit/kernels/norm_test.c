@@ -82,13 +82,13 @@ static void training(void) {
     free(t);
 }
 
-static void test_training(void **state) {
+static void statistics_of_a_batch_agree_with_the_reference(void **state) {
     (void)state;
     on_each_path(training);
 }
 
 /* A mean a thousand times the deviation: E[x^2] - E[x]^2 in single precision would have no digit left. */
-static void test_statistics_far_from_zero(void **state) {
+static void a_mean_far_from_zero_costs_no_digits(void **state) {
     (void)state;
     struct trial *t = trial_create(3000.0);
     take_statistics(t);
@@ -100,7 +100,7 @@ static void test_statistics_far_from_zero(void **state) {
     free(t);
 }
 
-static void test_evaluation(void **state) {
+static void evaluation_uses_the_running_statistics(void **state) {
     (void)state;
     struct trial *t = trial_create(0.5);
     double mean[CHANNELS], variance[CHANNELS], expected[COUNT * CHANNELS];
@@ -159,17 +159,17 @@ static void way_back(void) {
     free(got), free(by_x.g), free(wide_x), free(wide_add), free(g), free(add), free(t);
 }
 
-static void test_way_back(void **state) {
+static void gradients_by_the_input_are_differences(void **state) {
     (void)state;
     on_each_path(way_back);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_training),
-        cmocka_unit_test(test_statistics_far_from_zero),
-        cmocka_unit_test(test_evaluation),
-        cmocka_unit_test(test_way_back),
+        cmocka_unit_test(statistics_of_a_batch_agree_with_the_reference),
+        cmocka_unit_test(a_mean_far_from_zero_costs_no_digits),
+        cmocka_unit_test(evaluation_uses_the_running_statistics),
+        cmocka_unit_test(gradients_by_the_input_are_differences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,13 +63,13 @@ static void check(const struct optimizer_config *config) {
     free(tensors);
 }
 
-static void test_lamb(void **state) {
+static void lamb_agrees_with_its_formulae(void **state) {
     (void)state;
     check(&(struct optimizer_config){OPTIMIZER_LAMB, 1e-2, 1e-4, 0.9, 0.999, 1e-6});
     check(&(struct optimizer_config){OPTIMIZER_LAMB, 3e-2, 0.3, 0.8, 0.99, 1e-3});
 }
 
-static void test_adamw(void **state) {
+static void adamw_agrees_with_its_formulae(void **state) {
     (void)state;
     check(&(struct optimizer_config){OPTIMIZER_ADAMW, 1e-3, 1e-2, 0.9, 0.999, 1e-8});
     check(&(struct optimizer_config){OPTIMIZER_ADAMW, 3e-2, 0.3, 0.8, 0.99, 1e-3});
@@ -85,7 +85,7 @@ static void first_step(enum optimizer type, bool matrix, double decay, double ex
     within("weight", (double)w, expected, 1e-6);
 }
 
-static void test_first_step_by_hand(void **state) {
+static void the_first_step_is_the_one_worked_out_by_hand(void **state) {
     (void)state;
     first_step(OPTIMIZER_ADAMW, true, 0.0, 3.0 - 0.1 * 0.8);
     first_step(OPTIMIZER_ADAMW, true, 0.2, 3.0 - 0.1 * (0.8 + 0.6));
@@ -96,9 +96,9 @@ static void test_first_step_by_hand(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first_step_by_hand),
-        cmocka_unit_test(test_lamb),
-        cmocka_unit_test(test_adamw),
+        cmocka_unit_test(the_first_step_is_the_one_worked_out_by_hand),
+        cmocka_unit_test(lamb_agrees_with_its_formulae),
+        cmocka_unit_test(adamw_agrees_with_its_formulae),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,7 +32,7 @@ static void check(struct parallel *p, size_t blocks) {
     }
 }
 
-static void test_every_block_once(void **state) {
+static void every_block_runs_once(void **state) {
     (void)state;
     const int threads[] = {1, 2, 3, 8};
     const size_t blocks[] = {0, 1, 2, 7, BLOCKS};
@@ -46,7 +46,7 @@ static void test_every_block_once(void **state) {
     }
 }
 
-static void test_one_pool_many_times(void **state) {
+static void one_pool_serves_many_calls(void **state) {
     (void)state;
     struct parallel *p = parallel_create(3);
     assert_non_null(p);
@@ -55,7 +55,7 @@ static void test_one_pool_many_times(void **state) {
     parallel_free(p);
 }
 
-static void test_without_a_pool(void **state) {
+static void work_without_a_pool_runs_on_one_thread(void **state) {
     (void)state;
     assert_int_equal(parallel_threads(NULL), 1);
     check(NULL, 17);
@@ -64,9 +64,9 @@ static void test_without_a_pool(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_block_once),
-        cmocka_unit_test(test_one_pool_many_times),
-        cmocka_unit_test(test_without_a_pool),
+        cmocka_unit_test(every_block_runs_once),
+        cmocka_unit_test(one_pool_serves_many_calls),
+        cmocka_unit_test(work_without_a_pool_runs_on_one_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

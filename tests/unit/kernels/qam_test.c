@@ -14,7 +14,7 @@ static size_t constellation(float complex *x, int bits_per_symbol) {
     return points;
 }
 
-static void follows_the_standards_formulae(void **state) {
+static void points_follow_the_formulae_of_the_standard(void **state) {
     (void)state;
     for (int b = 2; b <= MAX_BITS; b += 2) {
         float complex x[256];
@@ -32,7 +32,7 @@ static void follows_the_standards_formulae(void **state) {
 }
 
 /* 16-QAM by hand: 0000 is 1+j, 0010 is 3+j; 1011 has I = -(2+1) and Q = 2+1 (b1 = 0, b3 = 1), over sqrt 10. */
-static void places_points_worked_out_by_hand(void **state) {
+static void points_are_those_worked_out_by_hand(void **state) {
     static const uint8_t bits[3][4] = {{0, 0, 0, 0}, {0, 0, 1, 0}, {1, 0, 1, 1}};
     static const double expected[3][2] = {{1, 1}, {3, 1}, {-3, 3}};
     float complex x[3];
@@ -44,7 +44,7 @@ static void places_points_worked_out_by_hand(void **state) {
     }
 }
 
-static void has_unit_energy_and_grays_neighbours(void **state) {
+static void points_have_unit_energy_and_gray_neighbours(void **state) {
     (void)state;
     for (int b = 2; b <= MAX_BITS; b += 2) {
         float complex x[256];
@@ -82,7 +82,7 @@ static void received_symbols(float complex *z, float *var, int bits_per_symbol) 
 }
 
 /* Single precision resolves a metric |z|^2/var of up to some 1e5 to 6e-8 of itself. */
-static void demaps_as_the_sum_over_all_points(void **state) {
+static void the_demapper_is_the_sum_over_all_points(void **state) {
     (void)state;
     for (int b = 2; b <= MAX_BITS; b += 2)
         for (int demapper = LINK_DEMAP_EXACT; demapper <= LINK_DEMAP_MAXLOG; demapper++) {
@@ -119,7 +119,7 @@ static void every_code_path_demaps_to_the_same_bytes(void **state) {
 }
 
 /* Positive means 1; a symbol that is sure or says nothing still has finite numbers. */
-static void stays_finite_at_the_extremes(void **state) {
+static void the_demapper_stays_finite_at_the_extremes(void **state) {
     (void)state;
     for (int b = 2; b <= MAX_BITS; b += 2)
         for (int demapper = LINK_DEMAP_EXACT; demapper <= LINK_DEMAP_MAXLOG; demapper++) {
@@ -141,9 +141,12 @@ static void stays_finite_at_the_extremes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(follows_the_standards_formulae),           cmocka_unit_test(places_points_worked_out_by_hand),
-        cmocka_unit_test(has_unit_energy_and_grays_neighbours),     cmocka_unit_test(demaps_as_the_sum_over_all_points),
-        cmocka_unit_test(every_code_path_demaps_to_the_same_bytes), cmocka_unit_test(stays_finite_at_the_extremes),
+        cmocka_unit_test(points_follow_the_formulae_of_the_standard),
+        cmocka_unit_test(points_are_those_worked_out_by_hand),
+        cmocka_unit_test(points_have_unit_energy_and_gray_neighbours),
+        cmocka_unit_test(the_demapper_is_the_sum_over_all_points),
+        cmocka_unit_test(every_code_path_demaps_to_the_same_bytes),
+        cmocka_unit_test(the_demapper_stays_finite_at_the_extremes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

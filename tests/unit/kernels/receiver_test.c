@@ -12,7 +12,7 @@ static double complex wide(float complex x) {
     return CMPLX((double)crealf(x), (double)cimagf(x));
 }
 
-static void ls_is_linear_interpolation(void **state) {
+static void the_ls_estimate_is_linear_interpolation(void **state) {
     (void)state;
     for (int pilots = 1; pilots <= 2; pilots++) {
         struct link_config c = fixed_config(LINK_TDL_C, pilots, 200e-9, 400);
@@ -81,7 +81,7 @@ static void wiener_matches(enum link_profile profile, int pilots, int blocks, do
     bench_slot_close(&b);
 }
 
-static void wiener_inverts_the_joint_covariance(void **state) {
+static void the_wiener_estimate_inverts_the_joint_covariance(void **state) {
     (void)state;
     for (int profile = LINK_TDL_A; profile <= LINK_TDL_E; profile *= 2)
         for (int pilots = 1; pilots <= 2; pilots++)
@@ -92,7 +92,7 @@ static void wiener_inverts_the_joint_covariance(void **state) {
 }
 
 /* Next to no noise leaves the pilots' covariance singular in double precision: pilots then speak for themselves. */
-static void wiener_stands_next_to_no_noise(void **state) {
+static void the_wiener_estimate_is_exact_without_noise(void **state) {
     struct link_config c = fixed_config(LINK_TDL_B, 2, 250e-9, 350);
     struct bench_slot b;
     struct wiener_run w;
@@ -112,7 +112,7 @@ static void wiener_stands_next_to_no_noise(void **state) {
 }
 
 /* The estimate's mean square error over slots is what it says, for each symbol, and below that of LS. */
-static void wiener_errs_as_theory_says(void **state) {
+static void the_wiener_estimate_errs_as_theory_says(void **state) {
     static const enum link_profile profiles[] = {LINK_TDL_C, LINK_TDL_D};
     (void)state;
     for (int i = 0; i < 2; i++) {
@@ -150,7 +150,7 @@ static void wiener_errs_as_theory_says(void **state) {
 }
 
 /* The genie's LLRs from the definitions: C = N0 I + g g^H inverted, every point of the constellation searched. */
-static void genie_combines_by_the_true_covariance(void **state) {
+static void the_genie_combines_by_the_true_covariance(void **state) {
     struct link_config c = fixed_config(LINK_TDL_B, 1, 100e-9, 300);
     struct bench_slot b;
     (void)state;
@@ -198,7 +198,7 @@ static double errors_of(const struct bench_slot *b, const struct link_config *c,
     return errors;
 }
 
-/* Who knows more errs less: by five standard errors of the difference over slots, all of them the same slots. */
+/* A receiver that knows more errs less, by five standard errors of the difference over the same slots. */
 static void more_knowledge_makes_fewer_errors(void **state) {
     (void)state;
     for (int interference = 0; interference <= 1; interference++)
@@ -244,7 +244,7 @@ static void rejecting_interference_pays(void **state) {
 }
 
 /* Empty elements that hold g x and nothing else show g g^H, block by block and symbol by symbol. */
-static void interferer_is_read_off_the_empty_comb(void **state) {
+static void the_interferer_is_read_off_the_empty_comb(void **state) {
     struct link_config c = fixed_config(LINK_TDL_B, 2, 100e-9, 0);
     struct bench_slot b;
     float complex estimate[2 * 4 * 3];
@@ -304,14 +304,14 @@ static void every_code_path_gives_the_same_bytes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ls_is_linear_interpolation),
-        cmocka_unit_test(wiener_inverts_the_joint_covariance),
-        cmocka_unit_test(wiener_stands_next_to_no_noise),
-        cmocka_unit_test(wiener_errs_as_theory_says),
-        cmocka_unit_test(genie_combines_by_the_true_covariance),
+        cmocka_unit_test(the_ls_estimate_is_linear_interpolation),
+        cmocka_unit_test(the_wiener_estimate_inverts_the_joint_covariance),
+        cmocka_unit_test(the_wiener_estimate_is_exact_without_noise),
+        cmocka_unit_test(the_wiener_estimate_errs_as_theory_says),
+        cmocka_unit_test(the_genie_combines_by_the_true_covariance),
         cmocka_unit_test(more_knowledge_makes_fewer_errors),
         cmocka_unit_test(rejecting_interference_pays),
-        cmocka_unit_test(interferer_is_read_off_the_empty_comb),
+        cmocka_unit_test(the_interferer_is_read_off_the_empty_comb),
         cmocka_unit_test(every_code_path_gives_the_same_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

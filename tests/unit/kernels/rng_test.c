@@ -4,7 +4,7 @@
 #include "kernels/rng.h"
 
 /* Random123's kat_vectors, philox4x32 with 10 rounds. */
-static void gives_the_published_philox_words(void **state) {
+static void the_words_are_those_published_for_philox(void **state) {
     static const struct {
         uint32_t counter[4], key[2], expected[4];
     } vectors[] = {
@@ -29,7 +29,7 @@ static void gives_the_published_philox_words(void **state) {
 
 /* The counter's words are counter, substream, index, stream, and the key is the seed, low word first: no two draws of
    different coordinates can meet. */
-static void puts_each_coordinate_in_a_word_of_its_own(void **state) {
+static void each_coordinate_has_a_word_of_its_own(void **state) {
     struct rng r;
     (void)state;
     rng_init(&r, UINT64_C(0x1122334455667788), RNG_VALIDATION, 7, 9);
@@ -71,7 +71,7 @@ static void fills_do_not_depend_on_how_they_are_split(void **state) {
     assert_memory_equal(normal, normal_parts, sizeof normal);
 }
 
-static void is_uniform(void **state) {
+static void uniform_numbers_are_uniform(void **state) {
     enum { N = 1000000, BINS = 16 };
     static float single[N];
     struct rng r;
@@ -99,7 +99,7 @@ static void is_uniform(void **state) {
 }
 
 /* Moments, the distribution function at five points, and no correlation between the two of a pair or between pairs. */
-static void is_normal(void **state) {
+static void normal_numbers_are_normal(void **state) {
     enum { N = 2000000 };
     static const double points[] = {-3, -1, 0, 0.5, 2.5};
     float *x = get_memory(N * sizeof *x);
@@ -177,11 +177,11 @@ static void vector_functions_are_as_exact_as_they_say(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gives_the_published_philox_words),
-        cmocka_unit_test(puts_each_coordinate_in_a_word_of_its_own),
+        cmocka_unit_test(the_words_are_those_published_for_philox),
+        cmocka_unit_test(each_coordinate_has_a_word_of_its_own),
         cmocka_unit_test(fills_do_not_depend_on_how_they_are_split),
-        cmocka_unit_test(is_uniform),
-        cmocka_unit_test(is_normal),
+        cmocka_unit_test(uniform_numbers_are_uniform),
+        cmocka_unit_test(normal_numbers_are_normal),
         cmocka_unit_test(every_code_path_gives_the_same_bytes),
         cmocka_unit_test(vector_functions_are_as_exact_as_they_say),
     };

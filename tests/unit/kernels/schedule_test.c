@@ -13,7 +13,7 @@ static void assert_factor(uint64_t step, uint64_t steps, double expected) {
     assert_true(fabs(schedule_factor(step, steps) - expected) < 1e-12);
 }
 
-static void test_published_schedule(void **state) {
+static void the_factor_follows_the_published_schedule(void **state) {
     (void)state;
     assert_factor(1, 30000, 1.0 / 800.0);
     assert_factor(400, 30000, 0.5);
@@ -25,13 +25,13 @@ static void test_published_schedule(void **state) {
     assert_factor(30000, 30000, 0.0);
 }
 
-static void test_scales_with_the_steps(void **state) {
+static void the_schedule_scales_with_the_steps(void **state) {
     (void)state;
     for (uint64_t step = 1; step <= 300; step++)
         assert_factor(step, 300, schedule_factor(step * 100, 30000));
 }
 
-static void test_few_steps(void **state) {
+static void a_training_of_few_steps_has_a_schedule(void **state) {
     (void)state;
     assert_factor(1, 1, 0.0);
     assert_factor(1, 10, 1.0); /* past the warm-up of 0.27 steps */
@@ -41,9 +41,9 @@ static void test_few_steps(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_published_schedule),
-        cmocka_unit_test(test_scales_with_the_steps),
-        cmocka_unit_test(test_few_steps),
+        cmocka_unit_test(the_factor_follows_the_published_schedule),
+        cmocka_unit_test(the_schedule_scales_with_the_steps),
+        cmocka_unit_test(a_training_of_few_steps_has_a_schedule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

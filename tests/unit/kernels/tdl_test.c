@@ -51,7 +51,7 @@ static void correlations_follow_their_formulae(void **state) {
 }
 
 /* Sines in single precision, 13 steps of a phasor, phases up to 2 pi 20 F spacing spread: 3e-5 in all. */
-static void channel_is_the_direct_sum(void **state) {
+static void the_channel_is_the_direct_sum_of_its_taps(void **state) {
     enum { ODD_F = 36, ODD_ANTENNAS = 3 };
     static float complex h[SLOT_SYMBOLS * ODD_F * ODD_ANTENNAS];
     static double complex expected[SLOT_SYMBOLS * ODD_F * ODD_ANTENNAS];
@@ -148,7 +148,7 @@ static void taps_fade_as_jakes(void **state) {
 }
 
 /* The line of sight rides on the first tap alone, turns at .7 of the Doppler and starts anywhere on each antenna. */
-static void line_of_sight_turns_steadily(void **state) {
+static void the_line_of_sight_turns_steadily(void **state) {
     static float re[SLOT_SYMBOLS * ANTENNAS * TDL_TAPS], im[SLOT_SYMBOLS * ANTENNAS * TDL_TAPS];
     static struct sample real, imaginary, start, between, second;
     void *workspace = get_memory(tdl_fade_workspace_bytes());
@@ -172,7 +172,7 @@ static void line_of_sight_turns_steadily(void **state) {
 }
 
 /* Unit long-term power, and correlation over frequency as the Fourier transform of the power delay profile. */
-static void frequency_correlation_is_the_profiles_transform(void **state) {
+static void the_frequency_correlation_is_the_transform_of_the_profile(void **state) {
     static float complex h[SLOT_SYMBOLS * F];
     void *workspace = get_memory(tdl_channel_workspace_bytes(F, 1));
     (void)state;
@@ -206,11 +206,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(profiles_are_normalised),
         cmocka_unit_test(correlations_follow_their_formulae),
-        cmocka_unit_test(channel_is_the_direct_sum),
+        cmocka_unit_test(the_channel_is_the_direct_sum_of_its_taps),
         cmocka_unit_test(every_code_path_gives_the_same_bytes),
         cmocka_unit_test(taps_fade_as_jakes),
-        cmocka_unit_test(line_of_sight_turns_steadily),
-        cmocka_unit_test(frequency_correlation_is_the_profiles_transform),
+        cmocka_unit_test(the_line_of_sight_turns_steadily),
+        cmocka_unit_test(the_frequency_correlation_is_the_transform_of_the_profile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

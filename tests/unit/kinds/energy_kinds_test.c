@@ -42,7 +42,7 @@ static void expect(const char *uses, const char *text, const char *part) {
         fail_msg("%s: %zu faults, the last \"%s\"", text, f.count, f.message);
 }
 
-static void test_estimate(void **state) {
+static void faults_of_energy_estimate_are_named(void **state) {
     (void)state;
     expect("energy/estimate@1", "{}", NULL);
     expect("energy/estimate@1",
@@ -53,7 +53,7 @@ static void test_estimate(void **state) {
     assert_false(kind_of("energy/estimate@1")->measures_machine);
 }
 
-static void test_inference(void **state) {
+static void faults_of_energy_inference_are_named(void **state) {
     (void)state;
     expect("energy/inference@1", "{\"min_rounds\":5,\"max_rounds\":5}", NULL);
     expect("energy/inference@1", "{\"max_rounds\":9}", "\"max_rounds\" is 9, less than \"min_rounds\" 10");
@@ -63,7 +63,7 @@ static void test_inference(void **state) {
     assert_true(kind_input(kind_of("energy/inference@1"), "model")->required);
 }
 
-static void test_amortize(void **state) {
+static void faults_of_energy_amortize_are_named(void **state) {
     (void)state;
     expect("energy/amortize@1", "{\"training_j\":1e6,\"inference_j\":0.01,\"inferences_per_s\":100}", NULL);
     expect("energy/amortize@1", "{\"inferences_per_s\":0}", "\"inferences_per_s\" is 0");
@@ -72,9 +72,9 @@ static void test_amortize(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_estimate),
-        cmocka_unit_test(test_inference),
-        cmocka_unit_test(test_amortize),
+        cmocka_unit_test(faults_of_energy_estimate_are_named),
+        cmocka_unit_test(faults_of_energy_inference_are_named),
+        cmocka_unit_test(faults_of_energy_amortize_are_named),
     };
     return cmocka_run_group_tests_name("energy_kinds", tests, NULL, NULL);
 }

@@ -65,7 +65,7 @@ static void expect_fault(const char *uses, const char *with, const char *at, boo
 #define FAULT(uses, with, at, on_key, ...)                                                                             \
     expect_fault(uses, with, at, on_key, (const char *const[]){__VA_ARGS__, NULL})
 
-static void test_every_fault_is_named(void **state) {
+static void every_fault_is_named(void **state) {
     (void)state;
     FAULT("deeprx/train@1", "{\"size\":11,\"stepz\":3}", "stepz", true, "deeprx/train@1", "\"stepz\"",
           "did you mean \"steps\"");
@@ -95,7 +95,7 @@ static void test_every_fault_is_named(void **state) {
           "a list of 2 numbers");
 }
 
-static void test_rules_between_parameters(void **state) {
+static void rules_between_parameters_are_checked(void **state) {
     (void)state;
     FAULT("deeprx/train@1", "{\"size\":12}", "size", false, "is 12", "7, 11, 19, 30, 125, 164");
     FAULT("deeprx/train@1", "{\"size\":11,\"ladder\":{\"5\":6,\"9\":12}}", "size", false, "allowed are 5, 9");
@@ -107,7 +107,7 @@ static void test_rules_between_parameters(void **state) {
     assert_int_equal(check("deeprx/train@1", "{\"size\":5,\"ladder\":{\"5\":6}}").count, 0);
 }
 
-static void test_all_faults_at_once_and_open_nodes_passed_over(void **state) {
+static void all_faults_come_at_once_and_open_values_are_skipped(void **state) {
     (void)state;
     struct faults f =
         check("deeprx/train@1", "{\"steps\":0,\"kd\":7,\"link\":{\"qam\":5,\"pilots\":3},\"validation\":{\"x\":1}}");
@@ -120,7 +120,7 @@ static void test_all_faults_at_once_and_open_nodes_passed_over(void **state) {
     assert_int_equal(f.count, 0);
 }
 
-static void test_find_names_what_is_there(void **state) {
+static void an_unknown_kind_is_answered_with_the_known_ones(void **state) {
     (void)state;
     static const struct {
         const char *uses, *part;
@@ -142,7 +142,7 @@ static void test_find_names_what_is_there(void **state) {
     }
 }
 
-static void test_complete_fills_defaults_at_every_depth(void **state) {
+static void defaults_are_filled_in_at_every_depth(void **state) {
     (void)state;
     cJSON *with = cJSON_Parse("{\"size\":11,\"link\":{\"qam\":64},\"blocks\":[{\"width\":8}]}");
     cJSON *full = kind_with_complete(kind_of("deeprx/train@1"), with);
@@ -173,7 +173,7 @@ static void expect_reduced(const char *uses, const char *text, const char *expec
     cJSON_Delete(again);
 }
 
-static void test_reduced_leaves_defaults_out(void **state) {
+static void reduced_parameters_leave_defaults_out(void **state) {
     (void)state;
     expect_reduced("deeprx/train@1", "{\"size\":11}", "{\"size\":11}");
     expect_reduced("deeprx/train@1", "{\"size\":11,\"steps\":3000,\"alpha\":5e5}", "{\"size\":11}");
@@ -201,7 +201,7 @@ static void check_params(const struct kind *kind, const struct param *params, si
     }
 }
 
-static void test_descriptions_are_sound(void **state) {
+static void every_description_is_sound(void **state) {
     (void)state;
     size_t count;
     const struct kind *const *kinds = kinds_all(&count);
@@ -223,7 +223,7 @@ static void test_descriptions_are_sound(void **state) {
     }
 }
 
-static void test_a_long_value_is_cut_between_characters(void **state) {
+static void a_long_value_is_cut_between_characters(void **state) {
     (void)state;
     struct faults f =
         check("deeprx/train@1", "{\"size\":11,\"kd\":\"ääääääääääääääääääääääääääääääääääääääääääääääääääää\"}");
@@ -233,14 +233,14 @@ static void test_a_long_value_is_cut_between_characters(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_fault_is_named),
-        cmocka_unit_test(test_rules_between_parameters),
-        cmocka_unit_test(test_all_faults_at_once_and_open_nodes_passed_over),
-        cmocka_unit_test(test_find_names_what_is_there),
-        cmocka_unit_test(test_complete_fills_defaults_at_every_depth),
-        cmocka_unit_test(test_reduced_leaves_defaults_out),
-        cmocka_unit_test(test_descriptions_are_sound),
-        cmocka_unit_test(test_a_long_value_is_cut_between_characters),
+        cmocka_unit_test(every_fault_is_named),
+        cmocka_unit_test(rules_between_parameters_are_checked),
+        cmocka_unit_test(all_faults_come_at_once_and_open_values_are_skipped),
+        cmocka_unit_test(an_unknown_kind_is_answered_with_the_known_ones),
+        cmocka_unit_test(defaults_are_filled_in_at_every_depth),
+        cmocka_unit_test(reduced_parameters_leave_defaults_out),
+        cmocka_unit_test(every_description_is_sound),
+        cmocka_unit_test(a_long_value_is_cut_between_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@ static void assert_sum(const struct attribution *a) {
         fail_msg("rows are %.17g J, the counter %.17g J", sum, a->counter_j);
 }
 
-static void test_base_power(void **state) {
+static void the_base_power_is_a_median(void **state) {
     (void)state;
     struct base_power base;
     base_power_set(&base, (const double[]){50, 52, 51}, 3, (const double[]){54, 90}, 2, 7);
@@ -31,7 +31,7 @@ static void test_base_power(void **state) {
 }
 
 /* 10 s at 100 J/s over a base of 40 W: 400 J idle; 600 J by CPU seconds 6 : 3 : 1. */
-static void test_rows_by_hand(void **state) {
+static void shares_are_those_by_hand(void **state) {
     (void)state;
     struct attribution a = {.base = {.median_w = 40, .mad_w = 2, .windows = 30}};
     attribution_stage(&a);
@@ -47,7 +47,7 @@ static void test_rows_by_hand(void **state) {
     attribution_close(&a);
 }
 
-static void test_edges(void **state) {
+static void shares_at_the_edges_are_those_by_hand(void **state) {
     (void)state;
     struct attribution a = {.base = {.median_w = 40, .windows = 30}};
     attribution_stage(&a);
@@ -74,7 +74,7 @@ static void test_edges(void **state) {
 }
 
 /* A stage that starts late owes nothing to the time before it. */
-static void test_a_late_stage(void **state) {
+static void a_stage_that_came_late_has_its_share(void **state) {
     (void)state;
     struct attribution a = {0};
     attribution_stage(&a);
@@ -88,7 +88,7 @@ static void test_a_late_stage(void **state) {
     attribution_close(&a);
 }
 
-static void test_random_intervals_add_up(void **state) {
+static void random_shares_add_up_to_the_counter(void **state) {
     (void)state;
     const char *given = getenv("SEED");
     unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
@@ -114,7 +114,7 @@ static void test_random_intervals_add_up(void **state) {
     attribution_close(&a);
 }
 
-static void test_four_steps(void **state) {
+static void the_four_steps_are_those_by_hand(void **state) {
     (void)state;
     const struct base_power base = {.median_w = 50, .mad_w = 0.5, .windows = 60};
     struct four_steps f = four_steps(1200, 20, &base, 0.1);
@@ -153,7 +153,7 @@ static pid_t start_burner(double cpu_s) {
     _exit(0);
 }
 
-static void test_real_processes_share_a_counter(void **state) {
+static void real_processes_share_a_counter(void **state) {
     (void)state;
     const double watts = 80, cpu_s[2] = {0.6, 0.2};
     struct attribution a = {.base = {.median_w = 20, .windows = 30}};
@@ -186,11 +186,11 @@ static void test_real_processes_share_a_counter(void **state) {
         assert_true(a.rows[i].joules > 0);
     }
     assert_near(a.counter_j, counter_j);
-    assert_sum(&a); /* who has more depends on what else the machine does */
+    assert_sum(&a); /* other processes of the machine decide which has more */
     attribution_close(&a);
 }
 
-static void test_cpu_time_below_a_root(void **state) {
+static void cpu_time_is_read_below_a_root(void **state) {
     put_busy(*state, 12.5);
     assert_near(cputime_busy(*state), 12.5);
     put(*state, "proc/stat", "cpu 1 2\n");
@@ -211,7 +211,7 @@ static void test_cpu_time_below_a_root(void **state) {
     assert_true(cputime_tree(*state, 99) == 0);
 }
 
-static void test_peak_memory_of_a_tree(void **state) {
+static void the_peak_memory_is_that_of_the_whole_tree(void **state) {
     put(*state, "proc/10/status", "Name:\tVmHWM:\nVmPeak:\t 9000 kB\nVmHWM:\t     100 kB\nVmRSS:\t 50 kB\n");
     put(*state, "proc/10/task/10/children", "11 12 ");
     put(*state, "proc/11/status", "Name:\tx\nVmHWM:\t     300 kB\n");
@@ -223,15 +223,15 @@ static void test_peak_memory_of_a_tree(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_base_power),
-        cmocka_unit_test(test_rows_by_hand),
-        cmocka_unit_test(test_edges),
-        cmocka_unit_test(test_a_late_stage),
-        cmocka_unit_test(test_random_intervals_add_up),
-        cmocka_unit_test(test_four_steps),
-        cmocka_unit_test(test_real_processes_share_a_counter),
-        with_root(test_cpu_time_below_a_root),
-        with_root(test_peak_memory_of_a_tree),
+        cmocka_unit_test(the_base_power_is_a_median),
+        cmocka_unit_test(shares_are_those_by_hand),
+        cmocka_unit_test(shares_at_the_edges_are_those_by_hand),
+        cmocka_unit_test(a_stage_that_came_late_has_its_share),
+        cmocka_unit_test(random_shares_add_up_to_the_counter),
+        cmocka_unit_test(the_four_steps_are_those_by_hand),
+        cmocka_unit_test(real_processes_share_a_counter),
+        with_root(cpu_time_is_read_below_a_root),
+        with_root(the_peak_memory_is_that_of_the_whole_tree),
     };
     return cmocka_run_group_tests_name("attribution", tests, NULL, NULL);
 }

@@ -37,7 +37,7 @@ static char *read_file(const char *root, const char *group, const char *name) {
     return buffer_detach(&text);
 }
 
-static void test_a_group(void **state) {
+static void a_stage_gets_a_group_of_its_own(void **state) {
     put(*state, "proc/self/cgroup", "1:name=x:/a\n0::/user.slice/me.scope\n");
     put_own(*state, OWN);
     char *group = put_group(*state, OWN, "usage_usec 1500000\nuser_usec 1000000\n");
@@ -58,7 +58,7 @@ static void test_a_group(void **state) {
 }
 
 /* Version 2 beside version 1, and a process at the root of what it sees. */
-static void test_other_places(void **state) {
+static void a_group_is_found_in_other_places(void **state) {
     put(*state, "proc/self/cgroup", "5:cpu:/x\n0::/\n");
     put_own(*state, "sys/fs/cgroup/unified");
     char *group = put_group(*state, "sys/fs/cgroup/unified", "usage_usec 3\n");
@@ -73,7 +73,7 @@ static void assert_none(const char *root, pid_t process) {
     assert_null(cpu_group_create(root, process));
 }
 
-static void test_where_there_can_be_none(void **state) {
+static void no_group_is_made_where_there_can_be_none(void **state) {
     assert_null(cpu_group_create(*state, 1)); /* no /proc/self/cgroup */
     put(*state, "proc/self/cgroup", "4:memory:/a\n");
     assert_null(cpu_group_create(*state, 1)); /* version 1 alone */
@@ -93,7 +93,7 @@ static void test_where_there_can_be_none(void **state) {
     assert_null(cpu_group_create(*state, 1));
 }
 
-static void test_what_was_started_before_is_moved_too(void **state) {
+static void processes_that_started_before_are_moved_too(void **state) {
     put(*state, "proc/self/cgroup", "0::/user.slice/me.scope\n");
     put_own(*state, OWN);
     char *group = put_group(*state, OWN, "usage_usec 1\n");
@@ -115,7 +115,7 @@ static bool is_there(const char *root, const char *name) {
     return there;
 }
 
-static void test_what_dead_engines_left(void **state) {
+static void groups_of_dead_engines_are_removed(void **state) {
     put(*state, "proc/self/cgroup", "0::/user.slice/me.scope\n");
     put_own(*state, OWN);
     put(*state, "proc/77/stat", "");
@@ -133,7 +133,7 @@ static void test_what_dead_engines_left(void **state) {
 }
 
 /* A child whose own child burns, ends, and is not waited for: a tree would lose it. */
-static void test_a_real_group(void **state) {
+static void a_real_group_counts_cpu_time(void **state) {
     int go[2];
     (void)state;
     assert_int_equal(pipe(go), 0);
@@ -166,12 +166,9 @@ static void test_a_real_group(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        with_root(test_a_group),
-        with_root(test_other_places),
-        with_root(test_where_there_can_be_none),
-        with_root(test_what_was_started_before_is_moved_too),
-        with_root(test_what_dead_engines_left),
-        cmocka_unit_test(test_a_real_group),
+        with_root(a_stage_gets_a_group_of_its_own),          with_root(a_group_is_found_in_other_places),
+        with_root(no_group_is_made_where_there_can_be_none), with_root(processes_that_started_before_are_moved_too),
+        with_root(groups_of_dead_engines_are_removed),       cmocka_unit_test(a_real_group_counts_cpu_time),
     };
     return cmocka_run_group_tests_name("cgroup", tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
 
 #include "tests/unit/meter/counters.h"
 
-static void test_too_short_is_unresolved(void **state) {
+static void a_stage_that_is_too_short_is_unresolved(void **state) {
     struct meter *m = open_package(*state, 0);
     struct meter_task *task = meter_begin(m, 1 << 30);
     put_energy(*state, "intel-rapl:0", 30000);
@@ -22,7 +22,7 @@ static void test_too_short_is_unresolved(void **state) {
     assert_int_equal(end_package(*state, m, task).label, ENERGY_UNRESOLVED);
 }
 
-static void test_the_share_needs_the_busy_time(void **state) {
+static void a_share_needs_the_busy_time(void **state) {
     struct energy_record r;
     struct meter *m = open_package(*state, 0);
     put(*state, "proc/stat", "no such thing\n");
@@ -39,7 +39,7 @@ static void test_the_share_needs_the_busy_time(void **state) {
     meter_close(m);
 }
 
-static void test_two_stages_side_by_side(void **state) {
+static void two_stages_share_the_counter(void **state) {
     struct energy_record first, second;
     struct meter *m = open_package(*state, 0);
     struct meter_task *a = meter_begin(m, 1 << 30);
@@ -62,7 +62,7 @@ static void test_two_stages_side_by_side(void **state) {
     meter_close(m);
 }
 
-static void test_so_far(void **state) {
+static void a_running_stage_has_joules_so_far(void **state) {
     struct energy_record r;
     struct meter *m = open_package(*state, 0);
     struct meter_task *task = meter_begin(m, 1 << 30);
@@ -81,7 +81,7 @@ static void test_so_far(void **state) {
     meter_close(m);
 }
 
-static void test_record_as_json(void **state) {
+static void the_record_is_written_as_json(void **state) {
     struct energy_record r;
     struct meter_base base = {.total = {.median_w = 20, .mad_w = 1, .windows = 30, .when_s = 5},
                               .computation = {.median_w = 18, .mad_w = 1, .windows = 30},
@@ -124,7 +124,7 @@ static void test_record_as_json(void **state) {
 
 /* ---- samples ---- */
 
-static void test_series(void **state) {
+static void the_series_holds_every_sample(void **state) {
     struct meter_point *points, latest;
     struct meter *m = open_package(*state, 0);
     assert_false(meter_latest(&latest, m));
@@ -152,7 +152,7 @@ static void test_series(void **state) {
     end_package(*state, m, task);
 }
 
-static void test_a_long_series_is_thinned(void **state) {
+static void a_long_series_is_thinned(void **state) {
     struct meter_point *points;
     struct meter *m = open_package(*state, 0);
     struct meter_task *task = meter_begin(m, 1 << 30);
@@ -168,7 +168,7 @@ static void test_a_long_series_is_thinned(void **state) {
     end_package(*state, m, task);
 }
 
-static void test_the_thread_samples(void **state) {
+static void the_thread_takes_samples(void **state) {
     struct meter *m = NULL;
     put_server(*state);
     struct meter_options options = {.root = *state, .sample_hz = 10};
@@ -190,7 +190,7 @@ static void test_the_thread_samples(void **state) {
     meter_close(m);
 }
 
-static void test_windows(void **state) {
+static void windows_need_a_counter(void **state) {
     double watts[3 * 4];
     struct error err = {0};
     put_server(*state);
@@ -209,15 +209,15 @@ static void test_windows(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        with_root(test_too_short_is_unresolved),
-        with_root(test_the_share_needs_the_busy_time),
-        with_root(test_two_stages_side_by_side),
-        with_root(test_so_far),
-        with_root(test_record_as_json),
-        with_root(test_series),
-        with_root(test_a_long_series_is_thinned),
-        with_root(test_the_thread_samples),
-        with_root(test_windows),
+        with_root(a_stage_that_is_too_short_is_unresolved),
+        with_root(a_share_needs_the_busy_time),
+        with_root(two_stages_share_the_counter),
+        with_root(a_running_stage_has_joules_so_far),
+        with_root(the_record_is_written_as_json),
+        with_root(the_series_holds_every_sample),
+        with_root(a_long_series_is_thinned),
+        with_root(the_thread_takes_samples),
+        with_root(windows_need_a_counter),
     };
     return cmocka_run_group_tests_name("meter_share", tests, NULL, NULL);
 }

@@ -14,7 +14,7 @@ static struct energy_record record_of(const char *root, const struct meter_usage
     return record;
 }
 
-static void test_known_processor(void **state) {
+static void a_known_processor_has_its_model(void **state) {
     put_cpuinfo(*state, "Intel(R) Xeon(R) Gold 5320 CPU @ 2.20GHz", 52, 26);
     const struct meter_usage usage = {.cpu_s = 100, .wall_s = 60, .memory_bytes = 2e9};
     struct energy_record r = record_of(*state, &usage);
@@ -28,7 +28,7 @@ static void test_known_processor(void **state) {
     assert_true(strlen(r.uncertainty) > 0);
 }
 
-static void test_the_model_so_far(void **state) {
+static void a_running_stage_has_modelled_joules_so_far(void **state) {
     struct meter *m = NULL;
     struct energy_record r;
     put_cpuinfo(*state, "Quantum Abacus 3000", 1, 1);
@@ -41,14 +41,14 @@ static void test_the_model_so_far(void **state) {
     meter_close(m);
 }
 
-static void test_full_load_is_the_design_power(void **state) {
+static void full_load_draws_the_design_power(void **state) {
     put_cpuinfo(*state, "Intel(R) Xeon(R) CPU E5-2620 v4 @ 2.10GHz", 16, 8);
     const struct meter_usage usage = {.cpu_s = 16, .wall_s = 1, .memory_bytes = 0}; /* all 16 for a second */
     struct energy_record r = record_of(*state, &usage);
     assert_near(r.joules, 85);
 }
 
-static void test_unknown_processor_gets_the_stated_default(void **state) {
+static void an_unknown_processor_gets_the_stated_default(void **state) {
     put_cpuinfo(*state, "Quantum Abacus 3000", 1, 1);
     const struct meter_usage usage = {.cpu_s = 10, .wall_s = 20, .memory_bytes = 0};
     struct energy_record r = record_of(*state, &usage);
@@ -65,14 +65,14 @@ static void test_unknown_processor_gets_the_stated_default(void **state) {
     cJSON_Delete(json);
 }
 
-static void test_similar_names_do_not_match(void **state) {
+static void a_similar_name_is_another_processor(void **state) {
     put_cpuinfo(*state, "Intel(R) Xeon(R) Gold 5320H CPU @ 2.40GHz", 1, 1); /* another processor, 20 cores, 150 W */
     const struct meter_usage usage = {.cpu_s = 1, .wall_s = 1, .memory_bytes = 0};
     struct energy_record r = record_of(*state, &usage);
     assert_string_equal(r.power_source, "default");
 }
 
-static void test_unknown_usage_is_unavailable(void **state) {
+static void unknown_usage_gives_no_joules(void **state) {
     put_cpuinfo(*state, "x", 1, 1);
     static const struct meter_usage usages[] = {
         {(double)NAN, 1, 1, false}, {1, (double)NAN, 1, false}, {1, 1, (double)NAN, false}, {-1, 1, 1, false},
@@ -92,7 +92,7 @@ static void test_unknown_usage_is_unavailable(void **state) {
     }
 }
 
-static void test_why_tells_of_counters(void **state) {
+static void the_record_says_why_no_counter_was_used(void **state) {
     put_cpuinfo(*state, "x", 1, 1);
     const struct meter_usage usage = {1, 1, 1, false};
     struct energy_record r = record_of(*state, &usage);
@@ -102,7 +102,7 @@ static void test_why_tells_of_counters(void **state) {
     assert_int_equal(r.domain_count, 0);
 }
 
-static void test_broken_root(void **state) {
+static void a_broken_root_is_an_error(void **state) {
     struct error err = {0};
     struct meter *m = NULL;
     assert_int_equal(meter_open(&m, *state, &err), ERR_NOT_FOUND);
@@ -111,7 +111,7 @@ static void test_broken_root(void **state) {
     meter_close(NULL);
 }
 
-static void test_meter_names_what_enters_keys(void **state) {
+static void the_meter_names_the_facts_that_enter_keys(void **state) {
     put_cpuinfo(*state, "AMD EPYC", 2, 2);
     struct meter *m = NULL;
     assert_int_equal(meter_open(&m, *state, NULL), 0);
@@ -120,7 +120,7 @@ static void test_meter_names_what_enters_keys(void **state) {
     meter_close(m);
 }
 
-static void test_cpu_info(void **state) {
+static void the_processor_is_read_from_cpuinfo(void **state) {
     struct cpu_info cpu;
     put_cpuinfo(*state, "Some CPU", 8, 4);
     assert_int_equal(cpu_info_read(&cpu, *state, NULL), 0);
@@ -140,7 +140,7 @@ static void test_cpu_info(void **state) {
 }
 
 /* The six processors of the study, GFLOP a joule as its table gives them (three digits). */
-static void test_processor_table(void **state) {
+static void the_processor_table_holds_its_figures(void **state) {
     (void)state;
     static const struct {
         const char *name;
@@ -165,7 +165,7 @@ static void test_processor_table(void **state) {
     cJSON_Delete(table);
 }
 
-static void test_figure_carries_its_word(void **state) {
+static void a_figure_is_printed_with_its_label(void **state) {
     (void)state;
     static const struct {
         double joules;
@@ -188,18 +188,18 @@ static void test_figure_carries_its_word(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        with_root(test_known_processor),
-        with_root(test_the_model_so_far),
-        with_root(test_full_load_is_the_design_power),
-        with_root(test_unknown_processor_gets_the_stated_default),
-        with_root(test_similar_names_do_not_match),
-        with_root(test_unknown_usage_is_unavailable),
-        with_root(test_why_tells_of_counters),
-        with_root(test_broken_root),
-        with_root(test_meter_names_what_enters_keys),
-        with_root(test_cpu_info),
-        cmocka_unit_test(test_processor_table),
-        cmocka_unit_test(test_figure_carries_its_word),
+        with_root(a_known_processor_has_its_model),
+        with_root(a_running_stage_has_modelled_joules_so_far),
+        with_root(full_load_draws_the_design_power),
+        with_root(an_unknown_processor_gets_the_stated_default),
+        with_root(a_similar_name_is_another_processor),
+        with_root(unknown_usage_gives_no_joules),
+        with_root(the_record_says_why_no_counter_was_used),
+        with_root(a_broken_root_is_an_error),
+        with_root(the_meter_names_the_facts_that_enter_keys),
+        with_root(the_processor_is_read_from_cpuinfo),
+        cmocka_unit_test(the_processor_table_holds_its_figures),
+        cmocka_unit_test(a_figure_is_printed_with_its_label),
     };
     return cmocka_run_group_tests_name("meter", tests, NULL, NULL);
 }

@@ -28,7 +28,7 @@ static struct fake_nvml build_nvml(const char *root) {
     return f;
 }
 
-static void test_nvml(void **state) {
+static void nvml_counts_the_joules_of_a_gpu(void **state) {
     struct energy_record r;
     struct fake_nvml f = build_nvml(*state);
     f.millijoules[0] = 5000;
@@ -81,7 +81,7 @@ static void test_nvml(void **state) {
     dlclose(f.handle);
 }
 
-static void test_nvml_beside_powercap(void **state) {
+static void nvml_and_powercap_are_added(void **state) {
     struct energy_record r;
     struct fake_nvml f = build_nvml(*state);
     put_zone(*state, "intel-rapl:0", "package-0", 0, BIG_RANGE);
@@ -100,7 +100,7 @@ static void test_nvml_beside_powercap(void **state) {
     dlclose(f.handle);
 }
 
-static void test_nvml_that_does_not_count(void **state) {
+static void a_gpu_without_a_counter_gives_no_joules(void **state) {
     struct fake_nvml f = build_nvml(*state);
     const char *why;
     f.result[1] = 3; /* an old board: the other one alone is not what the stage holds */
@@ -127,9 +127,9 @@ static void test_nvml_that_does_not_count(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        with_root(test_nvml),
-        with_root(test_nvml_beside_powercap),
-        with_root(test_nvml_that_does_not_count),
+        with_root(nvml_counts_the_joules_of_a_gpu),
+        with_root(nvml_and_powercap_are_added),
+        with_root(a_gpu_without_a_counter_gives_no_joules),
     };
     return cmocka_run_group_tests_name("nvml", tests, NULL, NULL);
 }

@@ -57,7 +57,7 @@ static void put_pmu(const char *root) {
     event_count = 0;
 }
 
-static void test_perf_event(void **state) {
+static void perf_events_count_the_joules_of_a_package(void **state) {
     put_pmu(*state);
     put_zone(*state, "intel-rapl:0", "package-0", 0, BIG_RANGE); /* the same registers: not added */
     struct meter *m = open_meter((struct meter_options){.root = *state, .open_event = fake_open_event});
@@ -92,7 +92,7 @@ static void test_perf_event(void **state) {
     close_events();
 }
 
-static void test_perf_event_refused(void **state) {
+static void refused_perf_events_are_reported(void **state) {
     put_pmu(*state);
     put(*state, "proc/sys/kernel/perf_event_paranoid", "2\n");
     event_refused = EACCES;
@@ -107,7 +107,7 @@ static void test_perf_event_refused(void **state) {
     meter_close(m);
 }
 
-static void test_perf_event_without_a_unit(void **state) {
+static void a_perf_event_without_a_unit_is_not_used(void **state) {
     put_pmu(*state);
     put(*state, "sys/bus/event_source/devices/power/events/energy-pkg.unit", "Calories\n");
     struct meter *m = open_meter((struct meter_options){.root = *state, .open_event = fake_open_event});
@@ -118,9 +118,9 @@ static void test_perf_event_without_a_unit(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        with_root(test_perf_event),
-        with_root(test_perf_event_refused),
-        with_root(test_perf_event_without_a_unit),
+        with_root(perf_events_count_the_joules_of_a_package),
+        with_root(refused_perf_events_are_reported),
+        with_root(a_perf_event_without_a_unit_is_not_used),
     };
     return cmocka_run_group_tests_name("perf_event", tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
 
 #include "tests/unit/meter/counters.h"
 
-static void test_domains_that_contain_each_other_are_not_added(void **state) {
+static void domains_that_contain_each_other_are_not_added(void **state) {
     struct energy_record r;
     put_server(*state);
     struct meter *m = open_meter((struct meter_options){.root = *state});
@@ -43,7 +43,7 @@ static void test_domains_that_contain_each_other_are_not_added(void **state) {
     meter_close(m);
 }
 
-static void test_wraps(void **state) {
+static void a_wrapped_counter_goes_on(void **state) {
     struct meter *m = open_package(*state, RANGE - 5);
     struct meter_task *task = meter_begin(m, 1 << 30);
     assert_near(meter_sample_hz(m), 1);
@@ -69,7 +69,7 @@ static void test_wraps(void **state) {
     assert_holds(r.why, "memory has no counter");
 }
 
-static void test_a_reset_is_no_wrap(void **state) {
+static void a_reset_is_not_taken_for_a_wrap(void **state) {
     put_cpuinfo(*state, "x", 1, 1);
     put_busy(*state, 0);
     put_zone(*state, "intel-rapl:0", "package-0", 90000000, BIG_RANGE);
@@ -81,7 +81,7 @@ static void test_a_reset_is_no_wrap(void **state) {
     assert_unavailable(&r, "fell from 90000000 to 100: it was reset");
 }
 
-static void test_a_leap_is_no_energy(void **state) {
+static void a_leap_of_the_counter_is_no_energy(void **state) {
     put_server(*state);
     struct meter *m = open_meter((struct meter_options){.root = *state});
     struct meter_task *task = meter_begin(m, 1 << 30);
@@ -91,7 +91,7 @@ static void test_a_leap_is_no_energy(void **state) {
     assert_unavailable(&r, "which nothing draws");
 }
 
-static void test_unseen_wraps(void **state) {
+static void unseen_wraps_make_the_energy_unknown(void **state) {
     struct meter *m = open_package(*state, 10);
     struct meter_task *task = meter_begin(m, 1 << 30);
     put_energy(*state, "intel-rapl:0", 5000010);
@@ -100,7 +100,7 @@ static void test_unseen_wraps(void **state) {
     assert_unavailable(&r, "may have wrapped unseen");
 }
 
-static void test_beyond_its_range(void **state) {
+static void a_value_beyond_the_range_is_refused(void **state) {
     struct meter *m = open_package(*state, 10);
     struct meter_task *task = meter_begin(m, 1 << 30);
     put_energy(*state, "intel-rapl:0", RANGE + 1);
@@ -109,7 +109,7 @@ static void test_beyond_its_range(void **state) {
     assert_unavailable(&r, "more than its range");
 }
 
-static void test_a_file_that_vanishes(void **state) {
+static void a_counter_that_vanishes_fails(void **state) {
     struct meter *m = open_package(*state, 10);
     struct meter_task *task = meter_begin(m, 1 << 30);
     char *path = path_join(*state, "sys/class/powercap/intel-rapl:0/energy_uj");
@@ -131,7 +131,7 @@ static void test_a_file_that_vanishes(void **state) {
     free(path);
 }
 
-static void test_damaged_counter(void **state) {
+static void a_damaged_counter_fails(void **state) {
     static const char *const texts[] = {"", "\n", "-5\n", "12a\n", "0x10\n", "99999999999999999999999\n", "many\n"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct meter *m = open_package(*state, 10);
@@ -143,7 +143,7 @@ static void test_damaged_counter(void **state) {
     }
 }
 
-static void test_without_a_range_no_wrap_can_be_told(void **state) {
+static void a_counter_without_a_range_is_not_used(void **state) {
     put_server(*state);
     char *path = path_join(*state, "sys/class/powercap/intel-rapl:0/max_energy_range_uj");
     assert_int_equal(unlink(path), 0);
@@ -159,7 +159,7 @@ static void test_without_a_range_no_wrap_can_be_told(void **state) {
     meter_close(m);
 }
 
-static void test_platform_without_packages(void **state) {
+static void a_platform_domain_serves_without_packages(void **state) {
     put_cpuinfo(*state, "x", 1, 1);
     put_busy(*state, 0);
     put_zone(*state, "intel-rapl:0", "psys", 0, BIG_RANGE);
@@ -187,7 +187,7 @@ static void test_platform_without_packages(void **state) {
     assert_holds(domain_of(&r, "psys")->why, "contains the packages");
 }
 
-static void test_cores_alone_are_no_package(void **state) {
+static void a_domain_of_cores_is_no_package(void **state) {
     put_cpuinfo(*state, "x", 1, 1);
     put_zone(*state, "intel-rapl:0", "core", 0, BIG_RANGE);
     put_zone(*state, "intel-rapl:1", "riddle", 0, BIG_RANGE);
@@ -232,7 +232,7 @@ static void model_takes_over(const char *root) {
     meter_close(m);
 }
 
-static void test_permission_denied_is_said(void **state) {
+static void a_denied_permission_is_reported(void **state) {
     char *path = path_join(*state, "sys/class/powercap/intel-rapl:0/energy_uj");
     put_cpuinfo(*state, "x", 1, 1);
     put_zone(*state, "intel-rapl:0", "package-0", 5, BIG_RANGE);
@@ -244,18 +244,18 @@ static void test_permission_denied_is_said(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        with_root(test_domains_that_contain_each_other_are_not_added),
-        with_root(test_wraps),
-        with_root(test_a_reset_is_no_wrap),
-        with_root(test_a_leap_is_no_energy),
-        with_root(test_unseen_wraps),
-        with_root(test_beyond_its_range),
-        with_root(test_a_file_that_vanishes),
-        with_root(test_damaged_counter),
-        with_root(test_without_a_range_no_wrap_can_be_told),
-        with_root(test_platform_without_packages),
-        with_root(test_cores_alone_are_no_package),
-        with_root(test_permission_denied_is_said),
+        with_root(domains_that_contain_each_other_are_not_added),
+        with_root(a_wrapped_counter_goes_on),
+        with_root(a_reset_is_not_taken_for_a_wrap),
+        with_root(a_leap_of_the_counter_is_no_energy),
+        with_root(unseen_wraps_make_the_energy_unknown),
+        with_root(a_value_beyond_the_range_is_refused),
+        with_root(a_counter_that_vanishes_fails),
+        with_root(a_damaged_counter_fails),
+        with_root(a_counter_without_a_range_is_not_used),
+        with_root(a_platform_domain_serves_without_packages),
+        with_root(a_domain_of_cores_is_no_package),
+        with_root(a_denied_permission_is_reported),
     };
     return cmocka_run_group_tests_name("powercap", tests, NULL, NULL);
 }

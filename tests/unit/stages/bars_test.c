@@ -31,7 +31,7 @@ static void inputs_remove(struct inputs *in) {
 
 /* By hand: -1.5 and -0.5 have mean -1 and sample deviation sqrt(1/2). Numbers stand in their order, 7 before 11; a
    published value for a size that nobody ran has a place of its own. */
-static void test_groups_means_and_reference(void **state) {
+static void bars_show_means_by_group_and_a_reference(void **state) {
     (void)state;
     struct inputs in;
     inputs_write(&in);
@@ -60,7 +60,7 @@ static void test_groups_means_and_reference(void **state) {
 }
 
 /* Texts stand as they come, and the series can be named. */
-static void test_texts_stand_as_they_come(void **state) {
+static void texts_keep_the_order_in_which_they_come(void **state) {
     (void)state;
     struct inputs in;
     inputs_write(&in);
@@ -78,7 +78,7 @@ static void test_texts_stand_as_they_come(void **state) {
 }
 
 /* A label that goes with x, as receiver does here, tells nothing apart: one series, not one for each bar. */
-static void test_a_label_that_goes_with_x_is_no_series(void **state) {
+static void a_label_that_goes_with_x_is_no_series(void **state) {
     (void)state;
     struct inputs in;
     inputs_write(&in);
@@ -93,7 +93,7 @@ static void test_a_label_that_goes_with_x_is_no_series(void **state) {
 }
 
 /* The picture is that of the others alone, with each bar in its place in the middle of its group. */
-static void test_a_series_without_a_bar_takes_no_place(void **state) {
+static void a_series_without_a_bar_takes_no_place(void **state) {
     (void)state;
     static const char with[] = "{\"x\":\"size\",\"y\":\"v\",\"y_log\":true,\"series\":[\"by\"],"
                                "\"reference\":[{\"label\":\"published\",\"values\":{\"7\":4}}]}";
@@ -113,7 +113,7 @@ static void test_a_series_without_a_bar_takes_no_place(void **state) {
     fixture_remove(out), fixture_remove(again), fixture_remove(work);
 }
 
-static void test_labels_are_data_never_commands(void **state) {
+static void labels_are_data_never_commands(void **state) {
     (void)state;
     static const char hostile[] = "' ; system('touch HERE') ; '`touch HERE` \\n$(touch HERE) <script>";
     char *work = fixture_directory(), *before = getcwd(NULL, 0), *labels = mem_printf("{\"who\":\"%s\"}", hostile);
@@ -134,7 +134,7 @@ static void test_labels_are_data_never_commands(void **state) {
     fixture_remove(work);
 }
 
-static void test_faults_say_how_to_mend(void **state) {
+static void faults_say_how_to_mend(void **state) {
     (void)state;
     struct inputs in;
     inputs_write(&in);
@@ -153,12 +153,12 @@ static void test_faults_say_how_to_mend(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_groups_means_and_reference),
-        cmocka_unit_test(test_texts_stand_as_they_come),
-        cmocka_unit_test(test_a_label_that_goes_with_x_is_no_series),
-        cmocka_unit_test(test_a_series_without_a_bar_takes_no_place),
-        cmocka_unit_test(test_labels_are_data_never_commands),
-        cmocka_unit_test(test_faults_say_how_to_mend),
+        cmocka_unit_test(bars_show_means_by_group_and_a_reference),
+        cmocka_unit_test(texts_keep_the_order_in_which_they_come),
+        cmocka_unit_test(a_label_that_goes_with_x_is_no_series),
+        cmocka_unit_test(a_series_without_a_bar_takes_no_place),
+        cmocka_unit_test(labels_are_data_never_commands),
+        cmocka_unit_test(faults_say_how_to_mend),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,7 +61,7 @@ static uint64_t genie_errors(double snr_db, double sir_db, int slots, const char
     return errors;
 }
 
-static void test_genie_is_link_receive(void **state) {
+static void the_genie_counts_the_errors_of_link_receive(void **state) {
     (void)state;
     char *with = mem_printf("{\"receiver\":\"genie\",\"slots\":5,\"seed\":5,\"sinr_db\":[2,6],\"link\":%s}", tiny_link);
     char *out = fixture_success("link/baseline@1", with, NULL, 1), *csv = fixture_read(out, "curve.csv", NULL);
@@ -74,7 +74,7 @@ static void test_genie_is_link_receive(void **state) {
     fixture_remove(out);
 }
 
-static void test_interference_splits_the_sinr(void **state) {
+static void interference_takes_its_part_of_the_sinr(void **state) {
     (void)state;
     static const char link[] = "{\"resource_blocks\":1,\"pilots\":1,\"profiles\":[\"A\"],\"interference\":true}";
     char *with = mem_printf("{\"receiver\":\"genie\",\"slots\":5,\"seed\":5,\"sinr_db\":[2,6],\"link\":%s}", link);
@@ -87,7 +87,7 @@ static void test_interference_splits_the_sinr(void **state) {
 }
 
 /* Published closed forms of 16- and 256-QAM at 10, 20, 30 dB; the simulation within four deviations of the same. */
-static void test_flat_channels_against_the_closed_forms(void **state) {
+static void flat_channels_give_the_closed_forms(void **state) {
     (void)state;
     static const struct {
         const char *receiver;
@@ -126,7 +126,7 @@ static void test_flat_channels_against_the_closed_forms(void **state) {
     }
 }
 
-static void test_closed_form_knows_where_1e_3_is(void **state) {
+static void the_closed_form_crosses_1e_3_at_the_stated_sinr(void **state) {
     (void)state;
     char *out = fixture_success("link/baseline@1", "{\"receiver\":\"awgn\"}", NULL, 1);
     assert_true(fabs(fixture_metric(out, "sinr_db_at_1e-3") - 16.54) < 0.005);
@@ -137,7 +137,7 @@ static void test_closed_form_knows_where_1e_3_is(void **state) {
     fixture_remove(out);
 }
 
-static void test_threads_change_no_byte(void **state) {
+static void threads_change_no_byte(void **state) {
     (void)state;
     static const char *const withs[] = {
         "{\"receiver\":\"lmmse\",\"slots\":9,\"sinr_db\":[0,10],\"link\":{\"resource_blocks\":2}}",
@@ -153,7 +153,7 @@ static void test_threads_change_no_byte(void **state) {
     }
 }
 
-static void test_profile_figures_of_the_paper(void **state) {
+static void a_profile_gives_the_figures_of_the_paper(void **state) {
     (void)state;
     static const struct {
         int qam, size;
@@ -183,7 +183,7 @@ static void test_profile_figures_of_the_paper(void **state) {
 }
 
 /* Blocks 5 to 7 of DeepRx have 64.0 % of the multiply-accumulates; all shares together are 1. */
-static void test_profile_shares(void **state) {
+static void the_shares_of_a_profile_add_up(void **state) {
     (void)state;
     char *out = fixture_success("deeprx/profile@1",
                                 "{\"architecture\":\"deeprx\",\"link\":{\"qam\":256,\"resource_blocks\":26}}", NULL, 1);
@@ -208,14 +208,14 @@ static void test_profile_shares(void **state) {
     fixture_remove(out);
 }
 
-static void test_profile_of_free_blocks(void **state) {
+static void a_profile_of_free_blocks_is_the_one_by_hand(void **state) {
     (void)state;
     char *out = fixture_success("deeprx/profile@1",
                                 "{\"size\":5,\"ladder\":{\"5\":3},\"depth_multiplier\":1,\"blocks\":[{\"width\":4},"
                                 "{\"width\":1,\"scale\":2,\"dilation\":[2,3]}],\"link\":{\"resource_blocks\":1}}",
                                 NULL, 1);
-    /* By hand, 10 inputs, 4 outputs, widths 4 and 1 + 2*3 = 7: stem 10*9*4; block 1 9*4 + 4*4 twice; block 2 9*4 + 4*7,
-       9*7 + 7*7 and the skip 4*7; head 7*4. */
+    /* By hand, with 10 inputs, 4 outputs, and widths 4 and 1 + 2*3 = 7. The stem has 10*9*4, block 1 9*4 + 4*4 twice.
+       Block 2 has 9*4 + 4*7, 9*7 + 7*7 and the skip 4*7, and the head 7*4. */
     double macs = 360 + 2 * (36 + 16) + (36 + 28) + (63 + 49) + 28 + 28;
     assert_true(fixture_metric(out, "macs_per_element") == macs);
     assert_true(fixture_metric(out, "flops_per_slot") == 2 * macs * 14 * 12);
@@ -224,14 +224,14 @@ static void test_profile_of_free_blocks(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_genie_is_link_receive),
-        cmocka_unit_test(test_interference_splits_the_sinr),
-        cmocka_unit_test(test_flat_channels_against_the_closed_forms),
-        cmocka_unit_test(test_closed_form_knows_where_1e_3_is),
-        cmocka_unit_test(test_threads_change_no_byte),
-        cmocka_unit_test(test_profile_figures_of_the_paper),
-        cmocka_unit_test(test_profile_shares),
-        cmocka_unit_test(test_profile_of_free_blocks),
+        cmocka_unit_test(the_genie_counts_the_errors_of_link_receive),
+        cmocka_unit_test(interference_takes_its_part_of_the_sinr),
+        cmocka_unit_test(flat_channels_give_the_closed_forms),
+        cmocka_unit_test(the_closed_form_crosses_1e_3_at_the_stated_sinr),
+        cmocka_unit_test(threads_change_no_byte),
+        cmocka_unit_test(a_profile_gives_the_figures_of_the_paper),
+        cmocka_unit_test(the_shares_of_a_profile_add_up),
+        cmocka_unit_test(a_profile_of_free_blocks_is_the_one_by_hand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

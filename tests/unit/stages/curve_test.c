@@ -10,7 +10,7 @@ static void assert_near(double a, double b) {
 }
 
 /* By hand: log10 of 1/10, 1/100 and (1/2)/1000 are -1, -2 and -3.30103; their mean is -2.10034. */
-static void test_gm_ber_by_hand(void **state) {
+static void the_geometric_mean_is_the_one_by_hand(void **state) {
     (void)state;
     struct curve_point points[3] = {{.sinr_db = 0}, {.sinr_db = 10}, {.sinr_db = 20}};
     struct curve c = {"network", points, 3};
@@ -22,7 +22,7 @@ static void test_gm_ber_by_hand(void **state) {
     assert_int_equal(floored, 1);
 }
 
-static void test_gm_ber_of_a_closed_form(void **state) {
+static void a_closed_form_has_a_geometric_mean_without_a_floor(void **state) {
     (void)state;
     struct curve_point points[2] = {{.sinr_db = 0, .ber = 1e-1}, {.sinr_db = 1, .ber = 1e-7}};
     struct curve c = {"awgn", points, 2};
@@ -32,7 +32,7 @@ static void test_gm_ber_of_a_closed_form(void **state) {
 }
 
 /* A straight line from 1e-2 at 10 dB to 1e-4 at 14 dB is at 1e-3 half way. */
-static void test_reaches_between_points(void **state) {
+static void a_crossing_between_points_is_interpolated(void **state) {
     (void)state;
     struct curve_point points[3] = {{0, 1000, 200, 0.2}, {10, 1000, 10, 0.01}, {14, 10000, 1, 0.0001}};
     struct curve c = {"network", points, 3};
@@ -45,7 +45,7 @@ static void test_reaches_between_points(void **state) {
     assert_false(curve_reaches(&at_db, &c, 1e-3));
 }
 
-static void test_files(void **state) {
+static void curves_are_written_as_csv_and_json(void **state) {
     (void)state;
     struct curve_point points[1] = {{-4, 8, 2, 0.25}}, closed[1] = {{0.5, 0, 0, 1e-7}};
     struct curve curves[2] = {{"network", points, 1}, {"awgn", closed, 1}};
@@ -67,10 +67,10 @@ static void test_files(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gm_ber_by_hand),
-        cmocka_unit_test(test_gm_ber_of_a_closed_form),
-        cmocka_unit_test(test_reaches_between_points),
-        cmocka_unit_test(test_files),
+        cmocka_unit_test(the_geometric_mean_is_the_one_by_hand),
+        cmocka_unit_test(a_closed_form_has_a_geometric_mean_without_a_floor),
+        cmocka_unit_test(a_crossing_between_points_is_interpolated),
+        cmocka_unit_test(curves_are_written_as_csv_and_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

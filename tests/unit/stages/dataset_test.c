@@ -53,7 +53,7 @@ static void expect_slot(const char *out, size_t row, const char *link, enum link
 #define LINK_ONE "{\"resource_blocks\":1,\"pilots\":1,\"antennas\":2,\"qam\":64}"
 #define LINK_INTERFERED "{\"resource_blocks\":2,\"interference\":true,\"profiles\":[\"D\",\"E\"]}"
 
-static void test_training_slots(void **state) {
+static void a_dataset_holds_the_slots_of_training(void **state) {
     (void)state;
     char *out = fixture_success("link/dataset@1",
                                 "{\"slots\":19,\"seed\":7,\"features\":\"mrc\",\"link\":" LINK_ONE "}", NULL, 1);
@@ -83,7 +83,7 @@ static void test_training_slots(void **state) {
 }
 
 /* Point after point; slot j of point i is slot j * points + i of the stream, as deeprx/evaluate has it. */
-static void test_grid_with_interference(void **state) {
+static void a_grid_of_sinr_holds_interference(void **state) {
     (void)state;
     char *out = fixture_success("link/dataset@1",
                                 "{\"slots\":3,\"seed\":7,\"sinr_db\":[0,10],\"link\":" LINK_INTERFERED "}", NULL, 1);
@@ -100,7 +100,7 @@ static void test_grid_with_interference(void **state) {
     fixture_remove(out);
 }
 
-static void test_threads_change_no_byte(void **state) {
+static void threads_change_no_byte(void **state) {
     (void)state;
     static const char with[] = "{\"slots\":35,\"features\":\"ls\",\"link\":" LINK_INTERFERED "}";
     char *one = fixture_success("link/dataset@1", with, NULL, 1),
@@ -111,7 +111,7 @@ static void test_threads_change_no_byte(void **state) {
     fixture_remove(two);
 }
 
-static void test_more_slots_than_a_stream_has(void **state) {
+static void more_slots_than_a_stream_has_are_refused(void **state) {
     (void)state;
     fixture_failure("link/dataset@1", "{\"slots\":3000000000,\"sinr_db\":[0,10]}", NULL,
                     "2 points of 3000000000 slots are more slots than a stream has");
@@ -119,10 +119,10 @@ static void test_more_slots_than_a_stream_has(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_training_slots),
-        cmocka_unit_test(test_grid_with_interference),
-        cmocka_unit_test(test_threads_change_no_byte),
-        cmocka_unit_test(test_more_slots_than_a_stream_has),
+        cmocka_unit_test(a_dataset_holds_the_slots_of_training),
+        cmocka_unit_test(a_grid_of_sinr_holds_interference),
+        cmocka_unit_test(threads_change_no_byte),
+        cmocka_unit_test(more_slots_than_a_stream_has_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

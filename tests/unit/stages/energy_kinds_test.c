@@ -64,7 +64,7 @@ static char *text_write(const char *directory, const char *name, const char *tex
 /* ---- energy/estimate ---- */
 
 /* GFLOP a joule by the study's table (three digits); 1e9 FLOP are a third of that many millijoules. */
-static void test_estimate_over_the_six_processors(void **state) {
+static void the_six_processors_have_their_estimates(void **state) {
     (void)state;
     static const struct {
         const char *name;
@@ -112,7 +112,7 @@ static char *estimate(const char *with, const char *profile) {
     return directory;
 }
 
-static void test_estimate_of_a_profile_by_hand(void **state) {
+static void the_estimate_of_a_profile_is_the_one_by_hand(void **state) {
     (void)state;
     char *directory =
         estimate("{\"processors\":[{\"name\":\"Board\",\"cores\":2,\"ghz\":1,\"flop_per_clock\":4,\"tdp_w\":16,"
@@ -148,7 +148,7 @@ static void test_estimate_of_a_profile_by_hand(void **state) {
 }
 
 /* DeepRx itself: 5.3 mJ on the Coral, of which blocks 5, 6 and 7 take 64.0 %. */
-static void test_estimate_of_deeprx(void **state) {
+static void the_estimate_of_deeprx_is_that_of_the_paper(void **state) {
     (void)state;
     char *profile = fixture_success(
         "deeprx/profile@1", "{\"architecture\":\"deeprx\",\"size\":30,\"link\":{\"resource_blocks\":26,\"qam\":256}}",
@@ -174,7 +174,7 @@ static void test_estimate_of_deeprx(void **state) {
     fixture_remove(profile);
 }
 
-static void test_estimate_replaces_figures_of_the_table(void **state) {
+static void figures_of_the_table_can_be_replaced(void **state) {
     (void)state;
     struct processor *list;
     const struct processor *p;
@@ -194,7 +194,7 @@ static void test_estimate_replaces_figures_of_the_table(void **state) {
     free(list);
 }
 
-static void test_estimate_refuses(void **state) {
+static void faulty_estimates_are_refused(void **state) {
     (void)state;
     fixture_failure("energy/estimate@1", "{}", NULL, "give the input \"profile\" or \"flops\"");
     fixture_failure("energy/estimate@1", "{\"flops\":1,\"breakdown\":\"Coral Edge TPUs\"}", NULL,
@@ -210,7 +210,7 @@ static void test_estimate_refuses(void **state) {
 
 /* ---- energy/amortize ---- */
 
-static void test_amortize_the_paper(void **state) {
+static void the_paper_breaks_even_where_it_says(void **state) {
     (void)state;
     char *directory = fixture_success("energy/amortize@1", "{}", NULL, 1);
     struct table t = table_of(directory, "amortize.csv"), curves = table_of(directory, "curves.csv");
@@ -243,7 +243,7 @@ static void test_amortize_the_paper(void **state) {
     fixture_remove(directory);
 }
 
-static void test_amortize_our_own(void **state) {
+static void a_measured_training_is_amortized(void **state) {
     (void)state;
     char *inputs = fixture_directory();
     char *a = text_write(inputs, "a.json", "{\"joules\":300,\"gm_ber\":-1}");
@@ -276,7 +276,7 @@ static void test_amortize_our_own(void **state) {
 }
 
 /* 4e12 FLOP of training, 2e9 an inference: 2,000 of them whatever a FLOP costs; 4 cores x 1.9 GHz x 32 FLOP at 15 W. */
-static void test_amortize_counted_flops(void **state) {
+static void counted_flops_are_amortized(void **state) {
     (void)state;
     char *inputs = fixture_directory();
     char *a = text_write(inputs, "a.json", "{\"training_flops\":3e12,\"flops\":2e9}");
@@ -300,7 +300,7 @@ static void test_amortize_counted_flops(void **state) {
 }
 
 /* Relative power may be negative; then nothing ever breaks even, and no number says it does. */
-static void test_amortize_a_negative_inference(void **state) {
+static void a_negative_inference_never_breaks_even(void **state) {
     (void)state;
     char *inputs = fixture_directory();
     char *c = text_write(inputs, "c.json", "{\"joules_per_inference\":-0.5}");
@@ -318,7 +318,7 @@ static void test_amortize_a_negative_inference(void **state) {
 
 /* ---- energy/inference ---- */
 
-static void test_mean_and_its_uncertainty(void **state) {
+static void the_mean_has_the_uncertainty_by_hand(void **state) {
     (void)state;
     double share;
     assert_close(energy_mean(&share, (const double[]){1, 2, 3, 4}, 4), 2.5, 1e-12);
@@ -383,7 +383,7 @@ static cJSON *read_json(const char *directory, const char *name) {
     return json_detach(doc);
 }
 
-static void test_inference_without_a_counter(void **state) {
+static void inference_without_a_counter_has_no_joules(void **state) {
     (void)state;
     char *root = fixture_directory();
     struct model_file model = make_model();
@@ -417,8 +417,8 @@ static void test_inference_without_a_counter(void **state) {
     fixture_remove(root);
 }
 
-/* A package that draws 50 W, whatever is run on it. The meter's clock is the test's: each look comes 5 ms after the last, so
-   that no round is too short for the counter, however busy this machine is. */
+/* A package that draws 50 W, whatever is run on it. The test moves the meter's clock by 5 ms at each look. So no
+   round is too short for the counter, however busy this machine is. */
 static char *package_path;
 
 static uint64_t package_now_ns(void) {
@@ -431,7 +431,7 @@ static uint64_t package_now_ns(void) {
     return us * 1000;
 }
 
-static void test_inference_with_a_counter(void **state) {
+static void inference_with_a_counter_has_measured_joules(void **state) {
     (void)state;
     char *root = fixture_directory();
     struct model_file model = make_model();
@@ -470,18 +470,18 @@ static void test_inference_with_a_counter(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_estimate_over_the_six_processors),
-        cmocka_unit_test(test_estimate_of_a_profile_by_hand),
-        cmocka_unit_test(test_estimate_of_deeprx),
-        cmocka_unit_test(test_estimate_replaces_figures_of_the_table),
-        cmocka_unit_test(test_estimate_refuses),
-        cmocka_unit_test(test_amortize_the_paper),
-        cmocka_unit_test(test_amortize_our_own),
-        cmocka_unit_test(test_amortize_counted_flops),
-        cmocka_unit_test(test_amortize_a_negative_inference),
-        cmocka_unit_test(test_mean_and_its_uncertainty),
-        cmocka_unit_test(test_inference_without_a_counter),
-        cmocka_unit_test(test_inference_with_a_counter),
+        cmocka_unit_test(the_six_processors_have_their_estimates),
+        cmocka_unit_test(the_estimate_of_a_profile_is_the_one_by_hand),
+        cmocka_unit_test(the_estimate_of_deeprx_is_that_of_the_paper),
+        cmocka_unit_test(figures_of_the_table_can_be_replaced),
+        cmocka_unit_test(faulty_estimates_are_refused),
+        cmocka_unit_test(the_paper_breaks_even_where_it_says),
+        cmocka_unit_test(a_measured_training_is_amortized),
+        cmocka_unit_test(counted_flops_are_amortized),
+        cmocka_unit_test(a_negative_inference_never_breaks_even),
+        cmocka_unit_test(the_mean_has_the_uncertainty_by_hand),
+        cmocka_unit_test(inference_without_a_counter_has_no_joules),
+        cmocka_unit_test(inference_with_a_counter_has_measured_joules),
     };
     return cmocka_run_group_tests_name("energy_kinds", tests, NULL, NULL);
 }

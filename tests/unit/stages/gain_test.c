@@ -54,7 +54,7 @@ static void expect_file(const char *out, const char *name, const char *expected)
 }
 
 /* Baselines cross at 15 and 16 dB, the others at 12 and 15: gains 3 and 1, mean 2, sample deviation sqrt 2. */
-static void test_mean_and_spread_over_seeds(void **state) {
+static void gains_have_mean_and_spread_over_seeds(void **state) {
     (void)state;
     struct files f;
     files_open(&f);
@@ -97,7 +97,7 @@ static void test_mean_and_spread_over_seeds(void **state) {
 }
 
 /* Pairs are made within each number of pilots, and without average_over within each seed. */
-static void test_other_labels_pair_the_curves(void **state) {
+static void other_labels_pair_the_curves(void **state) {
     (void)state;
     struct files f;
     files_open(&f);
@@ -120,7 +120,7 @@ static void test_other_labels_pair_the_curves(void **state) {
 }
 
 /* A receiver without seed or pilots is compared with every baseline; one file may hold several curves. */
-static void test_a_missing_label_is_no_difference(void **state) {
+static void a_missing_label_is_no_difference(void **state) {
     (void)state;
     struct files f;
     files_open(&f);
@@ -142,7 +142,7 @@ static void test_a_missing_label_is_no_difference(void **state) {
     files_close(&f);
 }
 
-static void test_what_is_not_reached_has_no_gain(void **state) {
+static void a_curve_that_does_not_cross_has_no_gain(void **state) {
     (void)state;
     struct files f;
     files_open(&f);
@@ -173,7 +173,7 @@ static void test_what_is_not_reached_has_no_gain(void **state) {
 }
 
 /* 5 of 500 bits at 10 dB; none of 50,000, so 1e-5, at 13: 1e-3 is a third of the way. Then it rises again. */
-static void test_first_crossing_beside_a_floor(void **state) {
+static void the_first_crossing_counts_above_a_floor(void **state) {
     (void)state;
     struct files f;
     files_open(&f);
@@ -193,7 +193,7 @@ static void test_first_crossing_beside_a_floor(void **state) {
     files_close(&f);
 }
 
-static void test_faults_say_how_to_mend(void **state) {
+static void faults_say_how_to_mend(void **state) {
     (void)state;
     struct files f;
     files_open(&f);
@@ -232,9 +232,12 @@ static void test_faults_say_how_to_mend(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mean_and_spread_over_seeds),       cmocka_unit_test(test_other_labels_pair_the_curves),
-        cmocka_unit_test(test_a_missing_label_is_no_difference), cmocka_unit_test(test_what_is_not_reached_has_no_gain),
-        cmocka_unit_test(test_first_crossing_beside_a_floor),    cmocka_unit_test(test_faults_say_how_to_mend),
+        cmocka_unit_test(gains_have_mean_and_spread_over_seeds),
+        cmocka_unit_test(other_labels_pair_the_curves),
+        cmocka_unit_test(a_missing_label_is_no_difference),
+        cmocka_unit_test(a_curve_that_does_not_cross_has_no_gain),
+        cmocka_unit_test(the_first_crossing_counts_above_a_floor),
+        cmocka_unit_test(faults_say_how_to_mend),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,7 +44,7 @@ static void evaluate(size_t errors[2], const struct study *s) {
     fixture_remove(out);
 }
 
-static void test_llrs_have_the_errors_that_evaluate_counts(void **state) {
+static void llrs_have_the_errors_that_evaluate_counts(void **state) {
     (void)state;
     struct study s = study_make();
     struct given given[] = {{"model", s.model_path, NULL}, {"x", s.data_path, NULL}, {0}};
@@ -82,7 +82,7 @@ static char *head_write(const struct study *s, size_t slots, const char *name) {
     return path;
 }
 
-static void test_a_slot_depends_on_no_other_and_on_no_thread(void **state) {
+static void a_slot_depends_on_no_other_and_on_no_thread(void **state) {
     (void)state;
     struct study s = study_make();
     struct npy a;
@@ -120,7 +120,7 @@ static void expect_refused(const struct study *s, const struct npy *a, const voi
     free(path);
 }
 
-static void test_input_that_is_not_the_models(void **state) {
+static void an_input_of_another_shape_is_refused(void **state) {
     (void)state;
     struct study s = study_make();
     float *x = mem_array(14 * 12 * 13 * 2, sizeof *x);
@@ -142,9 +142,9 @@ static void test_input_that_is_not_the_models(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_llrs_have_the_errors_that_evaluate_counts),
-        cmocka_unit_test(test_a_slot_depends_on_no_other_and_on_no_thread),
-        cmocka_unit_test(test_input_that_is_not_the_models),
+        cmocka_unit_test(llrs_have_the_errors_that_evaluate_counts),
+        cmocka_unit_test(a_slot_depends_on_no_other_and_on_no_thread),
+        cmocka_unit_test(an_input_of_another_shape_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,7 +21,7 @@ static void expect_header(const struct npy *a, const char *dictionary, size_t to
     buffer_close(&file);
 }
 
-static void test_bytes_follow_the_format(void **state) {
+static void bytes_follow_the_format(void **state) {
     (void)state;
     expect_header(&(struct npy){NPY_F32, 2, {2, 3}}, "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }",
                   128);
@@ -47,7 +47,7 @@ static char *write_ramp(const char *directory) {
     return path;
 }
 
-static void test_round_trip_in_parts(void **state) {
+static void an_array_may_be_written_and_read_in_parts(void **state) {
     (void)state;
     struct npy_reader *r;
     struct error err = {0};
@@ -70,7 +70,7 @@ static void test_round_trip_in_parts(void **state) {
     fixture_remove(directory);
 }
 
-static void test_unfinished_leaves_nothing(void **state) {
+static void an_unfinished_array_leaves_no_file(void **state) {
     (void)state;
     const struct npy a = {NPY_U8, 1, {4}};
     struct npy_writer *w;
@@ -117,7 +117,7 @@ static void expect_refused(const char *header, size_t data_bytes, const char *pa
 #define F4 "{'descr': '<f4', "
 #define C_ORDER "'fortran_order': False, "
 
-static void test_other_writers_are_read(void **state) {
+static void arrays_of_other_writers_are_read(void **state) {
     (void)state;
     struct npy a;
     struct error err = {0};
@@ -130,7 +130,7 @@ static void test_other_writers_are_read(void **state) {
     assert_int_equal(a.dims, 0);
 }
 
-static void test_hostile_headers_are_refused(void **state) {
+static void hostile_headers_are_refused(void **state) {
     (void)state;
     expect_refused("", 0, "\"{\" is needed");
     expect_refused("{}\n", 0, "\"descr\" is missing");
@@ -168,7 +168,7 @@ static void test_hostile_headers_are_refused(void **state) {
     expect_refused(F4 C_ORDER "'shape': (1,), }\n\n", 4, "nothing but spaces");
 }
 
-static void test_other_formats_are_named(void **state) {
+static void other_formats_are_named(void **state) {
     (void)state;
     struct npy a;
     size_t offset;
@@ -182,7 +182,7 @@ static void test_other_formats_are_named(void **state) {
 }
 
 /* A file cut anywhere is refused; a header with any byte changed is refused, or still says how many bytes there are. */
-static void test_cuts_and_changed_bytes(void **state) {
+static void cut_and_changed_files_are_refused(void **state) {
     (void)state;
     struct buffer file = {0};
     struct npy a, wanted = {NPY_F32, 2, {2, 3}};
@@ -208,7 +208,7 @@ static void test_cuts_and_changed_bytes(void **state) {
     buffer_close(&file);
 }
 
-static void test_what_is_no_file_is_refused(void **state) {
+static void a_path_that_is_no_file_is_refused(void **state) {
     (void)state;
     struct npy_reader *r;
     struct error err = {0};
@@ -224,7 +224,7 @@ static void test_what_is_no_file_is_refused(void **state) {
     fixture_remove(directory);
 }
 
-static void test_a_file_that_shrinks_is_noticed(void **state) {
+static void a_file_that_shrinks_is_noticed(void **state) {
     (void)state;
     struct npy_reader *r;
     struct error err = {0};
@@ -240,11 +240,15 @@ static void test_a_file_that_shrinks_is_noticed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes_follow_the_format),        cmocka_unit_test(test_round_trip_in_parts),
-        cmocka_unit_test(test_unfinished_leaves_nothing),      cmocka_unit_test(test_other_writers_are_read),
-        cmocka_unit_test(test_hostile_headers_are_refused),    cmocka_unit_test(test_other_formats_are_named),
-        cmocka_unit_test(test_cuts_and_changed_bytes),         cmocka_unit_test(test_what_is_no_file_is_refused),
-        cmocka_unit_test(test_a_file_that_shrinks_is_noticed),
+        cmocka_unit_test(bytes_follow_the_format),
+        cmocka_unit_test(an_array_may_be_written_and_read_in_parts),
+        cmocka_unit_test(an_unfinished_array_leaves_no_file),
+        cmocka_unit_test(arrays_of_other_writers_are_read),
+        cmocka_unit_test(hostile_headers_are_refused),
+        cmocka_unit_test(other_formats_are_named),
+        cmocka_unit_test(cut_and_changed_files_are_refused),
+        cmocka_unit_test(a_path_that_is_no_file_is_refused),
+        cmocka_unit_test(a_file_that_shrinks_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,7 +40,7 @@ static void inputs_remove(struct inputs *in) {
 }
 
 /* Means and deviations by hand: .5 and .3 have mean .4 and sample deviation .2/sqrt 2 = .1414. */
-static void test_means_with_spread_and_reference(void **state) {
+static void lines_show_means_with_spread_and_a_reference(void **state) {
     (void)state;
     struct inputs in = inputs_write();
     struct given given[] = {
@@ -63,7 +63,7 @@ static void test_means_with_spread_and_reference(void **state) {
     inputs_remove(&in);
 }
 
-static void test_half_a_picture_is_none(void **state) {
+static void half_a_picture_is_not_kept(void **state) {
     (void)state;
     struct inputs in = inputs_write();
     struct given given[] = {{"curves", in.a, NULL}, {0}};
@@ -74,7 +74,7 @@ static void test_half_a_picture_is_none(void **state) {
     inputs_remove(&in);
 }
 
-static void test_asked_to_leave_while_it_draws(void **state) {
+static void a_plot_can_be_interrupted_while_it_draws(void **state) {
     (void)state;
     struct buffer script = {0}, svg = {0};
     struct error err = {0};
@@ -100,7 +100,7 @@ static const char *const hostile[] = {
     "x\\u0007\\u001f\\u007f",
 };
 
-static void test_labels_are_data_never_commands(void **state) {
+static void labels_are_data_never_commands(void **state) {
     (void)state;
     struct inputs in = inputs_write();
     char *work = fixture_directory(), *before = getcwd(NULL, 0);
@@ -132,7 +132,7 @@ static void test_labels_are_data_never_commands(void **state) {
     inputs_remove(&in);
 }
 
-static void test_a_label_is_shown_as_it_stands(void **state) {
+static void a_label_is_shown_as_it_stands(void **state) {
     (void)state;
     struct inputs in = inputs_write();
     struct given given[] = {
@@ -151,7 +151,7 @@ static void test_a_label_is_shown_as_it_stands(void **state) {
     inputs_remove(&in);
 }
 
-static void test_lines_faults_say_how_to_mend(void **state) {
+static void faults_of_lines_say_how_to_mend_them(void **state) {
     (void)state;
     struct inputs in = inputs_write();
     struct given given[] = {{"curves", in.a, "{\"seed\":1}"}, {"curves", in.b, "{\"seed\":2}"}, {0}};
@@ -172,7 +172,7 @@ static void test_lines_faults_say_how_to_mend(void **state) {
     inputs_remove(&in);
 }
 
-static void test_nothing_to_draw_is_an_error(void **state) {
+static void nothing_to_draw_is_an_error(void **state) {
     (void)state;
     struct inputs in = inputs_write();
     char *path = fixture_write(in.directory, "zero.csv", "x,y\n1,0\n2,0\n", 12);
@@ -183,7 +183,7 @@ static void test_nothing_to_draw_is_an_error(void **state) {
     inputs_remove(&in);
 }
 
-static void test_table_with_reference(void **state) {
+static void a_table_has_its_reference(void **state) {
     (void)state;
     char *directory = fixture_directory();
     char *m1 = fixture_write(directory, "1.json", "{\"gm_ber\":-1,\"flops\":2000000}", 29);
@@ -231,10 +231,14 @@ static void test_table_with_reference(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_half_a_picture_is_none),          cmocka_unit_test(test_asked_to_leave_while_it_draws),
-        cmocka_unit_test(test_means_with_spread_and_reference), cmocka_unit_test(test_labels_are_data_never_commands),
-        cmocka_unit_test(test_a_label_is_shown_as_it_stands),   cmocka_unit_test(test_lines_faults_say_how_to_mend),
-        cmocka_unit_test(test_nothing_to_draw_is_an_error),     cmocka_unit_test(test_table_with_reference),
+        cmocka_unit_test(half_a_picture_is_not_kept),
+        cmocka_unit_test(a_plot_can_be_interrupted_while_it_draws),
+        cmocka_unit_test(lines_show_means_with_spread_and_a_reference),
+        cmocka_unit_test(labels_are_data_never_commands),
+        cmocka_unit_test(a_label_is_shown_as_it_stands),
+        cmocka_unit_test(faults_of_lines_say_how_to_mend_them),
+        cmocka_unit_test(nothing_to_draw_is_an_error),
+        cmocka_unit_test(a_table_has_its_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

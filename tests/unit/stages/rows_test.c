@@ -11,7 +11,7 @@ static void parse(struct rows *rows, const char *text, const cJSON *labels) {
         fail_msg("%s", err.message);
 }
 
-static void test_rows_of_every_form(void **state) {
+static void rows_of_every_form_are_read(void **state) {
     (void)state;
     struct rows rows = {0};
     cJSON *labels = cJSON_Parse("{\"seed\":1,\"model\":{\"label\":\"small\",\"x\":2},\"ber\":9}");
@@ -43,7 +43,7 @@ static void test_rows_of_every_form(void **state) {
     cJSON_Delete(labels);
 }
 
-static void test_rows_faults(void **state) {
+static void faulty_rows_are_refused(void **state) {
     (void)state;
     static const struct {
         const char *text, *part;
@@ -66,7 +66,7 @@ static void test_rows_faults(void **state) {
 }
 
 /* 1, 2 and 6: mean 3, sample deviation sqrt((4 + 1 + 9) / 2) = sqrt 7. */
-static void test_means_by_hand(void **state) {
+static void means_are_those_by_hand(void **state) {
     (void)state;
     struct rows rows = {0};
     struct groups groups;
@@ -93,9 +93,9 @@ static void test_means_by_hand(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows_of_every_form),
-        cmocka_unit_test(test_rows_faults),
-        cmocka_unit_test(test_means_by_hand),
+        cmocka_unit_test(rows_of_every_form_are_read),
+        cmocka_unit_test(faulty_rows_are_refused),
+        cmocka_unit_test(means_are_those_by_hand),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

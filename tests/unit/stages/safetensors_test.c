@@ -14,7 +14,7 @@ static void encode(struct buffer *out) {
     cJSON_Delete(metadata);
 }
 
-static void test_bytes_follow_the_format(void **state) {
+static void the_bytes_follow_the_format(void **state) {
     (void)state;
     struct buffer file = {0};
     encode(&file);
@@ -35,7 +35,7 @@ static void test_bytes_follow_the_format(void **state) {
     buffer_close(&file);
 }
 
-static void test_round_trip(void **state) {
+static void tensors_read_back_as_they_were_written(void **state) {
     (void)state;
     struct buffer file = {0};
     struct safetensors *f;
@@ -76,7 +76,7 @@ static void expect_refused(const char *header, size_t data_bytes, const char *pa
 
 #define T(shape, from, to) "{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":[" #from "," #to "]}"
 
-static void test_hostile_headers_are_refused(void **state) {
+static void hostile_headers_are_refused(void **state) {
     (void)state;
     expect_refused("[]", 0, "the header is not an object");
     expect_refused("{", 0, "header: 1:2");
@@ -103,7 +103,7 @@ static void test_hostile_headers_are_refused(void **state) {
     expect_refused("{\"__metadata__\":[]}", 0, "\"__metadata__\" is not an object");
 }
 
-static void test_every_cut_of_a_file_is_refused(void **state) {
+static void every_cut_of_a_file_is_refused(void **state) {
     (void)state;
     struct buffer file = {0};
     encode(&file);
@@ -119,7 +119,7 @@ static void test_every_cut_of_a_file_is_refused(void **state) {
     buffer_close(&file);
 }
 
-static void test_length_beyond_the_file_is_refused(void **state) {
+static void a_length_beyond_the_file_is_refused(void **state) {
     (void)state;
     static const uint64_t lengths[] = {1, UINT64_MAX, UINT64_MAX - 7, (uint64_t)1 << 63};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
@@ -130,7 +130,7 @@ static void test_length_beyond_the_file_is_refused(void **state) {
     }
 }
 
-static void test_open_names_the_file(void **state) {
+static void an_error_names_the_file(void **state) {
     (void)state;
     struct safetensors *f;
     struct error err = {0};
@@ -144,9 +144,9 @@ static void test_open_names_the_file(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bytes_follow_the_format),           cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_hostile_headers_are_refused),       cmocka_unit_test(test_every_cut_of_a_file_is_refused),
-        cmocka_unit_test(test_length_beyond_the_file_is_refused), cmocka_unit_test(test_open_names_the_file),
+        cmocka_unit_test(the_bytes_follow_the_format),         cmocka_unit_test(tensors_read_back_as_they_were_written),
+        cmocka_unit_test(hostile_headers_are_refused),         cmocka_unit_test(every_cut_of_a_file_is_refused),
+        cmocka_unit_test(a_length_beyond_the_file_is_refused), cmocka_unit_test(an_error_names_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,7 +44,7 @@ static char *attempt_close(struct attempt *a) {
     return out;
 }
 
-static void test_parameters_are_complete(void **state) {
+static void parameters_are_complete(void **state) {
     (void)state;
     struct attempt a = attempt_open();
     assert_int_equal(stage_integer(a.stage, "slots"), 3);
@@ -59,7 +59,7 @@ static void test_parameters_are_complete(void **state) {
     free(attempt_close(&a));
 }
 
-static void test_events_are_lines_of_json(void **state) {
+static void events_are_lines_of_json(void **state) {
     (void)state;
     struct attempt a = attempt_open();
     stage_metric(a.stage, "loss", 3, 0.5);
@@ -70,7 +70,7 @@ static void test_events_are_lines_of_json(void **state) {
     free(lines);
 }
 
-static void test_progress_is_thinned_but_its_end_is_told(void **state) {
+static void progress_is_thinned_but_its_end_is_told(void **state) {
     (void)state;
     struct attempt a = attempt_open();
     for (int i = 1; i <= 1000; i++)
@@ -86,7 +86,7 @@ static void test_progress_is_thinned_but_its_end_is_told(void **state) {
     free(lines);
 }
 
-static void test_a_reader_that_has_gone_ends_nothing(void **state) {
+static void a_reader_that_has_gone_ends_nothing(void **state) {
     (void)state;
     struct attempt a = attempt_open();
     close(a.events[0]);
@@ -94,7 +94,7 @@ static void test_a_reader_that_has_gone_ends_nothing(void **state) {
     free(attempt_close(&a));
 }
 
-static void test_results_are_written_and_nan_is_refused(void **state) {
+static void results_are_written_and_nan_is_refused(void **state) {
     (void)state;
     struct attempt a = attempt_open();
     struct error err = {0};
@@ -110,7 +110,7 @@ static void test_results_are_written_and_nan_is_refused(void **state) {
     free(attempt_close(&a));
 }
 
-static void test_sigterm_asks_to_leave(void **state) {
+static void sigterm_asks_to_leave(void **state) {
     (void)state;
     struct attempt a = attempt_open();
     assert_false(stage_interrupted(a.stage));
@@ -133,7 +133,7 @@ static void expect_refused(const char *spec, const char *part) {
 
 #define OUTS "\"outs\":{\"curve\":{\"path\":\"c\"},\"json\":{\"path\":\"j\"},\"metrics\":{\"path\":\"m\"}}"
 
-static void test_bad_specs_are_refused(void **state) {
+static void bad_specs_are_refused(void **state) {
     (void)state;
     expect_refused("{", "1:2");
     expect_refused("[]", "not a stage's spec of version 1");
@@ -157,7 +157,7 @@ static void test_bad_specs_are_refused(void **state) {
         "takes one file, not a list");
 }
 
-static void test_every_kind_has_code(void **state) {
+static void every_kind_has_code(void **state) {
     (void)state;
     size_t count;
     const struct kind *const *kinds = kinds_all(&count);
@@ -172,14 +172,14 @@ static void test_every_kind_has_code(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parameters_are_complete),
-        cmocka_unit_test(test_events_are_lines_of_json),
-        cmocka_unit_test(test_progress_is_thinned_but_its_end_is_told),
-        cmocka_unit_test(test_a_reader_that_has_gone_ends_nothing),
-        cmocka_unit_test(test_results_are_written_and_nan_is_refused),
-        cmocka_unit_test(test_sigterm_asks_to_leave),
-        cmocka_unit_test(test_bad_specs_are_refused),
-        cmocka_unit_test(test_every_kind_has_code),
+        cmocka_unit_test(parameters_are_complete),
+        cmocka_unit_test(events_are_lines_of_json),
+        cmocka_unit_test(progress_is_thinned_but_its_end_is_told),
+        cmocka_unit_test(a_reader_that_has_gone_ends_nothing),
+        cmocka_unit_test(results_are_written_and_nan_is_refused),
+        cmocka_unit_test(sigterm_asks_to_leave),
+        cmocka_unit_test(bad_specs_are_refused),
+        cmocka_unit_test(every_kind_has_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

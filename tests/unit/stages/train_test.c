@@ -30,7 +30,7 @@ static void remove_both(char *a, char *b) {
     fixture_remove(b);
 }
 
-static void test_training_learns(void **state) {
+static void training_learns(void **state) {
     (void)state;
     char *short_run = train(",\"steps\":1", NULL, 1), *long_run = train(",\"steps\":150", NULL, 1);
     assert_true(fixture_metric(long_run, "bce") < 0.9 * fixture_metric(short_run, "bce"));
@@ -46,14 +46,14 @@ static void test_training_learns(void **state) {
     remove_both(short_run, long_run);
 }
 
-static void test_threads_change_no_byte(void **state) {
+static void threads_change_no_byte(void **state) {
     (void)state;
     char *one = train(",\"steps\":12", NULL, 1), *two = train(",\"steps\":12", NULL, 2);
     same_outs(one, two);
     remove_both(one, two);
 }
 
-static void test_seed_and_slots_change_the_model(void **state) {
+static void seed_and_slots_change_the_model(void **state) {
     (void)state;
     static const char *const others[] = {",\"steps\":6,\"seed\":2", ",\"steps\":6,\"train_slots\":8",
                                          ",\"steps\":6,\"optimizer\":\"adamw\""};
@@ -73,7 +73,7 @@ static void test_seed_and_slots_change_the_model(void **state) {
     remove_both(one, once);
 }
 
-static void test_every_kd_form(void **state) {
+static void every_form_of_distillation_trains(void **state) {
     (void)state;
     char *teacher = train(",\"steps\":20,\"size\":2", NULL, 1), *path = path_join(teacher, "model.safetensors");
     struct given given[] = {{"teacher", path, "{}"}, {0}};
@@ -103,7 +103,7 @@ static char *logits_of(const char *model, const char *with) {
 }
 
 /* Five steps of four slots: the logits of all, of the first three steps, of a set of six that comes round, of none. */
-static void test_known_logits_change_no_byte(void **state) {
+static void known_logits_change_no_byte(void **state) {
     (void)state;
     static const char link[] = "\"link\":{\"resource_blocks\":1,\"pilots\":1,\"profiles\":[\"A\"]}";
     static const struct {
@@ -149,7 +149,7 @@ static void refuse_changed_end(const char *model, const char *lesson_with, const
     fixture_remove(lesson);
 }
 
-static void test_logits_of_something_else_are_refused(void **state) {
+static void logits_of_another_dataset_are_refused(void **state) {
     (void)state;
     static const char with[] = "{" TINY ",\"size\":1,\"steps\":5}", said[] = "is not what the teacher says to slot 0",
                       link[] = "\"link\":{\"resource_blocks\":1,\"pilots\":1,\"profiles\":[\"A\"]}";
@@ -228,7 +228,7 @@ static char *checkpoint_directory(const char *directory) {
     return path;
 }
 
-static void test_interrupted_and_resumed_is_the_same(void **state) {
+static void an_interrupted_training_ends_with_the_same_bytes(void **state) {
     (void)state;
     static const char with[] = "{" TINY ",\"size\":1,\"steps\":400}";
     char *whole = train(",\"steps\":400", NULL, 1), *parts = fixture_directory(),
@@ -244,7 +244,7 @@ static void test_interrupted_and_resumed_is_the_same(void **state) {
     remove_both(whole, parts);
 }
 
-static void test_a_foreign_or_damaged_checkpoint_is_not_used(void **state) {
+static void a_foreign_or_damaged_checkpoint_is_not_used(void **state) {
     (void)state;
     static const char with[] = "{" TINY ",\"size\":1,\"steps\":400}",
                       other[] = "{" TINY ",\"size\":1,\"steps\":400,\"seed\":9}";
@@ -269,8 +269,8 @@ static void test_a_foreign_or_damaged_checkpoint_is_not_used(void **state) {
     remove_both(whole, parts);
 }
 
-/* Whatever open and read say but that there is none: here that it is a directory. */
-static void test_a_checkpoint_that_cannot_be_read_is_not_written_over(void **state) {
+/* The checkpoint is a directory here. Any error but a missing file counts. */
+static void a_checkpoint_that_cannot_be_read_is_not_written_over(void **state) {
     (void)state;
     static const char with[] = "{" TINY ",\"size\":1,\"steps\":2}";
     char *parts = fixture_directory(), *checkpoint = checkpoint_directory(parts),
@@ -288,7 +288,7 @@ static void test_a_checkpoint_that_cannot_be_read_is_not_written_over(void **sta
     fixture_remove(parts);
 }
 
-static void test_what_a_kill_left_of_a_checkpoint_is_removed(void **state) {
+static void half_a_checkpoint_of_a_killed_training_is_removed(void **state) {
     (void)state;
     static const char with[] = "{" TINY ",\"size\":1,\"steps\":2}";
     char *parts = fixture_directory(), *checkpoint = checkpoint_directory(parts);
@@ -303,7 +303,7 @@ static void test_what_a_kill_left_of_a_checkpoint_is_removed(void **state) {
     fixture_remove(parts);
 }
 
-static void test_a_loss_that_leaves_the_numbers_is_an_error(void **state) {
+static void a_loss_that_leaves_the_numbers_is_an_error(void **state) {
     (void)state;
     fixture_failure("deeprx/train@1",
                     "{" TINY
@@ -311,7 +311,7 @@ static void test_a_loss_that_leaves_the_numbers_is_an_error(void **state) {
                     NULL, "is not finite");
 }
 
-static void test_evaluate_sees_the_baseline_s_slots(void **state) {
+static void evaluate_sees_the_slots_of_the_baseline(void **state) {
     (void)state;
     static const char link[] = "{\"resource_blocks\":1,\"pilots\":2,\"profiles\":[\"B\"]}";
     char *model = train(",\"steps\":3", NULL, 1), *path = path_join(model, "model.safetensors");
@@ -339,7 +339,7 @@ static void test_evaluate_sees_the_baseline_s_slots(void **state) {
     remove_both(one, two);
 }
 
-static void test_pilots_stand_in_for_the_link_s(void **state) {
+static void pilots_may_replace_those_of_the_link(void **state) {
     (void)state;
     char *model = train(",\"steps\":3", NULL, 1), *path = path_join(model, "model.safetensors");
     struct given given[] = {{"model", path, "{}"}, {0}};
@@ -377,7 +377,7 @@ static void expect_model_refused(const char *bytes, size_t size, const char *fro
     fixture_remove(directory);
 }
 
-static void test_models_that_lie_are_refused(void **state) {
+static void models_that_lie_are_refused(void **state) {
     (void)state;
     size_t size;
     char *out = train(",\"steps\":1", NULL, 1), *bytes = fixture_read(out, "model.safetensors", &size);
@@ -395,20 +395,20 @@ static void test_models_that_lie_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_training_learns),
-        cmocka_unit_test(test_threads_change_no_byte),
-        cmocka_unit_test(test_seed_and_slots_change_the_model),
-        cmocka_unit_test(test_every_kd_form),
-        cmocka_unit_test(test_known_logits_change_no_byte),
-        cmocka_unit_test(test_logits_of_something_else_are_refused),
-        cmocka_unit_test(test_interrupted_and_resumed_is_the_same),
-        cmocka_unit_test(test_a_foreign_or_damaged_checkpoint_is_not_used),
-        cmocka_unit_test(test_a_checkpoint_that_cannot_be_read_is_not_written_over),
-        cmocka_unit_test(test_what_a_kill_left_of_a_checkpoint_is_removed),
-        cmocka_unit_test(test_a_loss_that_leaves_the_numbers_is_an_error),
-        cmocka_unit_test(test_evaluate_sees_the_baseline_s_slots),
-        cmocka_unit_test(test_pilots_stand_in_for_the_link_s),
-        cmocka_unit_test(test_models_that_lie_are_refused),
+        cmocka_unit_test(training_learns),
+        cmocka_unit_test(threads_change_no_byte),
+        cmocka_unit_test(seed_and_slots_change_the_model),
+        cmocka_unit_test(every_form_of_distillation_trains),
+        cmocka_unit_test(known_logits_change_no_byte),
+        cmocka_unit_test(logits_of_another_dataset_are_refused),
+        cmocka_unit_test(an_interrupted_training_ends_with_the_same_bytes),
+        cmocka_unit_test(a_foreign_or_damaged_checkpoint_is_not_used),
+        cmocka_unit_test(a_checkpoint_that_cannot_be_read_is_not_written_over),
+        cmocka_unit_test(half_a_checkpoint_of_a_killed_training_is_removed),
+        cmocka_unit_test(a_loss_that_leaves_the_numbers_is_an_error),
+        cmocka_unit_test(evaluate_sees_the_slots_of_the_baseline),
+        cmocka_unit_test(pilots_may_replace_those_of_the_link),
+        cmocka_unit_test(models_that_lie_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
