@@ -6,7 +6,7 @@
 case $BUILD in *san) skip "the study is too slow under sanitizers; its stages have tests of their own" ;; esac
 cp -R pipelines "$work/" && cd "$work" && git init -q . || exit 1
 pipeline=pipelines/deeprx-kd-smoke.json
-small="--set params.min_rounds=3 --set params.max_rounds=3 --set params.student_at_most=0 --set params.steps=8 --set params.batch=2 --set params.curve_slots=2 --set params.validation={\"slots\":1,\"seed\":1}"
+small="--set params.min_rounds=3 --set params.shared_slots=16 --set params.max_rounds=3 --set params.student_at_most=0 --set params.steps=8 --set params.batch=2 --set params.curve_slots=2 --set params.validation={\"slots\":1,\"seed\":1}"
 
 # run STORE [OPTION...]: the events go to run.json
 run() { store=$1; shift; "$retort" run $pipeline $small --store "$store" --progress json "$@" >run.json; }
