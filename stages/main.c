@@ -28,11 +28,7 @@ static int run_kind(const char *spec, struct error *err) {
     int rc = stage_open(&s, spec, err);
     if (rc < 0)
         return rc;
-    stage_run *run = stage_find(stage_kind(s));
-    if (run)
-        rc = run(s, err);
-    else
-        rc = error_set(err, ERR_NOT_FOUND, "%s: this program has no code for the kind %s", spec, stage_kind(s));
+    rc = stage_find(stage_kind(s))(s, err);
     if (rc == 0)
         rc = stage_finish(s, err);
     stage_close(s);

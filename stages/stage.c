@@ -28,7 +28,6 @@ struct input {
 struct stage {
     struct json_document *spec;
     const struct kind *kind;
-    const char *kind_name;
     cJSON *with;
     cJSON *metrics;
     struct input *inputs;
@@ -142,12 +141,12 @@ static int spec_read(struct stage *s, const char *path, struct error *err) {
     const cJSON *root = json_root(s->spec);
     if (!cJSON_IsObject(root) || json_double(root, "retort_spec", 0) != 1)
         return error_set(err, ERR_INVALID, "%s: not a stage's spec of version 1", path);
-    s->kind_name = json_text(root, "kind", NULL);
-    if (!s->kind_name)
+    const char *uses = json_text(root, "kind", NULL);
+    if (!uses)
         return error_set(err, ERR_INVALID, "%s: a spec without \"kind\" is not for a built-in kind", path);
     double cpus = json_double(root, "cpus", 1);
     s->cpus = cpus >= 1 && cpus <= 1024 ? (int)cpus : 1;
-    if ((rc = kind_find(&s->kind, s->kind_name, err)) || (rc = with_read(s, err)) || (rc = outs_check(s, err)) ||
+    if ((rc = kind_find(&s->kind, uses, err)) || (rc = with_read(s, err)) || (rc = outs_check(s, err)) ||
         (rc = inputs_read(s, cJSON_GetObjectItemCaseSensitive(root, "in"), err)))
         error_prefix(err, "%s", path);
     return rc;
@@ -181,8 +180,8 @@ void stage_close(struct stage *s) {
     free(s);
 }
 
-const char *stage_kind(const struct stage *s) {
-    return s->kind_name;
+const struct kind *stage_kind(const struct stage *s) {
+    return s->kind;
 }
 
 const cJSON *stage_with(const struct stage *s) {

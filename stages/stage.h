@@ -18,12 +18,13 @@ struct stage_item {
     const cJSON *labels; /* an object */
 };
 
+struct kind;
 struct stage;
 
 int stage_open(struct stage **out, const char *spec_path, struct error *err);
 void stage_close(struct stage *s);
 
-const char *stage_kind(const struct stage *s);
+const struct kind *stage_kind(const struct stage *s);
 const cJSON *stage_with(const struct stage *s); /* complete: every parameter of the kind is there and valid */
 int stage_cpus(const struct stage *s);
 
@@ -59,6 +60,6 @@ enum { STAGE_INTERRUPTED = 75 }; /* exit status of an attempt that left a checkp
 
 /* Runs one kind: 0, STAGE_INTERRUPTED, or a negative error code. */
 typedef int stage_run(struct stage *s, struct error *err);
-stage_run *stage_find(const char *kind); /* NULL for a kind without code */
+stage_run *stage_find(const struct kind *kind); /* one of kinds_all() */
 
 #endif

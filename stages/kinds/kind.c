@@ -1,67 +1,11 @@
 #include "stages/kinds/kind.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/buffer.h"
 #include "engine/base/memory.h"
-#include "engine/base/suggest.h"
-#include "stages/kinds/shared.h"
-
-static const struct kind *const kinds[] = {
-    &kind_curve_gain,   &kind_deeprx_evaluate, &kind_deeprx_infer,    &kind_deeprx_logits,    &kind_deeprx_profile,
-    &kind_deeprx_train, &kind_energy_amortize, &kind_energy_estimate, &kind_energy_inference, &kind_link_baseline,
-    &kind_link_dataset, &kind_plot_bars,       &kind_plot_lines,      &kind_plot_table,
-};
-
-const struct kind *const *kinds_all(size_t *count) {
-    *count = COUNT_OF(kinds);
-    return kinds;
-}
 
 char *kind_uses(const struct kind *kind) {
     return kind ? mem_printf("%s@%d", kind->name, kind->version) : mem_strdup("cmd");
-}
-
-static int kind_missing(const char *uses, struct error *err) {
-    char *names[COUNT_OF(kinds)];
-    struct buffer all = {0};
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        names[i] = kind_uses(kinds[i]);
-        buffer_printf(&all, "%s%s", i ? ", " : "", names[i]);
-    }
-    const char *nearest = suggest_nearest(uses, (const char *const *)names, COUNT_OF(kinds));
-    int rc;
-    if (nearest)
-        rc = error_set(err, ERR_NOT_FOUND, "no kind \"%s\"; did you mean \"%s\"?", uses, nearest);
-    else
-        rc = error_set(err, ERR_NOT_FOUND, "no kind \"%s\"; there are %s", uses, buffer_text(&all));
-    for (size_t i = 0; i < COUNT_OF(kinds); i++)
-        free(names[i]);
-    buffer_close(&all);
-    return rc;
-}
-
-int kind_find(const struct kind **out, const char *uses, struct error *err) {
-    const char *at = strchr(uses, '@');
-    size_t length = at ? (size_t)(at - uses) : strlen(uses);
-    *out = NULL;
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        const struct kind *kind = kinds[i];
-        if (strlen(kind->name) != length || memcmp(kind->name, uses, length) != 0)
-            continue;
-        char version[16];
-        snprintf(version, sizeof version, "%d", kind->version);
-        if (!at)
-            return error_set(err, ERR_NOT_FOUND, "the kind \"%s\" lacks its version; write \"%s@%d\"", uses, kind->name,
-                             kind->version);
-        if (strcmp(at + 1, version) != 0)
-            return error_set(err, ERR_NOT_FOUND, "no kind \"%s\": %s has version %d", uses, kind->name, kind->version);
-        *out = kind;
-        return 0;
-    }
-    return kind_missing(uses, err);
 }
 
 const struct kind_input *kind_input(const struct kind *kind, const char *name) {

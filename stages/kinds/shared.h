@@ -99,8 +99,4 @@ int network_shape_read(struct network_shape *out, const cJSON *with, struct erro
 /* A kind's check: the size stands in the ladder, no block without channels. */
 void network_check(const cJSON *with, struct kind_checker *checker);
 
-extern const struct kind kind_curve_gain, kind_deeprx_evaluate, kind_deeprx_infer, kind_deeprx_logits,
-    kind_deeprx_profile, kind_deeprx_train, kind_energy_amortize, kind_energy_estimate, kind_energy_inference,
-    kind_link_baseline, kind_link_dataset, kind_plot_bars, kind_plot_lines, kind_plot_table;
-
 #endif

@@ -84,12 +84,13 @@ static void identity_make(char hex[DIGEST_HEX_SIZE], const struct stage *s) {
     const struct stage_item *teacher = stage_input(s, "teacher", &given);
     struct sha256 *h = sha256_create();
     struct digest digest;
-    char *with = json_canonical_text(stage_with(s));
-    sha256_field(h, stage_kind(s), strlen(stage_kind(s)));
+    char *uses = kind_uses(stage_kind(s)), *with = json_canonical_text(stage_with(s));
+    sha256_field(h, uses, strlen(uses));
     sha256_field(h, with, strlen(with));
     sha256_field(h, teacher ? teacher->sha256 : "", teacher ? strlen(teacher->sha256) : 0);
     sha256_finish(h, &digest);
     digest_hex(hex, &digest);
+    free(uses);
     free(with);
 }
 

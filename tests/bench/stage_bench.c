@@ -112,7 +112,7 @@ static double stage_time(const char *folder, const char *size, int steps) {
     if (stage_open(&s, spec, &err))
         fail("spec", err.message);
     const double begin = measure_wall_s();
-    if (stage_find("deeprx/train@1")(s, &err))
+    if (stage_find(stage_kind(s))(s, &err))
         fail("deeprx/train", err.message);
     const double wall_s = measure_wall_s() - begin;
     stage_close(s);
