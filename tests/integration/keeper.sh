@@ -61,20 +61,4 @@ check "the next run ends well" wait $engine
 check "its stage began after the lock was released" same "$(cat order)" "released
 began"
 
-# A stage that has output puts links in the place of its next attempt's logs.
-cat >links.sh <<'EOF'
-echo said; echo said >&2
-attempt=$(basename "$(dirname "$PWD")") && attempt=${attempt%%@*}
-for stream in stdout stderr; do
-    ln -s "$HERE/mine" "$HERE/links/logs/${attempt%-1}-2.$stream"
-done
-exit 1
-EOF
-cat >links.json <<EOF
-{ "retort": 1, "name": "links", "stages": { "links": { "cmd": ["sh", "\${in.s}"], "in": { "s": "links.sh" },
-    "env": { "HERE": "$work" }, "retries": 1 } } }
-EOF
-echo "a file of the user's" >mine
-check "a stage that puts links in the place of logs fails" exits 1 "$retort" run links.json --store links
-check "nothing was written through the links" same "$(cat mine)" "a file of the user's"
 finish
