@@ -8,6 +8,7 @@
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
+#include "store/run_file.h"
 
 static const char suffix[] = ".json";
 #define ID_STEP_S 0.001 /* of the time in an id */
@@ -85,18 +86,11 @@ static char *next_id(struct store *s) {
 }
 
 int store_run_begin(struct store *s, const char *pipeline, const cJSON *overrides, struct error *err) {
-    char began[CLOCK_TEXT_SIZE];
     s->run_began_s = clock_wall_s();
-    clock_format(began, s->run_began_s);
     free(s->run_id);
     cJSON_Delete(s->run_head);
     s->run_id = next_id(s);
-    s->run_head = cJSON_CreateObject();
-    cJSON_AddStringToObject(s->run_head, "id", s->run_id);
-    cJSON_AddStringToObject(s->run_head, "pipeline", pipeline);
-    cJSON_AddItemToObject(s->run_head, "overrides",
-                          overrides ? cJSON_Duplicate(overrides, true) : cJSON_CreateObject());
-    cJSON_AddStringToObject(s->run_head, "began", began);
+    s->run_head = run_file_head(s->run_id, pipeline, overrides, s->run_began_s);
     segment_leave(s);
     int rc = lease_run(s, s->run_id, err);
     return rc < 0 ? rc : write_document(s, "runs", s->run_id, s->run_head, err);
@@ -110,13 +104,13 @@ double store_run_began_s(const struct store *s) {
     return s->run_began_s;
 }
 
-int store_run_write(struct store *s, const cJSON *run, struct error *err) {
+int store_run_write(struct store *s, cJSON *run, struct error *err) {
     if (!s->run_head)
         return error_set(err, ERR_USAGE, "%s: no run was begun", s->directory);
-    cJSON *document = cJSON_Duplicate(s->run_head, true);
-    for (const cJSON *item = run ? run->child : NULL; item; item = item->next) {
+    cJSON *document = mem_checked(cJSON_Duplicate(s->run_head, true));
+    for (cJSON *item = run ? run->child : NULL; item; item = item->next) {
         cJSON_DeleteItemFromObjectCaseSensitive(document, item->string);
-        cJSON_AddItemToObject(document, item->string, cJSON_Duplicate(item, true));
+        mem_checked(cJSON_AddItemReferenceToObject(document, item->string, item) ? document : NULL);
     }
     int rc = write_document(s, "runs", s->run_id, document, err);
     cJSON_Delete(document);

@@ -2,7 +2,9 @@
 
 #include <math.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/json.h"
+#include "engine/base/memory.h"
 
 static const cJSON *member(const cJSON *object, const char *name) {
     return cJSON_GetObjectItemCaseSensitive(object, name);
@@ -49,4 +51,74 @@ struct run_file_row run_file_row_read(const cJSON *item) {
         .stage = json_text(item, "stage", ""),
         .kind = json_text(item, "kind", ""),
     };
+}
+
+/* ---- writing ---- */
+
+static void add_text(cJSON *object, const char *name, const char *text) {
+    mem_checked(text ? cJSON_AddStringToObject(object, name, text) : cJSON_AddNullToObject(object, name));
+}
+
+static void add_number(cJSON *object, const char *name, double value) {
+    mem_checked(cJSON_AddNumberToObject(object, name, value));
+}
+
+static void add_time(cJSON *object, const char *name, double wall_s) {
+    char text[CLOCK_TEXT_SIZE];
+    clock_format(text, wall_s);
+    add_text(object, name, text);
+}
+
+cJSON *run_file_head(const char *id, const char *pipeline, const cJSON *overrides, double began_s) {
+    cJSON *head = mem_checked(cJSON_CreateObject());
+    add_text(head, "id", id);
+    add_text(head, "pipeline", pipeline);
+    cJSON *kept = overrides ? cJSON_Duplicate(overrides, true) : cJSON_CreateObject();
+    cJSON_AddItemToObject(head, "overrides", mem_checked(kept));
+    add_time(head, "began", began_s);
+    return head;
+}
+
+cJSON *run_file_end(const struct run_file_end *end) {
+    cJSON *run = mem_checked(cJSON_CreateObject());
+    add_text(run, "file", end->file);
+    add_time(run, "ended", end->ended_s);
+    add_number(run, "wall_s", end->wall_s);
+    add_number(run, "exit", end->exit);
+    add_text(run, "platform", end->platform);
+    add_text(run, "results", end->results);
+    cJSON *counts = mem_checked(cJSON_AddObjectToObject(run, "counts"));
+    add_number(counts, "known", (double)end->known);
+    add_number(counts, "finished", (double)end->finished);
+    add_number(counts, "failed", (double)end->failed);
+    add_number(counts, "interrupted", (double)end->interrupted);
+    add_number(counts, "skipped", (double)end->skipped);
+    cJSON_AddItemToObject(run, "energy", end->energy);
+    cJSON_AddItemToObject(run, "prediction", end->prediction);
+    return run;
+}
+
+static void put_member(struct buffer *out, const char *name, const char *text) {
+    buffer_puts(out, name);
+    if (text)
+        json_string(out, text);
+    else
+        buffer_puts(out, "null");
+}
+
+void run_file_add_stage(struct buffer *stages, const struct run_file_stage *stage, const char *reason) {
+    put_member(stages, stages->size == 0 ? "[\n    {\"stage\": " : ",\n    {\"stage\": ", stage->stage);
+    put_member(stages, ", \"key\": ", stage->key);
+    put_member(stages, ", \"state\": ", stage->state);
+    if (stage->attempt)
+        put_member(stages, ", \"attempt\": ", stage->attempt);
+    if (reason)
+        put_member(stages, ", \"reason\": ", reason);
+    buffer_putc(stages, '}');
+}
+
+void run_file_take_stages(cJSON *run, struct buffer *stages) {
+    buffer_puts(stages, stages->size == 0 ? "[]" : "\n  ]");
+    mem_checked(cJSON_AddRawToObject(run, "stages", stages->data));
+    buffer_close(stages);
 }

@@ -1,8 +1,11 @@
 /*
- * runs/<id>.json: what the engine says of a run. RECORD.md lists every member with its type and unit; run_file.c is the
- * one place that knows their names.
+ * runs/<id>.json, the record of a run. RECORD.md lists every member with its type and unit; only run_file.c knows their
+ * names.
  *
- * Reading never fails: what a run does not say (it was killed, or goes on) is "", NaN or NULL. Texts and trees belong to
+ *   store_run_begin   writes run_file_head; the file of a killed run holds no more
+ *   store_run_write   adds run_file_end with run_file_take_stages
+ *
+ * Reading never fails: a missing member (the run was killed, or goes on) is "", NaN or NULL. Texts and trees belong to
  * the run's tree.
  */
 #ifndef RETORT_STORE_RUN_FILE_H
@@ -11,7 +14,7 @@
 #include <cJSON.h>
 #include <stdbool.h>
 
-#include "engine/base/sha256.h"
+#include "engine/base/buffer.h"
 
 struct run_file {
     const char *id;
@@ -50,5 +53,31 @@ struct run_file_row {
     const char *stage, *kind; /* of an attempt */
 };
 struct run_file_row run_file_row_read(const cJSON *item);
+
+/* ---- writing ---- */
+
+/* The members that are known when the run begins. The caller deletes. */
+cJSON *run_file_head(const char *id, const char *pipeline, const cJSON *overrides, double began_s);
+
+struct run_file_end {
+    const char *file;     /* of the pipeline */
+    const char *platform; /* NULL: no stage ran, so it is unknown */
+    const char *results;  /* the folder they were published to; NULL: none */
+    double ended_s;       /* since 1970 */
+    double wall_s;
+    int exit;
+    size_t known, finished, failed, interrupted, skipped;
+    cJSON *energy, *prediction; /* taken over */
+};
+
+/* The members that are known when the run has ended, for store_run_write. The caller deletes. */
+cJSON *run_file_end(const struct run_file_end *end);
+
+/* Appends a stage to the text of "stages", at first `{0}`. It is text because a tree of a million stages would be large.
+   `key`, `attempt` and `reason` may be NULL: there is none. */
+void run_file_add_stage(struct buffer *stages, const struct run_file_stage *stage, const char *reason);
+
+/* Adds the text to the run as "stages" and closes the buffer. */
+void run_file_take_stages(cJSON *run, struct buffer *stages);
 
 #endif

@@ -160,9 +160,9 @@ int store_run_begin(struct store *s, const char *pipeline, const cJSON *override
 const char *store_run_id(const struct store *s);
 double store_run_began_s(const struct store *s); /* seconds since 1970, as the clock stood then */
 
-/* Writes runs/<id>.json: its "id", "pipeline", "overrides" and "began", and over them `run`: what the engine says of it
-   (stages with keys and states, ...). May be called again. */
-int store_run_write(struct store *s, const cJSON *run, struct error *err);
+/* Writes runs/<id>.json: the members of store_run_begin, and those of `run` (run_file.h) over them. `run` is not changed.
+   May be called again. */
+int store_run_write(struct store *s, cJSON *run, struct error *err);
 /* "" or "latest": the newest. ERR_NOT_FOUND; ERR_CORRUPT. The caller deletes. */
 int store_run_read(struct store *s, const char *id, cJSON **out, struct error *err);
 int store_run_list(struct store *s, char ***ids, size_t *count, struct error *err); /* newest first */

@@ -85,7 +85,8 @@ void json_number(struct buffer *out, double value);
 /* Appends a quoted string with RFC 8785 escapes. */
 void json_string(struct buffer *out, const char *text);
 
-/* Appends indented JSON for people (two spaces, members in the tree's order), without a final newline. */
+/* Appends indented JSON for people (two spaces, members in the tree's order), without a final newline. A raw item
+   is JSON already and is appended unchanged. */
 void json_pretty(struct buffer *out, const cJSON *value);
 
 /* Puts `node` where the member `old` stands, under its name, and deletes `old`. */

@@ -37,7 +37,7 @@ static void append_scalar(struct buffer *out, const cJSON *value) {
     else if (cJSON_IsBool(value))
         buffer_puts(out, cJSON_IsTrue(value) ? "true" : "false");
     else
-        buffer_puts(out, "null");
+        buffer_puts(out, cJSON_IsRaw(value) ? value->valuestring : "null");
 }
 
 /* Bytes of UTF-8 sort like UTF-16 code units but for U+E000..U+FFFF (first byte EE or EF), which UTF-16 puts behind

@@ -8,6 +8,7 @@
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/run/internal.h"
+#include "store/run_file.h"
 
 /* Damage that is found in each of so many passes may have a cause that making things again does not mend. */
 enum { PASSES = 4 };
@@ -141,46 +142,43 @@ static const char *state_of(const struct run *r, const struct instance *i) {
     return "waiting";
 }
 
-static cJSON *describe_stage(const struct run *r, const struct instance *i) {
+static void describe_stage(struct buffer *stages, const struct run *r, const struct instance *i) {
     const struct task *t = i->keyed ? key_map_get(&r->tasks, &i->key) : NULL;
     char hex[DIGEST_HEX_SIZE];
-    cJSON *stage = cJSON_CreateObject();
-    cJSON_AddStringToObject(stage, "stage", instance_name(i));
     digest_hex(hex, &i->key);
-    cJSON_AddItemToObject(stage, "key", i->keyed ? cJSON_CreateString(hex) : cJSON_CreateNull());
-    cJSON_AddStringToObject(stage, "state", state_of(r, i));
-    if (t && t->attempt_id) /* the last one of this run; twins share it */
-        cJSON_AddStringToObject(stage, "attempt", t->attempt_id);
-    if (i->reason)
-        cJSON_AddStringToObject(stage, "reason", i->reason);
-    return stage;
+    const struct run_file_stage stage = {
+        .stage = instance_name(i),
+        .key = i->keyed ? hex : NULL,
+        .state = state_of(r, i),
+        .attempt = t ? t->attempt_id : NULL, /* the last one of this run; twins share it */
+    };
+    run_file_add_stage(stages, &stage, i->reason);
 }
 
 static int write_run(struct run *r, int code, struct error *err) {
     const struct run_summary *s = r->summary;
-    char ended[CLOCK_TEXT_SIZE];
+    struct buffer stages = {0};
     size_t count;
     struct instance *const *all = plan_instances(r->plan, &count);
-    cJSON *run = cJSON_CreateObject();
-    clock_format(ended, store_run_began_s(r->store) + s->wall_s); /* never before it began, whoever sets the clock */
-    cJSON_AddStringToObject(run, "file", r->pipeline->path);
-    cJSON_AddStringToObject(run, "ended", ended);
-    cJSON_AddNumberToObject(run, "wall_s", s->wall_s);
-    cJSON_AddNumberToObject(run, "exit", error_exit_status(code));
-    cJSON_AddItemToObject(run, "platform", r->platform ? cJSON_CreateString(r->platform) : cJSON_CreateNull());
-    cJSON_AddItemToObject(run, "results", s->results.path ? cJSON_CreateString(s->results.path) : cJSON_CreateNull());
-    cJSON *counts = cJSON_AddObjectToObject(run, "counts");
-    cJSON_AddNumberToObject(counts, "known", (double)s->known);
-    cJSON_AddNumberToObject(counts, "finished", (double)s->finished);
-    cJSON_AddNumberToObject(counts, "failed", (double)s->failed);
-    cJSON_AddNumberToObject(counts, "interrupted", (double)s->interrupted);
-    cJSON_AddNumberToObject(counts, "skipped", (double)s->skipped);
-    cJSON *stages = cJSON_AddArrayToObject(run, "stages");
+    cJSON *run = run_file_end(&(struct run_file_end){
+        .file = r->pipeline->path,
+        .platform = r->platform,
+        .results = s->results.path,
+        .ended_s = store_run_began_s(r->store) + s->wall_s, /* never before it began, whoever sets the clock */
+        .wall_s = s->wall_s,
+        .exit = error_exit_status(code),
+        .known = s->known,
+        .finished = s->finished,
+        .failed = s->failed,
+        .interrupted = s->interrupted,
+        .skipped = s->skipped,
+        .energy = ledger_close_meter(r->ledger, r->loop.signals_seen == 0 && r->code == 0),
+        .prediction = ledger_prediction(r->ledger),
+    });
     for (size_t k = 0; k < count; k++)
         if (all[k]->wanted && all[k]->decl->type != STAGE_SELECT)
-            cJSON_AddItemToArray(stages, describe_stage(r, all[k]));
-    cJSON_AddItemToObject(run, "energy", ledger_close_meter(r->ledger, r->loop.signals_seen == 0 && r->code == 0));
-    cJSON_AddItemToObject(run, "prediction", ledger_prediction(r->ledger));
+            describe_stage(&stages, r, all[k]);
+    run_file_take_stages(run, &stages);
     int rc = store_run_write(r->store, run, err);
     cJSON_Delete(run);
     return rc;
