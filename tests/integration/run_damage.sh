@@ -78,7 +78,7 @@ even() { cut -d, -f1-4 results/kind/even.csv | tail -n 1; }
 spoil_meanwhile() { # FILE: while the engine stands before its kind's attempt
     RETORT_GATE=spec.json LD_PRELOAD=$BUILD/tests/fault/gatelib.so "$retort" run kind.json --progress json --store store >run.json 2>run.err & engine=$!
     while :; do
-        case $(ps -o stat= -p $engine | cut -c1) in T) break ;; Z | '') cat run.err; return 1 ;; esac
+        case $(ps -o stat= -p $engine | cut -c1) in T) break ;; Z | '') echo "the engine did not stop"; cat run.err; return 9 ;; esac
         sleep 0.02
     done
     chmod u+w "$1" && printf 9 | dd of="$1" bs=1 seek=29 conv=notrunc status=none && chmod a-w "$1"
