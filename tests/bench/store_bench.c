@@ -112,7 +112,7 @@ static void find_all(struct store *s, int count, bool together) {
         require(store_record_find(s, &key, NULL, &r, &err), &err);
         cJSON_Delete(r);
     }
-    store_read_end(s);
+    require(store_read_end(s, &err), &err);
     report(together ? "find, together" : "find", began, count);
 }
 

@@ -50,7 +50,7 @@ static void put_object(struct store *s, const char *path, const char *text) {
     bool written = fd >= 0 && write(fd, text, size) == (ssize_t)size;
     require(written ? 0 : error_set(&err, ERR_IO, "%s: cannot be written", path), &err);
     close(fd);
-    require(store_object_put(s, path, &o, &err), &err);
+    require(store_object_put(s, AT_FDCWD, path, &o, &err), &err);
 }
 
 static void add_line(struct store *s, const char *path, const cJSON *record, const char *line, size_t size) {
