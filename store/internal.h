@@ -137,7 +137,7 @@ struct store {
     pthread_mutex_t lock; /* guards what follows: worker threads put, check and materialise */
     struct lease lease;
     uint64_t dirty[DIRECTORY_WORDS]; /* bit 0xab: objects/ab has names that are not synced */
-    struct digest_set checked;       /* objects that this process has hashed */
+    struct digest_set checked;       /* objects that this process has hashed, or stored itself */
     char **notices;
     size_t notice_count, notice_capacity;
     atomic_uint temporaries;
@@ -189,6 +189,9 @@ int object_set_aside(struct store *s, const struct digest *d, struct error *err)
 /* The stored file's stat. ERR_NOT_FOUND: there is none, or something that is no file; ERR_IO: it cannot be told. */
 int object_stat(const struct store *s, const struct digest *d, struct stat *st, struct error *err);
 
+/* Notes that this process has hashed the stored file. */
+void object_set_checked(struct store *s, const struct digest *d);
+
 /* Hashes one stored file: ERR_NOT_FOUND; ERR_CORRUPT after it was set aside. */
 int object_examine(struct store *s, const struct digest *d, bool listing, struct error *err);
 
@@ -202,9 +205,6 @@ int object_present(struct store *s, const struct digest *d, uint64_t size, bool 
 int object_check_file(struct store *s, const struct digest *d, bool listing, bool always, struct error *err);
 
 /* ---- whole.c ---- */
-
-/* Like store_object_verify, but an object that this process has hashed before is not hashed again. */
-int object_check(struct store *s, const struct object *o, struct error *err);
 
 struct listing;
 

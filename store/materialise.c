@@ -9,78 +9,94 @@
 #include "engine/base/memory.h"
 #include "store/internal.h"
 
-static int make_parents(const char *path, struct error *err) {
-    char *directory = path_directory(path);
-    int rc = file_make_directory(directory, err);
-    free(directory);
-    return rc;
-}
+/* A file on its way out of the store. */
+struct leaving {
+    struct store *s;
+    const struct digest *digest;
+    int from;
+    const char *source, *path;
+    bool executable;
+    enum materialise how;
+};
 
-/* Clones, or copies once and hashes on the way. ERR_CORRUPT after a damaged object was set aside. */
-static int copy_checked(struct store *s, int to, int from, const struct digest *d, const char *path, const char *source,
-                        struct error *err) {
+/* ERR_CORRUPT after a damaged object was set aside. */
+static int copy_checked(const struct leaving *l, int to, struct error *err) {
     struct digest found;
-    if (clone_file(s, to, from))
-        return object_check_file(s, d, false, false, err);
     struct sha256 *h = sha256_create();
-    int rc = copy_bytes(to, from, h, NULL, path, source, err);
+    int rc = copy_bytes(to, l->from, h, NULL, l->path, l->source, err);
     sha256_finish(h, &found);
-    if (rc < 0 || digest_equal(&found, d))
+    if (rc < 0 || digest_equal(&found, l->digest))
         return rc;
-    rc = object_examine(s, d, false, err);
-    return rc < 0 ? rc : error_set(err, ERR_IO, "%s: is not what was copied from %s", path, source);
+    rc = object_examine(l->s, l->digest, false, err);
+    return rc < 0 ? rc : error_set(err, ERR_IO, "%s: is not what was copied from %s", l->path, l->source);
 }
 
-/* A file of the target's own. */
-static int copy_out(struct store *s, int from, const struct digest *d, const char *source, const char *path,
-                    bool executable, bool writable, struct error *err) {
-    mode_t mode = executable ? 0777 : 0666;
-    int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, writable ? mode : 0600);
-    if (to < 0)
-        return error_errno(err, errno, "%s: cannot be made", path);
-    int rc = copy_checked(s, to, from, d, path, source, err);
-    if (rc == 0 && !writable && fchmod(to, mode & 0555) < 0)
-        rc = error_errno(err, errno, "%s: its mode cannot be set", path);
+/* Gives the new file, which has its bytes, its mode, and closes it. */
+static int finish_file(const struct leaving *l, int to, int rc, struct error *err) {
+    bool writable = l->how == MATERIALISE_COPY;
+    if (rc == 0 && !writable && fchmod(to, l->executable ? 0555 : 0444) < 0)
+        rc = error_errno(err, errno, "%s: its mode cannot be set", l->path);
     if (rc == 0 && writable && fsync(to) < 0)
-        rc = error_errno(err, errno, "%s: cannot be synced", path);
+        rc = error_errno(err, errno, "%s: cannot be synced", l->path);
     if (close(to) < 0 && rc == 0)
-        rc = error_errno(err, errno, "%s: cannot be written", path);
-    if (rc < 0)
-        unlink(path);
+        rc = error_errno(err, errno, "%s: cannot be written", l->path);
+    if (rc != 0)
+        unlink(l->path);
     return rc;
+}
+
+static int make_file(int *to, const struct leaving *l, struct error *err) {
+    mode_t mode = l->executable ? 0777 : 0666;
+    *to = open(l->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, l->how == MATERIALISE_COPY ? mode : 0600);
+    return *to < 0 ? error_errno(err, errno, "%s: cannot be made", l->path) : 0;
+}
+
+/* 1: the file system shares no blocks. */
+static int clone_out(const struct leaving *l, struct error *err) {
+    int to;
+    if (atomic_load(&l->s->no_reflink))
+        return 1;
+    int rc = make_file(&to, l, err);
+    if (rc < 0)
+        return rc;
+    rc = clone_file(l->s, to, l->from) ? object_check_file(l->s, l->digest, false, false, err) : 1;
+    return finish_file(l, to, rc, err);
 }
 
 /* 1: the file system, or the object's own mode, does not allow a link. */
-static int link_out(const struct store *s, int from, const char *source, const char *path, bool executable,
-                    struct error *err) {
+static int link_out(const struct leaving *l, struct error *err) {
     struct stat st;
-    if (!atomic_load(&s->no_reflink)) /* sharing blocks is safer than sharing an inode: the copier tries that first */
+    if (fstat(l->from, &st) < 0)
+        return error_errno(err, errno, "%s: cannot be examined", l->source);
+    if (l->executable != !!(st.st_mode & S_IXUSR))
         return 1;
-    if (fstat(from, &st) < 0)
-        return error_errno(err, errno, "%s: cannot be examined", source);
-    if (executable != !!(st.st_mode & S_IXUSR))
-        return 1;
-    if (link(source, path) == 0)
-        return 0;
+    int rc = object_check_file(l->s, l->digest, false, false, err);
+    if (rc < 0 || link(l->source, l->path) == 0)
+        return rc;
     if (errno == EXDEV || errno == EMLINK || errno == EPERM || errno == EOPNOTSUPP)
         return 1;
-    return error_errno(err, errno, "%s: cannot be made", path);
+    return error_errno(err, errno, "%s: cannot be made", l->path);
+}
+
+static int copy_out(const struct leaving *l, struct error *err) {
+    int to, rc = make_file(&to, l, err);
+    return rc < 0 ? rc : finish_file(l, to, copy_checked(l, to, err), err);
 }
 
 static int materialise_file(struct store *s, const struct digest *d, bool executable, const char *path,
                             enum materialise how, struct error *err) {
     char *source = store_object_path(s, d);
-    int from = open(source, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    int rc = 1;
-    if (from < 0)
-        rc = error_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: cannot be opened: %s", source,
-                       strerror(errno));
+    struct leaving l = {s,          d,  open(source, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), source, path,
+                        executable, how};
+    int rc = l.from < 0 ? error_set(err, errno == ENOENT || errno == ELOOP ? ERR_NOT_FOUND : ERR_IO,
+                                    "%s: cannot be opened: %s", source, strerror(errno))
+                        : clone_out(&l, err);
     if (rc > 0 && how == MATERIALISE_LINK)
-        rc = link_out(s, from, source, path, executable, err);
+        rc = link_out(&l, err);
     if (rc > 0)
-        rc = copy_out(s, from, d, source, path, executable, how == MATERIALISE_COPY, err);
-    if (from >= 0)
-        close(from);
+        rc = copy_out(&l, err);
+    if (l.from >= 0)
+        close(l.from);
     free(source);
     return rc;
 }
@@ -104,31 +120,44 @@ static int sync_folders(const char *path, const struct listing *l, struct error 
     return rc;
 }
 
+/* Entries of one folder stand together: it is made once for all of them. */
+static int make_entry(struct store *s, const struct listing_entry *e, const char *path, char **folder,
+                      enum materialise how, struct error *err) {
+    if (e->directory)
+        return file_make_directory(path, err);
+    char *parent = path_directory(path);
+    int rc = *folder && strcmp(*folder, parent) == 0 ? 0 : file_make_directory(parent, err);
+    free(*folder);
+    *folder = parent;
+    return rc < 0 ? rc : materialise_file(s, &e->digest, e->executable, path, how, err);
+}
+
 static int materialise_directory(struct store *s, const struct object *o, const char *path, enum materialise how,
                                  struct error *err) {
     struct listing l = {0};
-    int rc = listing_load(&l, s, &o->digest, err);
+    char *folder = NULL;
+    int rc = object_check_file(s, &o->digest, true, false, err);
+    if (rc == 0)
+        rc = listing_load(&l, s, &o->digest, err);
     if (rc == 0 && mkdir(path, 0777) < 0)
         rc = error_errno(err, errno, "%s: cannot be made", path);
     for (size_t i = 0; rc == 0 && i < l.count; i++) {
-        const struct listing_entry *e = &l.entries[i];
-        char *entry = path_join(path, e->path);
-        rc = e->directory ? file_make_directory(entry, err) : make_parents(entry, err);
-        if (rc == 0 && !e->directory)
-            rc = materialise_file(s, &e->digest, e->executable, entry, how, err);
+        char *entry = path_join(path, l.entries[i].path);
+        rc = make_entry(s, &l.entries[i], entry, &folder, how, err);
         free(entry);
     }
     if (rc == 0 && how == MATERIALISE_COPY)
         rc = sync_folders(path, &l, err);
+    free(folder);
     listing_close(&l);
     return rc;
 }
 
 int store_materialise(struct store *s, const struct object *o, const char *path, enum materialise how,
                       struct error *err) {
-    int rc = how == MATERIALISE_LINK ? object_check(s, o, err) : 0; /* a copy is hashed as it is made */
-    if (rc == 0)
-        rc = make_parents(path, err);
+    char *parent = path_directory(path);
+    int rc = file_make_directory(parent, err);
+    free(parent);
     if (rc < 0)
         return rc;
     return o->directory ? materialise_directory(s, o, path, how, err)

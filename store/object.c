@@ -95,7 +95,7 @@ static bool is_checked(struct store *s, const struct digest *d) {
     return found;
 }
 
-static void set_checked(struct store *s, const struct digest *d) {
+void object_set_checked(struct store *s, const struct digest *d) {
     pthread_mutex_lock(&s->lock);
     digest_set_add(&s->checked, d);
     pthread_mutex_unlock(&s->lock);
@@ -133,7 +133,7 @@ int object_examine(struct store *s, const struct digest *d, bool listing, struct
             rc = error_set(err, ERR_CORRUPT, "%s: is damaged; it was set aside in objects/damaged", path);
     } else if (rc == 0) {
         mend(fd, &st, path);
-        set_checked(s, d);
+        object_set_checked(s, d);
     }
     if (fd >= 0)
         close(fd);

@@ -38,8 +38,10 @@ static int place(struct store *s, int at, const char *path, const struct digest 
     object_name(name, d);
     int rc = make_folder(s, name, err);
     for (int tries = 0; rc == 0; tries++) {
-        if (rename_new(s->objects_fd, name, at, path) == 0)
+        if (rename_new(s->objects_fd, name, at, path) == 0) {
+            object_set_checked(s, d); /* it was hashed on its way */
             break;
+        }
         if (errno != EEXIST || tries == PLACE_TRIES)
             rc = error_errno(err, errno, "%s: cannot be moved to %s/objects/%s", path, s->directory, name);
         else if ((rc = have_already(s, d, size, listing, err)) > 0)

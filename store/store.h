@@ -13,7 +13,7 @@
  * earliest valid one counts. Several engines may use one store at once: correctness comes from the first record
  * winning; claims only save work.
  *
- * Threads: store_object_put, _copy, _path, _exists, _verify and store_materialise may run on worker threads, also at
+ * Threads: store_object_put, _copy, _path, _check, _verify and store_materialise may run on worker threads, also at
  * the same time; all else on one thread. A process that forks opens a store of its own in the child.
  */
 #ifndef RETORT_STORE_STORE_H
@@ -72,14 +72,18 @@ char *store_object_path(const struct store *s, const struct digest *d);
    or ERR_CORRUPT: it does not count; ERR_IO: it cannot be told. */
 int store_object_require(struct store *s, const struct object *o, struct error *err);
 
+/* Before it is given out: hashes it, unless this process has hashed or stored it before and nobody wrote to it since.
+   ERR_NOT_FOUND; ERR_CORRUPT after setting a damaged object aside (objects/damaged/). */
+int store_object_check(struct store *s, const struct object *o, struct error *err);
+
 /* Hashes it again; ERR_CORRUPT after setting a damaged object aside (objects/damaged/). */
 int store_object_verify(struct store *s, const struct object *o, struct error *err);
 
 enum materialise { MATERIALISE_LINK, MATERIALISE_COPY };
 /* Puts an object at `path`, where nothing may be yet (parents are made): reflink, else read-only hard link (LINK), else
-   a copy. COPY gives the caller a file of its own, synced. The executable bit is as recorded. An object is hashed before it
-   is first given out by this process: ERR_CORRUPT when it is damaged (it is set aside: its record is not found any more),
-   ERR_NOT_FOUND when it is missing. */
+   a copy. COPY gives the caller a file of its own, synced. The executable bit is as recorded. Each object is checked as by
+   store_object_check: ERR_CORRUPT when it is damaged (it is set aside: its record is not found any more), ERR_NOT_FOUND
+   when it is missing; what was made of a directory by then stays. */
 int store_materialise(struct store *s, const struct object *o, const char *path, enum materialise how,
                       struct error *err);
 

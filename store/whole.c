@@ -43,7 +43,7 @@ static int check_object(struct store *s, const struct object *o, bool always, st
     return rc;
 }
 
-int object_check(struct store *s, const struct object *o, struct error *err) {
+int store_object_check(struct store *s, const struct object *o, struct error *err) {
     return check_object(s, o, false, err);
 }
 

@@ -100,13 +100,13 @@ static void note_shared(struct attempt *a, const char *input, const char *path, 
         (struct shared_input){.input = input, .path = mem_strdup(path), .object = *o, .stamp = *stamp};
 }
 
-/* Hashes an object before a kind reads it in place: no stage reads a damaged one. */
+/* A kind reads an object in place: no stage reads a damaged one. */
 static int check_object(struct attempt *a, const char *input, const struct action_item *item, struct error *err) {
     struct object o = {item->content.digest, item->content.size, item->content.directory, item->content.executable};
     struct digest stamp;
     char *path = store_object_path(a->all->options.store, &o.digest);
     stamp_take(&stamp, path);
-    int rc = note_lost(a, store_object_verify(a->all->options.store, &o, err));
+    int rc = note_lost(a, store_object_check(a->all->options.store, &o, err));
     if (rc == 0)
         note_shared(a, input, path, &o, &stamp);
     free(path);
