@@ -11,7 +11,7 @@
 /* What is drawn within a slot; each has numbers of its own, so that no draw moves another. */
 enum substream { DRAW, BITS, PILOTS, CHANNEL, NOISE, INTERFERER_BITS, INTERFERER_CHANNEL };
 
-enum { WORD_BITS = 32 };
+enum { WORD_BITS = 32, FIRST_PILOT = 2, SECOND_PILOT = 11 };
 
 /* The statistics of one user's channel. */
 struct user {
@@ -30,8 +30,14 @@ int link_subcarriers(const struct link_config *c) {
     return c->blocks * BLOCK_SUBCARRIERS;
 }
 
+int link_pilot_symbols(int symbols[2], const struct link_config *c) {
+    symbols[0] = FIRST_PILOT;
+    symbols[1] = SECOND_PILOT;
+    return c->pilots == 2 ? 2 : 1;
+}
+
 bool link_is_pilot_symbol(const struct link_config *c, int symbol) {
-    int symbols[2], count = receiver_pilot_symbols(symbols, c);
+    int symbols[2], count = link_pilot_symbols(symbols, c);
     return symbol == symbols[0] || (count == 2 && symbol == symbols[1]);
 }
 

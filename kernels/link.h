@@ -58,6 +58,8 @@ struct link_slot {
 
 int link_subcarriers(const struct link_config *c);
 int link_feature_channels(const struct link_config *c, enum link_features f); /* 4R+2, 4R+2, 4R+5 */
+/* The places of both pilot symbols in a slot; returns how many of them carry pilots, 1 or 2. */
+int link_pilot_symbols(int symbols[2], const struct link_config *c);
 bool link_is_pilot_symbol(const struct link_config *c, int symbol);
 size_t link_data_elements(const struct link_config *c); /* of a slot: 12*blocks*13 or *12 */
 

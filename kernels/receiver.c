@@ -29,7 +29,7 @@ static size_t elements(const struct link_config *c) {
 
 static size_t disturber_values(const struct link_config *c) {
     int symbols[2];
-    return (size_t)receiver_pilot_symbols(symbols, c) * (size_t)c->blocks * (size_t)c->antennas;
+    return (size_t)link_pilot_symbols(symbols, c) * (size_t)c->blocks * (size_t)c->antennas;
 }
 
 size_t link_receive_workspace_bytes(const struct link_config *c, enum link_receiver receiver) {
@@ -129,7 +129,7 @@ static void combine(float *z, float *var, const float *h, const float *y, const 
 /* The pilot symbol that stands nearest to `symbol`, counted from 0. */
 static size_t nearest_pilot(const struct link_config *c, int symbol) {
     int symbols[2];
-    return receiver_pilot_symbols(symbols, c) == 2 && 2 * symbol > symbols[0] + symbols[1];
+    return link_pilot_symbols(symbols, c) == 2 && 2 * symbol > symbols[0] + symbols[1];
 }
 
 /* One symbol's g: its first element, and `*span` subcarriers share R values. */

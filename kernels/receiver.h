@@ -6,9 +6,6 @@
 
 #include "kernels/link.h"
 
-/* OFDM symbols that carry pilots; returns how many, 1 or 2. */
-int receiver_pilot_symbols(int symbols[2], const struct link_config *c);
-
 /* LS: h [S,F,R] = y conj(x) on pilots, between them linear over frequency, then time; the nearest one outside. */
 void receiver_estimate_ls(float complex *h, const struct link_slot *slot, const struct link_config *c);
 

@@ -108,7 +108,7 @@ static double estimate_block(float complex *g, const struct link_slot *slot, con
 }
 
 double receiver_estimate_interferer(float complex *g, const struct link_slot *slot, const struct link_config *c) {
-    int symbols[2], count = receiver_pilot_symbols(symbols, c);
+    int symbols[2], count = link_pilot_symbols(symbols, c);
     double sum = 0;
     for (int p = 0; p < count; p++)
         for (int block = 0; block < c->blocks; block++, g += c->antennas)

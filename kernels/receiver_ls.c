@@ -1,13 +1,5 @@
 #include "kernels/receiver.h"
 
-enum { FIRST_PILOT = 2, SECOND_PILOT = 11 };
-
-int receiver_pilot_symbols(int symbols[2], const struct link_config *c) {
-    symbols[0] = FIRST_PILOT;
-    symbols[1] = SECOND_PILOT;
-    return c->pilots == 2 ? 2 : 1;
-}
-
 /* One pilot symbol: rows of [F,R]. Pilots stand on even subcarriers; the last, odd one takes its neighbour's value. */
 static void estimate_symbol(float complex *h, const float complex *y, const float complex *x, size_t subcarriers,
                             size_t antennas) {
@@ -28,7 +20,7 @@ static void estimate_symbol(float complex *h, const float complex *y, const floa
 }
 
 void receiver_estimate_ls(float complex *h, const struct link_slot *slot, const struct link_config *c) {
-    int symbols[2], count = receiver_pilot_symbols(symbols, c);
+    int symbols[2], count = link_pilot_symbols(symbols, c);
     size_t f = (size_t)link_subcarriers(c), antennas = (size_t)c->antennas, row = 2 * f * antennas;
     float *out = (float *)h;
     for (int p = 0; p < count; p++) {
@@ -39,7 +31,7 @@ void receiver_estimate_ls(float complex *h, const struct link_slot *slot, const 
     for (int s = 0; s < SLOT_SYMBOLS; s++) {
         if (link_is_pilot_symbol(c, s))
             continue;
-        float weight = (float)(s - FIRST_PILOT) / (SECOND_PILOT - FIRST_PILOT);
+        float weight = (float)(s - symbols[0]) / (float)(symbols[1] - symbols[0]);
         weight = weight < 0 ? 0 : weight > 1 ? 1 : weight;
         for (size_t i = 0; i < row; i++)
             out[(size_t)s * row + i] = first[i] + weight * (second[i] - first[i]);

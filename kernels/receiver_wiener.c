@@ -42,7 +42,7 @@ struct wiener {
 /* Sizes and columns; no memory yet. */
 static struct wiener wiener_shape(const struct link_config *c) {
     struct wiener w = {.antennas = c->antennas};
-    w.count = (size_t)receiver_pilot_symbols(w.symbols, c);
+    w.count = (size_t)link_pilot_symbols(w.symbols, c);
     w.f = (size_t)link_subcarriers(c);
     w.per_symbol = w.f / 2;
     w.pilots = w.count * w.per_symbol;

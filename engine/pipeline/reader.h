@@ -222,6 +222,12 @@ bool need_list(const struct part *part, const cJSON *node, const char *what);
 bool need_text(const struct part *part, const cJSON *node, const char *what); /* without references */
 bool need_name(const struct part *part, const cJSON *key, const char *what);  /* of a member */
 
+/* Reads a list of different texts without references. `check` (may be NULL) reports further faults of one. */
+const char *const *read_texts(struct part *part, const cJSON *node, size_t *count,
+                              void (*check)(struct part *part, const cJSON *item));
+
+/* ---- constant.c ---- */
+
 /* Each reads a value that may refer to params; reports and returns false for a wrong type or size. */
 bool read_bool(struct part *part, const cJSON *node, bool *out);
 bool read_number(struct part *part, const cJSON *node, double min, double max, double *out);
@@ -229,10 +235,6 @@ bool read_integer(struct part *part, const cJSON *node, int min, int max, int *o
 bool read_duration(struct part *part, const cJSON *node, uint64_t *out_ms);
 bool read_bytes(struct part *part, const cJSON *node, uint64_t *out);
 bool read_energy(struct part *part, const cJSON *node, double *out_j);
-
-/* Reads a list of different texts without references. `check` (may be NULL) reports further faults of one. */
-const char *const *read_texts(struct part *part, const cJSON *node, size_t *count,
-                              void (*check)(struct part *part, const cJSON *item));
 
 /* ---- paths.c ---- */
 
@@ -274,6 +276,8 @@ const struct value *value_structured(struct reader *r, const struct value *v);
 const struct value *value_literal(struct reader *r, const cJSON *json, const struct location *at);
 /* The member of a VALUE_OBJECT; NULL when there is none. */
 const struct value *value_member(const struct value *object, const char *name);
+
+/* ---- tree.c ---- */
 
 /* Has the arena delete the tree. */
 const cJSON *keep_json(struct reader *r, cJSON *json);

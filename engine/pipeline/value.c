@@ -29,16 +29,6 @@ static const struct value *value_broken(const struct scope *scope, const struct 
     return value_literal(scope->part->reader, &broken_json, at);
 }
 
-static void delete_json(void *json) {
-    cJSON_Delete(json);
-}
-
-const cJSON *keep_json(struct reader *r, cJSON *json) {
-    mem_checked(json);
-    arena_own(r->arena, json, delete_json);
-    return json;
-}
-
 static struct value *value_create(struct reader *r, enum value_type type, const struct location *at) {
     struct value *v = arena_alloc(r->arena, sizeof *v);
     v->type = type;
@@ -50,35 +40,6 @@ const struct value *value_literal(struct reader *r, const cJSON *json, const str
     struct value *v = value_create(r, VALUE_LITERAL, at);
     v->as.literal = json;
     return v;
-}
-
-static size_t count_tree(const cJSON *node, size_t *bytes, size_t depth, size_t *deepest) {
-    size_t nodes = 1;
-    if (depth > *deepest)
-        *deepest = depth;
-    if (cJSON_IsString(node))
-        *bytes += strlen(node->valuestring);
-    const cJSON *child;
-    cJSON_ArrayForEach(child, node) {
-        nodes += count_tree(child, bytes, depth + 1, deepest);
-    }
-    return nodes;
-}
-
-bool count_folded(struct reader *r, const struct location *at, const cJSON *json) {
-    if (r->too_large)
-        return false;
-    size_t deepest = 0;
-    r->folded_nodes += count_tree(json, &r->folded_bytes, 1, &deepest);
-    if (deepest > JSON_MAX_DEPTH) {
-        report(r, at, "the value becomes nested deeper than %d", JSON_MAX_DEPTH);
-        return false;
-    }
-    r->too_large = r->folded_nodes > MAX_FOLDED_NODES || r->folded_bytes > MAX_FOLDED_BYTES;
-    if (r->too_large)
-        report(r, at, "params, once put into each other, come to more than %d values or %d MiB of text",
-               MAX_FOLDED_NODES, MAX_FOLDED_BYTES >> 20);
-    return !r->too_large;
 }
 
 /* ---- compiling ---- */

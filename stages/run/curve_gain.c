@@ -248,14 +248,6 @@ static int comparison_make(struct comparison *c, const struct gains *g, const st
     return 0;
 }
 
-bool comparison_reaches(const struct comparison *c) {
-    return c->reached == c->pairs->count;
-}
-
-const char *comparison_word(const struct comparison *c) {
-    return comparison_reaches(c) ? "reached" : c->reached ? "partly reached" : "not reached";
-}
-
 /* Labels in which the pairs differ, and those that the baseline names, but average_over. */
 static cJSON *comparison_names(const struct gains *g, const cJSON *names, const cJSON *baseline) {
     const char *but[] = {g->average_over, NULL};
@@ -328,7 +320,7 @@ static int results_write(struct stage *s, const struct gains *g, struct error *e
     double least = INFINITY, most = -INFINITY;
     size_t reached = 0;
     for (size_t i = 0; i < g->groups.count; i++)
-        if (comparison_reaches(&g->comparisons[i])) {
+        if (g->comparisons[i].gain.count) {
             reached++;
             least = fmin(least, g->comparisons[i].gain.value);
             most = fmax(most, g->comparisons[i].gain.value);

@@ -6,8 +6,6 @@
 #ifndef RETORT_STAGES_RUN_CURVE_GAIN_H
 #define RETORT_STAGES_RUN_CURVE_GAIN_H
 
-#include <stdbool.h>
-
 #include "stages/run/group.h"
 #include "stages/run/rows.h"
 #include "stages/stage.h"
@@ -32,11 +30,6 @@ struct gains {
     struct groups groups;
     struct comparison *comparisons; /* groups.count */
 };
-
-bool comparison_reaches(const struct comparison *c);
-
-/* "reached", "partly reached" or "not reached". */
-const char *comparison_word(const struct comparison *c);
 
 /* Append the result: with all digits, for programs, for people. */
 void gains_csv(struct buffer *out, const struct gains *g);

@@ -23,6 +23,10 @@ static bool shows_range(const struct gains *g) {
     return *g->average_over && g->spread == SPREAD_RANGE;
 }
 
+static const char *comparison_word(const struct comparison *c) {
+    return c->gain.count ? "reached" : c->reached ? "partly reached" : "not reached";
+}
+
 static const struct row *comparison_row(const struct gains *g, const struct comparison *c) {
     return &g->pairs.row[c->pairs->rows[0]];
 }
@@ -145,7 +149,7 @@ static void markdown_label(struct buffer *out, const struct row *row, const char
 }
 
 static void markdown_gain(struct buffer *out, const struct gains *g, const struct comparison *c) {
-    if (!comparison_reaches(c)) {
+    if (!c->gain.count) {
         buffer_puts(out, comparison_word(c));
         return;
     }
