@@ -225,7 +225,7 @@ C_FILES = find engine kernels stages store tests -name '*.[ch]'
 
 # One process a file: for a second file in a process clang-tidy takes every va_list for uninitialised.
 lint: lint-deps
-	@$(MAKE) --no-print-directory check-includes check-headers check-format
+	@$(MAKE) --no-print-directory check-includes check-headers check-benches check-format
 	@printf '%s\n' $(wildcard $(LINT_SOURCES)) | xargs -P $(JOBS) -n 1 sh -c \
 		'clang-tidy --quiet "$$@" -- -std=c11 $(CPPFLAGS_ALL) $(CJSON_CFLAGS) $(BLAS_CFLAGS) 2>/dev/null' clang-tidy
 	@cppcheck --quiet -j $(JOBS) --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
@@ -248,6 +248,11 @@ check-words:
 check-headers:
 	@$(C_FILES) | grep '\.h$$' | grep -v '_body\.h$$' | xargs -P $(JOBS) -n 16 \
 		$(CC) -std=c11 -Wall -Wextra -Werror $(CPPFLAGS_ALL) $(CJSON_CFLAGS) $(BLAS_CFLAGS) -fsyntax-only -x c
+
+# Benchmarks are built only when somebody measures: here they must at least compile.
+check-benches:
+	@find tests/bench -name '*.c' | xargs -P $(JOBS) -n 1 \
+		$(CC) -std=c11 -Wall -Wextra -Werror $(CPPFLAGS_ALL) $(CJSON_CFLAGS) $(BLAS_CFLAGS) -fsyntax-only
 
 check-format:
 	@$(C_FILES) | xargs -P $(JOBS) -n 16 clang-format --dry-run -Werror
@@ -334,5 +339,5 @@ clean:
 	rm -rf build
 
 .SECONDARY:
-.PHONY: results fuzz fuzz-programs soak test-all all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes check-calls check-words check-headers check-format format docs bench bench-engine check-instructions install help clean
+.PHONY: results fuzz fuzz-programs soak test-all all unit-programs deps test-deps lint-deps study test asan tsan fresh lint check-includes check-calls check-words check-headers check-benches check-format format docs bench bench-engine check-instructions install help clean
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

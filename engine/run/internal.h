@@ -1,10 +1,11 @@
 /*
  * Shared by the files of a run.
  *
- *   run.c       begin, end                          task.c     one attempt after another
+ *   run.c       passes, each from begin to end      task.c     one attempt after another
  *   loop.c      events and time in, steps out       event_loop.c  the loop, signals
  *   discover.c  plan -> known, or a task            commit.c   durable, then reported
- *   publish.c   known results -> results/
+ *   publish.c   known results -> results/           end.c      exit code, run file
+ *   report.c    counts, observers, the first fault
  *
  * Everything here is on one thread, but what attempt_prepare and attempt_collect do on a worker.
  */
@@ -95,6 +96,8 @@ struct run {
     uint64_t commit_due_ms;    /* of the first in `finished` */
 };
 
+/* ---- report.c ---- */
+
 uint64_t run_now_ms(void);
 void task_list_add(struct task_list *list, struct task *task);
 struct task *task_list_take(struct task_list *list); /* NULL: empty */
@@ -109,13 +112,14 @@ void run_note(struct run *r, const struct instance *i, const char *text);
 /* Stops the run once an energy budget is used up: nothing starts any more, and stages under way are asked to leave. */
 void run_check_budgets(struct run *r);
 
+/* Whether a signal has come that no stage was told of. */
+bool run_is_interrupted(struct run *r);
+
 /* ---- loop.c ---- */
 
 /* Runs what is pending and what follows from it until nothing can go on. */
 int run_execute(struct run *r, struct error *err);
 void run_close_loop(struct run *r);
-/* Whether a signal has come that no stage was told of. */
-bool run_is_interrupted(struct run *r);
 
 /* ---- publish.c ---- */
 
@@ -137,6 +141,12 @@ void task_stop(struct task *t, enum schedule_type how);
 /* Judges an attempt that has ended: finished, failed, interrupted; tells the scheduler and the plan. */
 void task_judge(struct task *t);
 void task_free(struct task *t);
+
+/* ---- end.c ---- */
+
+/* Publishes results and writes the run file, whatever came before. Returns the first fault. `*again`: in, whether
+   another pass may follow; out, whether one must. */
+int run_end(struct run *r, bool *again, struct error *err);
 
 /* ---- commit.c ---- */
 

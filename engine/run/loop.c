@@ -49,10 +49,6 @@ void run_close_loop(struct run *r) {
     event_loop_free(&r->loop);
 }
 
-bool run_is_interrupted(struct run *r) {
-    return event_loop_signals(&r->loop) > r->signals_handled;
-}
-
 static void handle_signals(struct run *r) {
     for (; r->signals_handled < r->loop.signals_seen; r->signals_handled++) {
         run_note(r, NULL,
