@@ -8,6 +8,19 @@
  *   state.db               SQLite index of the above, digests of the project's files; rebuilt when it is damaged
  *   work/, checkpoints/, logs/
  *
+ * Its life in a run:
+ *
+ *   store_open, store_hold            once; store_run_begin opens a segment for the run's records
+ *   store_known_find                  for each key: its outs and metrics, or ERR_NOT_FOUND
+ *   store_claim                       for a key that is not known: no other engine works on it now
+ *     store_object_check,             each input that is an object is found whole, and put into the
+ *     store_materialise               directory of the attempt
+ *     store_object_put                each out of the attempt becomes an object
+ *     store_record_add                the record waits for its group
+ *   store_commit                      the group is durable, its keys are known
+ *   store_release                     for each key of the group
+ *   store_run_write, store_close      once
+ *
  * Commit: objects written and synced -> directories synced -> records appended and synced -> one SQLite transaction.
  * A record never exists without its outs; what was reported finished survives a kill; of records of one key the
  * earliest valid one counts. Several engines may use one store at once: correctness comes from the first record
