@@ -226,6 +226,7 @@ C_FILES = find engine kernels stages store tests -name '*.[ch]'
 # One process a file: for a second file in a process clang-tidy takes every va_list for uninitialised.
 lint: lint-deps
 	@$(MAKE) --no-print-directory check-includes check-headers check-benches check-format check-words
+	@$(MAKE) --no-print-directory -s -j$(JOBS) check-calls
 	@printf '%s\n' $(wildcard $(LINT_SOURCES)) | xargs -P $(JOBS) -n 1 sh -c \
 		'clang-tidy --quiet "$$@" -- -std=c11 $(CPPFLAGS_ALL) $(CJSON_CFLAGS) $(BLAS_CFLAGS) 2>/dev/null' clang-tidy
 	@cppcheck --quiet -j $(JOBS) --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
@@ -323,7 +324,7 @@ help:
 	@sed -n '3,7s/^# \{0,1\}//p' Makefile
 	@echo "  make test-all       the tests, and comparisons with PyTorch, which is installed"
 	@echo "  make asan | tsan    the tests under the sanitizers"
-	@echo "  make lint           include rule, headers alone, format, hard sentences, clang-tidy, cppcheck"
+	@echo "  make lint           include rule, headers alone, format, hard sentences, circles of calls, clang-tidy, cppcheck"
 	@echo "  make format         lays out every C file as .clang-format says"
 	@echo "  make fresh          both commands in a bare Debian 12 (needs root; about ten minutes)"
 	@echo "  make soak           every fault at every place (hours; SHARD=i/n for a part; goes on where it was)"
