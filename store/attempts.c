@@ -38,12 +38,12 @@ void store_attempt_remove(struct store *s, const char *attempt) {
     free(path);
 }
 
-/* ---- who worked on a checkpoint ---- */
+/* ---- attempts that worked on a checkpoint ---- */
 
 int store_checkpoint_join(struct store *s, const struct digest *key, const char *platform, const char *attempt,
                           struct error *err) {
     char *path = store_checkpoint_attempts_path(s, key, platform);
-    char *line = mem_printf("\n%s\n", attempt); /* what stands before may be cut off: the disk was full */
+    char *line = mem_printf("\n%s\n", attempt); /* the line before may be cut off: the disk was full */
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666);
     int rc = fd < 0 ? error_errno(err, errno, "%s: cannot be opened", path)
                     : file_write_all(fd, line, strlen(line), path, err);
@@ -84,7 +84,8 @@ void store_checkpoint_attempts(struct store *s, const struct digest *key, const 
     free(path);
 }
 
-/* Its attempts first: those of a checkpoint that is gone must never be counted with those of the next. */
+/* The list of attempts goes first: attempts of a removed checkpoint must never be counted with those of the next
+   one. */
 int store_checkpoint_remove(struct store *s, const struct digest *key, const char *platform, struct error *err) {
     char *path = store_checkpoint_path(s, key, platform), *attempts = store_checkpoint_attempts_path(s, key, platform);
     int rc = 0;
@@ -160,7 +161,7 @@ static int give_attempts(struct visitor *v, struct store *s, const char *id, str
         if (rc == 0 && strncmp(entries[i]->d_name, prefix, strlen(prefix)) == 0)
             rc = document_read(&record, path, "attempt", err);
         if (rc == ERR_NOT_FOUND)
-            rc = 0; /* its stage is finished since */
+            rc = 0; /* its stage has finished meanwhile */
         if (record && !is_listed(v->attempts, v->count, record_read(record).attempt))
             v->visit(v->context, record);
         cJSON_Delete(record);
@@ -176,7 +177,7 @@ static int give_attempts(struct visitor *v, struct store *s, const char *id, str
 int store_run_records(struct store *s, const char *id, void (*visit)(void *context, const cJSON *record), void *context,
                       struct error *err) {
     struct visitor v = {.visit = visit, .context = context};
-    char *name = layout_encode(id); /* ids are names of files; what a user typed may be anything */
+    char *name = layout_encode(id); /* ids are file names; a user may have typed any text */
     int rc = give_segments(&v, s, name, err);
     if (rc == 0)
         rc = give_attempts(&v, s, name, err);

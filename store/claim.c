@@ -1,7 +1,7 @@
 /*
- * Claims: claims/<key> holds "<owner> <host name>\n" of the engine that works on the key. They are read and changed
- * under a short exclusive lock on claims/.lock, which the kernel drops with its holder. Files, not rows: they need no
- * syncing (a claim never outlives its boot), and they stand when the index is rebuilt.
+ * Claims: claims/<key> holds "<owner> <host name>\n" of the engine that works on the key. Claims are read and changed
+ * under a short exclusive lock on claims/.lock, which the kernel releases when its holder dies. They are files, not
+ * rows: they need no sync, since a claim never outlives its boot, and they survive a rebuild of the index.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,25 +48,25 @@ static char *claim_path(const struct store *s, const struct digest *key) {
     return layout_path(s, "claims", hex);
 }
 
-/* ---- what stands in a claim ---- */
+/* ---- the content of a claim ---- */
 
 enum holder { HOLDER_NONE, HOLDER_US, HOLDER_DEAD, HOLDER_OTHER };
 
-/* A claim from elsewhere as it was last looked at. */
+/* A claim of an engine on another host, as it was last read. */
 struct foreign_claim {
     struct digest key;
     struct timespec touched;
-    uint64_t since_ns; /* when it was first seen so */
+    uint64_t since_ns; /* first seen with this time */
 };
 
-/* An engine on another host shows by the claim's time that it lives. That time is compared with nothing but itself: two
-   machines' clocks differ, and any may be set. How long it stands still is measured here, without the time that this
-   machine slept. */
+/* An engine on another host renews the time of its claims. This engine compares that time only with its earlier
+   value, because the clocks of two machines differ. It measures here how long the time has not changed, without the
+   time that this machine slept. */
 static bool elsewhere_lives(struct store *s, const struct digest *key, const char *path) {
     struct stat st;
     struct foreign_claim *f = NULL;
     if (stat(path, &st) < 0)
-        return errno != ENOENT; /* what cannot be told is not taken */
+        return errno != ENOENT; /* an unknown claim is not taken over */
     for (size_t i = 0; i < s->foreign_count && !f; i++)
         if (digest_equal(&s->foreign[i].key, key))
             f = &s->foreign[i];
@@ -82,7 +82,7 @@ static bool elsewhere_lives(struct store *s, const struct digest *key, const cha
     return clock_awake_ns() - f->since_ns < ELSEWHERE_DEAD_NS;
 }
 
-/* Who has a key, whose claim is at `path`. */
+/* Reads the claim at `path`: the holder of its key. */
 static int read_claim(enum holder *out, struct error *who, struct store *s, const struct digest *key, const char *path,
                       struct error *err) {
     struct buffer text = {0};
@@ -97,7 +97,7 @@ static int read_claim(enum holder *out, struct error *who, struct store *s, cons
         rc = error_set(err, rc, "%s", why.message);
     } else if (rc < 0 || !owner_parse(&o, buffer_text(&text), &used) || text.data[used] != ' ' ||
                text.data[text.size - 1] != '\n') {
-        *out = HOLDER_DEAD; /* torn: its writer died on the way */
+        *out = HOLDER_DEAD; /* cut off: its writer died */
         rc = 0;
     } else {
         enum owner_state state = owner_state(&o, &s->owner);
@@ -148,7 +148,7 @@ void claim_heartbeat(struct store *s) {
     s->heartbeat_ns = now;
     for (size_t i = 0; i < s->claim_count; i++) {
         char *path = claim_path(s, &s->claims[i]);
-        utimensat(AT_FDCWD, path, NULL, 0); /* a claim that is gone is noticed when it is released */
+        utimensat(AT_FDCWD, path, NULL, 0); /* a missing claim is noticed when it is released */
         free(path);
     }
 }
@@ -178,7 +178,7 @@ int store_claim(struct store *s, const struct digest *key, struct error *err) {
         return rc;
     if (holder != HOLDER_US)
         hold(s, key);
-    /* The dead owner may have finished the key and died before it was in the index. */
+    /* The dead owner may have finished the key and died before the index had it. */
     return holder == HOLDER_DEAD ? index_retry(s, refresh, NULL, err) : 0;
 }
 

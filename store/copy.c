@@ -46,7 +46,7 @@ bool clone_file(struct store *s, int to, int from) {
     return false;
 }
 
-/* Not every file system can rename without replacing; a link never replaces. */
+/* Not every file system can rename without replacing. A hard link never replaces. */
 int rename_new(int to_fd, const char *to, int from_fd, const char *from) {
     if (renameat2(from_fd, from, to_fd, to, RENAME_NOREPLACE) == 0)
         return 0;

@@ -7,7 +7,7 @@
 
 enum { FIRST_SIZE = 256 };
 
-/* Digests are hashes: any of their bytes will do. */
+/* Digests are hashes already, so any of their bytes serve. */
 static size_t find_slot(const struct digest_set *set, const struct digest *d) {
     size_t slot;
     memcpy(&slot, d->bytes, sizeof slot);

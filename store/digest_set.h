@@ -14,8 +14,10 @@ struct digest_set {
     size_t mask;
 };
 
+/* Whether the set holds the digest. */
 bool digest_set_has(const struct digest_set *set, const struct digest *d);
 bool digest_set_add(struct digest_set *set, const struct digest *d); /* false: it was in the set */
+/* Frees the slots; the set is empty again. */
 void digest_set_close(struct digest_set *set);
 
 #endif

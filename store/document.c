@@ -1,6 +1,6 @@
 /*
- * The files of runs/ and attempts/: an object each, one of whose members is the name that the file has. Nothing else of
- * them is needed to read on: what a member says that is missing is not known.
+ * The files of runs/ and attempts/. Each is a JSON object, one of whose members is the file's own name. No other member
+ * is needed for reading: a missing one is unknown.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ static bool is_named(const cJSON *tree, const char *member, const char *path) {
     return named;
 }
 
-/* ERR_CORRUPT with what is wrong, and no mend. */
+/* Reads a document. The message of ERR_CORRUPT says no way to mend it. */
 static int look(cJSON **out, const char *path, const char *member, struct error *err) {
     struct json_document *document = NULL;
     struct error why = {0};

@@ -1,7 +1,7 @@
 /*
- * Digests of the project's files, so that a large input is hashed once. A file counts as unchanged while device,
- * inode, size, mtime and ctime are what they were; the ctime cannot be set by hand. A file that was changed so
- * shortly before it was hashed that a later change could carry the same times is not remembered.
+ * Remembers digests of the project's files, so that a large input is hashed once. A file counts as unchanged while its
+ * device, inode, size, mtime and ctime are the same; programs cannot set the ctime. A file that changed just before it
+ * was hashed is not remembered: a later change could carry the same times.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -130,7 +130,7 @@ static int write_one(struct store *s, const struct remembered_file *f, struct er
     return index_step(s, q, err);
 }
 
-/* Writes what was hashed lately to the index, where that can be had: it only spares hashing again. */
+/* Writes new digests to the index. Failing is harmless: the files are hashed again. */
 static void file_memory_flush(struct store *s) {
     if (s->file_count == 0 || !s->index.db)
         return;
@@ -164,13 +164,13 @@ void file_memory_close(struct store *s) {
 
 /* ---- content ---- */
 
-/* A later change could not carry the same times. */
+/* Whether any later change will have another ctime. */
 static bool is_at_rest(const struct stat *st, int64_t now) {
     return nanoseconds(st->st_ctim) + FILE_TIME_STEP_NS < now;
 }
 
-/* Who has mapped the file may write to a page without a new time as long as the kernel has not begun to write the page
-   out; after that the next store sets one. tmpfs never writes out; overlayfs, below containers, passes on no more than a
+/* A process that has the file mapped can write to a dirty page without a new time. Once the kernel has written the
+   page out, the next write sets a new time. tmpfs never writes out; overlayfs, below containers, passes on only a
    whole sync. */
 static void settle(int fd) {
     struct statfs fs;
@@ -206,7 +206,7 @@ static int hash_stable(int fd, const char *path, struct stat *st, struct digest 
     return error_set(err, ERR_FAILED, "%s: is being written to; start again when it is finished", path);
 }
 
-/* What stands on the way to a file is for its owner to mend; everything else is the system's. */
+/* Faults in the path are the user's to mend (ERR_INVALID); all others are the system's. */
 static int way_fault(int errnum, const char *path, struct error *err) {
     switch (errnum) {
     case ENOENT:
@@ -226,7 +226,7 @@ static int hash_file(struct store *s, const char *path, struct stat *st, struct 
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return way_fault(errno, path, err);
-    session_pause(s); /* it may be large */
+    session_pause(s); /* the file may be large */
     int rc = fstat(fd, st) < 0 ? error_errno(err, errno, "%s: cannot be examined", path)
                                : hash_stable(fd, path, st, out, &began, err);
     close(fd);
@@ -237,7 +237,7 @@ static int hash_file(struct store *s, const char *path, struct stat *st, struct 
     return rc;
 }
 
-/* A regular file whose stat says that it is the one that is remembered is not opened. */
+/* A regular file whose stat matches the remembered one is not opened. */
 static int file_content(void *context, const char *path, const struct stat *seen, struct object *out,
                         struct error *err) {
     struct stat st = *seen;
@@ -266,7 +266,7 @@ static int directory_content(struct store *s, const char *path, struct object *o
     return rc;
 }
 
-/* A stage that was given it would be given its own directory, and so on. */
+/* A stage with the store as its input would contain its own directory. */
 static bool holds_store(const struct store *s, const char *absolute) {
     size_t length = strlen(absolute);
     if (strncmp(s->directory, absolute, length) != 0)

@@ -1,4 +1,4 @@
-/* Records found: of a key, and such as are like a stage. */
+/* Looks up records: of a key, and those similar to a stage. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -38,9 +38,9 @@ struct find {
     const struct digest *key;
     const char *platform;
     struct places places;
-    size_t valid; /* which of them */
+    size_t valid; /* index of the place that counts */
     int tries;
-    bool moved; /* a segment is gone: gc may have put its records elsewhere, and the index says where */
+    bool moved; /* a segment is gone: gc may have moved its records, and the index says where */
 };
 
 static int find_places(struct store *s, void *context, struct error *err) {
@@ -55,8 +55,8 @@ static int find_places(struct store *s, void *context, struct error *err) {
     return places_collect(s, &f->places, q, err);
 }
 
-/* 1: the record at a place is that of the key and whole, its objects too. 0: it does not count. ERR_IO: it cannot be told
-   (to take that for damage would run again what is known). */
+/* 1: the place holds the key's record, whole and with its objects. 0: the record does not count. ERR_IO: unknown; to
+   take that for damage would run a known stage again. */
 static int find_valid(struct store *s, struct find *f, const struct place *place, cJSON **out, struct error *err) {
     struct error why = {0};
     struct record_row row = {0};
@@ -117,7 +117,7 @@ int store_record_find(struct store *s, const struct digest *key, const char *pla
     return record_find(s, key, platform, out, NULL, err);
 }
 
-/* ---- what could explain an unknown key ---- */
+/* ---- records that explain an unknown key ---- */
 
 struct newest {
     enum record_group group;

@@ -1,7 +1,7 @@
 /*
- * fsck: every stored file is hashed; every line of every segment is checked, its objects looked for and its index row
- * compared. What is damaged is set aside, index rows that are wrong are written anew; records stay as they are, since
- * one whose objects are gone does not count and counts again when they come back. Runs and attempts are read.
+ * fsck hashes every stored file, checks every line of every segment, looks for its objects and compares its index row.
+ * It sets damaged files aside and writes wrong index rows anew. It leaves records alone: a record without its objects
+ * does not count, and counts again when they come back. It also reads all runs and attempts.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@ struct fsck {
     void (*say)(void *context, const char *line);
     void *context;
 
-    /* The segment that is looked at. */
+    /* The segment that is being checked. */
     const char *segment;
     int64_t segment_id;
     uint64_t segment_records;
@@ -47,8 +47,8 @@ static void tell(struct fsck *f, const char *format, ...) {
 
 /* ---- objects ---- */
 
-/* 1: a stored file is a listing, since it looks like one and hashes as one; 0: it is none, or gone. ERR_IO: it cannot be
-   told, and to hash it as a file would call a listing damaged. */
+/* 1: the stored file looks like a listing and hashes as one. 0: it is none, or gone. ERR_IO: unknown; hashed as a
+   file, a listing would count as damaged. */
 static int is_listing(struct store *s, const struct digest *d, struct error *err) {
     char start[HEADER_BYTES];
     struct digest found;
@@ -167,7 +167,7 @@ static int check_segment(struct fsck *f, const char *name, struct error *err) {
     if (fstat(fd, &st) < 0)
         return error_errno(err, errno, "%s/actions/%s: cannot be examined", f->s->directory, name);
     int rc = tail_known(f->s, name, &f->segment_id, &indexed, &rows, err);
-    if (rc == 0 && indexed != st.st_size) { /* a living engine may append: only what is indexed is compared */
+    if (rc == 0 && indexed != st.st_size) { /* a living engine may append: compare only the indexed part */
         rc = tail_index(f->s, name, err);
         if (rc == 0)
             rc = tail_known(f->s, name, &f->segment_id, &indexed, &rows, err);
@@ -194,7 +194,7 @@ static int check_document(struct fsck *f, const char *path, const char *member, 
     struct error why = {0};
     int rc = document_examine(path, member, &why);
     if (rc == ERR_NOT_FOUND)
-        return 0; /* its stage is finished since */
+        return 0; /* its stage has finished meanwhile */
     ++*count;
     if (rc == ERR_CORRUPT) {
         f->report.damaged_files++;
@@ -267,7 +267,7 @@ int store_fsck(const char *directory, struct fsck_report *out, void (*say)(void 
     if (rc < 0)
         return rc;
     store_notices(f.s, say, context);
-    rc = lease_lock_gc(&lock, f.s, false, err); /* segments and objects do not go while they are looked at */
+    rc = lease_lock_gc(&lock, f.s, false, err); /* gc removes no segment or object meanwhile */
     if (rc == 0)
         rc = check_all(&f, err);
     lease_leave(lock);

@@ -15,7 +15,7 @@ static int mark(struct gc *g, struct error *err) {
     return rc < 0 ? rc : gc_mark_attempts(g, err);
 }
 
-/* Attempts name objects too, so they go before them. */
+/* Attempts name objects too, so they are removed before objects. */
 static int take(struct gc *g, struct error *err) {
     int rc = gc_take_runs(g, err);
     if (rc == 0)

@@ -1,4 +1,4 @@
-/* Attempts, logs, checkpoints, and what the dead left behind. */
+/* Removes attempts, logs, checkpoints, and files of dead engines. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,19 +11,19 @@
 
 enum { TEMPORARY_S = 3600 };
 
-/* ---- what goes ---- */
+/* ---- files to remove ---- */
 
 struct entry {
     const char *name; /* below its folder */
     const char *path;
-    bool walked; /* these are known: */
+    bool walked; /* the next two are known */
     uint64_t bytes;
     double newest_s;
 };
 
 typedef bool judge(const struct gc *g, struct entry *e);
 
-/* Walked only where its name does not tell enough: the folders of the store stand among what may be temporary. */
+/* Walks a folder only where its name is not enough: the store's own folders are among possible temporary files. */
 static double newest(struct entry *e) {
     if (!e->walked)
         e->bytes = gc_size(e->path, &e->newest_s);
@@ -34,15 +34,15 @@ static double newest(struct entry *e) {
 struct kind {
     const char *folder;
     judge *goes;
-    bool stays; /* what cannot be removed is told and left: it holds files of others (a container's root) */
+    bool stays; /* could not be removed: it holds another user's files (a container's root) */
 };
 
-/* Of whom it is, its name does not say; who writes one is done with it in less than a moment. */
+/* Its name does not say which engine wrote it. Writing one takes only a moment. */
 static bool is_temporary(const struct gc *g, struct entry *e) {
     return path_temporary_base(e->name, NULL) > 0 && !gc_is_young(g, newest(e)) && newest(e) < g->now_s - TEMPORARY_S;
 }
 
-/* "<id>.json.damaged" of a run that is not kept. */
+/* Whether the file is "<id>.json.damaged" of a run that is not kept. */
 static bool run_goes(const struct gc *g, struct entry *e) {
     const char *aside = strstr(e->name, ".json" DOCUMENT_ASIDE);
     if (e->name[0] == '.' || !aside)
@@ -51,7 +51,7 @@ static bool run_goes(const struct gc *g, struct entry *e) {
     return !digest_set_has(&g->runs, &run);
 }
 
-/* "<attempt><suffix>", also "<attempt>.json.damaged": whether nobody needs the attempt. */
+/* Whether the file is "<attempt><suffix>" or "<attempt>.json.damaged" of an attempt that nobody needs. */
 static bool attempt_goes(const struct gc *g, struct entry *e) {
     const char *suffix = strrchr(e->name, '.');
     if (e->name[0] == '.' || !suffix)
@@ -62,7 +62,7 @@ static bool attempt_goes(const struct gc *g, struct entry *e) {
     return goes;
 }
 
-/* Claimed, by whoever: work on it has begun, since the oldest run that is kept. */
+/* Whether an engine has claimed the key since the oldest kept run: work on it has begun. */
 static bool is_claimed(const struct gc *g, const char *hex) {
     char began[CLOCK_TEXT_SIZE];
     char *path = layout_path(g->s, "claims", hex);
@@ -70,12 +70,12 @@ static bool is_claimed(const struct gc *g, const char *hex) {
     int failed = stat(path, &st) < 0 ? errno : 0;
     free(path);
     if (failed || !g->oldest)
-        return failed && failed != ENOENT; /* what cannot be told is left alone */
+        return failed && failed != ENOENT; /* an unknown claim keeps the checkpoint */
     layout_time(began, (double)st.st_mtim.tv_sec + 1);
     return strcmp(began, g->oldest) >= 0;
 }
 
-/* Of a key that is known store_sweep removes it. One that was begun and is not known is work that is not finished. */
+/* store_sweep removes checkpoints of known keys. A checkpoint of another key is unfinished work. */
 static bool checkpoint_goes(const struct gc *g, struct entry *e) {
     char hex[DIGEST_HEX_SIZE];
     struct digest key;
@@ -84,8 +84,8 @@ static bool checkpoint_goes(const struct gc *g, struct entry *e) {
            !gc_is_young(g, newest(e));
 }
 
-/* Of an engine that cannot be seen from here, and has no lease any more: of a container that is gone, say, which nobody
-   else would ever sweep. `end`: what follows the owner. */
+/* Whether the entry belongs to an engine that cannot be seen from here and has no lease, for example of a container
+   that is gone. No other engine would sweep it. `end`: the character after the owner. */
 static bool is_left(const struct gc *g, struct entry *e, const char *owner_text, char end) {
     struct owner o;
     size_t length;
@@ -107,13 +107,13 @@ static bool temporary_goes(const struct gc *g, struct entry *e) {
     return sweep_temporary_is_dead(g->s, e->name) || is_left(g, e, e->name, '.');
 }
 
-/* When it was set aside, its content was old already: the folder's time says when that was last done. */
+/* A damaged object was old already when it was set aside. The folder's time says when that last happened. */
 static bool damaged_goes(const struct gc *g, struct entry *e) {
     struct stat st;
     return e->name[0] != '.' && stat(e->path, &st) == 0 && !gc_is_young(g, (double)st.st_ctim.tv_sec);
 }
 
-/* ---- away with it ---- */
+/* ---- removing ---- */
 
 static int take_entry(struct gc *g, const char *folder, const char *name, const struct kind *kind, uint64_t *count,
                       struct error *err) {
@@ -145,7 +145,7 @@ static int take_folder(struct gc *g, const struct kind *kind, uint64_t *count, s
     return rc;
 }
 
-/* While nobody can begin to work on a key. */
+/* Holds the claims' lock, so that no engine begins to work on a key meanwhile. */
 static int take_checkpoints(struct gc *g, struct error *err) {
     static const struct kind checkpoints = {"checkpoints", checkpoint_goes, false};
     int lock = -1;

@@ -1,4 +1,4 @@
-/* What the runs that are kept need: records, attempts, objects. */
+/* Marks the records, attempts and objects that kept runs need. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +39,7 @@ bool gc_needs_attempt(const struct gc *g, const char *file_name) {
 
 /* ---- objects ---- */
 
-/* A directory's listing names files; where it is gone or damaged the record does not count, and names nothing. */
+/* A directory's listing names files. Without the listing the record does not count and keeps nothing. */
 static int keep_object(void *context, const char *name, const struct object *o, struct error *err) {
     struct gc *g = context;
     struct listing l = {0};
@@ -61,7 +61,7 @@ int gc_keep_record(struct gc *g, const cJSON *record, struct error *err) {
     int rc = record_outs(record, keep_object, g, &why);
     if (*attempt)
         gc_keep_attempt(g, attempt);
-    return rc == 0 || rc == ERR_INVALID ? 0 : error_set(err, rc, "%s", why.message); /* of a failed attempt: no outs */
+    return rc == 0 || rc == ERR_INVALID ? 0 : error_set(err, rc, "%s", why.message); /* a failed attempt has no outs */
 }
 
 /* ---- records ---- */
@@ -72,12 +72,12 @@ struct reading {
     bool run_is_kept;
 };
 
-/* A segment is named by its run, and so is one that gc has made of it. */
+/* A segment is named after its run; so is one that gc has written. */
 static bool is_needed(const struct reading *r, const struct segment_span *span, const struct digest *key) {
     return r->run_is_kept || gc_needs_key(r->g, key) || gc_is_young(r->g, (double)span->at / 1e9);
 }
 
-/* A line whose checksum does not fit is no record. Of one that stands twice the first is kept. */
+/* A line with a wrong checksum is no record. Of two equal lines the first is kept. */
 static int read_line(void *context, const struct segment_span *span, struct error *err) {
     struct reading *r = context;
     struct gc *g = r->g;
@@ -104,7 +104,7 @@ static int read_line(void *context, const struct segment_span *span, struct erro
     return rc;
 }
 
-/* Of a segment that ends in the middle of a line something goes too. */
+/* A segment that ends within a line loses that part, too. */
 static int read_segment(struct gc *g, const char *name, struct error *err) {
     struct digest run = lease_name(name, strcspn(name, "."));
     struct reading r = {.g = g, .run_is_kept = digest_set_has(&g->runs, &run)};

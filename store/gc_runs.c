@@ -1,4 +1,4 @@
-/* Which runs are kept, and pins. */
+/* Chooses the runs to keep, and handles pins. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "store/gc.h"
 #include "store/run_file.h"
 
-/* ---- pins: an empty file that has the name of a run or a pipeline ---- */
+/* ---- pins: empty files named after a run or a pipeline ---- */
 
 static char *pin_path(const struct store *s, const char *name) {
     char *encoded = layout_encode(name);
@@ -32,7 +32,7 @@ static void free_ids(char **ids, size_t count) {
     free(ids);
 }
 
-/* The run or pipeline that is meant. The caller frees. */
+/* The run or pipeline that `name` means. The caller frees. */
 static int find_pinnable(struct store *s, const char *name, char **out, struct error *err) {
     char **ids = NULL;
     size_t count = 0;
@@ -78,7 +78,7 @@ int store_unpin(struct store *s, const char *name, struct error *err) {
 
 /* ---- runs ---- */
 
-/* Runs of one pipeline that ended well, of those looked at so far. */
+/* Runs of one pipeline that ended well, so far. */
 struct ended {
     char *pipeline;
     long count;
@@ -99,12 +99,12 @@ static struct ended *pipeline_of(struct choice *c, const char *name) {
     return &c->pipelines[c->count++];
 }
 
-/* A run that did not end well says too little of what is needed to stand for one that did. */
+/* A run that did not end well names too few keys to replace one that did. */
 static bool ended_well(const cJSON *run) {
     return run_file_read(run).exit == 0;
 }
 
-/* When it was last written. */
+/* Judged by the time at which the run file was last written. */
 static bool is_young_run(const struct gc *g, const char *id) {
     char *path = mem_printf("%s/runs/%s.json", g->s->directory, id);
     struct stat st;
@@ -113,7 +113,7 @@ static bool is_young_run(const struct gc *g, const char *id) {
     return young;
 }
 
-/* Newest first: a run is kept while fewer than so many of its pipeline that ended well are newer. */
+/* Called newest first. A run is kept while fewer than `keep_runs` newer ones of its pipeline ended well. */
 static bool is_kept(struct choice *c, const char *id, const cJSON *run) {
     struct gc *g = c->g;
     const char *pipeline = run_file_read(run).pipeline;
@@ -143,7 +143,7 @@ static void keep_run(struct gc *g, const char *id, const cJSON *run) {
     }
 }
 
-/* A run that cannot be read is kept, with what stands in its own segment: nobody can say what it needs. */
+/* An unreadable run is kept, with the records of its own segment: nobody knows what else it needs. */
 static int decide(struct choice *c, const char *id, struct error *err) {
     struct gc *g = c->g;
     struct error why = {0};
@@ -163,7 +163,7 @@ static int decide(struct choice *c, const char *id, struct error *err) {
     return 0;
 }
 
-/* fsck has set its file aside, and its time of change says when. */
+/* fsck has set its file aside; the file's ctime says when. */
 static bool keeps_damaged(const struct gc *g, const char *id) {
     char *path = mem_printf("%s/runs/%s.json" DOCUMENT_ASIDE, g->s->directory, id);
     struct digest name = lease_name(id, strlen(id));

@@ -1,4 +1,4 @@
-/* How large, how old. */
+/* Sizes and ages of files. */
 #include <ftw.h>
 #include <math.h>
 
@@ -14,7 +14,7 @@ static int add_file(const char *path, const struct stat *st, int type, struct FT
     (void)level;
     if (type == FTW_F)
         tree.bytes += (uint64_t)st->st_size;
-    if (type == FTW_NS || type == FTW_DNR) /* what cannot be told counts as young */
+    if (type == FTW_NS || type == FTW_DNR) /* an unknown age counts as young */
         tree.newest_s = (double)INFINITY;
     else
         tree.newest_s = fmax(tree.newest_s, (double)st->st_mtim.tv_sec);

@@ -1,4 +1,4 @@
-/* Records and objects away. */
+/* Removes records and objects. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,7 +17,7 @@ enum { FOLDERS = 256, BATCH = 256, WRITE_SIZE = 1 << 20 };
 
 /* ---- a segment without some of its lines ---- */
 
-/* What of a segment stays after all: an engine has looked for it since it was read. */
+/* Keeps a line after all when an engine has looked it up since it was read. */
 static int keep_line(struct gc *g, struct gc_segment *segment, struct gc_line *line, struct error *err) {
     cJSON *record = NULL;
     int rc = segment_read(g->s, segment->name, line->offset, line->length, &record, err);
@@ -73,7 +73,7 @@ static int copy_lines(struct gc *g, const struct gc_segment *segment, int from, 
     return rc;
 }
 
-/* Gives the file the first free name of its run: "<run>.<n>.jsonl". The caller frees `*name`. */
+/* Renames the file to the first free name of its run: "<run>.<n>.jsonl". The caller frees `*name`. */
 static int name_segment(struct gc *g, const char *old, const char *path, char **name, struct error *err) {
     int stem = (int)strcspn(old, ".");
     for (unsigned n = 1;; n++) {
@@ -89,7 +89,7 @@ static int name_segment(struct gc *g, const char *old, const char *path, char **
     return fsync(g->s->actions_fd) < 0 ? error_errno(err, errno, "%s/actions: cannot be synced", g->s->directory) : 0;
 }
 
-/* A new segment of the lines that stay; whole, synced and named at once. */
+/* Writes the kept lines to a new segment, which gets its name when it is whole and synced. */
 static int write_anew(struct gc *g, const struct gc_segment *segment, int from, char **name, struct error *err) {
     char *path = layout_path(g->s, "actions", ".gc");
     int to = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -114,8 +114,8 @@ static int forget_old(struct store *s, void *context, struct error *err) {
     return tail_forget(s, context, &known, err);
 }
 
-/* The index forgets it first, so that it never has records that are nowhere; and once more, since another engine may
-   have read it in between. */
+/* The index forgets the segment first, so that it never names records that are gone. It forgets it again afterwards,
+   since another engine may have read the segment in between. */
 static int remove_segment(struct gc *g, struct gc_segment *segment, struct error *err) {
     struct store *s = g->s;
     int rc = index_retry(s, forget_old, segment->name, err);
@@ -131,7 +131,7 @@ static void count_lines(struct gc *g, const struct gc_segment *segment) {
             g->report->bytes += (uint64_t)segment->lines[i].length;
 }
 
-/* While we have `lease`. One that is written to, or was, belongs to an engine that lives, or did a moment ago. */
+/* Call with `lease` locked. A segment with a writer belongs to an engine that lives, or lived a moment ago. */
 static int replace_segment(struct gc *g, struct gc_segment *segment, struct error *err) {
     struct stat st;
     char *name = NULL;
@@ -200,7 +200,7 @@ static int take_object(struct gc *g, const struct victim *v, struct error *err) 
     return 0;
 }
 
-/* What an engine has noted since is left alone. */
+/* Keeps objects that an engine has noted meanwhile. */
 static int take_batch(struct gc *g, struct batch *b, struct error *err) {
     int lock = -1;
     int rc = b->count == 0 || g->options->dry_run ? 0 : lease_enter(&lock, &g->book, g->s, err);
@@ -216,7 +216,7 @@ static int judge_object(struct gc *g, struct batch *b, const struct digest *d, s
     struct stat st;
     int rc = object_stat(g->s, d, &st, err);
     if (rc < 0)
-        return rc == ERR_NOT_FOUND ? 0 : rc; /* gone, or no object: fsck sees to that */
+        return rc == ERR_NOT_FOUND ? 0 : rc; /* gone, or no object: a case for fsck */
     gc_progress(g, "objects looked at", g->report->kept_objects + g->report->objects);
     if (is_needed(g, d) || gc_is_young(g, (double)st.st_ctim.tv_sec)) {
         g->report->kept_objects++;

@@ -1,7 +1,7 @@
 /*
- * state.db: what can be found again from the segments and the files, kept so that it need not be. A rollback journal
- * (TRUNCATE), never WAL, which SQLite before 3.51.3 can corrupt when two connections checkpoint at once and which no
- * network file system carries.
+ * state.db: an index of the segments and files, which can be rebuilt from them. It uses a rollback journal (TRUNCATE),
+ * never WAL. SQLite before 3.51.3 can corrupt a WAL when two connections checkpoint at once. WAL does not work on
+ * network file systems either.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -54,7 +54,7 @@ static const char schema[] =
     ") STRICT, WITHOUT ROWID;\n"
     "PRAGMA user_version = 2;\n";
 
-/* Schema 1 had no `known`: what it held is read from the segments again. The files' digests stay. */
+/* Schema 1 had no `known`: its records are read from the segments again. The digests of files stay. */
 static const char from_schema_1[] = "DROP TABLE record; DROP TABLE segment;";
 
 #define RECORD_PLACE "SELECT s.name, r.start, r.length FROM record r JOIN segment s ON s.id = r.segment "
@@ -94,9 +94,9 @@ int index_error(struct store *s, struct error *err) {
     switch (code & 0xFF) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-    case SQLITE_ERROR:    /* our SQL is fixed: a table is not what it was */
-    case SQLITE_MISMATCH: /* a value is not what its column holds */
-    case SQLITE_TOOBIG:   /* or is longer than any that was put in */
+    case SQLITE_ERROR:    /* our SQL is fixed: a table has changed */
+    case SQLITE_MISMATCH: /* a value of a wrong type */
+    case SQLITE_TOOBIG:   /* a value longer than any that we wrote */
     case SQLITE_CONSTRAINT:
         s->index.broken = true;
         return error_set(err, ERR_CORRUPT, "%s: %s; `retort fsck` rebuilds it", s->index.path, text);
@@ -139,7 +139,7 @@ void index_rollback(struct store *s) {
 
 void index_read_begin(struct store *s) {
     if (sqlite3_get_autocommit(s->index.db))
-        sqlite3_exec(s->index.db, "BEGIN", NULL, NULL, NULL); /* where it fails, reads are as fast as ever */
+        sqlite3_exec(s->index.db, "BEGIN", NULL, NULL, NULL); /* only saves time: reads also work without it */
 }
 
 void index_read_end(struct store *s) {
@@ -178,8 +178,8 @@ void index_close(struct index *index) {
     index->path = NULL;
 }
 
-/* SQLite would make it 0644, whatever the umask; its journal takes the mode from it. One that is there is not opened:
-   closing it would drop the locks that this process has on it. What fails here SQLite says. */
+/* SQLite would create it with mode 0644, and its journal copies the mode. An existing file is not opened: closing it
+   would drop this process's locks on it. SQLite reports errors. */
 static void make_file(const char *path) {
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd >= 0)
@@ -212,7 +212,7 @@ static int read_version(struct store *s, int *version, struct error *err) {
     return rc;
 }
 
-/* Two engines may come here at once: the version is read again with the database locked. */
+/* Two engines may make the schema at once: the version is read again with the database locked. */
 static int make_schema(struct store *s, struct error *err) {
     int version = 0;
     int rc = execute(s, "BEGIN IMMEDIATE", err);
@@ -238,12 +238,12 @@ int index_check_schema(struct store *s, struct error *err) {
         return 0;
     if (version == 0 || version == 1)
         return make_schema(s, err);
-    /* A newer schema comes with a newer format of the store, and that was looked at: this one is damaged. */
+    /* The store's format was checked, and a newer schema would have a newer format: this one is damaged. */
     s->index.broken = true;
     return error_set(err, ERR_CORRUPT, "%s: has schema %d where %d belongs", s->index.path, version, SCHEMA_VERSION);
 }
 
-/* For whoever wants to know what happened to it; that it cannot be copied keeps nobody from mending it. */
+/* Keeps a copy for a later look. A failed copy does not stop the repair. */
 static void keep_damaged(const struct store *s) {
     char *aside = mem_printf("%s.damaged", s->index.path);
     int from = open(s->index.path, O_RDONLY | O_CLOEXEC);
@@ -259,7 +259,7 @@ static void keep_damaged(const struct store *s) {
 
 int index_reset(struct store *s, struct error *err) {
     keep_damaged(s);
-    if (index_connect(s, NULL) < 0 && !s->index.db) /* that it complains is why we are here; but it must be there */
+    if (index_connect(s, NULL) < 0 && !s->index.db) /* its errors are expected here, but the connection must exist */
         return error_set(err, ERR_IO, "%s: out of memory", s->index.path);
     sqlite3_db_config(s->index.db, SQLITE_DBCONFIG_RESET_DATABASE, 1, 0);
     int rc = execute(s, "VACUUM", err);
@@ -284,7 +284,7 @@ int index_check(struct store *s, struct error *err) {
             rc = error_set(err, ERR_CORRUPT, "%s: %s", s->index.path, said ? (const char *)said : "cannot be checked");
     }
     sqlite3_finalize(statement);
-    /* A schema that was damaged may be one still: then a name that we use is not in it. */
+    /* A damaged schema may still be valid SQL without a name that we use. */
     for (int i = 0; rc == 0 && i < STATEMENT_COUNT; i++)
         rc = index_statement(&statement, s, (enum statement)i, err);
     return rc;

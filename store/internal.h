@@ -1,21 +1,22 @@
 /*
- * What the files of this folder share; nobody else includes it. A file calls only those above it:
+ * Types and functions that the files of this folder share. No other folder includes it. A file calls only those above
+ * it:
  *
  *   layout.c      names of files and folders         notice.c       lines for people
- *   copy.c        bytes from file to file            owner.c        who is alive
- *   listing.c     directories as text                lock.c         whether locks hold at all
+ *   copy.c        bytes from file to file            owner.c        which engines live
+ *   listing.c     directories as text                lock.c         whether locks of the file system hold
  *   object.c      one file below objects/            lease.c        what living engines use
- *   whole.c       an object with its files           remove.c       what several engines remove at once
+ *   whole.c       an object with its files           remove.c       removal by several engines at once
  *   tree.c        a folder into a listing            document.c     the files of runs/ and attempts/
  *   sync.c        the names below objects/           record_row.c, known_row.c   from a record's tree
  *   index.c       state.db                           segment.c      lines of records on disk
- *   tail.c        segments into the index            rebuild.c      an index that was damaged
+ *   tail.c        segments into the index            rebuild.c      repair of a damaged index
  *   put.c         content into objects/              materialise.c  objects out to a path
- *   file_memory.c digests of the project's files     claim.c        who works on a key
- *   session.c     many look-ups in a row             find.c, known.c  records found
+ *   file_memory.c digests of the project's files     claim.c        the engine that works on a key
+ *   session.c     many look-ups in a row             find.c, known.c  look-ups of records
  *   record.c      add, commit                        run.c, attempts.c
- *   sweep.c       what the dead left                 open.c         the store as a whole
- *   gc*.c         what nothing needs any more        fsck.c         all of it checked
+ *   sweep.c       files of dead engines              open.c         the store as a whole
+ *   gc*.c         removal of garbage                 fsck.c         checks of everything
  */
 #ifndef RETORT_STORE_INTERNAL_H
 #define RETORT_STORE_INTERNAL_H
@@ -64,7 +65,7 @@ struct index {
     char *path;
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENT_COUNT];
-    bool broken; /* the last failure says that the database itself is damaged or was replaced: see index_retry */
+    bool broken; /* the last failure means that the database is damaged or was replaced: see index_retry */
 };
 
 /* The segment that this store appends to. */
@@ -75,7 +76,7 @@ struct writer {
     int64_t newest;  /* append time of the last record */
 };
 
-/* Where what was last found by store_known_find stands. */
+/* Memory of the last record that store_known_find found. */
 struct known_memory {
     struct buffer text;
     struct known_out *outs;
@@ -85,11 +86,11 @@ struct known_memory {
 /* Between store_read_begin and store_read_end. */
 struct session {
     bool open;
-    bool held; /* `lease` and the index are locked, since: */
+    bool held; /* `lease` and the index are locked: */
     uint64_t since_ns;
     unsigned count;            /* look-ups since then */
     unsigned repaired;         /* rows of the index */
-    struct digest_set present; /* objects that were found to be there */
+    struct digest_set present; /* objects that are known to be there */
     int rc;                    /* of the first pause that failed */
     struct error error;
 };
@@ -131,10 +132,10 @@ struct store {
 
     uint64_t lost_segments; /* that the index knew, and that were gone or had lost their ends */
 
-    struct remembered_file *files; /* seen since they were last written to the index */
+    struct remembered_file *files; /* hashed, and not yet written to the index */
     size_t file_count, file_capacity;
 
-    pthread_mutex_t lock; /* guards what follows: worker threads put, check and materialise */
+    pthread_mutex_t lock; /* guards the members below: worker threads put, check and materialise */
     struct lease lease;
     uint64_t dirty[DIRECTORY_WORDS]; /* bit 0xab: objects/ab has names that are not synced */
     struct digest_set checked;       /* objects that this process has hashed, or stored itself */
@@ -151,18 +152,19 @@ void notice(struct store *s, const char *format, ...) __attribute__((format(prin
 
 /* ---- layout.c ---- */
 
+/* "<store>/<folder>/<name>". The caller frees. */
 char *layout_path(const struct store *s, const char *folder, const char *name);
 
-/* The one place that knows where the index lives. */
+/* The path of state.db. The caller frees. */
 char *layout_database(const char *directory);
 
-/* A name that may be a file name: '/', '%' and control characters, and a leading '.', become %XX. The caller frees. */
+/* An attempt's name as a file name: '/', '%', control characters and a leading '.' become %XX. The caller frees. */
 char *layout_encode(const char *name);
 
 /* A path for a temporary file of this process, below objects/tmp/. The caller frees. */
 char *layout_temporary(struct store *s);
 
-/* A UTC time as ids begin with it: "20261121T200729123Z". */
+/* A UTC time as at the beginning of ids: "20261121T200729123Z". */
 void layout_time(char text[CLOCK_TEXT_SIZE], double wall_s);
 
 /* A UTC time, given in seconds since 1970, and a random tail. The caller frees. */
@@ -170,8 +172,8 @@ char *layout_new_id(double wall_s);
 
 /* ---- object.c ---- */
 
-/* Seconds since 1970 that every object carries as its modification time, 2000-01-01T00:00:00Z: one that shows another
-   time was written to, or copied, and is hashed again. Not 0: zip archives know no time before 1980. */
+/* The modification time of every object in seconds since 1970: 2000-01-01T00:00:00Z. An object with another time was
+   written to or copied, and is hashed again. It is not 0 because zip archives know no time before 1980. */
 enum { OBJECT_MTIME = 946684800, OBJECT_NAME_SIZE = 66 };
 
 /* "ab/cdef...", below objects/. */
@@ -180,13 +182,13 @@ void object_name(char name[OBJECT_NAME_SIZE], const struct digest *d);
 /* Hashes an open file; `listing`: as a directory's listing. */
 int object_hash(struct digest *out, uint64_t *size, int fd, bool listing, const char *path, struct error *err);
 
-/* Sets read-only mode, executable bit and modification time of an open file and syncs it. */
+/* Sets mode and modification time of an open file, and syncs it. */
 int object_seal(int fd, bool executable, const char *path, struct error *err);
 
 /* Moves objects/ab/cdef... to objects/damaged/abcdef... */
 int object_set_aside(struct store *s, const struct digest *d, struct error *err);
 
-/* The stored file's stat. ERR_NOT_FOUND: there is none, or something that is no file; ERR_IO: it cannot be told. */
+/* The stat of a stored file. ERR_NOT_FOUND: there is none, or it is no file. ERR_IO: unknown. */
 int object_stat(const struct store *s, const struct digest *d, struct stat *st, struct error *err);
 
 /* Notes that this process has hashed the stored file. */
@@ -195,13 +197,13 @@ void object_set_checked(struct store *s, const struct digest *d);
 /* Hashes one stored file: ERR_NOT_FOUND; ERR_CORRUPT after it was set aside. */
 int object_examine(struct store *s, const struct digest *d, bool listing, struct error *err);
 
-/* One stored file: there, of the right size (unless `any_size`), and not written to. One that was is hashed, and
-   mended or set aside. ERR_NOT_FOUND, ERR_CORRUPT after it was set aside, ERR_IO. */
+/* Checks that a stored file is there, has the right size (unless `any_size`) and was not written to. One that was
+   written to is hashed, then mended or set aside. ERR_NOT_FOUND; ERR_CORRUPT after it was set aside; ERR_IO. */
 int object_present(struct store *s, const struct digest *d, uint64_t size, bool any_size, bool listing,
                    struct error *err);
 
-/* One stored file: hashed, unless it is sound by its stat and was hashed by this process before; `always`: in any case.
-   ERR_NOT_FOUND; ERR_CORRUPT after it was set aside. */
+/* Hashes a stored file, unless its stat is sound and this process has hashed it before. `always`: hashes it in any
+   case. ERR_NOT_FOUND; ERR_CORRUPT after it was set aside. */
 int object_check_file(struct store *s, const struct digest *d, bool listing, bool always, struct error *err);
 
 /* ---- whole.c ---- */
@@ -227,27 +229,30 @@ struct listing {
     uint64_t size; /* sum of the files */
 };
 
+/* Frees the entries. */
 void listing_close(struct listing *l);
 
 /* Sorts by path and appends the text that is stored. */
 void listing_write(struct buffer *out, struct listing *l);
 
-/* ERR_CORRUPT for anything that listing_write would not have written, or a path that leaves the directory. */
+/* Parses a stored listing. ERR_CORRUPT for text that listing_write would not write, and for a path that leaves the
+   directory. */
 int listing_parse(struct listing *out, const char *text, size_t size, struct error *err);
 
-/* A new entry, all zero; stays the listing's until the next is added. */
+/* A new entry, all zero. The listing owns it; it is valid until the next is added. */
 struct listing_entry *listing_add(struct listing *l);
 
-/* Whether a name can stand in a listing: it is UTF-8. */
+/* Whether a listing can hold the name: it is UTF-8. */
 bool listing_takes(const char *name);
 
+/* The digest of a stored listing, under a tag of its own. */
 void listing_digest(struct digest *out, const void *text, size_t size);
 
-/* Whether stored bytes can be a listing at all. */
+/* Whether stored bytes begin like a listing. */
 bool listing_begins(const char *text, size_t size);
 
-/* Lists a directory; `file` says what each regular file is, whose stat is given. Links, devices, sockets and names that are not UTF-8 are
-   refused. `follow`: the directory itself may be reached through a link. */
+/* Lists a directory. `file` gives the object of each regular file, whose stat it gets. Links, devices, sockets and
+   names that are not UTF-8 are refused. `follow`: the directory itself may be a link. */
 typedef int tree_file(void *context, const char *path, const struct stat *st, struct object *out, struct error *err);
 int tree_walk(struct listing *out, int at, const char *directory, bool follow, tree_file *file, void *context,
               struct error *err);
@@ -258,7 +263,7 @@ int tree_walk(struct listing *out, int at, const char *directory, bool follow, t
 int copy_bytes(int to, int from, struct sha256 *h, uint64_t *size, const char *to_path, const char *from_path,
                struct error *err);
 
-/* Renames to a name that is not there yet: -1 and EEXIST when it is. */
+/* Renames, but never replaces: -1 and EEXIST when the name exists. */
 int rename_new(int to_fd, const char *to, int from_fd, const char *from);
 
 /* Shares the blocks of another file; false where the file system cannot. */
@@ -274,18 +279,18 @@ int objects_sync(struct store *s, struct error *err);
 
 /* ---- index.c ---- */
 
-/* Opens the database file, as it is; makes one where there is none. */
+/* Opens the database file, and makes it where there is none. */
 int index_connect(struct store *s, struct error *err);
 void index_close(struct index *index);
 
-/* Makes the schema where there is none. ERR_CORRUPT for another one than ours. */
+/* Makes the schema where there is none. ERR_CORRUPT for a foreign schema. */
 int index_check_schema(struct store *s, struct error *err);
 
-/* Empties the database in place (under SQLite's own locks, so that other engines are safe) after copying it to
-   state.db.damaged, and makes the schema anew. */
+/* Copies the database to state.db.damaged, empties it in place and makes the schema anew. SQLite's own locks keep
+   other engines safe. */
 int index_reset(struct store *s, struct error *err);
 
-/* Prepared once, reset, unbound; stays the store's. */
+/* A prepared statement, reset and without bindings. The store owns it. */
 int index_statement(sqlite3_stmt **out, struct store *s, enum statement which, struct error *err);
 
 /* Steps a statement that gives no rows, and resets it. */
@@ -294,27 +299,28 @@ int index_step(struct store *s, sqlite3_stmt *statement, struct error *err);
 /* The error of the last SQLite call; notes whether the database is broken. */
 int index_error(struct store *s, struct error *err);
 
-/* Around several reads: the database is locked for reading once. A write ends it too. */
+/* Brackets several reads, which lock the database once. A write ends the bracket too. */
 void index_read_begin(struct store *s);
 void index_read_end(struct store *s);
 
 int index_begin(struct store *s, struct error *err);  /* BEGIN IMMEDIATE */
 int index_commit(struct store *s, struct error *err); /* rolls back when it fails */
-void index_rollback(struct store *s);
+void index_rollback(struct store *s);                 /* harmless without a transaction */
 
 /* `PRAGMA integrity_check`, and whether the schema is ours: ERR_CORRUPT with the first finding. */
 int index_check(struct store *s, struct error *err);
 
 /* ---- rebuild.c ---- */
 
-/* Connects, and indexes what is new in the segments; rebuilds a damaged index. */
+/* Connects, indexes new lines of the segments, and rebuilds a damaged index. */
 int index_open(struct store *s, struct error *err);
 
-/* Runs `operation`; when the database turns out damaged or replaced, rebuilds it from the records and runs it again. */
+/* Runs `operation`. When the database proves damaged or replaced, rebuilds it from the records and runs `operation`
+   again. */
 int index_retry(struct store *s, int (*operation)(struct store *s, void *context, struct error *err), void *context,
                 struct error *err);
 
-/* Everything from the records, after `index_reset`. */
+/* Resets the index and fills it from the records. `why` goes into the notice. */
 int index_rebuild(struct store *s, const char *why, struct error *err);
 
 /* ---- segment.c ---- */
@@ -322,13 +328,13 @@ int index_rebuild(struct store *s, const char *why, struct error *err);
 /* Appends "<sha256> <time> <json>\n". */
 void segment_line(struct buffer *out, int64_t at, const char *json);
 
-/* Appends lines to this store's segment and syncs it; after a failure the segment is left behind for a new one. */
+/* Appends lines to this store's segment and syncs it. After a failure the next lines go to a new segment. */
 int segment_append(struct store *s, const struct buffer *lines, struct error *err);
 
-/* Appends nothing more to the present segment: the next record begins a new one. */
+/* Ends the present segment: the next record begins a new one. */
 void segment_leave(struct store *s);
 
-/* Opens for reading, from a small cache; the descriptor stays the store's. */
+/* Opens a segment for reading, from a small cache. Returns a descriptor that the store owns. */
 int segment_open(struct store *s, const char *name, struct error *err);
 
 /* The record at a place. ERR_CORRUPT when the line is damaged. The caller deletes it. */
@@ -337,9 +343,9 @@ int segment_read(struct store *s, const char *name, int64_t offset, int64_t leng
 /* Names of all segments, sorted. The caller frees each and the array. */
 int segment_names(const struct store *s, char ***out, size_t *count, struct error *err);
 
-/* Calls `visit` for each complete line from `offset` up to the file's `size`, in file order, until about `limit` bytes
-   are done; `*end` is where the next unread line begins. A last line without its newline is not given. A record that has
-   lost but the newline before it is given as a line of its own, after the damaged bytes that run into it. */
+/* Calls `visit` for each complete line from `offset` to `size`, in file order, and stops after about `limit` bytes.
+   `*end` is where the next unread line begins. A last line without its newline is skipped. When a damaged line has
+   swallowed the newline before a whole record, the record is given as a line of its own after it. */
 struct segment_span {
     int64_t offset;
     int64_t length; /* with the newline, where it has one */
@@ -357,7 +363,7 @@ int segment_scan_fd(int fd, const char *path, int64_t offset, int64_t size, int6
 
 /* ---- record_row.c ---- */
 
-/* What the index holds of a record; the texts point into its tree. */
+/* The columns of a record in the index. The texts point into its tree. */
 struct record_row {
     const cJSON *record;
     struct digest key;
@@ -365,17 +371,17 @@ struct record_row {
     double wall_s;                       /* NAN: not said */
 };
 
-/* ERR_INVALID when it is no record. */
+/* Reads the columns. ERR_INVALID when the tree is no record. */
 int record_row_read(struct record_row *row, const cJSON *tree, struct error *err);
 
 /* The same from text; the caller deletes the tree. */
 int record_row_parse(struct record_row *row, cJSON **tree, const char *json, size_t length, struct error *err);
 
-/* How much of an instance's name is that of its stage: "scratch[size=7]". */
+/* Bytes of an instance's name that are its stage's: 7 of "scratch[size=7]". */
 int record_declared_length(const char *stage);
 
-/* Calls `visit` (may be NULL: only checks) for each out of a record until one says no. ERR_INVALID when they are not
-   outs. */
+/* Calls `visit` (NULL: only checks) for each out of a record until it returns an error. ERR_INVALID for members that
+   are no outs. */
 typedef int record_visit(void *context, const char *name, const struct object *o, struct error *err);
 int record_outs(const cJSON *record, record_visit *visit, void *context, struct error *err);
 
@@ -384,33 +390,34 @@ int record_require(struct store *s, const cJSON *record, struct error *err);
 
 /* ---- known_row.c ---- */
 
-enum { MOST_KNOWN_BYTES = 1 << 16 }; /* in the index */
+enum { MOST_KNOWN_BYTES = 1 << 16 }; /* that the index holds */
 
 struct known_guard {
     unsigned char bytes[16];
 };
 
-/* Replaces `out` by what the index holds of a record's outs and metrics. ERR_INVALID when they are none. */
+/* Fills `out` with the index's bytes for a record's outs and metrics. ERR_INVALID for faulty ones. */
 int known_write(struct buffer *out, const cJSON *record, struct error *err);
 
-/* Reads that into `m`, which the record points into. False: it is not what known_write wrote. */
+/* Reads these bytes into `m`, which `out` points into. False: known_write did not write them. */
 bool known_read(struct known_record *out, struct known_memory *m, const void *known, size_t size);
 
-/* What tells that a row is damaged. `h` is as it was made, before and after. */
+/* The checksum that shows damage to a row. `h` is fresh before and after. */
 void known_guard(struct known_guard *out, struct sha256 *h, const struct digest *key, int64_t at, const char *platform,
                  const void *known, size_t size);
 
+/* Frees the memory; the last found record is invalid. */
 void known_memory_close(struct known_memory *m);
 
 /* ---- session.c ---- */
 
-/* Before each look-up: takes the locks of a session that has none, and takes them anew when they were held for long. */
+/* Call before each look-up. Takes the session's locks, and takes them anew when they were held for long. */
 int session_enter(struct store *s, struct error *err);
 
-/* Gives the locks back until the next look-up: before anything that takes long. */
+/* Returns the locks until the next look-up. Call before anything that takes long. */
 void session_pause(struct store *s);
 
-/* Objects that were found to be there are not looked at again in one session. */
+/* One session examines each object once: whether it was examined, and a note that it was. */
 bool session_has_seen(const struct store *s, const struct digest *d);
 void session_see(struct store *s, const struct digest *d);
 
@@ -421,28 +428,28 @@ struct place {
     int64_t offset, length;
 };
 
-/* store_record_find; `where` (may be NULL): the caller frees its segment. */
+/* Like store_record_find; also says where the record is. `where` may be NULL; the caller frees its segment. */
 int record_find(struct store *s, const struct digest *key, const char *platform, cJSON **out, struct place *where,
                 struct error *err);
 
-/* ERR_NOT_FOUND */
+/* Sets the error for a key without a record. Returns ERR_NOT_FOUND. */
 int record_missing(const struct digest *key, struct error *err);
 
 /* ---- tail.c ---- */
 
-/* What the index knows of a segment; zeros when nothing. */
+/* The index's columns for a segment; zeros when it has none. */
 int tail_known(struct store *s, const char *name, int64_t *id, int64_t *indexed, uint64_t *rows, struct error *err);
 
-/* Indexes what other engines, or this one before it was killed, appended and did not index. */
+/* Indexes all lines that are not indexed yet, whichever engine appended them. */
 int tail_refresh(struct store *s, struct error *err);
 
 /* The same for one segment. */
 int tail_index(struct store *s, const char *name, struct error *err);
 
-/* Forgets a segment's rows; `*known`: there were some, or could have been. */
+/* Removes a segment's rows. `*known`: there were some, or may have been. */
 int tail_forget(struct store *s, const char *name, bool *known, struct error *err);
 
-/* Forgets a segment's rows and reads them anew. */
+/* Removes a segment's rows and reads them anew. */
 int tail_reindex(struct store *s, const char *name, struct error *err);
 
 /* Writes the row of one record anew. */
@@ -454,51 +461,53 @@ int tail_has_row(struct store *s, int64_t segment, const struct segment_span *sp
 
 /* ---- document.c, run.c: the files of runs/ (whose `member` is "id") and attempts/ ("attempt") ---- */
 
-/* Stands behind the name of one that fsck found damaged. */
+/* The suffix of files that fsck found damaged. */
 #define DOCUMENT_ASIDE ".damaged"
 
-/* Whether a name in one of these folders is that of such a file. */
+/* Whether a name in one of these folders is that of a document. */
 bool document_is(const char *name);
 
-/* ERR_NOT_FOUND; ERR_CORRUPT with the mend; ERR_IO. The caller deletes. */
+/* Reads a document. ERR_NOT_FOUND; ERR_CORRUPT with a way to mend it; ERR_IO. The caller deletes. */
 int document_read(cJSON **out, const char *path, const char *member, struct error *err);
 
-/* Reads it, and sets a damaged one aside: ERR_CORRUPT then, and the message says so. ERR_NOT_FOUND; ERR_IO. */
+/* Checks a document. Sets a damaged one aside, says so in the message and returns ERR_CORRUPT. ERR_NOT_FOUND;
+   ERR_IO. */
 int document_examine(const char *path, const char *member, struct error *err);
 
-/* Ids of runs whose files were set aside. The caller frees each and the array, also when this fails. */
+/* Ids of runs whose files were set aside. The caller frees each and the array, also after an error. */
 int run_list_damaged(struct store *s, char ***ids, size_t *count, struct error *err);
 
 /* ---- sweep.c ---- */
 
-/* Whether a name below work/ or objects/tmp/ is that of an engine that died; one that cannot be seen from here is left
-   alone: its own host sweeps. */
+/* Whether a name below work/ or objects/tmp/ belongs to a dead engine. Engines that cannot be seen from here do not
+   count: their own host sweeps. */
 bool sweep_work_is_dead(const struct store *s, const char *name);
 bool sweep_temporary_is_dead(const struct store *s, const char *name);
 
 /* ---- remove.c ---- */
 
-/* Removes a file or tree that several engines may want to remove at once: it is first moved to work/ under our name, which
-   only one of them can do. What stays of it there, since another user's folders hold it, a notice names. */
+/* Removes a file or tree that several engines may want to remove at once. First moves it to work/ under our name,
+   which only one engine can do. A notice names files that remain there because another user owns their folder. */
 int remove_once(struct store *s, const char *path, struct error *err);
 
-/* The same for what the dead left in work/ and objects/tmp/. What cannot be removed (a container wrote it as another user)
-   keeps nobody from working: a notice names it. */
+/* The same for files of dead engines in work/ and objects/tmp/. Files that cannot be removed (a container wrote them
+   as another user) are no error: a notice names them. */
 void remove_left(struct store *s, const char *path);
 
 /* ---- claim.c, file_memory.c ---- */
 
-/* Shows engines on other hosts that this one lives; costs nothing within ten seconds of the last time. */
+/* Tells engines on other hosts that this one lives. Does nothing within ten seconds of the last time. */
 void claim_heartbeat(struct store *s);
 void claim_release_all(struct store *s);
 
-/* Whether an engine that lives, this one included, works on a key. */
+/* Whether a living engine, this one included, works on the key. */
 bool claim_is_held(struct store *s, const struct digest *key);
 
-/* Removes a claim whose owner is dead. Only for keys that are known: taking over one of another key says to look for what
-   its owner may have finished. */
+/* Removes a claim whose owner is dead. Only for known keys: for another key, taking over the claim first looks for a
+   record of the dead owner. */
 int claim_remove_dead(struct store *s, const struct digest *key, struct error *err);
 
+/* Writes digests that are not in the index yet, and frees all. */
 void file_memory_close(struct store *s);
 
 #endif

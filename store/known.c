@@ -1,11 +1,11 @@
-/* Keys looked up by what the index holds of their records. */
+/* Looks keys up in the index alone. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/internal.h"
 
-enum { MOST_REPAIRS = 16 }; /* of one session: each waits for the disk */
+enum { MOST_REPAIRS = 16 }; /* in one session: each waits for the disk */
 enum verdict { NONE, FOUND, ASK_RECORD };
 
 struct look_up {
@@ -13,7 +13,7 @@ struct look_up {
     const char *platform;
     struct known_record *out;
     enum verdict verdict;
-    bool damaged; /* a row does not fit its guard */
+    bool damaged; /* a row does not match its guard */
 };
 
 static int require_outs(struct store *s, const struct known_record *r, struct error *err) {
@@ -23,8 +23,8 @@ static int require_outs(struct store *s, const struct known_record *r, struct er
     return rc;
 }
 
-/* Whether the row counts. One that is damaged, or holds no outs, cannot tell; and where objects are missing the record is
-   set aside, which is told. */
+/* Whether the row counts. A damaged row, or one without outs, cannot say. If objects are missing, the record is set
+   aside with a notice. */
 static int judge_row(struct store *s, struct look_up *f, sqlite3_stmt *q, struct error *err) {
     struct known_guard guard;
     struct error why = {0};
@@ -32,7 +32,7 @@ static int judge_row(struct store *s, struct look_up *f, sqlite3_stmt *q, struct
     const void *known = sqlite3_column_blob(q, 2), *expected = sqlite3_column_blob(q, 3);
     size_t size = (size_t)sqlite3_column_bytes(q, 2);
     f->verdict = ASK_RECORD;
-    if (!known && !expected) /* the record has more than a row holds */
+    if (!known && !expected) /* the record is too large for a row */
         return 0;
     f->damaged = true;
     if (!platform || !known || !expected || sqlite3_column_bytes(q, 3) != sizeof guard.bytes)
@@ -51,7 +51,7 @@ static int judge_row(struct store *s, struct look_up *f, sqlite3_stmt *q, struct
     return 0;
 }
 
-/* Earliest first. Of two of one time the names of their segments decide, which the records' own order knows. */
+/* Earliest first. Equal times are ordered by the names of their segments, as among records. */
 static int find_row(struct store *s, void *context, struct error *err) {
     struct look_up *f = context;
     sqlite3_stmt *q;
@@ -77,7 +77,7 @@ static int find_row(struct store *s, void *context, struct error *err) {
     return rc;
 }
 
-/* The record itself, and the row that should have told the same written anew, where it can be. */
+/* Reads the record itself, and writes its row anew where possible. */
 static int ask_record(struct store *s, struct look_up *f, struct error *err) {
     struct buffer known = {0};
     struct place place = {0};

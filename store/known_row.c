@@ -1,11 +1,11 @@
 /*
- * What the index holds of a record, so that a key can be looked up without reading the record:
+ * The columns of the index that hold a record's outs and metrics, so that a key is looked up without the record:
  *
  *   known   count of outs (4 bytes), then for each: name and a zero byte, digest (32), size (8), flags (1);
  *           then the metrics as canonical JSON. Numbers are little-endian.
  *   guard   the first 16 bytes of the SHA-256 of key, append time, platform and `known`
  *
- * A row whose guard does not fit is not believed: the record is read, and its segment is indexed anew.
+ * A row that does not match its guard is not used: the record is read, and its segment is indexed anew.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +62,7 @@ void known_guard(struct known_guard *out, struct sha256 *h, const struct digest 
     memcpy(out->bytes, d.bytes, sizeof out->bytes);
 }
 
-/* Reads one out; NULL: the bytes end before it does. */
+/* Reads one out. NULL: the bytes end within it. */
 static const unsigned char *get_out(struct known_out *out, const unsigned char *at, const unsigned char *end) {
     enum { FIXED = 32 + 8 + 1 };
     const unsigned char *zero = memchr(at, '\0', (size_t)(end - at));

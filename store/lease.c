@@ -21,7 +21,7 @@ struct digest lease_name(const char *text, size_t length) {
     return d;
 }
 
-/* Waits for as long as it takes: gc holds these locks for a few files at a time. */
+/* Waits without limit: gc holds these locks only for a few files at a time. */
 static int lock_file(int fd, int how, const char *path, struct error *err) {
     while (flock(fd, how) < 0) {
         if (errno == EWOULDBLOCK)
@@ -43,7 +43,7 @@ static int open_locked(int *out, const struct store *s, const char *name, int ho
     return rc;
 }
 
-/* A store that was made before there were leases has no folder for them. */
+/* Older stores have no folder for leases. */
 static int make_folder(const struct store *s, struct error *err) {
     char *folder = path_join(s->directory, "leases");
     int rc = file_make_directory(folder, err);
@@ -52,7 +52,7 @@ static int make_folder(const struct store *s, struct error *err) {
 }
 
 int lease_lock_gc(int *out, struct store *s, bool exclusive, struct error *err) {
-    enum { TRIES = 100, WAIT_NS = 10000000 }; /* an engine that ends holds it for a moment, a collection for longer */
+    enum { TRIES = 100, WAIT_NS = 10000000 }; /* an ending engine holds it for a moment, a gc for longer */
     int rc = make_folder(s, err);
     *out = -1;
     if (rc < 0)
@@ -71,7 +71,7 @@ int lease_lock_gc(int *out, struct store *s, bool exclusive, struct error *err) 
 
 /* ---- our own ---- */
 
-/* Between making the file and locking it, a sweep may take it for that of somebody dead: then once more. */
+/* A sweep may remove the file before it is locked, as one of a dead engine: then try once more. */
 static int begin(struct store *s, struct error *err) {
     struct lease *l = &s->lease;
     struct stat st = {0};
@@ -101,7 +101,7 @@ static void format_note(char note[NOTE_SIZE + 1], const struct digest *d) {
     note[NOTE_SIZE - 1] = '\n';
 }
 
-/* At their place, so that what was written in part is written over by the next. */
+/* Written at its place, so that the next note overwrites a partly written one. */
 static int write_notes(struct lease *l, const char *notes, size_t size, struct error *err) {
     size_t done = 0;
     while (done < size) {
@@ -116,7 +116,7 @@ static int write_notes(struct lease *l, const char *notes, size_t size, struct e
     return 0;
 }
 
-/* `lease` stays open: many notes are made, and the store's lock keeps its threads apart. */
+/* `lease` stays open for many notes. The store's lock keeps threads apart. */
 static int lock_lease(struct store *s, struct error *err) {
     struct lease *l = &s->lease;
     int rc = l->path ? 0 : begin(s, err);
@@ -128,7 +128,7 @@ static int lock_lease(struct store *s, struct error *err) {
 
 static void unlock_lease(struct lease *l) {
     if (l->lock_fd >= 0 && flock(l->lock_fd, LOCK_UN) < 0) {
-        close(l->lock_fd); /* which unlocks it too */
+        close(l->lock_fd); /* closing unlocks it */
         l->lock_fd = -1;
     }
 }
@@ -172,7 +172,7 @@ int lease_batch_end(struct store *s, struct error *err) {
     pthread_mutex_lock(&s->lock);
     int rc = write_notes(l, buffer_text(&l->pending), l->pending.size, err);
     if (rc < 0)
-        digest_set_close(&l->noted); /* these are not */
+        digest_set_close(&l->noted); /* these keys are not noted */
     buffer_clear(&l->pending);
     unlock_lease(l);
     l->batched = false;
@@ -269,7 +269,7 @@ int lease_remove_dead(struct store *s, struct error *err) {
     return each_lease(s, remove_if_dead, NULL, err);
 }
 
-/* One try: gc, which sweeps too, would wait for itself. */
+/* Tries once: gc, which sweeps too, would wait for itself. */
 int lease_sweep(struct store *s, struct error *err) {
     int gc = -1;
     int rc = make_folder(s, err);
@@ -290,7 +290,7 @@ static struct lease_page *page_of(struct lease_book *book, const char *name) {
     return &book->pages[book->count++];
 }
 
-/* What is not one whole note is not read: its engine was killed while it wrote it, and used nothing by it. */
+/* A partly written note is skipped: its engine died while writing it, and used nothing by it. */
 static int read_notes(struct store *s, const char *name, const char *path, void *context, struct error *err) {
     struct lease_book *book = context;
     struct lease_page *page = page_of(book, name);

@@ -1,17 +1,18 @@
 /*
- * What living engines use, so that gc takes nothing from under them.
+ * Leases: lists of keys and objects that living engines use, so that gc keeps them.
  *
- *   leases/<owner>   of an engine that holds (store_hold), or has put an object: 64 hex digits and a newline for each
- *                    key it looked up, each object it took in, and its run; flock(LOCK_EX) for as long as it lives
- *   lease            taken shared for as long as it takes to note one, exclusively by gc while it takes a few away
- *   leases/.gc       held exclusively by gc, shared by fsck, and by an engine while it removes its lease
+ *   leases/<owner>   the lease of an engine that holds (store_hold) or has put an object, locked by it with flock:
+ *                    64 hex digits and a newline for each key it looked up, each object it put, and its run
+ *   lease            locked shared while a note is written, exclusively while gc removes a few files
+ *   leases/.gc       locked exclusively by gc; shared by fsck, and by an engine while it removes its lease
  *
- * An engine notes a key before it looks it up, or locks `lease` before it looks up many and notes them before it unlocks
- * it; it notes an object before it looks whether the store has it. gc reads the
- * notes each time it has the lease, before it takes anything away. So either the note came first and gc leaves alone
- * what it names, or gc came first and the engine does not find it. Liveness is the kernel's lock, which ends with its
- * process: no clock, no pid. While gc works no lease is removed: what an engine noted counts even when the engine ends
- * meanwhile, since its records may be younger than what gc has read.
+ * An engine notes a key before it looks it up. For many look-ups it locks `lease` first and notes all keys before it
+ * unlocks. It notes an object before it checks whether the store has it. gc reads the notes each time it has locked
+ * `lease`, before it removes anything. So either the note came first and gc keeps the file, or gc came first and the
+ * engine does not find it.
+ *
+ * An engine lives while the kernel holds its lock; no clock or pid is compared. While gc works no lease is removed: the
+ * records of an engine that ends meanwhile may be younger than those that gc has read.
  */
 #ifndef RETORT_STORE_LEASE_H
 #define RETORT_STORE_LEASE_H
@@ -27,50 +28,50 @@
 
 struct store;
 
-/* An engine's own; part of struct store, guarded by its lock. */
+/* An engine's own lease; part of struct store, guarded by its lock. */
 struct lease {
     char *path; /* NULL: nothing was noted yet */
     int fd;
     int lock_fd;   /* of `lease`; -1: not open yet */
     uint64_t size; /* bytes of whole notes */
     struct digest_set noted;
-    bool holds;            /* keys that are looked up are noted too */
-    bool batched;          /* `lease` is locked, and keys are written before that ends */
+    bool holds;            /* notes keys that are looked up, too */
+    bool batched;          /* `lease` is locked; keys are written before it is unlocked */
     struct buffer pending; /* notes of these keys */
 };
 
-/* Notes an object that is about to be taken in; any thread. ERR_IO. */
+/* Notes an object that is about to be put. Any thread. ERR_IO. */
 int lease_object(struct store *s, const struct digest *d, struct error *err);
 
-/* Notes a key that is about to be looked up, when this store holds. */
+/* Notes a key that is about to be looked up, if this store holds. */
 int lease_key(struct store *s, const struct digest *key, struct error *err);
 
-/* Locks `lease` for many look-ups: their keys are noted all at once, before it is unlocked. Nothing when this store does
-   not hold. ERR_IO: none of them is noted, and what was found may go. */
+/* Locks `lease` for many look-ups, and notes their keys together before it unlocks. Does nothing when this store
+   does not hold. ERR_IO: no key is noted, and gc may remove what was found. */
 int lease_batch_begin(struct store *s, struct error *err);
 int lease_batch_end(struct store *s, struct error *err);
 
 /* Notes the run that this store began. */
 int lease_run(struct store *s, const char *run_id, struct error *err);
 
-/* SHA-256 of a text, as runs and attempts are named in sets. */
+/* SHA-256 of a text: the name of a run or attempt in digest sets. */
 struct digest lease_name(const char *text, size_t length);
 
-/* Removes the lease, unless gc is at work. */
+/* Removes this engine's lease, unless gc works. */
 void lease_close(struct store *s);
 
-/* Removes the leases of the dead, unless gc is at work. */
+/* Removes leases of dead engines, unless gc works. */
 int lease_sweep(struct store *s, struct error *err);
 
 /* ---- for gc and fsck ---- */
 
-/* Whether the engine of this owner (owner_format) has a lease, on whatever host; true where that cannot be told. */
+/* Whether the engine of this owner (owner_format), on whatever host, has a lease; true where unknown. */
 bool lease_is_held(const struct store *s, const char *owner_text);
 
-/* leases/.gc: -1 in `*out` and ERR_BUSY when it is held otherwise. The caller closes it. */
+/* Locks leases/.gc. ERR_BUSY, and -1 in `*out`, when another process holds it. The caller closes it. */
 int lease_lock_gc(int *out, struct store *s, bool exclusive, struct error *err);
 
-/* What all leases say, as far as they were read. `{0}` is nothing. */
+/* The notes of all leases, as far as they were read. `{0}` is empty. */
 struct lease_book {
     struct digest_set notes;
     struct lease_page {
@@ -80,14 +81,14 @@ struct lease_book {
     size_t count, capacity;
 };
 
-/* Removes the leases of the dead; to be called when leases/.gc is held, before the records are read. */
+/* Removes leases of dead engines. Call with leases/.gc locked, before the records are read. */
 int lease_remove_dead(struct store *s, struct error *err);
 
-/* Takes `lease` exclusively and reads what was noted since the last time: until lease_leave nobody notes anything. */
+/* Locks `lease` exclusively and reads new notes. No engine can note anything until lease_leave. */
 int lease_enter(int *out, struct lease_book *book, struct store *s, struct error *err);
 void lease_leave(int lock);
 
-/* Reads without keeping anybody waiting: for a dry run. */
+/* Reads the notes without the lock: for a dry run. */
 int lease_read(struct lease_book *book, struct store *s, struct error *err);
 void lease_book_close(struct lease_book *book);
 

@@ -1,13 +1,13 @@
 /*
- * Directories as listings: what is stored, and hashed, for a directory. The text is
+ * Directories as listings: the text that is stored and hashed for a directory. It is
  *
  *   retort directory 1
  *   f <sha256> <size> "path"      a file
  *   x <sha256> <size> "path"      an executable file
  *   d "path"                      an empty directory
  *
- * with paths as canonical JSON strings, sorted by their bytes. It is hashed under a tag of its own, so that a file
- * with the same bytes is another object.
+ * with paths as canonical JSON strings, sorted by their bytes. It is hashed under a tag of its own, so that a file with
+ * the same bytes is another object.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -70,7 +70,7 @@ struct listing_entry *listing_add(struct listing *l) {
     return &l->entries[l->count++];
 }
 
-/* Relative, without empty parts, "." and "..": nothing that leaves the directory. */
+/* Whether a path is relative and has no empty part, "." or "..": it stays below the directory. */
 static bool safe_path(const char *path) {
     for (const char *part = path;;) {
         size_t length = strcspn(part, "/");
@@ -82,7 +82,7 @@ static bool safe_path(const char *path) {
     }
 }
 
-/* The JSON string that ends a line. The caller frees; NULL when it is none. */
+/* The JSON string at the end of a line; NULL when there is none. The caller frees. */
 static char *parse_path(const char *text, size_t size) {
     struct json_document *doc = NULL;
     char *path = NULL;
@@ -92,7 +92,7 @@ static char *parse_path(const char *text, size_t size) {
     return path;
 }
 
-/* A string in canonical JSON is UTF-8, and the base's scanner knows what that is. */
+/* The scanner of engine/base refuses a string that is not UTF-8. */
 bool listing_takes(const char *name) {
     struct buffer quoted = {0};
     json_string(&quoted, name);
@@ -102,7 +102,7 @@ bool listing_takes(const char *name) {
     return again != NULL;
 }
 
-/* One line without its newline: only what listing_parse's comparison cannot find is looked at here. */
+/* Parses one line without its newline. listing_parse compares the whole text and finds all other faults. */
 static bool parse_line(struct listing *l, const char *line, size_t length) {
     enum { DIGEST_AT = 2, SIZE_AT = DIGEST_AT + DIGEST_HEX_SIZE };
     struct listing_entry e = {.directory = length > 2 && line[0] == 'd', .executable = length > 2 && line[0] == 'x'};

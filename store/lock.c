@@ -17,7 +17,7 @@
 
 enum { MOUNTINFO_LIMIT = 16 << 20, NUMBER_SIZE = 32 };
 
-/* ---- tried ---- */
+/* ---- trying locks ---- */
 
 static int refuse(const char *path, const char *what, const char *detail, struct error *err) {
     return error_set(err, ERR_IO,
@@ -26,7 +26,7 @@ static int refuse(const char *path, const char *what, const char *detail, struct
                      path, what, detail);
 }
 
-/* `rc` is that of an exclusive lock beside a shared one, and errno. */
+/* `rc` and errno are those of an exclusive lock beside a shared one. */
 static int judge(int rc, const char *path, const char *call, struct error *err) {
     if (rc == 0)
         return refuse(path, "the locks of this file system keep nobody out", call, err);
@@ -42,8 +42,8 @@ static int lock_file(int fd, int how) {
     return rc;
 }
 
-/* Of open files, as flock's are. SQLite's are of processes, and do not keep a process from itself; the same code of the
-   file system answers for both. */
+/* These locks belong to open files, like those of flock. SQLite's belong to processes, and a process cannot test
+   them against itself. The file system runs the same code for both. */
 static int lock_range(int fd, short how) {
     struct flock range = {.l_type = how, .l_whence = SEEK_SET, .l_len = 1};
     return fcntl(fd, F_OFD_SETLK, &range);
@@ -55,14 +55,14 @@ static int try_locks(int one, int other, const char *path, struct error *err) {
     int rc = judge(lock_file(other, LOCK_EX), path, "flock", err);
     if (rc < 0)
         return rc;
-    if (lock_range(one, F_RDLCK) < 0) /* EINVAL: a kernel that has none of open files */
+    if (lock_range(one, F_RDLCK) < 0) /* EINVAL: the kernel has no locks of open files */
         return errno == EINVAL ? 0 : refuse(path, "the locks of this file system do not work", strerror(errno), err);
     return judge(lock_range(other, F_WRLCK), path, "fcntl", err);
 }
 
-/* ---- said by the mount ---- */
+/* ---- reading mount options ---- */
 
-/* File systems that several machines may have mounted, with the option that keeps locks on this one; no option: always. */
+/* File systems that several machines may mount, with the option that keeps locks local; no option: always local. */
 static const struct unshared {
     const char *type, *option;
 } unshared[] = {
@@ -85,8 +85,8 @@ static bool has_option(const char *options, size_t length, const char *option) {
     return false;
 }
 
-/* A line "36 35 0:52 /root /mount rw,noatime shared:1 - nfs4 host:/export rw,vers=4.2,local_lock=none": our device,
-   and what stands behind the hyphen. */
+/* A line "36 35 0:52 /root /mount rw,noatime shared:1 - nfs4 host:/export rw,vers=4.2,local_lock=none": finds our
+   device and the part after the hyphen. */
 static char *unshared_line(const char *line, const char *device) {
     const char *field = line;
     for (int i = 0; i < 2 && field; i++)
@@ -133,7 +133,7 @@ static int check_mount(int fd, const char *path, struct error *err) {
     char *how = NULL;
     if (fstat(fd, &st) < 0)
         return error_errno(err, errno, "%s: cannot be examined", path);
-    /* What has a device of its own is no network's. */
+    /* A file system on a block device is no network file system. */
     if (major(st.st_dev) == 0 && file_read(&text, "/proc/self/mountinfo", MOUNTINFO_LIMIT, NULL) == 0)
         how = lock_unshared(buffer_text(&text), st.st_dev);
     int rc = how ? refuse(path, "other machines do not see the locks of this file system", how, err) : 0;
@@ -142,19 +142,19 @@ static int check_mount(int fd, const char *path, struct error *err) {
     return rc;
 }
 
-/* One that cannot be examined is not opened for ever: whoever uses it next says why. */
+/* A file that cannot be examined counts as one, which ends the retry: its next use reports why. */
 static bool are_two_files(int a, int b) {
     struct stat first, second;
     return fstat(a, &first) == 0 && fstat(b, &second) == 0 &&
            (first.st_ino != second.st_ino || first.st_dev != second.st_dev);
 }
 
-/* Opens the file twice. Engines that make a store at the same moment each put its format in place: between the two
-   another may come to stand there, and then no lock of the one is refused on the other. */
+/* Opens the file twice. Engines that create a store at the same moment each rename a format file into place. So the
+   two descriptors may be of different files, which do not share locks. */
 static void open_twice(const char *path, int *one, int *other) {
     for (;;) {
         *one = open(path, O_RDONLY | O_CLOEXEC);
-        *other = open(path, O_RDWR | O_CLOEXEC); /* NFS gives an exclusive lock to who may write only */
+        *other = open(path, O_RDWR | O_CLOEXEC); /* NFS grants exclusive locks only on descriptors open for writing */
         if (*one < 0 || *other < 0 || !are_two_files(*one, *other))
             return;
         close(*one);
@@ -169,7 +169,7 @@ int lock_check(const char *path, struct error *err) {
         rc = error_errno(err, errno, "%s: cannot be opened", path);
     if (rc == 0)
         rc = check_mount(one, path, err);
-    if (rc == 0 && other >= 0) /* who may not write here harms nobody */
+    if (rc == 0 && other >= 0) /* without write permission this process does no harm */
         rc = try_locks(one, other, path, err);
     if (one >= 0)
         close(one);

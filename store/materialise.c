@@ -101,7 +101,7 @@ static int materialise_file(struct store *s, const struct digest *d, bool execut
     return rc;
 }
 
-/* What was made at a path and below it, each folder once: names that begin alike stand together. */
+/* Syncs the folders at and below a path, each once: paths of one folder stand together. */
 static int sync_folders(const char *path, const struct listing *l, struct error *err) {
     const char *before = "";
     int rc = file_sync(path, err);

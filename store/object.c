@@ -24,7 +24,7 @@ int object_stat(const struct store *s, const struct digest *d, struct stat *st, 
     return failed || !S_ISREG(st->st_mode) ? missing(s, d, err) : 0;
 }
 
-/* What stat alone can say: a regular file that nobody wrote to since it was stored. */
+/* Whether stat alone shows a regular file that nobody wrote to since it was stored. */
 static bool object_stat_sound(const struct stat *st) {
     return S_ISREG(st->st_mode) && st->st_mtim.tv_sec == OBJECT_MTIME && st->st_mtim.tv_nsec == 0;
 }
@@ -86,7 +86,7 @@ int object_set_aside(struct store *s, const struct digest *d, struct error *err)
     return 0;
 }
 
-/* ---- which objects this process has hashed ---- */
+/* ---- objects that this process has hashed ---- */
 
 static bool is_checked(struct store *s, const struct digest *d) {
     pthread_mutex_lock(&s->lock);

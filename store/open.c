@@ -16,7 +16,7 @@ enum { FORMAT_LIMIT = 4096 };
 static const char *const folders[] = {"objects", "objects/tmp", "actions", "runs",        "pins",   "attempts",
                                       "work",    "logs",        "claims",  "checkpoints", "leases", NULL};
 
-/* A folder that was being made a store when its engine died holds some of our names and no others. */
+/* A half-made store, whose engine died, holds some of our names and no others. */
 static bool is_ours(const char *name) {
     static const char *const others[] = {".gitignore", "format", "lease", "state.db", "state.db-journal", NULL};
     for (size_t i = 0; folders[i]; i++)
@@ -61,7 +61,7 @@ static int foreign(const char *directory, const char *name, struct error *err) {
                      directory, name);
 }
 
-/* What another engine has made a store meanwhile may hold more: the format is there before anything else is. */
+/* Another engine may have completed the store meanwhile: check the format first. */
 static int refuse_foreign(const char *directory, struct error *err) {
     struct folder entries;
     const char *name;
@@ -87,12 +87,12 @@ static int create(const char *directory, struct error *err) {
     }
     char *objects = path_join(directory, "objects");
     if (rc == 0)
-        rc = file_sync(objects, err); /* objects/tmp: our own names are synced with the format's */
+        rc = file_sync(objects, err); /* syncs objects/tmp; our other names are synced with the format file */
     free(objects);
     if (rc == 0)
         rc = file_replace(ignore, "*\n", 2, 0666, err);
     snprintf(text, sizeof text, "retort store %d\n", STORE_FORMAT);
-    /* Last: a store with a format is complete. */
+    /* The format file comes last: a store that has it is complete. */
     if (rc == 0)
         rc = file_replace(format, text, strlen(text), 0666, err);
     char *parent = path_directory(directory);
@@ -131,7 +131,7 @@ static struct store *store_alloc(const char *directory) {
     return s;
 }
 
-/* Stages run in directories of their own: their paths must not depend on ours. */
+/* Stages run in other directories, so their paths must not depend on ours. */
 static int make_absolute(struct store *s, struct error *err) {
     char *absolute = realpath(s->directory, NULL);
     if (!absolute)

@@ -21,7 +21,7 @@ static uint32_t first_word(const struct digest *d) {
     return (uint32_t)d->bytes[0] << 24 | (uint32_t)d->bytes[1] << 16 | (uint32_t)d->bytes[2] << 8 | d->bytes[3];
 }
 
-/* Containers may have no machine id, clones the same one: the name goes in as well. */
+/* Containers may have no machine id, and clones share one, so the host name is hashed as well. */
 static uint32_t host_word(void) {
     struct utsname name = {0};
     struct buffer machine = {0};
@@ -47,14 +47,14 @@ static int boot_word(uint32_t *out, struct error *err) {
     return rc;
 }
 
-/* What /proc says of a process. */
+/* A process as /proc describes it. */
 struct process {
-    bool shown; /* false: no such process, or hidden from this user */
-    bool over;  /* only what is left until its parent reaps it */
+    bool shown; /* false: no such process, or one hidden from this user */
+    bool over;  /* a zombie: dead, and not yet reaped */
     uint64_t start;
 };
 
-/* `why` (may be NULL): the refusal, where it was one that kept us from looking. */
+/* `why` (may be NULL): the error, if /proc refused access. */
 static struct process process_look(int64_t pid, struct error *why) {
     enum { STATE_TO_START = 19 }; /* fields 3 to 22 */
     struct process p = {0};
@@ -63,7 +63,7 @@ static struct process process_look(int64_t pid, struct error *why) {
     snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", pid);
     if (file_read(&text, path, PROC_LIMIT, why) < 0)
         buffer_clear(&text);
-    /* The name in parentheses may hold anything, so the fields are counted from its end. */
+    /* The name in parentheses may hold any character, so fields are counted from its end. */
     const char *field = strrchr(buffer_text(&text), ')');
     if (field && field[1] == ' ') {
         field += 2;
@@ -79,7 +79,7 @@ static struct process process_look(int64_t pid, struct error *why) {
     return p;
 }
 
-/* One that is there, and that we are kept from looking at, may be the one. */
+/* A process that exists and may not be examined may be the one. */
 static bool process_runs(int64_t pid, uint64_t start) {
     struct error why = {0};
     struct process p = process_look(pid, &why);
@@ -104,7 +104,7 @@ int owner_self(struct owner *out, struct error *err) {
     if (!p.shown)
         return error_set(err, ERR_IO, "/proc/%" PRId64 "/stat: does not tell when this process started", o.pid);
     o.start = p.start;
-    /* Where namespaces are hidden, every process of this boot counts as seen from here. */
+    /* Without visible namespaces every process of this boot counts as visible. */
     o.space = stat("/proc/self/ns/pid", &space) == 0 ? (uint64_t)space.st_ino : 0;
     o.serial = atomic_fetch_add(&serial, 1);
     *out = o;
@@ -116,7 +116,7 @@ void owner_format(char text[OWNER_TEXT_SIZE], const struct owner *o) {
              o->boot, o->space, o->pid, o->start, o->serial);
 }
 
-/* Digits up to `end`; what they must look like is for owner_parse's comparison to say. */
+/* Reads digits up to `end`. owner_parse compares the whole text, so their form is not checked here. */
 static bool take_number(const char **text, int base, char end, uint64_t *out) {
     char *after;
     *out = strtoull(*text, &after, base);

@@ -1,7 +1,6 @@
 /*
- * Content into objects/. What stands there under a digest is whole and synced, always: a file is hashed, sealed and
- * synced where it is, and only then renamed. The names themselves are synced by the next commit, before any record
- * that needs them.
+ * Puts content into objects/. A file there is always whole and synced under its digest: it is hashed, sealed and synced
+ * first, and only then renamed. The next commit syncs the names, before it writes a record that needs them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +14,7 @@ enum { PLACE_TRIES = 100 };
 
 /* ---- placing ---- */
 
-/* 1: the object is there and whole already, ours is dropped; 0: it is not. ERR_IO: it cannot be told. */
+/* 1: the store has the object, whole, and ours is dropped. 0: it has not. ERR_IO: unknown. */
 static int have_already(struct store *s, const struct digest *d, uint64_t size, bool listing, struct error *err) {
     struct error why = {0};
     int rc = object_present(s, d, size, false, listing, &why);
@@ -47,15 +46,15 @@ static int place(struct store *s, int at, const char *path, const struct digest 
         else if ((rc = have_already(s, d, size, listing, err)) > 0)
             rc = unlinkat(at, path, 0) < 0 ? error_errno(err, errno, "%s: cannot be removed", path) : 1;
         else if (rc == 0)
-            rc = object_set_aside(s, d, err); /* something else stands there under its name */
+            rc = object_set_aside(s, d, err); /* the file under its name is no such object */
     }
     if (rc < 0)
         return rc;
-    objects_mark(s, d); /* also when another engine placed it: it may not have synced the name yet */
+    objects_mark(s, d); /* another engine may have placed it and not synced the name yet */
     return 0;
 }
 
-/* Seals, syncs and places an open file whose digest is known; a file that the store has is only removed. */
+/* Seals, syncs and places an open file whose digest is known. If the store has it, only removes the file. */
 static int seal_and_place(struct store *s, int fd, int at, const char *path, const struct object *o, uint64_t size,
                           struct error *err) {
     int rc = lease_object(s, &o->digest, err); /* before it is looked for: gc takes nothing away that is found here */
@@ -91,7 +90,7 @@ static int open_source(int *fd, struct stat *st, int at, const char *path, bool 
     return 0;
 }
 
-/* A file that changes under the hash would be stored under a digest that is not its own. */
+/* A file that changes while it is hashed would get a wrong digest. */
 static int check_still(int fd, const struct stat *before, uint64_t size, const char *path, struct error *err) {
     struct stat after;
     if (fstat(fd, &after) < 0)
@@ -103,7 +102,7 @@ static int check_still(int fd, const struct stat *before, uint64_t size, const c
                      path);
 }
 
-/* Clones or copies into a temporary file, hashing what arrived there. */
+/* Clones or copies into a temporary file, and hashes the bytes that arrived. */
 static int fill_temporary(struct store *s, int to, int from, const char *temporary, const char *path, struct object *o,
                           struct error *err) {
     if (clone_file(s, to, from))
@@ -136,7 +135,7 @@ static int copy_open_file(struct store *s, int from, const struct stat *st, cons
     return rc;
 }
 
-/* A folder that its owner may not write to does not let its files go. */
+/* Files can be moved only out of a folder that its owner may write to. */
 static void open_folder_of(int at, const char *path) {
     char *folder = path_directory(path);
     if (faccessat(at, folder, W_OK, 0) < 0)
@@ -148,8 +147,8 @@ static int put_open_file(struct store *s, int fd, const struct stat *st, int at,
                          struct error *err) {
     struct object o = {.executable = st->st_mode & S_IXUSR};
     open_folder_of(at, path);
-    /* A second name means that the inode is somebody else's too (an input, a file of the user): it is copied. So is that of
-       another user (a container's root), which cannot be sealed, and in whose folders nothing can be removed. */
+    /* A file with a second name is somebody else's too (an input, a user's file), so it is copied. So is another
+       user's file (a container's root): it cannot be sealed, nor removed from its folder. */
     bool others = geteuid() != 0 && st->st_uid != geteuid();
     if (st->st_nlink > 1 || others) {
         int rc = copy_open_file(s, fd, st, path, out, err);
@@ -174,7 +173,7 @@ enum how { TAKE_MOVE, TAKE_COPY, TAKE_LOOK };
 struct taking {
     struct store *s;
     enum how how;
-    int at; /* the folder that paths are relative to */
+    int at; /* paths are relative to this folder */
 };
 
 static int look_at_open_file(int fd, const struct stat *st, const char *path, struct object *out, struct error *err) {
@@ -251,7 +250,7 @@ static int take(struct store *s, int at, const char *path, enum how how, struct 
         if (rc == 0)
             rc = take_listing(&t, &l, out, err);
         if (rc == 0 && how == TAKE_MOVE)
-            file_remove_tree_at(at, path, NULL); /* what may not be removed is left to whoever sweeps work/ */
+            file_remove_tree_at(at, path, NULL); /* the sweep of work/ removes the rest */
     }
     listing_close(&l);
     if (fd >= 0)

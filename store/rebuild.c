@@ -1,4 +1,4 @@
-/* The index opened and, where it is damaged, filled anew from the segments. */
+/* Opens the index, and fills a damaged one anew from the segments. */
 #include <stdlib.h>
 
 #include "engine/base/file.h"

@@ -29,7 +29,7 @@ size_t store_queued(const struct store *s) {
     return s->queue_count;
 }
 
-/* Later than every record that the index knows, also when the clock was set back: who comes later never wins. */
+/* A time after all records that the index knows, also when the clock was set back: a later record never wins. */
 static int next_time(struct store *s, void *context, struct error *err) {
     int64_t *at = context;
     sqlite3_stmt *q;
@@ -72,7 +72,7 @@ int store_commit(struct store *s, struct error *err) {
     buffer_close(&lines);
     if (rc < 0)
         return rc;
-    /* From here on the records are on disk: a failure of the index is reported, but nothing is appended twice. */
+    /* The records are on disk now. A failure of the index is reported, but nothing is appended twice. */
     s->writer.newest = at + (int64_t)s->queue_count;
     for (size_t i = 0; i < s->queue_count; i++)
         free(s->queue[i]);

@@ -1,8 +1,8 @@
 /*
- * The action record: what a stage computed, from what, on what, and what that took. RECORD.md lists every member with
- * its type and unit; record_format.c is the one place that knows their names.
+ * The action record: what a stage computed, from which inputs, where, and at what cost. RECORD.md lists every member
+ * with its type and unit; only record_format.c knows their names.
  *
- * Reading never fails: what a record does not say is "", NaN or NULL. Texts and trees belong to the record.
+ * Reading never fails: a missing member is "", NaN or NULL. Texts and trees belong to the record.
  */
 #ifndef RETORT_STORE_RECORD_FORMAT_H
 #define RETORT_STORE_RECORD_FORMAT_H
@@ -17,7 +17,7 @@ struct record_view {
     const char *kind;     /* "deeprx/train@1"; "cmd": a command */
     const char *run;      /* id of the run that made it */
     const char *attempt;  /* id of the attempt that made it */
-    const char *platform; /* where it was computed */
+    const char *platform; /* code path, BLAS and libc that computed it */
     double wall_s, user_s, system_s, max_rss_bytes;
     const cJSON *components; /* of the key, by name */
     const cJSON *outs;       /* by name: record_out_read */
@@ -25,9 +25,10 @@ struct record_view {
     const cJSON *energy;     /* energy_view_read (engine/meter) */
     const cJSON *programs;   /* an array: record_program_read */
 };
+/* A view of the record, valid as long as its tree. */
 struct record_view record_read(const cJSON *record);
 
-/* False: `key` is no digest. */
+/* Reads the key. False: it is no digest. */
 bool record_key(struct digest *out, const cJSON *record);
 
 /* One member of "outs": digest, size, and whether it is a directory or executable. ERR_INVALID when it is no out. */

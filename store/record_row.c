@@ -1,4 +1,4 @@
-/* From a record's tree: its outs, and what the index holds of it. */
+/* Reads a record's tree: its outs, and its columns in the index. */
 #include <string.h>
 
 #include "engine/base/json.h"
@@ -20,7 +20,7 @@ int record_outs(const cJSON *record, record_visit *visit, void *context, struct 
     return 0;
 }
 
-/* NULL for that of commands, which have nothing in common. */
+/* The kind of built-in stages; NULL for commands, which have nothing in common. */
 static const char *record_kind(const char *kind) {
     return kind && *kind && strcmp(kind, "cmd") != 0 ? kind : NULL;
 }

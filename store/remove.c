@@ -1,4 +1,4 @@
-/* Files and trees that several engines may remove at once. */
+/* Removes files and trees that several engines may remove at once. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +16,9 @@ int remove_once(struct store *s, const char *path, struct error *err) {
     char *ours = store_work_path(s, name);
     struct error why = {0};
     int rc = 0;
-    if (rename(path, ours) < 0) /* a directory that may not be written cannot leave its parent */
+    if (rename(path, ours) < 0) /* a read-only directory cannot leave its parent */
         rc = errno == ENOENT ? 0 : file_remove_tree(path, err);
-    else if (file_remove_tree(ours, &why) < 0) /* another's folders: whose they are sweeps them */
+    else if (file_remove_tree(ours, &why) < 0) /* folders of another user, who sweeps them */
         say_left(s, &why);
     free(ours);
     free(name);

@@ -11,7 +11,7 @@
 #include "store/run_file.h"
 
 static const char suffix[] = ".json";
-#define ID_STEP_S 0.001 /* of the time in an id */
+#define ID_STEP_S 0.001 /* resolution of the time in an id */
 
 static int write_document(const struct store *s, const char *folder, const char *name, const cJSON *document,
                           struct error *err) {
@@ -44,7 +44,7 @@ int store_attempt_write(struct store *s, const char *attempt, const cJSON *recor
 
 static int newest_run(struct store *s, char **out, struct error *err);
 
-/* The number that some digits are; -1: they are none. */
+/* Reads digits; -1 when there are none. */
 static int digits(const char *text, int count) {
     int number = 0;
     for (int i = 0; i < count; i++) {
@@ -55,7 +55,7 @@ static int digits(const char *text, int count) {
     return number;
 }
 
-/* The time that an id begins with, "20261121T200729123Z", in seconds since 1970; 0: it is no time. */
+/* The time at the beginning of an id, "20261121T200729123Z", in seconds since 1970; 0 for a malformed one. */
 static double id_time(const char *id) {
     enum { YEAR, MONTH, DAY, HOUR, MINUTE, SECOND, MS, FIELDS, LENGTH = 19 };
     static const int at[FIELDS] = {0, 4, 6, 9, 11, 13, 15};
@@ -75,7 +75,7 @@ static double id_time(const char *id) {
     return (double)timegm(&utc) + n[MS] / 1000.0;
 }
 
-/* Ids sort as the runs began, also when the clock was set back between two. */
+/* Ids sort in the order of the runs, also when the clock was set back between two. */
 static char *next_id(struct store *s) {
     char *newest = NULL;
     double wall_s = s->run_began_s;
@@ -123,7 +123,7 @@ static int newest_first(const void *a, const void *b) {
     return strcmp(*(char *const *)b, *(char *const *)a);
 }
 
-/* Names in runs/ that end so, without that. */
+/* Names in runs/ that end with `ending`, without it. */
 static int list(struct store *s, const char *ending, char ***ids, size_t *count, struct error *err) {
     size_t capacity = 0, end = strlen(ending);
     char *path = layout_path(s, "runs", "");

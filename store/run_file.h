@@ -19,7 +19,7 @@
 struct run_file {
     const char *id;
     const char *pipeline; /* its name */
-    bool ended;           /* it has written down its end */
+    bool ended;           /* its end is recorded */
     double exit;          /* status; NaN: none yet */
     double wall_s;
     const cJSON *counts; /* stages by state: run_file_count */
@@ -29,13 +29,14 @@ struct run_file {
     struct {
         const char *label;
         double compared;   /* stages that were expected and have finished */
-        double compared_j; /* expected of them; NaN: nothing */
-        double error;      /* by which share they took more; NaN: not known */
+        double compared_j; /* expected of them; NaN: no expectation */
+        double error;      /* the share by which they took more; NaN: unknown */
     } prediction;
 };
+/* A view of the run file, valid as long as its tree. */
 struct run_file run_file_read(const cJSON *run);
 
-/* How many stages ended in a state: "known", "finished", "failed", "interrupted", "skipped"; NaN: not said. */
+/* Stages that ended as "known", "finished", "failed", "interrupted" or "skipped"; NaN: not recorded. */
 double run_file_count(const struct run_file *run, const char *state);
 
 struct run_file_stage {
@@ -44,10 +45,11 @@ struct run_file_stage {
     const char *state;   /* as above, or "waiting" */
     const char *attempt; /* the last one of this run; NULL: none */
 };
+/* Reads one item of `stages`. */
 struct run_file_stage run_file_stage_read(const cJSON *item);
 
-/* A part of the run's energy: an attempt ("stage"), or what no stage is charged with ("unresolved", "other", "idle").
-   Its joules are read by energy_view_read (engine/meter) from the same item. */
+/* A part of the run's energy: an attempt ("stage"), or energy that no stage is charged with ("unresolved", "other",
+   "idle"). energy_view_read (engine/meter) reads its joules from the same item. */
 struct run_file_row {
     const char *part;
     const char *stage, *kind; /* of an attempt */
@@ -73,7 +75,7 @@ struct run_file_end {
 /* The members that are known when the run has ended, for store_run_write. The caller deletes. */
 cJSON *run_file_end(const struct run_file_end *end);
 
-/* Appends a stage to the text of "stages", at first `{0}`. It is text because a tree of a million stages would be large.
+/* Appends a stage to the text of "stages", at first `{0}`. It is text because a tree of a million stages is large.
    `key`, `attempt` and `reason` may be NULL: there is none. */
 void run_file_add_stage(struct buffer *stages, const struct run_file_stage *stage, const char *reason);
 

@@ -34,7 +34,7 @@ void segment_line(struct buffer *out, int64_t at, const char *json) {
     buffer_close(&body);
 }
 
-/* Reads a line without its newline; false when its bytes are not what was written. `json` points into the line. */
+/* Reads a line without its newline. False for a wrong checksum. `json` points into the line. */
 static bool segment_parse(const char *line, size_t length, int64_t *at, const char **json, size_t *json_length) {
     char hex[DIGEST_HEX_SIZE];
     struct digest expected;
@@ -73,8 +73,8 @@ void segment_leave(struct store *s) {
     w->name = NULL;
 }
 
-/* Locked for as long as it is written to: gc leaves it alone. One that gc found before that, empty and of nobody, is gone:
-   then it is none. */
+/* Locks the segment while this store writes to it, so that gc leaves it alone. gc may have removed it before that,
+   as an empty file: then there is none. */
 static int writer_keep(struct store *s, struct error *err) {
     struct writer *w = &s->writer;
     struct stat st;
@@ -88,7 +88,7 @@ static int writer_keep(struct store *s, struct error *err) {
     return 0;
 }
 
-/* A new file, never one that is there: two engines never share a segment, and a torn last line stays the last. */
+/* Makes a new file, never an existing one: two engines never share a segment, and a torn last line stays the last. */
 static int writer_begin(struct store *s, struct error *err) {
     struct writer *w = &s->writer;
     int rc = 0;
@@ -130,10 +130,10 @@ int segment_append(struct store *s, const struct buffer *lines, struct error *er
 
 /* ---- reading ---- */
 
-/* gc may have removed it since, and given its name to another. */
+/* gc may have removed the file and given its name to another. */
 static bool is_still_there(const struct segment_file *file) {
     struct stat st;
-    return fstat(file->fd, &st) < 0 || st.st_nlink > 0; /* who uses it next says why it cannot be examined */
+    return fstat(file->fd, &st) < 0 || st.st_nlink > 0; /* its next use reports why it cannot be examined */
 }
 
 static void segment_close(struct segment_file *file) {
@@ -198,7 +198,7 @@ int segment_read(struct store *s, const char *name, int64_t offset, int64_t leng
     if (rc == 0 &&
         (got != (size_t)length || line[got - 1] != '\n' || !segment_parse(line, got - 1, &at, &json, &json_length)))
         rc = error_set(err, ERR_CORRUPT, "%s: the record at byte %" PRId64 " is damaged", path, offset);
-    /* The line is what was written, and the strict reader has seen it when it was indexed: the fast one will do. */
+    /* The checksum fits, and the strict reader checked the line when it was indexed: the fast one is enough. */
     if (rc == 0 && !(*out = cJSON_ParseWithLength(json, json_length)))
         rc = error_set(err, ERR_CORRUPT, "%s: the record at byte %" PRId64 " is no JSON", path, offset);
 out:
@@ -246,8 +246,8 @@ static bool looks_like_record(const char *text, size_t length) {
     return length - digits > 2 && memcmp(text + digits, " {\"", 3) == 0 && digest_parse(&d, hex);
 }
 
-/* How much of a damaged line stands before its last record: whole but for the newline before it, it counts. All of the
-   line when there is none. */
+/* Bytes of a damaged line before its last record, which is whole but for the newline before it. All of the line when
+   there is none. */
 static size_t damaged_length(const char *line, size_t length) {
     int64_t at;
     const char *json;
@@ -258,7 +258,7 @@ static size_t damaged_length(const char *line, size_t length) {
     return start > 0 && segment_parse(line + start, length - start, &at, &json, &json_length) ? start : length;
 }
 
-/* Gives the complete lines of `text`; returns the bytes used. */
+/* Visits the complete lines of `text`; returns the bytes used. */
 static int give_lines(const char *text, size_t size, int64_t offset, size_t *used, segment_visit *visit, void *context,
                       struct error *err) {
     int rc = 0;
@@ -302,7 +302,7 @@ int segment_scan_fd(int fd, const char *path, int64_t offset, int64_t size, int6
         kept += got - used;
         memmove(text, text + used, kept);
         if (kept == capacity && kept > (size_t)LINE_MAX_BYTES)
-            break; /* no engine writes such a line: as good as unfinished */
+            break; /* no engine writes such a line: treated as unfinished */
         if (kept == capacity)
             text = mem_resize(text, capacity *= 2, 1);
     }

@@ -1,4 +1,4 @@
-/* Many look-ups in a row: the locks are taken once for hundreds of them, for a fraction of a second each time. */
+/* Sessions of many look-ups, which take the locks once for hundreds of look-ups. */
 #include "engine/base/clock.h"
 #include "store/internal.h"
 
@@ -46,7 +46,7 @@ int session_enter(struct store *s, struct error *err) {
     if (!x->open)
         return 0;
     if (!x->held) {
-        int rc = lease_batch_begin(s, err); /* before the index: gc takes them in this order */
+        int rc = lease_batch_begin(s, err); /* before the index's lock, in gc's order */
         if (rc < 0)
             return rc;
         x->held = true;

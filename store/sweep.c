@@ -1,6 +1,6 @@
 /*
- * What dead engines left behind: work/<attempt>@<owner>, objects/tmp/<owner>.<number>, and of keys that are known since
- * their claims and checkpoints.
+ * Removes files of dead engines: work/<attempt>@<owner>, objects/tmp/<owner>.<number>, and claims and checkpoints of
+ * keys that are known by now.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,8 +45,7 @@ static int sweep_folder(struct store *s, const char *folder,
     return rc;
 }
 
-/* The record that makes what is left of a key needless; NULL: there is none, or an engine works on the key. The caller
-   deletes it. */
+/* The record of a finished key; NULL when there is none, or an engine works on the key. The caller deletes. */
 static cJSON *find_done(struct store *s, const struct digest *key) {
     cJSON *record = NULL;
     return claim_is_held(s, key) || store_record_find(s, key, NULL, &record, NULL) < 0 ? NULL : record;
@@ -60,7 +59,7 @@ static int sweep_claim(struct store *s, const char *name, struct error *err) {
     return rc;
 }
 
-/* A checkpoint's name begins with its key; it is of the platform whose record made it needless. */
+/* A checkpoint's name begins with its key. It is removed only for the platform of the record. */
 static int sweep_checkpoint(struct store *s, const char *name, struct error *err) {
     char hex[DIGEST_HEX_SIZE];
     struct digest key;

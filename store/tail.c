@@ -1,4 +1,4 @@
-/* Segments into the index: whatever was appended and is not indexed yet, whoever appended it. */
+/* Reads new lines of the segments into the index, whichever engine appended them. */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -10,10 +10,10 @@
 #include "engine/base/memory.h"
 #include "store/internal.h"
 
-/* Of lines in one transaction: other engines wait no longer than this takes. */
+/* Bytes of lines in one transaction, which limits how long other engines wait. */
 #define TRANSACTION_BYTES ((int64_t)4 << 20)
 
-/* The bytes that stand for the record stay in `known` until the statement has run. */
+/* The bound bytes stay in `known` until the statement has run. */
 static int bind_row(sqlite3_stmt *q, struct sha256 *h, int64_t segment, const struct segment_span *span,
                     const struct record_row *row, struct buffer *known, struct error *err) {
     struct known_guard guard;
@@ -145,25 +145,26 @@ static int set_segment(struct store *s, int64_t id, int64_t indexed, int64_t see
     return index_step(s, q, err);
 }
 
-/* What this store appends is synced before it is indexed. */
+/* Lines of this store are synced before they are indexed. */
 static bool is_own(const struct store *s, const char *name) {
     return s->writer.name && strcmp(s->writer.name, name) == 0;
 }
 
-/* Within a transaction: the next lines of a segment whose first `synced` bytes are on disk; `*done` when none is left. */
+/* Within a transaction: indexes the next lines of a segment whose first `synced` bytes are on disk. `*done` when
+   none is left. */
 static int index_step_lines(struct store *s, const char *name, int fd, int64_t synced, bool *done, struct error *err) {
     struct indexing x = {.s = s, .name = name};
     struct stat st;
     int64_t indexed = 0;
     int64_t end = 0;
     int rc = get_segment(s, name, true, &x.id, &indexed, &x.newest, err);
-    /* Its name is synced as its bytes are: an engine that was killed may not have come to that. */
+    /* Its name must be synced like its bytes: an engine may have died before it did that. */
     if (rc == 0 && indexed == 0 && !is_own(s, name) && fsync(s->actions_fd) < 0)
         rc = error_errno(err, errno, "%s/actions: cannot be synced", s->directory);
-    /* Looked at here, with the database locked: since it was synced its owner may have appended and indexed that. */
+    /* Examined with the database locked: since the sync its owner may have appended and indexed lines. */
     if (rc == 0 && fstat(fd, &st) < 0)
         rc = error_errno(err, errno, "%s/actions/%s: cannot be examined", s->directory, name);
-    if (rc == 0 && (indexed < 0 || indexed > st.st_size)) { /* the file lost its end: what was there does not count */
+    if (rc == 0 && (indexed < 0 || indexed > st.st_size)) { /* the file has lost its end, whose records do not count */
         notice(s, "%s/actions/%s: is shorter than it was; indexed anew", s->directory, name);
         s->lost_segments++;
         rc = step_for(s, SQL_SEGMENT_ROWS_DROP, x.id, err);
@@ -172,7 +173,7 @@ static int index_step_lines(struct store *s, const char *name, int fd, int64_t s
     if (rc == 0)
         rc = segment_scan(s, name, indexed, synced, TRANSACTION_BYTES, &end, index_span, &x, err);
     *done = end - indexed < TRANSACTION_BYTES;
-    /* Only when all lines are in may another engine take the size as a sign that there is nothing to read. */
+    /* Other engines take this size as a sign that nothing is left to read, so it is set when all lines are in. */
     return rc < 0 ? rc : set_segment(s, x.id, end, *done && synced > end ? synced : end, x.newest, err);
 }
 
@@ -182,8 +183,8 @@ int tail_index(struct store *s, const char *name, struct error *err) {
     int fd = segment_open(s, name, err);
     if (fd < 0)
         return fd;
-    /* Another engine may have written it and not synced yet: the index must not know more than the segments after a
-       power cut. Nobody waits for the disk with the database locked. */
+    /* Another engine may have written lines and not synced them. After a power cut the index must not know more than
+       the segments. The sync runs without the database's lock. */
     if (fstat(fd, &st) < 0 || (!is_own(s, name) && fdatasync(fd) < 0))
         return error_errno(err, errno, "%s/actions/%s: cannot be synced", s->directory, name);
     int64_t synced = st.st_size;
@@ -192,7 +193,7 @@ int tail_index(struct store *s, const char *name, struct error *err) {
         rc = index_begin(s, err);
         if (rc < 0)
             return rc;
-        if (fstat(fd, &st) == 0 && st.st_nlink == 0) { /* gc has put its records elsewhere */
+        if (fstat(fd, &st) == 0 && st.st_nlink == 0) { /* gc has moved its records */
             index_rollback(s);
             return 0;
         }
@@ -222,7 +223,7 @@ static int count_rows(struct store *s, int64_t segment, uint64_t *rows, struct e
 int tail_known(struct store *s, const char *name, int64_t *id, int64_t *indexed, uint64_t *rows, struct error *err) {
     int64_t newest;
     *rows = 0;
-    index_read_begin(s); /* both of one moment: the segment's owner may index more of it */
+    index_read_begin(s); /* reads both at one moment: the segment's owner may index more */
     int rc = get_segment(s, name, false, id, indexed, &newest, err);
     if (rc == 0)
         rc = count_rows(s, *id, rows, err);
@@ -298,7 +299,7 @@ int tail_reindex(struct store *s, const char *name, struct error *err) {
 static int refresh_one(struct store *s, const char *name, int64_t seen, struct error *err) {
     struct stat st;
     if (fstatat(s->actions_fd, name, &st, 0) < 0 && errno == ENOENT)
-        return 0; /* gc has put its records elsewhere since it was listed */
+        return 0; /* gc has moved its records meanwhile */
     if (fstatat(s->actions_fd, name, &st, 0) < 0)
         return error_errno(err, errno, "%s/actions/%s: cannot be examined", s->directory, name);
     int rc = st.st_size == seen ? 0 : tail_index(s, name, err);
@@ -317,7 +318,7 @@ int tail_refresh(struct store *s, struct error *err) {
         rc = segment_names(s, &names, &name_count, err);
     for (size_t i = 0; rc == 0 && i <= name_count; i++) {
         while (rc == 0 && k < known_count && (i == name_count || strcmp(known[k].name, names[i]) < 0)) {
-            bool still; /* else gc, or another engine, has seen to it meanwhile */
+            bool still; /* else gc or another engine has handled it */
             rc = tail_forget(s, known[k].name, &still, err);
             if (rc == 0 && still) {
                 notice(s, "%s/actions/%s: is gone, and its records with it", s->directory, known[k].name);

@@ -1,4 +1,4 @@
-/* Walks a directory into a listing. */
+/* Reads a directory into a listing. */
 #include <errno.h>
 #include <fcntl.h>
 
@@ -10,11 +10,11 @@ enum { MAX_DEPTH = 128 };
 
 struct walk {
     struct listing *out;
-    int at;             /* the folder that the path is relative to */
-    struct buffer path; /* of the directory or entry that is looked at */
+    int at;             /* the path is relative to this folder */
+    struct buffer path; /* of the current directory or entry */
     size_t root;        /* length of the part above the listing, with its "/" */
     int depth;
-    bool follow; /* a link at the top */
+    bool follow; /* follow a link at the top */
     tree_file *file;
     void *context;
 };
@@ -39,7 +39,7 @@ static int walk_file(struct walk *w, const struct stat *st, struct error *err) {
     return 0;
 }
 
-/* What was there a moment ago is somebody's who works in the folder; everything else is the system's. */
+/* An entry that has just vanished means that somebody works in the folder; all other faults are the system's. */
 static int walk_lost(const struct walk *w, int errnum, struct error *err) {
     if (errnum == ENOENT)
         return error_set(err, ERR_FAILED,

@@ -1,4 +1,4 @@
-/* Whole objects: a file, or a directory with all files of its listing. */
+/* Checks whole objects: a file, or a directory with all files of its listing. */
 #include <inttypes.h>
 #include <stdlib.h>
 
