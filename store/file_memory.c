@@ -16,7 +16,7 @@
 #include "engine/base/memory.h"
 #include "store/internal.h"
 
-enum { FLUSH_AT = 256, HASH_TRIES = 3, QUEUE_WAIT_MS = 200 };
+enum { FLUSH_AT = 256, HASH_TRIES = 3, QUEUE_WAIT_MS = 200, LARGE_BYTES = 1 << 16 };
 
 struct stamp {
     int64_t device, inode, size, mtime, ctime;
@@ -190,7 +190,7 @@ static int hash_stable(int fd, const char *path, struct stat *st, struct digest 
         *began = nanoseconds(now);
         if (is_at_rest(st, *began))
             settle(fd);
-        if (lseek(fd, 0, SEEK_SET) < 0)
+        if (tries > 0 && lseek(fd, 0, SEEK_SET) < 0)
             return error_errno(err, errno, "%s: cannot be read", path);
         int rc = object_hash(out, &size, fd, false, path, err);
         if (rc < 0)
@@ -226,7 +226,8 @@ static int hash_file(struct store *s, const char *path, struct stat *st, struct 
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return way_fault(errno, path, err);
-    session_pause(s); /* the file may be large */
+    if (st->st_size > LARGE_BYTES)
+        session_pause(s); /* others would wait for it */
     int rc = fstat(fd, st) < 0 ? error_errno(err, errno, "%s: cannot be examined", path)
                                : hash_stable(fd, path, st, out, &began, err);
     close(fd);

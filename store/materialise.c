@@ -13,17 +13,16 @@
 struct leaving {
     struct store *s;
     const struct digest *digest;
-    int from;
     const char *source, *path;
     bool executable;
     enum materialise how;
 };
 
 /* ERR_CORRUPT after a damaged object was set aside. */
-static int copy_checked(const struct leaving *l, int to, struct error *err) {
+static int copy_checked(const struct leaving *l, int to, int from, struct error *err) {
     struct digest found;
     struct sha256 *h = sha256_create();
-    int rc = copy_bytes(to, l->from, h, NULL, l->path, l->source, err);
+    int rc = copy_bytes(to, from, h, NULL, l->path, l->source, err);
     sha256_finish(h, &found);
     if (rc < 0 || digest_equal(&found, l->digest))
         return rc;
@@ -45,32 +44,27 @@ static int finish_file(const struct leaving *l, int to, int rc, struct error *er
     return rc;
 }
 
-static int make_file(int *to, const struct leaving *l, struct error *err) {
+/* Opens the object, and a new file; `to` is -1 and nothing was made when it fails. */
+static int open_both(int *to, int *from, const struct leaving *l, struct error *err) {
     mode_t mode = l->executable ? 0777 : 0666;
+    *to = -1;
+    *from = open(l->source, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (*from < 0)
+        return error_set(err, errno == ENOENT || errno == ELOOP ? ERR_NOT_FOUND : ERR_IO, "%s: cannot be opened: %s",
+                         l->source, strerror(errno));
     *to = open(l->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, l->how == MATERIALISE_COPY ? mode : 0600);
     return *to < 0 ? error_errno(err, errno, "%s: cannot be made", l->path) : 0;
-}
-
-/* 1: the file system shares no blocks. */
-static int clone_out(const struct leaving *l, struct error *err) {
-    int to;
-    if (atomic_load(&l->s->no_reflink))
-        return 1;
-    int rc = make_file(&to, l, err);
-    if (rc < 0)
-        return rc;
-    rc = clone_file(l->s, to, l->from) ? object_check_file(l->s, l->digest, false, false, err) : 1;
-    return finish_file(l, to, rc, err);
 }
 
 /* 1: the file system, or the object's own mode, does not allow a link. */
 static int link_out(const struct leaving *l, struct error *err) {
     struct stat st;
-    if (fstat(l->from, &st) < 0)
-        return error_errno(err, errno, "%s: cannot be examined", l->source);
+    int rc = object_stat(l->s, l->digest, &st, err);
+    if (rc < 0)
+        return rc;
     if (l->executable != !!(st.st_mode & S_IXUSR))
         return 1;
-    int rc = object_check_file(l->s, l->digest, false, false, err);
+    rc = object_check_file(l->s, l->digest, false, false, err);
     if (rc < 0 || link(l->source, l->path) == 0)
         return rc;
     if (errno == EXDEV || errno == EMLINK || errno == EPERM || errno == EOPNOTSUPP)
@@ -78,25 +72,29 @@ static int link_out(const struct leaving *l, struct error *err) {
     return error_errno(err, errno, "%s: cannot be made", l->path);
 }
 
-static int copy_out(const struct leaving *l, struct error *err) {
-    int to, rc = make_file(&to, l, err);
-    return rc < 0 ? rc : finish_file(l, to, copy_checked(l, to, err), err);
+/* A file of its own: a clone or, where `copies`, a copy. 1: it can be neither. */
+static int make_file(const struct leaving *l, bool copies, struct error *err) {
+    int to, from, rc = open_both(&to, &from, l, err);
+    if (rc == 0)
+        rc = clone_file(l->s, to, from) ? object_check_file(l->s, l->digest, false, false, err) : 1;
+    if (rc > 0 && copies)
+        rc = copy_checked(l, to, from, err);
+    if (from >= 0)
+        close(from);
+    return to >= 0 ? finish_file(l, to, rc, err) : rc;
 }
 
 static int materialise_file(struct store *s, const struct digest *d, bool executable, const char *path,
                             enum materialise how, struct error *err) {
     char *source = store_object_path(s, d);
-    struct leaving l = {s,          d,  open(source, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), source, path,
-                        executable, how};
-    int rc = l.from < 0 ? error_set(err, errno == ENOENT || errno == ELOOP ? ERR_NOT_FOUND : ERR_IO,
-                                    "%s: cannot be opened: %s", source, strerror(errno))
-                        : clone_out(&l, err);
-    if (rc > 0 && how == MATERIALISE_LINK)
+    const struct leaving l = {s, d, source, path, executable, how};
+    int rc = 1;
+    if (how == MATERIALISE_LINK && !atomic_load(&s->no_reflink))
+        rc = make_file(&l, false, err);
+    if (how == MATERIALISE_LINK && rc > 0)
         rc = link_out(&l, err);
     if (rc > 0)
-        rc = copy_out(&l, err);
-    if (l.from >= 0)
-        close(l.from);
+        rc = make_file(&l, true, err);
     free(source);
     return rc;
 }

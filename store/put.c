@@ -23,7 +23,7 @@ static int have_already(struct store *s, const struct digest *d, uint64_t size, 
     return rc < 0 ? error_set(err, rc, "%s", why.message) : 1;
 }
 
-static int make_folder(struct store *s, const char *name, struct error *err) {
+static int make_folder(const struct store *s, const char *name, struct error *err) {
     char folder[3] = {name[0], name[1], '\0'};
     if (mkdirat(s->objects_fd, folder, 0777) == 0 || errno == EEXIST)
         return 0;
@@ -35,13 +35,15 @@ static int place(struct store *s, int at, const char *path, const struct digest 
                  struct error *err) {
     char name[OBJECT_NAME_SIZE];
     object_name(name, d);
-    int rc = make_folder(s, name, err);
+    int rc = 0;
     for (int tries = 0; rc == 0; tries++) {
         if (rename_new(s->objects_fd, name, at, path) == 0) {
             object_set_checked(s, d); /* it was hashed on its way */
             break;
         }
-        if (errno != EEXIST || tries == PLACE_TRIES)
+        if (errno == ENOENT && tries == 0)
+            rc = make_folder(s, name, err);
+        else if (errno != EEXIST || tries == PLACE_TRIES)
             rc = error_errno(err, errno, "%s: cannot be moved to %s/objects/%s", path, s->directory, name);
         else if ((rc = have_already(s, d, size, listing, err)) > 0)
             rc = unlinkat(at, path, 0) < 0 ? error_errno(err, errno, "%s: cannot be removed", path) : 1;

@@ -202,11 +202,6 @@ int directory_check(const struct attempt_directory *d, struct error *err) {
     return error_set(err, ERR_FAILED, "it replaced its working directory, %s; nothing is taken from there", d->stage);
 }
 
-/* Removes an entry of a folder, whatever it is. */
-static bool remove_entry(int folder, const char *name) {
-    return unlinkat(folder, name, 0) == 0 || file_remove_tree_at(folder, name, NULL) == 0;
-}
-
 static bool empty_root(const struct attempt_directory *d) {
     struct folder entries;
     const char *name;
@@ -214,7 +209,7 @@ static bool empty_root(const struct attempt_directory *d) {
     int rc = folder_open_fd(&entries, openat(d->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), d->root, NULL);
     while (good && rc >= 0 && (rc = folder_next(&entries, &name, NULL)) > 0)
         if (strcmp(name, stage_name) != 0 && strcmp(name, spec_name) != 0)
-            good = remove_entry(d->root_fd, name);
+            good = file_remove_tree_at(d->root_fd, name, NULL) == 0;
     folder_close(&entries);
     return good && rc == 0;
 }
@@ -237,7 +232,7 @@ static bool empty_folder(const struct attempt_directory *d, const struct attempt
     int rc = folder_open_fd(&entries, fd, f->path, NULL);
     while (good && rc >= 0 && (rc = folder_next(&entries, &name, NULL)) > 0)
         if (!is_own_folder(d, f, name))
-            good = remove_entry(fd, name);
+            good = file_remove_tree_at(fd, name, NULL) == 0;
     folder_close(&entries);
     return good && rc == 0;
 }

@@ -25,22 +25,26 @@ static int check_content(const struct given_file *g, struct facts *facts, const 
     return changed(g->item->path, "changed", when, err);
 }
 
-int given_look(struct given_file *out, const struct action_item *item, struct facts *facts, struct error *err) {
+int given_look(struct given_file *out, const struct action_item *item, struct facts *facts, struct way *way,
+               struct error *err) {
     out->item = item;
-    stamp_look(&out->sight, item->path);
+    stamp_look(&out->sight, item->path, way);
     return out->sight.at_rest ? check_content(out, facts, BEFORE, err) : 0; /* else its copy tells */
 }
 
-static bool is_untouched(const struct given_file *g) {
+static bool is_untouched(const struct given_file *g, struct way *way) {
     struct sight now;
-    stamp_look(&now, g->item->path);
+    stamp_look(&now, g->item->path, way);
     return digest_equal(&now.stamp, &g->sight.stamp);
 }
 
 int given_copy(const struct given_file *g, const char *to, struct error *err) {
     struct object copy;
+    struct way way = {0}; /* looked at after the copy, for each anew */
     int rc = copy_tree(g->item->path, to, err);
-    if (rc == 0 && g->sight.at_rest && is_untouched(g))
+    bool untouched = rc == 0 && g->sight.at_rest && is_untouched(g, &way);
+    way_close(&way);
+    if (untouched)
         return 0;
     if (rc == 0)
         rc = store_object_look(AT_FDCWD, to, &copy, err);
@@ -49,8 +53,9 @@ int given_copy(const struct given_file *g, const char *to, struct error *err) {
     return changed(g->item->path, "changed", BEFORE, err);
 }
 
-int given_check(const struct given_file *g, bool in_place, struct facts *facts, const char *when, struct error *err) {
-    if (is_untouched(g))
+int given_check(const struct given_file *g, bool in_place, struct facts *facts, struct way *way, const char *when,
+                struct error *err) {
+    if (is_untouched(g, way))
         return 0;
     int rc = check_content(g, facts, when, err);
     return rc == 0 && in_place ? changed(g->item->path, "was written to", when, err) : rc;
@@ -60,9 +65,11 @@ int given_check(const struct given_file *g, bool in_place, struct facts *facts, 
 
 static void stamp_program(struct digest *out, const struct action_pin *pin) {
     struct sight now = {0};
+    struct way way = {0};
     char *path = facts_find_program(pin->program);
     if (path)
-        stamp_look(&now, path);
+        stamp_look(&now, path, &way);
+    way_close(&way);
     free(path);
     *out = now.stamp;
 }

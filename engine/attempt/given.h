@@ -20,15 +20,17 @@ struct given_file {
     struct sight sight;             /* when it was looked at; a kind reads it in place if it was at rest */
 };
 
-/* Before given_copy, or before the stage that reads in place. ERR_FAILED: it is not what the key says; ERR_IO. */
-int given_look(struct given_file *out, const struct action_item *item, struct facts *facts, struct error *err);
+/* Before given_copy, or before the stage that reads in place. `way` serves all files of an attempt. ERR_FAILED: it is not what the key says; ERR_IO. */
+int given_look(struct given_file *out, const struct action_item *item, struct facts *facts, struct way *way,
+               struct error *err);
 
 /* Copies it to a path that is not there yet; on any thread. ERR_FAILED: what arrived is not what the key says; ERR_IO. */
 int given_copy(const struct given_file *g, const char *to, struct error *err);
 
 /* After the stage; `when` is for the message. ERR_FAILED: what was read `in_place` was written to, or what was copied is not
    what the key says any more; ERR_IO. */
-int given_check(const struct given_file *g, bool in_place, struct facts *facts, const char *when, struct error *err);
+int given_check(const struct given_file *g, bool in_place, struct facts *facts, struct way *way, const char *when,
+                struct error *err);
 
 /* A program that the key holds (pin). Where it stands the stage finds by itself. */
 struct given_program {

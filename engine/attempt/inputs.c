@@ -1,6 +1,8 @@
 #include "engine/attempt/inputs.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "engine/attempt/attempt.h"
 #include "engine/attempt/stamp.h"
@@ -45,29 +47,42 @@ static bool reads_in_place(const struct attempt *a, const struct action_input *i
                       : a->instance->action->kind && !item->content.directory;
 }
 
-int inputs_check_before(struct attempt *a, struct error *err) {
+static int look_at_files(struct attempt *a, struct error *err) {
     const struct action *action = a->instance->action;
+    struct way way = {0};
     int rc = 0;
     for (size_t i = 0; i < action->input_count; i++) {
         const struct action_input *input = &action->inputs[i];
         for (size_t k = 0; rc == 0 && k < input->count; k++)
             if (input->items[k].path)
-                rc = given_look(given_item(a, input, k), &input->items[k], a->all->options.facts, err);
+                rc = given_look(given_item(a, input, k), &input->items[k], a->all->options.facts, &way, err);
     }
+    way_close(&way);
+    return rc;
+}
+
+int inputs_check_before(struct attempt *a, struct error *err) {
+    const struct action *action = a->instance->action;
+    struct error fault = {0};
+    store_read_begin(a->all->options.store);
+    int rc = look_at_files(a, err);
     for (size_t i = 0; rc == 0 && i < action->pin_count; i++)
         rc = given_look_program(&a->inputs.programs[i], &action->pins[i], a->all->options.facts, err);
-    return rc;
+    int ended = store_read_end(a->all->options.store, &fault);
+    return rc == 0 && ended < 0 ? error_set(err, ended, "%s", fault.message) : rc;
 }
 
 int inputs_check_after(const struct attempt *a, const char *when, struct error *err) {
     const struct action *action = a->instance->action;
     size_t count = item_count(action, action->input_count);
+    struct way way = {0};
     int rc = 0;
     for (const struct given_file *g = a->inputs.files; rc == 0 && g < a->inputs.files + count; g++)
         if (g->item)
-            rc = given_check(g, file_is_in_place(a, g), a->all->options.facts, when, err);
+            rc = given_check(g, file_is_in_place(a, g), a->all->options.facts, &way, when, err);
     for (size_t i = 0; rc == 0 && i < action->pin_count; i++)
         rc = given_check_program(&a->inputs.programs[i], a->all->options.facts, when, err);
+    way_close(&way);
     return rc;
 }
 
@@ -125,6 +140,16 @@ static int give_object(struct attempt *a, const char *input, const struct action
     return 0;
 }
 
+/* Each item of a list has a folder of its own. */
+static int make_item_folder(const struct attempt *a, const char *relative, struct error *err) {
+    char *folder = path_directory(relative);
+    int rc = mkdirat(a->directory->stage_fd, folder, 0777) < 0
+                 ? error_errno(err, errno, "%s/%s: cannot be made", a->directory->stage, folder)
+                 : 0;
+    free(folder);
+    return rc;
+}
+
 static int give_item(struct attempt *a, const struct action_input *input, size_t index, struct error *err) {
     const struct action_item *item = &input->items[index];
     if (reads_in_place(a, input, index))
@@ -132,8 +157,10 @@ static int give_item(struct attempt *a, const struct action_input *input, size_t
     struct buffer relative = {0};
     inputs_item_path(a, input, index, &relative);
     char *path = path_join(a->directory->stage, buffer_text(&relative));
-    int rc =
-        item->path ? given_copy(given_item(a, input, index), path, err) : give_object(a, input->name, item, path, err);
+    int rc = input->list ? make_item_folder(a, buffer_text(&relative), err) : 0;
+    if (rc == 0)
+        rc = item->path ? given_copy(given_item(a, input, index), path, err)
+                        : give_object(a, input->name, item, path, err);
     free(path);
     buffer_close(&relative);
     return rc;

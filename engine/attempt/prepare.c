@@ -64,12 +64,17 @@ static void add_place(struct places *p, const char *path) {
     p->paths[p->count++] = path_directory(path);
 }
 
-static void add_input_places(struct places *p, struct attempt *a, const struct action_input *input) {
-    for (size_t k = 0; k < input->count; k++) {
+/* The folder of an input; in it those of a list's items are made with the items. */
+static void add_input_place(struct places *p, struct attempt *a, const struct action_input *input) {
+    bool added = false;
+    for (size_t k = 0; k < input->count && !added; k++) {
         struct buffer path = {0};
         inputs_item_path(a, input, k, &path);
-        if (*buffer_text(&path) != '/') /* else the stage reads it where it is */
-            add_place(p, buffer_text(&path));
+        added = *buffer_text(&path) != '/'; /* else the stage reads it where it is */
+        char *item = input->list ? path_directory(buffer_text(&path)) : mem_strdup(buffer_text(&path));
+        if (added)
+            add_place(p, item);
+        free(item);
         buffer_close(&path);
     }
 }
@@ -82,7 +87,7 @@ static int make_places(struct attempt *a, struct error *err) {
         if (strchr(action->outs[i].path, '/'))
             add_place(&p, action->outs[i].path);
     for (size_t i = 0; i < action->input_count; i++)
-        add_input_places(&p, a, &action->inputs[i]);
+        add_input_place(&p, a, &action->inputs[i]);
     int rc = directory_prepare(a->directory, (const char *const *)p.paths, p.count, err);
     for (size_t i = 0; i < p.count; i++)
         free(p.paths[i]);

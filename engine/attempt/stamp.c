@@ -147,16 +147,58 @@ size_t stamp_take(struct digest *out, const char *path) {
     return w.file_count;
 }
 
-void stamp_look(struct sight *out, const char *path) {
+void way_close(struct way *w) {
+    free(w->folder);
+    *w = (struct way){0};
+}
+
+/* A change from `now` on has other times than what was found. */
+static bool is_at_rest(const struct walk *w, struct timespec now) {
+    return !w->fault && w->youngest_ns + FILE_TIME_STEP_NS < nanoseconds(now);
+}
+
+/* Comes to a folder, unless it stands there already. */
+static void way_look(struct way *way, const char *path) {
     struct walk w = {.strict = true};
     struct timespec now;
-    struct stat st;
+    char *folder = path_directory(path);
+    if (way->folder && strcmp(way->folder, folder) == 0) {
+        free(folder);
+        return;
+    }
     clock_gettime(CLOCK_REALTIME, &now);
-    add_links(&w, path);
-    if (stat(path, &st) == 0)
-        add_status(&w, path, &st);
+    add_links(&w, folder);
+    finish(&w, 0, &way->stamp);
+    way->at_rest = is_at_rest(&w, now);
+    free(way->folder);
+    way->folder = folder;
+}
+
+/* What stands at the path and, where that is a link, what it leads to. */
+static void add_target(struct walk *w, const char *path) {
+    struct stat st;
+    int failed = lstat(path, &st);
+    if (!failed && S_ISLNK(st.st_mode)) {
+        add_link(w, path, &st);
+        failed = stat(path, &st);
+    }
+    if (failed)
+        w->fault = errno;
     else
-        w.fault = errno;
-    finish(&w, 0, &out->stamp);
-    out->at_rest = !w.fault && w.youngest_ns + FILE_TIME_STEP_NS < nanoseconds(now);
+        add_status(w, path, &st);
+}
+
+void stamp_look(struct sight *out, const char *path, struct way *way) {
+    struct walk w = {.strict = true};
+    struct timespec now;
+    struct digest found;
+    way_look(way, path);
+    clock_gettime(CLOCK_REALTIME, &now);
+    add_target(&w, path);
+    finish(&w, 0, &found);
+    out->at_rest = way->at_rest && is_at_rest(&w, now);
+    struct sha256 *h = sha256_create();
+    sha256_update(h, way->stamp.bytes, sizeof way->stamp.bytes);
+    sha256_update(h, found.bytes, sizeof found.bytes);
+    sha256_finish(h, &out->stamp);
 }

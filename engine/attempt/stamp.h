@@ -18,8 +18,18 @@ struct sight {
     bool at_rest; /* a change from now on has other times than this: with the same stamp it is the same content */
 };
 
+/* The links on the way to a folder, as they were last looked at: files that lie in one folder need that once. All zeros:
+   nothing was looked at yet. */
+struct way {
+    char *folder;
+    struct digest stamp;
+    bool at_rest; /* as that of a sight */
+};
+void way_close(struct way *w);
+
 /* Stamps what a path leads to, with the links on its way, the folders below it, devices and change times, which nobody can
-   set. tmpfs: a store to mapped memory has no time. A folder above that is renamed, and back again, is not seen. */
-void stamp_look(struct sight *out, const char *path);
+   set. tmpfs: a store to mapped memory has no time. A folder above that is renamed, and back again, is not seen. The links
+   on the way to the folder are of the moment when `way` came to it. */
+void stamp_look(struct sight *out, const char *path, struct way *way);
 
 #endif

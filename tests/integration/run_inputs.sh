@@ -52,6 +52,18 @@ rm -r results/t/see.txt results/t/tree
 check "a result that is gone comes back" run
 check "all of it" test -s results/t/see.txt -a -s results/t/tree/sub/c
 
+# One directory serves both: the second stage has a shorter list.
+cat >lists.json <<'EOF'
+{ "retort": 1, "name": "lists", "stages": {
+    "long": { "cmd": ["sh", "-c", "find in | sort >o"], "in": { "list": ["text", "data/a", "data/sub"] }, "outs": { "o": "o" } },
+    "short": { "cmd": ["sh", "-c", "find in | sort >o"], "in": { "list": ["data/a"], "long": "${stages.long.outs.o}" }, "outs": { "o": "o" } } },
+  "results": { "long": "${stages.long.outs.o}", "short": "${stages.short.outs.o}" } }
+EOF
+check "two stages with lists" "$retort" run lists.json -j 1
+check "each item has a folder" same "$(tr '\n' ' ' <results/lists/long)" \
+    "in in/list in/list/0 in/list/0/text in/list/1 in/list/1/a in/list/2 in/list/2/sub in/list/2/sub/b "
+check "and the next stage gets none of them" same "$(tr '\n' ' ' <results/lists/short)" "in in/list in/list/0 in/list/0/a in/long in/long/o "
+
 # A stage that writes to its input, past the read-only mode.
 cat >t.json <<'EOF'
 { "retort": 1, "name": "t", "stages": {
