@@ -256,7 +256,7 @@ int project_plan(struct project *p, const char *const *targets, size_t target_co
     int code = plan_create(&p->plan, p->pipeline, &facts, targets, target_count, err);
     if (code)
         return code;
-    code = run_lookup(p->plan, p->store, p->platform, &p->diagnostics, err);
+    code = known_lookup_plan(p->plan, p->store, p->platform, &p->diagnostics, err);
     if (p->diagnostics.count > 0) {
         int reported = project_report(&p->diagnostics, err);
         if (code == 0)

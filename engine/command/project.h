@@ -5,6 +5,8 @@
 #define RETORT_ENGINE_COMMAND_PROJECT_H
 
 #include "engine/command/command.h"
+#include "engine/lookup/facts.h"
+#include "engine/lookup/known.h"
 #include "engine/run/run.h"
 
 struct project {

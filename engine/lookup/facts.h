@@ -1,8 +1,9 @@
-/* What the files of this folder share of `struct facts` (run.h). */
+/* Answers what a plan asks of the store and of this machine. */
 #ifndef RETORT_ENGINE_LOOKUP_FACTS_H
 #define RETORT_ENGINE_LOOKUP_FACTS_H
 
-#include "engine/run/run.h"
+#include "engine/plan/plan.h"
+#include "store/store.h"
 
 /* Where stages find their programs. */
 #define FACTS_STAGE_PATH "/usr/local/bin:/usr/bin:/bin"
@@ -13,6 +14,15 @@ struct facts {
     char *platform; /* NULL until asked */
     cJSON *machine; /* NULL until asked */
 };
+
+/* The facts a plan asks, answered by the store and this machine: for `plan`, `why` and `run` alike. */
+struct facts *facts_create(struct store *store, const char *stage_program);
+void facts_free(struct facts *f);
+struct plan_facts facts_table(struct facts *f);
+
+/* The platform string of retort-stage on this machine ("x86-64-avx512 openblas-0.3.21-skylakex glibc-2.36"): asked from the program
+   once. The caller frees. */
+int facts_platform(struct facts *f, char **out, struct error *err);
 
 /* Content of a file outside the store, from memory when it has not changed. */
 int facts_file(struct facts *f, const char *path, struct content *out, struct error *err);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "engine/base/memory.h"
-#include "engine/run/run.h"
 
 /* Outs are declared in the order in which records have them, by name or as they were added: the next is the likely one. */
 static const struct object *find_out(const struct known_record *record, size_t likely, const char *name) {
@@ -67,8 +66,8 @@ static int look_up_all(struct plan *plan, struct store *store, const char *platf
     }
 }
 
-int run_lookup(struct plan *plan, struct store *store, const char *platform, struct diagnostics *diagnostics,
-               struct error *err) {
+int known_lookup_plan(struct plan *plan, struct store *store, const char *platform, struct diagnostics *diagnostics,
+                      struct error *err) {
     struct error fault = {0};
     store_read_begin(store);
     int rc = look_up_all(plan, store, platform, diagnostics, err);

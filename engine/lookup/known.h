@@ -10,4 +10,9 @@
 int known_lookup(bool *known, struct plan *plan, struct store *store, const char *platform, struct instance *i,
                  struct error *err);
 
+/* Looks up what is known of a plan without running anything: finishes every known instance until nothing more can
+   be. What is left KEYED would run. */
+int known_lookup_plan(struct plan *plan, struct store *store, const char *platform, struct diagnostics *diagnostics,
+                      struct error *err);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "engine/lookup/known.h"
 #include "engine/provenance/provenance.h"
 #include "engine/run/internal.h"
 #include "store/record_format.h"
@@ -56,7 +57,7 @@ static int plan_all(struct plan **out, struct run *r, struct error *err) {
     const char *platform = r->options->same_platform ? r->platform : NULL;
     int rc = plan_create(out, r->pipeline, &facts, NULL, 0, err);
     do
-        rc = rc < 0 ? rc : run_lookup(*out, r->store, platform, &ignored, err);
+        rc = rc < 0 ? rc : known_lookup_plan(*out, r->store, platform, &ignored, err);
     while (rc == 0 && finish_uncached(*out, r));
     diagnostics_close(&ignored);
     return rc;

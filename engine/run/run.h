@@ -63,19 +63,4 @@ struct run_summary {
 int run_pipeline(const struct pipeline *pipeline, struct store *store, const struct run_options *options,
                  struct run_summary *summary, struct diagnostics *diagnostics, struct error *err);
 
-/* The facts a plan asks, answered by the store and this machine: for `plan`, `why` and `run` alike. */
-struct facts;
-struct facts *facts_create(struct store *store, const char *stage_program);
-void facts_free(struct facts *f);
-struct plan_facts facts_table(struct facts *f);
-
-/* The platform string of retort-stage on this machine ("x86-64-avx512 openblas-0.3.21-skylakex glibc-2.36"): asked from the program
-   once. The caller frees. */
-int facts_platform(struct facts *f, char **out, struct error *err);
-
-/* Looks up what is known of a plan without running anything: finishes every known instance until nothing more can
-   be. What is left KEYED would run. */
-int run_lookup(struct plan *plan, struct store *store, const char *platform, struct diagnostics *diagnostics,
-               struct error *err);
-
 #endif

@@ -10,6 +10,7 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/lookup/facts.h"
 #include "engine/run/event_loop.h"
 #include "engine/run/key_map.h"
 #include "engine/run/scheduler.h"
