@@ -1,4 +1,4 @@
-/* From a task's samples to its record: what is measured, what is unresolved, what cannot be known. */
+/* Turns a task's samples into its record: the measured part, the unresolved part, and the unknown. */
 #include <math.h>
 #include <stdio.h>
 
@@ -13,7 +13,7 @@ struct sums {
     bool gpus;
 };
 
-/* What a domain can tell: one count, or what flows in one of its own updates. */
+/* The smallest step of a domain: one count, or the joules between two of its own updates. */
 static double resolution_j(const struct domain *d, double joules, double wall_s) {
     return fmax(d->unit_j, wall_s > 0 ? joules / wall_s * d->tick_s : 0);
 }
@@ -95,7 +95,8 @@ static void share_processor(struct energy_record *out, const struct meter_task *
                                 s->computation_resolution_j + s->memory_resolution_j);
 }
 
-/* Which of several GPUs a stage holds is not known: it has as large a part of theirs as it holds of them. */
+/* The meter does not know which of several GPUs a stage holds. The stage gets a part of their joules in proportion
+   to the number that it holds. */
 static void add_gpus(struct energy_record *out, const struct meter *m, const struct sums *s) {
     double share = fmin(1, m->options.gpus / (double)domains_gpu_count(&m->domains));
     out->gpu_j = s->gpu_j * share;

@@ -11,7 +11,7 @@ static int by_value(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-/* Sorts `values`. NaN of none. */
+/* Sorts `values` in place. NaN when `count` is 0. */
 static double median(double *values, size_t count) {
     if (count == 0)
         return (double)NAN;

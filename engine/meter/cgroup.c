@@ -19,7 +19,7 @@ enum { SMALL_FILE = 4096 };
 static const char prefix[] = "retort-";
 
 struct cpu_group {
-    pid_t process; /* that it was made for */
+    pid_t process; /* the group was made for it */
     char *directory;
 };
 
@@ -44,7 +44,7 @@ static char *own_group(const char *root) {
     char *path = own_path(root), *found = NULL;
     for (size_t i = 0; path && i < sizeof mounts / sizeof *mounts && !found; i++) {
         char *group = *path ? mem_printf("%s/%s/%s", root, mounts[i], path) : mem_printf("%s/%s", root, mounts[i]);
-        char *mark = path_join(group, "cgroup.controllers"); /* every group of version 2 has it, and no other */
+        char *mark = path_join(group, "cgroup.controllers"); /* only groups of version 2 have it */
         if (file_exists(mark))
             found = mem_strdup(group);
         free(mark);
@@ -54,7 +54,7 @@ static char *own_group(const char *root) {
     return found;
 }
 
-/* One write, as the kernel wants it; never makes the file. */
+/* Writes once, as the kernel requires; never creates the file. */
 static bool move_in(const char *directory, pid_t process) {
     char text[32], *path = path_join(directory, "cgroup.procs");
     int length = snprintf(text, sizeof text, "%d\n", (int)process);
@@ -66,7 +66,8 @@ static bool move_in(const char *directory, pid_t process) {
     return moved;
 }
 
-/* What it started before it was moved is outside, and so is what that starts until it is moved in turn. */
+/* Moves children too: those that the process started before it was moved are outside the group. Their own children
+   are outside until they are moved in turn. */
 static void move_children(const char *root, const char *directory, pid_t process) {
     char *path = mem_printf("%s/proc/%d/task/%d/children", root, (int)process, (int)process);
     struct buffer text = {0};
@@ -120,14 +121,15 @@ void cpu_group_free(struct cpu_group *g) {
     if (!g)
         return;
     char *own = path_directory(g->directory);
-    move_in(own, g->process); /* the keeper, which lives on */
+    move_in(own, g->process); /* the keeper outlives the group */
     rmdir(g->directory);
     free(own);
     free(g->directory);
     free(g);
 }
 
-/* "retort-<pid>-<number>" of a process that is not there; one with living processes in it cannot be removed anyway. */
+/* Whether the name is "retort-<pid>-<number>" of a process that is gone. A group with living processes cannot be
+   removed in any case. */
 static bool is_left(const char *root, const char *name) {
     if (strncmp(name, prefix, strlen(prefix)) != 0)
         return false;
@@ -143,7 +145,7 @@ void cpu_group_sweep(const char *root) {
     const char *name;
     if (own)
         folder_open(&groups, own, NULL);
-    while (folder_next(&groups, &name, NULL) > 0) { /* what cannot be read now the next run sweeps */
+    while (folder_next(&groups, &name, NULL) > 0) { /* the next run sweeps groups that cannot be read now */
         if (!is_left(root, name))
             continue;
         char *path = path_join(own, name);

@@ -14,7 +14,7 @@
 
 enum { STAT_FILE = 8192, PATH_SIZE = 4096, MAX_PROCESSES = 65536 };
 
-/* The start of a file as text; false where it cannot be read. */
+/* Reads the start of a file as text; false when unreadable. */
 static bool text_read(char *out, size_t size, const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -29,8 +29,8 @@ double cputime_tick_s(void) {
     return 1.0 / (double)sysconf(_SC_CLK_TCK);
 }
 
-/* Numbers `first` to `first + count - 1` of a line, apart by blanks, counted from 0; a sign or a letter before them is
-   a field too. False where there are not as many. */
+/* Reads numbers `first` to `first + count - 1` of a line, separated by blanks, counted from 0. A sign or a letter
+   before them is a field too. False when the line has fewer. */
 static bool fields_read(unsigned long long *out, size_t first, size_t count, const char *text) {
     for (size_t i = 0; i < first + count; i++) {
         text += strspn(text, " ");
@@ -56,8 +56,8 @@ double cputime_busy(const char *root) {
     return (double)(t[USER] + t[NICE] + t[SYSTEM] + t[INTERRUPTS] + t[SOFT]) * cputime_tick_s();
 }
 
-/* utime, stime and those of the children that were waited for: fields 14 to 17. The name may hold spaces and brackets;
-   behind it stands the third field. */
+/* utime, stime and those of the reaped children: fields 14 to 17. The name may hold spaces and brackets; the third
+   field follows it. */
 static unsigned long long process_ticks(const char *root, pid_t pid) {
     char path[PATH_SIZE], text[STAT_FILE];
     unsigned long long t[4];
@@ -89,7 +89,7 @@ static void threads_add(struct pids *pids, const char *root, pid_t pid) {
     struct folder tasks;
     const char *name;
     snprintf(path, sizeof path, "%s/proc/%d/task", root, (int)pid);
-    folder_open(&tasks, path, NULL); /* a process may end at any time, and has no threads then */
+    folder_open(&tasks, path, NULL); /* the process may have ended, and then has no threads */
     while (folder_next(&tasks, &name, NULL) > 0)
         if (isdigit((unsigned char)name[0]))
             children_add(pids, root, pid, name);

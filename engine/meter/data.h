@@ -10,10 +10,10 @@
 int meter_model_constants(cJSON **out, struct error *err);
 int meter_processors(cJSON **out, struct error *err);
 
-/* data/carbon-1.json: grams of CO2 equivalent a kWh by region, and PUE. */
+/* data/carbon-1.json: grams of CO2 equivalent per kWh by region, and PUE. The caller deletes. */
 int meter_carbon(cJSON **out, struct error *err);
 
-/* data/published-1.json: the paper's figures on training against inference, as printed. */
+/* data/published-1.json: the paper's figures on training against inference, as printed. The caller deletes. */
 int meter_published(cJSON **out, struct error *err);
 
 #endif

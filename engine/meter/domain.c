@@ -8,7 +8,7 @@
 
 #include "engine/base/memory.h"
 
-/* A counter moves in steps: a reading just behind a step may show the joules of one step in no time at all. */
+/* A counter moves in steps: a reading just after a step may show the joules of one step in almost no time. */
 #define STEP_S 0.2
 
 struct domain *domains_add(struct domains *domains, const char *source, enum domain_class class,
@@ -57,7 +57,7 @@ void domains_agree(struct domains *domains, const char *source) {
     }
 }
 
-/* The same class by a way that is preferred. */
+/* A domain of the same class from a preferred source; NULL: there is none. */
 static const struct domain *better_way(const struct domains *domains, const struct domain *d) {
     for (const struct domain *other = domains->list; other < d; other++)
         if (!other->failed && other->class == d->class && strcmp(other->source, d->source) != 0)
@@ -72,7 +72,7 @@ static bool has(const struct domains *domains, enum domain_class class) {
     return false;
 }
 
-/* Why a domain of the class is left out of the sum; NULL: it is part of it. */
+/* Why a domain of the class is left out of the sum; NULL: it is part of the sum. */
 static const char *left_out(const struct domains *domains, enum domain_class class, bool gpus) {
     bool packages = has(domains, DOMAIN_PACKAGE);
     switch (class) {
@@ -127,9 +127,8 @@ void domain_start(struct domain *d, uint64_t now_ns) {
     d->read_ns = now_ns;
 }
 
-/* Counts a reading. A fall is a wrap where the counter wraps and the joules it stands for can have been drawn in the
-   time since the last reading; else the counter was reset, and the domain fails. So it does when the time was long
-   enough to hide a whole round. */
+/* Counts a reading. A fall is a wrap if the counter wraps and its joules fit the time since the last reading. Any
+   other fall is a reset, and the domain fails. The domain also fails after a time long enough to hide a whole round. */
 static void domain_advance(struct domain *d, uint64_t raw, uint64_t now_ns) {
     double since_s = (double)(now_ns - d->read_ns) / 1e9;
     double possible_j = DOMAIN_MAX_W * (since_s + STEP_S);

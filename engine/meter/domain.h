@@ -1,10 +1,10 @@
 /*
- * One energy counter and the account kept of it: raw readings in, whole counts out. What a counter cannot have done is
- * no joule: it fails, with the reason, until it is started again.
+ * One energy counter and its account: takes raw readings, gives whole counts. A domain fails, with the reason, when its
+ * counter does something that no counter can do; no joule is counted until it is started again.
  *
- *   psys  contains  package  contains  cores, uncore          dram and gpu stand beside
+ *   psys  contains  package  contains  cores, uncore          dram and gpu are separate
  *
- * No domain is ever added to one that contains it, nor to the same counter seen by another way.
+ * No domain is ever added to one that contains it, nor to the same counter from another source.
  */
 #ifndef RETORT_METER_DOMAIN_H
 #define RETORT_METER_DOMAIN_H
@@ -29,9 +29,9 @@ struct domain {
     enum domain_class class;
     const char *source; /* "perf_event", "powercap", "powercap-mmio", "nvml" */
     char name[48];      /* "energy-pkg cpu 0", "package-0/dram", "gpu 0" */
-    bool used;          /* it is read: neither failed when it was found, nor known by a better way */
+    bool used;          /* it is read: it did not fail when it was found, and no preferred source has it */
     bool counted;       /* its joules are part of the sum */
-    bool failed;        /* it cannot be read, or did what no counter does */
+    bool failed;        /* it cannot be read, or did something that no counter does */
     char why[192];      /* why it failed, else why it is not counted */
     double unit_j;      /* joules of one count */
     double tick_s;      /* seconds between the counter's own updates */
@@ -45,7 +45,7 @@ struct domain {
 
     uint64_t raw;     /* the last reading */
     uint64_t read_ns; /* when */
-    uint64_t counts;  /* counted up since the first start */
+    uint64_t counts;  /* counts since the first start */
     unsigned wraps;
 };
 
@@ -62,20 +62,20 @@ void domains_close(struct domains *domains);
 /* Fails a domain, with the reason. */
 void domain_fail(struct domain *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* A part is not the whole: where one domain of a class failed, the source's others of that class fail with it. */
+/* If one domain of a class failed, fails the source's others of that class: a part is not the whole. */
 void domains_agree(struct domains *domains, const char *source);
 
-/* Decides which domains are read, and which make the sum: packages (else the platform) and dram; GPUs where `gpus`.
-   Sources that were added first are preferred. */
+/* Decides which domains are read, and which are summed: packages (else the platform) and dram, and GPUs where
+   `gpus`. The source that was added first is preferred. */
 void domains_choose(struct domains *domains, bool gpus);
 
-/* Reads without counting: where an account begins. Clears an earlier failure. */
+/* Begins an account: reads without counting, and clears an earlier failure. */
 void domain_start(struct domain *d, uint64_t now_ns);
 
-/* Reads and counts what was added since the last reading. */
+/* Reads the counter and counts the difference from the last reading. */
 void domain_update(struct domain *d, uint64_t now_ns);
 
-/* Draws more power than any package, board or bank of memory there is: tells a wrap from a reset. */
+/* W: more than any package, board or bank of memory draws. Distinguishes a wrap from a reset. */
 #define DOMAIN_MAX_W 5000.0
 
 /* How many GPUs are counted. */

@@ -1,9 +1,9 @@
 /*
- * Inside a meter: its counters, the stages that run, the samples taken. A file calls only those above it:
+ * The inside of a meter: its counters, the running stages, the samples. A file calls only those above it:
  *
- *   series.c   the samples that were taken     account.c  from samples to a stage's record
- *   sample.c   one reading of every counter    sampler.c  the thread that takes them
- *   meter.c    opened, closed, asked           task.c     a stage from its beginning to its end
+ *   series.c   the samples taken so far         account.c  from samples to a stage's record
+ *   sample.c   one reading of every counter     sampler.c  the thread that takes samples
+ *   meter.c    opening, closing, questions      task.c     a stage from its beginning to its end
  *   windows.c  mean power over windows
  */
 #ifndef RETORT_METER_INTERNAL_H
@@ -21,11 +21,11 @@ struct meter_task {
     struct meter_task *next;
     pid_t group;
     uint64_t began_ns;
-    double cpu_s;                           /* of the stage, as of the last sample */
+    double cpu_s;                           /* of the stage, at the last sample */
     struct attribution computation, memory; /* one row each: this stage */
-    struct domain *began;                   /* every domain as it was when the stage began */
+    struct domain *began;                   /* every domain at the beginning of the stage */
     size_t samples;
-    char lost[256]; /* why its joules cannot be known any more; "" while they can */
+    char lost[256]; /* why its joules are unknown; "" while they are known */
 };
 
 struct series {
@@ -44,11 +44,11 @@ struct meter {
     struct nvml *nvml;
     struct model *model;
     bool counts;     /* the processor's energy is counted */
-    bool has_memory; /* and the memory's apart from it */
+    bool has_memory; /* and the memory's separately */
     char source[48], name[96];
-    char why[512]; /* why no counter, or not every one */
+    char why[512]; /* why some counters, or all, are missing */
 
-    pthread_mutex_t lock; /* for all that follows */
+    pthread_mutex_t lock; /* guards the members below */
     struct meter_task *tasks;
     uint64_t sampled_ns;
     double busy_s;
@@ -60,18 +60,19 @@ struct meter {
     pthread_cond_t wake;
 };
 
-/* All with the lock held. `ending` (may be NULL): the task whose CPU time is known to be `ending_cpu_s`. */
+/* Call each with the lock held. `ending` (may be NULL): the task whose CPU time is known to be `ending_cpu_s`. */
 void meter_sample_locked(struct meter *m, const struct meter_task *ending, double ending_cpu_s);
 
-/* Readings from which the first stage counts: what was spent between stages is nobody's. */
+/* Takes the readings from which the first stage counts. Joules spent between stages are nobody's. */
 void meter_start_locked(struct meter *m);
 
+/* Keeps a sample: joules since the meter was opened. Call with the lock held. */
 void series_add(struct meter *m, double joules, double memory_j, double gpu_j);
 
-/* What the counters say of a task that has ended; with the lock held. */
+/* Fills the record of an ended task from the counters. Call with the lock held. */
 void account_counters(const struct meter_task *task, const struct meter_usage *usage, struct energy_record *out);
 
-/* The sampling thread: started once, waits while no stage runs. */
+/* Starts the sampling thread, once. It waits while no stage runs. */
 void sampler_start(struct meter *m);
 void sampler_stop(struct meter *m);
 

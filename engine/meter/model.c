@@ -1,8 +1,8 @@
 /*
- * The model: CPU-seconds times the watts of a busy logical processor, and peak memory times W/GB times seconds.
+ * The model: CPU-seconds times the watts of a busy logical processor, plus peak memory times W/GB times seconds.
  *
- * A package that runs all its logical processors draws its thermal design power in this model, never more: the
- * watts of a core are shared by its threads, so that stages side by side cannot add up to more than the machine.
+ * A package with all logical processors busy draws its thermal design power, never more: the threads of a core share
+ * its watts. So concurrent stages cannot add up to more than the machine.
  */
 #include <math.h>
 #include <stdio.h>

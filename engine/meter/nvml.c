@@ -9,7 +9,7 @@
 
 static const char source_name[] = "nvml";
 
-/* What we call of nvml.h; a result of 0 is success. */
+/* The functions of nvml.h that we call; a result of 0 is success. */
 struct nvml {
     void *handle;
     int (*init)(void);
@@ -31,7 +31,7 @@ static int gpu_read(struct domain *d, uint64_t *raw, struct error *err) {
     return 0;
 }
 
-/* POSIX gives a function's address as a void *, which C has no cast for. */
+/* POSIX returns a function's address as a void *, and C has no cast for that. */
 static bool function_find(void *function, void *handle, const char *name) {
     void *address = dlsym(handle, name);
     memcpy(function, &address, sizeof address);

@@ -34,7 +34,7 @@ static int event_read(struct domain *d, uint64_t *raw, struct error *err) {
     return error_errno(err, n < 0 ? errno : EIO, "perf_event %s: the counter cannot be read", d->name);
 }
 
-/* A small file of the PMU; the caller closes `out`. False where it is not there. */
+/* Reads a small file of the PMU; false: it does not exist. The caller closes `out`. */
 static bool pmu_read(struct buffer *out, const char *root, const char *name) {
     char file[96];
     snprintf(file, sizeof file, "%s/%s", pmu, name);
@@ -45,7 +45,7 @@ static bool pmu_read(struct buffer *out, const char *root, const char *name) {
     return rc == 0;
 }
 
-/* "0-2,8": the CPUs to open an event on, one of each package. */
+/* Reads "0-2,8": the CPUs to open an event on, one of each package. */
 static size_t cpus_read(int cpus[MAX_CPUS], const char *text) {
     size_t count = 0;
     while (*text >= '0' && *text <= '9') {

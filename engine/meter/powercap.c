@@ -13,12 +13,12 @@
 
 enum { SMALL_FILE = 4096, MAX_ZONES = 256 };
 
-/* The same registers may be shown twice, by MSR and by memory-mapped I/O: the first is preferred. */
+/* MSR and memory-mapped I/O may show the same registers: the first is preferred. */
 static const struct {
     const char *source, *prefix;
 } ways[] = {{"powercap", "intel-rapl:"}, {"powercap-mmio", "intel-rapl-mmio:"}};
 
-/* A whole number and nothing else. */
+/* Reads a whole number and nothing else. */
 static int number_parse(uint64_t *out, const char *text, const char *path, struct error *err) {
     char *end;
     errno = 0;
@@ -46,7 +46,7 @@ static int zone_read(struct domain *d, uint64_t *raw, struct error *err) {
     return number_read(raw, d->path, err);
 }
 
-/* The text of a zone's file without its newline; "" where it cannot be read. The caller frees. */
+/* The text of a zone's file without its newline; "" when unreadable. The caller frees. */
 static char *zone_text(const char *directory, const char *zone, const char *file) {
     char *folder = path_join(directory, zone);
     char *path = path_join(folder, file);
@@ -113,7 +113,7 @@ static int by_name(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* All zones or none: of a list that breaks off, nobody can say what is missing from the sum. */
+/* Finds all zones or none: if the listing fails midway, nobody knows which zones are missing from the sum. */
 static int zones_find(struct domains *out, const char *directory, const char *source, const char *prefix,
                       struct error *err) {
     char *zones[MAX_ZONES] = {0};

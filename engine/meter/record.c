@@ -64,7 +64,7 @@ static void add_steps(cJSON *json, const struct four_steps *steps) {
     add_number(object, "uncertainty_w", steps->uncertainty_w);
 }
 
-/* Raw counters are beyond what a JSON number holds exactly: text. */
+/* Raw counters are text: they may exceed the exact range of JSON numbers. */
 static void add_raw(cJSON *object, const char *name, uint64_t value) {
     char text[24];
     snprintf(text, sizeof text, "%llu", (unsigned long long)value);

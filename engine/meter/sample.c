@@ -1,4 +1,4 @@
-/* One reading of every counter, shared out to the stages that run. */
+/* Reads every counter once, and shares the joules out to the running stages. */
 #include <math.h>
 #include <stdio.h>
 

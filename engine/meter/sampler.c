@@ -11,8 +11,7 @@ static struct timespec add_seconds(struct timespec t, double seconds) {
     return t;
 }
 
-/* Beats at even times, so that a slow sample does not put off those behind it; beats that were missed are not made up.
- */
+/* Samples at even times, so that a slow sample does not delay later ones. Missed samples are not repeated. */
 static void *sampler_run(void *context) {
     struct meter *m = context;
     struct timespec next, now;
@@ -41,7 +40,7 @@ void sampler_start(struct meter *m) {
     sigset_t all, before;
     pthread_mutex_lock(&m->lock);
     if (!m->thread_runs) {
-        sigfillset(&all); /* the program's signals are not this thread's */
+        sigfillset(&all); /* signals of the program go to other threads */
         pthread_sigmask(SIG_SETMASK, &all, &before);
         m->thread_runs = pthread_create(&m->thread, NULL, sampler_run, m) == 0;
         pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -1,4 +1,4 @@
-/* The account of one stage, from its beginning to its end. */
+/* The account of one stage from beginning to end. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

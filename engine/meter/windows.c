@@ -11,7 +11,7 @@ struct state {
     uint64_t now_ns;
 };
 
-/* Joules of everything counted, now; the failed domain where one is. */
+/* Reads the joules of all counters. Returns a failed domain, or NULL. */
 static const struct domain *state_read(struct state *out, struct meter *m) {
     const struct domain *failed = NULL;
     *out = (struct state){0};
@@ -31,7 +31,7 @@ static const struct domain *state_read(struct state *out, struct meter *m) {
     return failed;
 }
 
-/* Sleeps in short naps, so that `stop` is asked often. False: stopped. */
+/* Sleeps in short naps and calls `stop` between them. False: stopped. */
 static bool sleep_window(double window_s, bool (*stop)(void *context), void *context) {
     uint64_t until_ns = clock_monotonic_ns() + (uint64_t)(window_s * 1e9);
     for (uint64_t now_ns; (now_ns = clock_monotonic_ns()) < until_ns;) {
