@@ -5,7 +5,7 @@
 #include "engine/plan/plan.h"
 #include "store/store.h"
 
-/* Where stages find their programs. */
+/* The PATH of stages. */
 #define FACTS_STAGE_PATH "/usr/local/bin:/usr/bin:/bin"
 
 struct facts {
@@ -20,8 +20,8 @@ struct facts *facts_create(struct store *store, const char *stage_program);
 void facts_free(struct facts *f);
 struct plan_facts facts_table(struct facts *f);
 
-/* The platform string of retort-stage on this machine ("x86-64-avx512 openblas-0.3.21-skylakex glibc-2.36"): asked from the program
-   once. The caller frees. */
+/* The platform string of retort-stage on this machine ("x86-64-avx512 openblas-0.3.21-skylakex glibc-2.36"). Asks the
+   program once. The caller frees. */
 int facts_platform(struct facts *f, char **out, struct error *err);
 
 /* Content of a file outside the store, from memory when it has not changed. */
@@ -31,8 +31,7 @@ int facts_file(struct facts *f, const char *path, struct content *out, struct er
 const char *facts_stage_program(const struct facts *f);
 const char *facts_keeper_program(const struct facts *f);
 
-/* Where a program stands: an absolute path there, else on the PATH of stages; NULL when there is none. The caller
-   frees. */
+/* The place of a program: its absolute path, else one on the PATH of stages; NULL when there is none. The caller frees. */
 char *facts_find_program(const char *name);
 
 #endif

@@ -1,4 +1,4 @@
-/* What a record of the store says of an instance's results. */
+/* Finds the results of instances in the records of the store. */
 #ifndef RETORT_ENGINE_LOOKUP_KNOWN_H
 #define RETORT_ENGINE_LOOKUP_KNOWN_H
 
@@ -10,8 +10,7 @@
 int known_lookup(bool *known, struct plan *plan, struct store *store, const char *platform, struct instance *i,
                  struct error *err);
 
-/* Looks up what is known of a plan without running anything: finishes every known instance until nothing more can
-   be. What is left KEYED would run. */
+/* Finishes every known instance of a plan, until no more can be; runs nothing. An instance that stays KEYED would run. */
 int known_lookup_plan(struct plan *plan, struct store *store, const char *platform, struct diagnostics *diagnostics,
                       struct error *err);
 

@@ -8,8 +8,8 @@
  *       deep += depthwise.weight[c*M + m, i+1, k+1] * h[n, s + i*dilation_time, f + k*dilation_frequency, c]
  *     y[n,s,f,o] += pointwise.weight[o, c*M + m] * deep
  *
- * A thread does this for a tile of symbols at a time: `deep` of all channels stays in its cache, and the last line is one
- * matrix product.
+ * A thread does this for a tile of symbols at a time. So `deep` of all channels stays in its cache, and the last line is
+ * one matrix product.
  */
 #include <string.h>
 

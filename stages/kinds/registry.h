@@ -1,6 +1,6 @@
 /*
- * The built-in kinds, one row each, sorted by name. A row ID is the kind of that name, with / for the first _:
- * `const struct kind kind_ID` in stages/kinds/ID.c describes it, and the function `run_ID` in stages/run/ID.c runs it.
+ * The built-in kinds, one row each, sorted by name. A row ID is the kind of that name, with / for _.
+ * `const struct kind kind_ID` in stages/kinds/ID.c describes it. The function `run_ID` in stages/run/ID.c runs it.
  */
 #ifndef RETORT_STAGES_KINDS_REGISTRY_H
 #define RETORT_STAGES_KINDS_REGISTRY_H
