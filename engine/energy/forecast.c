@@ -14,12 +14,12 @@ struct samples {
 
 /* The stages of one kind. */
 struct group {
-    const struct kind *kind; /* NULL: commands, which have nothing in common but that they are commands */
+    const struct kind *kind; /* NULL: the group of commands */
     struct scale *scale;
     struct samples newest;
 };
 
-/* Of the instances that were predicted and have finished. */
+/* Sums over instances that were predicted and have finished. */
 struct comparison {
     size_t count;
     double expected_j, actual_j, expected_s, actual_s;
@@ -51,7 +51,7 @@ static struct sample *new_sample(struct forecast *f, const struct group *g, cons
     return s;
 }
 
-/* The sample of a record that the group holds already; NULL: there is none. */
+/* The sample of a record, if the group holds it already; NULL: it does not. */
 static struct sample *find_sample(const struct group *g, const struct record_view *record) {
     for (size_t k = 0; k < g->newest.count; k++)
         if (strcmp(sample_attempt(g->newest.list[k]), record->attempt) == 0)
@@ -90,7 +90,7 @@ static struct group *group_of(struct forecast *f, const struct kind *kind) {
     return g;
 }
 
-/* Of a declaration: its own records; for a kind, after these, the newest of other stages. Read once. */
+/* The history of a declaration, read once: its own records and, for a kind, then the newest of other stages. */
 static struct history *history_of(struct forecast *f, const struct stage_decl *decl) {
     struct history **h = &f->stages[decl->index];
     if (*h)

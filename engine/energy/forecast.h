@@ -1,7 +1,7 @@
 /*
- * The time and joules that the stages of a plan will take, by the newest records of the same stage or kind (commands: of the same stage); see
- * history.h. The records of a stage, and of a kind, are read once, however many instances are asked for. So what is read is
- * bounded by the number of declarations.
+ * Predicts the time and joules of a plan's stages from the newest records of the same stage or kind. Commands use only
+ * records of the same stage. history.h has the method. The records of a stage, and of a kind, are read once, however
+ * many instances are predicted. So the number of declarations bounds the records that are read.
  */
 #ifndef RETORT_ENGINE_ENERGY_FORECAST_H
 #define RETORT_ENGINE_ENERGY_FORECAST_H
@@ -14,33 +14,34 @@
 struct prediction_sum {
     double wall_s, cpu_s; /* cpu_s: wall time x cpus asked for */
     double joules, low_j, high_j;
-    size_t stages, without; /* predicted, and not */
-    size_t records;         /* that the figures stand on, each once */
+    size_t stages, without; /* predicted, and without a prediction */
+    size_t records;         /* records behind the figures, each counted once */
     bool measured, modelled;
 };
 
 struct forecast;
 
-/* Predicts every wanted instance of the plan that is not known yet. The store lives as long. */
+/* Predicts every wanted instance of the plan that is not known yet. The store must outlive the forecast. */
 struct forecast *forecast_create(const struct pipeline *pipeline, struct plan *plan, struct store *store);
 void forecast_free(struct forecast *f);
 
-/* As predicted then; NULL: it was known, or there is no earlier record. */
+/* The prediction made at that time; NULL: the instance was known, or has no earlier record. */
 const struct prediction *forecast_of(const struct forecast *f, const struct instance *i);
 const struct prediction_sum *forecast_sum(const struct forecast *f);
 const char *forecast_label(const struct forecast *f); /* of the sum; "" where there are no joules */
 
-/* Predicts one instance by what is known of it now: without a key by its name alone. False: there is no earlier record. */
+/* Predicts one instance with its present key; without a key by its name alone. False: there is no earlier record. */
 bool forecast_ask(struct forecast *f, const struct instance *i, struct prediction *out);
 
-/* Adds an instance that finished to the records that predictions stand on. */
+/* Adds a finished instance to the records behind later predictions. */
 void forecast_learn(struct forecast *f, const struct instance *i, const cJSON *metrics, const cJSON *energy,
                     double wall_s);
 
-/* Notes what a finished instance took. Joules under another label than the predicted one are no test of the prediction. */
+/* Compares a finished instance with its prediction. Joules under another label than the predicted one are not
+   compared. */
 void forecast_compare(struct forecast *f, const struct instance *i, double joules, const char *label, double wall_s);
 
-/* The sum, and its error over the instances that were compared. The caller deletes. */
+/* The sum, and its error over the compared instances. The caller deletes. */
 cJSON *forecast_json(const struct forecast *f);
 
 #endif

@@ -15,7 +15,7 @@ enum { NEAREST = 5 };
 /* A component of a key, ready to be compared. */
 struct component {
     uint64_t name, value; /* hashes */
-    double log;           /* of a number above 0; NaN: it is none */
+    double log;           /* logarithm of a number above 0; NaN: it is none */
 };
 
 struct scale {
@@ -25,18 +25,18 @@ struct scale {
     size_t count;
 };
 
-/* Describes a stage. Stages that differ in one parameter alone are found by comparing `rest` and the other parameters. */
+/* Describes a stage. Comparing `rest` and the parameters finds stages that differ in one parameter alone. */
 struct traits {
     struct component *list; /* by name */
     size_t count;
-    struct component *params; /* those of the scale: as given, else the default */
+    struct component *params; /* parameters of the scale: the given value, else the default */
     uint64_t rest;            /* sum of the hashes of all else */
 };
 
 struct sample {
     char *stage, *attempt;
     struct traits traits;
-    double log_work; /* less the proportional parameters; NaN: the metric is not there */
+    double log_work; /* without the proportional parameters; NaN: the metric is missing */
     double wall_s, joules;
     char label[16];
     bool used;
@@ -47,7 +47,7 @@ struct history {
     struct sample **list; /* the newest last */
     size_t count;
     struct traits asked;
-    double *exponents; /* for what was asked; NaN: not worked out yet */
+    double *exponents; /* for the stage that is predicted; NaN: not computed yet */
 };
 
 /* ---- components ---- */
@@ -60,7 +60,7 @@ static uint64_t hash_text(const char *text) {
     return hash;
 }
 
-/* Of a number, also where it is a word of a command. */
+/* The logarithm of a number, also of one that is a word of a command. */
 static double log_of(const cJSON *value) {
     char *end = NULL;
     double number = (double)NAN;
@@ -214,7 +214,7 @@ static bool differ_only_in(const struct scale *scale, size_t i, const struct tra
     return true;
 }
 
-/* By the two that are nearest to the value asked for; 0 where there are none. */
+/* The exponent from the two samples nearest to the predicted value; 0: there are none. */
 static double exponent(const struct history *h, size_t i) {
     double nearest = INFINITY, found = 0, at = h->asked.params[i].log;
     for (size_t m = 0; m < h->count; m++) {
@@ -232,7 +232,7 @@ static double exponent(const struct history *h, size_t i) {
     return found;
 }
 
-/* How many times over the stage that was asked for computes what an earlier one did. */
+/* The work of the predicted stage, divided by that of an earlier one. */
 static double ratio(struct history *h, const struct traits *earlier) {
     double sum = 0;
     for (size_t i = 0; i < h->scale->count; i++) {
@@ -267,7 +267,7 @@ static double distance(const struct traits *a, const struct traits *b) {
     return sum + (double)(a->count - i) + (double)(b->count - k);
 }
 
-/* An instance of the same name, of the same stage, of another one. */
+/* The distance of two names: equal, of the same stage, of another stage. */
 static double name_distance(const char *a, const char *b) {
     size_t length = strcspn(a, "[");
     return strcmp(a, b) == 0 ? 0 : strcspn(b, "[") == length && strncmp(a, b, length) == 0 ? 1 : 2;

@@ -16,8 +16,8 @@ struct spending {
     const char *whose;
     double budget_j; /* 0: no limit */
     double spent_j;
-    double reserved_j; /* expected of attempts under way */
-    size_t attempts;   /* that spent_j is the sum of */
+    double reserved_j; /* expected joules of running attempts */
+    size_t attempts;   /* attempts in spent_j */
     bool measured, modelled;
 };
 
@@ -40,10 +40,10 @@ struct energy_ledger {
     struct error refusal;
     bool used_up, told;
 
-    /* Of the pass. */
+    /* The members below belong to the pass. */
     struct ledger_observer observer;
     struct forecast *forecast; /* NULL: the pass was never begun */
-    struct sharing *sharing;   /* NULL: nothing is counted, and no budget watched */
+    struct sharing *sharing;   /* NULL: no counter and no budget */
     struct base_power_halves *rest;
     struct energy_attempt *attempts; /* not finished */
     cJSON *rows;
@@ -53,7 +53,7 @@ struct energy_attempt {
     struct energy_ledger *ledger;
     struct energy_attempt *next;
     const struct instance *instance;
-    struct share *share; /* NULL: it did not start, or nothing is counted */
+    struct share *share; /* NULL: it did not start, or there is no counter */
     double expected_j;
 };
 
@@ -72,7 +72,7 @@ struct energy_ledger *ledger_create(const struct ledger_options *options) {
     return l;
 }
 
-/* The members of a pass. */
+/* Frees the members of a pass. */
 static void end_pass(struct energy_ledger *l) {
     forecast_free(l->forecast);
     l->forecast = NULL;
@@ -170,7 +170,7 @@ static struct spending *spending_of(const struct energy_attempt *a) {
     return &a->ledger->stages[a->instance->decl->index];
 }
 
-/* Joules so far of the attempts under way. */
+/* Joules of the running attempts so far. */
 static double running_j(const struct energy_ledger *l, const struct spending *s) {
     double sum_j = 0;
     for (const struct energy_attempt *a = l->attempts; a; a = a->next)
@@ -226,7 +226,7 @@ int ledger_refusal(const struct energy_ledger *l, struct error *err) {
     return l->refusal.code ? error_set(err, l->refusal.code, "%s", l->refusal.message) : 0;
 }
 
-/* ---- what is expected ---- */
+/* ---- expectations ---- */
 
 double ledger_expected_s(const struct energy_ledger *l, const struct instance *i) {
     struct prediction p;
@@ -236,7 +236,7 @@ double ledger_expected_s(const struct energy_ledger *l, const struct instance *i
     return forecast_ask(l->forecast, i, &p) ? p.wall_s : (double)NAN;
 }
 
-/* By earlier records; else by what attempts of the stage took in this run; else nothing: records 0. */
+/* Predicts from earlier records, else from attempts of the stage in this run; else records is 0. */
 static struct prediction expect(const struct energy_ledger *l, const struct instance *i) {
     struct prediction p;
     const struct spending *s = &l->stages[i->decl->index];
@@ -291,7 +291,7 @@ void ledger_stop(struct energy_attempt *a) {
         share_stop(a->share);
 }
 
-/* The joules of the common counters replace the keeper's. */
+/* Replaces the keeper's joules by those of the common counters. */
 static void replace_energy(const struct energy_attempt *a, struct attempt_end *end) {
     if (!a->share)
         return;
@@ -355,7 +355,7 @@ cJSON *ledger_close_meter(struct energy_ledger *l, bool at_rest) {
         rows_add_parts(l->rows, table);
         if (l->rest && at_rest)
             measure_base(l);
-        if (l->rest) { /* both halves: only the first was known while the stages ran */
+        if (l->rest) { /* both halves: while stages ran only the first was known */
             cJSON_DeleteItemFromObjectCaseSensitive(table, "baseline");
             cJSON_AddItemToObject(table, "baseline", mem_checked(meter_base_json(&l->rest->base)));
         }

@@ -76,7 +76,7 @@ void row_read_account(struct attempt_end *end, struct store *store) {
 /* ---- several attempts at one stage ---- */
 
 struct total {
-    const char *label; /* of the last attempt: joules under another label are not added to its own */
+    const char *label; /* of the last attempt: joules under other labels are not added */
     size_t count, unknown;
     double joules, cpu_s, wall_s;
 };
@@ -92,7 +92,7 @@ static void total_add(struct total *t, const cJSON *energy) {
         t->unknown++;
 }
 
-/* An attempt without a record, or without a known length, is one of unknown joules. An attempt of length 0 never began. */
+/* An attempt without a record, or of unknown length, has unknown joules. An attempt of length 0 never began. */
 static void add_earlier(struct total *total, cJSON *names, struct store *store, const char *attempt) {
     cJSON *record = NULL;
     store_attempt_read(store, attempt, &record, NULL);

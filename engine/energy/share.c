@@ -14,41 +14,41 @@
 
 enum { BESIDE_NAMES = 16 }; /* a record names so many and counts the rest */
 
-/* What is shared out apart: by CPU time, and by GPUs held. */
+/* Parts that are shared out separately: by CPU time, and by GPUs held. */
 enum part { PROCESSOR, MEMORY, GPU, PARTS };
 
-/* Where the sums of an attribution stood when a stage began. */
+/* The sums of an attribution when a stage began. */
 struct account {
     double wall_s, busy_s, used_j;
 };
 
 struct share {
     struct sharing *sharing;
-    struct share *next; /* while it runs */
+    struct share *next; /* of the running stages */
     pid_t keeper;
-    struct cpu_group *group; /* NULL: the process tree stands for it */
-    double before_s;         /* CPU time of the keeper, which has kept other stages, when this one began */
+    struct cpu_group *group; /* NULL: the process tree is used */
+    double before_s;         /* CPU time at the beginning: the keeper has run other stages */
     char *stage;
-    double gpus;  /* that it holds */
-    double cpu_s; /* as of the last interval */
+    double gpus;  /* number that it holds */
+    double cpu_s; /* at the last interval */
     uint64_t began_ns;
     struct meter_task *task; /* NULL once stopped */
     size_t row;              /* in all attributions */
     struct account accounts[PARTS];
     char *beside[BESIDE_NAMES];
     size_t beside_count;
-    double parts_j[PARTS], joules, uncertainty_j; /* once stopped; by the model: `joules` as of the last sample */
+    double parts_j[PARTS], joules, uncertainty_j; /* once stopped; with the model: `joules` at the last sample */
     struct energy_record record;
 };
 
 struct sharing {
     char *root;
     struct meter *meter;
-    bool counts; /* else the model: only what each stage has taken so far */
+    bool counts; /* false: the model, only for joules so far */
     size_t gpu_count;
-    struct meter_task *whole; /* keeps the counters going between stages, and says what they counted in all */
+    struct meter_task *whole; /* runs between stages too, and gives the counters' totals */
     struct attribution parts[PARTS];
-    double *cpu_s, *gpu_s; /* of every row in the interval at hand */
+    double *cpu_s, *gpu_s; /* of every row in the present interval */
     size_t cpu_capacity, gpu_capacity;
     struct meter_point last;
     uint64_t last_ns;
@@ -99,8 +99,8 @@ static double share_cpu_s(const struct share *s) {
     return isnan(seconds) ? cputime_tree(s->sharing->root, s->keeper) : s->before_s + seconds;
 }
 
-/* CPU time of every row since the last interval, and seconds of GPUs held; of rows that nobody has, none. Returns the
-   sum of the latter. */
+/* Reads the CPU time of every row since the last interval, and its seconds of GPUs; rows without a stage have none.
+   Returns the sum of the latter. */
 static double read_rows(struct sharing *e, double dt_s) {
     double held_s = 0;
     size_t rows = e->parts[PROCESSOR].count;
@@ -118,7 +118,7 @@ static double read_rows(struct sharing *e, double dt_s) {
     return held_s;
 }
 
-/* Shares out what the counters said since the last call. Behind each sample that the meter takes. */
+/* Shares out the counters' joules since the last call. Call after each sample of the meter. */
 static void share_out(struct sharing *e) {
     struct meter_point now;
     if (!meter_latest(&now, e->meter))
@@ -137,7 +137,7 @@ static void share_out(struct sharing *e) {
     e->last_ns = now_ns;
 }
 
-/* By the model, from what its processes show by now. */
+/* Applies the model to the present use of the stage's processes. */
 static void model_so_far(struct share *s) {
     struct energy_record record;
     const char *root = s->sharing->root;
@@ -161,7 +161,7 @@ void sharing_sample(struct sharing *e) {
 
 /* ---- a stage ---- */
 
-/* A row that no running stage has, in all attributions. */
+/* A row, free in all attributions. */
 static size_t free_row(struct sharing *e) {
     size_t row = 0;
     for (; row < e->parts[PROCESSOR].count; row++) {
@@ -210,7 +210,7 @@ struct share *share_begin(struct sharing *e, pid_t keeper, const char *stage, do
     return s;
 }
 
-/* The attribution as it was while the stage ran, with this one row. */
+/* The uncertainty of this stage's row, from the attribution over the time of the stage. */
 static double uncertainty(const struct share *s, enum part part, double resolution_j) {
     const struct attribution *a = &s->sharing->parts[part];
     const struct account *began = &s->accounts[part];

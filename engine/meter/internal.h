@@ -66,7 +66,7 @@ void meter_sample_locked(struct meter *m, const struct meter_task *ending, doubl
 /* Takes the readings from which the first stage counts. Joules spent between stages are nobody's. */
 void meter_start_locked(struct meter *m);
 
-/* Keeps a sample: joules since the meter was opened. Call with the lock held. */
+/* Adds a sample: the joules since the last one. Call with the lock held. */
 void series_add(struct meter *m, double joules, double memory_j, double gpu_j);
 
 /* Fills the record of an ended task from the counters. Call with the lock held. */

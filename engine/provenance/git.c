@@ -11,9 +11,9 @@
 
 /* ---- memory ---- */
 
-/* libgit2 1.5 follows a NULL where it begins and where it writes an error: it shall end as the rest does, with a word and
-   status 3. What is larger than any of those stays its own to refuse: the sizes stand in files of a repository, which may
-   be damaged, and that is no reason to end. */
+/* libgit2 1.5 dereferences a NULL of a failed small allocation, also when it reports an error. So a failed small
+   allocation ends the program, with a message and status 3, as elsewhere. Larger failures are left to libgit2: a
+   damaged repository may hold any size, and that must not end the program. */
 enum { SMALL_BYTES = 1 << 20 };
 
 static void *checked_if_small(void *memory, size_t size) {
@@ -22,7 +22,7 @@ static void *checked_if_small(void *memory, size_t size) {
     return size > SMALL_BYTES ? memory : mem_checked(memory);
 }
 
-/* SIZE_MAX, which nobody has, when it is too large for a number. */
+/* The product, or SIZE_MAX, which no allocation satisfies, after an overflow. */
 static size_t product(size_t count, size_t size) {
     size_t bytes;
     return __builtin_mul_overflow(count, size, &bytes) ? SIZE_MAX : bytes;
@@ -53,7 +53,7 @@ static void *allocate_zeroed(size_t count, size_t size, const char *file, int li
 }
 
 static char *copy_part(const char *text, size_t size, const char *file, int line) {
-    char *copy = allocate(size + 1, file, line); /* of what is there: it is smaller than memory */
+    char *copy = allocate(size + 1, file, line); /* a copy of an existing string: smaller than memory */
     if (copy) {
         memcpy(copy, text, size);
         copy[size] = '\0';
@@ -69,7 +69,7 @@ static char *copy_text(const char *text, const char *file, int line) {
     return copy_part(text, strlen(text), file, line);
 }
 
-/* Set before main, so that nothing is allocated without. */
+/* Runs before main, so that it covers every allocation. */
 __attribute__((constructor)) static void check_allocations(void) {
     git_allocator a = {
         .gmalloc = allocate,
@@ -85,7 +85,7 @@ __attribute__((constructor)) static void check_allocations(void) {
     git_libgit2_opts(GIT_OPT_SET_ALLOCATOR, &a);
 }
 
-/* ---- what is said of a repository ---- */
+/* ---- the members of a repository ---- */
 
 char *provenance_public_url(const char *url) {
     const char *scheme_end = strstr(url, "://");
@@ -95,7 +95,7 @@ char *provenance_public_url(const char *url) {
     const char *host_end = host + strcspn(host, "/?#");
     const char *at = memrchr(host, '@', (size_t)(host_end - host));
     const char *colon = memchr(host, ':', (size_t)(host_end - host));
-    /* A password with a bare "/" would end the host too early: then what follows the colon is no port. */
+    /* A password with a bare "/" would end the host too early: then the text after the colon is no port. */
     if (!at && colon && host[0] != '[' && strspn(colon + 1, "0123456789") != (size_t)(host_end - colon - 1))
         at = strrchr(host, '@');
     if (at)
@@ -112,7 +112,7 @@ static void add_text(cJSON *object, const char *name, const char *text) {
     mem_checked(text ? cJSON_AddStringToObject(object, name, text) : cJSON_AddNullToObject(object, name));
 }
 
-/* The branch that HEAD stands on, also before its first commit; NULL when detached. The caller frees. */
+/* The branch of HEAD, also before its first commit; NULL when detached. The caller frees. */
 static char *branch_name(git_repository *repo) {
     git_reference *head = NULL;
     char *name = NULL;
@@ -126,8 +126,8 @@ static char *branch_name(git_repository *repo) {
     return name;
 }
 
-/* Over the configuration's entries and not by git_remote_list: that leaks 20 KB for every entry that is no remote
-   (libgit2 1.5, git_regexp_match). */
+/* Reads the configuration's entries, because git_remote_list leaks 20 KB for every entry that is no remote (libgit2
+   1.5, git_regexp_match). */
 static void add_remote(cJSON *out, git_repository *repo) {
     git_config *config = NULL;
     git_config_iterator *entries = NULL;
@@ -162,14 +162,14 @@ static int hash_line(const git_diff_delta *delta, const git_diff_hunk *hunk, con
     return 0;
 }
 
-/* Tree (NULL before the first commit) to working tree, the index included; untracked files are not looked for: a
-   store beside the sources would be walked for nothing. */
+/* Compares the tree (NULL before the first commit) with the index and the working tree. Untracked files are left
+   out: libgit2 would walk a store beside the sources in vain. */
 static int diff_open(git_diff **out, git_repository *repo, git_tree *tree) {
     git_diff_options options;
     git_diff_options_init(&options, GIT_DIFF_OPTIONS_VERSION);
     options.flags = GIT_DIFF_SHOW_BINARY | GIT_DIFF_INCLUDE_TYPECHANGE;
     options.id_abbrev = GIT_OID_HEXSZ;
-    options.old_prefix = "a"; /* whatever diff.noprefix says */
+    options.old_prefix = "a"; /* independent of diff.noprefix */
     options.new_prefix = "b";
     return git_diff_tree_to_workdir_with_index(out, repo, tree, &options);
 }

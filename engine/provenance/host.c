@@ -24,14 +24,14 @@ static void add_number(cJSON *object, const char *name, double value) {
     mem_checked(value > 0 ? cJSON_AddNumberToObject(object, name, value) : cJSON_AddNullToObject(object, name));
 }
 
-/* The content of <root>/<name>; empty where it cannot be read. */
+/* The content of <root>/<name>; empty when unreadable. */
 static void read_fact(struct buffer *out, const char *root, const char *name) {
     char *path = path_join(root, name);
     file_read(out, path, FACT_LIMIT, NULL);
     free(path);
 }
 
-/* The first line of a small file of the kernel. */
+/* Adds the first line of a small file of the kernel. */
 static void add_file(cJSON *object, const char *name, const char *root, const char *file) {
     struct buffer text = {0};
     read_fact(&text, root, file);
@@ -56,7 +56,7 @@ cJSON *provenance_host(const char *root) {
     struct cpu_info cpu = {0};
     struct utsname system = {0};
     uname(&system);
-    cpu_info_read(&cpu, root, NULL); /* what is not there stays empty, and becomes null */
+    cpu_info_read(&cpu, root, NULL); /* missing facts stay empty, and become null */
     add_file(out, "hostname", root, "proc/sys/kernel/hostname");
     add_file(out, "kernel", root, "proc/sys/kernel/osrelease");
     add_text(out, "machine", system.machine);

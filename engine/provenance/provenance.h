@@ -1,6 +1,6 @@
 /*
- * Where a result came from: the source's git state, the host, the programs' versions. Provenance never stops a run:
- * what cannot be found out is null, or "unavailable" with the reason.
+ * The origin of a result: the source's git state, the host, the programs' versions. Provenance never stops a run: an
+ * unknown fact is null, or "unavailable" with the reason.
  *
  * Each function returns a JSON object for a record; the caller frees it with cJSON_Delete.
  */
@@ -11,26 +11,31 @@
 
 /*
  * The git repository that holds `path` (a directory, or a file in it):
+ *
  *   {"commit", "branch", "remote", "dirty", "diff_sha256"}
- * commit null before the first one; branch null when detached; remote: origin's URL, else the first remote's, without
- * credentials; dirty: tracked files differ from the commit (untracked ones are inputs or nothing); diff_sha256: of
- * the patch from the commit to the working tree, null when clean. Where git cannot tell:
- *   {"unavailable": why}, or with what could be told and {"dirty": null, "dirty_unavailable": why}.
- * libgit2 is initialised here and shut down again: nothing else pays for it.
+ *   commit        null before the first one
+ *   branch        null when detached
+ *   remote        URL of origin, else of the first remote, without credentials
+ *   dirty         tracked files differ from the commit; untracked ones do not count
+ *   diff_sha256   of the patch from the commit to the working tree; null when clean
+ *
+ * If git gives no answer: {"unavailable": why}, or the known members and {"dirty": null, "dirty_unavailable": why}.
+ * libgit2 is initialised here and shut down again, so that no other function pays for it.
  */
 cJSON *provenance_git(const char *path);
 
 /*
- * The host, read below `root` ("/" but for tests), null for what is not there:
+ * The host, read below `root` ("/", except in tests); unknown facts are null:
+ *
  *   {"hostname", "kernel", "machine", "cpu", "microcode", "logical_cpus", "governor", "memory_bytes", "boot_id"}
  */
 cJSON *provenance_host(const char *root);
 
-/* {"retort", "libuv", "libgit2", "libcrypto", "cjson", "glibc"}: versions that this program runs with. */
+/* {"retort", "libuv", "libgit2", "libcrypto", "cjson", "glibc"}: the versions in this program. */
 cJSON *provenance_versions(void);
 
-/* A remote's URL without user, password, query and fragment; what is no URL (a path, host:path) as it is. The caller
-   frees. */
+/* A remote's URL without user, password, query and fragment. A path or host:path, which is no URL, is copied
+   unchanged. The caller frees. */
 char *provenance_public_url(const char *url);
 
 #endif

@@ -24,7 +24,7 @@ static void end(struct graph *g) {
         buffer_puts(g->out, "}\n");
 }
 
-/* Labels are data: quotes and angle brackets must not end a string or begin markup, nor "&lt;" be read as "<". */
+/* Escapes a label: quotes and angle brackets must not end a string or begin markup, and "&lt;" must not become "<". */
 static void append_label(struct graph *g, const char *text) {
     for (; *text; text++) {
         if (g->format == GRAPH_MERMAID && strchr("\"\\<>&#[]|", *text)) {

@@ -78,7 +78,7 @@ static void append_type(struct buffer *out, const struct param *p) {
         buffer_printf(out, ", %s", p->unit);
 }
 
-/* What `p`, or each of its items, consists of; `*sign` says which ("", "[]", ".*"). */
+/* The members of `p`, or of each of its items; `*sign` says which ("", "[]", ".*"). */
 static const struct param *members_of(const struct param *p, size_t *count, const char **sign) {
     const struct param *of = p;
     *sign = "";
@@ -106,7 +106,7 @@ static void append_param_text(struct buffer *out, const struct param *p, int dep
         append_param_text(out, &members[i], depth + 1);
 }
 
-/* What else is to be known before a kind is used. */
+/* Appends the traits of a kind: whether it keeps checkpoints and measures the machine, and its tolerance. */
 static void append_traits(struct buffer *out, const struct kind *k) {
     if (k->checkpoints)
         buffer_puts(out, " It keeps checkpoints: what is interrupted goes on from the last one.");
@@ -289,7 +289,7 @@ static void append_kind_page(struct buffer *out, const struct kind *k) {
                       k->metrics[i].doc);
 }
 
-/* Where a heading of the page is found: its letters, digits, "-" and "_". */
+/* The anchor of a heading: its letters, digits, "-" and "_". */
 static void append_anchor(struct buffer *out, const struct kind *k) {
     buffer_puts(out, "#");
     for (const char *c = k->name; *c; c++)

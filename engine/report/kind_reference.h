@@ -5,6 +5,7 @@
 #include "engine/base/buffer.h"
 #include "stages/kinds/kind.h"
 
+/* Appends the list of all kinds, for people or as JSON. */
 void kind_list(struct buffer *out, bool json);
 void kind_text(struct buffer *out, const struct kind *kind); /* for a terminal */
 void kind_json(struct buffer *out, const struct kind *kind); /* for programs */

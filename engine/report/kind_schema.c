@@ -1,6 +1,6 @@
 /*
- * The JSON Schema of pipeline files. What the file format fixes stands in schema_frame.json; the kinds' parameters and
- * inputs come from their descriptions. Wherever a value may stand, a reference may: a text that holds "${".
+ * Makes the JSON Schema of pipeline files. schema_frame.json holds the fixed part of the format; the descriptions of
+ * the kinds give their parameters and inputs. Every value may also be a reference: a text that holds "${".
  */
 #include <string.h>
 
@@ -26,7 +26,7 @@ static void add_text(cJSON *array, const char *text) {
 
 static cJSON *param_schema(const struct param *p, bool member);
 
-/* What must be given: here, or by the object that "$extends" names. */
+/* Requires the parameters without a default, unless "$extends" names an object that may give them. */
 static void require_params(cJSON *schema, const struct param *params, size_t count) {
     cJSON *names = cJSON_CreateArray();
     for (size_t i = 0; i < count; i++)
@@ -104,7 +104,7 @@ static void describe_param(cJSON *schema, const struct param *p) {
         cJSON_AddItemToObject(schema, "default", cJSON_Parse(p->fallback));
 }
 
-/* A member may be null: beside "$extends" that takes it away. */
+/* `member`: may be null, which removes the member beside "$extends". */
 static cJSON *param_schema(const struct param *p, bool member) {
     cJSON *schema = cJSON_CreateObject();
     describe_param(schema, p);
@@ -156,7 +156,7 @@ static bool needs_inputs(const struct kind *k) {
     return false;
 }
 
-/* If the stage uses this kind, its "with" and "in" are as the kind says. */
+/* The rule: if the stage uses this kind, its "with" and "in" follow the kind. */
 static cJSON *kind_rule(const struct kind *k, const char *uses) {
     cJSON *rule = cJSON_CreateObject(), *test = cJSON_AddObjectToObject(rule, "if");
     cJSON_AddStringToObject(cJSON_AddObjectToObject(cJSON_AddObjectToObject(test, "properties"), "uses"), "const",

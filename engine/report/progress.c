@@ -8,7 +8,7 @@
 
 enum { PROGRESS_EVERY_S = 10 };
 
-/* A stage that is running, to tell now and then how far it is. */
+/* A running stage, for the lines about progress. */
 struct running {
     const struct instance *instance;
     uint64_t started_ns, told_ns;
@@ -107,7 +107,7 @@ static void on_stage(void *context, const struct instance *i, enum stage_event e
         plain_stage(p, i, event, detail);
 }
 
-/* A stage may send anything; a terminal would obey it, and a new line look like ours. */
+/* Replaces control characters: a stage may send any bytes, and a terminal would obey them. */
 static void put_visible(FILE *stream, const char *text) {
     for (; *text; text++)
         putc((unsigned char)*text < ' ' || *text == 0x7F ? ' ' : *text, stream);

@@ -14,7 +14,7 @@
 struct cell {
     char *text;   /* NULL: empty */
     bool number;  /* aligned to the right */
-    cJSON *value; /* what JSON shows */
+    cJSON *value; /* the value in JSON */
 };
 
 struct row {
@@ -113,7 +113,7 @@ static bool is_number_column(const struct table *t, size_t column) {
     return true;
 }
 
-/* Characters, not bytes: continuation bytes of UTF-8 take no place. */
+/* Counts characters, not bytes: continuation bytes of UTF-8 take no place. */
 static int text_width(const char *text) {
     int width = 0;
     for (; *text; text++)

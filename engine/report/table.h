@@ -10,15 +10,17 @@ enum table_format { TABLE_TEXT, TABLE_CSV, TABLE_JSON };
 
 struct table;
 
+/* An empty table; the caller frees with table_free. */
 struct table *table_create(void);
 void table_free(struct table *t);
 
-/* Columns appear in the order in which they are first named. */
+/* Begins a row. Columns appear in the order in which they are first named. */
 void table_row(struct table *t);
 void table_text(struct table *t, const char *column, const char *text);
 void table_number(struct table *t, const char *column, double value, int digits); /* NaN: left empty */
 void table_value(struct table *t, const char *column, const cJSON *value);        /* as JSON; strings bare */
 
+/* Appends the table. */
 void table_print(struct buffer *out, const struct table *t, enum table_format format);
 
 #endif

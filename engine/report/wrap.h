@@ -4,6 +4,7 @@
 
 #include "engine/base/buffer.h"
 
+/* Appends the text; `indent` is in columns. */
 void wrap_text(struct buffer *out, const char *text, size_t indent);
 
 #endif
