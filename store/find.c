@@ -83,7 +83,7 @@ static int find_valid(struct store *s, struct find *f, const struct place *place
     return 0;
 }
 
-int record_missing(const struct digest *key, struct error *err) {
+static int record_missing(const struct digest *key, struct error *err) {
     char hex[DIGEST_HEX_SIZE];
     digest_hex(hex, key);
     return error_set(err, ERR_NOT_FOUND, "%s: the store has no record of this key", hex);

@@ -432,9 +432,6 @@ struct place {
 int record_find(struct store *s, const struct digest *key, const char *platform, cJSON **out, struct place *where,
                 struct error *err);
 
-/* Sets the error for a key without a record. Returns ERR_NOT_FOUND. */
-int record_missing(const struct digest *key, struct error *err);
-
 /* ---- tail.c ---- */
 
 /* The index's columns for a segment; zeros when it has none. */

@@ -106,5 +106,5 @@ int store_known_find(struct store *s, const struct digest *key, const char *plat
         rc = index_retry(s, find_row, &f, err);
     if (rc < 0 || f.verdict == FOUND)
         return rc;
-    return f.verdict == ASK_RECORD ? ask_record(s, &f, err) : record_missing(key, err);
+    return f.verdict == ASK_RECORD ? ask_record(s, &f, err) : ERR_NOT_FOUND;
 }

@@ -126,7 +126,8 @@ struct known_record {
 };
 
 /* Finds the record that store_record_find would, without reading it. The store owns outs and metrics until the next
-   look-up. A damaged row is not used: the record is read, and the row written anew. */
+   look-up. A damaged row is not used: the record is read, and the row written anew. ERR_NOT_FOUND comes without a
+   message: it is the common answer. */
 int store_known_find(struct store *s, const struct digest *key, const char *platform, struct known_record *out,
                      struct error *err);
 

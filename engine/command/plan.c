@@ -24,12 +24,27 @@ static void print_json_row(struct buffer *out, const char *stage, const char *ke
     buffer_puts(out, "}");
 }
 
+static void print_cell(struct buffer *out, const char *text, size_t width) {
+    size_t length = strlen(text);
+    buffer_append(out, text, length);
+    for (; length < width; length++)
+        buffer_putc(out, ' ');
+    buffer_putc(out, ' ');
+}
+
+static void print_text_row(struct buffer *out, const char *stage, const char *state, const char *reason) {
+    print_cell(out, state, 8);
+    print_cell(out, stage, 44);
+    buffer_puts(out, reason);
+    buffer_putc(out, '\n');
+}
+
 static void print_row(struct buffer *out, bool json, const char *stage, const char *key, const char *state,
                       const char *reason) {
     if (json)
         print_json_row(out, stage, key, state, reason);
     else
-        buffer_printf(out, "%-8s %-44s %s\n", state, stage, strcmp(state, "known") == 0 ? "" : reason);
+        print_text_row(out, stage, state, strcmp(state, "known") == 0 ? "" : reason);
 }
 
 /* Stages whose instances are not known yet stand for all of them. */

@@ -52,34 +52,54 @@ static void read_stage(struct earlier_records *e, const struct stage_decl *decl)
     e->decl = decl;
 }
 
-const cJSON *earlier_nearest(struct earlier_records *e, const struct instance *i, const cJSON *components) {
-    const struct record_list *lists[] = {&e->of_instance, &e->of_stage, i->decl->kind ? &e->of_kind : NULL};
-    const cJSON *records[3 * SIMILAR_RECORDS], *all[3 * SIMILAR_RECORDS];
-    size_t count = 0;
+/* What an instance left is among the records of its stage, unless these are but the newest of more. */
+static void read_lists(struct earlier_records *e, const struct instance *i) {
     if (e->decl != i->decl)
         read_stage(e, i->decl);
     records_close(&e->of_instance);
-    if (instance_coordinate_count(i) > 0) /* else the stage's records are its own */
+    if (instance_coordinate_count(i) > 0 && e->of_stage.count == SIMILAR_RECORDS)
         read_newest(&e->of_instance, e->store, RECORDS_OF_INSTANCE, instance_name(i));
-    for (size_t n = 0; n < sizeof lists / sizeof *lists && lists[n]; n++)
-        for (size_t k = 0; k < lists[n]->count; k++) {
-            records[count] = lists[n]->items[k];
-            all[count] = record_read(records[count]).components;
-            count++;
-        }
+}
+
+bool earlier_exist(struct earlier_records *e, const struct instance *i) {
+    if (e->decl != i->decl)
+        read_stage(e, i->decl);
+    return e->of_stage.count > 0 || (i->decl->kind && e->of_kind.count > 0);
+}
+
+/* Those of `name`; NULL: all. Returns the count. */
+static size_t append_list(const cJSON **records, size_t count, const struct record_list *list, const char *name) {
+    for (size_t k = 0; k < list->count; k++)
+        if (!name || strcmp(record_read(list->items[k]).stage, name) == 0)
+            records[count++] = list->items[k];
+    return count;
+}
+
+/* The instance's own come first: of records that are equally near, why_nearest takes the first. */
+const cJSON *earlier_nearest(struct earlier_records *e, const struct instance *i, const cJSON *components) {
+    const cJSON *records[4 * SIMILAR_RECORDS], *all[4 * SIMILAR_RECORDS];
+    read_lists(e, i);
+    size_t count = append_list(records, 0, &e->of_instance, NULL);
+    count = append_list(records, count, &e->of_stage, instance_name(i));
+    count = append_list(records, count, &e->of_stage, NULL);
+    if (i->decl->kind)
+        count = append_list(records, count, &e->of_kind, NULL);
+    for (size_t k = 0; k < count; k++)
+        all[k] = record_read(records[k]).components;
     return count > 0 ? records[why_nearest(components, all, count)] : NULL;
 }
 
 /* ---- reasons ---- */
 
 static void reason_to_run(struct buffer *out, struct earlier_records *e, const struct instance *i) {
+    if (!earlier_exist(e, i)) {
+        buffer_puts(out, "never run");
+        return;
+    }
     cJSON *components = instance_components(i);
     const cJSON *nearest = earlier_nearest(e, i, components);
     size_t before = out->size;
-    if (!nearest)
-        buffer_puts(out, "never run");
-    else
-        why_reason(out, components, record_read(nearest).components);
+    why_reason(out, components, record_read(nearest).components);
     if (out->size == before)
         buffer_puts(out, i->decl->cache ? "its results are gone or of another platform" : "never cached");
     cJSON_Delete(components);

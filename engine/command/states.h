@@ -22,6 +22,9 @@ struct earlier_records {
 };
 void earlier_close(struct earlier_records *e);
 
+/* Whether there is any for this instance. */
+bool earlier_exist(struct earlier_records *e, const struct instance *i);
+
 /* The record nearest to what an instance would run now; NULL: there is none. Lives until the next call. */
 const cJSON *earlier_nearest(struct earlier_records *e, const struct instance *i, const cJSON *components);
 
