@@ -167,6 +167,11 @@ static int newest_run(struct store *s, char **out, struct error *err) {
     return rc;
 }
 
+/* Of an encoded name. The caller frees. */
+static char *run_path(const struct store *s, const char *name) {
+    return mem_printf("%s/runs/%s%s", s->directory, name, suffix);
+}
+
 int store_run_read(struct store *s, const char *id, cJSON **out, struct error *err) {
     char *name = NULL;
     int rc = 0;
@@ -176,11 +181,21 @@ int store_run_read(struct store *s, const char *id, cJSON **out, struct error *e
         name = layout_encode(id);
     if (rc < 0)
         return rc;
-    char *path = mem_printf("%s/runs/%s%s", s->directory, name, suffix);
+    char *path = run_path(s, name);
     rc = document_read(out, path, "id", err);
     if (rc == ERR_NOT_FOUND)
         error_set(err, rc, "%s: there is no such run; `retort runs` lists them", path);
     free(path);
     free(name);
     return rc;
+}
+
+bool store_run_may_tell_attempt(struct store *s, const char *id, const char *name) {
+    struct buffer text = {0};
+    char *encoded = layout_encode(id), *path = run_path(s, encoded);
+    bool may = file_read(&text, path, JSON_MAX_BYTES, NULL) < 0 || run_file_may_tell_attempt(buffer_text(&text), name);
+    buffer_close(&text);
+    free(path);
+    free(encoded);
+    return may;
 }

@@ -1,6 +1,8 @@
 #include "store/run_file.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/json.h"
@@ -43,6 +45,23 @@ struct run_file_stage run_file_stage_read(const cJSON *item) {
         .state = json_text(item, "state", ""),
         .attempt = json_text(item, "attempt", NULL),
     };
+}
+
+/* Each of "stages" begins with its name: what follows is of this stage, up to the next name. */
+bool run_file_may_tell_attempt(const char *text, const char *name) {
+    static const char attempt[] = "\"attempt\": \"", end[] = "\n}\n";
+    size_t length = strlen(text);
+    if (length < sizeof end || strcmp(text + length - (sizeof end - 1), end) != 0)
+        return true;
+    char *stage = mem_printf("\"stage\": %s", name);
+    bool may = false;
+    for (const char *at = text; !may && (at = strstr(at, stage)); at++) {
+        const char *next = strstr(at + 1, "\"stage\": ");
+        size_t size = next ? (size_t)(next - at) : strlen(at);
+        may = memmem(at, size, attempt, sizeof attempt - 1) != NULL;
+    }
+    free(stage);
+    return may;
 }
 
 struct run_file_row run_file_row_read(const cJSON *item) {

@@ -48,6 +48,10 @@ struct run_file_stage {
 /* Reads one item of `stages`. */
 struct run_file_stage run_file_stage_read(const cJSON *item);
 
+/* Whether the text of a file may tell an attempt at a stage whose name, as JSON text, begins with `name`; true also of a text
+   that is not whole. */
+bool run_file_may_tell_attempt(const char *text, const char *name);
+
 /* A part of the run's energy: an attempt ("stage"), or energy that no stage is charged with ("unresolved", "other",
    "idle"). energy_view_read (engine/meter) reads its joules from the same item. */
 struct run_file_row {

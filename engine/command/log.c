@@ -3,16 +3,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/bytemap.h"
+#include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/command/states.h"
 #include "store/record_format.h"
 #include "store/run_file.h"
 
+struct log {
+    const struct instance *instance;
+    char *attempt; /* NULL: none was found yet */
+};
+
 struct logs {
-    size_t shown;
+    struct log *items;
+    size_t count, capacity;
+    size_t missing; /* that have no attempt */
     int code;
     struct error *err;
 };
+
+static void logs_close(struct logs *logs) {
+    for (size_t i = 0; i < logs->count; i++)
+        free(logs->items[i].attempt);
+    free(logs->items);
+}
 
 /* A log may be of any size: it is passed on piece by piece. An empty one is not kept. */
 static int print_stream(const struct project *p, const char *attempt, const char *stream, struct error *err) {
@@ -36,69 +51,115 @@ static int print_stream(const struct project *p, const char *attempt, const char
     return code;
 }
 
-/* The last attempt at an instance that a run's document tells, if it is of this pipeline. */
-static void note_attempt(char **out, const struct project *p, const struct instance *i, const cJSON *tree) {
+/* The attempt of the record. */
+static void add_log(void *context, const struct project *p, const struct instance *i) {
+    struct logs *logs = context;
+    cJSON *record = NULL;
+    if (i->decl->type == STAGE_SELECT || logs->code)
+        return;
+    int code = i->state == INSTANCE_DONE ? store_record_find(p->store, &i->key, p->platform, &record, logs->err) : 0;
+    logs->code = code == ERR_NOT_FOUND ? 0 : code;
+    mem_grow(logs->items, &logs->capacity, logs->count + 1);
+    logs->items[logs->count++] =
+        (struct log){.instance = i, .attempt = record ? mem_strdup(record_read(record).attempt) : NULL};
+    logs->missing += record == NULL;
+    cJSON_Delete(record);
+}
+
+/* ---- of stages without a record, the last attempt that a run made ---- */
+
+/* How the names of all that are missing begin in JSON. The caller frees. */
+static char *common_name(const struct logs *logs) {
+    char *common = NULL;
+    for (size_t k = 0; k < logs->count; k++) {
+        if (logs->items[k].attempt)
+            continue;
+        struct buffer name = {0};
+        size_t length = 0;
+        json_string(&name, instance_name(logs->items[k].instance));
+        while (common && common[length] && common[length] == name.data[length])
+            length++;
+        if (common)
+            common[length] = '\0';
+        else
+            common = mem_strdup(name.data);
+        buffer_close(&name);
+    }
+    return common;
+}
+
+static void index_missing(struct bytemap *out, const struct logs *logs) {
+    for (size_t k = 0; k < logs->count; k++) {
+        const char *name = instance_name(logs->items[k].instance);
+        if (!logs->items[k].attempt && !bytemap_get(out, name, strlen(name)))
+            bytemap_put(out, name, strlen(name), &logs->items[k]);
+    }
+}
+
+/* From the document of a run, if it is of this pipeline. */
+static void note_attempts(struct logs *logs, const struct bytemap *missing, const struct project *p,
+                          const cJSON *tree) {
     const struct run_file run = run_file_read(tree);
     const cJSON *item;
     if (strcmp(run.pipeline, p->pipeline->name) != 0)
         return;
     cJSON_ArrayForEach(item, run.stages) {
         const struct run_file_stage stage = run_file_stage_read(item);
-        if (stage.attempt && strcmp(stage.stage, instance_name(i)) == 0) {
-            free(*out);
-            *out = mem_strdup(stage.attempt);
-        }
+        struct log *log = stage.attempt ? bytemap_get(missing, stage.stage, strlen(stage.stage)) : NULL;
+        if (!log || log->attempt)
+            continue;
+        log->attempt = mem_strdup(stage.attempt);
+        logs->missing--;
     }
 }
 
-static int find_last_attempt(char **out, const struct project *p, const struct instance *i, struct error *err) {
-    char **ids = NULL;
+static int search_run(struct logs *logs, const struct bytemap *missing, const struct project *p, const char *id,
+                      const char *name, struct error *err) {
+    struct error why = {0};
+    cJSON *run = NULL;
+    int code = store_run_may_tell_attempt(p->store, id, name) ? store_run_read(p->store, id, &run, &why) : 0;
+    if (code == ERR_CORRUPT) /* it may have been the last one */
+        fprintf(stderr, "%s\n", why.message);
+    else if (code < 0 && code != ERR_NOT_FOUND)
+        return error_set(err, code, "%s", why.message);
+    if (run)
+        note_attempts(logs, missing, p, run);
+    cJSON_Delete(run);
+    return 0;
+}
+
+/* The newest run first. */
+static int search_runs(struct logs *logs, const struct project *p, struct error *err) {
+    struct bytemap missing = {0};
+    char **ids = NULL, *name = common_name(logs);
     size_t count = 0;
+    index_missing(&missing, logs);
     int code = store_run_list(p->store, &ids, &count, err);
     for (size_t k = 0; k < count; k++) {
-        cJSON *run = NULL;
-        struct error why = {0};
-        int read = code || *out ? ERR_NOT_FOUND : store_run_read(p->store, ids[k], &run, &why);
-        if (read == 0)
-            note_attempt(out, p, i, run);
-        else if (read == ERR_CORRUPT) /* it may have been the last one */
-            fprintf(stderr, "%s\n", why.message);
-        else if (read != ERR_NOT_FOUND)
-            code = error_set(err, read, "%s", why.message);
-        cJSON_Delete(run);
+        if (code == 0 && logs->missing > 0)
+            code = search_run(logs, &missing, p, ids[k], name, err);
         free(ids[k]);
     }
     free(ids);
+    free(name);
+    bytemap_close(&missing);
     return code;
 }
 
-/* The attempt of the record, or, of a stage that has none, the last one that a run made; NULL: there is none. */
-static int find_attempt(char **out, const struct project *p, const struct instance *i, struct error *err) {
-    cJSON *record = NULL;
-    *out = NULL;
-    int code = i->state == INSTANCE_DONE ? store_record_find(p->store, &i->key, p->platform, &record, err) : 0;
-    if (record)
-        *out = mem_strdup(record_read(record).attempt);
-    cJSON_Delete(record);
-    if (*out || (code && code != ERR_NOT_FOUND))
-        return code;
-    return find_last_attempt(out, p, i, err);
-}
+/* ---- all ---- */
 
-static void print_log(void *context, const struct project *p, const struct instance *i) {
-    struct logs *logs = context;
-    char *attempt = NULL;
-    if (i->decl->type == STAGE_SELECT || logs->code)
-        return;
-    logs->code = find_attempt(&attempt, p, i, logs->err);
-    if (attempt) {
-        printf("== %s (attempt %s)\n", instance_name(i), attempt);
-        logs->code = print_stream(p, attempt, "stdout", logs->err);
-        if (logs->code == 0)
-            logs->code = print_stream(p, attempt, "stderr", logs->err);
-        logs->shown++;
+static int print_logs(const struct logs *logs, const struct project *p, const char *named, struct error *err) {
+    int code = logs->missing < logs->count ? 0 : error_set(err, ERR_NOT_FOUND, "%s was never started", named);
+    for (size_t k = 0; code == 0 && k < logs->count; k++) {
+        const char *attempt = logs->items[k].attempt;
+        if (!attempt)
+            continue;
+        printf("== %s (attempt %s)\n", instance_name(logs->items[k].instance), attempt);
+        code = print_stream(p, attempt, "stdout", err);
+        if (code == 0)
+            code = print_stream(p, attempt, "stderr", err);
     }
-    free(attempt);
+    return code;
 }
 
 static int run(const struct arguments *a, struct error *err) {
@@ -110,11 +171,14 @@ static int run(const struct arguments *a, struct error *err) {
     if (code == 0)
         code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
     if (code == 0)
-        state_each_named(&p, print_log, &logs);
+        state_each_named(&p, add_log, &logs);
     if (code == 0)
         code = logs.code;
-    if (code == 0 && logs.shown == 0)
-        code = error_set(err, ERR_NOT_FOUND, "%s was never started", operand(a, 1));
+    if (code == 0 && logs.missing > 0)
+        code = search_runs(&logs, &p, err);
+    if (code == 0)
+        code = print_logs(&logs, &p, operand(a, 1), err);
+    logs_close(&logs);
     project_close(&p);
     return code;
 }

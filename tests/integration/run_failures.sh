@@ -20,6 +20,19 @@ check "the log is there" same "$(cat "$(grep -o '/[^ ]*\.stderr' run.json)")" "o
 two"
 check "retort log shows it" sh -c '"$1" log t.json bad --store store.1 | grep -qx two' sh "$retort"
 check "its record is kept among the attempts" same "$(grep -l '"state": "failed"' store.1/attempts/* | wc -l)" 1
+
+# Logs of failed instances: each of its last attempt, whichever run made it.
+some='"bad": { "cmd": ["sh", "-c", "cat word; echo $1; exit 1", "sh", "${matrix.i}"], "matrix": { "i": [1, 12, 2] }, "outs": { "o": "o" } }'
+echo first >word
+sed_word='s/"cat word/"cat '"$(pwd | sed 's,/,\\/,g')"'\/word/'
+some=$(printf '%s' "$some" | sed "$sed_word")
+run "$some" --keep-going
+echo second >word
+"$retort" run t.json "bad[i=1]" --store "store.$store" >run.json 2>run.err
+said() { "$retort" log t.json "$@" --store "store.$store" | grep -v '^=\|^-' | tr '\n' ' '; }
+check "log shows the last attempt at an instance" same "$(said 'bad[i=1]')" "second 1 "
+check "log finds an attempt that an earlier run made" same "$(said 'bad[i=12]')" "first 12 "
+check "log of a stage shows the last attempt at each instance" same "$(said bad)" "second 1 first 12 first 2 "
 run '"bad": { "cmd": ["sh", "-c", "kill -SEGV $$"] }'
 check "a signal is named" has run.json "killed by signal 11 (Segmentation fault)"
 run '"bad": { "cmd": ["no-such-program"] }'
