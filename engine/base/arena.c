@@ -10,7 +10,7 @@
 
 #include "engine/base/memory.h"
 
-/* Under the address sanitizer each allocation is a block of its own size, so that a write behind its end is seen. */
+/* Under the address sanitizer each allocation is a block of its own size, so that it sees a write beyond the end. */
 #ifndef __has_feature
 #define __has_feature(name) 0
 #endif
@@ -20,7 +20,7 @@ enum { EXACT = 1 };
 enum { EXACT = 0 };
 #endif
 
-/* Blocks grow fourfold; from HUGE on they are huge pages: one fault for 2 MiB, not 512. */
+/* Blocks grow fourfold. From HUGE on they use huge pages: one page fault for 2 MiB, not 512. */
 enum { FIRST_BLOCK = 32 << 10, HUGE = 2 << 20, LAST_BLOCK = 8 << 20 };
 
 struct block {
@@ -38,8 +38,8 @@ struct owned {
 };
 
 struct arena {
-    struct block *blocks; /* the first one has the free room */
-    size_t next_size;     /* of the next block, its head included */
+    struct block *blocks; /* the first block has the free space */
+    size_t next_size;     /* of the next block, with its header */
     struct owned *owned;
 };
 
@@ -56,7 +56,7 @@ static void block_free(struct block *b) {
         free(b);
 }
 
-/* Frees `last` and the blocks behind it. */
+/* Frees `last` and the blocks after it. */
 static void free_blocks(struct block *last) {
     struct block *next;
     for (struct block *b = last; b; b = next) {
@@ -80,7 +80,7 @@ void arena_free(struct arena *a) {
 }
 
 void arena_reset(struct arena *a) {
-    struct block *kept = EXACT ? NULL : a->blocks; /* the largest that was filled bit by bit */
+    struct block *kept = EXACT ? NULL : a->blocks; /* the largest block of small allocations */
     destroy_owned(a);
     free_blocks(kept ? kept->next : a->blocks);
     a->blocks = kept;
@@ -91,7 +91,7 @@ void arena_reset(struct arena *a) {
     kept->used = 0;
 }
 
-/* `total` bytes at a multiple of HUGE. */
+/* Maps `total` bytes at a multiple of HUGE. */
 static struct block *map_block(size_t total) {
     char *wide = mmap(NULL, total + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (wide == MAP_FAILED)
@@ -100,7 +100,7 @@ static struct block *map_block(size_t total) {
     if (before)
         munmap(wide, before);
     munmap(wide + before + total, HUGE - before);
-    madvise(wide + before, total, MADV_HUGEPAGE); /* a wish: small pages do as well */
+    madvise(wide + before, total, MADV_HUGEPAGE); /* only a hint: small pages also work */
     struct block *b = (struct block *)(void *)(wide + before);
     b->mapped = true;
     return b;
@@ -109,13 +109,13 @@ static struct block *map_block(size_t total) {
 static struct block *block_create(size_t size) {
     size_t total;
     if (__builtin_add_overflow(sizeof(struct block), size, &total))
-        total = SIZE_MAX; /* which cannot be had */
+        total = SIZE_MAX; /* too large for any allocation */
     struct block *b = total % HUGE ? mem_alloc(total) : map_block(total);
     b->size = size;
     return b;
 }
 
-/* A block of its own, linked behind the one that still has room. */
+/* Makes a block for one allocation, linked after the block with free space. */
 static void *alloc_alone(struct arena *a, size_t size) {
     struct block *b = block_create(size);
     b->used = size;

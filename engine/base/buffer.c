@@ -7,13 +7,13 @@
 
 #include "engine/base/memory.h"
 
-/* Room for `extra` more bytes and the NUL. */
+/* Makes room for `extra` more bytes and the NUL. */
 static void reserve(struct buffer *b, size_t extra) {
     size_t needed;
     if (extra < b->capacity - b->size)
         return;
     if (__builtin_add_overflow(b->size, extra, &needed) || __builtin_add_overflow(needed, 1, &needed))
-        needed = SIZE_MAX; /* which cannot be had */
+        needed = SIZE_MAX; /* too large for any allocation */
     b->data = mem_grow_bytes(b->data, &b->capacity, needed, 1);
 }
 

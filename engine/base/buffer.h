@@ -6,20 +6,22 @@
 #include <stddef.h>
 
 struct buffer {
-    char *data; /* NULL while nothing was ever appended; else data[size] == 0 */
+    char *data; /* NULL before the first append; else data[size] == 0 */
     size_t size;
     size_t capacity;
 };
 
+/* Each appends to the buffer, which grows as needed. */
 void buffer_append(struct buffer *b, const void *bytes, size_t size);
 void buffer_puts(struct buffer *b, const char *text);
 void buffer_putc(struct buffer *b, char c);
 void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buffer_vprintf(struct buffer *b, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
-void buffer_remove(struct buffer *b, size_t size); /* its first bytes; keeps the memory */
+
+void buffer_remove(struct buffer *b, size_t size); /* removes the first bytes; keeps the memory */
 void buffer_clear(struct buffer *b);               /* keeps the memory */
 const char *buffer_text(const struct buffer *b);   /* "" for an empty buffer; never NULL */
 char *buffer_detach(struct buffer *b);             /* the caller frees; the buffer is empty again; never NULL */
-void buffer_close(struct buffer *b);
+void buffer_close(struct buffer *b);               /* frees the memory; the buffer is empty again */
 
 #endif

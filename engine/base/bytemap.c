@@ -7,7 +7,7 @@
 
 enum { FIRST_SLOTS = 32 };
 
-/* Eight bytes a step, mixed at the end. */
+/* Hashes eight bytes a step, and mixes at the end. */
 static uint32_t hash_bytes(const void *key, size_t size) {
     const unsigned char *bytes = key;
     uint64_t h = size * UINT64_C(0x9e3779b97f4a7c15);
@@ -24,7 +24,7 @@ static uint32_t hash_bytes(const void *key, size_t size) {
     return (uint32_t)(h >> 32);
 }
 
-/* The slot of the key, or the free one where it would stand. */
+/* The slot of the key, or the free slot for it. */
 static struct bytemap_slot *find_slot(const struct bytemap *m, const void *key, size_t size, uint32_t hash) {
     size_t i = hash & (m->slot_count - 1);
     for (; m->slots[i].entry; i = (i + 1) & (m->slot_count - 1)) {

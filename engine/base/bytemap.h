@@ -1,9 +1,9 @@
 /*
- * A hash table from byte strings to pointers. Keys stay the caller's and outlive the table; there is no removal.
+ * A hash table from byte strings to pointers. Keys stay the caller's and must outlive the table. There is no removal.
  * `{0}` is empty.
  *
  *   slots    hash, number of the entry     open addressing, at most half full
- *   entries  key, size, value              in the order of putting
+ *   entries  key, size, value              in the order in which they were added
  */
 #ifndef RETORT_BASE_BYTEMAP_H
 #define RETORT_BASE_BYTEMAP_H
@@ -19,7 +19,7 @@ struct bytemap_entry {
 
 struct bytemap_slot {
     uint32_t hash;
-    uint32_t entry; /* its place + 1; 0: the slot is free */
+    uint32_t entry; /* index of the entry + 1; 0: the slot is free */
 };
 
 struct bytemap {
@@ -31,7 +31,7 @@ struct bytemap {
 
 void *bytemap_get(const struct bytemap *m, const void *key, size_t size); /* NULL when absent */
 
-/* `value` is not NULL; the key must be absent. */
+/* Adds an absent key. `value` is not NULL. */
 void bytemap_put(struct bytemap *m, const void *key, size_t size, void *value);
 void bytemap_close(struct bytemap *m);
 

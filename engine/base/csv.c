@@ -18,7 +18,7 @@ static bool at_delimiter(const struct reader *r) {
 static int quoted_read(struct buffer *cell, struct reader *r, struct error *err) {
     size_t opened = r->line;
     for (r->at++; r->at < r->end; r->at++) {
-        if (*r->at == '"' && (++r->at >= r->end || *r->at != '"')) { /* not a doubled one: it closes */
+        if (*r->at == '"' && (++r->at >= r->end || *r->at != '"')) { /* a single quote, which ends the cell */
             if (at_delimiter(r))
                 return 0;
             return error_set(err, ERR_INVALID, "line %zu: text after a closed quote", r->line);
@@ -29,7 +29,7 @@ static int quoted_read(struct buffer *cell, struct reader *r, struct error *err)
     return error_set(err, ERR_INVALID, "line %zu: a quote is not closed", opened);
 }
 
-/* One cell; `at` is left on the comma, the line break or the end behind it. */
+/* Reads one cell. Leaves `at` on the comma, line break or end after it. */
 static int cell_read(struct buffer *cell, struct reader *r, struct error *err) {
     buffer_clear(cell);
     if (r->at < r->end && *r->at == '"')

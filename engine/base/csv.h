@@ -1,4 +1,4 @@
-/* CSV (RFC 4180): cells apart by commas, quoted where they hold a comma, a quote or a line break. */
+/* CSV (RFC 4180): cells separated by commas, quoted if they hold a comma, a quote or a line break. */
 #ifndef RETORT_BASE_CSV_H
 #define RETORT_BASE_CSV_H
 
@@ -14,11 +14,12 @@ struct csv {
     size_t rows, row_capacity;
 };
 
-/* Empty lines are passed over. ERR_INVALID for a quote that is not closed, text behind one, or a NUL: "line N: ...". */
+/* Reads CSV; skips empty lines. ERR_INVALID, with "line N: ...", for an unclosed quote, text after a closed one, or
+   a NUL. */
 int csv_parse(struct csv *out, const char *text, size_t size, struct error *err);
 void csv_close(struct csv *csv);
 
-/* Appends a cell, quoted where it must be. */
+/* Appends a cell, quoted if needed. */
 void csv_cell(struct buffer *out, const char *text);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A file of the repository as bytes of the program: no generator, no second copy. The path is seen from the
- * repository's root, where the compiler runs; the Makefile names the file as a dependency of the object.
+ * A file of the repository as bytes of the program: no generator, no second copy. The path is relative to the
+ * repository's root, where the compiler runs. The Makefile names the file as a dependency of the object.
  *
  *   EMBED_FILE(schema_json, "pipelines/schema/x.json")
  *   declares   const char schema_json[] up to schema_json_end[], where a NUL follows

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Takes over a finished text: cut between characters where it is too long, on one line. */
+/* Stores a finished text: on one line, cut between characters if it is too long. */
 static void set_message(struct error *err, const char *text) {
     size_t length = strnlen(text, sizeof err->message - 1);
     if (text[length] != '\0') {
@@ -19,7 +19,7 @@ static void set_message(struct error *err, const char *text) {
     }
 }
 
-/* The text is built aside first, since the arguments may point into err->message. */
+/* The text is built in a copy first, since the arguments may point into err->message. */
 enum { TEXT_SIZE = sizeof(((struct error *)0)->message) + 8 };
 
 int error_set(struct error *err, int code, const char *format, ...) {

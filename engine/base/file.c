@@ -105,8 +105,8 @@ static int write_and_close(int fd, const void *bytes, size_t size, const char *p
     return rc;
 }
 
-/* mkostemp's work with a mode: its files are their maker's alone, and nobody can ask for the umask without setting it,
-   which another thread would see. `path` ends with the six characters that are chosen. */
+/* Like mkostemp, with a mode: mkostemp's files are closed to all but their owner. To read the umask one must set it,
+   which another thread would see. `path` ends with the six characters to choose. */
 static int make_temporary(char *path, mode_t mode) {
     static const char digits[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
     enum { CHOSEN = 6 };
@@ -145,7 +145,7 @@ out:
     return rc;
 }
 
-/* Why there is no directory, after mkdir said `refused`; 0: there is one. */
+/* Why there is no directory after mkdir failed with `refused`; 0: there is one. */
 static int no_directory(const char *path, int refused) {
     struct stat st;
     if (stat(path, &st) == 0)

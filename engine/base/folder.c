@@ -7,7 +7,7 @@
 
 #include "engine/base/memory.h"
 
-/* `entries` is NULL, with errno, where it could not be opened. */
+/* `entries` is NULL, with errno, if the folder could not be opened. */
 static int take(struct folder *out, DIR *entries, const char *path, struct error *err) {
     int failed = entries ? 0 : errno;
     *out = (struct folder){entries, mem_strdup(path)};

@@ -1,6 +1,6 @@
 /*
- * The names in a folder, one at a time. readdir says the end and an error in the same way, and who takes the one for
- * the other acts on half a list; here they are told apart.
+ * Reads the names in a folder, one at a time. readdir reports the end and an error in the same way; a caller that mixes
+ * them up acts on half a list. Here they are separate.
  *
  *     struct folder f;
  *     const char *name;
@@ -17,24 +17,24 @@
 #include "engine/base/error.h"
 
 struct folder {
-    DIR *entries; /* NULL: it is not open, and has no names */
+    DIR *entries; /* NULL: not open, without names */
     char *path;
 };
 
-/* ERR_IO where it cannot be opened; it may be closed all the same. */
+/* Opens a folder. ERR_IO; folder_close is allowed then too. */
 int folder_open(struct folder *out, const char *path, struct error *err);
 
-/* The same; one that is not there has no names. */
+/* The same; a missing folder has no names. */
 int folder_open_if_there(struct folder *out, const char *path, struct error *err);
 
-/* The same of an open descriptor, -1 with errno where it could not be opened: the folder's from here on, also when this
-   fails. `path` is for the message. */
+/* The same for an open descriptor, or -1 with errno. The folder owns it, also after an error. `path` is for the
+   message. */
 int folder_open_fd(struct folder *out, int fd, const char *path, struct error *err);
 
-/* 1: `*name` is the next one, good until the next call, never "." or ".."; 0: there are no more; ERR_IO with the
-   path. */
+/* 1: `*name` is the next name, valid until the next call, never "." or "..". 0: no more. ERR_IO with the path. */
 int folder_next(struct folder *f, const char **name, struct error *err);
 
+/* Also closes one that failed to open. */
 void folder_close(struct folder *f);
 
 #endif

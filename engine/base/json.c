@@ -15,8 +15,8 @@ struct json_document {
 /* The arena for the tree that cJSON is building on this thread; NULL: the heap. */
 static _Thread_local struct arena *target;
 
-/* cJSON_Add... says by a NULL that memory ran out, and what was to be added is missing from the text without a word: a
-   record without an out, a key without a component. */
+/* cJSON_Add... returns NULL without memory, and a text would then lack a member without any message: a record an
+   out, a key a component. So an allocation never returns NULL. */
 static void *allocate(size_t size) {
     return target ? arena_alloc(target, size) : mem_resize(NULL, size, 1);
 }
@@ -26,25 +26,25 @@ static void release(void *memory) {
         free(memory);
 }
 
-/* Set before main, so that no tree is made without. */
+/* Runs before main, so that it covers every tree. */
 __attribute__((constructor)) static void set_hooks(void) {
     cJSON_InitHooks(&(cJSON_Hooks){allocate, release});
 }
 
 enum { FEW = 8 }; /* members of an object whose names are compared one by one */
 
-/* The names of an object's members as far as they were met. */
+/* The names of an object's members read so far. */
 struct names {
     cJSON *first;
     size_t count;
-    struct bytemap map; /* of all, once there are more than FEW */
+    struct bytemap map; /* of all names, beyond FEW */
 };
 
 static void put_name(struct names *names, cJSON *member) {
     bytemap_put(&names->map, member->string, strlen(member->string), member);
 }
 
-/* Adds the next member; the one that has its name already, or NULL. */
+/* Adds the next member. Returns an earlier one of the same name, or NULL. */
 static const cJSON *add_name(struct names *names, cJSON *member) {
     if (names->count++ < FEW) {
         for (const cJSON *m = names->first; m != member; m = m->next)
@@ -61,7 +61,7 @@ static const cJSON *add_name(struct names *names, cJSON *member) {
     return same;
 }
 
-/* The first member in the order of the text whose name its object has already, which is `*earlier`; NULL: none. */
+/* The first member, in text order, whose name an `*earlier` member of its object has; NULL: none. */
 static const cJSON *find_duplicate(const cJSON *node, const cJSON **earlier) {
     struct names names = {.first = node->child};
     const cJSON *found = NULL;

@@ -10,7 +10,7 @@ void json_replace(cJSON *object, cJSON *old, cJSON *node) {
     cJSON_ReplaceItemViaPointer(object, old, node);
 }
 
-/* `target` is ours to change. A patch has each name once, so what was replaced is not asked for again. */
+/* Changes `target`. A patch has each name once, so a replaced member is never looked up again. */
 static void merge_into(cJSON *target, const cJSON *patch) {
     struct json_index members;
     json_index_open(&members, target);
@@ -27,7 +27,7 @@ static void merge_into(cJSON *target, const cJSON *patch) {
         cJSON *merged = json_merge(NULL, member);
         if (old)
             json_replace(target, old, merged);
-        else /* the copy of the name is all that can fail */
+        else /* only copying the name can fail */
             mem_checked(cJSON_AddItemToObject(target, member->string, merged) ? merged : NULL);
     }
     json_index_close(&members);

@@ -22,7 +22,7 @@ static double decimal_value(const struct decimal *d) {
     return strtod(text, NULL);
 }
 
-/* `value` rounded to `count` digits. Returns the double that they read back as. */
+/* Rounds `value` to `count` digits. Returns the double that they read back as. */
 static double decimal_round(struct decimal *d, double value, int count) {
     char text[MAX_DIGITS + 16];
     snprintf(text, sizeof text, "%.*e", count - 1, value);
@@ -35,7 +35,7 @@ static double decimal_round(struct decimal *d, double value, int count) {
     return strtod(text, NULL);
 }
 
-/* One unit more in the last place. */
+/* Adds one unit in the last place. */
 static void decimal_increment(struct decimal *d) {
     int i = d->count - 1;
     while (i >= 0 && d->digits[i] == '9')
@@ -48,7 +48,7 @@ static void decimal_increment(struct decimal *d) {
     d->point++;
 }
 
-/* The shortest digits that read back as `value` (finite, above 0), the nearest of them. */
+/* The shortest digits that read back as `value` (finite, above 0); of several the nearest. */
 static void decimal_shortest(struct decimal *d, double value) {
     int exponent;
     bool power_of_two = frexp(value, &exponent) == 0.5;
@@ -56,8 +56,8 @@ static void decimal_shortest(struct decimal *d, double value) {
     for (int count = value < DBL_MIN ? 1 : DBL_DIG; count <= MAX_DIGITS; count++) {
         if (decimal_round(d, value, count) == value)
             break;
-        /* Above a power of two doubles lie twice as far apart as below it: the decimal above may read back though
-           the nearer one below does not. Elsewhere the nearest decimal reads back if any does. */
+        /* Above a power of two, doubles are twice as far apart as below it. So the decimal above may read back
+           though the nearer one below does not. Elsewhere the nearest decimal reads back if any does. */
         if (!power_of_two)
             continue;
         decimal_increment(d);

@@ -1,4 +1,5 @@
-/* The places of a tree's nodes in its text. Read only when a fault is reported, so a sound file pays nothing for it. */
+/* The places of a tree's nodes in its text. They are computed only when a fault is reported, so a sound file costs
+   nothing. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,10 +8,10 @@
 #include "engine/base/json_scan.h"
 #include "engine/base/memory.h"
 
-/* One node of the tree; the nodes stand in the order of the text. */
+/* One node of the tree; nodes are in text order. */
 struct place {
     const cJSON *node;
-    size_t parent; /* its place; the root's own for the root */
+    size_t parent; /* index of its place; for the root its own */
     size_t index;  /* among its siblings */
     struct json_mark mark;
 };
@@ -28,7 +29,7 @@ static size_t table_mask(size_t count) {
     return size - 1;
 }
 
-/* Fibonacci hashing: the high bits are the well mixed ones. */
+/* Fibonacci hashing: the high bits are well mixed. */
 static size_t hash_node(const cJSON *node) {
     uint64_t value = (uintptr_t)node * UINT64_C(0x9E3779B97F4A7C15);
     return (size_t)(value ^ (value >> 32));

@@ -35,7 +35,7 @@ static int peek(const struct scanner *s) {
     return s->offset < s->size ? s->text[s->offset] : END;
 }
 
-/* Counted from the last place, or from the start for an offset before it. */
+/* Counts from the last place, or from the start for an offset before it. */
 static struct json_position place_of(struct scanner *s, size_t offset) {
     if (offset < s->last_offset) {
         s->last = (struct json_position){1, 1};
@@ -46,7 +46,7 @@ static struct json_position place_of(struct scanner *s, size_t offset) {
         if (c == '\n') {
             s->last.line++;
             s->last.column = 1;
-        } else if ((c & 0xC0) != 0x80) { /* the later bytes of a character take no column */
+        } else if ((c & 0xC0) != 0x80) { /* the later bytes of a character are no columns */
             s->last.column++;
         }
     }
@@ -108,7 +108,7 @@ static size_t utf8_length(const struct scanner *s) {
     return length;
 }
 
-/* The four digits behind "\u". */
+/* Reads the four digits after "\u". */
 static int scan_hex4(struct scanner *s, unsigned *unit) {
     *unit = 0;
     for (int i = 0; i < 4; i++) {
@@ -124,7 +124,7 @@ static int scan_hex4(struct scanner *s, unsigned *unit) {
     return 0;
 }
 
-/* Behind "\u"; `start` is the place of the backslash. */
+/* Reads the digits after "\u"; `start` is the offset of the backslash. */
 static int scan_unicode_escape(struct scanner *s, size_t start) {
     unsigned unit;
     unsigned low;
@@ -158,7 +158,7 @@ static int scan_escape(struct scanner *s) {
     return c == 'u' ? scan_unicode_escape(s, start) : 0;
 }
 
-/* Past the bytes that need no look: printable ASCII but quotes and backslashes. */
+/* Skips printable ASCII except quotes and backslashes. */
 static void skip_plain(struct scanner *s) {
     size_t i = s->offset;
     while (i < s->size && s->text[i] >= 0x20 && s->text[i] < 0x80 && s->text[i] != '"' && s->text[i] != '\\')
@@ -201,15 +201,15 @@ static size_t scan_digits(struct scanner *s) {
     return count;
 }
 
-/* A whole number's digits against 2^53, as text: as doubles, 2^53 + 1 would pass. */
+/* Compares a whole number's digits with 2^53 as text: 2^53 + 1 as a double would pass. */
 static bool integer_fits(const unsigned char *digits, size_t length) {
     static const char largest[] = "9007199254740992";
     const size_t most = sizeof largest - 1;
     return length < most || (length == most && memcmp(digits, largest, most) <= 0);
 }
 
-/* Beyond 2^53 a whole number is as it was meant where the double next to it is written the same way: so are those of our
-   own writer, which must be read again. */
+/* Beyond 2^53 a whole number is exact if the nearest double is written with the same digits. That holds for numbers
+   of our own writer, which must be readable. */
 static bool is_exact(const char *text, double value) {
     struct buffer again = {0};
     json_number(&again, value);
@@ -277,7 +277,7 @@ static int scan_word(struct scanner *s, const char *word) {
 
 static int scan_value(struct scanner *s, size_t key);
 
-/* After an element: 1 when another one follows, 0 behind the closing bracket. */
+/* After an element: 1 if another follows, 0 after the closing bracket. */
 static int scan_separator(struct scanner *s, int close) {
     skip_space(s);
     int c = peek(s);
@@ -332,7 +332,7 @@ static void mark(struct scanner *s, size_t key) {
     s->marks[s->count++] = m;
 }
 
-/* `key`: where its name stands, or NO_KEY. */
+/* `key`: the offset of its name, or NO_KEY. */
 static int scan_value(struct scanner *s, size_t key) {
     if (s->marking)
         mark(s, key);

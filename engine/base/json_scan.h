@@ -1,4 +1,4 @@
-/* The strict reader of JSON text: refuses what RFC 8259 refuses, and says where each value stands. */
+/* The strict scanner of JSON text: refuses texts that RFC 8259 refuses, and gives the place of each value. */
 #ifndef RETORT_BASE_JSON_SCAN_H
 #define RETORT_BASE_JSON_SCAN_H
 
@@ -11,14 +11,14 @@
 struct json_mark {
     size_t offset; /* of the value, in bytes */
     struct json_position value;
-    struct json_position key; /* where its member name stands; {0,0} for an element and for the root */
+    struct json_position key; /* of its member name; {0,0} for an element and the root */
 };
 
-/* Checks `size` bytes. ERR_INVALID: the message is "line:column: what is wrong", `*at` the place. Duplicate member names
-   are found later, in the tree, where they stand unescaped. */
+/* Checks `size` bytes. ERR_INVALID: the message is "line:column: what is wrong", `*at` the place. Duplicate names
+   are found later, in the tree, which holds them unescaped. */
 int json_scan(const char *text, size_t size, struct json_position *at, struct error *err);
 
-/* One mark a value, in the order of the text; the caller frees. No marks of a text that json_scan refuses. */
+/* One mark per value, in text order; the caller frees. A text that json_scan refuses has no marks. */
 struct json_mark *json_marks(const char *text, size_t size, size_t *count);
 
 #endif

@@ -1,4 +1,5 @@
-/* Trees to text: canonical (RFC 8785) and for people. cJSON's own printer rounds integers and escapes otherwise. */
+/* Writes trees as text: canonical (RFC 8785), and indented for people. cJSON's own printer rounds integers and
+   escapes differently. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,8 +41,8 @@ static void append_scalar(struct buffer *out, const cJSON *value) {
         buffer_puts(out, cJSON_IsRaw(value) ? value->valuestring : "null");
 }
 
-/* Bytes of UTF-8 sort like UTF-16 code units but for U+E000..U+FFFF (first byte EE or EF), which UTF-16 puts behind
-   the surrogates of everything beyond U+FFFF (first byte F0 to F4). */
+/* The rank of a first byte. UTF-8 sorts like UTF-16 code units, except U+E000..U+FFFF (first byte EE or EF). UTF-16
+   sorts these after the surrogates of all characters beyond U+FFFF (first byte F0 to F4). */
 static int utf16_rank(unsigned char c) {
     return c == 0xEE || c == 0xEF ? c + 0x10 : c;
 }

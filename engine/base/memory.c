@@ -9,11 +9,11 @@
 
 enum { EXIT_ENVIRONMENT = 3, FIRST_CAPACITY = 8 };
 
-/* _exit, not exit: handlers and buffers want memory too. */
+/* _exit, not exit: handlers and buffers need memory too. */
 static _Noreturn void out_of_memory(size_t size) {
     char text[96];
     int length = snprintf(text, sizeof text, "retort: out of memory (%zu bytes wanted)\n", size);
-    if (size == 0) /* not known */
+    if (size == 0) /* size unknown */
         length = snprintf(text, sizeof text, "retort: out of memory\n");
     ssize_t written = write(STDERR_FILENO, text, (size_t)length);
     (void)written;

@@ -43,7 +43,7 @@ char *path_temporary(const char *path, const char *mark) {
 size_t path_temporary_base(const char *entry, const char **mark) {
     const char *end = NULL;
     for (const char *at = entry; (at = strstr(at, TEMPORARY)); at++)
-        end = at; /* the last one: a name may hold it too */
+        end = at; /* the last one, since a name may hold it too */
     if (entry[0] != '.' || !end || end <= entry + 1)
         return 0;
     if (mark)
@@ -69,7 +69,7 @@ char *path_find_program(const char *name, const char *search) {
     return NULL;
 }
 
-/* Drops the last part of a normal form for a ".."; false where there is none to drop. */
+/* Drops the last part of a normal form for a ".."; false: there is none. */
 static bool drop_part(struct buffer *b, size_t root) {
     if (b->size == root)
         return false;

@@ -15,7 +15,8 @@
 
 enum { ENVIRONMENT_LIMIT = 8 << 20 };
 
-/* Field 4 of /proc/<pid>/stat. The name before it may hold spaces and brackets, so it is searched from the end. */
+/* Field 4 of /proc/<pid>/stat. The name before it may hold spaces and brackets, so the search starts after its last
+   bracket. */
 static pid_t parent_of(const char *pid) {
     char path[64], text[512];
     snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
@@ -31,7 +32,7 @@ static pid_t parent_of(const char *pid) {
     return after && strlen(after) > 4 ? (pid_t)strtol(after + 4, NULL, 10) : -1;
 }
 
-/* Those of which `is_wanted` says so. */
+/* Selects the processes for which `is_wanted` returns true. */
 static size_t select_processes(pid_t **out, bool (*is_wanted)(const char *pid, const void *context),
                                const void *context) {
     size_t count = 0, capacity = 0;

@@ -1,7 +1,6 @@
 /*
- * Removing a tree without recursion: however deep a program has nested its directories, three descriptors do. A
- * directory that is not empty is moved up beside the first level and emptied there; passes over the first level
- * repeat until nothing is left.
+ * Removes a tree without recursion, with three descriptors however deep the tree is. A directory that is not empty is
+ * moved up beside the first level, and emptied there. Passes over the first level repeat until nothing is left.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +16,7 @@ struct removal {
     const char *path;
     int top;         /* descriptor of the tree's root */
     unsigned serial; /* for the names of directories moved up */
-    size_t left;     /* directories of this pass that are still there */
+    size_t left;     /* directories of this pass that remain */
 };
 
 static int removal_failed(const struct removal *r, const char *name, struct error *err) {
@@ -28,7 +27,7 @@ static int open_directory(int parent, const char *name) {
     return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* Moves directory `name` of `parent` to the first level under a name that is free there. */
+/* Moves directory `name` of `parent` to the first level, under a free name. */
 static int move_up(struct removal *r, int parent, const char *name, struct error *err) {
     for (;;) {
         char moved[32];
@@ -40,7 +39,7 @@ static int move_up(struct removal *r, int parent, const char *name, struct error
     }
 }
 
-/* 0: gone; 1: a directory that still holds something, now open to us; negative: failed. */
+/* 0: removed; 1: a directory that is not empty, now open to us; negative: failed. */
 static int remove_entry(struct removal *r, int parent, const char *name, struct error *err) {
     if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
         return 0;
@@ -50,7 +49,7 @@ static int remove_entry(struct removal *r, int parent, const char *name, struct 
         return 0;
     if (errno != ENOTEMPTY && errno != EEXIST)
         return removal_failed(r, name, err);
-    /* EPERM: another user's, which may be open to us as it is. */
+    /* EPERM: another user's directory, which we may be allowed to open as it is. */
     if (fchmodat(parent, name, S_IRWXU, AT_SYMLINK_NOFOLLOW) < 0 && errno != EPERM)
         return removal_failed(r, name, err);
     return 1;

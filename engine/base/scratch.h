@@ -6,8 +6,8 @@
 
 #include "engine/base/error.h"
 
-/* Replaces `path` by a rename, so that a reader sees the old file or the whole new one, and does not wait for the
-   disk. Mode 0666 less the umask. ERR_IO names the path. */
+/* Replaces `path` by a rename: a reader sees the old file or the whole new one. Does not wait for the disk. Mode
+   0666 less the umask. ERR_IO names the path. */
 int scratch_write(const char *path, const void *bytes, size_t size, struct error *err);
 
 #endif

@@ -19,11 +19,11 @@ struct sha256 {
     EVP_MD_CTX *context;
 };
 
-/* Fetched once and kept: a fetch costs more than the hash of a small object. */
+/* Fetched once: a fetch costs more than the hash of a small object. */
 static EVP_MD *algorithm;
 static pthread_once_t algorithm_once = PTHREAD_ONCE_INIT;
 
-/* libcrypto 3.0 uses memory before it asks whether it got any. */
+/* libcrypto 3.0 uses memory before it checks that it got any. */
 static void *take(size_t size, const char *file, int line) {
     (void)file, (void)line;
     return size ? mem_checked(malloc(size)) : NULL;
@@ -42,11 +42,11 @@ static void *resize(void *memory, size_t size, const char *file, int line) {
 }
 
 static void fetch_algorithm(void) {
-    CRYPTO_set_mem_functions(take, resize, give); /* refused where another library came first: then all is as it was */
+    CRYPTO_set_mem_functions(take, resize, give); /* fails if another library called it first, which changes nothing */
     algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
 }
 
-/* Nothing can be stored or found without the hash, and libcrypto refuses it only when it is broken or out of memory. */
+/* Nothing can be stored or found without the hash. libcrypto fails only when it is broken or out of memory. */
 static void require(int ok) {
     if (ok)
         return;
@@ -99,7 +99,7 @@ void sha256_bytes(struct digest *out, const void *bytes, size_t size) {
 }
 
 static int open_regular(const char *path, struct error *err) {
-    /* O_NONBLOCK: a named pipe would wait for its writer before fstat can refuse it. */
+    /* O_NONBLOCK: opening a named pipe would wait for a writer, before fstat can refuse it. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 && errno == ENOENT)
         return error_set(err, ERR_NOT_FOUND, "%s: does not exist", path);

@@ -16,31 +16,35 @@ enum { DIGEST_HEX_SIZE = 65 }; /* 64 lower-case digits and a NUL */
 
 struct sha256; /* one running hash */
 
+/* Begins a hash; sha256_finish or sha256_free frees it. */
 struct sha256 *sha256_create(void);
 void sha256_update(struct sha256 *h, const void *bytes, size_t size);
 
-/* Eight little-endian bytes of the length, then the bytes: two different lists of fields never hash alike. */
+/* Hashes the length as eight little-endian bytes, then the bytes. So two different lists of fields have different
+   input. */
 void sha256_field(struct sha256 *h, const void *bytes, size_t size);
 
 /* Ends the hash, writes the digest and frees `h`. */
 void sha256_finish(struct sha256 *h, struct digest *out);
 
-/* Ends the hash, writes the digest and begins the next one: many hashes in a row need no new context. */
+/* Ends the hash, writes the digest and begins a new hash: many hashes need only one context. */
 void sha256_restart(struct sha256 *h, struct digest *out);
-void sha256_free(struct sha256 *h); /* NULL is fine */
+void sha256_free(struct sha256 *h); /* NULL is harmless */
 
+/* The digest of `size` bytes. */
 void sha256_bytes(struct digest *out, const void *bytes, size_t size);
 
-/* Hashes a regular file; `size` may be NULL. ERR_NOT_FOUND when it does not exist; ERR_INVALID for what is no regular
-   file; ERR_IO. Messages start with the path. */
+/* Hashes a regular file; `size` may be NULL. ERR_NOT_FOUND; ERR_INVALID for any other kind of file; ERR_IO. Messages
+   start with the path. */
 int sha256_file(struct digest *out, uint64_t *size, const char *path, struct error *err);
 
-/* The same of an open regular file, from where it stands. */
+/* The same for an open regular file, from its present offset. */
 int sha256_open_file(struct digest *out, uint64_t *size, int fd, const char *path, struct error *err);
 
 /* The version of libcrypto that runs: "3.0.15". */
 const char *sha256_library(void);
 
+/* Writes 64 lower-case digits and a NUL. */
 void digest_hex(char hex[DIGEST_HEX_SIZE], const struct digest *d);
 bool digest_parse(struct digest *out, const char *hex); /* exactly 64 lower-case hex digits */
 bool digest_equal(const struct digest *a, const struct digest *b);

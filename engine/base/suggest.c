@@ -10,7 +10,7 @@ static size_t min3(size_t a, size_t b, size_t c) {
     return least < c ? least : c;
 }
 
-/* Optimal string alignment: the rows for a[0..i-1), a[0..i), a[0..i] of the usual table. */
+/* Optimal string alignment, with rows a[0..i-1), a[0..i), a[0..i] of the usual table. */
 size_t suggest_distance(const char *a, const char *b) {
     size_t rows = strlen(a);
     size_t columns = strlen(b);
@@ -45,7 +45,7 @@ const char *suggest_nearest(const char *name, const char *const *candidates, siz
         size_t length = strlen(candidates[i]);
         size_t longer = length > name_length ? length : name_length;
         size_t difference = longer - (length < name_length ? length : name_length);
-        if (3 * difference > longer) /* each letter of difference costs an edit: no need to count the rest */
+        if (3 * difference > longer) /* each letter of difference costs an edit, so the rest need not be counted */
             continue;
         size_t distance = suggest_distance(name, candidates[i]);
         if (3 * distance <= longer && (!nearest || distance < least)) {

@@ -1,4 +1,4 @@
-/* "did you mean": the nearest of some names. */
+/* Finds the nearest of some names, for "did you mean". */
 #ifndef RETORT_BASE_SUGGEST_H
 #define RETORT_BASE_SUGGEST_H
 
@@ -7,7 +7,7 @@
 /* Edits (insert, delete, replace, swap of neighbours) between two names. */
 size_t suggest_distance(const char *a, const char *b);
 
-/* The nearest candidate that is near enough to be meant (at most a third of its letters differ), or NULL. */
+/* The nearest candidate, if at most a third of its letters differ; else NULL. */
 const char *suggest_nearest(const char *name, const char *const *candidates, size_t count);
 
 #endif

@@ -1,4 +1,3 @@
-/* The facts that a plan asks: run.h. */
 #include <stdlib.h>
 
 #include "engine/base/file.h"

@@ -1,4 +1,4 @@
-/* Answers what a plan asks of the store and of this machine. */
+/* Answers a plan's questions about the store and this machine. */
 #ifndef RETORT_ENGINE_LOOKUP_FACTS_H
 #define RETORT_ENGINE_LOOKUP_FACTS_H
 
@@ -15,23 +15,23 @@ struct facts {
     cJSON *machine; /* NULL until asked */
 };
 
-/* The facts a plan asks, answered by the store and this machine: for `plan`, `why` and `run` alike. */
+/* Creates the facts for `plan`, `why` and `run`. */
 struct facts *facts_create(struct store *store, const char *stage_program);
 void facts_free(struct facts *f);
 struct plan_facts facts_table(struct facts *f);
 
-/* The platform string of retort-stage on this machine ("x86-64-avx512 openblas-0.3.21-skylakex glibc-2.36"). Asks the
+/* The platform of retort-stage on this machine, "x86-64-avx512 openblas-0.3.21-skylakex glibc-2.36"; asks the
    program once. The caller frees. */
 int facts_platform(struct facts *f, char **out, struct error *err);
 
-/* Content of a file outside the store, from memory when it has not changed. */
+/* Content of a file outside the store, from memory if it has not changed. */
 int facts_file(struct facts *f, const char *path, struct content *out, struct error *err);
 
 /* Paths of retort-stage, and of retort-keeper beside it. */
 const char *facts_stage_program(const struct facts *f);
 const char *facts_keeper_program(const struct facts *f);
 
-/* The place of a program: its absolute path, else one on the PATH of stages; NULL when there is none. The caller frees. */
+/* The place of a program: its absolute path, else one on the PATH of stages; NULL: none. The caller frees. */
 char *facts_find_program(const char *name);
 
 #endif

@@ -1,4 +1,4 @@
-/* The platform of retort-stage: what equal bytes depend on. */
+/* The platform of retort-stage, which equal bytes depend on. */
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -29,7 +29,7 @@ static int read_answer(const char *program, struct buffer *out, int *status, str
     pid_t pid;
     if (pipe2(fds, O_CLOEXEC) < 0)
         return error_errno(err, errno, "%s cannot be started", program);
-    /* As little as a stage inherits, so that it chooses as a stage does. */
+    /* The empty environment of a stage, so that the program chooses as a stage does. */
     char *argv[] = {mem_strdup(program), mem_strdup("platform"), NULL}, *environment[] = {NULL};
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
@@ -49,7 +49,7 @@ static int read_answer(const char *program, struct buffer *out, int *status, str
     return failed ? error_errno(err, failed, "%s cannot be started", program) : 0;
 }
 
-/* The one line that the program prints. The caller frees. */
+/* Reads the one line that the program prints. The caller frees. */
 static int ask_program(const char *program, char **out, struct error *err) {
     struct buffer answer = {0};
     int status = 0;
@@ -63,8 +63,8 @@ static int ask_program(const char *program, char **out, struct error *err) {
     return rc;
 }
 
-/* Asked by each engine anew: another C library or BLAS takes the place of the last one without a change to the program, and
-   two containers share a boot and a store. */
+/* Each engine asks anew. Another C library or BLAS may replace the last one without a change to the program. Two
+   containers may share a boot and a store. */
 int facts_platform(struct facts *f, char **out, struct error *err) {
     int rc = f->platform ? 0 : ask_program(f->stage_program, &f->platform, err);
     if (rc == 0)
