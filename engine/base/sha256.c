@@ -43,6 +43,7 @@ static void *resize(void *memory, size_t size, const char *file, int line) {
 
 static void fetch_algorithm(void) {
     CRYPTO_set_mem_functions(take, resize, give); /* fails if another library called it first, which changes nothing */
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL); /* none changes SHA-256 */
     algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
 }
 
