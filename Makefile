@@ -316,7 +316,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install build/retort build/retort-stage build/retort-keeper $(DESTDIR)$(PREFIX)/bin
 	build/retort --man > $(DESTDIR)$(PREFIX)/share/man/man1/retort.1
-	for c in run plan why check graph show log runs metrics energy verify kinds exec gc fsck; do \
+	for c in $$(build/retort --help | sed -n '/^commands:/,/^$$/s/^  \([a-z]*\) .*/\1/p'); do \
 		build/retort --man $$c > $(DESTDIR)$(PREFIX)/share/man/man1/retort-$$c.1; done
 	build/retort --completion > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/retort
 
