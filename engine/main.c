@@ -13,7 +13,7 @@ static int fail(const struct error *err) {
     return error_exit_status(err->code);
 }
 
-/* Data that went nowhere is a failure, also when it was flushed long before the end. */
+/* Data that could not be written is a failure, also when it was flushed long before the end. */
 static int check_output(int code, struct error *err) {
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0)
         return error_set(err, ERR_IO, "standard output cannot be written");
@@ -27,8 +27,8 @@ static int print_text(struct buffer *text) {
     return check_output(0, &err) ? fail(&err) : 0;
 }
 
-/* No file of ours may come to stand where a closed standard stream was: what is printed would go into it. Opened for
-   reading alone, so that printing still fails. */
+/* Opens /dev/null for closed standard streams, so that none of our files gets their number and our output. It is
+   opened for reading, so that printing still fails. */
 static void hold_standard_streams(void) {
     int fd;
     do
@@ -37,7 +37,7 @@ static void hold_standard_streams(void) {
     close(fd);
 }
 
-/* What is not a command: help, version, and the texts that packages install. -1: it is a command. */
+/* Handles help, version, and the texts that packages install. -1: it is a command. */
 static int run_special(int argc, char **argv) {
     struct buffer text = {0};
     const char *word = argc > 1 ? argv[1] : "--help";
@@ -73,7 +73,7 @@ static bool wants_help(int argc, char **argv) {
 
 int main(int argc, char **argv) {
     hold_standard_streams();
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of the call, which names it */
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow: the failed call names it */
     int special = run_special(argc, argv);
     if (special >= 0)
         return special;
@@ -95,6 +95,6 @@ int main(int argc, char **argv) {
     if (code == 0)
         return 0;
     if (!err.message[0])
-        return error_exit_status(code); /* the command said it itself */
+        return error_exit_status(code); /* the command has printed the message */
     return fail(&err);
 }

@@ -52,7 +52,7 @@ static void add_given(struct arguments *a, const struct option *option, const ch
     a->given[a->given_count++] = (struct given){option, value};
 }
 
-/* `*index` moves on when the value is the next word. */
+/* Moves `*index` on if the value is the next word. */
 static int take(struct arguments *a, const struct option *option, const char *attached, int argc, char **argv,
                 int *index, struct error *err) {
     if (!option->argument) {
@@ -91,7 +91,8 @@ static int take_letter(struct arguments *a, int argc, char **argv, int *index, s
     return take(a, option, word[2] ? word + 2 : NULL, argc, argv, index, err);
 }
 
-/* As many as the command's usage has words; "..." takes any number. One that nothing would look at is a mistake. */
+/* Accepts as many operands as the usage has words; "..." takes any number. A command would ignore one more, so it is
+   a mistake. */
 static int check_operands(const struct arguments *a, struct error *err) {
     const char *usage = a->command->operands;
     size_t words = *usage != '\0';

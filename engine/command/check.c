@@ -6,7 +6,7 @@
 
 #include "engine/command/project.h"
 
-/* Facts enough to expand a plan without hashing or a store: whether an input is there. */
+/* The only fact that an expansion without hashing or store needs: whether an input exists. */
 static int file_exists_fact(void *context, const char *path, struct content *out, struct error *err) {
     (void)context;
     struct stat st;
@@ -65,8 +65,9 @@ const struct command command_check = {
     .name = "check",
     .operands = "[PIPELINE]",
     .summary = "validate a pipeline file and report every error",
-    .doc = "Reads the file and its includes, expands what can be expanded without results, and reports all errors at "
-           "once, each with file:line:column, what was found and what is allowed. Runs nothing and needs no store.",
+    .doc = "Reads the file and its includes, and expands everything that needs no result. Reports all errors at once, "
+           "each "
+           "with file:line:column, the fault and the allowed values. Runs nothing and needs no store.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

@@ -1,6 +1,6 @@
 /*
- * The commands of `retort`, each a table row: from it come the parser, --help, the man pages and the completion, so
- * that none of them can say what another does not.
+ * The commands of `retort`, one table row each. The parser, --help, the man pages and the completion are made from the
+ * row, so they always agree.
  */
 #ifndef RETORT_ENGINE_COMMAND_COMMAND_H
 #define RETORT_ENGINE_COMMAND_COMMAND_H
@@ -34,12 +34,13 @@ extern const struct command command_run, command_plan, command_why, command_chec
     command_log, command_runs, command_metrics, command_energy, command_verify, command_kinds, command_exec, command_gc,
     command_fsck;
 
+/* All commands, in the order of --help. */
 const struct command *const *commands_all(size_t *count);
 
-/* ERR_USAGE with the nearest name when there is no such command. */
+/* Finds a command. ERR_USAGE with the nearest name if there is none. */
 int command_find(const struct command **out, const char *name, struct error *err);
 
-/* Options that most commands share. */
+/* Options of several commands. */
 #define OPTION_SET                                                                                                     \
     { "set", 0, "NAME=VALUE", "Override a parameter (params.steps=500); may be repeated" }
 #define OPTION_PARAMS                                                                                                  \
@@ -52,31 +53,34 @@ int command_find(const struct command **out, const char *name, struct error *err
     { "json", 0, NULL, "Print JSON" }
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Parses what follows the command's name. ERR_USAGE with the nearest option for an unknown one. */
+/* Parses the words after the command's name. ERR_USAGE with the nearest option for an unknown one. */
 int arguments_parse(struct arguments **out, const struct command *c, int argc, char **argv, struct error *err);
 void arguments_free(struct arguments *a);
 
+/* Whether the option was given. */
 bool argument_given(const struct arguments *a, const char *option);
 /* The last value of an option, or `fallback`. */
 const char *argument_value(const struct arguments *a, const char *option, const char *fallback);
-/* The `index`-th value of a repeated option in the order given, across the two names (`other` may be NULL); `which`
-   (may be NULL) gets the name it was given by. NULL behind the last. */
+/* The `index`-th value of a repeated option, in the given order across two names (`other` may be NULL); NULL after
+   the last. `which` (may be NULL) gets the name of that one. */
 const char *argument_each(const struct arguments *a, const char *option, const char *other, size_t index,
                           const char **which);
-/* A positive whole number; ERR_USAGE otherwise. */
+/* Reads an option's value as a positive whole number. ERR_USAGE for any other text. */
 int argument_count(const struct arguments *a, const char *option, long fallback, long *out, struct error *err);
 
+/* Operands are the words that are no options. They belong to `a`. */
 size_t operand_count(const struct arguments *a);
-const char *operand(const struct arguments *a, size_t index); /* NULL behind the last */
+const char *operand(const struct arguments *a, size_t index); /* NULL after the last */
+/* The operands from `index` on; operand_count - index of them. */
 const char *const *operands_from(const struct arguments *a, size_t index);
 
-/* Texts made from the tables. */
+/* Each appends a text made from the tables. */
 void help_overview(struct buffer *out);
 void help_command(struct buffer *out, const struct command *c);
 void help_man(struct buffer *out, const struct command *c); /* NULL: retort(1) itself */
 void help_completion(struct buffer *out);                   /* for bash */
 
-/* kinds.c: the kind that a user names, with its version or without: ERR_USAGE, with the nearest name. */
+/* The kind that a user names, with or without its version. ERR_USAGE with the nearest name. In kinds.c. */
 struct kind;
 int kind_named(const struct kind **out, const char *name, struct error *err);
 

@@ -1,4 +1,4 @@
-/* The table of all commands, in the order in which --help shows them. */
+/* The table of all commands, in the order of --help. */
 #include <string.h>
 
 #include "engine/base/suggest.h"

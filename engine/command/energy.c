@@ -21,7 +21,7 @@ struct shown {
     enum table_format format;
 };
 
-/* Groups hold a label each, so the column of what they are named by comes first. */
+/* A group has one label, so the column that names the group comes first. */
 static const char *const group_names[] = {"instance", "stage", "kind", "source"};
 
 static void add_figures(struct table *t, const struct shown *s, const struct energy_row *row) {
@@ -38,7 +38,7 @@ static void add_figures(struct table *t, const struct shown *s, const struct ene
     table_number(t, "count", (double)row->count, JOULE_DIGITS);
 }
 
-/* What the counter says of the time of the run that no stage is charged with. */
+/* Adds the counter's joules that no stage is charged with. */
 static void add_machine(struct table *t, const struct shown *s) {
     const cJSON *part;
     const char *first = s->by == ENERGY_BY_INSTANCE ? "stage" : group_names[s->by];
@@ -158,7 +158,7 @@ static void print_prediction(struct buffer *out, const struct shown *s) {
                   100 * s->run.prediction.error);
 }
 
-/* Stages that went on where earlier attempts had stopped: each attempt is spent in the run that made it. */
+/* Lists resumed stages: each attempt is spent in the run that made it. */
 static void print_resumed(struct buffer *out, const struct shown *s) {
     const cJSON *item;
     cJSON_ArrayForEach(item, s->run.rows) {
@@ -298,15 +298,17 @@ const struct command command_energy = {
     .operands = "[RUN]",
     .summary = "joules by stage, kind and source, spent now and saved by the cache",
     .doc =
-        "Prints for every stage of a run (default: the newest) its joules with their label: measured (a counter was "
-        "read), modelled (CPU seconds and memory times constants), unresolved or unavailable. Spent is every attempt "
-        "of this run, failed ones too; what came from the store costs nothing now, and what it cost when it ran is "
+        "Prints the joules of every stage of a run (default: the newest) with their label. It is measured (a counter "
+        "was "
+        "read), modelled (CPU seconds and memory times constants), unresolved or unavailable.\n"
+        "Every attempt of this run is spent, failed ones too. Known stages cost nothing now; their cost when they ran "
+        "is "
         "shown as saved. No joule is counted twice, and figures of different labels are never added up.\n"
-        "A stage that was interrupted and resumed is spent attempt by attempt, each in its run; what all of them took "
-        "is said below the table. Of a run that was killed, what its stages left is listed.\n"
-        "Where a counter was read, (other) and (idle) are what other processes and the machine at rest took of it: "
-        "the rows add up to the counter. --json shows power over time as well.\n"
-        "CO2e is joules times a yearly mean intensity, with its source; it is a separate line because it is no "
+        "The attempts at a resumed stage are spent in the run of each; the line below the table holds their sum. For a "
+        "killed run the table lists the records that its stages left.\n"
+        "If a counter was read, (other) is other processes and (idle) the machine at rest: the rows add up to the "
+        "counter. --json shows power over time as well.\n"
+        "CO2e is joules times a yearly mean intensity, with its source. It is a separate line because it is no "
         "property of the run.",
     .options = options,
     .option_count = COUNT(options),

@@ -9,7 +9,7 @@
 #include "store/attempts.h"
 #include "store/record_format.h"
 
-/* What one attempt or one record says. */
+/* The figures of one attempt or one record. */
 struct entry {
     const char *stage, *kind, *label, *source;
     double joules, uncertainty_j, cpu_s, wall_s;
@@ -83,7 +83,7 @@ static void add(struct energy_account *a, const struct entry *e) {
     row_add(find_total(a, e), e);
 }
 
-/* ---- what was spent, what was known ---- */
+/* ---- spent and saved ---- */
 
 static double or_zero(double value) {
     return isnan(value) ? 0 : value;
@@ -110,7 +110,7 @@ static void add_attempt(struct energy_account *a, const cJSON *item) {
         add_view(a, row.stage, row.kind, &view, false);
 }
 
-/* Where no meter could watch, the energy says nothing of time: the record does. */
+/* Without a meter the energy has no times; those of the record are used. */
 static void add_record(struct energy_account *a, const char *stage, const struct record_view *r,
                        struct energy_view view, bool saved) {
     view.cpu_s = isnan(view.cpu_s) ? r->user_s + r->system_s : view.cpu_s;
@@ -118,14 +118,14 @@ static void add_record(struct energy_account *a, const char *stage, const struct
     add_view(a, stage, r->kind, &view, saved);
 }
 
-/* What a run that was killed left: records of finished stages, accounts of those that it took with it. */
+/* Adds an attempt of a killed run: the record of a finished stage, or a keeper's account. */
 static void add_left(void *context, const cJSON *record) {
     const struct record_view r = record_read(record);
-    if (cJSON_IsObject(r.energy)) /* else it never began */
+    if (cJSON_IsObject(r.energy)) /* otherwise the attempt never began */
         add_record(context, r.stage, &r, energy_view_read(r.energy), false);
 }
 
-/* A key that stands for several stages was worked out once; what this run itself recorded is among its attempts. */
+/* A key that several stages share was computed once. Keys that this run recorded are among its attempts. */
 static void add_known(struct energy_account *a, struct store *store, const struct run_file *run, const cJSON *item,
                       struct bytemap *seen) {
     const struct run_file_stage stage = run_file_stage_read(item);

@@ -94,7 +94,7 @@ static int merge_file(cJSON *list, const char *file, struct error *err) {
     return rc;
 }
 
-/* Peak in GFLOP/s: cores x clock x FLOP a clock. */
+/* Peak in GFLOP/s: cores x clock x FLOP per clock. */
 static double peak_gflops(const cJSON *row) {
     const double none = (double)NAN;
     return json_double(row, "cores", none) * json_double(row, "ghz", none) * json_double(row, "flop_per_clock", none);
@@ -105,7 +105,7 @@ static void add_row(struct table *t, const cJSON *row, const char *table) {
     table_text(t, "name", json_text(row, "name", ""));
     for (size_t i = 0; i < FIGURES; i++) {
         double value = json_double(row, figures[i], (double)NAN);
-        if (i < 5 || isfinite(value)) /* the coefficients of the other metrics only where somebody has them */
+        if (i < 5 || isfinite(value)) /* coefficients of other metrics, which only some rows have */
             table_number(t, figures[i], value, DIGITS);
     }
     table_number(t, "peak_gflops", peak_gflops(row), DIGITS);

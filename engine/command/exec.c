@@ -1,5 +1,5 @@
 /*
- * One kind by hand, with no store: a spec is written into a temporary directory, retort-stage runs it there, and its
+ * Runs one kind by hand, without a store: writes a spec into a temporary directory, where retort-stage runs it. The
  * outs land in --out.
  */
 #include <errno.h>
@@ -91,7 +91,7 @@ static int add_named(cJSON *in, const struct kind *kind, const char *name, const
     return 0;
 }
 
-/* NAME=FILE; a name given again makes a list. */
+/* Adds NAME=FILE to the inputs; a repeated name makes a list. */
 static int add_input(cJSON *in, const struct kind *kind, const char *argument, struct error *err) {
     const char *equals = strchr(argument, '=');
     if (!equals)
@@ -138,7 +138,7 @@ static int make_spec(cJSON **out, const struct arguments *a, const struct kind *
     return code;
 }
 
-/* What an earlier call wrote, whose stage may have failed; a file of the user's may have this name too. */
+/* Checks a file named spec.json in the folder: a failed earlier call may have left it, or the user owns it. */
 static int check_spec(const char *path, struct error *err) {
     struct json_document *doc = NULL;
     struct stat st;
@@ -152,7 +152,7 @@ static int check_spec(const char *path, struct error *err) {
     return code;
 }
 
-/* The outs of an earlier run are not overwritten unread. */
+/* Refuses to overwrite the outs of an earlier call. */
 static int prepare_out(const char *out, const char *spec, const struct kind *kind, struct error *err) {
     int rc = check_spec(spec, err);
     if (rc < 0)
@@ -189,7 +189,7 @@ static int run_stage(const char *spec_path, const char *directory, struct error 
     if (code)
         return code;
     int status;
-    signal(SIGINT, SIG_IGN); /* the stage decides; it is in our process group */
+    signal(SIGINT, SIG_IGN); /* the stage decides: it is in our process group */
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
     if (WIFSIGNALED(status))
@@ -230,8 +230,8 @@ static int run(const struct arguments *a, struct error *err) {
 
 static const struct option options[] = {
     {"with", 0, "JSON", "The parameters as an object; @FILE reads them from a file"},
-    {"in", 0, "NAME=FILE", "An input; may be repeated, the same name again makes a list"},
-    {"out", 0, "DIR", "Where the outs go (with the spec that made them)"},
+    {"in", 0, "NAME=FILE", "An input; may be repeated; a repeated name makes a list"},
+    {"out", 0, "DIR", "The folder for the outs, and the spec that made them"},
     {"cpus", 0, "N", "Threads (default 1); the bytes of the outs do not depend on it"},
 };
 

@@ -20,7 +20,7 @@ static void print_json(const struct fsck_report *r) {
 static void print_text(const struct fsck_report *r) {
     printf("%" PRIu64 " objects (%" PRIu64 " bytes): %" PRIu64 " damaged, %" PRIu64 " missing\n", r->objects,
            r->object_bytes, r->damaged, r->missing);
-    printf("%" PRIu64 " records: %" PRIu64 " damaged lines, %" PRIu64 " whose outs are gone; %" PRIu64
+    printf("%" PRIu64 " records: %" PRIu64 " damaged lines, %" PRIu64 " without their outs; %" PRIu64
            " segments gone or cut\n",
            r->records, r->bad_lines, r->orphaned, r->lost_segments);
     printf("%" PRIu64 " runs, %" PRIu64 " attempts: %" PRIu64 " damaged\n", r->runs, r->attempts, r->damaged_files);
@@ -57,10 +57,11 @@ const struct command command_fsck = {
     .doc =
         "Hashes every object, checks every record, reads the files of runs and attempts, sets damage aside and "
         "rebuilds "
-        "the index. Nothing that is whole is touched; what a damaged object or record held is run again when it is "
-        "needed. The file of a damaged run or attempt gets .damaged behind its name, for whoever can mend it.\n"
-        "Exit status 1 says that there was damage. A segment of records that is gone, or has lost its end, counts as "
-        "that once: it is known only from the index, which forgets it then.",
+        "the index. Whole files are not touched. A stage with a damaged object or record runs again when it is needed. "
+        "fsck adds .damaged to the name of a damaged run or attempt, so that somebody can mend it.\n"
+        "Exit status 1 means that there was damage. A segment of records that is gone, or has lost its end, is "
+        "reported "
+        "once: only the index knows it, and then forgets it.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

@@ -13,7 +13,7 @@ static void say(void *context, const char *line) {
     fprintf(stderr, "%s\n", line);
 }
 
-/* A line now and then, where it takes long. */
+/* Prints a line now and then while a long gc works. */
 static void tell_progress(void *context, const char *what, uint64_t done) {
     uint64_t *due_ns = context;
     uint64_t now = clock_monotonic_ns();
@@ -53,7 +53,7 @@ static int collect(const struct arguments *a, struct store *store, const struct 
     return code;
 }
 
-/* Pins, or takes pins away; nothing is collected then. */
+/* Pins or unpins; removes nothing else. */
 static int pin(const struct arguments *a, struct store *store, struct error *err) {
     const char *name, *which;
     int code = 0;
@@ -96,12 +96,12 @@ static int run(const struct arguments *a, struct error *err) {
 
 static const struct option options[] = {
     {"keep-runs", 'k', "N",
-     "Of each pipeline keep the newest N runs that ended well, and what is newer (default: all)"},
-    {"grace", 0, "TIME", "Leave alone what is younger: 30m, 12h (default 24h)"},
-    {"dry-run", 'n', NULL, "Say what would go, and how many bytes; change nothing"},
+     "Keep the newest N runs of each pipeline that ended well, and all newer ones (default: all)"},
+    {"grace", 0, "TIME", "Keep everything that is younger: 30m, 12h (default 24h)"},
+    {"dry-run", 'n', NULL, "Print what would be removed, and its bytes; change nothing"},
     {"pin", 0, "NAME",
      "Keep a run (its id, or latest), or all runs of a pipeline (its name), from now on; collect nothing"},
-    {"unpin", 0, "NAME", "Take that back; collect nothing"},
+    {"unpin", 0, "NAME", "Remove that pin; collect nothing"},
     OPTION_JSON,
     OPTION_STORE,
 };
@@ -109,13 +109,14 @@ static const struct option options[] = {
 const struct command command_gc = {
     .name = "gc",
     .operands = "",
-    .summary = "free what no run that is kept needs",
+    .summary = "remove everything that no kept run needs",
     .doc =
-        "Removes records and objects that no run needs, attempts, logs and checkpoints of runs that are gone, and what "
-        "killed engines left behind. Kept are: every run, or with --keep-runs the newest of each pipeline; pinned "
-        "runs and pipelines; what is younger than the grace time; checkpoints of unfinished work; what an engine that "
-        "runs now uses. What is removed is computed again when it is needed.\n"
-        "Engines may run meanwhile. Killed at any moment, the next gc goes on.",
+        "Removes records and objects that no run needs, files of removed runs (attempts, logs, checkpoints), and files "
+        "that "
+        "killed engines left behind. A removed result is computed again when it is needed.\n"
+        "gc keeps every run, or with --keep-runs the newest of each pipeline. It also keeps pinned runs and pipelines, "
+        "files younger than the grace time, checkpoints of unfinished work, and files that a running engine uses.\n"
+        "Engines may run meanwhile. After a kill at any moment, the next gc goes on.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

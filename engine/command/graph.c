@@ -12,7 +12,7 @@
 
 #define DOT_PROGRAM "/usr/bin/dot" /* a fixed path: never one that a pipeline or the environment names */
 
-/* Feeds the text to `dot`, whose picture goes to our standard output. */
+/* Feeds the text to `dot`, which writes its picture to our standard output. */
 static int draw(const struct buffer *text, struct error *err) {
     int ends[2];
     char *const argv[] = {(char[]){"dot"}, (char[]){"-Tsvg"}, NULL};
@@ -87,7 +87,8 @@ const struct command command_graph = {
     .name = "graph",
     .operands = "[PIPELINE]",
     .summary = "draw the DAG as dot, mermaid or svg",
-    .doc = "Prints what depends on what. A stage with a matrix is one node that names its axes; --unfold draws every "
+    .doc = "Prints the dependencies of stages. A stage with a matrix is one node that names its axes; --unfold draws "
+           "every "
            "instance known so far.",
     .options = options,
     .option_count = COUNT(options),

@@ -8,13 +8,14 @@
 #include "engine/version.h"
 
 static const char overview_doc[] =
-    "Retort runs experiments that are written down as one JSON file: it works out what depends on what, runs only "
-    "what is not known yet, survives being killed, and records what every stage computed, from what, on what, and "
-    "how many joules it took.";
+    "Retort runs experiments that are described in one JSON file. It works out the dependencies, runs only stages with "
+    "unknown results, and survives being killed. For every stage it records the result, its inputs, the machine, and "
+    "the joules it took.";
 
 static const char exit_doc[] =
-    "0 done; 1 a stage failed or a check found a difference; 2 wrong usage or an invalid pipeline; 3 the store or the "
-    "system refused; 4 an energy budget stopped the run; 130 interrupted (everything is kept; run again to go on).";
+    "0: done. 1: a stage failed or a check found a difference. 2: wrong usage or an invalid pipeline. 3: the store or "
+    "the "
+    "system refused. 4: an energy budget stopped the run. 130: interrupted; everything is kept, so run again to go on.";
 
 static void append_option(struct buffer *out, const struct option *o) {
     char head[80];
@@ -34,7 +35,7 @@ void help_overview(struct buffer *out) {
     const struct command *const *all = commands_all(&count);
     for (size_t i = 0; i < count; i++)
         buffer_printf(out, "  %-10s %s\n", all[i]->name, all[i]->summary);
-    buffer_puts(out, "\nretort COMMAND --help says more. PIPELINE may be left out where a folder holds only one.\n\n"
+    buffer_puts(out, "\nretort COMMAND --help says more. PIPELINE may be left out if a folder holds only one.\n\n"
                      "exit status:\n");
     wrap_text(out, exit_doc, 2);
 }
@@ -50,7 +51,7 @@ void help_command(struct buffer *out, const struct command *c) {
         append_option(out, &c->options[i]);
 }
 
-/* A leading dot or quote would be a request to troff, a "-" a hyphen. */
+/* Escapes a text: troff takes a leading dot or quote for a request, and "-" for a hyphen. */
 static void append_roff(struct buffer *out, const char *text) {
     if (*text == '.' || *text == '\'')
         buffer_puts(out, "\\&");

@@ -49,7 +49,7 @@ static const struct option options[] = {
 const struct command command_kinds = {
     .name = "kinds",
     .operands = "[KIND]",
-    .summary = "the built-in stage kinds and what they take and give",
+    .summary = "the built-in stage kinds, their parameters, inputs and outs",
     .doc = "Lists the built-in kinds, or describes one (deeprx/train@1): its parameters with types, units, ranges and "
            "defaults, its inputs, outs and metrics.",
     .options = options,

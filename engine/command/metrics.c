@@ -9,7 +9,7 @@
 
 enum { METRIC_DIGITS = 6 };
 
-/* A metric that is called like an axis stands as a select would refer to it. */
+/* A metric with the name of an axis is shown as a select refers to it. */
 static void metric_cell(struct table *t, const struct instance *i, size_t index) {
     const char *metric = metrics_name(i->metrics, index);
     bool axis = false;
@@ -40,7 +40,7 @@ static size_t metric_rows(struct table *t, const struct project *p, bool all_nam
     return rows;
 }
 
-/* Stages differ in their axes and metrics: for people each gets a table of its own. */
+/* Stages differ in their axes and metrics, so people get one table per stage. */
 static void print_metrics(const struct project *p, bool all_named, enum table_format format) {
     struct buffer out = {0};
     struct table *t = table_create();
@@ -86,8 +86,8 @@ const struct command command_metrics = {
     .name = "metrics",
     .operands = "[PIPELINE] [STAGE...]",
     .summary = "table of axes and metrics over a sweep",
-    .doc = "Prints one row for every named instance (all, when none is named) whose result is known: its axes and its "
-           "metrics.",
+    .doc =
+        "Prints the axes and metrics of every named instance (without names: all) whose result is known, a row each.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

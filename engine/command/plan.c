@@ -47,7 +47,7 @@ static void print_row(struct buffer *out, bool json, const char *stage, const ch
         print_text_row(out, stage, state, strcmp(state, "known") == 0 ? "" : reason);
 }
 
-/* Stages whose instances are not known yet stand for all of them. */
+/* Prints one row for each stage whose instances are unknown yet. */
 static void print_unexpanded(struct buffer *out, const struct project *p, bool json) {
     size_t count = plan_unexpanded(p->plan, NULL, 0);
     const struct stage_decl **stages = mem_array(count + 1, sizeof(const struct stage_decl *));
@@ -58,7 +58,7 @@ static void print_unexpanded(struct buffer *out, const struct project *p, bool j
     free(stages);
 }
 
-/* With --predict one object holds both: {"plan": [...], "prediction": {...}}. */
+/* With --predict one object holds both parts: {"plan": [...], "prediction": {...}}. */
 static void print_prediction(struct buffer *out, const struct project *p, bool json, bool wanted) {
     struct plan_prediction x;
     if (json && !wanted)
@@ -132,7 +132,7 @@ static int run(const struct arguments *a, struct error *err) {
 }
 
 static const struct option options[] = {
-    {"predict", 0, NULL, "Add what each stage is expected to take, in seconds and joules"},
+    {"predict", 0, NULL, "Add the expected seconds and joules of each stage"},
     OPTION_JSON,
     OPTION_SET,
     OPTION_PARAMS,
@@ -143,12 +143,13 @@ const struct command command_plan = {
     .name = "plan",
     .operands = "[PIPELINE] [STAGE...]",
     .summary = "show what would run and why, running nothing",
-    .doc = "Lists every stage as known, run (its key is not known yet) or waiting (its key or its instances depend on "
-           "results still to come), with the reason.\n"
-           "The last line says what is to be expected, by the median of the nearest earlier records and their spread; "
-           "modelled joules are called so.\n"
-           "--json prints one array of {\"stage\",\"key\",\"state\",\"reason\"}; with --predict an object with "
-           "\"plan\", that array, \"prediction\", the sums, and \"stages\", a row each.",
+    .doc =
+        "Lists every stage with its state and the reason. A stage is known, or it has to run because no record has its "
+        "key. Or it waits: its key or its instances depend on results still to come.\n"
+        "The last line predicts time and joules from the median of the nearest earlier records, with their spread; "
+        "modelled joules are labelled.\n"
+        "--json prints one array of {\"stage\",\"key\",\"state\",\"reason\"}; with --predict an object with "
+        "\"plan\", that array, \"prediction\", the sums, and \"stages\", a row each.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

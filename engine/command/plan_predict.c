@@ -9,7 +9,7 @@
 
 enum { DIGITS = 4 };
 
-/* For plan_order: the seconds of one instance. */
+/* The expected seconds of one instance, for plan_order. */
 static double estimate(void *context, const struct instance *i) {
     const struct prediction *p = forecast_of(context, i);
     return p && isfinite(p->wall_s) ? p->wall_s : 0;
@@ -84,7 +84,7 @@ static void append_joules(struct buffer *out, const struct plan_prediction *x) {
     buffer_puts(out, " (");
     energy_figure(out, sum->low_j, "to ");
     energy_figure(out, sum->high_j, "");
-    out->data[--out->size] = '\0'; /* the blank before a label that is not there */
+    out->data[--out->size] = '\0'; /* removes the blank before a missing label */
     buffer_putc(out, ')');
 }
 

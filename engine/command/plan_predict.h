@@ -1,4 +1,4 @@
-/* What `plan` says of the time and the joules that are still to come. */
+/* Predicts the time and joules of a plan's remaining stages, for `plan`. */
 #ifndef RETORT_ENGINE_COMMAND_PLAN_PREDICT_H
 #define RETORT_ENGINE_COMMAND_PLAN_PREDICT_H
 
@@ -10,19 +10,19 @@ struct plan_prediction {
     struct forecast *forecast;
     const struct prediction_sum *sum; /* of the forecast */
     struct plan *plan;
-    double wall_s; /* of all, on `cpus`: the longest path, or all work shared out where that is more */
+    double wall_s; /* of all stages on `cpus`: the longest path, or all work divided by `cpus` if that is more */
     long cpus;     /* of this machine */
 };
 
-/* Predicts what is not known yet; closed by plan_prediction_close. The plan lives as long. */
+/* Predicts unknown instances. Close it with plan_prediction_close. The plan must outlive it. */
 void plan_predict(struct plan_prediction *out, const struct project *p);
 void plan_prediction_close(struct plan_prediction *x);
 
-/* A row for each instance that is not known; the caller frees. */
+/* A row for each unknown instance; the caller frees. */
 struct table *plan_prediction_rows(const struct plan_prediction *x);
 
-/* "about 12 min on 2 cpus, 3.1 kJ modelled (800 J to 5.2 kJ), from 14 earlier records; 3 stages without any". Nothing
-   where nothing is to run. */
+/* Appends "about 12 min on 2 cpus, 3.1 kJ modelled (800 J to 5.2 kJ), from 14 earlier records; 3 stages without
+   any". Appends nothing if no stage has to run. */
 void plan_prediction_line(struct buffer *out, const struct plan_prediction *x);
 cJSON *plan_prediction_json(const struct plan_prediction *x); /* the sums; the caller deletes */
 

@@ -65,14 +65,14 @@ static void say(void *context, const char *line) {
     fprintf(stderr, "%s\n", line);
 }
 
-/* 1: a folder stands there; 0: none; ERR_IO. */
+/* 1: the folder exists; 0: it does not; ERR_IO. */
 static int look_for_store(const char *path, struct error *err) {
     struct stat st;
     int rc = file_look(&st, path, err);
     return rc > 0 ? S_ISDIR(st.st_mode) : rc;
 }
 
-/* A run tells what the store noticed among what it does; every other command at once: it is said once only. */
+/* Opens a store. `retort run` shows its notices among its own lines; every other command prints them at once. */
 static int open_store_at(struct store **out, const struct arguments *a, const char *root, bool create,
                          struct error *err) {
     char *path = project_store_path(a, root);
@@ -149,7 +149,7 @@ static enum file_is judge_file(const char *path) {
 struct candidates {
     size_t count[FILE_BROKEN + 1];
     char *first[FILE_BROKEN + 1];
-    struct buffer names; /* of the pipelines */
+    struct buffer names; /* names of the pipelines */
 };
 
 static int list_candidates(struct candidates *c, struct error *err) {
@@ -170,8 +170,8 @@ static int list_candidates(struct candidates *c, struct error *err) {
     return code;
 }
 
-/* The only pipeline file of the working directory; where there is none, the only file that is no JSON: it is most
-   likely the pipeline with a slip in it, and reading it tells the slip. */
+/* Finds the only pipeline file of the working directory. Without one it takes the only file that is no JSON: most
+   likely the pipeline with a typing error, which reading it reports. */
 static int find_pipeline(char **out, struct error *err) {
     struct candidates c = {0};
     int code = list_candidates(&c, err);

@@ -61,12 +61,11 @@ static int run(const struct arguments *a, struct error *err) {
 
 static const struct option options[] = {
     OPTION_JOBS,
-    {"keep-going", 'k', NULL, "Go on with what does not depend on a failed stage"},
-    {"progress", 0, "STYLE", "auto, plain, json (one object a line) or none"},
-    {"same-platform", 0, NULL, "Take only results of this code path and library versions as known"},
+    {"keep-going", 'k', NULL, "Go on with stages that do not depend on a failed one"},
+    {"progress", 0, "STYLE", "auto, plain, json (one object per line) or none"},
+    {"same-platform", 0, NULL, "Use only results of this code path and library versions"},
     {"base-power", 0, NULL,
-     "Measure the machine at rest, half a minute before the first stage and after the last, where a counter can be "
-     "read"},
+     "Measure the machine at rest, half a minute before the first stage and after the last, if a counter can be read"},
     OPTION_SET,
     OPTION_PARAMS,
     OPTION_STORE,
@@ -77,14 +76,14 @@ const struct command command_run = {
     .operands = "[PIPELINE] [STAGE...]",
     .summary = "bring stages up to date",
     .doc =
-        "Runs every stage whose result is not known yet, in the order that ends soonest, as many side by side as fit.\n"
-        "STAGE is a stage (scratch), an instance (scratch[size=7,seed=1]) or part of one (scratch[size=7]); what it "
-        "needs is brought up to date first. Without STAGE everything is.\n"
-        "Interrupting (Ctrl-C) lets stages leave a checkpoint and keeps all that is finished; a second Ctrl-C kills. "
+        "Runs every stage whose result is not known yet: in the order that ends soonest, as many at once as fit.\n"
+        "STAGE is a stage (scratch), an instance (scratch[size=7,seed=1]) or part of one (scratch[size=7]). The stages "
+        "that it needs run first. Without STAGE all stages run.\n"
+        "Interrupting (Ctrl-C) lets stages write a checkpoint and keeps all finished results; a second Ctrl-C kills. "
         "Run again to go on.\n"
-        "When every result that the pipeline names is known, results/NAME/ gets all of them; results/NAME.energy.md "
-        "and "
-        ".csv say what each took, with all before it. Until then what there is goes to results/NAME@partial/.",
+        "When every result that the pipeline names is known, results/NAME/ gets all of them. results/NAME.energy.md "
+        "and .csv list the joules of each result, with all stages before it. Until then the known results are in "
+        "results/NAME@partial/.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

@@ -26,7 +26,7 @@ static void add_row(struct table *t, const char *id, const cJSON *tree) {
     table_number(t, "wall_s", run.wall_s, 4);
 }
 
-/* Of one that is damaged that is told, and the others are listed; one that is gone gc has taken since. */
+/* Adds a run. Reports a damaged one and goes on; skips one that gc has just removed. */
 static int add_run(struct table *t, struct store *store, const char *id, struct error *err) {
     struct error why = {0};
     cJSON *run = NULL;
@@ -83,8 +83,7 @@ const struct command command_runs = {
     .name = "runs",
     .operands = "",
     .summary = "past runs, newest first",
-    .doc = "Lists the runs of this store: when (a run's name begins with its time, UTC), of which pipeline, how they "
-           "ended.",
+    .doc = "Lists the runs of this store with their time, pipeline and end. A run's name begins with its time (UTC).",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

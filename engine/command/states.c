@@ -52,7 +52,7 @@ static void read_stage(struct earlier_records *e, const struct stage_decl *decl)
     e->decl = decl;
 }
 
-/* What an instance left is among the records of its stage, unless these are but the newest of more. */
+/* The instance's own records are among those of its stage, unless only the newest of these were read. */
 static void read_lists(struct earlier_records *e, const struct instance *i) {
     if (e->decl != i->decl)
         read_stage(e, i->decl);

@@ -1,4 +1,4 @@
-/* What `plan` and `why` say of an instance. */
+/* The states of instances and their reasons, for `plan` and `why`. */
 #ifndef RETORT_ENGINE_COMMAND_STATES_H
 #define RETORT_ENGINE_COMMAND_STATES_H
 
@@ -11,9 +11,9 @@ struct record_list {
     size_t count;
 };
 
-/* Records that may explain why an instance has to run: its own, and those of its stage and of its kind. The latter are read
-   once for all instances of a stage that follow each other. A command has no kind: one of another stage is another program,
-   and explains nothing. `{.store = s}`; closed by earlier_close. */
+/* Records that may explain why an instance has to run: its own, those of its stage and of its kind. The latter are
+   read once for consecutive instances of a stage. A command has no kind: a command of another stage explains
+   nothing. Begin with `{.store = s}`; close with earlier_close. */
 struct earlier_records {
     struct store *store;
     const struct kind *kind;
@@ -25,16 +25,16 @@ void earlier_close(struct earlier_records *e);
 /* Whether there is any for this instance. */
 bool earlier_exist(struct earlier_records *e, const struct instance *i);
 
-/* The record nearest to what an instance would run now; NULL: there is none. Lives until the next call. */
+/* The record nearest to the instance's present components; NULL: none. Valid until the next call. */
 const cJSON *earlier_nearest(struct earlier_records *e, const struct instance *i, const cJSON *components);
 
 /* "known", "run" or "waiting". */
 const char *state_name(const struct instance *i);
 
-/* One line: why an instance is in its state. */
+/* Appends one line: the reason for the instance's state. */
 void state_reason(struct buffer *out, struct earlier_records *e, const struct instance *i);
 
-/* Does `each` for every instance that the plan's targets name, in plan order; returns how many there are. */
+/* Calls `each` for every instance that the plan's targets name, in plan order; returns their number. */
 size_t state_each_named(const struct project *p,
                         void (*each)(void *context, const struct project *p, const struct instance *i), void *context);
 

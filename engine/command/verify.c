@@ -90,7 +90,7 @@ static void print_metric(const cJSON *metric, const cJSON *tolerance) {
     buffer_close(&text);
 }
 
-/* What differs within a tolerance is told too: its bytes are others. */
+/* Differences within a tolerance are printed too: the bytes differ. */
 static void print_stage(const struct telling *t, const cJSON *stage) {
     const char *verdict = json_text(stage, "verdict", "?");
     const cJSON *item;
@@ -218,8 +218,8 @@ static int run(const struct arguments *a, struct error *err) {
 }
 
 static const struct option options[] = {
-    {"sample", 0, "N%", "Execute only so many of the recorded stages, chosen by the seed (default 100%)"},
-    {"seed", 0, "N", "Choose as the verification did that printed this seed"},
+    {"sample", 0, "N%", "Execute only this share of the recorded stages, chosen by the seed (default 100%)"},
+    {"seed", 0, "N", "Choose the stages of the verification that printed this seed"},
     OPTION_JOBS,
     OPTION_JSON,
     OPTION_SET,
@@ -231,16 +231,14 @@ const struct command command_verify = {
     .name = "verify",
     .operands = "[PIPELINE] [STAGE...]",
     .summary = "execute recorded stages once more and compare",
-    .doc = "Executes stages whose results are recorded, with the inputs that they had, in a place of their own, and "
-           "compares "
-           "the bytes of every out. A stage that is declared \"deterministic\": false, a kind that measures the "
-           "machine, and a "
-           "kind that was recorded on another platform and has a tolerance (retort kinds) are held to their metrics "
-           "alone, "
-           "within the tolerance.\n"
-           "What differs is shown side by side; the records stay as they are. The record of each execution is left "
-           "among the "
-           "store's attempts. Exit status 1 says that a stage differs, or failed.",
+    .doc = "Executes recorded stages again with their recorded inputs, in directories of their own, and compares the "
+           "bytes "
+           "of every out.\n"
+           "For some stages only metrics are compared, within the tolerance. These are stages declared "
+           "\"deterministic\": false, kinds that measure the machine, and kinds with a tolerance (retort kinds) whose "
+           "record is from another platform.\n"
+           "Differences are shown side by side; the records do not change. The record of each execution is kept "
+           "among the store's attempts. Exit status 1 means that a stage differs, or failed.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

@@ -11,13 +11,13 @@ struct explanation {
     struct earlier_records earlier;
 };
 
-/* A program enters the key by its name alone: that another one bears it by now is told here. */
+/* A program enters the key by its name alone. This says if another program has that name now. */
 static void explain_programs(struct buffer *out, const struct project *p, const cJSON *record) {
     const struct record_view r = record_read(record);
     const struct plan_facts facts = facts_table(p->facts);
     const cJSON *item;
     if (strcmp(r.kind, "cmd") != 0)
-        return; /* a kind has a version, which is in the key */
+        return; /* the key holds a kind's version instead */
     cJSON_ArrayForEach(item, r.programs) {
         const struct record_program program = record_program_read(item);
         char now[DIGEST_HEX_SIZE];
@@ -121,7 +121,7 @@ const struct command command_why = {
     .name = "why",
     .operands = "PIPELINE STAGE...",
     .summary = "explain why a stage is known or would run",
-    .doc = "Says for each named instance that it is known, or which component of its key changed, from what to what, "
+    .doc = "Prints for each named instance that it is known, or which component of its key changed, with both values, "
            "against the nearest earlier record. For a select it shows the candidates and the winner.",
     .options = options,
     .option_count = COUNT(options),
