@@ -48,8 +48,8 @@ struct run_file_stage {
 /* Reads one item of `stages`. */
 struct run_file_stage run_file_stage_read(const cJSON *item);
 
-/* Whether the text of a file may tell an attempt at a stage whose name, as JSON text, begins with `name`; true also of a text
-   that is not whole. */
+/* Whether the text of a run file may hold an attempt at a stage whose name, as JSON text, begins with `name`. Also
+   true for an incomplete text. */
 bool run_file_may_tell_attempt(const char *text, const char *name);
 
 /* A part of the run's energy: an attempt ("stage"), or energy that no stage is charged with ("unresolved", "other",

@@ -183,8 +183,9 @@ double store_run_began_s(const struct store *s); /* seconds since 1970, by the c
 int store_run_write(struct store *s, cJSON *run, struct error *err);
 /* `id` "" or "latest": the newest run. ERR_NOT_FOUND; ERR_CORRUPT. The caller deletes. */
 int store_run_read(struct store *s, const char *id, cJSON **out, struct error *err);
-/* Whether its file may tell an attempt at a stage whose name, as JSON text, begins with `name`: a look at the text, which
-   spares reading a file that does not. True also of one that is not whole, or cannot be read: reading it tells why. */
+/* Whether a run's file may hold an attempt at a stage whose name, as JSON text, begins with `name`. It searches the
+   text, which is cheaper than reading the file. Also true for an incomplete or unreadable file: reading it reports
+   the fault. */
 bool store_run_may_tell_attempt(struct store *s, const char *id, const char *name);
 int store_run_list(struct store *s, char ***ids, size_t *count, struct error *err); /* newest first */
 

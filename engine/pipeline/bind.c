@@ -122,7 +122,7 @@ static struct resolved resolve_params(const struct scope *scope, const struct sy
     return (struct resolved){walk_steps(value, syntax, text, path), NULL};
 }
 
-/* ---- which references may stand where ---- */
+/* ---- places where references may stand ---- */
 
 static const char *allowed_text(struct reader *r, unsigned allowed) {
     struct buffer text = {0};

@@ -5,7 +5,7 @@
 #include "engine/base/memory.h"
 #include "engine/pipeline/reader.h"
 
-/* Where a node of the checked tree comes from. */
+/* The origin of a node of the checked tree. */
 struct origin {
     const cJSON *node;
     const cJSON *shown; /* its node in the file; NULL: report at `at` */

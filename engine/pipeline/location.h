@@ -9,7 +9,8 @@
 
 #include "engine/base/json.h"
 
-/* The last computed place inside a string. Faults of a long string come in text order, so the next one continues here. */
+/* The last computed place inside a string. Faults of a long string come in text order, so the next one continues
+   here. */
 struct text_cursor {
     const cJSON *node;
     const char *raw; /* in the file */

@@ -3,9 +3,9 @@
  *
  *   file --json--> tree --fold params--> values --check--> struct pipeline
  *
- * Reading never executes anything. Everything that can be known without results is checked here, all faults at once:
- * names, types, references, axes, kinds' parameters, cycles among stages. What depends on results or on axis values
- * (a pin that names no instance, a list in a text) is found by the plan.
+ * Reading never executes anything. It checks everything that needs no result, and reports all faults at once: names,
+ * types, references, axes, kinds' parameters, cycles among stages. The plan finds faults that depend on results or on
+ * axis values (a pin that names no instance, a list in a text).
  */
 #ifndef RETORT_ENGINE_PIPELINE_PIPELINE_H
 #define RETORT_ENGINE_PIPELINE_PIPELINE_H
@@ -34,8 +34,8 @@ struct resources {
 
 struct axis {
     const char *name;
-    /* A list value (VALUE_LIST or a literal array), or a reference that gives a list, or one that gives one value
-       (`${stages.student.matrix.size}`: an axis of one). */
+    /* A list value (VALUE_LIST or a literal array), or a reference to a list. A reference to one value, as
+       `${stages.student.matrix.size}`, is an axis of one. */
     const struct value *values;
     struct location at;
 };
@@ -118,11 +118,11 @@ struct stage_decl {
     struct location at;
 
     struct matrix matrix;
-    /* Axes that a reader of this stage sees: its own, or for a select the axes of `from` that are neither grouped nor
+    /* Axes that readers of this stage see: its own. For a select: the axes of `from` that are neither grouped nor
        pinned (none with pick). */
     const char *const *axes;
     size_t axis_count;
-    const struct stage_decl *source; /* whose instances a select picks from in the end; itself when it is none */
+    const struct stage_decl *source; /* the stage at the end of its selects; itself when it is none */
     const struct input_decl *in;
     size_t in_count;
     const struct value *with;    /* kinds: an object; NULL when absent */
@@ -174,7 +174,7 @@ struct pipeline {
     const char *directory;  /* its directory, absolute: where input paths resolve */
     const char *prefix;     /* "" or "study/" */
     const cJSON *params;    /* after overrides and folding */
-    const cJSON *overrides; /* what --set and --params changed, as an object; recorded with the run */
+    const cJSON *overrides; /* changes of --set and --params, as an object; recorded with the run */
     const struct include_decl *includes;
     size_t include_count;
     const struct result_decl *results;

@@ -238,7 +238,7 @@ bool read_energy(struct part *part, const cJSON *node, double *out_j);
 
 /* ---- paths.c ---- */
 
-/* What is wrong with a path below a folder ("is absolute: ..."); NULL for a relative one without ".." and backslash. */
+/* The fault of a path below a folder ("is absolute: ..."); NULL for a relative one without ".." and backslash. */
 const char *path_fault(const char *path);
 
 /* A path of a list in which no path may equal another or lie in it. */

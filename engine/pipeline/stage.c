@@ -263,8 +263,8 @@ static void copy_defaults(struct stage_decl *decl, const struct stage_decl *defa
     decl->deterministic = defaults->deterministic;
 }
 
-/* A stage with several types gets only the fields read that fit all of them: other fields mean something else for each
-   type, and two readers would fill the same members. */
+/* Of a stage with several types, reads only the fields that fit all of them. Other fields have another meaning for
+   each type, and two readers would fill the same members. */
 static void compile(struct draft *d) {
     if (!cJSON_IsObject(d->node))
         return;

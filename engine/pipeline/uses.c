@@ -1,6 +1,6 @@
 /*
- * Checks each reference of a stage or a result against its target: whether the target exists, whether it is one value
- * or a list, and which axes it uses.
+ * Checks each reference of a stage or a result against its target. It checks that the target exists, whether it is one
+ * value or a list, and which axes it uses.
  */
 #include <string.h>
 

@@ -218,7 +218,7 @@ const struct value *value_compile(const struct scope *scope, const cJSON *node) 
     return cJSON_IsArray(node) ? compile_list(scope, node) : compile_object(scope, node);
 }
 
-/* ---- what is known of a value ---- */
+/* ---- questions about a value ---- */
 
 bool value_is_broken(const struct value *v) {
     switch (v->type) {

@@ -1,8 +1,8 @@
 /*
  * Values of a pipeline file that may hold references, compiled once when the file is read.
  *
- * `${params...}` and `${include.params...}` are constants of the file and are folded away while it is read; what
- * stays open depends on the instance (matrix, in, outs, checkpoint) or on other stages' results.
+ * `${params...}` and `${include.params...}` are constants of the file, replaced by their values while it is read. Other
+ * references stay open: they depend on the instance (matrix, in, outs, checkpoint) or on other stages' results.
  */
 #ifndef RETORT_ENGINE_PIPELINE_VALUE_H
 #define RETORT_ENGINE_PIPELINE_VALUE_H
@@ -32,14 +32,14 @@ struct pin {
     const char *axis;
     bool collect;              /* axis=* : collect this axis */
     const struct value *value; /* JSON, bare text, or a nested reference; NULL when collect */
-    uint32_t offset;           /* where it stands in the text: for messages */
+    uint32_t offset;           /* in the text, for messages */
 };
 
 /* One step of a path: ".name" or "[index]". */
 struct step {
     const char *name; /* NULL: index */
     size_t index;
-    uint32_t offset; /* where it stands in the text: for messages */
+    uint32_t offset; /* in the text, for messages */
 };
 
 struct reference {

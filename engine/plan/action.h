@@ -1,7 +1,8 @@
 /*
- * An action: one stage instance with everything substituted; what is executed, and what the key is made of.
+ * An action: one stage instance with all values substituted. It is what an attempt executes and what the key hashes.
  *
- * `in`, `outs` and `checkpoint` stay symbolic in argv and env: the executor puts paths in, which are in no key.
+ * `in`, `outs` and `checkpoint` stay symbolic in argv and env. The executor replaces them by paths, which are in no
+ * key.
  */
 #ifndef RETORT_ENGINE_PLAN_ACTION_H
 #define RETORT_ENGINE_PLAN_ACTION_H
@@ -66,11 +67,11 @@ struct action_pin {
 };
 
 struct action {
-    struct arena *arena;     /* that it lives in */
+    struct arena *arena;     /* owner of its memory */
     const struct kind *kind; /* NULL: a command */
-    const cJSON *with;       /* kinds: as the file gives it; NULL: nothing */
-    const cJSON *reduced;    /* kinds: less the entries that equal a default, as it enters the key */
-    const struct word *argv; /* a list input in a word of its own stands for all its items */
+    const cJSON *with;       /* kinds: as in the file; NULL: none */
+    const cJSON *reduced;    /* kinds: without the entries that equal a default, as in the key */
+    const struct word *argv; /* a list input that is a whole word is all its items */
     size_t argc;
     const struct action_env *env;
     size_t env_count;
@@ -90,8 +91,8 @@ cJSON *action_labels(const struct label *labels, size_t count);
 const char *action_out_type(enum out_type type);
 
 /*
- * The components of the key, a flat object with one entry a field, sorted by name: what a record keeps so that `why`
- * can name what changed. The caller deletes it.
+ * The components of the key: a flat object with one entry per field, sorted by name. A record keeps it so that `why`
+ * can name the changed entry. The caller deletes it.
  *
  *   "kind": "deeprx/train@1"     "with.size": 11 (entries equal to the kind's default are left out)
  *   "argv.0": "python3"          "outs.table": {"path","type"}   (commands)
@@ -102,25 +103,25 @@ const char *action_out_type(enum out_type type);
  */
 cJSON *action_components(const struct action *a);
 
-/* The memory in which keys are made, one after another. */
+/* Memory for making keys, one after another. */
 struct key_maker;
 struct key_maker *key_maker_create(void);
 void key_maker_free(struct key_maker *m); /* NULL is fine */
 
-/* SHA-256 over the tag "retort-key-1" and then name and canonical text of every component, in the order of the names
-   (bytes), each framed by its length (sha256_field). */
+/* The key: SHA-256 over the tag "retort-key-1", then name and canonical text of every component in byte order of the
+   names. sha256_field frames each by its length. */
 void action_key(struct digest *out, struct key_maker *m, const struct action *a);
 
-/* The spec a stage is shown (stages/README.md). `item_path(context, input, index, buffer)` appends where an item will
-   be found; cpus is what the scheduler granted. For a command `argv` (the words as run) is given. The caller deletes
-   it. */
+/* The spec that a stage sees (stages/README.md). `item_path(context, input, index, buffer)` appends the path of an
+   item; `cpus` is the number that the scheduler granted. A command also gets `argv`, the words as executed. The
+   caller deletes it. */
 typedef void action_item_path(void *context, const struct action_input *input, size_t index, struct buffer *path);
 cJSON *action_spec(const struct action *a, const char *const *argv, size_t argc, int cpus, action_item_path *item_path,
                    void *context);
 
-/* Resolves the words of argv or an env value into text: in as paths, outs as their declared path, checkpoint as given
-   (NULL: an empty text). Appends strings (heap, the caller frees them and `*out`) to the `*count` that are there, and a
-   NULL that is not counted. */
+/* Resolves the words of argv or an env value into text. Inputs become paths, outs their declared paths, and the
+   checkpoint becomes `checkpoint` (NULL: an empty text). Appends strings to the `*count` present ones, and a NULL
+   that is not counted. The caller frees the strings and `*out`. */
 void action_argv(char ***out, size_t *count, const struct action *a, const char *checkpoint,
                  action_item_path *item_path, void *context);
 char *action_env_text(const struct action *a, const struct action_env *env, const char *checkpoint,

@@ -58,7 +58,7 @@ int build_action(struct action **out, struct scope *s) {
     return rc;
 }
 
-/* What it is made of was known when the key was made, and the plan keeps that: it cannot fail. */
+/* Cannot fail: the plan keeps everything that the key was made of. */
 static struct action *build_again(struct node *n, struct arena *arena) {
     struct scope s = {.plan = n->stage->plan, .arena = arena, .node = n, .silent = true};
     struct action *action = NULL;

@@ -127,8 +127,8 @@ static int by_size(const void *a, const void *b) {
     return (*x > *y) - (*x < *y);
 }
 
-/* Sums run in matrix order. One that is no number any more is made of shares, which round once more each, and may round to
-   none again beside the largest number. */
+/* Sums run in matrix order. If the sum overflows, the shares of the values are added instead. Each share is rounded
+   once more, and may become zero beside the largest number. */
 static double mean(const double *values, size_t count) {
     double sum = 0, shares = 0;
     for (size_t i = 0; i < count; i++) {

@@ -42,7 +42,7 @@ static void input_references(const struct input_decl *in, reference_visit *visit
         input_references(&in->items[i], visit, context);
 }
 
-/* What an instance refers to; not what its matrix does. */
+/* Visits the references of an instance, without those of its matrix. */
 static void body_references(const struct stage_decl *decl, reference_visit *visit, void *context) {
     for (size_t i = 0; i < decl->in_count; i++)
         input_references(&decl->in[i], visit, context);

@@ -12,7 +12,7 @@ struct gathered {
     bool list;
 };
 
-/* What a project's file was when the plan first asked. */
+/* A project's file as it was when the plan first asked. */
 struct known_file {
     const char *path;
     const char *name;

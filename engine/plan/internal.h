@@ -1,10 +1,10 @@
 /*
- * What the files of the planner share; README.md says which holds what.
+ * Types and functions that the files of the planner share; README.md lists the files.
  *
  * Everything here lives as long as the plan. Dependents wait on three counters: `open_needs` (instances not yet DONE),
- * `open_stages` (declarations not yet expanded) and `open_leaders` (declarations ordered before with `after` and not yet
- * all DONE). Who brings one to zero puts the dependent into a queue, and plan_advance takes it from there. So an event
- * costs what it changes.
+ * `open_stages` (declarations not yet expanded) and `open_leaders` (declarations of `after` that are not all DONE). The
+ * event that brings one to zero puts the dependent into a queue, and plan_advance empties the queues. So an event costs
+ * only what it changes.
  */
 #ifndef RETORT_ENGINE_PLAN_INTERNAL_H
 #define RETORT_ENGINE_PLAN_INTERNAL_H
@@ -21,7 +21,7 @@ struct stage_plan;
 struct axis_value {
     const cJSON *json;          /* as written */
     const struct value *source; /* with the references inside; NULL: `json` says all */
-    const char *directory;      /* where a path inside it resolves */
+    const char *directory;      /* base of a relative path inside it */
     const char *name;           /* in the names of instances */
     const char *label;          /* its label, else itself, as canonical JSON */
     uint32_t id;                /* 0 is no value */
@@ -180,7 +180,7 @@ struct scope {
 const struct axis_value *axis_value_literal(struct plan *p, const cJSON *json, const char *directory);
 /* The id that a value with this JSON has, 0 when no axis has it. */
 uint32_t axis_identity(const struct plan *p, const cJSON *json);
-const cJSON *axis_label(const cJSON *json); /* what it is compared and shown by: an object's label, else itself */
+const cJSON *axis_label(const cJSON *json); /* its identity and name: an object's label, else itself */
 void axis_put_name(struct buffer *out, const cJSON *json);
 /* The distinct values of an axis of a view, in order of rows. Freed by the caller. */
 const struct axis_value **view_axis_values(const struct view *v, size_t axis, size_t *count);
@@ -228,7 +228,7 @@ int put_scalar(struct buffer *out, struct scope *s, const cJSON *json, const str
 int put_reference(struct buffer *out, struct scope *s, const struct reference *r, const struct location *at);
 /* The text of a coordinate that is a scalar, for as long as the plan lives; NULL for any other reference. */
 const char *coordinate_text(const struct scope *s, const struct reference *r);
-/* What a reference to the matrix means: a value with references (`*value`) or plain JSON. */
+/* The meaning of a reference to the matrix: a value with references (`*value`) or plain JSON. */
 struct matrix_member {
     const struct value *value; /* NULL: `json` */
     const cJSON *json;
@@ -243,7 +243,7 @@ int build_env(struct action *a, struct scope *s);
 int build_with(struct action *a, struct scope *s);
 /* The action of the scope's instance, in the scope's arena. */
 int build_action(struct action **out, struct scope *s);
-/* What a fact could not be had for: a fault of the file is a diagnostic, anything else ends the planning. */
+/* Handles a failed fact: a fault of the file becomes a diagnostic, any other error ends the planning. */
 int facts_fault(struct scope *s, const struct location *at, const struct error *err);
 /* The coordinates of an instance in matrix order, in `arena`; their count is that of its coordinates. */
 const struct label *node_labels(struct arena *arena, const struct node *n);

@@ -6,8 +6,8 @@
 #include "engine/base/memory.h"
 #include "engine/plan/action.h"
 
-/* One component of the key, in the text of the list: the length of the name in eight bytes, the name, the length of the
-   value, the value, as sha256_field frames them. So what is in order is hashed as it stands. */
+/* A component of the key in the text of the list. It is framed as by sha256_field: the length of the name in eight
+   bytes, the name, the length of the value, the value. So components in order are hashed without a copy. */
 struct component {
     size_t at;
     size_t name_size, value_size;

@@ -8,7 +8,7 @@
 
 enum { VALUES_SHOWN = 20 };
 
-/* What a reference says about each axis of the view it reads. */
+/* A reference's demand on each axis of the view that it reads. */
 struct query {
     const struct reference *reference;
     const struct location *at;

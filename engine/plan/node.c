@@ -50,7 +50,7 @@ void node_init(struct plan *p, struct stage_plan *stage, struct node *n, const s
     stage->undone++;
 }
 
-/* ---- who waits ---- */
+/* ---- waiting ---- */
 
 void node_add_waiter(struct plan *p, struct node *n, uint32_t waiter) {
     if (p->edge_count == 0)
@@ -91,7 +91,7 @@ static struct node *waiting_node(const struct plan *p, uint32_t waiter) {
     return (struct node *)p->instances[waiter];
 }
 
-/* ---- what becomes of a node ---- */
+/* ---- the end of a node ---- */
 
 void node_want(struct plan *p, struct node *n) {
     if (n->pub.wanted)
@@ -162,7 +162,7 @@ static void skip(struct node *n, const struct node *cause, const char *reason) {
     n->cause = cause;
 }
 
-/* What ended badly, and those that it skips. */
+/* The walk from a failed node over the nodes that it skips. */
 struct spreading {
     struct plan *plan;
     const struct node *cause;
@@ -177,7 +177,7 @@ static void spread_to(struct spreading *s, struct node *n) {
     queue_node(&s->stack, n);
 }
 
-/* What depends on an instance that ended badly is skipped, and so on; without recursion, chains may be long. */
+/* Skips everything that depends on a failed instance. It uses no recursion, since chains may be long. */
 static void spread(struct plan *p, struct node *first) {
     struct spreading s = {.plan = p, .cause = first->cause ? first->cause : first};
     s.reason = first->cause ? first->pub.reason : skip_reason(p, first);

@@ -1,14 +1,14 @@
 /*
- * The plan: which instances a pipeline has, what each needs, and the key of each as soon as it can be known. Pure: no
- * store, no clock, no loop; facts come through `struct plan_facts`, results through plan_finish.
+ * The plan: the instances of a pipeline, the needs of each, and the key of each as soon as it can be known. Pure: no
+ * store, no clock, no loop. Facts come through `struct plan_facts`, results through plan_finish.
  *
  *                    all it refers to is done               key looked up by the caller
  *   declaration --> instances  WAITING --> KEYED --> plan_finish (known, or run) --> DONE
  *      ^  expansion waits for the selects and                     plan_fail          --> FAILED
  *      |  metrics its axes refer to               dependents of a failed one         --> SKIPPED
  *
- * A key holds the content of inputs, never upstream keys: a stage that is run again and gives the same bytes leaves
- * every key behind it as it was (early cutoff). Selects are instances too, decided here without a key.
+ * A key holds the content of inputs, never upstream keys. So a stage that runs again and gives the same bytes changes
+ * no later key (early cutoff). Selects are instances too, decided here without a key.
  */
 #ifndef RETORT_ENGINE_PLAN_PLAN_H
 #define RETORT_ENGINE_PLAN_PLAN_H
@@ -24,13 +24,13 @@ struct instance {
     size_t index;            /* in the plan, in order of creation */
     const char *cached_name; /* NULL until instance_name is asked */
     enum instance_state state;
-    bool wanted; /* a target, or needed by one */
-    bool named;  /* a target itself, by its stage, all of its name or a part */
+    bool wanted; /* a target, or an instance that a target needs */
+    bool named;  /* a target names it: by its stage, or by all or part of its name */
     bool keyed;  /* `key` is known: from KEYED on, and when it failed after that; never for selects */
     bool behind; /* stages that it follows (`after`) are not done: its results may be known, but it may not run */
 
-    /* Instances whose outs or metrics it depends on, each once, as far as they are known by now. Order alone (`after`)
-       is kept for the stage as a whole and not listed. */
+    /* Instances whose outs or metrics it depends on, each once, as far as known. Stages of `after` are kept with the
+       stage, not here. */
     struct instance **needs;
     size_t need_count;
 
@@ -41,8 +41,8 @@ struct instance {
     const struct content *outs; /* one per decl->outs, in its order */
     const struct metrics *metrics;
 
-    /* FAILED and SKIPPED: why, in a line: "needs scratch[size=7,seed=1], which failed". A select without a candidate
-       has its table on further lines. */
+    /* FAILED and SKIPPED: the reason in one line, "needs scratch[size=7,seed=1], which failed". A select without a
+       candidate adds its table on further lines. */
     const char *reason;
 
     double remaining_s; /* longest remaining path, see plan_order */
@@ -51,33 +51,33 @@ struct instance {
 /* The metrics of an instance: numbers by name, in the order in which they were given. NULL is none. */
 size_t metrics_count(const struct metrics *m);
 const char *metrics_name(const struct metrics *m, size_t index);
-double metrics_value(const struct metrics *m, size_t index); /* NaN for what is no number */
-/* False when there is no metric of that name, or it is no number. */
+double metrics_value(const struct metrics *m, size_t index); /* NaN: not a number */
+/* False: there is no such metric, or it is not a number. */
 bool metrics_find(const struct metrics *m, const char *name, double *out);
 
 /* "scratch[size=7,seed=1]"; an object value by its label. Made at the first call, lives as long as the plan. */
 const char *instance_name(const struct instance *i);
-void instance_put_name(struct buffer *out, const struct instance *i); /* keeps nothing: for one look at many */
+void instance_put_name(struct buffer *out, const struct instance *i); /* for one pass over many: caches nothing */
 
 struct coordinate {
     const char *axis;
-    const cJSON *value; /* as written, references inside an object resolved on use */
+    const cJSON *value; /* as written; references inside an object are resolved on use */
 };
 size_t instance_coordinate_count(const struct instance *i);
 struct coordinate instance_coordinate(const struct instance *i, size_t index);
 
-/* Whether it is wanted and still to run. */
+/* Whether it is wanted and not done yet. */
 static inline bool instance_is_open(const struct instance *i) {
     return i->wanted && i->decl->type != STAGE_SELECT && (i->state == INSTANCE_KEYED || i->state == INSTANCE_WAITING);
 }
 
-/* What the plan asks of the world. Each fails with an error that names the path. */
+/* The plan's questions to the world. Each fails with an error that names the path. */
 struct plan_facts {
     void *context;
     int (*file_content)(void *context, const char *path, struct content *out, struct error *err);
     int (*program_digest)(void *context, const char *program, struct digest *out, struct error *err);
     cJSON *(*machine)(void *context); /* {"host","cpu","meter"} for measuring kinds; the plan deletes it */
-    void (*tick)(void *context);      /* called often; NULL: nobody waits */
+    void (*tick)(void *context);      /* called often; may be NULL */
 };
 
 struct plan;
@@ -89,25 +89,25 @@ int plan_create(struct plan **out, const struct pipeline *pipeline, const struct
                 const char *const *targets, size_t target_count, struct error *err);
 void plan_free(struct plan *p);
 
-/* Expands and keys all that can be, decides selects; costs what has changed since the last call. Faults found in the
-   file on the way (a pin that names no instance, a missing input file, a value that does not fit the kind) go to
-   `diagnostics` and fail the instance; anything else that a fact fails with is returned. Newly KEYED instances are then
-   given by plan_next. */
+/* Expands and keys all stages that are ready, and decides selects. Costs only what has changed since the last call.
+   Faults in the file, such as a missing input or a pin that names no instance, go to `diagnostics` and fail the
+   instance. Other errors of a fact are returned. plan_next then gives newly KEYED instances. */
 int plan_advance(struct plan *p, struct diagnostics *diagnostics, struct error *err);
 
-/* Each wanted KEYED instance once, in the order in which they came to be KEYED (among those of one event matrix order);
-   NULL when there is none now. One that is given while it is `behind` may be finished when its results are known; else it
-   is given once more when it may run. */
+/* Gives each wanted KEYED instance once, in the order in which they became KEYED (within one event in matrix order);
+   NULL: none now. An instance that is still `behind` may be finished if its results are known; else it is given once
+   more when it may run. */
 struct instance *plan_next(struct plan *p);
 
-/* The instance's results are known (from a record, or it ran). Copies what it keeps. `metrics`: an object, or NULL. */
+/* Finishes an instance whose results are known, from a record or a run. Copies its arguments. `metrics`: an object,
+   or NULL. */
 void plan_finish(struct plan *p, struct instance *i, const struct content *outs, const cJSON *metrics);
 
-/* It has the same key as `done`, and so the same results. */
+/* Finishes an instance that has the key, and so the results, of `done`. */
 void plan_finish_like(struct plan *p, struct instance *i, const struct instance *done);
 
-/* Makes the action of a keyed instance, until it is released or the plan freed: an attempt needs it, and millions of
-   instances that wait do not. Held or released twice is as good as once. */
+/* Makes the action of a keyed instance, which lives until instance_release_action or plan_free. An attempt needs it;
+   millions of waiting instances do not. Repeated calls do nothing. */
 void instance_hold_action(struct instance *i);
 void instance_release_action(struct instance *i);
 
@@ -115,26 +115,25 @@ void instance_release_action(struct instance *i);
    them. */
 cJSON *instance_components(const struct instance *i);
 
-/* It failed for good: what depends on it becomes SKIPPED. */
+/* Fails an instance for good: its dependents become SKIPPED. */
 void plan_fail(struct plan *p, struct instance *i, const char *reason);
 
 /*
- * Instances that exist by now, in order of creation (of a stage: matrix order). With targets: those of the stages that
- * the targets may need; see `wanted`. A matrix whose expansion failed, or waited for what failed, is one instance under
+ * The present instances in order of creation (of a stage: in matrix order). With targets: those of the stages that the
+ * targets may need; see `wanted`. A matrix whose expansion failed, or waited for a failed stage, is one instance under
  * the stage's own name, FAILED or SKIPPED, without coordinates.
  */
 struct instance *const *plan_instances(const struct plan *p, size_t *count);
 
-/* Wanted declarations that still wait for their expansion: writes up to `capacity`, returns how many there are. */
+/* Writes up to `capacity` wanted declarations that still wait for their expansion; returns their total number. */
 size_t plan_unexpanded(const struct plan *p, const struct stage_decl **out, size_t capacity);
 
-/* Sets `remaining_s` of all instances: the longest path of estimates from it to an end. `estimate(context, i)` is the
-   expected seconds of an instance. */
+/* Sets `remaining_s` of all instances: the longest path of estimates from it to an end. `estimate(context, i)` gives
+   the expected seconds of an instance. */
 void plan_order(struct plan *p, double (*estimate)(void *context, const struct instance *i), void *context);
 
-/* Resolves a `results` entry once what it refers to is done: items in matrix order. 0 with *count == 0 and
-   `*waiting` true when something is not done (it may have failed, or be no part of what the targets need). Items live
-   as long as the plan. */
+/* Resolves a `results` entry to items in matrix order, once its stages are done. 0 with *count == 0 and `*waiting`
+   true: a stage is not done; it may have failed, or the targets may not need it. The plan owns the items. */
 struct result_item {
     const struct instance *instance;
     const struct out_decl *out;

@@ -28,7 +28,7 @@ static const cJSON *member(const cJSON *object, const char *name) {
     return cJSON_GetObjectItemCaseSensitive(object, name);
 }
 
-/* What says most comes first: the kind, its parameters, the command, the environment, inputs, the rest. */
+/* The most telling components come first: the kind, its parameters, the command, the environment, inputs, the rest. */
 static int rank(const char *name) {
     static const char *const order[] = {"kind", "with.", "argv.", "env.", "in.", "outs.", "pin.", "machine"};
     const int count = (int)(sizeof order / sizeof *order);

@@ -34,7 +34,7 @@ static const struct value *member_value(const struct value *v, const char *name)
     return patched ? patched : member_value(v->as.extends.base, name);
 }
 
-/* Where a node of the resolved tree was written: as deep as the file's own structure goes. */
+/* The place in the file of a node of the resolved tree, as deep as the file's own structure goes. */
 static const struct location *written_at(const struct with_check *check, const cJSON *node) {
     const cJSON *path[JSON_MAX_DEPTH + 1];
     size_t count = 0;

@@ -1,4 +1,4 @@
-/* What differs between two files or directories, side by side. */
+/* Finds differences between two files or directories. */
 #ifndef RETORT_ENGINE_VERIFY_COMPARE_H
 #define RETORT_ENGINE_VERIFY_COMPARE_H
 
@@ -7,15 +7,16 @@
 
 #include "engine/base/error.h"
 
-/* The first difference of two files of text {"type": "text", "line": 3, "recorded": "...", "now": "..."} (a line that
-   one of them lacks is null; bytes that are no printable ASCII are shown as \xNN, long lines in part), of two others
-   {"type": "binary", "offset": 17, "recorded": 63, "now": null} (bytes; null behind the end); of two directories
-   {"type": "directory", "files": [{"path": ..., and one of these, or "only": "recorded" or "now"}], "more": 0}. `*out`
-   is NULL when they are the same; the caller deletes it. ERR_IO. */
+/* The first difference. `*out` is NULL when there is none; the caller deletes it. ERR_IO. Two files of text:
+   {"type": "text", "line": 3, "recorded": "...", "now": "..."}. A missing line is null. Bytes that are no printable
+   ASCII are shown as \xNN, long lines in part. Two other files: {"type": "binary", "offset": 17, "recorded": 63,
+   "now": null}, with bytes, and null after the end. Two directories: {"type": "directory", "files": [...], "more":
+   0}. Each item of "files" has "path", and one of the above or "only": "recorded" or "now". */
 int compare_paths(cJSON **out, const char *recorded, const char *now, struct error *err);
 
-/* The metrics that differ by more than the share `tolerance` of the recorded value, or stand on one side only:
-   [{"name", "recorded", "now", "difference"}], null for what is not there. `*beyond`: some do. The caller deletes. */
+/* The metrics that differ by more than the share `tolerance` of the recorded value, or that one side lacks. Each is
+   {"name", "recorded", "now", "difference"}, with null for a missing value. `*beyond`: there are some. The caller
+   deletes. */
 cJSON *compare_metrics(const cJSON *recorded, const cJSON *now, double tolerance, bool *beyond);
 
 #endif

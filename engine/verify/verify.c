@@ -141,7 +141,7 @@ static void stop(struct execution_task *t, enum schedule_type how) {
         attempt_cancel(t->attempt, how == SCHEDULE_KILL ? CANCEL_KILL : CANCEL_TERMINATE);
 }
 
-/* ---- what it gave ---- */
+/* ---- judging ---- */
 
 static void count_energy(struct verification *v, const cJSON *energy) {
     double joules = json_double(energy, "joules", (double)NAN);
