@@ -1,5 +1,5 @@
 /*
- * What the code of a built-in kind sees of its attempt. Opened from RETORT_SPEC; nothing else of the world is read.
+ * The world of a built-in kind's code: its attempt, opened from RETORT_SPEC. It reads nothing else.
  */
 #ifndef RETORT_STAGES_STAGE_H
 #define RETORT_STAGES_STAGE_H

@@ -28,7 +28,7 @@ void checker_fault(struct kind_checker *c, const cJSON *at, bool on_key, const c
     buffer_close(&message);
 }
 
-/* What stands there, for a message: the value itself, cut where it is long (never inside a UTF-8 character). */
+/* Appends the value for a message. A long one is cut, never inside a UTF-8 character. */
 static void describe_found(struct buffer *out, const cJSON *node) {
     char *text = json_canonical_text(node);
     size_t length = strlen(text);

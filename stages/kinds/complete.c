@@ -1,7 +1,7 @@
 /*
  * `with` with every default written in, and `with` without any.
  *
- * A default is made from its text when it is first asked for, and then kept, never changed, as long as the program runs: a
+ * A default is made from its text when it is first asked for. It is kept unchanged as long as the program runs, because a
  * plan asks for the same few once for every instance.
  */
 #include <stdatomic.h>
@@ -85,7 +85,7 @@ static const struct fallback *fallback_make(const struct param *p, _Atomic(struc
     return f;
 }
 
-/* What `p`, which has a fallback, is when it is left out. */
+/* The value of `p`, which has a fallback, where it is left out. */
 static const struct fallback *fallback_of(const struct param *p) {
     _Atomic(struct fallback *) *chain = &fallbacks[(uintptr_t)p / sizeof *p % FALLBACK_CHAINS];
     for (const struct fallback *f = atomic_load(chain); f; f = f->next)

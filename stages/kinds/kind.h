@@ -1,7 +1,7 @@
 /*
- * What a built-in stage kind is, said once: its parameters, inputs, outs and metrics. From these descriptions come the
- * validation of pipeline files, `retort kinds`, the reference page, the JSON Schema, and the part of the key that
- * leaves out what equals a default. Pure data; the code that runs a kind stands in stages/run/.
+ * Describes a built-in kind: its parameters, inputs, outs and metrics. Pipeline files are checked against descriptions.
+ * They give `retort kinds`, the reference page and the JSON Schema, and a key leaves out what equals a default.
+ * Descriptions are pure data; the code that runs a kind stands in stages/run/.
  */
 #ifndef RETORT_STAGES_KINDS_KIND_H
 #define RETORT_STAGES_KINDS_KIND_H
@@ -94,10 +94,10 @@ char *kind_uses(const struct kind *kind);
 
 const struct kind_input *kind_input(const struct kind *kind, const char *name); /* NULL when there is none */
 
-/* Reports each fault of `with` once: `at` is the faulty node (of `with`'s tree; the object itself for a missing
-   member), `on_key` when it is the member's name that is wrong. The message says what was found and what is allowed,
-   with the nearest valid name. `is_open(context, node)` (may be NULL) tells nodes whose value is not known yet (an
-   unresolved reference): they are passed over. Returns the number of faults. */
+/* Reports each fault of `with` once, at the faulty node of its tree: `on_key` for a member's name, else for its value.
+   A missing member is a fault of the object. The message says what was found and what is allowed, with the nearest
+   name. `is_open(context, node)` (may be NULL) tells nodes whose value is not known yet, references: they are passed
+   over. Returns the number of faults. */
 typedef void kind_fault(void *context, const cJSON *at, bool on_key, const char *message);
 typedef bool kind_is_open(void *context, const cJSON *node);
 size_t kind_check_with(const struct kind *kind, const cJSON *with, kind_is_open *is_open, kind_fault *report,
@@ -107,8 +107,8 @@ size_t kind_check_with(const struct kind *kind, const cJSON *with, kind_is_open 
    shown. The caller deletes it. `with` may be NULL. */
 cJSON *kind_with_complete(const struct kind *kind, const cJSON *with);
 
-/* `with` less every entry equal to its default, recursively: what enters the key, so that a new parameter whose
-   default is the old behaviour changes no key. The caller deletes it. */
+/* `with` less every entry equal to its default, recursively: the part that enters the key. So a new parameter changes
+   no key, if its default is the old behaviour. The caller deletes it. */
 cJSON *kind_with_reduced(const struct kind *kind, const cJSON *with);
 
 #endif

@@ -1,4 +1,4 @@
-/* What a kind's own check may call: rules between parameters, reported like any other fault. */
+/* For a kind's own check of rules between its parameters, which reports faults like all others. */
 #ifndef RETORT_STAGES_KINDS_KIND_CHECK_H
 #define RETORT_STAGES_KINDS_KIND_CHECK_H
 

@@ -1,4 +1,4 @@
-/* What plots and tables have in common: where their numbers come from. */
+/* Parameters that plots, tables and gains share. */
 #ifndef RETORT_STAGES_KINDS_PLOT_H
 #define RETORT_STAGES_KINDS_PLOT_H
 

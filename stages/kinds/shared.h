@@ -87,7 +87,7 @@ struct network_block {
     int dilation_time, dilation_frequency;
 };
 struct network_shape {
-    int s; /* what `size` stands for */
+    int s; /* the channels that the ladder gives `size` */
     int depth_multiplier;
     int block_count;
     struct network_block blocks[NETWORK_MAX_BLOCKS];

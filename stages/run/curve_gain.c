@@ -11,7 +11,7 @@
 
 enum reach { REACHED, STAYS_ABOVE, STARTS_BELOW };
 
-/* Where a curve first falls to the rate. */
+/* The place at which a curve first falls to the rate. */
 struct crossing {
     enum reach reach;
     double sinr_db;    /* REACHED */

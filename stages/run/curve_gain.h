@@ -16,7 +16,7 @@ struct comparison {
     size_t reached;              /* pairs in which both curves reach the rate */
     struct mean gain;            /* count 0: not every pair reaches it */
     struct mean at, baseline_at; /* SINR in dB, of the curves that reach it */
-    char *note;                  /* what is to be said of single curves; may be "" */
+    char *note;                  /* on single curves; may be "" */
 };
 
 struct gains {

@@ -78,7 +78,7 @@ static void train_close(struct train *t) {
     parallel_free(t->parallel);
 }
 
-/* What a checkpoint must be of: the kind, every parameter, the teacher's bytes. Its known logits say nothing new. */
+/* Identifies the training of a checkpoint: kind, parameters, the teacher's bytes. Its known logits say nothing new. */
 static void identity_make(char hex[DIGEST_HEX_SIZE], const struct stage *s) {
     size_t given;
     const struct stage_item *teacher = stage_input(s, "teacher", &given);

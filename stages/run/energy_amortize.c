@@ -17,10 +17,10 @@ struct energies {
     double training_j, inference_j; /* NaN: not given */
 };
 
-/* What turns a column's values into joules. */
+/* Turns a column's values into joules. */
 struct scale {
     double per_j;          /* 1: they are joules; else FLOP a joule */
-    const char *processor; /* whose, by metric (0); NULL: they are joules */
+    const char *processor; /* the one that metric (0) takes; NULL: they are joules */
 };
 
 /* ---- our own joules ---- */

@@ -11,7 +11,7 @@
 #include "stages/run/rows.h"
 #include "stages/run/run.h"
 
-/* What an inference does, from the profile's layers. */
+/* The work of an inference, from the profile's layers. */
 struct work {
     double flops, bytes; /* bytes NaN: no profile */
     struct rows layers;
@@ -19,8 +19,8 @@ struct work {
     size_t convolution_count;
 };
 
-/* A layer's own MACs an element are its weights, so that its parameters beyond them are one bias an output; what it
-   reads and writes an element are its inputs and outputs. */
+/* A layer has as many weights as MACs an element, so its other parameters are one bias an output. For each element it
+   reads its inputs and writes its outputs. */
 static struct energy_layer convolution(const struct row *row, double flops, double macs_element,
                                        double activation_bytes) {
     double parameters = 0;

@@ -275,7 +275,7 @@ static int rounds_run(struct inference *f) {
     return 0;
 }
 
-/* ---- what comes out ---- */
+/* ---- results ---- */
 
 static double inferences(const struct inference *f) {
     return (double)f->rounds * (double)f->calls * f->batch;

@@ -5,7 +5,7 @@
 #include "engine/meter/meter.h"
 #include "stages/stage.h"
 
-/* What run_energy_inference does with {.root = "/"} and windows of a second. */
+/* Runs the kind. run_energy_inference calls it with {.root = "/"} and windows of a second. */
 int energy_inference_measure(struct stage *s, const struct meter_options *options, double window_s, struct error *err);
 
 /* Mean of values and two standard errors of it as a share of its magnitude; NaN for fewer than two. */

@@ -54,8 +54,8 @@ void figure_close(struct figure *f) {
     free(f->series);
 }
 
-/* A gnuplot string. Letters, digits, spaces and what is not ASCII stand as they are; everything else is written as an
-   octal escape, so that no sign that means anything to gnuplot enters the script. Control characters become spaces. */
+/* A gnuplot string. Letters, digits, spaces and bytes beyond ASCII stand as they are. Every other sign could mean something
+   to gnuplot, so it is written as an octal escape. Control characters become spaces. */
 static void quote(struct buffer *out, const char *text) {
     buffer_putc(out, '"');
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
@@ -217,8 +217,8 @@ static double *drawn_x(const struct figure *f, size_t *count) {
     return x;
 }
 
-/* gnuplot widens a logarithmic axis to whole decades: the data decide instead; and where there are a few values far
-   enough apart to be written, they are the marks of the axis. */
+/* gnuplot widens a logarithmic axis to whole decades; here the data decide. A few values that are far enough apart to be
+   written are the marks of the axis. */
 static void log_x_commands(struct buffer *out, const struct figure *f) {
     size_t count;
     double *x = drawn_x(f, &count);

@@ -1,6 +1,6 @@
 /*
  * A figure: axes and series of points, and the gnuplot script that draws it. Every text of a pipeline file is data
- * here: what is neither letter nor digit enters the script as an octal escape, and is shown as it stands.
+ * here: signs other than letters and digits enter the script as octal escapes.
  */
 #ifndef RETORT_STAGES_RUN_FIGURE_H
 #define RETORT_STAGES_RUN_FIGURE_H
@@ -57,8 +57,8 @@ int figure_script(struct buffer *out, const struct figure *f, const char *termin
 void figure_csv(struct buffer *out, const struct figure *f);
 
 /* Runs a script for "svg" through /usr/bin/gnuplot, with no settings but its own; `out` is the whole picture.
-   ERR_NOT_FOUND when the program is not there, ERR_FAILED with its message, ERR_IO where the picture cannot be
-   written or read whole; STAGE_INTERRUPTED: it was asked to leave. */
+   ERR_NOT_FOUND when the program is not there. ERR_FAILED with its message. ERR_IO: the picture cannot be written or
+   read whole. STAGE_INTERRUPTED: it was asked to leave. */
 int figure_draw(struct buffer *out, const struct buffer *script, struct error *err);
 
 #endif

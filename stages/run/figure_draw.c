@@ -75,7 +75,7 @@ static int gnuplot_wait(pid_t pid, int messages, struct error *err) {
             return error_errno(err, errno, "wait for %s", program);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM) /* which goes to all processes of a stage */
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM) /* it goes to all processes of a stage */
         return STAGE_INTERRUPTED;
     struct buffer text = {0};
     read_back(&text, messages, "messages", NULL);

@@ -18,8 +18,8 @@ struct groups {
     size_t count, capacity;
 };
 
-/* Groups the rows (those of `within`, or all where it is NULL) by their values of `names`, an array of texts; groups
-   and their rows stand in the order in which they come. */
+/* Groups the rows of `within` (NULL: all) by their values of `names`, an array of texts. Groups and their rows keep the
+   order of the rows. */
 void groups_make(struct groups *out, const struct rows *rows, const struct group *within, const cJSON *names);
 void groups_close(struct groups *g);
 
@@ -37,7 +37,7 @@ struct mean {
 int group_mean(struct mean *out, const struct rows *rows, const struct group *g, const char *name,
                const char *average_over, enum spread spread, struct error *err);
 
-/* How a group is called: "scratch, pilots=1". `names`: an array of texts. */
+/* Appends the name of a group: "scratch, pilots=1". `names`: an array of texts. */
 void group_name(struct buffer *out, const struct rows *rows, const struct group *g, const cJSON *names);
 
 #endif

@@ -71,8 +71,8 @@ static int by_number(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-/* Bars, and an x that is not a number everywhere, stand side by side: texts in the order in which they come, numbers in
-   their own. */
+/* Bars stand side by side, and so does an x that is not always a number. Texts keep the order in which they come; numbers
+   are sorted. */
 static void categories_read(struct plot *p) {
     size_t capacity = 0;
     struct buffer text = {0};
@@ -98,7 +98,7 @@ static void categories_read(struct plot *p) {
     buffer_close(&text);
 }
 
-/* Where a row stands on the x axis. */
+/* The row's place on the x axis. */
 static bool row_x(double *x, const struct plot *p, const struct row *row) {
     if (!p->figure.categories)
         return row_number(x, row, p->x);

@@ -1,6 +1,6 @@
 /*
- * What plots and tables are made of: rows of named values, from CSV files with a header, from JSON ({"rows": [...]}, or
- * one object of values such as metrics), each with the labels of the file that it came from.
+ * Rows of named values, of which plots and tables are made. They come from CSV files with a header and from JSON:
+ * {"rows": [...]}, or one object of values such as metrics. Each row has the labels of its file.
  */
 #ifndef RETORT_STAGES_RUN_ROWS_H
 #define RETORT_STAGES_RUN_ROWS_H
@@ -44,9 +44,8 @@ void row_text(struct buffer *out, const struct row *row, const char *name);
 /* ERR_INVALID, with the nearest name or all names, when no row has a value of that name. */
 int rows_require(const struct rows *rows, const char *name, struct error *err);
 
-/* Names of the labels by which the rows differ, in the order in which they come: every label, and the column "curve";
-   less those in `but` (NULL-terminated). `all`: also those that do not differ. An array of texts; the caller deletes
-   it. */
+/* Names of the labels, and of the column "curve", by which the rows differ, less those in `but` (NULL-terminated).
+   `all`: also those that do not differ. They keep their order. An array of texts; the caller deletes it. */
 cJSON *rows_labels(const struct rows *rows, const char *const *but, bool all);
 
 #endif

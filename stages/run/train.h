@@ -1,6 +1,6 @@
 /*
- * A training in progress. All that a step depends on is the configuration, the step's number (slots are counter-based)
- * and the state below; so a checkpoint is the state, and a resumed training ends with the bytes of one never stopped.
+ * A training in progress. A step depends only on the configuration, its number (slots are counter-based) and the state
+ * below. So a checkpoint is the state, and a resumed training ends with the bytes of one that never stopped.
  */
 #ifndef RETORT_STAGES_RUN_TRAIN_H
 #define RETORT_STAGES_RUN_TRAIN_H
@@ -25,12 +25,12 @@ struct train_state {
     double lambda;
 };
 
-/* What a student learns from: a network and, where another stage has computed them, its logits on the first slots. */
+/* The teacher of a student: a network and, if another stage has computed them, its logits on the first slots. */
 struct teacher {
     struct network_model model; /* parameters NULL: there is no teacher */
     struct deeprx *net;         /* NULL likewise */
     struct npy_reader *logits;  /* [slots,S,F,B]; NULL: none are known */
-    uint64_t slots;             /* whose logits are known: 0 to slots-1 */
+    uint64_t slots;             /* the logits of slots 0 to slots-1 are known */
 };
 
 struct train {
@@ -74,8 +74,8 @@ int train_batch_step(struct train_batch *b, struct train *t, struct loss_value *
 int train_checkpoint_save(const struct train *t, const char *identity, struct error *err);
 
 /* 1: the state and the network are filled. 0: there is none, or it is damaged or of another training: then a note says
-   so, and nothing is changed. ERR_IO: it cannot be read now, and may be whole; whoever began anew would write over it.
-   What killed attempts left of checkpoints that they were writing is removed. */
+   so, and nothing is changed. ERR_IO: it cannot be read now, but may be whole, so no training may write over it.
+   Removes the temporary files of attempts that were killed while they wrote a checkpoint. */
 int train_checkpoint_load(struct train *t, const char *identity, struct error *err);
 
 #endif

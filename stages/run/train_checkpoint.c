@@ -152,7 +152,7 @@ static int checkpoint_take(struct train *t, const struct buffer *file, const cha
     return rc;
 }
 
-/* What kills left of checkpoints that were being written: each as large as a whole one. What cannot go, stays. */
+/* Removes temporary files that killed attempts left, where it can: each may be as large as a checkpoint. */
 static void clear_left(const char *directory) {
     struct folder entries;
     const char *name;
