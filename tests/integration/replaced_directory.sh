@@ -162,6 +162,25 @@ check "the logs are pipes: the run ends" timeout 60 "$retort" run p.json -j 1 --
 check "the logs are pipes: the stages before and after it are right" others
 check "the logs are pipes: the store can be swept" "$retort" fsck --store store
 
+# The names that the logs of this run get later. The logs of an attempt that says nothing do not get theirs.
+lacks() { ! grep -qF -- "$2" "$1" || { echo "\"$2\" is in:"; cat "$1"; return 1; }; } # FILE TEXT
+go_soon() { timeout 60 "$retort" run p.json -j 1 --keep-going --progress json --store store >run.json 2>run.err; }
+later_names() { # WHAT COMMAND...: the stage makes them so
+    what=$1; shift
+    cat >evil.sh <<EOF2
+run=\${PWD%-slot*}; run=\${run##*/}
+for name in \$run-0-1 \$run-1-1 \$run-2-1; do for end in stdout stderr; do $* ../../../logs/\$name.\$end; done; done
+exit 5
+EOF2
+    rm -rf store && user_files && state >before && write_pipeline
+    check "the later names of logs are $what: the run fails" exits 1 go_soon
+    check "the later names of logs are $what: the user's files are as they were" untouched
+    check "the later names of logs are $what: a message names the exit status" has run.json "exit status 5"
+}
+later_names pipes mkfifo
+later_names links 'ln -s "$2/note.txt"'
+check "the later names of logs are links: no message shows the user's file" lacks run.json "the user's"
+
 cat >evil.sh <<'EOF2'
 for log in ../../../logs/*.stdout ../../../logs/*.stderr; do rm "$log"; ln -s "$2/note.txt" "$log"; done; echo late; echo late >&2
 EOF2

@@ -239,6 +239,40 @@ static void temporary_names_are_told_apart(void **state) {
     assert_int_equal(path_temporary_base(".tmp-1", NULL), 0); /* of no name */
 }
 
+/* ---- opening beneath a folder ---- */
+
+/* The errno of the attempt; 0: it was opened. */
+static int open_beneath(void **state, const char *path) {
+    int at = open(in(state, "."), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = file_open_beneath(at, path, O_RDONLY), failure = fd < 0 ? errno : 0;
+    close(at);
+    if (fd >= 0)
+        close(fd);
+    return failure;
+}
+
+static void make_folders(void **state) {
+    assert_int_equal(file_make_directory(in(state, "a/b"), NULL), 0);
+    put(in(state, "a/b/file"), "x");
+}
+
+static void a_file_beneath_folders_is_opened(void **state) {
+    make_folders(state);
+    assert_int_equal(open_beneath(state, "a/b/file"), 0);
+}
+
+static void a_link_at_the_end_of_a_path_beneath_is_not_followed(void **state) {
+    make_folders(state);
+    assert_int_equal(symlink("file", in(state, "a/b/link")), 0);
+    assert_int_equal(open_beneath(state, "a/b/link"), ELOOP);
+}
+
+static void a_link_on_the_way_of_a_path_beneath_is_not_followed(void **state) {
+    make_folders(state);
+    assert_int_equal(symlink("a", in(state, "link")), 0);
+    assert_int_equal(open_beneath(state, "link/b/file"), ENOTDIR);
+}
+
 #define in_directory(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 
 /* Nothing is at a path that leads nowhere. A path that cannot be followed to its end is an error. */
@@ -286,6 +320,9 @@ int main(void) {
         in_directory(folders_are_made_with_their_parents),
         in_directory(a_tree_is_removed_and_links_are_not_followed),
         in_directory(a_tree_deeper_than_the_descriptors_is_removed),
+        in_directory(a_file_beneath_folders_is_opened),
+        in_directory(a_link_at_the_end_of_a_path_beneath_is_not_followed),
+        in_directory(a_link_on_the_way_of_a_path_beneath_is_not_followed),
         cmocka_unit_test(paths_are_joined_and_shortened),
         cmocka_unit_test(temporary_names_are_told_apart),
         in_directory(a_missing_file_is_told_from_an_unknown_one),

@@ -121,6 +121,11 @@ static inline void give_up(void) {
     _exit(3);
 }
 
+/* Makes the file that a test waits for. */
+static inline void note(void) {
+    close(open(getenv("RETORT_TEST_NOTICED"), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+}
+
 static inline int misbehave(const char *how, char **argv) {
     struct buffer inbox = {0};
     enum frame_type type;
@@ -143,11 +148,13 @@ static inline int misbehave(const char *how, char **argv) {
         send_result(false), pause_ms(100), send_result(false), pause_ms(1000000);
     else if (strcmp(how, "says last") == 0)
         send_result(true), pause_ms(1000000);
+    else if (strcmp(how, "says late") == 0)
+        send_result(false), say("late\n"), note(), pause_ms(1000000);
     else if (strcmp(how, "notices") == 0) {
         say("up\n");
         engine = engine && await_frame(&inbox, &type);
-        int fd = engine ? -1 : open(getenv("RETORT_TEST_NOTICED"), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-        close(fd);
+        if (!engine)
+            note();
     }
     buffer_close(&inbox);
     return 7;

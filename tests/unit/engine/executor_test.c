@@ -64,6 +64,20 @@ static void events_are_complete_however_many(void **state) {
     assert_int_equal(a->events.size, 20000 * 11);
 }
 
+/* The loop learns of both at once, and of the result first. */
+static void events_that_wait_behind_a_result_are_not_lost(void **state) {
+    struct trial *t = *state;
+    char *noticed = path_join(t->directory, "noticed");
+    setenv("RETORT_TEST_NOTICED", noticed, 1);
+    open_played(t, "says late");
+    struct seen *a = submit(t, "");
+    for (int i = 0; i < 2000 && !file_exists(noticed); i++)
+        usleep(10000);
+    RUN_UNTIL(t, a->ended);
+    assert_string_equal(buffer_text(&a->events), "late\n");
+    free(noticed);
+}
+
 static void several_run_side_by_side(void **state) {
     enum { COUNT = 20 };
     struct trial *t = *state;
@@ -177,6 +191,7 @@ int main(int argc, char **argv) {
         TEST(a_keeper_that_dies_at_once_ends_its_attempt),
         TEST(a_request_that_the_socket_does_not_take_at_once_arrives),
         TEST(events_are_complete_however_many),
+        TEST(events_that_wait_behind_a_result_are_not_lost),
         TEST(several_run_side_by_side),
         TEST(one_keeper_runs_one_after_another),
         TEST(no_more_keepers_are_made_than_attempts_run_at_once),

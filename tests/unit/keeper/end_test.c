@@ -257,6 +257,32 @@ static void a_checkpoint_is_held_until_everything_is_dead(void **state) {
     close(lock);
 }
 
+/* As a process that lives on when engine and keeper were killed. */
+static pid_t leave_process(const struct trial *t) {
+    char *there = place(t, "there"), *ended = place(t, "ended"),
+         *variable = mem_printf("RETORT_CHECKPOINT=%s", t->request.checkpoint);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char *const environment[] = {variable, NULL};
+        execle("/bin/sh", "sh", "-c", ": >$0; sleep 0.1; : >$1", there, ended, (char *)NULL, environment);
+        _exit(99);
+    }
+    free(there);
+    free(ended);
+    free(variable);
+    await_file(t, "there");
+    return pid;
+}
+
+static void a_process_of_an_earlier_attempt_is_waited_for(void **state) {
+    struct trial *t = *state;
+    t->request.checkpoint = t->request.directory;
+    pid_t earlier = leave_process(t);
+    run(t, "[ -e ../ended ] || : >../early");
+    assert_false(is_there(t, "early"));
+    assert_int_equal(waitpid(earlier, NULL, 0), earlier);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_request_to_leave_is_sigterm_and_the_answer_is_told),
@@ -280,6 +306,7 @@ int main(void) {
         TEST(an_idle_keeper_leaves_when_a_signal_asks_it_to),
         TEST(a_checkpoint_has_one_holder),
         TEST(a_checkpoint_is_held_until_everything_is_dead),
+        TEST(a_process_of_an_earlier_attempt_is_waited_for),
     };
     return cmocka_run_group_tests_name("end", tests, NULL, NULL);
 }

@@ -87,6 +87,7 @@ static void signals_that_the_engine_ignores_are_default_in_the_stage(void **stat
         for (int number = 1; number <= 64; number++)
             if (number != SIGCHLD)
                 ignore_signal(number);
+        umask(077);
         start_keeper(t);
         run(t, "grep -E '^Sig(Blk|Ign)' /proc/self/status | tr -d '\\n'; umask; pwd");
         _exit(t->result.exit);
@@ -191,6 +192,19 @@ static void a_checkpoint_that_is_no_folder_is_a_result(void **state) {
     free(expected);
 }
 
+static void a_checkpoint_that_is_a_link_is_a_result(void **state) {
+    struct trial *t = *state;
+    t->request.checkpoint = keep_place(t, OWN_PLACE, "checkpoint");
+    assert_int_equal(symlink("dir", t->request.checkpoint), 0);
+    char *expected = mem_printf("%s: cannot be opened: Not a directory", t->request.checkpoint);
+    use_script(t, "touch ../ran");
+    submit(t);
+    await_result(t);
+    assert_error(t, expected);
+    assert_false(is_there(t, "ran"));
+    free(expected);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define NOT_STARTED(name) cmocka_unit_test_setup_teardown(name, prepare, teardown)
@@ -211,6 +225,7 @@ int main(void) {
         TEST(the_request_names_the_program_beside_its_arguments),
         TEST(a_missing_directory_is_a_result),
         TEST(a_checkpoint_that_is_no_folder_is_a_result),
+        TEST(a_checkpoint_that_is_a_link_is_a_result),
     };
     return cmocka_run_group_tests_name("leader", tests, NULL, NULL);
 }
