@@ -56,12 +56,14 @@ struct link_slot {
     float complex *pilots;     /* [S,F] known pilots, zero elsewhere */
 };
 
+/* Sizes of a slot: F, C and the elements that carry data. */
 int link_subcarriers(const struct link_config *c);
 int link_feature_channels(const struct link_config *c, enum link_features f); /* 4R+2, 4R+2, 4R+5 */
+size_t link_data_elements(const struct link_config *c);                       /* 12*blocks*13 or *12 */
+
 /* The places of both pilot symbols in a slot; returns how many of them carry pilots, 1 or 2. */
 int link_pilot_symbols(int symbols[2], const struct link_config *c);
 bool link_is_pilot_symbol(const struct link_config *c, int symbol);
-size_t link_data_elements(const struct link_config *c); /* of a slot: 12*blocks*13 or *12 */
 
 /* Bytes of one slot's arrays (with interferer), and a layout of them in the caller's memory (64-byte aligned). */
 size_t link_slot_bytes(const struct link_config *c);

@@ -28,6 +28,7 @@ struct rng {
 /* A generator for one (seed, stream, index, substream): e.g. index = slot number, substream = what within the slot. */
 void rng_init(struct rng *r, uint64_t seed, enum rng_stream stream, uint32_t index, uint32_t substream);
 
+/* The next numbers of the generator. */
 uint32_t rng_u32(struct rng *r);
 double rng_uniform(struct rng *r); /* (0,1): 53 bits of two words, never 0 or 1 */
 

@@ -27,6 +27,7 @@ struct tdl_profile {
     double los_power;       /* linear, at delay 0; zero for A, B and C */
 };
 
+/* A profile of TR 38.901 section 7.7.2. */
 void tdl_profile_get(struct tdl_profile *out, enum link_profile profile);
 
 /* Seconds between OFDM symbols. */

@@ -38,6 +38,7 @@ double curve_gm_ber(const struct curve *c, size_t *floored);
    does, and when it lies below from its first point on. */
 bool curve_reaches(double *sinr_db, const struct curve *c, double ber);
 
+/* Append curves as CSV (curve,sinr_db,bits,errors,ber) and as JSON. */
 void curves_csv(struct buffer *out, const struct curve *curves, size_t count);
 void curves_json(struct buffer *out, const struct curve *curves, size_t count);
 

@@ -27,6 +27,7 @@ struct npy {
     size_t shape[NPY_MAX_DIMS];
 };
 
+/* Bytes of an element. */
 size_t npy_type_bytes(enum npy_type type);
 
 /* "[2,14,12,10] f32", for messages. */
@@ -57,6 +58,7 @@ void npy_close(struct npy_reader *r);
 /* A file being written, under another name beside `path` until npy_writer_finish; so `path` is whole or as it was. */
 struct npy_writer;
 
+/* Begins the file and writes its header. ERR_INVALID as npy_count; ERR_IO. */
 int npy_writer_create(struct npy_writer **out, const char *path, const struct npy *a, struct error *err);
 
 /* The next `count` elements. */

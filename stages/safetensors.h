@@ -39,7 +39,8 @@ int safetensors_parse(struct safetensors **out, const void *bytes, size_t size, 
 int safetensors_open(struct safetensors **out, const char *path, struct error *err);
 void safetensors_close(struct safetensors *f);
 
-const char *safetensors_metadata(const struct safetensors *f, const char *name); /* NULL when it is not there */
+/* A text of the metadata, or NULL; its memory is the file's. */
+const char *safetensors_metadata(const struct safetensors *f, const char *name);
 size_t safetensors_count(const struct safetensors *f);
 
 /* The tensor of that name, or NULL; its memory is the file's. */

@@ -21,9 +21,12 @@ struct stage_item {
 struct kind;
 struct stage;
 
+/* Reads and checks the spec of an attempt, and its environment. From here on SIGTERM is noted. ERR_INVALID, ERR_NOT_FOUND or
+   ERR_IO; the message begins with the path. */
 int stage_open(struct stage **out, const char *spec_path, struct error *err);
 void stage_close(struct stage *s);
 
+/* The description, the parameters, and the threads that the code may use: at least 1. */
 const struct kind *stage_kind(const struct stage *s);
 const cJSON *stage_with(const struct stage *s); /* complete: every parameter of the kind is there and valid */
 int stage_cpus(const struct stage *s);
@@ -52,7 +55,7 @@ void stage_note(struct stage *s, const char *format, ...) __attribute__((format(
 /* SIGTERM has come: checkpoint, then return STAGE_INTERRUPTED. */
 bool stage_interrupted(const struct stage *s);
 
-/* A metric of the result; written to the kind's metrics out by stage_finish. NaN is refused with an error. */
+/* Sets a metric of the kind, which stage_finish writes to its metrics out. ERR_FAILED for NaN and infinity. */
 int stage_result(struct stage *s, const char *metric, double value, struct error *err);
 int stage_finish(struct stage *s, struct error *err);
 
@@ -60,6 +63,6 @@ enum { STAGE_INTERRUPTED = 75 }; /* exit status of an attempt that left a checkp
 
 /* Runs one kind: 0, STAGE_INTERRUPTED, or a negative error code. */
 typedef int stage_run(struct stage *s, struct error *err);
-stage_run *stage_find(const struct kind *kind); /* one of kinds_all() */
+stage_run *stage_find(const struct kind *kind); /* the code of one of kinds_all() */
 
 #endif

@@ -69,6 +69,7 @@ struct matrix_layout {
 void matrix_pack(const struct matrix_layout *l, const float *weight, float *forward, float *backward);
 void matrix_unpack(const struct matrix_layout *l, const float *forward, float *weight);
 
+/* The operators of kernels/backend.h, for its table. */
 void stem_forward(const struct run *run, const struct convolution *c, const float *x, float *y,
                   const struct norm *next);
 void stem_backward(const struct run *run, const struct convolution *c, const float *x, const struct gradient *dy);

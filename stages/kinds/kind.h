@@ -92,7 +92,8 @@ int kind_find(const struct kind **out, const char *uses, struct error *err);
 /* "name@version", as records hold it; "cmd" for NULL, a command. The caller frees. */
 char *kind_uses(const struct kind *kind);
 
-const struct kind_input *kind_input(const struct kind *kind, const char *name); /* NULL when there is none */
+/* The description of an input; NULL when the kind has none of that name. */
+const struct kind_input *kind_input(const struct kind *kind, const char *name);
 
 /* Reports each fault of `with` once, at the faulty node of its tree: `on_key` for a member's name, else for its value.
    A missing member is a fault of the object. The message says what was found and what is allowed, with the nearest

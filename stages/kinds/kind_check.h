@@ -11,7 +11,9 @@ struct kind_checker {
     size_t faults;
 };
 
+/* Whether the value of `node` (may be NULL) is not known yet: then it is not checked. */
 bool checker_open(const struct kind_checker *c, const cJSON *node);
+/* Reports a fault at a node: `on_key` where the name of the member is wrong, else its value. */
 void checker_fault(struct kind_checker *c, const cJSON *at, bool on_key, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

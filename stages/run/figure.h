@@ -46,6 +46,7 @@ struct figure {
     size_t series_count, series_capacity;
 };
 
+/* Adds a series and copies its texts. The pointer is valid until the next series is added. */
 struct figure_series *figure_add(struct figure *f, const char *name, const char *hue, bool reference);
 void figure_point_add(struct figure_series *s, struct figure_point p);
 void figure_close(struct figure *f);
