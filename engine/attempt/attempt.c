@@ -12,7 +12,7 @@
 #include "engine/provenance/provenance.h"
 #include "store/attempts.h"
 
-/* ---- what attempts share ---- */
+/* ---- shared by attempts ---- */
 
 static void find_provenance(uv_work_t *work) {
     struct attempts *all = work->data;

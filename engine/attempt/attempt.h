@@ -29,7 +29,7 @@
 #include "engine/plan/plan.h"
 #include "store/store.h"
 
-/* ---- what the attempts of one engine share ---- */
+/* ---- shared by the attempts of one engine ---- */
 
 struct attempts_options {
     uv_loop_t *loop;
@@ -88,7 +88,7 @@ struct log {
 struct outcome {
     bool finished;                /* exit 0 and every out is as declared */
     bool has_result;              /* the keeper told one; it may have been killed */
-    struct attempt_result result; /* where there is none, nothing of it is known */
+    struct attempt_result result; /* without a result its members are unknown */
     int keeper_status;            /* as of waitpid, where the keeper was killed */
     bool checkpoint_stuck;        /* there is a checkpoint, and this attempt did not advance it */
     bool short_of_space;          /* it failed, and less than a MiB is left on its file system */

@@ -4,9 +4,10 @@
 
 #include "engine/base/error.h"
 
-/* Copies a file, or a directory with all below it, to a path that is not there yet: by reference where the file system
-   can. Whether its owner may execute a file is kept; a link at the top is followed, links inside a directory and devices are refused (ERR_INVALID).
-   ERR_NOT_FOUND; ERR_INVALID: it may not be read; ERR_IO. What is written to meanwhile is copied as it comes. */
+/* Copies a file, or a directory with its content, to a path that does not exist yet; by reference if the file system
+   can. A file's owner-executable bit is kept. A link at the top is followed; links inside a directory and devices
+   are refused (ERR_INVALID). Files that are written to meanwhile are copied as they are. ERR_NOT_FOUND; ERR_INVALID:
+   it may not be read; ERR_IO. */
 int copy_tree(const char *from, const char *to, struct error *err);
 
 #endif

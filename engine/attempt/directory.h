@@ -45,8 +45,8 @@ struct attempt_directory *directory_create(int work_fd, char *root, char *stdout
 /* Removes it with its empty logs. NULL is fine. */
 void directory_free(struct attempt_directory *d);
 
-/* Makes it where it is not there, with a home, a folder for temporary files, and the folders `paths` (relative, with
-   their parents); removes folders that an attempt before needed. ERR_IO. */
+/* Makes the directory if it is missing, with a home, a folder for temporary files, and the folders `paths`
+   (relative, with their parents). Removes folders that only the last attempt needed. ERR_IO. */
 int directory_prepare(struct attempt_directory *d, const char *const *paths, size_t count, struct error *err);
 
 /* Writes the spec. ERR_IO. */

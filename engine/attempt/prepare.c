@@ -19,9 +19,9 @@
 
 enum { ACCOUNT_MS = 10000 }; /* a power cut may hide so much of an attempt's energy */
 
-/* Stages have umask 022, whoever starts them: outs may hold the modes of their files. The next attempt changes the files
-   of a checkpoint, and another member of the group may start it: where the group may write, a default ACL stands in for
-   the umask below this folder. On file systems without ACLs such files can be replaced, but not written to. */
+/* Stages have umask 022, whoever starts them: outs may hold the modes of their files. Another member of the group
+   may start the next attempt, which changes the files of a checkpoint. So if the group may write here, a default ACL
+   replaces the umask below this folder. Without ACLs such files can be replaced, but not written to. */
 static void share_checkpoint(int fd) {
     static const char name[] = "system.posix_acl_default";
     static const uint16_t tags[] = {ACL_USER_OBJ, ACL_GROUP_OBJ, ACL_OTHER};

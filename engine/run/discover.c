@@ -61,8 +61,8 @@ static void add_twin(struct task *t, struct instance *i) {
     t->twins[t->twin_count++] = i;
 }
 
-/* An instance whose key is at work already waits for that; one whose key is done takes its results, and is reported
-   when they are durable. `*done`: it did. */
+/* An instance whose key is being worked on waits for it. An instance whose key is done takes its results; it is
+   reported when they are durable. `*done`: the key was done. */
 static void join(struct run *r, struct task *t, struct instance *i, bool *done) {
     const struct instance *first = t->instance;
     *done = first->state == INSTANCE_DONE;
@@ -78,7 +78,7 @@ static void join(struct run *r, struct task *t, struct instance *i, bool *done) 
     }
 }
 
-/* What is cached does not wait for a stage of its key that runs each time, where it has a record already. */
+/* A cached stage that has a record does not wait for an uncached stage with the same key, which runs each time. */
 static int take(struct run *r, struct instance *i, bool *known, struct error *err) {
     struct task *same = key_map_get(&r->tasks, &i->key);
     int rc = 0;

@@ -10,7 +10,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
 
-/* ---- what libuv answers by abort() ---- */
+/* ---- requests that libuv answers by abort() ---- */
 
 /* libuv aborts where it finds no memory to watch a descriptor. These end the program with a message and status 3, like
    every other allocation. Set before main, when libuv has allocated nothing yet. */
@@ -26,7 +26,7 @@ __attribute__((constructor)) static void check_allocations(void) {
     uv_replace_allocator(allocate, resize, mem_array, free);
 }
 
-static const char *refused; /* what libuv is asked for */
+static const char *refused; /* the present request to libuv */
 
 static void on_abort(int number) {
     char text[128];

@@ -1,6 +1,6 @@
 /*
- * The event loop of a run or a verification: its timer, its worker threads, and the signals that ask it to end (SIGINT,
- * SIGTERM, SIGHUP; a hang-up that was ignored before, as by nohup, stays ignored).
+ * The event loop of a run or a verification: its timer, its worker threads, and the signals that ask it to end. These
+ * are SIGINT, SIGTERM and SIGHUP; a SIGHUP that was ignored before, as by nohup, stays ignored.
  */
 #ifndef RETORT_ENGINE_RUN_EVENT_LOOP_H
 #define RETORT_ENGINE_RUN_EVENT_LOOP_H
@@ -37,8 +37,8 @@ void event_loop_wait(struct event_loop *l, uint64_t due_ms);
 /* How many signals have come by now. Callbacks that are due are run meanwhile. */
 int event_loop_signals(struct event_loop *l);
 
-/* For the end of a run, when no stage is left to be asked to leave: one more signal of each kind is counted, and a second
-   one ends the program. */
+/* For the end of a run, when no stage runs any more: counts one more signal of each kind. A second one ends the
+   program. */
 void event_loop_catch_last(struct event_loop *l);
 
 #endif

@@ -42,7 +42,7 @@ struct task {
     struct energy_attempt *energy; /* NULL before its reservation and after its end */
 };
 
-/* What the passes of a run have in common. */
+/* The members that all passes of a run share. */
 struct tally {
     struct energy_ledger *ledger;
     struct key_map finished; /* digests of names */

@@ -68,7 +68,7 @@ static void carry_out(struct run *r) {
     }
 }
 
-/* What follows from all that is done by now is submitted and, where there is room, started. */
+/* Submits the instances that can run now, and starts those that fit. */
 static void go_on(struct run *r) {
     struct error err = {0};
     do {

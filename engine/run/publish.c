@@ -28,7 +28,7 @@ static cJSON *find_energy(void *context, const struct instance *i) {
     return energy;
 }
 
-/* Where nothing had to run, nobody has asked git yet. */
+/* The git state of the attempts; asked now if no attempt ran. */
 static cJSON *find_git(void *context) {
     const struct run *r = context;
     return r->attempts.git ? cJSON_Duplicate(r->attempts.git, true) : provenance_git(r->pipeline->directory);

@@ -28,7 +28,7 @@ enum stage_event {
     STAGE_SELECTED /* a select was decided */
 };
 
-/* What a run tells while it goes on: progress displays and the JSON lines implement it. Any member may be NULL. */
+/* Receives the events of a run: the progress displays and the JSON lines implement it. Any member may be NULL. */
 struct run_observer {
     void *context;
     /* `detail`: a line or NULL: why it failed, with the path of its log; what a retry waits for. */
@@ -46,7 +46,7 @@ struct run_options {
     bool same_platform;        /* only results of this platform are known */
     const char *stage_program; /* path of retort-stage */
     const char *results;       /* directory that results/<pipeline>/ stands in */
-    const char *meter_root;    /* where /sys and /proc are read from for energy; NULL: "/" */
+    const char *meter_root;    /* root of /sys and /proc for energy; NULL: "/" */
     double base_window_s;      /* of the windows of the base power, measured before and after; 0: it is not */
     struct run_observer observer;
 };

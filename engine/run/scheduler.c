@@ -293,7 +293,7 @@ bool scheduler_stopped(const struct scheduler *s) {
     return s->interrupted || (s->failed && !s->keep_going);
 }
 
-/* What is due for one job: true when the loop has something to do. */
+/* Handles the due timer of one job. True: `*out` has an action for the loop. */
 static bool on_due(struct scheduler *s, struct job *job, uint64_t now_ms, struct schedule_action *out) {
     heap_remove(&s->timers, job);
     if (job->state == JOB_BACKOFF) {

@@ -65,9 +65,9 @@ struct scheduler;
 struct scheduler *scheduler_create(const struct scheduler_limits *limits, bool keep_going);
 void scheduler_free(struct scheduler *s);
 
-/* A job becomes ready. `job` is the caller's and lives until the scheduler is freed. ERR_INVALID when it needs more
-   than there is at all. Larger priority starts first; a job that does not fit is passed over by those that do, at most
-   SCHEDULER_PATIENCE times: then what ranks behind it waits until it fits. */
+/* Makes a job ready. `job` is the caller's and must outlive the scheduler. ERR_INVALID if it needs more than the
+   total. Larger priority starts first. Jobs that fit pass one that does not, at most SCHEDULER_PATIENCE times; then
+   all jobs of lower rank wait for it. */
 enum { SCHEDULER_PATIENCE = 64 };
 int scheduler_submit(struct scheduler *s, struct job *job, struct error *err);
 

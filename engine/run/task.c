@@ -66,7 +66,7 @@ static void release(struct task *t) {
     t->claimed = false;
 }
 
-/* What another engine did in the meantime counts as known. */
+/* Takes a result that another engine made meanwhile; the stage counts as known. */
 static void take_known(struct task *t) {
     struct run *r = t->run;
     release(t);
@@ -246,8 +246,8 @@ static void put_off(struct task *t) {
     drop_attempt(t);
 }
 
-/* Whether the attempt failed by itself: not for want of what the system refused it (a kind says so by its exit status),
-   nor because it was asked to leave, nor together with its keeper. */
+/* Whether the attempt failed by itself. It did not if the system refused it something (a kind says so by its exit
+   status), if it was asked to leave, or if its keeper died. */
 static bool is_own_failure(const struct task *t) {
     const struct outcome *o = &t->attempt->outcome;
     bool refused = !o->has_result || t->attempt->code < 0 || o->short_of_space ||

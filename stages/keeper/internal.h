@@ -1,4 +1,4 @@
-/* What the files of the keeper share: one attempt under way. */
+/* Types that the files of the keeper share: one running attempt. */
 #ifndef RETORT_STAGES_KEEPER_INTERNAL_H
 #define RETORT_STAGES_KEEPER_INTERNAL_H
 

@@ -61,7 +61,7 @@ static void keeper_close(struct keeper *k) {
     buffer_close(&k->inbox);
 }
 
-/* ---- what has died ---- */
+/* ---- dead processes ---- */
 
 static double seconds(struct timeval t) {
     return (double)t.tv_sec + (double)t.tv_usec / 1e6;
@@ -259,8 +259,8 @@ static int send_result(const struct attempt_result *r, struct error *err) {
     return rc;
 }
 
-/* The engine hears the result. The account takes its place where the engine is gone, and stands beside it where a
-   checkpoint outlives the attempt, until the engine has written its own record. */
+/* Sends the result to the engine. If the engine is gone, the account replaces the result. If a checkpoint outlives
+   the attempt, the account is written too, until the engine has written its own record. */
 static int report(struct keeper *k, struct error *err) {
     struct attempt_result result;
     bool ran = k->attempt.ended_ns > k->attempt.started_ns;
@@ -272,8 +272,8 @@ static int report(struct keeper *k, struct error *err) {
     return rc;
 }
 
-/* An empty log stays for the next attempt, unless its stage has closed it to its owner, given it another name too, or put
-   something else in its place. */
+/* Whether the next attempt can use the empty log. It cannot if the stage has closed it to its owner, given it
+   another name, or put another file in its place. */
 static bool is_usable(const char *log) {
     struct stat st;
     return lstat(log, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0 && st.st_nlink == 1 && (st.st_mode & S_IWUSR);

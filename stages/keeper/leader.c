@@ -17,7 +17,7 @@
 
 enum { STACK_SIZE = 64 * 1024, SIGNALS = 65 };
 
-/* What the child is told. It runs on the caller's memory until it executes the program, as with vfork. */
+/* The child's arguments. It runs on the caller's memory until it executes the program, as with vfork. */
 struct start {
     const struct attempt_request *request;
     const char *program;
@@ -34,7 +34,7 @@ struct kernel_sigaction {
     unsigned long handler, flags, restorer, mask;
 };
 
-/* The system call itself: the C library refuses to touch the two signals that it keeps for its threads, and whoever
+/* Uses the system call: the C library refuses the two signals that it keeps for its threads. The program that
    started the engine may have left them ignored. */
 void leader_note_signals(void) {
     for (int number = 1; number < SIGNALS; number++) {
@@ -74,7 +74,7 @@ __attribute__((no_sanitize("address", "thread", "undefined"))) static int become
     _exit(127);
 }
 
-/* Where the program stands: a name with a slash is a path from the stage's directory. NULL: there is none. */
+/* The path of the program; a name with a slash is relative to the stage's directory. NULL: there is none. */
 static char *find_program(const struct attempt_request *r) {
     if (r->program)
         return mem_strdup(r->program);

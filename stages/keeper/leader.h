@@ -10,9 +10,9 @@
 /* Once, before any leader: notes which signals this process was started with as ignored. A leader gets their default. */
 void leader_note_signals(void);
 
-/* Executes the request's program in a process group of its own, in its directory, with exactly its environment; stdin is
-   `null_fd`, stdout and stderr are `log_fds`, the events stand on ATTEMPT_EVENTS_FD, and nothing else is inherited. It dies with the calling
-   process. ERR_NOT_FOUND: no such program; ERR_IO: it cannot be executed. */
+/* Executes the request's program in its directory, in a process group of its own, with exactly its environment.
+   stdin is `null_fd`, stdout and stderr are `log_fds`, events go to ATTEMPT_EVENTS_FD; nothing else is inherited. It
+   dies with the calling process. ERR_NOT_FOUND: no such program; ERR_IO: it cannot be executed. */
 int leader_start(pid_t *pid, const struct attempt_request *r, int null_fd, const int log_fds[2], struct error *err);
 
 #endif

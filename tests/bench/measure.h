@@ -16,7 +16,7 @@ struct samples {
     size_t count;
 };
 
-/* What does not fit is left out. */
+/* Text that does not fit is left out. */
 void samples_add(struct samples *s, double value);
 
 /* The value below which `share` of them lie, interpolated; NAN without samples. */

@@ -31,7 +31,7 @@ struct operation {
     struct cost cost[DIRECTIONS];
 };
 
-/* What the wrapped backend has seen since the last trace_begin. */
+/* The calls of the wrapped backend since the last trace_begin. */
 static struct {
     const struct backend *real;
     struct operation operations[OPERATORS_MAX];

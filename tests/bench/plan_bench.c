@@ -1,5 +1,5 @@
 /*
- * What the planner alone takes: every fact and every result is answered at once. Prints CPU time and memory for each
+ * The time of the planner alone: every fact and every result is answered at once. Prints CPU time and memory for each
  * instance; asserts nothing.
  *
  *   plan_bench [INSTANCES [STUDY]]        default 100000, every study

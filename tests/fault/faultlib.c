@@ -81,7 +81,7 @@ static void log_count(unsigned long n) {
     fault_log(line);
 }
 
-/* ---- which call it is ---- */
+/* ---- identifying a call ---- */
 
 bool fault_is_due(const char *call, unsigned can, int fd, const char *path) {
     if (!fault.action || !(can & fault.action->happens_to) || (!path && fd >= 0 && fd <= LAST_STREAM))

@@ -1,4 +1,4 @@
-/* What the parts of the fault library share: what shall happen in this program, and to whom. */
+/* Shared by the parts of the fault library: the fault of this program, and the calls that it hits. */
 #ifndef RETORT_TESTS_FAULT_FAULTLIB_H
 #define RETORT_TESTS_FAULT_FAULTLIB_H
 
@@ -7,7 +7,7 @@
 
 #pragma GCC visibility push(hidden) /* the program sees the calls alone */
 
-/* What can happen to a call. */
+/* The outcomes of a call. */
 enum {
     KILL = 1,    /* it changes something: an instant to be killed at */
     IO = 2,      /* EIO */

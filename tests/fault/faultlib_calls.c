@@ -346,7 +346,7 @@ off_t lseek(int fd, off_t at, int whence) {
 
 /* ---- bytes ---- */
 
-/* What is written: failing it is one thing, taking only half of it another. */
+/* A write can fail, or take only half of its bytes. */
 #define TRANSFER(name, parameters, arguments, can, fd, size)                                                           \
     ssize_t name parameters {                                                                                          \
         static ssize_t(*next) parameters;                                                                              \

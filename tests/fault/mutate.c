@@ -35,7 +35,7 @@
 
 enum { PAGE = 4096, LINE = 512, WALK_FDS = 16, KEPT_LIMIT = 1 << 24, ENOUGH = 20, DOCUMENT_STRIDE = 8 };
 
-/* ---- what the store was ---- */
+/* ---- the store before ---- */
 
 struct kept {
     char *path;
@@ -267,8 +267,8 @@ static struct mutation mutate(bool document) {
     return m;
 }
 
-/* How many keys it may cost: an object is of two records at most, a bit is of one line; what runs and attempts say is of
-   none. */
+/* The number of keys that a mutation may cost. An object belongs to two records at most, a bit to one line; runs and
+   attempts belong to none. */
 static size_t most_unknown(const struct mutation *m, bool fsck_first) {
     enum { SHARERS = 2 };
     if (m->target == DOCUMENT || (m->target == INDEX && fsck_first))
@@ -276,12 +276,12 @@ static size_t most_unknown(const struct mutation *m, bool fsck_first) {
     return m->target == OBJECT ? SHARERS : m->target == SEGMENT && m->how == FLIP ? 1 : WORKLOAD_KEYS;
 }
 
-/* What is appended to a segment without a newline is taken for a line that is being written. */
+/* Bytes without a newline at the end of a segment count as a line that is being written. */
 static bool must_be_found(const struct mutation *m) {
     return m->changed && (m->target == OBJECT || (m->target == SEGMENT && m->how != APPEND));
 }
 
-/* ---- what the store then does ---- */
+/* ---- the store afterwards ---- */
 
 static void ignore(void *context, const char *line) {
     (void)context;
@@ -308,7 +308,7 @@ static int require_known(const bool known[WORKLOAD_KEYS], size_t most, const cha
     return unknown <= most ? 0 : error_set(err, ERR_FAILED, "%zu keys are not known %s", unknown, when);
 }
 
-/* What became unknown is made again, as a run would. */
+/* Makes lost results again, as a run does. */
 static int make_again(struct store *s, bool known[WORKLOAD_KEYS], struct error *err) {
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < WORKLOAD_KEYS; i++)

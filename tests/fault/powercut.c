@@ -241,7 +241,7 @@ static void parse(const struct buffer *text) {
     }
 }
 
-/* ---- what is synced ---- */
+/* ---- synced content ---- */
 
 /* By node: what the event changes is durable once this node is synced. */
 static unsigned carrier(const struct event *e) {
@@ -393,7 +393,7 @@ static void disk_close(struct disk *d) {
     free(d->entries);
 }
 
-/* ---- what the store makes of it ---- */
+/* ---- the store afterwards ---- */
 
 static void ignore(void *context, const char *line) {
     (void)context;

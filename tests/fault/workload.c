@@ -213,7 +213,7 @@ int workload_runs_check(struct store *s, size_t at_least, const bool known[WORKL
     return rc;
 }
 
-/* ---- what is served ---- */
+/* ---- served results ---- */
 
 static bool is_damage(int rc) {
     return rc == ERR_NOT_FOUND || rc == ERR_CORRUPT;

@@ -12,8 +12,8 @@
 /* The entry that libFuzzer knows; returns 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Where a target has one, libFuzzer makes new inputs by it alone: `data` has room for `max_size` bytes; returns the new
-   size. */
+/* A target's own mutator. If there is one, libFuzzer makes new inputs only by it: `data` has room for `max_size`
+   bytes; returns the new size. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
 
 /* libFuzzer's own changes to bytes; none where a corpus is replayed. */

@@ -1,6 +1,6 @@
 /*
- * Pipeline files. The bytes up to a NUL are the pipeline, what follows up to the next its parts b.json and c.json. What
- * can be read is planned and carried out over an invented world, so that expansion, keys and selects see it too.
+ * Pipeline files. The bytes up to a NUL are the pipeline, what follows up to the next its parts b.json and c.json. A
+ * valid pipeline is planned and carried out over an invented world, so that expansion, keys and selects are tested too.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /*
- * Action records: the bytes as a segment; the bytes as the JSON of a whole line, which only a checksum stands before; and
- * as a claim's owner.
+ * Action records. The bytes are read as a segment, as the JSON of a line with a right checksum, and as a claim's owner.
  */
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /*
- * Changes to JSON texts that keep them JSON: members copied, moved and swapped between objects, types changed,
- * references and names replaced by others of the same text. Bytes that are changed one at a time hardly ever give a
- * file that is read to its end; these do.
+ * Changes JSON texts and keeps them JSON. Copies, moves and swaps members between objects, changes types, and replaces
+ * references and names by others of the same text. Bytes that are changed one at a time hardly ever give a file that is
+ * read to its end; these do.
  */
 #ifndef RETORT_TESTS_FUZZ_TREE_H
 #define RETORT_TESTS_FUZZ_TREE_H

@@ -5,7 +5,7 @@
 cd "$work" || exit 1
 victim=$work/victim
 
-user_files() { # what Retort could find there: everything that some out, log, checkpoint or input could be called
+user_files() { # every name that an out, log, checkpoint or input could have
     rm -rf "$victim" && mkdir -p "$victim/thesis/chapters" "$victim/dir/thesis" "$victim/dir/.home" "$victim/dir/.tmp" "$victim/empty" "$victim/sub"
     for file in note.txt thesis/one thesis/chapters/two dir/note.txt dir/thesis/three spec.json dir/.tmp/four sub/note.txt step; do
         echo "the user's $file" >"$victim/$file"
@@ -44,24 +44,24 @@ others() { for n in 1 3; do same "$(outs_of $n)" "stage $n
 sub $n
 False" || return 1; done; }
 nothing_left() { same "$(find store/work -mindepth 1; find store/logs -mindepth 1 ! -name '*-*.std*'; find store/checkpoints -mindepth 1)" ""; }
-ends_well() { # WHAT: what the next run finds
+ends_well() { # WHAT: the state that the next run finds
     : >evil.sh
     check "$1: the next run ends well" go
     check "$1: the next run leaves no work" nothing_left
     check "$1: the next run leaves the user's files as they were" untouched
 }
 
-fails() { # WHAT MESSAGE [MEMBER...]: what is in evil.sh
+fails() { # WHAT MESSAGE [MEMBER...]: WHAT describes evil.sh
     what=$1 message=$2
     shift 2
     rm -rf store && user_files && state >before && write_pipeline "$@"
-    check "$what: the run fails" exits 1 go
-    check "$what: the user's files are as they were" untouched
-    check "$what: a message says so" has run.json "$message"
-    check "$what: the stages before and after it are right" others
+    check "the run fails: $what" exits 1 go
+    check "the user's files do not change: $what" untouched
+    check "a message names the fault: $what" has run.json "$message"
+    check "the stages before and after it are right: $what" others
     ends_well "$what"
 }
-ends() { # WHAT: what is in evil.sh does no harm
+ends() { # WHAT: describes an evil.sh that does no harm
     rm -rf store && user_files && state >before && write_pipeline
     check "$1: the run ends" go
     check "$1: the user's files are as they were" untouched

@@ -71,11 +71,11 @@ echo '{ "retort": 1, "name": "t", "stages": { "shut": { "cmd": ["sh", "-c", "mkd
 check "an out whose folders may not be written to is taken" sh -c "cd open && $other ../bin/retort run t.json"
 check "from its folder" test -d open/.retort/work
 check "and nothing of it is left" same "$(ls open/.retort/work)" ""
-if [ -n "$other" ]; then # what a container left that wrote as root
+if [ -n "$other" ]; then # files of a container that wrote as root
     dead=$(grep -ho '@[0-9a-f-]*' open/.retort/actions/*.jsonl | head -n 1)
     mkdir -p "open/.retort/work/x$dead/dir/cache" && echo 1 >"open/.retort/work/x$dead/dir/cache/f"
     sed -i 's/echo 1/echo 2/' open/t.json
-    check "what may not be removed keeps no run from beginning" sh -c "cd open && $other ../bin/retort run t.json >../told 2>&1"
+    check "a run begins although it may not remove old files" sh -c "cd open && $other ../bin/retort run t.json >../told 2>&1"
     check "and is named" has told "it stays until somebody removes it who may"
     check "nor a collection" sh -c "cd open && $other ../bin/retort gc"
 fi
@@ -83,7 +83,7 @@ fi
 two='"bad": { "cmd": ["false"] }, "after": { "cmd": ["true"], "after": ["bad"] }, "other": { "cmd": ["true"] }'
 run "$two" -j 1 --keep-going
 check "keep-going: the rest runs" same "$(ended finished)" 1
-check "what follows is skipped" same "$(ended skipped)$(ended failed)" 11
+check "dependents of the failed stage are skipped" same "$(ended skipped)$(ended failed)" 11
 check "and says why" has run.json '"state":"skipped","detail":"needs bad, which failed"'
 run '"bad": { "cmd": ["false"] }, "slow": { "cmd": ["sh", "-c", "until grep -q failed '"$work"'/run.json; do sleep 0.02; done"] }, "late": { "cmd": ["true"], "after": ["slow"] }' -j 2
 check "without keep-going: what runs may end, nothing starts" same "$(ended finished)$(ended failed)" 11
@@ -137,11 +137,11 @@ both='"a": { "cmd": ["sh", "-c", "echo x >>$1/c.txt; echo >o", "sh", "'"$work"'"
       "b": { "cmd": ["sh", "-c", "echo x >>$1/c.txt; echo >o", "sh", "'"$work"'"], "outs": { "o": "o" } }'
 run "$both" -j 2
 check "beside one of its key that is cached it runs for both" same "$(wc -l <c.txt) $(ended known)$(ended finished)" "1 11"
-check "which leaves a record" "$retort" show t.json b --store "store.$store"
+check "that stage leaves a record" "$retort" show t.json b --store "store.$store"
 SAME=1 run "$both" -j 2
 check "that the cached one has the next time" same "$(wc -l <c.txt) $(ended known)$(ended finished)" "2 11"
 
-# What the environment lets through is recorded by name alone.
+# Variables that pass_env lets through are recorded by name alone.
 SECRET_TOKEN=hunter2 run '"a": { "cmd": ["sh", "-c", "echo $SECRET_TOKEN >o"], "pass_env": ["SECRET_TOKEN"], "outs": { "o": "o" } }'
 check "a variable is let through" same "$(cat "$(find store.$store/objects -type f)")" hunter2
 check "and stands in no record" exits 1 grep -rq hunter2 store.$store/actions store.$store/runs store.$store/attempts
@@ -157,8 +157,8 @@ check "and the process is gone" exits 1 alive "$(cat daemon)"
 burn='"burn": { "matrix": { "n": [1, 2, 3] }, "cmd": ["sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done; echo $1 >o", "sh", "${matrix.n}"],
     "outs": { "o": "o" }, "energy_budget": "0.001J" }'
 check "an energy budget that is used up: exit status 4" exits 4 run "$burn" -j 1
-check "what is finished is kept, nothing starts any more" same "$(ended finished)$(grep -c '"started"' run.json)" 11
-check "whose, how much, and how that is known" grep -qE 'budget of burn, 0.001 J, is used up: .*J (modelled|measured)' run.err
+check "the finished stage is kept, and no other starts" same "$(ended finished)$(grep -c '"started"' run.json)" 11
+check "the message names the budget, the joules and their label" grep -qE 'budget of burn, 0.001 J, is used up: .*J (modelled|measured)' run.err
 run '"a": { "cmd": ["true"], "resources": { "memory": "1000TiB" } }'
 check "more than there is: refused with both amounts" has run.json "bytes of memory, there are"
 check "more than a number of bytes can be: refused before it runs" exits 2 run '"a": { "cmd": ["true"], "resources": { "memory": 1e300 } }'

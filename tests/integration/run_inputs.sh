@@ -77,7 +77,7 @@ if grep -q '"spoil".*"failed"' run.json; then
     check "a stage that changes its input fails, and names it" has run.json 'it changed its input \"o\", which is read-only'
     check "it is not tried again with what it spoilt, nor is what made that" same "$(grep -c started run.json)" 3
     sed -i 's/chmod u+w $1; echo spoilt >$1; //' t.json
-    check "what made the input runs again" run
+    check "the producer of the input runs again" run
     check "and the store is whole" "$retort" fsck
 else
     echo "# this file system copies by reference: a stage has no way to the object"
@@ -90,7 +90,7 @@ cat >t.json <<EOF
     "slow": { "cmd": ["sh", "-c", "echo later >>$work/text; cat \$1 >o", "sh", "\${in.text}"], "in": { "text": "text" }, "outs": { "o": "o" } } } }
 EOF
 check "an input that changes meanwhile: exit status 1" exits 1 run
-check "which says so" has run.json "text changed while the stage ran; its result is not kept, run again"
+check "the message says that the input changed while the stage ran" has run.json "text changed while the stage ran; its result is not kept, run again"
 check "nothing of it is known" sh -c "\"$retort\" plan t.json | grep -q '^run '"
 
 # One of a directory, and one that is gone.
@@ -111,7 +111,7 @@ cat >t.json <<EOF
     "second": { "cmd": ["sh", "-c", "echo >$work/executed; cat \$1 >o", "sh", "\${in.text}"], "in": { "text": "text" }, "outs": { "o": "o" }, "retries": 3 } } }
 EOF
 check "an input that changes before: exit status 1" exits 1 run -j 1
-check "which says so" has run.json "text changed before the stage began, run again"
+check "the message says that the input changed before" has run.json "text changed before the stage began, run again"
 check "and nothing was executed" test ! -e executed
 check "the next run takes it as it is" run
 check "and is executed" test -e executed
@@ -122,7 +122,7 @@ cat >t.json <<EOF
     "slow": { "cmd": ["sh", "-c", "chmod +x $work/text; cat \$1 >o", "sh", "\${in.text}"], "in": { "text": "text" }, "outs": { "o": "o" } } } }
 EOF
 check "an input that becomes executable meanwhile: exit status 1" exits 1 run
-check "which says so too" has run.json "text changed while the stage ran; its result is not kept, run again"
+check "the message says that the executable input changed" has run.json "text changed while the stage ran; its result is not kept, run again"
 
 # A pinned program that changes before its stage begins, and one that changes meanwhile and back again. A link stands for the
 # program: what is on the PATH of stages is not this test's to change.
@@ -133,14 +133,14 @@ cat >t.json <<EOF
     "use": { "cmd": ["sh", "-c", "echo >$work/ran; $work/prog >o"], "pin": ["$work/prog"], "outs": { "o": "o" }, "retries": 3 } } }
 EOF
 check "a pinned program that changes before: exit status 1" exits 1 run -j 1
-check "which says so" has run.json "$work/prog changed before the stage began, run again"
+check "the message says that the program changed before" has run.json "$work/prog changed before the stage began, run again"
 check "and nothing was executed" test ! -e ran
 cat >t.json <<EOF
 { "retort": 1, "name": "t", "stages": {
     "back": { "cmd": ["sh", "-c", "ln -sfn one $work/prog; $work/prog >o; ln -sfn two $work/prog"], "pin": ["$work/prog"], "outs": { "o": "o" } } } }
 EOF
 check "one that changes meanwhile and back: exit status 1" exits 1 run
-check "which says so too" has run.json "$work/prog was written to while the stage ran; its result is not kept, run again"
+check "the message says that the program was written to" has run.json "$work/prog was written to while the stage ran; its result is not kept, run again"
 sed -i 's/ln -sfn one [^ ]*; //; s/; ln -sfn two [^ "]*//' t.json
 check "and one that stays is kept" run
 rm one two prog

@@ -17,7 +17,7 @@ run() { # USER UMASK [OPTION...]
     as "$user" "$mask" "$retort" run p.json -j 2 --progress json "$@" >"$work/run.json" 2>"$work/run.err"
 }
 told() { run "$@" || { status=$?; cat "$work/run.err" "$work/run.json"; return $status; }; }
-# What only its maker could write to. Objects, which nobody writes to, are 0444; removing them takes their folders.
+# Files that only their maker could write to. Objects, which nobody writes to, are 0444; removing them takes their folders.
 # What stages made below their own folder is as they made it, and where the file system has no ACLs their checkpoint, too.
 closed() {
     find .retort $(ls -d results 2>/dev/null) \( -type d -o -type f ! -path '.retort/objects/*' \) ! -path '*/work/*/dir/*' ! -perm -g+w >"$work/closed"
@@ -51,7 +51,7 @@ EOT
   "results": { "d": "\${stages.tree.outs.d}", "o": "\${stages.first.outs.o}" } }
 EOT
     : >executed.txt
-    # Where the file system has ACLs, also what can only be written to by whoever comes next, not replaced.
+    # With ACLs, also a file that the next user can write to but not replace.
     python3 -c 'import os; os.setxattr(".", "system.posix_acl_access", b"\2\0\0\0" + b"".join(bytes([t, 0, p, 0]) + b"\xff" * 4 for t, p in ((1, 7), (4, 7), (32, 5))))' 2>/dev/null && : >acl
     chown $anna:$group ./* && chmod g+w ./*
 }
@@ -87,11 +87,11 @@ check "and has nothing to execute" same "$(counts "$work/run.json")" '{"event":"
 touch go
 plain() { as "$1" 002 "$retort" run p.json --set params.n=2 >"$work/plain" 2>&1; }
 check "records of the other" plain $ben
-check "who hears of the folders that the one's stage made and left" has "$work/plain" "it stays until somebody removes it who may"
-check "which publishes over what the one published" same "$(cat results/p/o results/p/d/e/o)" "2
+check "a notice names the folders that the other user's stage left" has "$work/plain" "it stays until somebody removes it who may"
+check "that run replaces the published results of the other user" same "$(cat results/p/o results/p/d/e/o)" "2
 2"
 check "are known to the one" told $anna 002 --set params.n=2
-check "which has nothing to execute" same "$(counts "$work/run.json")" '{"event":"end","known":4,"finished":0,"failed":0,"interrupted":0,"skipped":0}'
+check "the run of known stages executes nothing" same "$(counts "$work/run.json")" '{"event":"end","known":4,"finished":0,"failed":0,"interrupted":0,"skipped":0}'
 check "the one publishes over what the other published" told $anna 002
 check "all of it" same "$(cat results/p/o results/p/d/e/o)" "1
 1"
@@ -100,7 +100,7 @@ check "the one pins a run" as $anna 002 "$retort" gc --pin latest
 check "the other takes the pin away" as $ben 002 "$retort" gc --unpin "$(ls .retort/pins)"
 told $ben 002 --set params.n=2 >/dev/null
 check "the other collects garbage" as $ben 002 "$retort" gc --keep-runs 1 --grace 0s
-check "what was the one's is gone" sh -c "\"$retort\" plan p.json first | grep -q '^run '"
+check "the results of the first user's old run are gone" sh -c "\"$retort\" plan p.json first | grep -q '^run '"
 check "the store is whole" as $ben 002 "$retort" fsck
 check "the one collects garbage" as $anna 002 "$retort" gc --keep-runs 1 --grace 0s
 check "and with it what the other could not remove" same "$(find .retort/work -mindepth 1)" ""
@@ -133,6 +133,6 @@ find .retort results -type f -exec sha256sum {} + | sort >"$work/before"
 check "the other is refused" exits 3 run $ben 002 --set params.n=2
 check "by the name of the file" grep -q "$PWD/.retort/.*: " "$work/run.err"
 check "and harms nothing" sh -c "find .retort results -type f -exec sha256sum {} + | sort | cmp - $work/before"
-check "which the one goes on with" told $anna 022 --set params.n=2
+check "the first user continues with it" told $anna 022 --set params.n=2
 check "and finds whole" as $anna 022 "$retort" fsck
 finish

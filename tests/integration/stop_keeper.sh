@@ -85,13 +85,13 @@ check "a second Ctrl-C ends a stage that stops its keeper again and again" exits
 check "after a second Ctrl-C nothing is left" gone twice
 
 check "the timeout ends a stage whose keeper is stopped" exits 1 status timeout
-check "which says so" said timeout "timed out"
+check "the message says that the stage timed out" said timeout "timed out"
 check "after the timeout nothing is left" gone timeout
 status ended
 check "a stage that had ended ends its run" said ended '"event":"end"'
 check "after its end nothing is left" gone ended
 check "the timeout ends a stage that stops its keeper again and again" exits 1 status timeout_loop
-check "which says so too" said timeout_loop "timed out"
+check "the message says that this stage timed out" said timeout_loop "timed out"
 check "after the timeout in the loop nothing is left" gone timeout_loop
 check "Ctrl-C ends a stage that stops its keeper again and again" exits 130 status int_loop
 check "after Ctrl-C in the loop nothing is left" gone int_loop

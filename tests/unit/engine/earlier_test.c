@@ -1,5 +1,4 @@
-/* What a plan reads of earlier records: for predictions and for the reasons why stages have to run. Each read of a segment in
-   this process is counted. */
+/* The earlier records that a plan reads, for predictions and for the reasons why stages have to run. */
 #include <math.h>
 #include <sys/syscall.h>
 
@@ -181,7 +180,7 @@ static void a_sweep_that_is_extended_is_predicted_by_its_nearest_instances(void 
     free(text);
 }
 
-static void what_finished_meanwhile_counts(void **state) {
+static void stages_that_finished_meanwhile_count(void **state) {
     struct bench b;
     char *text = sweep(20, 2);
     (void)state;
@@ -262,7 +261,7 @@ int main(void) {
         cmocka_unit_test(stages_of_one_kind_share_its_records),
         cmocka_unit_test(a_record_found_in_two_ways_is_counted_once),
         cmocka_unit_test(a_sweep_that_is_extended_is_predicted_by_its_nearest_instances),
-        cmocka_unit_test(what_finished_meanwhile_counts),
+        cmocka_unit_test(stages_that_finished_meanwhile_count),
         cmocka_unit_test(reasons_read_the_instances_own_record_and_some_of_the_stage),
         cmocka_unit_test(reasons_of_commands_read_no_record_of_other_stages),
         cmocka_unit_test(a_new_instance_is_compared_with_the_others),

@@ -216,7 +216,7 @@ static void joules_of_another_label_are_left_out(void **state) {
     study_close(&s);
 }
 
-/* What all its attempts took. */
+/* The sums over all its attempts. */
 static void a_resumed_stage_counts_with_its_earlier_attempts(void **state) {
     struct study s = study_of(NULL);
     (void)state;

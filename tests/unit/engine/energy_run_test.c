@@ -1,5 +1,5 @@
-/* The energy of whole runs: real stages on real time, and counters that move by a known amount whenever a stage says that
-   it is there. Who gets how much depends on the machine, so only what always holds is asked. */
+/* The energy of whole runs: real stages on real time, and counters that move by a known amount whenever a stage says
+   that it is there. The shares depend on the machine, so the tests check only rules that always hold. */
 #include <string.h>
 
 #include "engine/run/run.h"
@@ -158,7 +158,7 @@ static void test_the_base_power_before_and_after(void **state) {
     free(one);
 }
 
-/* What was counted is called so on the page beside the results, with its uncertainty. */
+/* The page beside the results labels counted joules, with their uncertainty. */
 static void test_the_page_of_what_was_measured(void **state) {
     struct machine *m = *state;
     struct error err = {0};

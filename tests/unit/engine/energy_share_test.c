@@ -10,7 +10,7 @@
 
 enum { BURN = 1001, REST = 1002, CHILD = 1003 };
 
-/* What the machine shows. */
+/* The state that the machine shows. */
 static uint64_t package_uj, dram_uj;
 static double busy_s;
 
@@ -171,7 +171,7 @@ static void test_a_counter_that_did_not_move(void **state) {
     cJSON_Delete(table);
 }
 
-/* What the keeper knows exactly stands in the record. */
+/* The record holds the keeper's exact figures. */
 static void test_usage_is_the_keepers(void **state) {
     struct sharing *e = sharing_open(&(struct sharing_options){.root = *state});
     struct share *s = share_begin(e, BURN, "stage", 0);

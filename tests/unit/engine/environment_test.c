@@ -62,7 +62,7 @@ static void declared_and_passed_variables_stand_once(void **state) {
     free(found);
 }
 
-/* What the user lets through counts before what the engine would set; the protocol's own names are the engine's. */
+/* Variables that the user lets through replace the engine's; only the protocol's names are always the engine's. */
 static void a_variable_that_is_let_through_replaces_the_engine_s(void **state) {
     (void)state;
     char *zone = getenv("TZ") ? mem_strdup(getenv("TZ")) : NULL;

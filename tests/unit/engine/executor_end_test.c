@@ -95,7 +95,7 @@ static void a_stage_that_holds_its_keeper_dies_with_it(void **state) {
     assert_true(is_gone(a->keeper));
 }
 
-/* ---- what is left ---- */
+/* ---- after the end ---- */
 
 static void what_a_killed_keeper_leaves_is_killed_and_others_are_not(void **state) {
     struct trial *t = *state;

@@ -60,7 +60,7 @@ static void a_command(void **state) {
                        .pin_count = 1};
     expect_key(&a, "1e4e7274118663272d875ac0dcb06edf33cba8c2a8ffd24ea5bf45fdd2f72fb0");
 
-    /* Where a file lies is not in the key; whether it may be executed is. */
+    /* The key holds a file's executable bit, and not its path. */
     item.path = NULL;
     expect_key(&a, "1e4e7274118663272d875ac0dcb06edf33cba8c2a8ffd24ea5bf45fdd2f72fb0");
     struct digest before = key_of(&a);

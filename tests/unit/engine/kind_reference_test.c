@@ -1,4 +1,4 @@
-/* What is printed of the kinds holds what their descriptions hold: nothing is left out, and the formats are well formed. */
+/* The printed pages of the kinds hold everything in their descriptions, in well-formed formats. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

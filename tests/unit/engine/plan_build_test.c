@@ -166,7 +166,7 @@ static void renaming_and_policy_change_no_key(void **state) {
                 "b[n=5]");
 }
 
-static void what_counts_changes_the_key(void **state) {
+static void each_part_of_the_key_changes_it(void **state) {
     (void)state;
     static const char *const variants[] = {
         HEAD "'a':{'cmd':['x','${in.i}'],'in':{'i':'f.csv'},'outs':{'o':'o'}}}}",
@@ -277,7 +277,7 @@ int main(void) {
         cmocka_unit_test(a_list_within_a_text_is_refused),
         cmocka_unit_test(the_spec_shows_what_is_hashed_paths_and_cpus),
         cmocka_unit_test(renaming_and_policy_change_no_key),
-        cmocka_unit_test(what_counts_changes_the_key),
+        cmocka_unit_test(each_part_of_the_key_changes_it),
         cmocka_unit_test(equal_work_has_one_key),
         cmocka_unit_test(early_cutoff),
         cmocka_unit_test(defaults_of_a_kind_are_in_no_key),

@@ -192,7 +192,7 @@ static bool source_fails(const struct instance *i) {
     return strcmp(i->decl->name, "src") == 0;
 }
 
-static void what_waits_for_a_failed_metric_is_skipped(void **state) {
+static void a_stage_that_waits_for_a_failed_metric_is_skipped(void **state) {
     (void)state;
     struct world w = {.fails = source_fails};
     world_open(&w, HEAD "'src':{'cmd':['x'],'outs':{'m':{'path':'m.json','type':'metrics'}}},"
@@ -241,7 +241,7 @@ int main(void) {
         cmocka_unit_test(an_object_may_extend_another),
         cmocka_unit_test(an_include_resolves_beside_its_own_file),
         cmocka_unit_test(an_axis_from_a_metric_waits_for_it),
-        cmocka_unit_test(what_waits_for_a_failed_metric_is_skipped),
+        cmocka_unit_test(a_stage_that_waits_for_a_failed_metric_is_skipped),
         cmocka_unit_test(a_million_instances_are_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

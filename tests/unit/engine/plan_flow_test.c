@@ -1,4 +1,4 @@
-/* What runs when: targets, order, after, failures, results, long chains. */
+/* The order of a plan: targets, order, after, failures, results, long chains. */
 #include "tests/unit/engine/plan_fixture.h"
 
 #define HEAD "{'retort':1,'name':'t','stages':{"

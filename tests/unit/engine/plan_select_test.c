@@ -70,7 +70,7 @@ static void maximize_and_where(void **state) {
 }
 
 /* Only losses of at least 5 count: 7/1, 11/1, 11/2; minima 7 and 5.5. */
-static void where_each_leaves_single_instances_out(void **state) {
+static void single_instances_are_left_out_by_where_each(void **state) {
     (void)state;
     struct world w = {0};
     run(&w, HEAD FOUR ",'s':{'select':{'from':'a','group_by':['size'],'reduce':'min',"
@@ -251,7 +251,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_winner_is_a_stage_over_its_remaining_axes),
         cmocka_unit_test(maximize_and_where),
-        cmocka_unit_test(where_each_leaves_single_instances_out),
+        cmocka_unit_test(single_instances_are_left_out_by_where_each),
         cmocka_unit_test(missing_metrics_never_qualify),
         cmocka_unit_test(large_metrics_are_told_apart),
         cmocka_unit_test(ties_go_to_the_earlier_group_and_are_told),

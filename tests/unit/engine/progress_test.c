@@ -1,4 +1,4 @@
-/* What a run tells: the JSON lines exactly as the contract has them, and what people see. */
+/* The lines of a run: the JSON lines exactly as in the contract, and the lines for people. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -132,7 +132,7 @@ static void test_plain_shows_what_happens(void **state) {
     display_close(&d);
 }
 
-/* What the last line says of the results. */
+/* The results in the last line. */
 static void says_of_results(const struct published *results, const char *expected) {
     struct display d;
     struct run_summary s = {.results = *results};
@@ -170,7 +170,7 @@ static void test_none_shows_failures_alone(void **state) {
     display_close(&d);
 }
 
-/* What one line says of a stage that runs: from its name on. */
+/* The line of a running stage, from its name on. */
 static void says(const char *expected, bool more, double done, double total, const char *unit) {
     struct display d;
     struct instance i = keyed("train");

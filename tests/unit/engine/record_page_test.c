@@ -15,7 +15,7 @@ static char *read_page(void) {
     return buffer_detach(&page);
 }
 
-/* Where the page lists a member of a record's energy; NULL: nowhere. */
+/* The place of a member of a record's energy on the page; NULL: none. */
 static const char *row_of(const char *page, const char *path) {
     char *row = mem_printf("\n| `energy%s` |", path);
     const char *found = strstr(page, row);

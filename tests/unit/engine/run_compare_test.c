@@ -1,4 +1,4 @@
-/* What differs between two outs. */
+/* The differences of two outs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

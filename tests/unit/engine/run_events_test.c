@@ -1,4 +1,4 @@
-/* What a stage says on its events pipe. */
+/* The events of a stage on its pipe. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,7 +57,7 @@ static void test_pieces_of_any_size_are_the_same(void **state) {
     }
 }
 
-static void test_what_is_no_event_is_counted_and_passed_over(void **state) {
+static void lines_that_are_no_events_are_counted_and_skipped(void **state) {
     static const char *const wrong[] = {"hello",
                                         "{}",
                                         "[1]",
@@ -101,7 +101,7 @@ static void test_a_line_too_long_is_dropped_whole(void **state) {
     buffer_close(&heard);
 }
 
-static void test_what_is_not_said_is_not_a_number(void **state) {
+static void a_missing_figure_is_not_a_number(void **state) {
     struct buffer heard = {0};
     struct event_reader r = reader(&heard);
     const char text[] = "{\"progress\":{\"done\":1}}\n{\"metric\":{\"name\":\"x\",\"value\":2}}\n";
@@ -116,9 +116,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_events_are_told),
         cmocka_unit_test(test_pieces_of_any_size_are_the_same),
-        cmocka_unit_test(test_what_is_no_event_is_counted_and_passed_over),
+        cmocka_unit_test(lines_that_are_no_events_are_counted_and_skipped),
         cmocka_unit_test(test_a_line_too_long_is_dropped_whole),
-        cmocka_unit_test(test_what_is_not_said_is_not_a_number),
+        cmocka_unit_test(a_missing_figure_is_not_a_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

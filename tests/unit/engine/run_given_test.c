@@ -1,5 +1,5 @@
-/* Files of the project that are written to, and put back as they were, while a stage is given them: whole runs, into whose
-   calls of the system the writer is put. Whoever looks before and after sees nothing. */
+/* Files of the project that are written to, and put back as they were, while a stage is given them: whole runs, into
+   whose calls of the system the writer is put. A look before and after sees no change. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -244,8 +244,7 @@ static void a_young_file_that_was_another_is_not_kept(void **state) {
     run_beside_writer(before);
 }
 
-/* What is at rest is not hashed when it is copied: it is looked at before. Its key is made before another
-   stage runs. */
+/* A file at rest is examined before it is copied, and not hashed then. Its key is made before another stage runs. */
 static void a_file_that_changed_before_and_rests_is_not_given(void **state) {
     struct buffer said = {0}, made = {0};
     (void)state;
@@ -369,7 +368,7 @@ static void a_folder_that_cannot_be_read_is_not_copied_in_part(void **state) {
 
 enum { PLACES = 14 };
 
-/* What is there when a run begins, and at rest: made for all tests at once, since that takes a while. */
+/* The files that exist, at rest, when a run begins. They are made once for all tests, since that takes a while. */
 static int make_places(void **state) {
     (void)state;
     if (!mkdtemp(root) || chdir(root) < 0)

@@ -54,7 +54,7 @@ static void longest_path_first_then_submission(void **state) {
     scheduler_free(s);
 }
 
-static void what_fits_passes_what_does_not(void **state) {
+static void a_job_that_fits_passes_one_that_does_not(void **state) {
     (void)state;
     struct scheduler *s = scheduler_create(&two_cpus, false);
     struct job running = make_job(1, 10), wide = make_job(2, 9), narrow = make_job(1, 1);
@@ -307,7 +307,7 @@ static void a_deferred_job_comes_back_uncounted(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(longest_path_first_then_submission),
-        cmocka_unit_test(what_fits_passes_what_does_not),
+        cmocka_unit_test(a_job_that_fits_passes_one_that_does_not),
         cmocka_unit_test(a_wide_job_is_not_passed_for_ever),
         cmocka_unit_test(an_exclusive_job_runs_alone),
         cmocka_unit_test(fractions_add_up),

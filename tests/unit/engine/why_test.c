@@ -1,4 +1,4 @@
-/* What changed between two keys, in words. */
+/* The changes between two keys, in words. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,7 +54,7 @@ static void parameters_from_and_to(void **state) {
     expect("{}", "{'env.LANG':'C'}", "env.LANG: \"C\" -> (none)\n", "env.LANG: \"C\" -> (none)");
 }
 
-static void what_says_most_comes_first(void **state) {
+static void the_most_telling_components_come_first(void **state) {
     (void)state;
     expect("{'argv.10':'b','argv.9':'b','in.x':" FILE_B ",'kind':'k@2','with.a':2}",
            "{'argv.10':'a','argv.9':'a','in.x':" FILE_A ",'kind':'k@1','with.a':1}",
@@ -91,10 +91,8 @@ static void the_nearest_has_the_fewest_differences(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equal_components_say_nothing),
-        cmocka_unit_test(parameters_from_and_to),
-        cmocka_unit_test(what_says_most_comes_first),
-        cmocka_unit_test(inputs_by_what_differs),
+        cmocka_unit_test(equal_components_say_nothing),           cmocka_unit_test(parameters_from_and_to),
+        cmocka_unit_test(the_most_telling_components_come_first), cmocka_unit_test(inputs_by_what_differs),
         cmocka_unit_test(the_nearest_has_the_fewest_differences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

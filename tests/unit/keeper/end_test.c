@@ -150,7 +150,7 @@ static void a_kill_ends_what_the_leader_left(void **state) {
     assert_false(is_alive(read_pid(t, "daemon")));
 }
 
-/* ---- what the leader leaves ---- */
+/* ---- processes that the leader leaves ---- */
 
 static void a_daemon_does_not_outlive_the_leader(void **state) {
     struct trial *t = *state;

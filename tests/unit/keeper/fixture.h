@@ -1,5 +1,5 @@
 /*
- * What the keeper's tests share: a keeper as a process of its own, and the engine's side of its socket and its events.
+ * Shared by the keeper's tests: a keeper as a process of its own, and the engine's side of its socket and its events.
  *
  *   setup --> request --> submit --> await_result --> submit ... --> finish --> teardown
  */
@@ -348,7 +348,7 @@ static inline void assert_still_serves(struct trial *t) {
     assert_int_equal(finish(t), 130);
 }
 
-/* What stands in the events pipe now; the caller frees. */
+/* The present content of the events pipe; the caller frees. */
 static inline char *read_events(const struct trial *t) {
     struct buffer text = {0};
     char bytes[4096];

@@ -32,7 +32,7 @@ static void usage_is_counted(void **state) {
     assert_true(strcmp(t->result.start, t->result.end) < 0);
 }
 
-/* ---- what it inherits ---- */
+/* ---- inheritance ---- */
 
 static void output_goes_to_the_logs(void **state) {
     struct trial *t = *state;

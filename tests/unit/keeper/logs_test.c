@@ -66,7 +66,7 @@ static void a_log_in_a_missing_folder_is_a_result(void **state) {
     assert_still_serves(t);
 }
 
-/* ---- what an earlier stage may have done to them ---- */
+/* ---- changes by an earlier stage ---- */
 
 static void check_log(struct trial *t, const char *fault) {
     char *expected = mem_printf("%s: cannot be opened: %s", t->request.logs[1].path, fault);

@@ -146,7 +146,7 @@ static void a_request_comes_out_as_it_went_in(void **state) {
     cJSON_Delete(record);
 }
 
-static void what_a_request_may_lack_is_null(void **state) {
+static void missing_members_of_a_request_are_null(void **state) {
     struct trial *t = *state;
     struct attempt_request out;
     use_program(t, "true");
@@ -230,7 +230,7 @@ static void a_result_comes_out_as_it_went_in(void **state) {
     cJSON_Delete(in.energy);
 }
 
-static void what_a_result_does_not_know_stays_unknown(void **state) {
+static void unknown_members_of_a_result_stay_unknown(void **state) {
     struct attempt_result in;
     (void)state;
     attempt_result_init(&in);
@@ -333,10 +333,10 @@ int main(void) {
         cmocka_unit_test(a_frame_in_pieces_is_whole_with_its_last_byte),
         cmocka_unit_test(broken_frames_are_refused),
         cmocka_unit_test(a_request_comes_out_as_it_went_in),
-        cmocka_unit_test_setup_teardown(what_a_request_may_lack_is_null, prepare, teardown),
+        cmocka_unit_test_setup_teardown(missing_members_of_a_request_are_null, prepare, teardown),
         cmocka_unit_test_setup_teardown(a_request_without_a_needed_member_is_refused, prepare, teardown),
         cmocka_unit_test(a_result_comes_out_as_it_went_in),
-        cmocka_unit_test(what_a_result_does_not_know_stays_unknown),
+        cmocka_unit_test(unknown_members_of_a_result_stay_unknown),
         cmocka_unit_test(an_idle_keeper_leaves_at_broken_bytes),
         cmocka_unit_test(broken_bytes_kill_what_is_under_way),
         TEST(half_a_frame_and_the_engine_s_death_start_nothing),

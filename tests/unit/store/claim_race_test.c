@@ -22,7 +22,7 @@ int open(const char *path, int flags, ...) {
     return openat(AT_FDCWD, path, flags, mode);
 }
 
-/* What they share. */
+/* State shared by the threads. */
 struct race {
     atomic_uint arrived, claimed, busy;
 };

@@ -142,7 +142,7 @@ static char *forge_elsewhere(const struct place *p, struct store *s, const struc
     return path;
 }
 
-/* Whatever its clock says: what counts is for how long it has not shown while we looked. */
+/* Its clock does not matter. The test is how long this store saw no sign of life. */
 static void another_host_lives_while_it_shows(void **state) {
     const struct place *p = *state;
     static const int days[] = {-1, 0, 1};
@@ -209,7 +209,7 @@ static void a_torn_claim_is_no_claim(void **state) {
 }
 
 /* The owner appended its record and was killed before that was in the index: who takes over must see it. */
-static void what_the_dead_finished_is_seen(void **state) {
+static void a_record_of_the_dead_owner_is_seen(void **state) {
     const struct place *p = *state;
     struct error err = {0};
     struct digest key = key_of("k");
@@ -278,7 +278,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(another_host_lives_while_it_shows, clocks_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_clock_that_jumps_steals_nothing, clocks_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_torn_claim_is_no_claim, place_setup, place_teardown),
-        cmocka_unit_test_setup_teardown(what_the_dead_finished_is_seen, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_record_of_the_dead_owner_is_seen, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(only_what_the_dead_left_is_swept, place_setup, place_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

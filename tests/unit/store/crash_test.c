@@ -1,6 +1,6 @@
 /*
  * An engine killed at any instant: a child puts, adds and commits, and says through a pipe what store_commit has
- * returned for; it is killed at a random time. Whatever was reported must be there, and whatever is there be whole.
+ * returned for; it is killed at a random time. Every reported record must be there, and every record must be whole.
  */
 #include "tests/unit/store/fixture.h"
 
@@ -90,7 +90,7 @@ static void check_said(struct store *s, const struct said *said, size_t count) {
     }
 }
 
-static void what_was_reported_survives_a_kill(void **state) {
+static void a_reported_record_survives_a_kill(void **state) {
     const struct place *p = *state;
     const char *given = getenv("RETORT_TEST_SEED");
     unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
@@ -131,7 +131,7 @@ static void what_was_reported_survives_a_kill(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_was_reported_survives_a_kill, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_reported_record_survives_a_kill, place_setup, place_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

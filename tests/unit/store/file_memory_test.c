@@ -101,7 +101,7 @@ static void only_a_file_at_rest_is_remembered(void **state) {
     free(path);
 }
 
-/* Who keeps a file mapped writes to it without a call: the page that is dirty already gets no new time for that. */
+/* A process with the file mapped writes to it without a call; a dirty page gets no new time. */
 static void a_store_to_a_mapped_page_is_seen(void **state) {
     const struct place *p = *state;
     struct statfs fs;

@@ -1,4 +1,4 @@
-/* What the tests of the store share: a store in a directory of its own under $TMPDIR, small files, records. */
+/* Shared by the tests of the store: a store in a directory of its own under $TMPDIR, small files, records. */
 #ifndef RETORT_TESTS_STORE_FIXTURE_H
 #define RETORT_TESTS_STORE_FIXTURE_H
 
@@ -131,7 +131,7 @@ static inline struct object commit_text(struct store *s, const char *name, const
     return o;
 }
 
-/* What a text hashes to, from the base's own hash (tested there against FIPS 180-4). */
+/* The digest of a text, by engine/base (whose tests compare with FIPS 180-4). */
 static inline const char *hex_of(const char *text, char hex[DIGEST_HEX_SIZE]) {
     struct digest d = key_of(text);
     digest_hex(hex, &d);

@@ -151,7 +151,7 @@ static off_t first_newline(const char *path) {
     return place;
 }
 
-/* What is served as long as the index knows where it stands is served afterwards: the line before is lost alone. */
+/* A record that the index still finds is found afterwards too; only the line before is lost. */
 static void a_damaged_newline_loses_one_record(void **state) {
     const struct place *p = *state;
     struct buffer said = {0};
@@ -328,7 +328,7 @@ static void damaged_runs_and_attempts_are_set_aside(void **state) {
     buffer_close(&said);
 }
 
-static void what_is_no_file_is_set_aside_too(void **state) {
+static void an_object_that_is_no_file_is_set_aside_too(void **state) {
     const struct place *p = *state;
     struct buffer said = {0};
     char *paths[2];
@@ -374,7 +374,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_segment_that_is_gone_or_cut_is_counted_once, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_damaged_index_is_no_lost_segment, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(damaged_runs_and_attempts_are_set_aside, place_setup, place_teardown),
-        cmocka_unit_test_setup_teardown(what_is_no_file_is_set_aside_too, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(an_object_that_is_no_file_is_set_aside_too, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_damaged_run_is_no_wrong_use, place_setup, place_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,8 +102,8 @@ static void what_an_engine_put_stays(void **state) {
     cJSON_Delete(record);
 }
 
-/* The third collection gives the segment the name that it had after the first: an engine that has that one open since must
-   not look for the record in it. */
+/* The third gc gives the segment the name that it had after the first. An engine that still has that first one open
+   must not look for the record in it. */
 static void a_segment_that_comes_again_under_its_name_is_read_anew(void **state) {
     static const char *const names[] = {"1", "22", "333", "4444"};
     const struct place *p = *state;

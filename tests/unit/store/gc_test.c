@@ -5,7 +5,7 @@
 #include <sys/file.h>
 #include <time.h>
 
-/* ---- what is kept ---- */
+/* ---- kept files ---- */
 
 static void what_no_run_names_goes(void **state) {
     const struct place *p = *state;

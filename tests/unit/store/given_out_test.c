@@ -1,4 +1,4 @@
-/* What it costs to give an object out. */
+/* The cost of giving an object out. */
 #include "tests/unit/store/fixture.h"
 
 #include <linux/fs.h>
@@ -35,7 +35,7 @@ static void the_first_object_given_out_takes_no_blocks_of_its_own(void **state) 
     store_close(s);
 }
 
-/* What this process has read so far by system calls. */
+/* Bytes that this process has read by system calls so far. */
 static unsigned long long bytes_read(void) {
     char *text = read_text("/proc/self/io");
     unsigned long long bytes = strtoull(text + strlen("rchar: "), NULL, 10);

@@ -84,7 +84,7 @@ static void a_torn_last_line_is_left_alone(void **state) {
     free(line);
 }
 
-/* Whatever stands under the name of our segment, it is not appended to. */
+/* An existing file with the name of our segment is never appended to. */
 static void a_segment_that_is_there_is_never_appended_to(void **state) {
     const struct place *p = *state;
     struct store *s = open_store(p);
@@ -247,7 +247,7 @@ static void a_database_removed_under_us_is_made_anew(void **state) {
     free(db);
 }
 
-static void what_is_newer_or_no_store_is_refused(void **state) {
+static void a_newer_store_and_a_foreign_folder_are_refused(void **state) {
     const struct place *p = *state;
     struct store *s;
     struct error err = {0};
@@ -348,7 +348,7 @@ static void a_failed_append_loses_and_doubles_nothing(void **state) {
     buffer_close(&said);
 }
 
-static void what_only_the_index_missed_is_made_up_for(void **state) {
+static void records_that_only_the_index_missed_are_added(void **state) {
     const struct place *p = *state;
     struct error err = {0};
     char hex[DIGEST_HEX_SIZE];
@@ -380,9 +380,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(damage_to_any_page_of_the_index_is_mended, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_database_that_is_none_is_replaced, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_database_removed_under_us_is_made_anew, place_setup, place_teardown),
-        cmocka_unit_test_setup_teardown(what_is_newer_or_no_store_is_refused, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_newer_store_and_a_foreign_folder_are_refused, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_failed_append_loses_and_doubles_nothing, place_setup, place_teardown),
-        cmocka_unit_test_setup_teardown(what_only_the_index_missed_is_made_up_for, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(records_that_only_the_index_missed_are_added, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(readers_open_beside_a_writer, place_setup, place_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

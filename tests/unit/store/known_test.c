@@ -115,7 +115,7 @@ static void no_key_is_found_that_was_not_recorded(void **state) {
     store_close(s);
 }
 
-/* ---- which record counts ---- */
+/* ---- the record that counts ---- */
 
 static void remove_object(struct store *s, const char *text) {
     struct digest d = key_of(text);
@@ -316,7 +316,7 @@ static void others_commit_while_a_session_goes_on(void **state) {
     store_close(s);
 }
 
-/* What a session's look-ups say to gc is written when it ends, and where it cannot be, nothing that was found is safe. */
+/* A session writes its notes for gc when it ends. If it cannot, nothing that it found is safe. */
 static void a_session_whose_notes_cannot_be_written_fails(void **state) {
     const struct place *p = *state;
     struct error err = {0};

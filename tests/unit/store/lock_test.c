@@ -10,7 +10,7 @@
 
 #include "store/lock.h"
 
-/* What this file system says to locks. */
+/* The answer of this file system to locks. */
 static struct {
     bool flock_granted, ranges_granted; /* whatever others hold */
     int flock_fails, ranges_fail;       /* errno */
@@ -108,7 +108,7 @@ static void looking_disturbs_nobody(void **state) {
 }
 
 /* Lines as mount(8) and proc(5) show them. */
-static void what_the_mount_says_counts(void **state) {
+static void the_options_of_the_mount_count(void **state) {
     static const char mounts[] =
         "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw,local_lock=all\n"
         "36 21 0:40 / /home rw,relatime shared:20 master:3 - nfs4 host:/home "
@@ -167,7 +167,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_kernel_without_locks_of_open_files_will_do, disk_setup, place_teardown),
         cmocka_unit_test_setup_teardown(looking_disturbs_nobody, disk_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_file_that_is_replaced_meanwhile_is_opened_again, disk_setup, place_teardown),
-        cmocka_unit_test(what_the_mount_says_counts),
+        cmocka_unit_test(the_options_of_the_mount_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,7 +33,7 @@ int open(const char *path, int flags, ...) {
     return fd;
 }
 
-static void what_another_has_made_meanwhile_is_a_store(void **state) {
+static void a_store_that_another_engine_made_meanwhile_is_opened(void **state) {
     const struct place *p = *state;
     char hex[DIGEST_HEX_SIZE], expected[DIGEST_HEX_SIZE];
     contested = p->directory;
@@ -45,7 +45,8 @@ static void what_another_has_made_meanwhile_is_a_store(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_another_has_made_meanwhile_is_a_store, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_store_that_another_engine_made_meanwhile_is_opened, place_setup,
+                                        place_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

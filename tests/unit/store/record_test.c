@@ -95,8 +95,8 @@ static void the_earliest_counts_after_a_rebuild_too(void **state) {
     free(segment);
 }
 
-/* A clock that was set back must not let a late record win: the record is written with a time far ahead, as an engine
-   with a wrong clock would have, and the next one must still come after it. */
+/* A clock that was set back must not let a late record win. The record gets a time far ahead, as from an engine with
+   a wrong clock. The next one must still come after it. */
 static void a_clock_set_back_changes_no_order(void **state) {
     const struct place *p = *state;
     char found[DIGEST_HEX_SIZE];
@@ -155,7 +155,7 @@ static void a_record_without_its_objects_is_not_taken(void **state) {
     store_close(s);
 }
 
-static void what_is_no_record_is_refused(void **state) {
+static void a_tree_that_is_no_record_is_refused(void **state) {
     static const struct {
         const char *text, *message;
     } cases[] = {
@@ -339,7 +339,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_clock_set_back_changes_no_order, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_record_whose_objects_are_gone_does_not_count, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_record_without_its_objects_is_not_taken, place_setup, place_teardown),
-        cmocka_unit_test_setup_teardown(what_is_no_record_is_refused, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_tree_that_is_no_record_is_refused, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_record_too_large_to_read_is_refused, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_run_too_large_to_read_is_refused, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(the_newest_records_of_an_instance_a_stage_and_a_kind, place_setup,

@@ -3,7 +3,7 @@
 
 #include <sys/syscall.h>
 
-/* What happens while a segment is synced by a store that is about to read it. */
+/* Runs while a store syncs a segment that it is about to read. */
 static struct {
     struct store *owner; /* appends and indexes; NULL: nothing happens */
     ino_t segment;

@@ -67,7 +67,7 @@ static int collect_all(struct store *s, struct error *err) {
     return store_gc(s, &(struct gc_options){.keep_runs = 1}, &r, err);
 }
 
-/* What a living engine uses stands in its lease alone, and nobody can say what an unreadable lease says. */
+/* Only its lease says what a living engine uses, and an unreadable lease says nothing. */
 static void gc_takes_nothing_when_it_cannot_tell_who_lives(void **state) {
     const struct place *p = *state;
     char hex[DIGEST_HEX_SIZE];
@@ -144,7 +144,7 @@ static void a_list_of_runs_is_whole_or_none(void **state) {
     store_close(s);
 }
 
-/* What of a folder cannot be seen may be somebody else's. */
+/* An entry of a folder that cannot be seen may belong to another engine. */
 static void no_store_is_made_where_something_may_stand(void **state) {
     const struct place *p = *state;
     struct store *s = NULL;
