@@ -86,7 +86,7 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CJSON_CFLAGS) $(if $(filter kernels/% stages/% tests/%,$<),$(BLAS_CFLAGS)) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-# What a file embeds, the compiler's own dependency list does not name.
+# The compiler's dependency lists do not name embedded files.
 $(BUILD)/engine/meter/data.o: $(wildcard engine/meter/data/*.json)
 $(BUILD)/engine/report/kind_schema.o: engine/report/schema_frame.json
 
@@ -136,7 +136,7 @@ $(BUILD)/tests/fault/faultlib.so: $(wildcard tests/fault/faultlib_*.c) tests/fau
 $(BUILD)/tests/fault/mutate $(BUILD)/tests/fault/powercut: %: %.o $(BUILD)/tests/fault/workload.o $(call lib,store) $(call lib,base)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(TEST_SYSLIBS_store)
 
-# ---- what must be installed ----
+# ---- packages to install ----
 
 BUILD_PACKAGES = gcc libc6-dev make git pkg-config libuv1-dev libcjson-dev libgit2-dev libsqlite3-dev libopenblas-pthread-dev \
 	gfortran libsleef-dev librandom123-dev libssl-dev gnuplot-nox graphviz
@@ -233,7 +233,7 @@ lint: lint-deps
 		--suppress=missingIncludeSystem -I. $(CJSON_CFLAGS) -D_GNU_SOURCE -D__x86_64__ engine store stages kernels
 LINT_SOURCES = engine/*.c engine/*/*.c store/*.c stages/*.c stages/*/*.c kernels/*.c kernels/*/*.c
 
-# Which room may include which: DESIGN's table, as code.
+# Checks that rooms include only the rooms that they may.
 check-includes:
 	@tests/check-includes
 

@@ -61,7 +61,8 @@ struct gradient {
     const float *x, *add;
 };
 
-/* Where an operator runs. `workspace` has at least the bytes that the operator's *_workspace_bytes() asks for. */
+/* The place where an operator runs. `workspace` has at least the bytes that the operator's *_workspace_bytes() asks
+   for. */
 struct run {
     struct grid grid;
     struct parallel *parallel;

@@ -10,7 +10,8 @@
    OPENBLAS_CORETYPE as it stands, uses these instructions already. */
 const char *kernels_blas_coretype(void);
 
-/* What OpenBLAS uses in this process ("SkylakeX", "Zen", ...), and its version; for the record of the platform. */
+/* The core type that OpenBLAS uses in this process ("SkylakeX", "Zen", ...), and its version; for the record of the
+   platform. */
 const char *kernels_blas_core(void);
 const char *kernels_blas_version(void);
 

@@ -1,6 +1,6 @@
 /*
- * The list of a DeepRx network's layers, in the order in which they run: the one place from which tensors, counts and
- * the network itself are made.
+ * The list of a DeepRx network's layers, in the order in which they run. Tensors, counts and the network itself are
+ * made from it alone.
  */
 #ifndef RETORT_KERNELS_DEEPRX_LAYOUT_H
 #define RETORT_KERNELS_DEEPRX_LAYOUT_H

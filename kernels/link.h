@@ -37,7 +37,7 @@ struct link_config {
     double sir_min_db, sir_max_db;
 };
 
-/* What was drawn for a slot; a receiver that knows the statistics (LMMSE) uses it. */
+/* The values drawn for a slot, for a receiver that knows the statistics (LMMSE). */
 struct link_draw {
     enum link_profile profile;
     double spread_s, doppler_hz;

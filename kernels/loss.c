@@ -6,7 +6,7 @@
 #include "kernels/link_vector.h"
 #include "kernels/platform.h"
 
-/* What one slot adds to the batch's value. */
+/* One slot's part of the batch's value. */
 struct share {
     double bce, kd;
     uint64_t bit_errors;
@@ -23,7 +23,7 @@ struct job {
     struct share *shares;
     float *scratch;
     size_t labels;      /* of a slot, masked ones too */
-    float bce_gradient; /* what a label's cross-entropy gradient is multiplied by */
+    float bce_gradient; /* factor of a label's cross-entropy gradient */
     float kd_gradient;
 };
 

@@ -1,5 +1,5 @@
 /*
- * What a training step minimises: binary cross-entropy, and beside it a divergence from a teacher.
+ * The loss that a training step minimises: binary cross-entropy, and with a teacher a divergence from it.
  *
  *   BCE        mean over unmasked labels of softplus(z) - y z
  *   bernoulli  KL = softplus(z_s/T) - softplus(z_t/T) - p (z_s - z_t)/T, p = sigmoid(z_t/T), for each label

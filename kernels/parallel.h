@@ -1,7 +1,7 @@
 /*
- * Threads of our own over fixed blocks. The number of blocks follows from the shape alone; which thread runs a block
- * must not matter to its result, and reductions across blocks are done by the caller in block order. So the bytes of
- * a result do not depend on the number of threads.
+ * Threads of our own over fixed blocks. The number of blocks follows from the shape alone. The result of a block must
+ * not depend on its thread. The caller reduces across blocks in block order. So the bytes of a result do not depend on
+ * the number of threads.
  */
 #ifndef RETORT_KERNELS_PARALLEL_H
 #define RETORT_KERNELS_PARALLEL_H

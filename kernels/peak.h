@@ -1,8 +1,8 @@
 /*
  * The most single-precision operations a second that one core of this processor does: fused multiply-adds on
- * independent registers, nothing loaded or stored. What is counted here, the caller times (kernels have no clock), on
- * as many threads as it asks about. The result is this machine's peak at the clock that it holds, not a product of
- * data-sheet figures.
+ * independent registers, nothing loaded or stored. The caller measures the time of these counted operations (kernels
+ * have no clock), on its number of threads. The result is this machine's peak at the clock that it holds, not a product
+ * of data-sheet figures.
  */
 #ifndef RETORT_KERNELS_PEAK_H
 #define RETORT_KERNELS_PEAK_H

@@ -8,7 +8,7 @@
 #define RETORT_KERNELS_PLATFORM_H
 
 enum platform_path {
-    PLATFORM_PORTABLE,   /* what the compiler's baseline has */
+    PLATFORM_PORTABLE,   /* the compiler's baseline */
     PLATFORM_X86_AVX2,   /* AVX2 and FMA */
     PLATFORM_X86_AVX512, /* AVX-512 F, BW, DQ and VL */
 };

@@ -1,7 +1,7 @@
 /*
- * Counter-based random numbers (Philox 4x32-10 of Random123): a draw is a function of (seed, stream, index, counter),
- * so any slot can be made again alone, in any order, on any thread, after any restart.
- * Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC'11.
+ * Counter-based random numbers (Philox 4x32-10 of Random123). A draw is a function of (seed, stream, index, counter).
+ * So any slot can be made again alone, in any order, on any thread, after any restart. Source: Salmon et al., "Parallel
+ * random numbers: as easy as 1, 2, 3", SC'11.
  */
 #ifndef RETORT_KERNELS_RNG_H
 #define RETORT_KERNELS_RNG_H
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What draws are for: two streams never share a number. */
+/* Streams, one for each use of draws: two streams never share a number. */
 enum rng_stream {
     RNG_WEIGHTS = 1,    /* initial weights */
     RNG_TRAINING = 2,   /* training slots */

@@ -1,4 +1,4 @@
-/* What a stage says while it runs: JSON lines on its events pipe (stages/README.md). Pure. */
+/* The events of a running stage: JSON lines on its pipe (stages/README.md). Pure. */
 #ifndef RETORT_ENGINE_ATTEMPT_EVENTS_H
 #define RETORT_ENGINE_ATTEMPT_EVENTS_H
 

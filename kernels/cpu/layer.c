@@ -65,8 +65,8 @@ void partial_reduce(struct parallel *p, float *partial, size_t size, size_t bloc
     parallel_for(p, (size + REDUCE_FLOATS - 1) / REDUCE_FLOATS, reduce_block, &r);
 }
 
-/* From this size on, b outgrows the caches unless k is cut into pieces, as OpenBLAS does. Where our own tiles take over,
-   they cut as it does with AVX-512 and sum in its order: the bytes are the same. */
+/* From this size on, b outgrows the caches unless k is cut into pieces, as OpenBLAS does. Our own tiles cut sums as
+   OpenBLAS does with AVX-512 and add in its order: the bytes are the same. */
 enum { PRODUCT_LARGE = 256, PIECE = 320, PIECE_MULTIPLE = 16 };
 
 static bool product_is_large(const struct product *p) {

@@ -1,5 +1,5 @@
 /*
- * What the CPU's layer operators share: blocks of slots, workspace, normalisation's coefficients, matrix products.
+ * Shared by the CPU's layer operators: blocks of slots, workspace, normalisation's coefficients, matrix products.
  *
  * A layer works slot by slot. Slots go in fixed blocks (slot_blocks); a block has partial sums of its own, added up in
  * block order, and a thread has scratch memory of its own that stays in its cache from slot to slot.

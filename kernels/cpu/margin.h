@@ -17,8 +17,8 @@ struct margin_slot {
     size_t kept; /* rows in memory: symbol s lies in row s % kept */
 };
 
-/* How far apart elements of `channels` floats are kept. A multiple of a large power of two would put a whole window, and
-   what is written from it, into the same few sets of the first cache. */
+/* How far apart elements of `channels` floats are kept. A multiple of a large power of two would map a whole window,
+   and its outputs, to the same few sets of the first cache. */
 static inline size_t margin_stride(size_t channels) {
     enum { CONFLICT = 128, APART = 16 };
     return channels % CONFLICT == 0 ? channels + APART : channels;

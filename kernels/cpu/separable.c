@@ -145,8 +145,8 @@ static struct matrix_layout pointwise_layout(const struct job *j) {
     };
 }
 
-/* Output channel 2c+m of the depthwise convolution stands at plane m, place c: each plane is a copy of x's channels,
-   so vectors run along channels at any multiplier. */
+/* Output channel 2c+m of the depthwise convolution is at plane m, place c. Each plane has x's channels, so vectors
+   run along channels at any multiplier. */
 static void pack_depthwise(const struct job *j) {
     const struct convolution *d = &j->s->depthwise;
     const size_t in = j->z.in, multiplier = j->z.multiplier;

@@ -280,7 +280,7 @@ static void SIMD_NAME(column_sum)(const float *x, float *sum, size_t elements, s
 #undef BODY
 }
 
-/* What the sum of one place of c begins with, or is added to. */
+/* The start value of the sum of one place of c, or the value that it is added to. */
 INLINE vec SIMD_NAME(tile_start)(const struct product *g, size_t i, size_t j) {
     const vec start = g->bias != NULL ? load(g->bias + j) : (vec){0};
     return g->init != NULL ? start + load(g->init + i * g->init_row + j) : start;

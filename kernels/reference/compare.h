@@ -21,7 +21,7 @@ enum compared {
 };
 struct tolerance tolerance_for(enum compared what);
 
-/* Where two arrays differ most, in units of what is allowed: `worst` <= 1 passes; a NaN makes it infinite. */
+/* The largest difference of two arrays, in units of the tolerance: `worst` <= 1 passes; a NaN makes it infinite. */
 struct comparison {
     double worst, actual, reference;
     size_t at;

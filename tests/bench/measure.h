@@ -1,6 +1,7 @@
 /*
- * What the benchmarks measure with. Times are processor time of the own process wherever nothing waits: it does not
- * count what other programs take of the core. A figure is the median of several measurements, its spread the quartiles.
+ * Functions that the benchmarks measure with. Times are processor time of the own process wherever nothing waits: it
+ * does not count what other programs take of the core. A figure is the median of several measurements, its spread the
+ * quartiles.
  */
 #ifndef RETORT_TESTS_BENCH_MEASURE_H
 #define RETORT_TESTS_BENCH_MEASURE_H

@@ -1,5 +1,5 @@
 /*
- * What measuring costs: ./meter_bench [seconds]. A fake server of two packages with memory and cores under $TMPDIR, a
+ * The cost of measuring: ./meter_bench [seconds]. A fake server of two packages with memory and cores under $TMPDIR, a
  * stage with a process tree of eight, and a meter that samples at its default rate, then at ten a second; and this
  * machine's own counters. Prints the share of one core that each takes.
  */

@@ -66,7 +66,7 @@ static double dense_bytes(const struct run *run, int channels) {
     return (double)sizeof(float) * elements(run) * (double)channels;
 }
 
-/* What reading the gradient takes: completing one reads x and what is added, and writes it back. */
+/* The bytes of reading a gradient: completing one reads x and the added tensor, and writes it back. */
 static double gradient_bytes(const struct run *run, const struct gradient *dy, int channels) {
     const int tensors = dy->norm == NULL ? 1 : dy->add == NULL ? 3 : 4;
     return tensors * row_bytes(run, channels);

@@ -14,7 +14,7 @@ struct peer {
     pid_t pid;
     FILE *to, *from;
     char answer[256];
-    char *folder; /* where it finds what it is handed */
+    char *folder; /* the folder of its input files */
 };
 
 static void fail(const char *why) {

@@ -1,5 +1,5 @@
 /*
- * What the store costs: ./store_bench [records]. Records of about 2 kB, each with one small out, in groups of 256, in
+ * The cost of the store: ./store_bench [records]. Records of about 2 kB, each with one small out, in groups of 256, in
  * a directory of its own under $TMPDIR; then opening and finding all. Prints one line a step.
  */
 #include <fcntl.h>

@@ -8,7 +8,7 @@
  *   CLOCK_BOOTTIME                       half an hour is added every fourth time: it never goes back
  *   CLOCK_MONOTONIC and the others       as they are
  *
- * What the kernel stamps (files) has the true time, as if the clock had been right just then.
+ * The kernel stamps files with the true time, as if the clock had been right at that moment.
  */
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -19,8 +19,8 @@
  *                         it, in place of a path. Where N is 0: "calls <n>" and "call <n> <call> <path>" for each call that could
  *                         have failed, "allocation <n> <library>" for memory:0
  *
- * What the standard streams say is never kept from being said. Memory-mapped writes and locks are not counted; nor is a
- * kill at a call that only reads, which leaves what a kill at the next change leaves.
+ * Writes to the standard streams never fail. Memory-mapped writes and locks are not counted; nor is a kill at a call
+ * that only reads, which leaves what a kill at the next change leaves.
  */
 #include "tests/fault/faultlib.h"
 

@@ -30,7 +30,7 @@ struct fault {
     const struct action *action; /* NULL: this program is not meant */
     unsigned long wanted;        /* the call that it happens to; 0: it only counts */
     bool for_good;
-    const char *library; /* whose allocations are counted; "": everybody's */
+    const char *library; /* library whose allocations are counted; "": all */
     atomic_ulong calls;
 };
 extern struct fault fault;

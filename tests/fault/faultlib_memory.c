@@ -34,7 +34,7 @@ static const char *whose(char *out, size_t size) {
 }
 
 __attribute__((noinline)) static bool memory_fails(const char *call) {
-    static __thread bool looking; /* what looking for its owner allocates is our own */
+    static __thread bool looking; /* the search for the owner allocates, too: not counted */
     char owner[NAME_MAX] = "";
     if (!fault.action || fault.action->happens_to != MEMORY || looking)
         return false;

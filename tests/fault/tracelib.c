@@ -1,6 +1,6 @@
 /*
- * A recorder: a library that is loaded into a program before all others and writes down, in their order, the calls
- * by which it changes files below one directory. powercut.c rebuilds from that what a disk may hold after a power cut.
+ * A recorder: a library that is loaded into a program before all others and writes down, in their order, the calls by
+ * which it changes files below one directory. powercut.c rebuilds from that what a disk may hold after a power cut.
  *
  *   LD_PRELOAD=.../tracelib.so RETORT_TRACE=file RETORT_TRACE_ROOT=/absolute/directory program
  *
@@ -14,7 +14,7 @@
  *
  * trace_kill_before_sync(part) lets a process die between a write and its sync.
  *
- * For programs that do this on one thread. What other processes write, and what is mapped, is not seen.
+ * For programs that do this on one thread. Writes of other processes and to mapped memory are not seen.
  */
 #include <dlfcn.h>
 #include <errno.h>

@@ -44,14 +44,14 @@ others() { for n in 1 3; do same "$(outs_of $n)" "stage $n
 sub $n
 False" || return 1; done; }
 nothing_left() { same "$(find store/work -mindepth 1; find store/logs -mindepth 1 ! -name '*-*.std*'; find store/checkpoints -mindepth 1)" ""; }
-ends_well() { # WHAT: the state that the next run finds
+ends_well() { # NAME: names the state that the next run finds
     : >evil.sh
     check "$1: the next run ends well" go
     check "$1: the next run leaves no work" nothing_left
     check "$1: the next run leaves the user's files as they were" untouched
 }
 
-fails() { # WHAT MESSAGE [MEMBER...]: WHAT describes evil.sh
+fails() { # NAME MESSAGE [MEMBER...]: NAME describes evil.sh
     what=$1 message=$2
     shift 2
     rm -rf store && user_files && state >before && write_pipeline "$@"
@@ -61,7 +61,7 @@ fails() { # WHAT MESSAGE [MEMBER...]: WHAT describes evil.sh
     check "the stages before and after it are right: $what" others
     ends_well "$what"
 }
-ends() { # WHAT: describes an evil.sh that does no harm
+ends() { # NAME: describes an evil.sh that does no harm
     rm -rf store && user_files && state >before && write_pipeline
     check "$1: the run ends" go
     check "$1: the user's files are as they were" untouched

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Models, log-likelihood ratios, losses and gradients against the same network written in PyTorch (python3-torch).
-# What Retort computes is made here; pytorch.py compares and prints TAP. Two shapes: depth multiplier 1 with 16-QAM, two
+# Makes Retort's results here; pytorch.py compares them and prints TAP. Two shapes: depth multiplier 1 with 16-QAM, two
 # pilots and matched-filter input, and DeepRx's multiplier 2 with 256-QAM, one pilot and raw input.
 BUILD=${BUILD:-build/release}
 case $BUILD in /*) ;; *) BUILD=$PWD/$BUILD ;; esac

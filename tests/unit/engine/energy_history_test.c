@@ -1,5 +1,5 @@
-/* Predictions from samples: a training whose operations are steps x batch x 3 x (a size to the power 1.5), on a machine that
-   does one operation a second. So the time that is predicted has to be the operations of the stage that is asked for. */
+/* Predictions from samples. The training has steps x batch x 3 x (size to the power 1.5) operations, and the machine
+   does one operation per second. So the predicted time must be the operations of the stage. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* The energy of whole runs: real stages on real time, and counters that move by a known amount whenever a stage says
-   that it is there. The shares depend on the machine, so the tests check only rules that always hold. */
+/* The energy of whole runs: real stages in real time, with counters that move by a known amount when a stage reports
+   itself. The shares depend on the machine, so the tests check only rules that always hold. */
 #include <string.h>
 
 #include "engine/run/run.h"

@@ -1,5 +1,5 @@
-/* Joules shared out among stages on a made-up machine: counters, busy time and processes stand still until the test moves
-   them, so that every share is known beforehand. */
+/* Joules shared out among stages on a made-up machine. Only the test moves counters, busy time and processes, so
+   every share is known beforehand. */
 #include <dlfcn.h>
 #include <time.h>
 

@@ -1,6 +1,6 @@
 /*
- * The key of an action made by hand. The expected digests were computed apart from this program, with Python's
- * hashlib: "retort-key-1", then name and canonical text of each component by name, each behind eight bytes of length.
+ * The key of an action made by hand. The expected digests were computed with Python's hashlib: "retort-key-1", then
+ * name and canonical text of each component by name, each after eight bytes of length.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* Files of the project that are written to, and put back as they were, while a stage is given them: whole runs, into
-   whose calls of the system the writer is put. A look before and after sees no change. */
+/* Files of the project that are written to and restored while a stage gets them. The tests are whole runs; the
+   writer runs inside the engine's system calls. A look before and after sees no change. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -117,7 +117,7 @@ ssize_t read(int fd, void *bytes, size_t size) {
 }
 
 static int unreadable_after = -1; /* entries of folders until one cannot be read */
-static int vanishes_at;           /* which time that d/f.csv is read as an entry it is gone at once; 0: never */
+static int vanishes_at;           /* the number of the read of entry d/f.csv after which it is removed; 0: never */
 
 static bool is_d(DIR *folder) {
     struct stat d, other;

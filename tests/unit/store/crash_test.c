@@ -1,6 +1,6 @@
 /*
- * An engine killed at any instant: a child puts, adds and commits, and says through a pipe what store_commit has
- * returned for; it is killed at a random time. Every reported record must be there, and every record must be whole.
+ * An engine is killed at any instant. A child puts, adds and commits, and reports through a pipe when store_commit has
+ * returned. It is killed at a random time. Every reported record must be there, and every record must be whole.
  */
 #include "tests/unit/store/fixture.h"
 

@@ -162,7 +162,7 @@ static void only_one_gc_at_a_time(void **state) {
     assert_int_equal(store_fsck(p->directory, &(struct fsck_report){0}, keep_line, &(struct buffer){0}, &err),
                      ERR_BUSY);
     store_close(s);
-    assert_int_equal(count_in(p, "leases"), 1); /* what it noted counts for the gc that is at work */
+    assert_int_equal(count_in(p, "leases"), 1); /* its notes count for the running gc */
     close(fd);
     s = open_store(p);
     ok(store_sweep(s, &err), err);

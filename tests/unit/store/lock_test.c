@@ -12,7 +12,7 @@
 
 /* The answer of this file system to locks. */
 static struct {
-    bool flock_granted, ranges_granted; /* whatever others hold */
+    bool flock_granted, ranges_granted; /* whichever locks others hold */
     int flock_fails, ranges_fail;       /* errno */
     const char *comes;                  /* this file takes the place of the next that is opened for writing */
 } disk;
@@ -76,7 +76,7 @@ static void without_locks_a_store_is_refused(void **state) {
     disk.ranges_fail = ENOLCK;
     expect_refused(*state, "do not work (No locks available)");
     disk.ranges_fail = 0;
-    store_close(open_store(*state)); /* what was refused is no worse for it */
+    store_close(open_store(*state)); /* the refused store is unharmed */
 }
 
 static void with_locks_that_keep_nobody_out_a_store_is_refused(void **state) {

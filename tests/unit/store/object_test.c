@@ -372,7 +372,7 @@ static void silent_damage_is_found_by_hashing(void **state) {
     flip_byte(path, 0);
     set_times(path, 946684800);
     s = open_store(p);
-    assert_int_equal(store_object_require(s, &o, NULL), 0); /* which does not hash */
+    assert_int_equal(store_object_require(s, &o, NULL), 0); /* without hashing */
     assert_int_equal(store_materialise(s, &o, to, MATERIALISE_LINK, &err), ERR_CORRUPT);
     assert_false(file_exists(to));
     assert_int_not_equal(store_object_require(s, &o, NULL), 0);
