@@ -58,11 +58,11 @@ size_t link_slot_bytes(const struct link_config *c) {
 void link_slot_place(struct link_slot *slot, const struct link_config *c, void *memory) {
     size_t n = elements(c), with_antennas = n * (size_t)c->antennas;
     memset(slot, 0, sizeof *slot);
-    slot->bits = workspace_take(&memory, n * (size_t)c->bits, 1);
-    slot->received = workspace_take(&memory, with_antennas, sizeof(float complex));
-    slot->channel = workspace_take(&memory, with_antennas, sizeof(float complex));
-    slot->interferer = workspace_take(&memory, with_antennas, sizeof(float complex));
-    slot->pilots = workspace_take(&memory, n, sizeof(float complex));
+    slot->bits = workspace_next(&memory, n * (size_t)c->bits, 1);
+    slot->received = workspace_next(&memory, with_antennas, sizeof(float complex));
+    slot->channel = workspace_next(&memory, with_antennas, sizeof(float complex));
+    slot->interferer = workspace_next(&memory, with_antennas, sizeof(float complex));
+    slot->pilots = workspace_next(&memory, n, sizeof(float complex));
 }
 
 static size_t bit_words(const struct link_config *c) {
@@ -88,11 +88,11 @@ size_t link_generate_workspace_bytes(const struct link_config *c) {
 static struct scratch scratch_place(const struct link_config *c, void *workspace) {
     size_t n = elements(c);
     struct scratch s;
-    s.words = workspace_take(&workspace, bit_words(c), sizeof(uint32_t));
-    s.bits = workspace_take(&workspace, n * (size_t)c->bits, 1);
-    s.symbols = workspace_take(&workspace, n, sizeof(float complex));
-    s.interferer = workspace_take(&workspace, n * (size_t)c->antennas, sizeof(float complex));
-    s.channel = workspace_take(&workspace, tdl_channel_workspace_bytes(link_subcarriers(c), c->antennas), 1);
+    s.words = workspace_next(&workspace, bit_words(c), sizeof(uint32_t));
+    s.bits = workspace_next(&workspace, n * (size_t)c->bits, 1);
+    s.symbols = workspace_next(&workspace, n, sizeof(float complex));
+    s.interferer = workspace_next(&workspace, n * (size_t)c->antennas, sizeof(float complex));
+    s.channel = workspace_next(&workspace, tdl_channel_workspace_bytes(link_subcarriers(c), c->antennas), 1);
     return s;
 }
 

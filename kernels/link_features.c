@@ -45,7 +45,7 @@ static void match(float *out, const float *h, const float *y, size_t antennas) {
 void link_features(float *x, const struct link_slot *slot, const struct link_config *c, enum link_features f,
                    void *workspace) {
     size_t n = elements(c), antennas = (size_t)c->antennas, channels = (size_t)link_feature_channels(c, f);
-    float complex *estimate = workspace_take(&workspace, n * antennas, sizeof *estimate);
+    float complex *estimate = workspace_next(&workspace, n * antennas, sizeof *estimate);
     if (f == LINK_FEATURES_RAW)
         raw_estimate(estimate, slot, c);
     else

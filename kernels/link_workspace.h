@@ -16,7 +16,7 @@ static inline size_t workspace_piece(size_t count, size_t item_bytes) {
 }
 
 /* Takes the next piece and moves *at behind it. */
-static inline void *workspace_take(void **at, size_t count, size_t item_bytes) {
+static inline void *workspace_next(void **at, size_t count, size_t item_bytes) {
     char *p = *at;
     p += -(uintptr_t)p % WORKSPACE_LINE;
     *at = p + workspace_piece(count, item_bytes);

@@ -46,14 +46,14 @@ size_t link_receive_workspace_bytes(const struct link_config *c, enum link_recei
 static struct scratch scratch_place(const struct link_config *c, enum link_receiver receiver, void *workspace) {
     size_t f = (size_t)link_subcarriers(c), n = elements(c), antennas = (size_t)c->antennas;
     struct scratch s = {0};
-    s.equalised = workspace_take(&workspace, f, sizeof *s.equalised);
-    s.var = workspace_take(&workspace, f, sizeof *s.var);
+    s.equalised = workspace_next(&workspace, f, sizeof *s.equalised);
+    s.var = workspace_next(&workspace, f, sizeof *s.var);
     if (receiver != LINK_RECEIVER_GENIE)
-        s.channel = workspace_take(&workspace, n * antennas, sizeof *s.channel);
+        s.channel = workspace_next(&workspace, n * antennas, sizeof *s.channel);
     if (receiver == LINK_RECEIVER_LMMSE) {
-        s.error_var = workspace_take(&workspace, n, sizeof *s.error_var);
-        s.disturber = workspace_take(&workspace, disturber_values(c), sizeof *s.disturber);
-        s.wiener = workspace_take(&workspace, receiver_wiener_workspace_bytes(c), 1);
+        s.error_var = workspace_next(&workspace, n, sizeof *s.error_var);
+        s.disturber = workspace_next(&workspace, disturber_values(c), sizeof *s.disturber);
+        s.wiener = workspace_next(&workspace, receiver_wiener_workspace_bytes(c), 1);
     }
     return s;
 }

@@ -67,8 +67,8 @@ static size_t split_bytes(size_t rows, size_t row) {
 
 static struct split split_take(void **at, size_t rows, size_t row) {
     struct split m = {.row = row};
-    m.re = workspace_take(at, rows * row, sizeof(double));
-    m.im = workspace_take(at, rows * row, sizeof(double));
+    m.re = workspace_next(at, rows * row, sizeof(double));
+    m.im = workspace_next(at, rows * row, sizeof(double));
     memset(m.re, 0, rows * row * sizeof(double));
     memset(m.im, 0, rows * row * sizeof(double));
     return m;
@@ -82,8 +82,8 @@ size_t receiver_wiener_workspace_bytes(const struct link_config *c) {
 }
 
 static void wiener_place(struct wiener *w, void *workspace) {
-    w->lag = workspace_take(&workspace, w->f, sizeof *w->lag);
-    w->scratch = workspace_take(&workspace, 2 * w->pilots, sizeof *w->scratch);
+    w->lag = workspace_next(&workspace, w->f, sizeof *w->lag);
+    w->scratch = workspace_next(&workspace, 2 * w->pilots, sizeof *w->scratch);
     w->factor = split_take(&workspace, w->pilots, w->pilots);
     w->column = split_take(&workspace, w->pilots, w->columns);
     w->product = split_take(&workspace, product_rows(w), w->f);

@@ -46,7 +46,7 @@ static int run_settled(const char *verb, char **argv, struct error *err) {
     bool kind = strcmp(verb, "kind") == 0;
     if (kind ? !rest[0] || rest[1] : rest[0] != NULL)
         return error_set(err, ERR_USAGE, "%s [--platform NAME]%s; --help says more", verb, kind ? " SPEC" : "");
-    int rc = platform_settle(name, argv, err);
+    int rc = platform_select(name, argv, err);
     if (rc == 0)
         rc = kind ? run_kind(rest[0], err) : platform_print(err);
     return rc;

@@ -71,7 +71,7 @@ static int load_blas_rightly(char **argv, struct error *err) {
     return start_again(argv, err);
 }
 
-int platform_settle(const char *name, char **argv, struct error *err) {
+int platform_select(const char *name, char **argv, struct error *err) {
     return name ? pin(name, argv, err) : load_blas_rightly(argv, err);
 }
 

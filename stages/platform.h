@@ -16,7 +16,7 @@
 /* Chooses the best platform here or, with a `name` of the table, exactly that: for tests, and for comparing platforms.
    `argv` is this program's, to start it again; that loses all state, so main calls it first. ERR_USAGE for a name that is
    unknown or beyond this processor, ERR_IO when OpenBLAS does not do as it is told. */
-int platform_settle(const char *name, char **argv, struct error *err);
+int platform_select(const char *name, char **argv, struct error *err);
 
 /* One line on standard output: "x86-64-avx2 openblas-0.3.21-haswell glibc-2.36". 0, or ERR_IO. */
 int platform_print(struct error *err);

@@ -285,8 +285,10 @@ static int own_directory(struct store *s, const char *path, struct object *out, 
                        "%s: holds the store (%s), which is never the same twice: name the files and folders in it that "
                        "are needed, or keep the store elsewhere (--store)",
                        path, s->directory);
-    else
+    else {
+        session_pause(s); /* others would wait while a large folder is listed */
         rc = directory_content(s, absolute, out, err);
+    }
     free(absolute);
     return rc;
 }

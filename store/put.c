@@ -268,6 +268,6 @@ int store_object_copy(struct store *s, const char *path, struct object *out, str
     return take(s, AT_FDCWD, path, TAKE_COPY, out, err);
 }
 
-int store_object_look(int at, const char *path, struct object *out, struct error *err) {
+int store_object_hash(int at, const char *path, struct object *out, struct error *err) {
     return take(NULL, at, path, TAKE_LOOK, out, err);
 }

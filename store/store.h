@@ -75,7 +75,7 @@ int store_object_put(struct store *s, int at, const char *path, struct object *o
 int store_object_copy(struct store *s, const char *path, struct object *out, struct error *err);
 
 /* Computes the object that store_object_put would make, and changes nothing. Any thread. */
-int store_object_look(int at, const char *path, struct object *out, struct error *err);
+int store_object_hash(int at, const char *path, struct object *out, struct error *err);
 
 /* The path of an object that is a file. The caller frees. */
 char *store_object_path(const struct store *s, const struct digest *d);

@@ -25,16 +25,16 @@ static int check_content(const struct given_file *g, struct facts *facts, const 
     return changed(g->item->path, "changed", when, err);
 }
 
-int given_look(struct given_file *out, const struct action_item *item, struct facts *facts, struct way *way,
-               struct error *err) {
+int given_inspect(struct given_file *out, const struct action_item *item, struct facts *facts, struct way *way,
+                  struct error *err) {
     out->item = item;
-    stamp_look(&out->sight, item->path, way);
+    sight_read(&out->sight, item->path, way);
     return out->sight.at_rest ? check_content(out, facts, BEFORE, err) : 0; /* else its copy tells */
 }
 
 static bool is_untouched(const struct given_file *g, struct way *way) {
     struct sight now;
-    stamp_look(&now, g->item->path, way);
+    sight_read(&now, g->item->path, way);
     return digest_equal(&now.stamp, &g->sight.stamp);
 }
 
@@ -47,7 +47,7 @@ int given_copy(const struct given_file *g, const char *to, struct error *err) {
     if (untouched)
         return 0;
     if (rc == 0)
-        rc = store_object_look(AT_FDCWD, to, &copy, err);
+        rc = store_object_hash(AT_FDCWD, to, &copy, err);
     if (rc == ERR_IO || (rc == 0 && is_as_keyed(g, &copy.digest, copy.executable)))
         return rc;
     return changed(g->item->path, "changed", BEFORE, err);
@@ -68,7 +68,7 @@ static void stamp_program(struct digest *out, const struct action_pin *pin) {
     struct way way = {0};
     char *path = facts_find_program(pin->program);
     if (path)
-        stamp_look(&now, path, &way);
+        sight_read(&now, path, &way);
     way_close(&way);
     free(path);
     *out = now.stamp;

@@ -3,7 +3,7 @@
  * time, and what the stage reads is to be the bytes that its key names: also where these were there before and after, and
  * others in between.
  *
- *   given_look  --main thread, before--> its stamp; what is at rest holds the bytes of the key
+ *   given_inspect  --main thread, before--> its stamp; what is at rest holds the bytes of the key
  *   given_copy  --worker--> a copy: its stamp is still the same, or the copy is hashed
  *   given_check --main thread, after--> what was read in place: its stamp is still the same; what was copied: its bytes
  */
@@ -21,8 +21,8 @@ struct given_file {
 };
 
 /* Before given_copy, or before the stage that reads in place. `way` serves all files of an attempt. ERR_FAILED: it is not what the key says; ERR_IO. */
-int given_look(struct given_file *out, const struct action_item *item, struct facts *facts, struct way *way,
-               struct error *err);
+int given_inspect(struct given_file *out, const struct action_item *item, struct facts *facts, struct way *way,
+                  struct error *err);
 
 /* Copies it to a path that is not there yet; on any thread. ERR_FAILED: what arrived is not what the key says; ERR_IO. */
 int given_copy(const struct given_file *g, const char *to, struct error *err);

@@ -55,7 +55,7 @@ static int look_at_files(struct attempt *a, struct error *err) {
         const struct action_input *input = &action->inputs[i];
         for (size_t k = 0; rc == 0 && k < input->count; k++)
             if (input->items[k].path)
-                rc = given_look(given_item(a, input, k), &input->items[k], a->all->options.facts, &way, err);
+                rc = given_inspect(given_item(a, input, k), &input->items[k], a->all->options.facts, &way, err);
     }
     way_close(&way);
     return rc;
@@ -120,7 +120,7 @@ static int check_object(struct attempt *a, const char *input, const struct actio
     struct object o = {item->content.digest, item->content.size, item->content.directory, item->content.executable};
     struct digest stamp;
     char *path = store_object_path(a->all->options.store, &o.digest);
-    stamp_take(&stamp, path);
+    stamp_read(&stamp, path);
     int rc = note_lost(a, store_object_check(a->all->options.store, &o, err));
     if (rc == 0)
         note_shared(a, input, path, &o, &stamp);
@@ -135,7 +135,7 @@ static int give_object(struct attempt *a, const char *input, const struct action
     int rc = store_materialise(a->all->options.store, &o, path, MATERIALISE_LINK, err);
     if (rc < 0)
         return note_lost(a, rc);
-    stamp_take(&stamp, path);
+    stamp_read(&stamp, path);
     note_shared(a, input, path, &o, &stamp);
     return 0;
 }
@@ -187,7 +187,7 @@ int inputs_check_shared(struct attempt *a, struct error *err) {
     for (size_t i = 0; i < a->inputs.shared_count; i++) {
         const struct shared_input *s = &a->inputs.shared[i];
         struct digest now;
-        stamp_take(&now, s->path);
+        stamp_read(&now, s->path);
         if (digest_equal(&now, &s->stamp))
             continue;
         struct error damage = {0};

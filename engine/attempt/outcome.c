@@ -169,7 +169,7 @@ int attempt_collect(struct attempt *a, struct error *err) {
     o->finished = rc == 0 && why.size == 0;
     if (!o->finished)
         describe_failure(a, buffer_text(&why));
-    if (a->checkpoint && stamp_take(&stamp, a->checkpoint) > 0)
+    if (a->checkpoint && stamp_read(&stamp, a->checkpoint) > 0)
         o->checkpoint_stuck = digest_equal(&stamp, &a->checkpoint_stamp);
     buffer_close(&why);
     return rc == ERR_IO ? error_set(err, ERR_IO, "%s", fault.message) : 0;

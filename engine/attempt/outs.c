@@ -112,7 +112,7 @@ static int is_unreadable(const char *path, const struct stat *st, int type, stru
 static int put_out(struct object *object, struct attempt *a, int folder, const struct out_decl *out,
                    struct error *err) {
     const char *name = path_base(out->path);
-    int rc = a->only_look ? store_object_look(folder, name, object, err)
+    int rc = a->only_look ? store_object_hash(folder, name, object, err)
                           : store_object_put(a->all->options.store, folder, name, object, err);
     if (rc < 0)
         error_prefix(err, "out \"%s\"", out->name);

@@ -49,7 +49,7 @@ static int open_checkpoint(struct attempt *a, struct error *err) {
     if (a->checkpoint_fd < 0)
         return error_errno(err, errno, "%s: cannot be opened", a->checkpoint);
     share_checkpoint(a->checkpoint_fd);
-    stamp_take(&a->checkpoint_stamp, a->checkpoint);
+    stamp_read(&a->checkpoint_stamp, a->checkpoint);
     return 0;
 }
 

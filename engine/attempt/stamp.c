@@ -27,7 +27,7 @@ struct walk {
     size_t file_count, file_capacity;
     char **folders;
     size_t folder_count, folder_capacity;
-    bool strict; /* as stamp_look */
+    bool strict; /* as sight_read */
     int links;
     int64_t youngest_ns; /* change time */
     int fault;           /* an errno: not all was seen */
@@ -140,7 +140,7 @@ static void finish(struct walk *w, size_t root, struct digest *out) {
     free(w->files);
 }
 
-size_t stamp_take(struct digest *out, const char *path) {
+size_t stamp_read(struct digest *out, const char *path) {
     struct walk w = {0};
     add(&w, path);
     finish(&w, strlen(path), out);
@@ -188,7 +188,7 @@ static void add_target(struct walk *w, const char *path) {
         add_status(w, path, &st);
 }
 
-void stamp_look(struct sight *out, const char *path, struct way *way) {
+void sight_read(struct sight *out, const char *path, struct way *way) {
     struct walk w = {.strict = true};
     struct timespec now;
     struct digest found;

@@ -10,7 +10,7 @@
 /* Stamps names, sizes, inodes and modification times of a file or of all files in a directory; returns how many there are.
    What is not there has the stamp of nothing. Links are not followed. Other names given to a file (link) leave its stamp
    as it is. */
-size_t stamp_take(struct digest *out, const char *path);
+size_t stamp_read(struct digest *out, const char *path);
 
 /* What nobody can write to, and put back as it was, without another stamp. */
 struct sight {
@@ -30,6 +30,6 @@ void way_close(struct way *w);
 /* Stamps what a path leads to, with the links on its way, the folders below it, devices and change times, which nobody can
    set. tmpfs: a store to mapped memory has no time. A folder above that is renamed, and back again, is not seen. The links
    on the way to the folder are of the moment when `way` came to it. */
-void stamp_look(struct sight *out, const char *path, struct way *way);
+void sight_read(struct sight *out, const char *path, struct way *way);
 
 #endif

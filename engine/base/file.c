@@ -166,7 +166,7 @@ int file_make_directory(const char *path, struct error *err) {
     return rc == 0 && refusal ? error_errno(err, refusal, "%s: cannot be made a directory", path) : rc;
 }
 
-int file_look(struct stat *st, const char *path, struct error *err) {
+int file_stat(struct stat *st, const char *path, struct error *err) {
     if (stat(path, st) == 0)
         return 1;
     bool nothing = errno == ENOENT || errno == ENOTDIR || errno == ELOOP;

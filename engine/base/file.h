@@ -43,7 +43,7 @@ int file_remove_tree(const char *path, struct error *err);
 int file_remove_tree_at(int at, const char *name, struct error *err);
 
 /* Examines a path, links followed. 1: it exists, and `*st` describes it; 0: it does not; ERR_IO: unknown. */
-int file_look(struct stat *st, const char *path, struct error *err);
+int file_stat(struct stat *st, const char *path, struct error *err);
 
 /* The same for callers that treat an unknown answer as no. */
 bool file_exists(const char *path);

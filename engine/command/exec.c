@@ -142,7 +142,7 @@ static int make_spec(cJSON **out, const struct arguments *a, const struct kind *
 static int check_spec(const char *path, struct error *err) {
     struct json_document *doc = NULL;
     struct stat st;
-    int code = file_look(&st, path, err);
+    int code = file_stat(&st, path, err);
     if (code <= 0)
         return code;
     code = json_read(&doc, path, NULL, NULL) < 0 || json_double(json_root(doc), "retort_spec", 0) == 0
@@ -160,7 +160,7 @@ static int prepare_out(const char *out, const char *spec, const struct kind *kin
     for (size_t i = 0; i < kind->out_count; i++) {
         char *path = path_join(out, kind->outs[i].path);
         struct stat st;
-        int code = file_look(&st, path, err);
+        int code = file_stat(&st, path, err);
         if (code > 0)
             code = error_set(err, ERR_USAGE, "exec: %s is there already; name an empty --out", path);
         free(path);

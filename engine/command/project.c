@@ -68,7 +68,7 @@ static void say(void *context, const char *line) {
 /* 1: the folder exists; 0: it does not; ERR_IO. */
 static int look_for_store(const char *path, struct error *err) {
     struct stat st;
-    int rc = file_look(&st, path, err);
+    int rc = file_stat(&st, path, err);
     return rc > 0 ? S_ISDIR(st.st_mode) : rc;
 }
 

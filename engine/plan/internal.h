@@ -269,11 +269,11 @@ void node_fail(struct plan *p, struct node *n, const char *reason);
 void node_skip(struct plan *p, struct node *n, const struct node *cause);
 /* Its key is known. */
 void node_key(struct plan *p, struct node *n);
-void queue_node(struct node_queue *q, struct node *n);
-struct node *take_node(struct node_queue *q); /* NULL when it is empty */
+void node_queue_push(struct node_queue *q, struct node *n);
+struct node *node_queue_pop(struct node_queue *q); /* NULL when it is empty */
 /* The instances of the stage are waited for: its expansion is queued. */
 void stage_plan_request(struct plan *p, struct stage_plan *stage);
-struct stage_plan *take_expansion(struct plan *p); /* NULL when none is queued */
+struct stage_plan *expansion_pop(struct plan *p); /* NULL when none is queued */
 /* The stage has its instances: those that the targets want by its name are wanted. */
 void stage_plan_open(struct plan *p, struct stage_plan *stage);
 /* Everybody who waited for the expansion goes on. */

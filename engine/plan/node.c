@@ -3,12 +3,12 @@
 #include "engine/base/memory.h"
 #include "engine/plan/internal.h"
 
-void queue_node(struct node_queue *q, struct node *n) {
+void node_queue_push(struct node_queue *q, struct node *n) {
     mem_grow(q->items, &q->capacity, q->count + 1);
     q->items[q->count++] = n;
 }
 
-struct node *take_node(struct node_queue *q) {
+struct node *node_queue_pop(struct node_queue *q) {
     if (q->head < q->count)
         return q->items[q->head++];
     q->head = q->count = 0;
@@ -19,7 +19,7 @@ static void make_pending(struct plan *p, struct node *n) {
     if (n->in_pending || n->pub.state != INSTANCE_WAITING || !n->pub.wanted)
         return;
     n->in_pending = true;
-    queue_node(&p->pending, n);
+    node_queue_push(&p->pending, n);
 }
 
 static void queue_expansion(struct plan *p, struct stage_plan *stage) {
@@ -31,7 +31,7 @@ static void queue_expansion(struct plan *p, struct stage_plan *stage) {
     q->items[q->count++] = stage;
 }
 
-struct stage_plan *take_expansion(struct plan *p) {
+struct stage_plan *expansion_pop(struct plan *p) {
     struct stage_queue *q = &p->expansions;
     if (q->head < q->count)
         return q->items[q->head++];
@@ -109,7 +109,7 @@ static void queue_keyed(struct plan *p, struct node *n) {
     if (n->in_keyed)
         return;
     n->in_keyed = true;
-    queue_node(&p->keyed, n);
+    node_queue_push(&p->keyed, n);
 }
 
 void node_key(struct plan *p, struct node *n) {
@@ -174,14 +174,14 @@ static void spread_to(struct spreading *s, struct node *n) {
     if (!is_held_back(n))
         return;
     skip(n, s->cause, s->reason);
-    queue_node(&s->stack, n);
+    node_queue_push(&s->stack, n);
 }
 
 /* Skips everything that depends on a failed instance. It uses no recursion, since chains may be long. */
 static void spread(struct plan *p, struct node *first) {
     struct spreading s = {.plan = p, .cause = first->cause ? first->cause : first};
     s.reason = first->cause ? first->pub.reason : skip_reason(p, first);
-    queue_node(&s.stack, first);
+    node_queue_push(&s.stack, first);
     while (s.stack.count > 0) {
         struct node *n = s.stack.items[--s.stack.count];
         struct waiters waiters = node_waiters(p, n);

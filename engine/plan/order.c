@@ -25,7 +25,7 @@ static void raise_to(struct ordering *o, struct node *n, double behind_s) {
     if (behind_s > n->pub.remaining_s)
         n->pub.remaining_s = behind_s;
     if (--o->pending[n->pub.index] == 0)
-        queue_node(&o->ready, n);
+        node_queue_push(&o->ready, n);
 }
 
 static void raise_stage(struct ordering *o, const struct stage_decl *decl, double behind_s) {
@@ -57,7 +57,7 @@ static void count_dependents(struct ordering *o) {
         struct node *n = (struct node *)p->instances[i];
         o->pending[i] += o->leaders[n->pub.decl->index].pending > 0;
         if (o->pending[i] == 0)
-            queue_node(&o->ready, n);
+            node_queue_push(&o->ready, n);
     }
 }
 

@@ -157,13 +157,13 @@ static void node_advance(struct plan *p, struct node *n) {
 
 int plan_advance(struct plan *p, struct diagnostics *diagnostics, struct error *err) {
     while (p->error.code == 0) {
-        struct stage_plan *stage = take_expansion(p);
+        struct stage_plan *stage = expansion_pop(p);
         if (stage) {
             stage->queued = false;
             stage_plan_expand(p, stage);
             continue;
         }
-        struct node *n = take_node(&p->pending);
+        struct node *n = node_queue_pop(&p->pending);
         if (!n)
             break;
         node_advance(p, n);
@@ -179,7 +179,7 @@ int plan_advance(struct plan *p, struct diagnostics *diagnostics, struct error *
 
 struct instance *plan_next(struct plan *p) {
     struct node *n;
-    while ((n = take_node(&p->keyed))) {
+    while ((n = node_queue_pop(&p->keyed))) {
         n->in_keyed = false;
         if (n->pub.state == INSTANCE_KEYED)
             return &n->pub;

@@ -97,7 +97,7 @@ int target_sync(const char *folder, const char *name, const char *before, struct
     while (rc == 0 && (slash = strrchr(path, '/')) >= path + strlen(folder)) {
         struct stat st;
         *slash = '\0';
-        rc = file_look(&st, path, err);
+        rc = file_stat(&st, path, err);
         if (rc > 0)
             rc = S_ISDIR(st.st_mode) ? file_sync(path, err) : 0;
     }

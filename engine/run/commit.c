@@ -31,7 +31,7 @@ int run_commit(struct run *r, bool now, struct error *err) {
     int rc = store_commit(r->store, err);
     if (rc < 0)
         return rc;
-    for (struct task *t; (t = task_list_take(&r->finished));)
+    for (struct task *t; (t = task_list_pop(&r->finished));)
         report_finished(r, t);
     return 0;
 }

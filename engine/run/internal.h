@@ -100,7 +100,7 @@ struct run {
 
 uint64_t run_now_ms(void);
 void task_list_add(struct task_list *list, struct task *task);
-struct task *task_list_take(struct task_list *list); /* NULL: empty */
+struct task *task_list_pop(struct task_list *list); /* NULL: empty */
 
 /* Keeps the first fatal error and stops everything. Returns `code`. */
 int run_fail(struct run *r, int code, const struct error *err);

@@ -86,7 +86,7 @@ static void step(struct run *r) {
     struct error err = {0};
     handle_signals(r);
     /* A record says where it was made, so none is made before that is known. */
-    for (struct task *t; r->attempts.has_provenance && (t = task_list_take(&r->ended));)
+    for (struct task *t; r->attempts.has_provenance && (t = task_list_pop(&r->ended));)
         task_judge(t);
     run_check_budgets(r);
     go_on(r);

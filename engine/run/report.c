@@ -17,7 +17,7 @@ void task_list_add(struct task_list *list, struct task *task) {
     list->count++;
 }
 
-struct task *task_list_take(struct task_list *list) {
+struct task *task_list_pop(struct task_list *list) {
     struct task *task = list->first;
     if (task) {
         list->first = task->next;

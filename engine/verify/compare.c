@@ -189,7 +189,7 @@ static int compare_entry(struct trees *t, const char *path, bool from_recorded, 
     cJSON *difference = NULL;
     int rc = 0;
     struct stat st;
-    int there = file_look(&st, from_recorded ? now : recorded, err);
+    int there = file_stat(&st, from_recorded ? now : recorded, err);
     if (there < 0)
         rc = there;
     else if (!there || is_directory_itself(recorded) != is_directory_itself(now))

@@ -283,14 +283,14 @@ static void a_missing_file_is_told_from_an_unknown_one(void **state) {
     assert_int_equal(file_replace(in(state, "file"), "text", 4, 0666, &err), 0);
     assert_int_equal(symlink("file", in(state, "link")), 0);
     assert_int_equal(symlink("loop", in(state, "loop")), 0);
-    assert_int_equal(file_look(&st, in(state, "link"), &err), 1);
+    assert_int_equal(file_stat(&st, in(state, "link"), &err), 1);
     assert_true(S_ISREG(st.st_mode) && st.st_size == 4);
-    assert_int_equal(file_look(&st, in(state, "absent"), &err), 0);
-    assert_int_equal(file_look(&st, in(state, "file/below"), &err), 0);
-    assert_int_equal(file_look(&st, in(state, "loop"), &err), 0);
+    assert_int_equal(file_stat(&st, in(state, "absent"), &err), 0);
+    assert_int_equal(file_stat(&st, in(state, "file/below"), &err), 0);
+    assert_int_equal(file_stat(&st, in(state, "loop"), &err), 0);
     memset(name, 'x', sizeof name);
     name[sizeof name - 1] = '\0';
-    assert_int_equal(file_look(&st, in(state, name), &err), ERR_IO);
+    assert_int_equal(file_stat(&st, in(state, name), &err), ERR_IO);
     assert_non_null(strstr(err.message, "cannot be examined"));
 }
 

@@ -67,7 +67,7 @@ static int copy(struct store *s, const char *path, struct object *out, struct er
 
 static int look(struct store *s, const char *path, struct object *out, struct error *err) {
     (void)s;
-    return store_object_look(AT_FDCWD, path, out, err);
+    return store_object_hash(AT_FDCWD, path, out, err);
 }
 
 typedef int take_call(struct store *s, const char *path, struct object *out, struct error *err);
