@@ -282,8 +282,8 @@ static int own_directory(struct store *s, const char *path, struct object *out, 
         rc = way_fault(errno, path, err);
     else if (holds_store(s, absolute))
         rc = error_set(err, ERR_INVALID,
-                       "%s: holds the store (%s), which is never the same twice: name the files and folders in it that "
-                       "are needed, or keep the store elsewhere (--store)",
+                       "%s: holds the store (%s), which changes with every run: name the needed files and folders in "
+                       "it, or put the store elsewhere (--store)",
                        path, s->directory);
     else {
         session_pause(s); /* others would wait while a large folder is listed */

@@ -69,7 +69,7 @@ static int find_valid(struct store *s, struct find *f, const struct place *place
     if (rc == 0)
         rc = record_row_read(&row, tree, &why);
     if (rc == 0 && (!digest_equal(&row.key, f->key) || (f->platform && strcmp(row.platform, f->platform) != 0)))
-        rc = error_set(&why, ERR_CORRUPT, "it is that of another key: `retort fsck` rebuilds the index");
+        rc = error_set(&why, ERR_CORRUPT, "it belongs to another key: `retort fsck` rebuilds the index");
     if (rc == 0)
         rc = record_require(s, tree, &why);
     if (rc == 0) {

@@ -240,7 +240,7 @@ int index_check_schema(struct store *s, struct error *err) {
         return make_schema(s, err);
     /* The store's format was checked, and a newer schema would have a newer format: this one is damaged. */
     s->index.broken = true;
-    return error_set(err, ERR_CORRUPT, "%s: has schema %d where %d belongs", s->index.path, version, SCHEMA_VERSION);
+    return error_set(err, ERR_CORRUPT, "%s: has schema %d instead of %d", s->index.path, version, SCHEMA_VERSION);
 }
 
 /* Keeps a copy for a later look. A failed copy does not stop the repair. */

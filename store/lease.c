@@ -64,8 +64,7 @@ int lease_lock_gc(int *out, struct store *s, bool exclusive, struct error *err) 
         rc = open_locked(out, s, "leases/.gc", (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB, err);
     }
     if (rc == ERR_BUSY)
-        return error_set(err, rc, "%s: a collection of garbage, or a check, is under way; try again when it is done",
-                         s->directory);
+        return error_set(err, rc, "%s: another gc or fsck is running; try again when it has ended", s->directory);
     return rc;
 }
 

@@ -21,7 +21,7 @@ enum { MOUNTINFO_LIMIT = 16 << 20, NUMBER_SIZE = 32 };
 
 static int refuse(const char *path, const char *what, const char *detail, struct error *err) {
     return error_set(err, ERR_IO,
-                     "%s: %s (%s); engines that share a store need locks that hold: put it on a local disk, with "
+                     "%s: %s (%s); engines that share a store need working locks: put it on a local disk, with "
                      "--store DIR or RETORT_STORE",
                      path, what, detail);
 }

@@ -27,7 +27,7 @@ static int copy_checked(const struct leaving *l, int to, int from, struct error 
     if (rc < 0 || digest_equal(&found, l->digest))
         return rc;
     rc = object_examine(l->s, l->digest, false, err);
-    return rc < 0 ? rc : error_set(err, ERR_IO, "%s: is not what was copied from %s", l->path, l->source);
+    return rc < 0 ? rc : error_set(err, ERR_IO, "%s: differs from its source %s", l->path, l->source);
 }
 
 /* Gives the new file, which has its bytes, its mode, and closes it. */

@@ -9,7 +9,7 @@ int index_rebuild(struct store *s, const char *why, struct error *err) {
     if (rc == 0)
         rc = tail_refresh(s, err);
     if (rc == 0)
-        notice(s, "%s: rebuilt from the records; what was there is kept as state.db.damaged", why);
+        notice(s, "%s: rebuilt from the records; the old file is kept as state.db.damaged", why);
     return rc;
 }
 

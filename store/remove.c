@@ -8,7 +8,7 @@
 #include "store/internal.h"
 
 static void say_left(struct store *s, const struct error *why) {
-    notice(s, "%s; it stays until somebody removes it who may", why->message);
+    notice(s, "%s; it stays until a user with the permission removes it", why->message);
 }
 
 int remove_once(struct store *s, const char *path, struct error *err) {

@@ -21,11 +21,10 @@ static int write_document(const struct store *s, const char *folder, const char 
     buffer_putc(&text, '\n');
     int rc;
     if (text.size > JSON_MAX_BYTES)
-        rc = error_set(
-            err, ERR_INVALID,
-            "%s: would have %zu bytes, and what has more than %zu cannot be read back: run the pipeline in parts "
-            "(name stages on the command line)",
-            path, text.size, JSON_MAX_BYTES);
+        rc = error_set(err, ERR_INVALID,
+                       "%s: would have %zu bytes, more than the %zu that can be read back: run the pipeline in parts "
+                       "(name stages on the command line)",
+                       path, text.size, JSON_MAX_BYTES);
     else
         rc = file_replace(path, text.data, text.size, 0666, err);
     free(path);

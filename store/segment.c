@@ -153,7 +153,7 @@ int segment_open(struct store *s, const char *name, struct error *err) {
     }
     size_t length = strlen(name);
     if (strchr(name, '/') || length < sizeof suffix || strcmp(name + length - (sizeof suffix - 1), suffix) != 0)
-        return error_set(err, ERR_CORRUPT, "%s: names a segment that is none (%s)", s->index.path, name);
+        return error_set(err, ERR_CORRUPT, "%s: names a file that is no segment (%s)", s->index.path, name);
     int fd = openat(s->actions_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 && errno == ENOENT)
         return error_set(err, ERR_NOT_FOUND, "%s/actions/%s: does not exist", s->directory, name);

@@ -178,13 +178,11 @@ static void print_text(struct buffer *out, const struct shown *s, const struct t
     size_t unknown = count_unknown(&s->account);
     table_print(out, rows, TABLE_TEXT);
     if (!s->run.ended)
-        buffer_printf(out,
-                      "\nrun %s was cut, or still goes on: it has not written down its end, so this is what its "
-                      "stages left\n",
+        buffer_printf(out, "\nrun %s was killed or still runs, so this table lists the records that its stages left\n",
                       s->run.id);
     buffer_printf(out, "\nrun %s: spent now: ", s->run.id);
     print_sums(out, &s->account, false);
-    buffer_puts(out, "; saved by what was known: ");
+    buffer_puts(out, "; saved by known stages: ");
     print_sums(out, &s->account, true);
     if (unknown)
         buffer_printf(out, "; %zu without a figure", unknown);

@@ -146,7 +146,7 @@ static int check_spec(const char *path, struct error *err) {
     if (code <= 0)
         return code;
     code = json_read(&doc, path, NULL, NULL) < 0 || json_double(json_root(doc), "retort_spec", 0) == 0
-               ? error_set(err, ERR_USAGE, "exec: %s is there already, and is no spec; name an empty --out", path)
+               ? error_set(err, ERR_USAGE, "exec: %s exists and is no spec; name an empty --out", path)
                : 0;
     json_free(doc);
     return code;
@@ -162,7 +162,7 @@ static int prepare_out(const char *out, const char *spec, const struct kind *kin
         struct stat st;
         int code = file_stat(&st, path, err);
         if (code > 0)
-            code = error_set(err, ERR_USAGE, "exec: %s is there already; name an empty --out", path);
+            code = error_set(err, ERR_USAGE, "exec: %s exists; name an empty --out", path);
         free(path);
         if (code)
             return code;

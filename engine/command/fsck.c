@@ -41,8 +41,8 @@ static int run(const struct arguments *a, struct error *err) {
     else if (code == 0)
         print_text(&report);
     if (code == 0 && is_damage(&report))
-        code = error_set(err, ERR_FAILED,
-                         "%s: damage was found; stages that it held are run again when they are needed", path);
+        code = error_set(err, ERR_FAILED, "%s: damage was found; the stages concerned run again when they are needed",
+                         path);
     free(path);
     free(root);
     return code;

@@ -85,7 +85,7 @@ static int run(const struct arguments *a, struct error *err) {
     if (code == 0)
         code = argument_count(a, "keep-runs", 0, &options.keep_runs, err);
     if (code == 0 && pins && (options.dry_run || options.keep_runs || argument_given(a, "grace")))
-        code = error_set(err, ERR_USAGE, "gc: --pin and --unpin stand alone; collect with another call");
+        code = error_set(err, ERR_USAGE, "gc: --pin and --unpin collect nothing: use another call for that");
     if (code == 0)
         code = project_open_store(&store, a, err);
     if (code == 0)

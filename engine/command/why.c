@@ -25,7 +25,7 @@ static void explain_programs(struct buffer *out, const struct project *p, const 
         if (!program.sha256)
             continue;
         if (facts.program_digest(facts.context, program.name, &digest, NULL) < 0) {
-            buffer_printf(out, "  the program %s, which made it, is not found any more\n", program.name);
+            buffer_printf(out, "  the program %s, which made it, is missing now\n", program.name);
             continue;
         }
         digest_hex(now, &digest);

@@ -193,7 +193,7 @@ static void check(struct energy_ledger *l, const struct spending *s) {
     if (s->spent_j + now_j <= s->budget_j)
         return;
     energy_figure(&spent, s->spent_j + now_j, label_of(s, now_j > 0 ? sharing_word(l->sharing) : ""));
-    error_set(&l->refusal, ERR_BUDGET, "the energy budget of %s, %g J, is used up: %s; what is finished is kept",
+    error_set(&l->refusal, ERR_BUDGET, "the energy budget of %s, %g J, is used up: %s; finished stages are kept",
               s->whose, s->budget_j, buffer_text(&spent));
     buffer_close(&spent);
     l->used_up = true;
@@ -254,11 +254,12 @@ static int check_room(struct energy_ledger *l, const struct instance *i, const s
     if (s->budget_j <= 0 || expected->joules <= left_j)
         return 0;
     energy_figure(&text, expected->joules, expected->label);
-    error_set(&l->refusal, ERR_BUDGET,
-              "%s is not started: %s is expected of it, by %zu earlier %s, and %.3g J are left of the energy budget of "
-              "%s, %g J; what is finished is kept",
-              instance_name(i), buffer_text(&text), expected->records, expected->records == 1 ? "attempt" : "attempts",
-              fmax(left_j, 0), s->whose, s->budget_j);
+    error_set(
+        &l->refusal, ERR_BUDGET,
+        "%s is not started: %s is its expected energy, by %zu earlier %s, and %.3g J are left of the energy budget of "
+        "%s, %g J; finished stages are kept",
+        instance_name(i), buffer_text(&text), expected->records, expected->records == 1 ? "attempt" : "attempts",
+        fmax(left_j, 0), s->whose, s->budget_j);
     buffer_close(&text);
     return ERR_BUDGET;
 }

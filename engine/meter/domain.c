@@ -148,7 +148,7 @@ static void domain_advance(struct domain *d, uint64_t raw, uint64_t now_ns) {
         return;
     }
     if ((double)counts * d->unit_j > possible_j) {
-        domain_fail(d, "it rose by %.3g J in %.3g s, which nothing draws", (double)counts * d->unit_j, since_s);
+        domain_fail(d, "it rose by %.3g J in %.3g s, which no machine draws", (double)counts * d->unit_j, since_s);
         return;
     }
     d->counts += counts;

@@ -97,7 +97,7 @@ static void event_find(struct domains *out, const struct pmu *p, const char *eve
         d->unit_j = scale;
         d->tick_s = 0.001; /* Intel SDM, volume 3, RAPL interfaces: updated about every millisecond */
         if (!known || !joules || !(scale > 0)) {
-            domain_fail(d, "the kernel does not say in which unit it counts");
+            domain_fail(d, "the kernel does not name its unit");
             continue;
         }
         d->fd = p->options->open_event ? p->options->open_event(p->type, config, p->cpus[i])

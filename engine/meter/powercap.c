@@ -101,7 +101,7 @@ static void zone_add(struct domains *out, const char *source, const char *direct
     if (number_read(&raw, d->path, &err) < 0)
         domain_fail(d, "%s", err.message);
     else if (number_read(&d->range, range, &err) < 0)
-        domain_fail(d, "%s: without it a wrap cannot be told", err.message);
+        domain_fail(d, "%s: without it a wrap cannot be recognised", err.message);
     else if (d->range == 0)
         domain_fail(d, "%s: is 0", range);
     free(range);

@@ -68,7 +68,7 @@ static int examine(struct publisher *p, const cJSON *file, size_t number, struct
                          "%s/%s: Retort did not write this file, or it was changed since; move it away and run again",
                          p->folder, file->string);
     if (!replaces && ours)
-        return error_set(err, ERR_IO, "%s/%s: what was to replace it is gone from %s; " MANIFEST_MEND, p->folder,
+        return error_set(err, ERR_IO, "%s/%s: its replacement is missing from %s; " MANIFEST_MEND, p->folder,
                          file->string, p->staging, p->folder);
     return 0;
 }

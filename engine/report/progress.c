@@ -169,7 +169,7 @@ static void print_results(FILE *stream, const struct published *p) {
     if (unknown == 0)
         fprintf(stream, "results: %s/\n", p->path);
     else
-        fprintf(stream, "results: %zu of %zu %s not known yet; what there is stands in %s/\n", unknown, p->total,
+        fprintf(stream, "results: %zu of %zu %s not known yet; the others are in %s/\n", unknown, p->total,
                 unknown == 1 ? "is" : "are", p->path);
 }
 

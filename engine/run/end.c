@@ -104,12 +104,10 @@ static int outcome_code(const struct run *r, struct error *err) {
     if (r->loop.signals_seen > 0)
         return error_set(err, ERR_INTERRUPTED, "interrupted; everything finished so far is kept, run again to go on");
     if (r->diagnostics->errors > 0)
-        return error_set(err, ERR_INVALID, "%s: what became known on the way shows faults of the file",
-                         r->pipeline->path);
+        return error_set(err, ERR_INVALID, "%s: results of this run show faults of the file", r->pipeline->path);
     if (failed == 0 && r->put_off > 0)
-        return error_set(err, ERR_FAILED,
-                         "what %zu stage%s to be given was damaged or gone; run again to make it again", r->put_off,
-                         r->put_off == 1 ? " was" : "s were");
+        return error_set(err, ERR_FAILED, "inputs of %zu stage%s were damaged or missing; run again to make them again",
+                         r->put_off, r->put_off == 1 ? "" : "s");
     if (failed > 0)
         return error_set(err, ERR_FAILED, "%zu stage%s failed", failed, failed == 1 ? "" : "s");
     if (select)
@@ -124,7 +122,7 @@ static bool is_to_repeat(struct run *r) {
            r->summary->failed == 0 && r->diagnostics->errors == 0;
 }
 
-static const char not_repeated[] = "interrupted; run again to make what was damaged or gone again";
+static const char not_repeated[] = "interrupted; run again to make damaged or missing objects again";
 
 /* Damage that publishing finds is set aside; another pass makes what was there again. */
 static int publish(struct run *r, struct error *err) {
@@ -149,7 +147,7 @@ int run_end(struct run *r, bool *again, struct error *err) {
         run_note(r, NULL, fault.message);
     *again = may_repeat && is_to_repeat(r);
     if (*again)
-        run_note(r, NULL, "what was damaged or gone is made again");
+        run_note(r, NULL, "damaged or missing objects are made again");
     r->summary->wall_s = (double)(clock_monotonic_ns() - r->began_ns) / 1e9;
     int written = write_run(r, rc, &fault);
     if (written < 0 && rc == 0)

@@ -108,7 +108,7 @@ static int choose(struct verification *v, struct error *err) {
     key_map_close(&seen);
     v->summary->recorded = v->count;
     if (v->count == 0)
-        return error_set(err, ERR_NOT_FOUND, "nothing of this is recorded; retort run makes it");
+        return error_set(err, ERR_NOT_FOUND, "none of these stages is recorded; retort run records them");
     v->summary->chosen = (size_t)ceil((double)v->count * v->options->share);
     qsort(v->choices, v->count, sizeof *v->choices, compare_ranks);
     qsort(v->choices, v->summary->chosen, sizeof *v->choices, compare_places);
@@ -267,7 +267,7 @@ static int execute(struct verification *v, struct error *err) {
     if (v->code)
         return error_set(err, v->code, "%s", v->error.message);
     if (v->loop.signals_seen > 0)
-        return error_set(err, ERR_INTERRUPTED, "interrupted; the comparisons that were made are told");
+        return error_set(err, ERR_INTERRUPTED, "interrupted; the comparisons so far are shown");
     return 0;
 }
 
@@ -315,7 +315,7 @@ int verify_stages(const struct pipeline *pipeline, struct plan *plan, struct sto
     summary->label = !v.measured ? "unavailable" : v.modelled ? "modelled" : "measured";
     close_verification(&v);
     if (rc == 0 && summary->differ + summary->failed > 0)
-        rc = error_set(err, ERR_FAILED, "%zu of %zu stages did not give what is recorded",
+        rc = error_set(err, ERR_FAILED, "%zu of %zu stages gave other results than recorded",
                        summary->differ + summary->failed, summary->chosen);
     return rc;
 }

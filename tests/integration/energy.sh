@@ -38,7 +38,7 @@ for f, a in zip(first["totals"], again["totals"]):
     assert a["spent_j"] == 0 and abs(a["saved_j"] - f["spent_j"]) <= 1e-9 * f["spent_j"], (f, a)
 assert sum(r["count"] for r in again["rows"] if not r["stage"].startswith("(")) == 7'
 "$retort" energy >energy.txt
-check "the text names the label of the saved joules" grep -qE 'saved by what was known: .*J (modelled|measured)' energy.txt
+check "the text names the label of the saved joules" grep -qE 'saved by known stages: .*J (modelled|measured)' energy.txt
 check "the text names the source of the carbon intensity" has energy.txt "480.85 g/kWh (World 2023, Ember and Energy Institute, 2024), PUE 1"
 "$retort" energy --by stage --csv >stage.csv
 check "--by stage adds up the instances of a stage" same "$(cut -d, -f1 stage.csv | tr '\n' ' ')" "stage burn twin-a "
@@ -71,7 +71,7 @@ assert rows["(idle)", "measured"]["spent_j"] == 1e6 and rows["(other)", "measure
 assert {t["label"]: t["spent_j"] for t in e["totals"]} == {"measured": 4e6, "modelled": 1000, "unresolved": None}
 assert e["counter"]["counter_j"] == 1e7 and e["carbon"]["region"] == "France" and e["carbon"]["year"] == 2023'
 "$retort" energy $id >hand.txt
-check "the summary keeps the labels apart" has hand.txt "spent now: 4 MJ measured, 1 kJ modelled; saved by what was known: nothing; 1 without a figure"
+check "the summary keeps the labels apart" has hand.txt "spent now: 4 MJ measured, 1 kJ modelled; saved by known stages: nothing; 1 without a figure"
 check "the summary shows the counter" has hand.txt "counter: 10 MJ measured in 100 s of the whole machine"
 "$retort" energy $id --by stage >stage.txt
 check "--by stage prints a row for each label" same "$(grep -c '^a ' stage.txt)" 2
@@ -116,7 +116,7 @@ account() { for try in $(seq 600); do grep -l "\"state\": *\"$2\"" .retort/attem
 break_off 1 KILL; killed=$(run_id)
 check "the keeper of a killed engine leaves an account" account "$killed" cut
 "$retort" energy "$killed" >killed.txt
-check "the text says that the run was killed" has killed.txt "was cut, or still goes on"
+check "the text says that the run was killed" has killed.txt "was killed or still runs"
 "$retort" energy "$killed" --json >killed.json
 check "the table of a killed run holds finished and killed attempts" python3 -c '
 import json
@@ -279,7 +279,7 @@ print("%.9fJ" % (min(json.load(open("show.%d" % n))["energy"]["joules"] for n in
 study tight.json "\"energy_budget\": \"$half\","
 check "a run ends with status 4 when its budget has no room for a stage" exits 4 run tight.json --set params.again=2 'burn[size=6]'
 check "the stage was not started" exits 1 grep -q '"started"' run.json
-check "the message says what is expected and what is left" grep -qE 'burn\[size=6\] is not started: .*J (modelled|measured) is expected of it, by 5 earlier attempts, and .* J are left of the energy budget of burn' run.err
+check "the message says what is expected and what is left" grep -qE 'burn\[size=6\] is not started: .*J (modelled|measured) is its expected energy, by 5 earlier attempts, and .* J are left of the energy budget of burn' run.err
 check "the stage counts neither as failed nor as skipped" same "$(counts run.json)" \
     '{"event":"end","known":0,"finished":0,"failed":0,"interrupted":0,"skipped":0}'
 sed -i 's/"sh", "x", "y"/"sh", "x", "z"/' tight.json

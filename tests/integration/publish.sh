@@ -27,7 +27,7 @@ check "a run in which a stage fails ends with status 1" exits 1 run mixed.json -
 check "the generation before stays whole" same "$(mixed)" "model 1 score of model 1 "
 check "its page of joules stays with it" same "$(digest results/mixed.energy.md)" "$page"
 check "the new model stands in the partial folder" same "$(files mixed@partial)$(cat results/mixed@partial/model.txt)" "model.txt model 2"
-check "the message says so, and why" has told "results: 1 of 2 is not known yet; what there is stands in $PWD/results/mixed@partial/"
+check "the message says so, and why" has told "results: 1 of 2 is not known yet; the others are in $PWD/results/mixed@partial/"
 check "another partial generation replaces the first" exits 1 run mixed.json --set params.v=4
 check "it is the only one there" same "$(files mixed@partial)$(cat results/mixed@partial/model.txt)" "model.txt model 4"
 check "a run of one stage ends well" run mixed.json model --set params.v=3

@@ -97,7 +97,7 @@ check "an engine stops in the midst of its renames once more" renames o2 gone
 kill -9 $first && wait $first 2>/dev/null
 rm -r results/.p.staging
 check "a run that misses the temporaries is refused" exits 3 publish gone
-check "it says what is gone, and the mend" grep -q "what was to replace it is gone.*move that folder away and run again" told
+check "it says what is gone, and the mend" grep -q "its replacement is missing.*move that folder away and run again" told
 mv results/p aside
 check "when the folder is moved away all is published anew" publish gone
 check "all of it" same "$(published)" "gone gone gone gone "
@@ -169,7 +169,7 @@ env "RETORT_GATE=damaged/$digest" "LD_PRELOAD=$BUILD/tests/fault/gatelib.so" "$r
 check "an engine stops when it sets a damaged result aside" stops
 kill -INT $first
 check "it leaves when it is asked to" ended 130
-check "it says what to do" has first "run again to make what was damaged or gone again"
+check "it says what to do" has first "run again to make damaged or missing objects again"
 check "the next run makes the result again" exits 0 "$retort" run q.json --set params.text=y
 check "all is published" same "$(cat results/q/a results/q/b | tr '\n' ' ')" "a y "
 

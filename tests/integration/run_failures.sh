@@ -76,7 +76,7 @@ if [ -n "$other" ]; then # files of a container that wrote as root
     mkdir -p "open/.retort/work/x$dead/dir/cache" && echo 1 >"open/.retort/work/x$dead/dir/cache/f"
     sed -i 's/echo 1/echo 2/' open/t.json
     check "a run begins although it may not remove old files" sh -c "cd open && $other ../bin/retort run t.json >../told 2>&1"
-    check "and is named" has told "it stays until somebody removes it who may"
+    check "and is named" has told "it stays until a user with the permission removes it"
     check "nor a collection" sh -c "cd open && $other ../bin/retort gc"
 fi
 

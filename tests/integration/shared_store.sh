@@ -87,7 +87,7 @@ check "and has nothing to execute" same "$(counts "$work/run.json")" '{"event":"
 touch go
 plain() { as "$1" 002 "$retort" run p.json --set params.n=2 >"$work/plain" 2>&1; }
 check "records of the other" plain $ben
-check "a notice names the folders that the other user's stage left" has "$work/plain" "it stays until somebody removes it who may"
+check "a notice names the folders that the other user's stage left" has "$work/plain" "it stays until a user with the permission removes it"
 check "that run replaces the published results of the other user" same "$(cat results/p/o results/p/d/e/o)" "2
 2"
 check "are known to the one" told $anna 002 --set params.n=2

@@ -42,7 +42,7 @@ check "the message says that a select makes no record" has said.err "a select ma
 check "a run that cannot write its events ends with exit status 3" exits 3 sh -c '"$1" run good.json --store store --progress json >/dev/full' sh "$retort"
 mkdir by-hand && echo '{"mine": 1}' >by-hand/spec.json
 check "exec refuses to replace a file of the user's" says exec deeprx/profile --with '{"architecture": "deeprx"}' --out by-hand
-check "the message names the file" has said.err "by-hand/spec.json is there already"
+check "the message names the file" has said.err "by-hand/spec.json exists"
 check "the file of the user's is unchanged" same "$(cat by-hand/spec.json)" '{"mine": 1}'
 echo '{"retort_spec": 1}' >by-hand/spec.json
 check "exec replaces a spec that an earlier call wrote" "$retort" exec deeprx/profile --with '{"architecture": "deeprx"}' --out by-hand

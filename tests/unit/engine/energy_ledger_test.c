@@ -76,7 +76,7 @@ static void a_stage_that_would_not_fit_is_refused(void **state) {
     finish(reserve(&b, "burn[n=1]"), 6, true);
     assert_refused(
         &b, "burn[n=2]",
-        "burn[n=2] is not started: 6 J modelled is expected of it, by 1 earlier attempt, and 4 J are left of "
+        "burn[n=2] is not started: 6 J modelled is its expected energy, by 1 earlier attempt, and 4 J are left of "
         "the energy budget of burn, 10 J");
     ledger_cancel(reserve(&b, "other"));
     bench_close(&b);
@@ -109,7 +109,7 @@ static void a_failed_attempt_counts_too(void **state) {
     (void)state;
     bench_open(&b, STAGE_BUDGET);
     finish(reserve(&b, "burn[n=1]"), 6, false);
-    assert_refused(&b, "burn[n=1]", "6 J modelled is expected of it, by 1 earlier attempt");
+    assert_refused(&b, "burn[n=1]", "6 J modelled is its expected energy, by 1 earlier attempt");
     bench_close(&b);
 }
 
@@ -125,7 +125,7 @@ static void a_budget_that_is_used_up_stops_the_run_once(void **state) {
     finish(reserve(&b, "burn[n=1]"), 11, true);
     assert_int_equal(ledger_check(b.ledger, &err), ERR_BUDGET);
     assert_string_equal(err.message,
-                        "the energy budget of burn, 10 J, is used up: 11 J modelled; what is finished is kept");
+                        "the energy budget of burn, 10 J, is used up: 11 J modelled; finished stages are kept");
     assert_int_equal(ledger_check(b.ledger, &err), 0);
     assert_int_equal(ledger_refusal(b.ledger, &err), ERR_BUDGET);
     bench_close(&b);

@@ -149,9 +149,9 @@ static void test_plain_names_the_folder_of_the_results(void **state) {
     (void)state;
     says_of_results(&(struct published){.path = whole, .known = 5, .total = 5}, "results: /p/results/x/\n");
     says_of_results(&(struct published){.path = partial, .known = 2, .total = 5},
-                    "results: 3 of 5 are not known yet; what there is stands in /p/results/x@partial/\n");
+                    "results: 3 of 5 are not known yet; the others are in /p/results/x@partial/\n");
     says_of_results(&(struct published){.path = partial, .known = 4, .total = 5},
-                    "results: 1 of 5 is not known yet; what there is stands in /p/results/x@partial/\n");
+                    "results: 1 of 5 is not known yet; the others are in /p/results/x@partial/\n");
     says_of_results(&(struct published){.known = 0, .total = 5}, "");
 }
 

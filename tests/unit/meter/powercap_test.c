@@ -88,7 +88,7 @@ static void a_leap_of_the_counter_is_no_energy(void **state) {
     put_energy(*state, "intel-rapl:0", 1000 + 50000000000); /* 50 kJ in a second */
     pass_seconds(1);
     struct energy_record r = end_package(*state, m, task);
-    assert_unavailable(&r, "which nothing draws");
+    assert_unavailable(&r, "which no machine draws");
 }
 
 static void unseen_wraps_make_the_energy_unknown(void **state) {
