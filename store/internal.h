@@ -170,6 +170,16 @@ void layout_time(char text[CLOCK_TEXT_SIZE], double wall_s);
 /* A UTC time, given in seconds since 1970, and a random tail. The caller frees. */
 char *layout_new_id(double wall_s);
 
+/* ---- side_by_side.c ---- */
+
+typedef int side_work(void *context, size_t index, struct error *err);
+
+/* Works on each index below `count`, also on other threads: at most one for every `share` of them. Ends early after the
+   first error, which is returned. */
+int side_by_side(size_t count, size_t share, side_work *work, void *context, struct error *err);
+
+enum { FILES_A_THREAD = 16 };
+
 /* ---- object.c ---- */
 
 /* The modification time of every object in seconds since 1970: 2000-01-01T00:00:00Z. An object with another time was

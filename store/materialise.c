@@ -119,34 +119,52 @@ static int sync_folders(const char *path, const struct listing *l, struct error 
 }
 
 /* Entries of one folder stand together: it is made once for all of them. */
-static int make_entry(struct store *s, const struct listing_entry *e, const char *path, char **folder,
-                      enum materialise how, struct error *err) {
+static int make_folders(const char *path, const struct listing *l, struct error *err) {
+    char *made = mem_strdup(path);
+    int rc = mkdir(path, 0777) < 0 ? error_errno(err, errno, "%s: cannot be made", path) : 0;
+    for (size_t i = 0; rc == 0 && i < l->count; i++) {
+        char *entry = path_join(path, l->entries[i].path);
+        char *folder = l->entries[i].directory ? mem_strdup(entry) : path_directory(entry);
+        rc = strcmp(folder, made) == 0 ? 0 : file_make_directory(folder, err);
+        free(entry);
+        free(made);
+        made = folder;
+    }
+    free(made);
+    return rc;
+}
+
+struct leaving_files {
+    struct store *s;
+    const char *path;
+    const struct listing *l;
+    enum materialise how;
+};
+
+static int materialise_entry(void *context, size_t index, struct error *err) {
+    const struct leaving_files *f = context;
+    const struct listing_entry *e = &f->l->entries[index];
     if (e->directory)
-        return file_make_directory(path, err);
-    char *parent = path_directory(path);
-    int rc = *folder && strcmp(*folder, parent) == 0 ? 0 : file_make_directory(parent, err);
-    free(*folder);
-    *folder = parent;
-    return rc < 0 ? rc : materialise_file(s, &e->digest, e->executable, path, how, err);
+        return 0;
+    char *path = path_join(f->path, e->path);
+    int rc = materialise_file(f->s, &e->digest, e->executable, path, f->how, err);
+    free(path);
+    return rc;
 }
 
 static int materialise_directory(struct store *s, const struct object *o, const char *path, enum materialise how,
                                  struct error *err) {
     struct listing l = {0};
-    char *folder = NULL;
+    struct leaving_files files = {s, path, &l, how};
     int rc = object_check_file(s, &o->digest, true, false, err);
     if (rc == 0)
         rc = listing_load(&l, s, &o->digest, err);
-    if (rc == 0 && mkdir(path, 0777) < 0)
-        rc = error_errno(err, errno, "%s: cannot be made", path);
-    for (size_t i = 0; rc == 0 && i < l.count; i++) {
-        char *entry = path_join(path, l.entries[i].path);
-        rc = make_entry(s, &l.entries[i], entry, &folder, how, err);
-        free(entry);
-    }
+    if (rc == 0)
+        rc = make_folders(path, &l, err);
+    if (rc == 0)
+        rc = side_by_side(l.count, FILES_A_THREAD, materialise_entry, &files, err);
     if (rc == 0 && how == MATERIALISE_COPY)
         rc = sync_folders(path, &l, err);
-    free(folder);
     listing_close(&l);
     return rc;
 }

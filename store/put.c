@@ -196,11 +196,9 @@ static int take_open_file(const struct taking *t, int fd, const struct stat *st,
                                : put_open_file(t->s, fd, st, t->at, path, out, err);
 }
 
-static int take_file(void *context, const char *path, const struct stat *seen, struct object *out, struct error *err) {
-    const struct taking *t = context;
+static int take_file(const struct taking *t, const char *path, struct object *out, struct error *err) {
     struct stat st = {0};
     int fd = -1;
-    (void)seen;
     int rc = open_source(&fd, &st, t->at, path, false, err);
     if (rc == 0 && !S_ISREG(st.st_mode))
         rc = error_set(err, ERR_FAILED, "%s: changed while it was stored: a process that wrote it still runs", path);
@@ -208,6 +206,47 @@ static int take_file(void *context, const char *path, const struct stat *seen, s
         rc = take_open_file(t, fd, &st, path, out, err);
     if (fd >= 0)
         close(fd);
+    return rc;
+}
+
+/* Walking only notes names: their files are taken together. */
+static int note_file(void *context, const char *path, const struct stat *seen, struct object *out, struct error *err) {
+    (void)context;
+    (void)path;
+    (void)seen;
+    (void)err;
+    *out = (struct object){0};
+    return 0;
+}
+
+struct taken_files {
+    const struct taking *t;
+    const char *folder;
+    struct listing *l;
+};
+
+static int take_entry(void *context, size_t index, struct error *err) {
+    const struct taken_files *f = context;
+    struct listing_entry *e = &f->l->entries[index];
+    struct object o;
+    if (e->directory)
+        return 0;
+    char *path = path_join(f->folder, e->path);
+    int rc = take_file(f->t, path, &o, err);
+    free(path);
+    if (rc < 0)
+        return rc;
+    e->digest = o.digest;
+    e->size = o.size;
+    e->executable = o.executable;
+    return 0;
+}
+
+static int take_files(const struct taking *t, const char *folder, struct listing *l, struct error *err) {
+    struct taken_files f = {t, folder, l};
+    int rc = side_by_side(l->count, FILES_A_THREAD, take_entry, &f, err);
+    for (size_t i = 0; i < l->count; i++)
+        l->size += l->entries[i].size;
     return rc;
 }
 
@@ -248,7 +287,9 @@ static int take(struct store *s, int at, const char *path, enum how how, struct 
     if (rc == 0 && S_ISREG(st.st_mode)) {
         rc = take_open_file(&t, fd, &st, path, out, err);
     } else if (rc == 0) {
-        rc = tree_walk(&l, at, path, how == TAKE_COPY, take_file, &t, err);
+        rc = tree_walk(&l, at, path, how == TAKE_COPY, note_file, NULL, err);
+        if (rc == 0)
+            rc = take_files(&t, path, &l, err);
         if (rc == 0)
             rc = take_listing(&t, &l, out, err);
         if (rc == 0 && how == TAKE_MOVE)

@@ -1,4 +1,4 @@
-/* The cost of giving an object out. */
+/* Objects given out: their cost, and folders of many files. */
 #include "tests/unit/store/fixture.h"
 
 #include <linux/fs.h>
@@ -70,11 +70,97 @@ static void an_object_is_read_once_at_most_to_be_given_out(void **state) {
     store_close(s);
 }
 
+/* ---- folders of many files, which several threads work on ---- */
+
+enum { FILES = 200, FOLDERS = 7 };
+
+static char *many_path(const char *folder, int i) {
+    return mem_printf("%s/%d/%d", folder, i % FOLDERS, i);
+}
+
+/* Two files each have the same bytes. */
+static char *many_text(int i) {
+    return mem_printf("number %d\n", i / 2);
+}
+
+static struct object put_many(const struct place *p, struct store *s) {
+    struct error err = {0};
+    struct object o;
+    char *folder = path_join(p->root, "many");
+    for (int i = 0; i < FILES; i++) {
+        char *path = many_path(folder, i), *text = many_text(i), *parent = path_directory(path);
+        ok(file_make_directory(parent, &err), err);
+        write_text(path, text, i % 5 == 0 ? 0755 : 0644);
+        free(parent);
+        free(text);
+        free(path);
+    }
+    ok(store_object_put(s, AT_FDCWD, folder, &o, &err), err);
+    assert_false(file_exists(folder));
+    free(folder);
+    return o;
+}
+
+static void assert_many(const char *folder) {
+    for (int i = 0; i < FILES; i++) {
+        struct stat st;
+        char *path = many_path(folder, i), *text = many_text(i), *found = read_text(path);
+        assert_string_equal(found, text);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(!!(st.st_mode & S_IXUSR), i % 5 == 0);
+        free(found);
+        free(text);
+        free(path);
+    }
+}
+
+static void a_folder_of_many_files_comes_back_as_it_was(void **state) {
+    const struct place *p = *state;
+    struct store *s = open_store(p);
+    struct error err = {0};
+    struct object o = put_many(p, s);
+    size_t bytes = 0;
+    for (int i = 0; i < FILES; i++) {
+        char *text = many_text(i);
+        bytes += strlen(text);
+        free(text);
+    }
+    assert_int_equal(o.size, bytes);
+    ok(store_object_verify(s, &o, &err), err);
+    for (int how = MATERIALISE_LINK; how <= MATERIALISE_COPY; how++) {
+        char *to = mem_printf("%s/to%d", p->root, how);
+        ok(store_materialise(s, &o, to, (enum materialise)how, &err), err);
+        assert_many(to);
+        free(to);
+    }
+    store_close(s);
+}
+
+static void one_damaged_file_of_many_is_noticed(void **state) {
+    const struct place *p = *state;
+    struct store *s = open_store(p);
+    struct error err = {0};
+    struct object o = put_many(p, s);
+    store_close(s);
+    struct digest d = key_of("number 61\n"); /* of the files 122 and 123 */
+    s = open_store(p);
+    char *damaged = store_object_path(s, &d), *to = path_join(p->root, "to");
+    assert_int_equal(chmod(damaged, 0644), 0);
+    write_text(damaged, "number 16\n", 0444);
+    assert_int_equal(store_materialise(s, &o, to, MATERIALISE_COPY, &err), ERR_CORRUPT);
+    assert_non_null(strstr(err.message, damaged));
+    free(to);
+    free(damaged);
+    store_close(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_first_object_given_out_takes_no_blocks_of_its_own, place_setup,
                                         place_teardown),
         cmocka_unit_test_setup_teardown(an_object_is_read_once_at_most_to_be_given_out, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_folder_of_many_files_comes_back_as_it_was, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(one_damaged_file_of_many_is_noticed, place_setup, place_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
