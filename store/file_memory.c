@@ -231,6 +231,7 @@ static int hash_file(struct store *s, const char *path, struct stat *st, struct 
     int rc = fstat(fd, st) < 0 ? error_errno(err, errno, "%s: cannot be examined", path)
                                : hash_stable(fd, path, st, out, &began, err);
     close(fd);
+    session_pause_if_long(s);
     if (rc == 0 && is_at_rest(st, began)) {
         struct stamp stamp = stamp_of(st);
         remember(s, path, &stamp, out);
@@ -256,6 +257,7 @@ static int file_content(void *context, const char *path, const struct stat *seen
 static int directory_content(struct store *s, const char *path, struct object *out, struct error *err) {
     struct listing l = {0};
     struct buffer text = {0};
+    session_pause(s); /* opening a folder may take long */
     int rc = tree_walk(&l, AT_FDCWD, path, true, file_content, s, err);
     if (rc == 0) {
         *out = (struct object){.directory = true, .size = l.size};

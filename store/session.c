@@ -29,8 +29,17 @@ int store_read_end(struct store *s, struct error *err) {
     return rc;
 }
 
+static bool is_held_long(const struct session *x) {
+    return clock_monotonic_ns() - x->since_ns > HELD_NS;
+}
+
 static bool is_due(struct session *x) {
-    return ++x->count == LOOK_UPS || (x->count % CLOCK_EVERY == 0 && clock_monotonic_ns() - x->since_ns > HELD_NS);
+    return ++x->count == LOOK_UPS || (x->count % CLOCK_EVERY == 0 && is_held_long(x));
+}
+
+void session_pause_if_long(struct store *s) {
+    if (s->session.held && is_held_long(&s->session))
+        session_pause(s);
 }
 
 void store_read_tick(struct store *s) {
