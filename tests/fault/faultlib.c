@@ -1,6 +1,6 @@
 /*
- * Faults: a library that is loaded into one program before all others, counts the calls by which it changes or reads
- * the world, and lets the Nth of them fail.
+ * Faults: a library that is loaded into one program before all others. It counts the calls by which the program changes
+ * or reads the world, and makes the Nth of them fail.
  *
  *   LD_PRELOAD=.../faultlib.so RETORT_FAULT=ENOSPC:17+ retort run ...
  *
@@ -16,11 +16,11 @@
  *                         An N of 0 lets nothing fail: what could have is counted, and written to the log.
  *   RETORT_FAULT_PROGRAM  whom it concerns (default retort): keepers inherit the environment, and are left alone
  *   RETORT_FAULT_LOG      a file; appended "fault <n> <call> <path>" when one fails; of an allocation the library that wanted
- *                         it, in place of a path. Where N is 0: "calls <n>" and "call <n> <call> <path>" for each call that could
+ *                         it, in place of a path. For N = 0: "calls <n>" and "call <n> <call> <path>" for each call that could
  *                         have failed, "allocation <n> <library>" for memory:0
  *
- * Writes to the standard streams never fail. Memory-mapped writes and locks are not counted; nor is a kill at a call
- * that only reads, which leaves what a kill at the next change leaves.
+ * Writes to the standard streams never fail. Memory-mapped writes and locks are not counted. Nor is a
+ * kill at a call that only reads: it leaves the same state as a kill at the next change.
  */
 #include "tests/fault/faultlib.h"
 

@@ -1,18 +1,20 @@
 /*
- * Damage: a small store, one mutation after another of its objects, records, index, runs and attempts, and what the store
- * then serves.
+ * Damages a small store by one mutation after another, of its objects, records, index, runs and attempts, and checks
+ * the results that it then serves.
  *
  *   mutate DIRECTORY FROM TO [SEED]      mutations FROM to TO-1 of a seed; DIRECTORY is made and removed: a tmpfs is
  *                                        fast
  *
- * Each mutation flips a bit, overwrites, truncates, appends to, or removes one file (of state.db: one page), half of
- * them without leaving a trace in size and modification time. Then, with an fsck before or without:
- *   - whatever is served is what was stored; the rest is not known;
- *   - what a mutation of state.db hid is known again after fsck; everything is when it was made again;
- *   - after an fsck every run and attempt that is listed can be read, and before it one that is served is one;
+ * Each mutation flips a bit, overwrites, truncates, appends to, or removes one file (of state.db: one page). Half of
+ * them leave no trace in size and modification time. Then, with or without an fsck first:
+ *
+ *   - every served result is the stored one; all others are unknown;
+ *   - after fsck, results that a mutation of state.db hid are known again; after another run all are;
+ *   - after fsck every listed run and attempt can be read; before it, every served one is right;
  *   - a second fsck finds no more to mend.
- * One line for each mutation that broke this, with the numbers that repeat it; exit status 1 when there was one. Twenty
- * are enough.
+ *
+ * Prints one line for each mutation that broke this, with the numbers that repeat it; then the exit status is 1. Stops
+ * after twenty.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -7,14 +7,13 @@
  *                                          states FROM to TO-1 of a seed, each rebuilt below DIRECTORY (a tmpfs is
  *                                          fast); twenty failures are enough
  *
- * A state is an instant and a choice. What was synced before the instant is there: a file's bytes, length and
- * attributes by a sync of the file, a name by a sync of its directory. Of everything else each change by itself is
- * there or not, a write perhaps in part, whatever came later: nothing but syncs orders anything. A rename is there as a
- * whole or not.
+ * A state is an instant and a choice. Everything synced before the instant is there: a file's bytes, length
+ * and attributes by a sync of the file, a name by a sync of its directory. Each other change is there or not, a write
+ * perhaps in part, independent of later changes: only syncs order changes. A rename is there as a whole or not at all.
  *
- * In each state: no stored object is damaged; no record stands without its outs, no run without its records; what
- * store_commit had returned is known and right, a run that was written is there; nothing wrong is served; the rest can
- * be made and is known then.
+ * In each state no stored object is damaged, no record lacks its outs, and no run lacks its records. Results for which
+ * store_commit had returned are known and right. A written run is there. No wrong result is served. All other results
+ * can be made, and are known then.
  */
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -11,7 +11,7 @@ import sys
 import time
 
 LIMIT_S = 60
-NO_FAULT = "no fault"  # where the call that was to fail did not come
+NO_FAULT = "no fault"  # the call that was to fail did not come
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "six")
 
 
@@ -20,7 +20,7 @@ class Wrong(Exception):
 
 
 def sanitizer(programs):
-    """What must be loaded before all else, where a build has one. Its malloc is the one that is called then."""
+    """The sanitizer's library, which must be loaded first. Its malloc is used then."""
     if not programs.endswith("asan"):
         return []
     return [subprocess.check_output(["cc", "-print-file-name=libasan.so"], text=True).strip()]
@@ -172,7 +172,7 @@ def check_mended(place, right, finished=(), options=()):
     if started & set(finished):
         raise Wrong("finished, and executed again: " + ", ".join(sorted(started & set(finished))))
     found = place.records()
-    if "/actions" in place.fault_line():  # what could not be synced is written again, and twice is the same as once
+    if "/actions" in place.fault_line():  # an unsynced line is written again; twice counts as once
         found = sorted(set(found))
     if found != right[0]:
         raise Wrong("other records than undisturbed: %s" % found)

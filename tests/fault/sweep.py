@@ -47,8 +47,8 @@ MESSAGES = {
 ELSEWHERE = ["out of memory", "disk i/o error", "unable to open database", "unable to open a temporary database", "disk is full",
              "readonly database"]  # the libraries' own words
 TWO_NAMES = ("link", "linkat", "rename", "renameat", "renameat2")  # the message may name either
-NOT_ITS_OWN = ("/proc/", "/sys/", "/dev/null")  # what the engine asked the system: it names what it asked that for
-NO_PATH = ("a pipe cannot be made", "a keeper cannot be connected")  # where later calls are refused too
+NOT_ITS_OWN = ("/proc/", "/sys/", "/dev/null")  # questions of the engine to the system: the message names their purpose
+NO_PATH = ("a pipe cannot be made", "a keeper cannot be connected")  # if later calls are refused too
 CHANGED = ("--set", "params.steps=5")
 ALONE = ("run", "six.json", "-j", "1", "--progress", "json")  # one keeper has all attempts, and makes the same calls each time
 LIBRARIES = ["retort", "libsqlite3.so", "libcjson.so", "libuv.so", "libcrypto.so", "libgit2.so"]  # each allocates in its own way
@@ -142,7 +142,7 @@ class Sweep:
 
     def __init__(self, programs, scratch):
         self.programs, self.scratch = programs, scratch
-        if sanitizer(programs):  # whose malloc it is
+        if sanitizer(programs):  # the sanitizer has its own malloc
             self.libraries, self.actions = [], [a for a in self.actions if not a.endswith("memory")]
         self.right = undisturbed(programs, os.path.join(scratch, "undisturbed"))
         self.changed = undisturbed(programs, os.path.join(scratch, "changed"), CHANGED)
