@@ -31,6 +31,8 @@
 #include "store/digest_set.h"
 #include "store/lease.h"
 #include "store/owner.h"
+#include "store/record_row.h"
+#include "store/segment.h"
 #include "store/store.h"
 
 /* ---- the store ---- */
@@ -332,71 +334,6 @@ int index_retry(struct store *s, int (*operation)(struct store *s, void *context
 
 /* Resets the index and fills it from the records. `why` goes into the notice. */
 int index_rebuild(struct store *s, const char *why, struct error *err);
-
-/* ---- segment.c ---- */
-
-/* Appends "<sha256> <time> <json>\n". */
-void segment_line(struct buffer *out, int64_t at, const char *json);
-
-/* Appends lines to this store's segment and syncs it. After a failure the next lines go to a new segment. */
-int segment_append(struct store *s, const struct buffer *lines, struct error *err);
-
-/* Ends the present segment: the next record begins a new one. */
-void segment_leave(struct store *s);
-
-/* Opens a segment for reading, from a small cache. Returns a descriptor that the store owns. */
-int segment_open(struct store *s, const char *name, struct error *err);
-
-/* The record at a place. ERR_CORRUPT when the line is damaged. The caller deletes it. */
-int segment_read(struct store *s, const char *name, int64_t offset, int64_t length, cJSON **out, struct error *err);
-
-/* Names of all segments, sorted. The caller frees each and the array. */
-int segment_names(const struct store *s, char ***out, size_t *count, struct error *err);
-
-/* Calls `visit` for each complete line from `offset` to `size`, in file order, and stops after about `limit` bytes.
-   `*end` is where the next unread line begins. A last line without its newline is skipped. When a damaged line has
-   swallowed the newline before a whole record, the record is given as a line of its own after it. */
-struct segment_span {
-    int64_t offset;
-    int64_t length; /* with the newline, where it has one */
-    int64_t at;
-    const char *json; /* NULL: the line is damaged */
-    size_t json_length;
-};
-typedef int segment_visit(void *context, const struct segment_span *span, struct error *err);
-int segment_scan(struct store *s, const char *name, int64_t offset, int64_t size, int64_t limit, int64_t *end,
-                 segment_visit *visit, void *context, struct error *err);
-
-/* The same of an open file. */
-int segment_scan_fd(int fd, const char *path, int64_t offset, int64_t size, int64_t limit, int64_t *end,
-                    segment_visit *visit, void *context, struct error *err);
-
-/* ---- record_row.c ---- */
-
-/* The columns of a record in the index. The texts point into its tree. */
-struct record_row {
-    const cJSON *record;
-    struct digest key;
-    const char *stage, *kind, *platform; /* kind NULL: a command */
-    double wall_s;                       /* NAN: not said */
-};
-
-/* Reads the columns. ERR_INVALID when the tree is no record. */
-int record_row_read(struct record_row *row, const cJSON *tree, struct error *err);
-
-/* The same from text; the caller deletes the tree. */
-int record_row_parse(struct record_row *row, cJSON **tree, const char *json, size_t length, struct error *err);
-
-/* Bytes of an instance's name that are its stage's: 7 of "scratch[size=7]". */
-int record_declared_length(const char *stage);
-
-/* Calls `visit` (NULL: only checks) for each out of a record until it returns an error. ERR_INVALID for members that
-   are no outs. */
-typedef int record_visit(void *context, const char *name, const struct object *o, struct error *err);
-int record_outs(const cJSON *record, record_visit *visit, void *context, struct error *err);
-
-/* store_object_require for each out. */
-int record_require(struct store *s, const cJSON *record, struct error *err);
 
 /* ---- known_row.c ---- */
 

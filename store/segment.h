@@ -1,0 +1,52 @@
+/*
+ * The lines of records on disk: actions/<segment>, one line a record, appended by one engine. RECORD.md lists their members.
+ */
+#ifndef RETORT_STORE_SEGMENT_H
+#define RETORT_STORE_SEGMENT_H
+
+#include <cJSON.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/base/buffer.h"
+#include "engine/base/error.h"
+
+struct store;
+
+/* Appends "<sha256> <time> <json>\n". */
+void segment_line(struct buffer *out, int64_t at, const char *json);
+
+/* Appends lines to this store's segment and syncs it. After a failure the next lines go to a new segment. */
+int segment_append(struct store *s, const struct buffer *lines, struct error *err);
+
+/* Ends the present segment: the next record begins a new one. */
+void segment_leave(struct store *s);
+
+/* Opens a segment for reading, from a small cache. Returns a descriptor that the store owns. */
+int segment_open(struct store *s, const char *name, struct error *err);
+
+/* The record at a place. ERR_CORRUPT when the line is damaged. The caller deletes it. */
+int segment_read(struct store *s, const char *name, int64_t offset, int64_t length, cJSON **out, struct error *err);
+
+/* Names of all segments, sorted. The caller frees each and the array. */
+int segment_names(const struct store *s, char ***out, size_t *count, struct error *err);
+
+/* Calls `visit` for each complete line from `offset` to `size`, in file order, and stops after about `limit` bytes.
+   `*end` is where the next unread line begins. A last line without its newline is skipped. When a damaged line has
+   swallowed the newline before a whole record, the record is given as a line of its own after it. */
+struct segment_span {
+    int64_t offset;
+    int64_t length; /* with the newline, where it has one */
+    int64_t at;
+    const char *json; /* NULL: the line is damaged */
+    size_t json_length;
+};
+typedef int segment_visit(void *context, const struct segment_span *span, struct error *err);
+int segment_scan(struct store *s, const char *name, int64_t offset, int64_t size, int64_t limit, int64_t *end,
+                 segment_visit *visit, void *context, struct error *err);
+
+/* The same of an open file. */
+int segment_scan_fd(int fd, const char *path, int64_t offset, int64_t size, int64_t limit, int64_t *end,
+                    segment_visit *visit, void *context, struct error *err);
+
+#endif
