@@ -1,7 +1,7 @@
 /*
  * OpenBLAS chooses its kernels by a table of processors. A processor that is newer than the table gets kernels for an
- * older one, at half the speed or less. This says what to put into OPENBLAS_CORETYPE, which OpenBLAS reads when the
- * program starts: the caller puts it into the environment and starts the program (again).
+ * older one, at half the speed or less. This gives the value for OPENBLAS_CORETYPE, which OpenBLAS reads when the
+ * program starts. The caller puts it into the environment and starts the program (again).
  */
 #ifndef RETORT_KERNELS_BLAS_CORETYPE_H
 #define RETORT_KERNELS_BLAS_CORETYPE_H

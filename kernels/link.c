@@ -8,7 +8,7 @@
 #include "kernels/receiver.h"
 #include "kernels/tdl.h"
 
-/* What is drawn within a slot; each has numbers of its own, so that no draw moves another. */
+/* The draws within a slot. Each has numbers of its own, so that no draw moves another. */
 enum substream { DRAW, BITS, PILOTS, CHANNEL, NOISE, INTERFERER_BITS, INTERFERER_CHANNEL };
 
 enum { WORD_BITS = 32, FIRST_PILOT = 2, SECOND_PILOT = 11 };
@@ -19,7 +19,7 @@ struct user {
     double spread_s, doppler_hz;
 };
 
-/* Where draws come from. */
+/* The source of draws. */
 struct source {
     uint64_t seed;
     enum rng_stream stream;
@@ -69,7 +69,7 @@ static size_t bit_words(const struct link_config *c) {
     return (elements(c) * (size_t)c->bits + WORD_BITS - 1) / WORD_BITS;
 }
 
-/* What link_generate() needs beside the slot. */
+/* The arguments of link_generate() beside the slot. */
 struct scratch {
     uint32_t *words;
     uint8_t *bits;             /* [S,F,B] of the interferer */

@@ -5,7 +5,7 @@
 
 #include "kernels/link_workspace.h"
 
-/* What a receiver holds to be true: channel h, and the covariance (noise_var + error_var) I + g g^H around it. */
+/* The model that a receiver assumes: channel h, and the covariance (noise_var + error_var) I + g g^H around it. */
 struct belief {
     const float complex *channel;   /* [S,F,R] */
     const float *error_var;         /* [S,F]; NULL: none */

@@ -32,8 +32,8 @@ void inputs_close(struct attempt_inputs *inputs);
    ERR_FAILED names one that is not; ERR_IO. */
 int inputs_check_before(struct attempt *a, struct error *err);
 
-/* After the stage, on the main thread: a file of the project, or a pinned program, that was not, or may not have been, what
-   the key says. `when` it changed is for the message. ERR_FAILED; ERR_IO. */
+/* Call after the stage, on the main thread. Finds a file of the project, or a pinned program, that differs from the
+   key or may have differed meanwhile. `when` it changed is for the message. ERR_FAILED; ERR_IO. */
 int inputs_check_after(const struct attempt *a, const char *when, struct error *err);
 
 /* Puts the inputs into the stage's directory. ERR_IO, ERR_FAILED, ERR_NOT_FOUND, ERR_CORRUPT, ERR_INVALID as for

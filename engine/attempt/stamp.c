@@ -21,7 +21,7 @@ struct file {
     int64_t facts[7];
 };
 
-/* What the walk has come to. Folders are gone through in this order, with those found on the way behind them. */
+/* The state of the walk. Folders are read in this order; folders found on the way are added at the end. */
 struct walk {
     struct file *files;
     size_t file_count, file_capacity;
@@ -100,8 +100,8 @@ static void add_link(struct walk *w, const char *path, const struct stat *st) {
     free(folder);
 }
 
-/* The links on the way to a file, each with those that it leads over: who has turned one aside and back again has made it
-   anew. */
+/* Adds the links on the way to a file, with those that they lead over. Turning a link aside and back again makes a
+   new link, which has another stamp. */
 static void add_links(struct walk *w, const char *path) {
     for (size_t length = 1; path[length - 1]; length++) {
         struct stat st;
@@ -119,7 +119,7 @@ static int by_path(const void *a, const void *b) {
     return strcmp(left->path, right->path);
 }
 
-/* What was found, from the root's name on; frees it. */
+/* Hashes the files found, with names from the root's on, and frees them. */
 static void finish(struct walk *w, size_t root, struct digest *out) {
     struct sha256 *h = sha256_create();
     for (size_t i = 0; i < w->folder_count; i++) {
@@ -174,7 +174,7 @@ static void way_look(struct way *way, const char *path) {
     way->folder = folder;
 }
 
-/* What stands at the path and, where that is a link, what it leads to. */
+/* Adds the file at the path and, if it is a link, its target. */
 static void add_target(struct walk *w, const char *path) {
     struct stat st;
     int failed = lstat(path, &st);

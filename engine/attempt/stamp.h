@@ -1,4 +1,4 @@
-/* Whether files were touched: a digest over what the system says of them, without reading them. */
+/* Stamps show whether files were touched: a digest over the system's facts about them, without reading them. */
 #ifndef RETORT_ENGINE_ATTEMPT_STAMP_H
 #define RETORT_ENGINE_ATTEMPT_STAMP_H
 
@@ -7,29 +7,29 @@
 
 #include "engine/base/sha256.h"
 
-/* Stamps names, sizes, inodes and modification times of a file or of all files in a directory; returns how many there are.
-   What is not there has the stamp of nothing. Links are not followed. Other names given to a file (link) leave its stamp
-   as it is. */
+/* Stamps names, sizes, inodes and modification times of a file, or of all files in a directory; returns their
+   number. A missing path has the stamp of no files. Links are not followed. A new hard link to a file does not
+   change its stamp. */
 size_t stamp_read(struct digest *out, const char *path);
 
-/* What nobody can write to, and put back as it was, without another stamp. */
+/* A stamp that shows every write to the files, even if the old bytes were restored. */
 struct sight {
     struct digest stamp;
-    bool at_rest; /* a change from now on has other times than this: with the same stamp it is the same content */
+    bool at_rest; /* any later change has other times, so an equal stamp means equal content */
 };
 
-/* The links on the way to a folder, as they were last looked at: files that lie in one folder need that once. All zeros:
-   nothing was looked at yet. */
+/* The links on the way to a folder, as last inspected: all files of one folder share them. All zeros: nothing was
+   inspected yet. */
 struct way {
     char *folder;
     struct digest stamp;
-    bool at_rest; /* as that of a sight */
+    bool at_rest; /* as in struct sight */
 };
-void way_close(struct way *w);
+void way_close(struct way *w); /* frees the folder's name */
 
-/* Stamps what a path leads to, with the links on its way, the folders below it, devices and change times, which nobody can
-   set. tmpfs: a store to mapped memory has no time. A folder above that is renamed, and back again, is not seen. The links
-   on the way to the folder are of the moment when `way` came to it. */
+/* Stamps the file or directory at a path, links followed, with the links on the way, its folders, devices and change
+   times. Nobody can set a change time. Not seen are a write to mapped memory on tmpfs, which sets no time, and a
+   folder above that was renamed and renamed back. The links on the way to the folder are as when `way` read them. */
 void sight_read(struct sight *out, const char *path, struct way *way);
 
 #endif

@@ -188,7 +188,7 @@ static const struct option options[] = {OPTION_SET, OPTION_PARAMS, OPTION_STORE}
 const struct command command_log = {
     .name = "log",
     .operands = "PIPELINE STAGE...",
-    .summary = "what a stage wrote to stdout and stderr",
+    .summary = "the output of a stage on stdout and stderr",
     .doc = "Prints the output of the attempt that made a stage's result or, of a stage without a result, of its last "
            "attempt.",
     .options = options,

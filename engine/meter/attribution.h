@@ -53,8 +53,9 @@ size_t attribution_stage(struct attribution *a);
 void attribution_add(struct attribution *a, double dt_s, double counter_j, double busy_cpu_s,
                      const double *stage_cpu_s);
 
-/* The uncertainty of a row in J, a sum of three terms. They are 2 counter resolutions by the row's share, the base
-   power's MAD over its share of the time, and two clock ticks of CPU time at the mean joules of a busy CPU second. */
+/* The uncertainty of a row in J, a sum of three terms. The first is 2 counter resolutions by the row's share. The
+   second is the base power's MAD over its share of the time. The third is two clock ticks of CPU time, at the mean
+   joules of a busy CPU second. */
 double attribution_uncertainty(const struct attribution *a, size_t row, double resolution_j, double cpu_tick_s);
 
 /* Frees the rows. */

@@ -246,8 +246,8 @@ static void put_off(struct task *t) {
     drop_attempt(t);
 }
 
-/* Whether the attempt failed by itself. The system may have refused it something (a kind says so by its exit
-   status), it may have been asked to leave, or its keeper may have died. */
+/* Whether the attempt failed by itself. Otherwise the system refused it something (a kind says so by its exit
+   status), it was asked to leave, or its keeper died. */
 static bool is_own_failure(const struct task *t) {
     const struct outcome *o = &t->attempt->outcome;
     bool refused = !o->has_result || t->attempt->code < 0 || o->short_of_space ||

@@ -1,6 +1,6 @@
 /*
- * The same network in PyTorch, in a process of its own (tests/peers/steps.py) that takes a step when it is told to and
- * says how long it took.
+ * The same network in PyTorch, in a process of its own (tests/peers/steps.py). It takes a step on request and returns
+ * its time.
  */
 #ifndef RETORT_TESTS_BENCH_PEER_H
 #define RETORT_TESTS_BENCH_PEER_H

@@ -1,7 +1,6 @@
 /*
- * What a training stage spends its time on beside the network, and what a neighbour costs it: real runs of deeprx/train
- * whose slots, steps and checkpoints are timed where they are called, and networks that train alone and side by side in
- * turn. Prints tables; asserts nothing.
+ * The time of a training stage beside the network, and the cost of a neighbour. Runs deeprx/train and times the calls
+ * of slots, steps and checkpoints. Then networks train alone and side by side in turn. Prints tables; asserts nothing.
  *
  *   stage_bench [seconds a run]
  */

@@ -1,5 +1,5 @@
-/* Gives files, and those of folders, to a fuzz target, as they are and, where it has a mutator of its own, changed by it:
-   replay PATH... */
+/* Gives files, and those of folders, to a fuzz target: replay PATH... If the target has a mutator, it also gives
+   them changed by that. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>

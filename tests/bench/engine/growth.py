@@ -1,4 +1,4 @@
-"""What grows with the number of instances and records, and what must not."""
+"""Measures growth with the number of instances and records."""
 import hashlib
 import math
 import os

@@ -1,4 +1,4 @@
-"""What is printed: tables of times and ratios, and whether each goal is met."""
+"""Prints tables of times and ratios, and whether each goal is met."""
 import time
 
 from timing import median, ratio

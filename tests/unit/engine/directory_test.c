@@ -123,7 +123,7 @@ static void a_link_to_the_moved_directory_is_refused(void **state) {
     assert_int_equal(check(t), ERR_FAILED);
 }
 
-/* ---- what is left for the next attempt ---- */
+/* ---- files left for the next attempt ---- */
 
 static void a_file_of_a_stage_is_gone(void **state) {
     struct trial *t = *state;
@@ -206,7 +206,7 @@ static void a_folder_that_was_replaced_is_not_used_again(void **state) {
     close(held);
 }
 
-/* ---- what lies elsewhere ---- */
+/* ---- files elsewhere ---- */
 
 static void a_directory_behind_a_link_is_not_emptied(void **state) {
     struct trial *t = *state;

@@ -1,4 +1,4 @@
-/* An executor, its attempts and its keepers. Most keepers are real ones. Where they misbehave, the test program plays them:
+/* An executor, its attempts and its keepers. Most keepers are real ones. The test program plays misbehaving keepers:
    main calls play first. */
 #ifndef RETORT_TESTS_UNIT_ENGINE_EXECUTOR_FIXTURE_H
 #define RETORT_TESTS_UNIT_ENGINE_EXECUTOR_FIXTURE_H

@@ -1,5 +1,5 @@
-/* The comparisons of the kernels' tests. A failure prints the operator, its shape and threads, the code path and
-   the place, with the value that was expected and the value that came. */
+/* The comparisons of the kernels' tests. A failure prints the operator, its shape and threads, the code path, the
+   place, and the expected and actual values. */
 #ifndef RETORT_TESTS_UNIT_KERNELS_TRIAL_H
 #define RETORT_TESTS_UNIT_KERNELS_TRIAL_H
 

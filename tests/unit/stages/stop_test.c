@@ -6,7 +6,7 @@
 #define LINK "\"link\":{\"resource_blocks\":1,\"pilots\":1}"
 #define GRID "\"sinr_db\":[0,12]"
 
-/* What the kind returns when SIGTERM has come before its first step. */
+/* The return value of the kind when SIGTERM came before its first step. */
 static int run_asked_to_stop(const char *uses, const char *with, const struct given *given) {
     struct error err = {0};
     struct stage *s = NULL;

@@ -12,7 +12,7 @@
 
 /* The answer of this file system to locks. */
 static struct {
-    bool flock_granted, ranges_granted; /* whichever locks others hold */
+    bool flock_granted, ranges_granted; /* independent of other locks */
     int flock_fails, ranges_fail;       /* errno */
     const char *comes;                  /* this file takes the place of the next that is opened for writing */
 } disk;
