@@ -287,10 +287,8 @@ static int own_directory(struct store *s, const char *path, struct object *out, 
                        "%s: holds the store (%s), which changes with every run: name the needed files and folders in "
                        "it, or put the store elsewhere (--store)",
                        path, s->directory);
-    else {
-        session_pause(s); /* others would wait while a large folder is listed */
+    else
         rc = directory_content(s, absolute, out, err);
-    }
     free(absolute);
     return rc;
 }
