@@ -4,6 +4,7 @@
  *
  *   layout.c      names of files and folders         notice.c       lines for people
  *   copy.c        bytes from file to file            owner.c        which engines live
+ *   side_by_side.c  work on several threads
  *   listing.c     directories as text                lock.c         whether locks of the file system hold
  *   object.c      one file below objects/            lease.c        what living engines use
  *   whole.c       an object with its files           remove.c       removal by several engines at once
@@ -171,16 +172,6 @@ void layout_time(char text[CLOCK_TEXT_SIZE], double wall_s);
 
 /* A UTC time, given in seconds since 1970, and a random tail. The caller frees. */
 char *layout_new_id(double wall_s);
-
-/* ---- side_by_side.c ---- */
-
-typedef int side_work(void *context, size_t index, struct error *err);
-
-/* Works on each index below `count`, also on other threads: at most one for every `share` of them. Ends early after the
-   first error, which is returned. */
-int side_by_side(size_t count, size_t share, side_work *work, void *context, struct error *err);
-
-enum { FILES_A_THREAD = 16 };
 
 /* ---- object.c ---- */
 

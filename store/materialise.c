@@ -8,6 +8,7 @@
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
+#include "store/side_by_side.h"
 
 /* A file on its way out of the store. */
 struct leaving {

@@ -9,6 +9,7 @@
 
 #include "engine/base/file.h"
 #include "store/internal.h"
+#include "store/side_by_side.h"
 
 enum { PLACE_TRIES = 100 };
 

@@ -1,5 +1,8 @@
-/* Work on many files on several threads: each waits for the disk, and side by side the kernel merges the flushes. */
-#include "store/internal.h"
+#include "store/side_by_side.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 
 enum { THREADS = 8 };
 

@@ -11,6 +11,7 @@
 
 #include "engine/base/file.h"
 #include "store/internal.h"
+#include "store/side_by_side.h"
 
 enum { FOLDERS = 64 * DIRECTORY_WORDS };
 
