@@ -10,10 +10,11 @@ user_files() { # every name that an out, log, checkpoint or input could have
     for file in note.txt thesis/one thesis/chapters/two dir/note.txt dir/thesis/three spec.json dir/.tmp/four sub/note.txt step; do
         echo "the user's $file" >"$victim/$file"
     done
-    chmod 640 "$victim/note.txt" && chmod 750 "$victim/thesis"
+    chmod 640 "$victim/note.txt" && chmod 750 "$victim/thesis" && chmod g+w "$victim"
     touch -d 2001-01-01 "$victim/note.txt" "$victim/thesis/one" "$victim/thesis"
 }
-state() { (cd "$victim" && find . -printf '%p %y %m %i %T@ %l\n' | sort && find . -type f -exec sha256sum {} + | sort -k 2); }
+state() { (cd "$victim" && find . -printf '%p %y %m %i %T@ %l\n' | sort && find . -type f -exec sha256sum {} + | sort -k 2 &&
+    python3 -c 'import os; print(os.listxattr("."))'); }
 untouched() { state >now && diff before now; }
 
 # Three instances, one after another; the second does what $evil holds.
@@ -165,7 +166,7 @@ check "the logs are pipes: the store can be swept" "$retort" fsck --store store
 # The names that the logs of this run get later. The logs of an attempt that says nothing do not get theirs.
 lacks() { ! grep -qF -- "$2" "$1" || { echo "\"$2\" is in:"; cat "$1"; return 1; }; } # FILE TEXT
 go_soon() { timeout 60 "$retort" run p.json -j 1 --keep-going --progress json --store store >run.json 2>run.err; }
-later_names() { # WHAT COMMAND...: the stage makes them so
+later_names() { # KIND COMMAND...: the stage makes each by the command
     what=$1; shift
     cat >evil.sh <<EOF2
 run=\${PWD%-slot*}; run=\${run##*/}

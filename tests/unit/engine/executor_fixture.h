@@ -148,9 +148,12 @@ static inline int misbehave(const char *how, char **argv) {
         send_result(false), pause_ms(100), send_result(false), pause_ms(1000000);
     else if (strcmp(how, "says last") == 0)
         send_result(true), pause_ms(1000000);
-    else if (strcmp(how, "says late") == 0)
+    else if (strcmp(how, "says late") == 0) {
+        say("up\n");
+        while (!file_exists(getenv("RETORT_TEST_GO")))
+            pause_ms(1);
         send_result(false), say("late\n"), note(), pause_ms(1000000);
-    else if (strcmp(how, "notices") == 0) {
+    } else if (strcmp(how, "notices") == 0) {
         say("up\n");
         engine = engine && await_frame(&inbox, &type);
         if (!engine)

@@ -67,15 +67,19 @@ static void events_are_complete_however_many(void **state) {
 /* The loop learns of both at once, and of the result first. */
 static void events_that_wait_behind_a_result_are_not_lost(void **state) {
     struct trial *t = *state;
-    char *noticed = path_join(t->directory, "noticed");
+    char *noticed = path_join(t->directory, "noticed"), *go = path_join(t->directory, "go");
     setenv("RETORT_TEST_NOTICED", noticed, 1);
+    setenv("RETORT_TEST_GO", go, 1);
     open_played(t, "says late");
     struct seen *a = submit(t, "");
+    RUN_UNTIL(t, says(a, "up"));
+    assert_int_equal(file_replace(go, "", 0, 0644, NULL), 0);
     for (int i = 0; i < 2000 && !file_exists(noticed); i++)
         usleep(10000);
     RUN_UNTIL(t, a->ended);
-    assert_string_equal(buffer_text(&a->events), "late\n");
+    assert_string_equal(buffer_text(&a->events), "up\nlate\n");
     free(noticed);
+    free(go);
 }
 
 static void several_run_side_by_side(void **state) {

@@ -46,6 +46,15 @@ static void the_largest_process_counts_not_the_sum(void **state) {
     assert_true(t->result.max_rss_bytes < 150 << 20);
 }
 
+/* The keeper has reaped it before the leader ends. */
+static void the_largest_process_counts_although_a_smaller_one_ends_later(void **state) {
+    struct trial *t = *state;
+    run(t, "(python3 -c \"import os; kept = bytearray(50 << 20); open('../new', 'w').write(str(os.getpid())); "
+           "os.rename('../new', '../pid')\" &); while [ ! -e ../pid ]; do sleep 0.01; done; "
+           "while [ -e /proc/$(cat ../pid) ]; do sleep 0.01; done");
+    assert_true(t->result.max_rss_bytes >= 50 << 20);
+}
+
 /* ---- one keeper ---- */
 
 static void one_keeper_runs_many(void **state) {
@@ -198,6 +207,7 @@ int main(void) {
         TEST(a_burner_leaves_no_usage_to_the_next),
         TEST(what_is_written_is_counted_anew),
         TEST(the_largest_process_counts_not_the_sum),
+        TEST(the_largest_process_counts_although_a_smaller_one_ends_later),
         TEST(one_keeper_runs_many),
         TEST(descriptors_do_not_pile_up),
         TEST(an_attempt_has_its_own_logs),

@@ -1,5 +1,6 @@
 /* Kinds that may take long leave when SIGTERM asks them to. */
 #include <signal.h>
+#include <sys/mman.h>
 
 #include "tests/unit/stages/fixture.h"
 
@@ -38,10 +39,19 @@ static int run_with_model(const char *uses, const char *with) {
     return rc;
 }
 
-static void a_training_stops(void **state) {
+/* Its validation would stop too, after all steps. */
+static void a_training_stops_before_its_next_step(void **state) {
     (void)state;
     static const char with[] = "{\"size\":1,\"ladder\":{\"1\":4},\"steps\":2,\"batch\":1," LINK "}";
+    char number[16], events[4096] = "";
+    int fd = memfd_create("events", MFD_CLOEXEC);
+    snprintf(number, sizeof number, "%d", fd);
+    setenv("RETORT_EVENTS_FD", number, 1);
     assert_int_equal(run_asked_to_stop("deeprx/train@1", with, NULL), STAGE_INTERRUPTED);
+    assert_true(pread(fd, events, sizeof events - 1, 0) >= 0);
+    assert_null(strstr(events, "\"step\""));
+    unsetenv("RETORT_EVENTS_FD");
+    close(fd);
 }
 
 static void a_data_set_stops(void **state) {
@@ -86,7 +96,7 @@ static void a_measurement_of_energy_stops(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_training_stops),
+        cmocka_unit_test(a_training_stops_before_its_next_step),
         cmocka_unit_test(a_data_set_stops),
         cmocka_unit_test(a_count_of_errors_stops),
         cmocka_unit_test(a_simulation_of_a_flat_channel_stops),
