@@ -138,16 +138,17 @@ struct attempt {
     struct outcome outcome;
 };
 
+/* Copies the id and takes over the checkpoint's path; starts nothing. The caller frees with attempt_free. */
 struct attempt *attempt_create(struct attempts *all, const struct attempt_options *options);
 void attempt_free(struct attempt *a); /* after it has ended; NULL is fine */
 
 /* Whether a stage uses a checkpoint directory. */
 bool attempt_uses_checkpoint(const struct instance *i);
 
-/* `observer` is copied. `ended` is called later, also when the start fails: `code` then is
+/* Starts an attempt. `observer` is copied. `ended` is called later, also when the start fails; `code` then says why.
    ERR_IO: the disk, the system, or the store could not take an out. ERR_FAILED: a file of the project changed.
-   ERR_NOT_FOUND, ERR_CORRUPT, ERR_INVALID: an input is not there or not what it was. ERR_INTERRUPTED: it was cancelled before it began.
-   A stage that fails is an outcome, with code 0. */
+   ERR_NOT_FOUND, ERR_CORRUPT, ERR_INVALID: an input is missing or has changed. ERR_INTERRUPTED: it was cancelled
+   before it began. A stage that fails is an outcome, with code 0. */
 void attempt_start(struct attempt *a, const struct attempt_observer *observer);
 
 /* Asks the stage to leave, or kills it. Harmless when it has ended. */

@@ -1,6 +1,6 @@
 /*
- * The inputs of an attempt: objects of the store and files of the project, as the stage is given them. A kind reads them
- * where they are; a command, and whoever takes a directory object, gets them in its directory.
+ * The inputs of an attempt: objects of the store and files of the project, as the stage gets them. A kind reads them in
+ * place. A command, and every stage with a directory object, gets them in its directory.
  */
 #ifndef RETORT_ENGINE_ATTEMPT_INPUTS_H
 #define RETORT_ENGINE_ATTEMPT_INPUTS_H
@@ -25,6 +25,7 @@ struct attempt_inputs {
     struct given_program *programs; /* the action's pins */
 };
 
+/* Makes room for the action's inputs and pins; inputs_close frees it. */
 void inputs_init(struct attempt_inputs *out, const struct action *action);
 void inputs_close(struct attempt_inputs *inputs);
 

@@ -28,6 +28,7 @@ struct source {
     struct text_cursor cursor;
 };
 
+/* Frees the places; text and tree stay the arena's. */
 void source_close(struct source *s);
 
 enum location_type {

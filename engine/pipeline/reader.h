@@ -256,6 +256,7 @@ struct path_list { /* `{0}` is empty */
     size_t count, capacity;
 };
 
+/* Adds a path of an out or result; `node` is its place for faults. */
 void paths_add(struct path_list *paths, const char *path, const char *name, const cJSON *node);
 
 /* Calls `overlap` for each path that equals another or lies in it, with the nearest such path. Frees the list. */
@@ -339,6 +340,7 @@ int load_root(struct reader *r, const char *path, struct error *err);
 void part_close(struct part *part);
 
 /* ---- stage.c: stages of a part and its includes ---- */
+/* Makes a draft for every stage, then reads all fields of every stage. */
 void stages_declare(struct part *part);
 void stages_compile(struct part *part);
 

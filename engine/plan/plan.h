@@ -63,6 +63,7 @@ struct coordinate {
     const char *axis;
     const cJSON *value; /* as written; references inside an object are resolved on use */
 };
+/* The coordinates of an instance, in matrix order; their values belong to the plan. */
 size_t instance_coordinate_count(const struct instance *i);
 struct coordinate instance_coordinate(const struct instance *i, size_t index);
 

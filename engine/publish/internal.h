@@ -64,8 +64,8 @@ struct manifest {
     struct generation announced; /* "coming" of format 1: Retort's own files too, if they are there */
 };
 
-void generation_open(struct generation *g); /* without files */
-void generation_close(struct generation *g);
+void generation_open(struct generation *g);  /* without files */
+void generation_close(struct generation *g); /* frees its trees */
 
 /* ERR_IO: it has a file of this name. */
 int generation_add(struct generation *g, const char *name, const struct digest *digest, struct error *err);

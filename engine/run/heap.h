@@ -15,9 +15,9 @@ struct heap {
     size_t slot_offset;                           /* of a size_t in the item */
 };
 
-void heap_push(struct heap *h, void *item);
+void heap_push(struct heap *h, void *item);   /* the item must be absent, and stays the caller's */
 void *heap_top(const struct heap *h);         /* NULL when empty */
 void heap_remove(struct heap *h, void *item); /* harmless for an item that is absent */
-void heap_close(struct heap *h);
+void heap_close(struct heap *h);              /* frees the heap, not its items */
 
 #endif

@@ -98,7 +98,7 @@ struct run {
 
 /* ---- report.c ---- */
 
-uint64_t run_now_ms(void);
+uint64_t run_now_ms(void); /* does not count the time that the machine slept */
 void task_list_add(struct task_list *list, struct task *task);
 struct task *task_list_pop(struct task_list *list); /* NULL: empty */
 
@@ -135,9 +135,9 @@ int run_submit(struct run *r, struct error *err);
 
 /* ---- task.c ---- */
 
-bool task_is_cached(const struct task *t); /* it leaves a record: one of its stages is cached */
-void task_start(struct task *t);           /* the scheduler's START */
-void task_stop(struct task *t, enum schedule_type how);
+bool task_is_cached(const struct task *t);              /* it leaves a record: one of its stages is cached */
+void task_start(struct task *t);                        /* the scheduler's START */
+void task_stop(struct task *t, enum schedule_type how); /* the scheduler's TERM or KILL */
 /* Judges an attempt that has ended: finished, failed, interrupted; tells the scheduler and the plan. */
 void task_judge(struct task *t);
 void task_free(struct task *t);

@@ -62,6 +62,7 @@ struct schedule_action {
 
 struct scheduler;
 
+/* `keep_going`: start other jobs after a failed one. The limits are copied. The caller frees with scheduler_free. */
 struct scheduler *scheduler_create(const struct scheduler_limits *limits, bool keep_going);
 void scheduler_free(struct scheduler *s);
 
