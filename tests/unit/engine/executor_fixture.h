@@ -258,14 +258,21 @@ static inline int teardown(void **state) {
     return 0;
 }
 
+/* Of this process alone: when an executor dies, its guard kills every process with its mark. */
+static inline const char *mark(void) {
+    static char text[32];
+    snprintf(text, sizeof text, "@test-%d", (int)getpid());
+    return text;
+}
+
 static inline void open_real(struct trial *t) {
-    assert_int_equal(executor_open(&t->executor, &t->loop, t->real, "@nobody", NULL), 0);
+    assert_int_equal(executor_open(&t->executor, &t->loop, t->real, mark(), NULL), 0);
 }
 
 /* Keepers that this program plays. */
 static inline void open_played(struct trial *t, const char *how) {
     setenv("RETORT_TEST_KEEPER", how, 1);
-    assert_int_equal(executor_open(&t->executor, &t->loop, t->self, "@nobody", NULL), 0);
+    assert_int_equal(executor_open(&t->executor, &t->loop, t->self, mark(), NULL), 0);
 }
 
 /* Submits `count` attempts of the same words as one batch. Returns the first. */

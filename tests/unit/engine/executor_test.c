@@ -12,7 +12,9 @@ static void a_keeper_gets_its_arguments_and_descriptors(void **state) {
     struct seen *a = run(t, "");
     unsetenv("RETORT_KEEPER");
     close(leak);
-    assert_string_equal(buffer_text(&a->events), "retort-keeper serve -\n0 1 2 3 4 \n@nobody / /dev/null 1 1 seen\n");
+    char expected[128];
+    snprintf(expected, sizeof expected, "retort-keeper serve -\n0 1 2 3 4 \n%s / /dev/null 1 1 seen\n", mark());
+    assert_string_equal(buffer_text(&a->events), expected);
     assert_false(a->has_result);
     assert_true(WIFEXITED(a->status));
     assert_int_equal(WEXITSTATUS(a->status), 7);
@@ -20,7 +22,7 @@ static void a_keeper_gets_its_arguments_and_descriptors(void **state) {
 
 static void a_program_that_is_not_there_is_refused(void **state) {
     struct trial *t = *state;
-    assert_int_equal(executor_open(&t->executor, &t->loop, "/no/such/program", "@nobody", NULL), 0);
+    assert_int_equal(executor_open(&t->executor, &t->loop, "/no/such/program", mark(), NULL), 0);
     struct seen *a = submit_many(t, "", 2);
     for (int i = 0; i < 2; i++) {
         assert_null(a[i].execution);
