@@ -58,13 +58,15 @@ DRAWS = 5  # the last allocations of a run that was counted may not come in anot
 FEW_ALLOCATIONS = 100  # of a library that has no more it takes each
 
 
-def names_place(place, message):
-    """Whether the message holds a path of this study or of its programs, a folder above them, or a file of the system."""
+def names_place(place, message, refused):
+    """Whether the message holds a path of this study or of its programs, a folder above them, a file of the system, or the
+    end of the path that was refused, as of an out in its stage's directory."""
     homes = (place.path, place.programs, "/proc", "/etc")
     named = re.findall(r"(?<![^\s(])/[^\s:;,]+", message)
     files = re.findall(r"(?<![^\s(])[\w.][^\s:;,]*", message)
     return (any((home + "/").startswith(path.rstrip("/") + "/") or path.startswith(home + "/")
-                for path in named for home in homes) or any(os.path.isfile(os.path.join(place.project, name)) for name in files))
+                for path in named for home in homes)
+            or any(os.path.isfile(os.path.join(place.project, name)) or refused.endswith("/" + name) for name in files))
 
 
 def check_message(case, place, message):
@@ -85,7 +87,7 @@ def check_message(case, place, message):
         return
     if case.endswith("+") and any(text in said for text in NO_PATH):
         return
-    if not names_place(place, message):
+    if not names_place(place, message, path):
         raise Wrong("its message names no path of the study's, nor of the system's: %s" % message)
     if case.endswith("+") or library or call in TWO_NAMES or path.startswith(NOT_ITS_OWN):
         return
