@@ -60,7 +60,7 @@ static int pin(const char *name, char **argv, struct error *err) {
     return 0;
 }
 
-/* A variable that is set already is obeyed. Threads of OpenBLAS would make bytes depend on their number. */
+/* Keeps variables that are set already. Several OpenBLAS threads would make bytes depend on their number. */
 static int load_blas_rightly(char **argv, struct error *err) {
     const char *core = getenv("OPENBLAS_CORETYPE") ? NULL : kernels_blas_coretype();
     if (!core && getenv("OPENBLAS_NUM_THREADS"))

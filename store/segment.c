@@ -246,8 +246,7 @@ static bool looks_like_record(const char *text, size_t length) {
     return length - digits > 2 && memcmp(text + digits, " {\"", 3) == 0 && digest_parse(&d, hex);
 }
 
-/* Bytes of a damaged line before its last record, which is whole but for the newline before it. All of the line when
-   there is none. */
+/* Length of the damaged part of a line: up to its last record, if that lost only the newline before it; else all. */
 static size_t damaged_length(const char *line, size_t length) {
     int64_t at;
     const char *json;

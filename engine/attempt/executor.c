@@ -15,7 +15,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/process.h"
 
-/* After CANCEL_KILL: more than the keeper itself waits for a process that does not die. */
+/* The limit runs from CANCEL_KILL. It is longer than the keeper itself waits for a process that does not die. */
 enum { KILL_LIMIT_MS = 7000, READ_SIZE = 64 * 1024 };
 
 struct executor {
@@ -68,7 +68,7 @@ int executor_open(struct executor **out, uv_loop_t *loop, const char *keeper, co
         return rc;
     }
     if (guard_spawn(&e->guard, e->program, e->lifeline[0], mark, NULL) < 0)
-        e->guard = 0; /* it only matters when all are killed at once */
+        e->guard = 0; /* it is only needed when the engine and its keepers are killed together */
     e->stranger_count = process_children(&e->strangers, getpid());
     *out = e;
     return 0;
@@ -115,6 +115,7 @@ static void unlink_keeper(struct keeper *k) {
     *link = k->next;
 }
 
+/* Whether orphans_kill has to spare the process: it is one of the keepers, or a stranger. */
 static bool is_ours(const void *context, pid_t pid) {
     const struct executor *e = context;
     for (const struct keeper *k = e->keepers; k; k = k->next)

@@ -1,8 +1,8 @@
 /*
- * Runs attempts on this machine, by keepers (stages/keeper/keeper.h): one for each attempt that runs at the same time, and used
- * again for the next.
+ * Runs attempts on this machine. A keeper (stages/keeper/keeper.h) runs one attempt after another. Attempts that run at
+ * the same time have a keeper each.
  *
- *   executor_submit --frame--> keeper --frame--> on_result
+ *   executor_submit --frame--> keeper --frame--> observer.ended
  *          |                    ^  its events pipe and its socket are polled
  *          +-- no idle keeper --+  posix_spawn
  *
@@ -33,7 +33,7 @@ void executor_free(struct executor *e); /* NULL is fine */
 /* Called on the loop's thread. After `ended` or `refused` the execution is gone. */
 struct execution_observer {
     void *context;
-    /* This keeper has it, and does not know yet. */
+    /* A keeper is chosen. It has not received the request yet. */
     void (*started)(void *context, pid_t keeper);
     void (*events)(void *context, const char *bytes, size_t size);
     /* All processes of the attempt are gone; its keeper can still be read below /proc. May be NULL. */

@@ -2,7 +2,7 @@
 
 #include "engine/base/json.h"
 
-enum { FEW = 8 }; /* members that are compared one by one */
+enum { FEW = 8 }; /* an object with at most so many members gets no index */
 
 void json_index_open(struct json_index *x, const cJSON *object) {
     size_t count = 0;

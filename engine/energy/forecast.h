@@ -25,7 +25,7 @@ struct forecast;
 struct forecast *forecast_create(const struct pipeline *pipeline, struct plan *plan, struct store *store);
 void forecast_free(struct forecast *f);
 
-/* The prediction made at that time; NULL: the instance was known, or has no earlier record. */
+/* The prediction that forecast_create made; NULL: the instance was known, or has no earlier record. */
 const struct prediction *forecast_of(const struct forecast *f, const struct instance *i);
 const struct prediction_sum *forecast_sum(const struct forecast *f);
 const char *forecast_label(const struct forecast *f); /* of the sum; "" where there are no joules */

@@ -8,8 +8,8 @@
  *         x product of (parameter / earlier parameter)^exponent    for the others, if the metric of the work shows one
  *
  * An exponent comes from two samples that differ in that parameter alone (and in proportional ones). Of all such pairs,
- * the nearest to the predicted value is used. It is exact for a power law, and local for every other one. A parameter
- * without such a pair, like a seed, is assumed to change nothing.
+ * the nearest to the predicted value is used. The exponent is exact for a power law, and a local approximation for
+ * any other dependence. A parameter without such a pair, like a seed, is assumed to change nothing.
  *
  * The distance is a sum over the components of the key. Two numbers, also in words of a command, are as far apart as
  * the logarithm of their ratio, but at most one. Other components that differ add one. Joules of different labels are

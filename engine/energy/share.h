@@ -5,6 +5,8 @@
  *        |               all running stages are in one interval of the attribution (engine/meter/attribution.h)
  *   sharing_close: stages + unresolved + other + idle = counter
  *
+ * Unresolved are the joules of stages whose share is not labelled "measured".
+ *
  * Without a counter there is no `struct sharing`, no timer and no sample: the keepers' own figures are used. If there
  * is a budget to watch, the model gives the joules of each stage so far. One thread.
  */

@@ -5,7 +5,7 @@
 
 #include "engine/base/memory.h"
 
-/* Outs are declared in the order of records, by name or as they were added, so the next one is the likely one. */
+/* A record usually lists its outs in the order of the declaration, so the search begins at the same index. */
 static const struct object *find_out(const struct known_record *record, size_t likely, const char *name) {
     for (size_t k = 0; k < record->out_count; k++) {
         const struct known_out *out = &record->outs[(likely + k) % record->out_count];

@@ -33,7 +33,7 @@ void base_power_set(struct base_power *out, const double *before, size_t before_
 struct attribution_row {
     double joules;
     double cpu_s;
-    double spread_s; /* seconds of base power's spread that fall on the row: its share of each interval */
+    double spread_s; /* sum of each interval's seconds times the row's share; times the MAD it is an uncertainty */
 };
 
 /* `{0}` with a base power. Rows are addressed by index, in the order in which they were added. */

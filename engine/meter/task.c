@@ -63,6 +63,7 @@ static void task_leave(struct meter_task *t) {
     pthread_mutex_unlock(&m->lock);
 }
 
+/* Whether CPU time, duration and memory are all known. */
 static bool usage_is_whole(const struct meter_usage *usage) {
     return usage && isfinite(usage->cpu_s) && usage->cpu_s >= 0 && isfinite(usage->wall_s) && usage->wall_s >= 0 &&
            isfinite(usage->memory_bytes) && usage->memory_bytes >= 0;

@@ -8,7 +8,7 @@ static bool is_object(const struct value *v) {
     return v->type == VALUE_OBJECT || v->type == VALUE_EXTENDS;
 }
 
-/* References inside an object are discovered when they are used. */
+/* Finds what a value waits for. An object's references are found later, when they are used. */
 static void discover_value(struct scope *s, const struct value *v) {
     if (!is_object(v))
         scope_discover(s, v);

@@ -36,7 +36,7 @@ static const struct pin *find_pin(const struct reference *r, const char *axis) {
     return NULL;
 }
 
-/* The value a pin asks for. `${matrix.axis}` is taken as it is: an object keeps its identity, and nothing is copied. */
+/* Finds the value that a pin asks for. `${matrix.axis}` gives the coordinate's own id and JSON, without a copy. */
 static int ask(struct query *q, struct scope *s, size_t axis, const struct value *v) {
     if (v->type == VALUE_REFERENCE && v->as.reference->root == REFERENCE_MATRIX && v->as.reference->step_count == 1) {
         const struct axis_value *value = s->node ? node_value(s->node, v->as.reference->steps[0].name) : NULL;

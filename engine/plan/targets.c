@@ -16,7 +16,7 @@ static int unknown_stage(const struct plan *p, const char *target, const char *n
     return rc;
 }
 
-/* The end of a value: of a JSON string, list or object its last character; else the next "," or "]". */
+/* Finds the first "," or "]" outside the value's strings, lists and objects; else the end of the text. */
 static const char *value_end(const char *text) {
     bool quoted = false;
     int depth = 0;
@@ -46,7 +46,7 @@ static const struct value *pin_value(struct plan *p, const char *text, size_t si
     return v;
 }
 
-/* Reads "axis=value" and what ends it; NULL when it is malformed. */
+/* Reads "axis=value". Returns the "," or "]" behind it; NULL: the text is malformed. */
 static const char *read_pin(struct pin *pin, struct plan *p, const char *text) {
     const char *equals = strchr(text, '=');
     if (!equals || equals == text)

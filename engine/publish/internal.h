@@ -49,7 +49,7 @@ void items_close(struct items *items);
  *   coming           {"run", "overrides", "commit", "dirty", "files"} of the next generation.
  *
  * "coming" is there while a generation is being published: the manifest is incomplete. Format 1, which is still read,
- * did not name the run. Its "coming" was an object like "files": an engine had announced them, written or not.
+ * did not name the run. Its "coming" was an object like "files"; the listed files may not have been written.
  */
 
 /* The files of one run. `{0}`: there is none. */
@@ -70,7 +70,7 @@ void generation_close(struct generation *g); /* frees its trees */
 /* ERR_IO: it has a file of this name. */
 int generation_add(struct generation *g, const char *name, const struct digest *digest, struct error *err);
 
-/* Says whose it is. `git` is as provenance_git gives it. */
+/* Sets the run, the overrides and the state of git. `git` is as provenance_git gives it. */
 void generation_describe(struct generation *g, const char *run, const cJSON *overrides, const cJSON *git);
 
 /* The file of a name, or NULL; whether it has this content. */
@@ -80,7 +80,7 @@ bool generation_has(const struct generation *g, const char *name, const struct d
 /* Its files in order: `file->string` is the name. */
 #define generation_each(file, g) cJSON_ArrayForEach(file, cJSON_GetObjectItemCaseSensitive((g)->json, "files"))
 
-/* How to mend a folder whose manifest is of no use; a format that takes the folder. */
+/* Advice for messages about an unusable manifest; a printf format for the folder's name. */
 #define MANIFEST_MEND                                                                                                  \
     "without it nobody knows which files in %s are the user's own: move that folder away and run again, everything "   \
     "that was made is known and is published anew"
@@ -122,8 +122,8 @@ int target_remove(const char *folder, const char *name, const char *staging, str
    synced, lies in the same folder. */
 int target_sync(const char *folder, const char *name, const char *before, struct error *err);
 
-/* Replaces a text file by a rename from the staging folder. File and rename are synced, and the names in the staging folder
-   before the rename. */
+/* Writes a text file to the staging folder and renames it to `path`. Syncs the file and the staging folder before the
+   rename, and the folder of `path` after it. */
 int target_write(const char *path, const char *staging, const struct buffer *text, struct error *err);
 
 /* ---- lock.c ---- */
@@ -137,7 +137,7 @@ int publish_lock(int *lock, const struct publishing *how, struct error *err);
 
 /* ---- energy_page.c ---- */
 
-/* Whether the page of joules is not of what stands in `folder`, results/<name>: it is written after the manifest. */
+/* Whether the page of joules has to be written: stages ran, or it is older than the manifest in `folder`. */
 bool energy_page_is_due(const struct publishing *how, const char *folder);
 
 /* Writes results/<name>.energy.md and .csv. ERR_IO: a file that Retort did not write, or that cannot be examined, stands

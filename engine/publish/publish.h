@@ -7,7 +7,7 @@
  *   1 take the lock, results/.<name>.lock.
  *   2 write each file to results/.<name>.staging/, synced and verified.
  *   3 write the manifest: "coming" names the new files.
- *   4 remove unchanged files that are no longer named; rename the new ones to their places.
+ *   4 remove files that the new generation does not name, unless a user changed them; rename the new ones into place.
  *   5 write the manifest without "coming".
  *   6 remove the staging folder.
  *

@@ -26,7 +26,7 @@ bool task_is_cached(const struct task *t) {
     return cached;
 }
 
-/* Forgets the attempt. Its id stays, and its energy where no record in the store will hold it. */
+/* Frees the attempt. Keeps its id, and its energy if no record in the store will hold it. */
 static void drop_attempt(struct task *t) {
     if (t->attempt && !task_is_cached(t)) {
         cJSON_Delete(t->energy_record);
@@ -89,7 +89,7 @@ static void wait_for_owner(struct task *t, const char *who) {
     scheduler_defer(t->run->scheduler, &t->job, run_now_ms() + (wait < BUSY_LIMIT_MS ? wait : BUSY_LIMIT_MS));
 }
 
-/* 1: the key is ours and has to run. 0: it has not, or not now; the scheduler knows. */
+/* 1: the key is claimed and has to run. 0: it is known, or another engine has it; the scheduler has been told. */
 static int claim(struct task *t, struct error *err) {
     struct run *r = t->run;
     bool known;
@@ -156,7 +156,7 @@ static void withhold(struct task *t, const char *why) {
     scheduler_exit(t->run->scheduler, &t->job, EXIT_FAILED, run_now_ms());
 }
 
-/* A stage may have made a file of its checkpoint's directory, or a link: no attempt could begin. */
+/* Removes a checkpoint that is a file or a link, made by the stage: no attempt could begin with it. */
 static void clear_checkpoint(struct task *t, const char *path) {
     struct run *r = t->run;
     struct error fault = {0};
@@ -232,7 +232,7 @@ static void write_attempt(struct task *t, const struct attempt *a, const char *s
     cJSON_Delete(record);
 }
 
-/* Its input must be made again, and nothing of this stage is wrong: it is left for the next pass (run.c). */
+/* An input was lost and has to be made again. The stage itself did not fail: the next pass (run.c) runs it. */
 static void put_off(struct task *t) {
     struct run *r = t->run;
     const struct attempt *a = t->attempt;

@@ -98,7 +98,7 @@ static int compare_places(const void *a, const void *b) {
     return (left->instance->index > right->instance->index) - (left->instance->index < right->instance->index);
 }
 
-/* Those of the smallest rank, in the order of the plan. */
+/* Chooses the instances with the smallest hashes of seed and key, and sorts them as in the plan. */
 static int choose(struct verification *v, struct error *err) {
     struct key_map seen = {0};
     size_t count;
@@ -160,7 +160,7 @@ static void count_verdict(struct verify_summary *s, const char *verdict) {
     ++*count;
 }
 
-/* Keeps the execution beside the records. How it was asked for is no part of it. */
+/* Writes a record of the execution among the attempts. It does not hold the options of verify. */
 static int keep(const struct attempt *a, const cJSON *stage, struct error *err) {
     cJSON *record = attempt_record(a);
     cJSON_AddStringToObject(record, "state", "verified");

@@ -51,7 +51,7 @@ void norm_from_gradient(const struct norm *norm, struct grid grid, const float *
 /* Adds one slot's rows y to its moments; the pivot is the slot's first element, set when `first`. */
 void slot_moments(float *moments, const float *y, size_t elements, size_t channels, bool first);
 
-/* Completes a gradient (struct gradient) for rows that begin at element `from`. */
+/* Takes a gradient back through its norm, if it has one (struct gradient), in place. Rows begin at element `from`. */
 void gradient_complete(const struct gradient *dy, size_t from, size_t elements, size_t channels);
 
 /* partial[0] += partial[1..blocks-1], each `size` floats long, in order. */
@@ -60,8 +60,8 @@ void partial_reduce(struct parallel *p, float *partial, size_t size, size_t bloc
 /* p by our own tiles or, where it is large enough to pay, by BLAS: a matter of the shape alone. */
 void product_run(const struct product *p);
 
-/* Weights [out, in] <-> padded [in,out] (what a forward product reads) and [out,in] (what a backward one reads). `map`
-   gives the padded place of an input channel: (i % multiplier)*plane + i/multiplier. */
+/* Weights [out, in] <-> padded [in,out] (what a forward product reads) and [out,in] (what a backward one reads). The
+   padded place of input channel i is (i % multiplier)*plane + i/multiplier. */
 struct matrix_layout {
     size_t in, out, multiplier, plane; /* in: channels in all, multiplier times the plane's */
     size_t in_padded, out_padded;

@@ -2,7 +2,7 @@
 
 #include "kernels/cpu/layer.h"
 
-/* As separable.c: packed weights | partial gradients, a set a block | scratch, a set a thread. */
+/* Areas of the workspace, in floats: packed weights | partial gradients of each block | scratch of each thread. */
 struct sizes {
     size_t in, out; /* padded */
     size_t tile;
@@ -21,7 +21,7 @@ struct job {
     float *y;
     const struct gradient *dy;
     float *dx;
-    bool dense, close;
+    bool dense, close; /* of project_forward and project_backward in kernels/backend.h */
 };
 
 struct partial {

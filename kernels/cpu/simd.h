@@ -20,9 +20,10 @@ struct window {
     size_t stride, step;
 };
 
-/* c[m,n] = init + bias + a * b. a[i,p] = a[i*row + p*step] with one of the two being 1; b and c are rows of `n` floats,
-   `b_row` and `c_row` apart. `init` [m,n] (may be c itself) and `bias` [n] may be NULL. n: a multiple of the lanes. Each
-   place's sum begins with bias + init and runs over k in order; with `apart` it begins with 0 and is added to them. */
+/* c[m,n] = init + bias + a * b. a[i,p] = a[i*a_row + p*a_step], and one of the two steps is 1; b and c are rows of `n`
+   floats, `b_row` and `c_row` apart. `init` [m,n] (may be c itself) and `bias` [n] may be NULL. n: a multiple of the
+   lanes. Each element's sum begins with bias + init and adds the k products in order. With `apart` the sum begins with
+   0, and is added to bias + init at the end. */
 struct product {
     size_t m, n, k;
     const float *a;

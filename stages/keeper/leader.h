@@ -7,7 +7,7 @@
 #include "engine/base/error.h"
 #include "stages/protocol/attempt.h"
 
-/* Once, before any leader: notes which signals this process was started with as ignored. A leader gets their default. */
+/* Notes the signals that this process inherited as ignored; a leader resets them. Call once, before leader_start. */
 void leader_note_signals(void);
 
 /* Executes the request's program in its directory, in a process group of its own, with exactly its environment.

@@ -1,4 +1,4 @@
-/* retort-keeper: keeps the attempts of one slot, or guards an engine. Only retort starts it. */
+/* retort-keeper: runs one attempt after another, or guards an engine. Only retort starts it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -51,7 +51,7 @@ struct attempt_account {
     cJSON *record;    /* its members that are known beforehand */
 };
 
-/* A log that is not empty gets its name `kept` when the attempt has ended. */
+/* The keeper renames a log that is not empty from `path` to `kept` when the attempt has ended. */
 struct attempt_log {
     const char *path, *kept; /* absolute */
 };

@@ -132,7 +132,7 @@ void gains_json(struct buffer *out, const struct gains *g) {
     cJSON_Delete(root);
 }
 
-/* Text in Markdown: its own signs stand as they are, and a line stays a line. */
+/* Escapes Markdown's signs, and replaces control characters by spaces. */
 static void markdown_text(struct buffer *out, const char *text) {
     for (; *text; text++) {
         if (strchr("|\\`*_<>[]#&", *text))

@@ -23,7 +23,7 @@ static struct processor *by_name(const struct list *list, const char *name) {
     return NULL;
 }
 
-/* A figure that is given and not 0 stands instead of what was known before. */
+/* Sets `*out` to a member times `unit`, if the member is there and positive. */
 static void take(double *out, const cJSON *object, const char *name, double unit) {
     double value = json_double(object, name, 0);
     if (value > 0)
