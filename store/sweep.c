@@ -66,9 +66,11 @@ static int sweep_checkpoint(struct store *s, const char *name, struct error *err
     int rc = 0;
     snprintf(hex, sizeof hex, "%.64s", name);
     cJSON *record = digest_parse(&key, hex) ? find_done(s, &key) : NULL;
+    if (!record)
+        return 0;
     const char *platform = record_read(record).platform;
     char *path = store_checkpoint_path(s, &key, platform);
-    if (record && strcmp(path_base(path), name) == 0)
+    if (strcmp(path_base(path), name) == 0)
         rc = store_checkpoint_remove(s, &key, platform, err);
     free(path);
     cJSON_Delete(record);

@@ -116,7 +116,7 @@ static void unlink_keeper(struct keeper *k) {
 }
 
 /* Whether orphans_kill has to spare the process: it is one of the keepers, or a stranger. */
-static bool is_ours(const void *context, pid_t pid) {
+static bool is_spared(const void *context, pid_t pid) {
     const struct executor *e = context;
     for (const struct keeper *k = e->keepers; k; k = k->next)
         if (k->pid == pid)
@@ -162,7 +162,7 @@ static void drop_keeper(struct keeper *k) {
         ;
     unlink_keeper(k);
     if (k->execution)
-        orphans_kill(is_ours, k->executor);
+        orphans_kill(is_spared, k->executor);
     end_execution(k, NULL, status);
     uv_close((uv_handle_t *)&k->control_poll, on_closed);
     uv_close((uv_handle_t *)&k->events_poll, on_closed);

@@ -1,3 +1,4 @@
+/* The 1x1 convolution behind norm and ReLU, forward and backward: one matrix product an element. */
 #include <string.h>
 
 #include "kernels/cpu/layer.h"
@@ -21,7 +22,7 @@ struct job {
     float *y;
     const struct gradient *dy;
     float *dx;
-    bool dense, close; /* of project_forward and project_backward in kernels/backend.h */
+    bool dense, close; /* kernels/backend.h: project_forward, project_backward */
 };
 
 struct partial {

@@ -198,7 +198,7 @@ MUTANTS = [
     ("a stopped keeper is not woken to end its stage", EXECUTOR,
      "        kill(k->pid, SIGCONT);", "        ;", "executor end"),
     ("what a killed keeper leaves stays alive", EXECUTOR,
-     "    if (k->execution)\n        orphans_kill(is_ours, k->executor);\n", "", "executor end"),
+     "    if (k->execution)\n        orphans_kill(is_spared, k->executor);\n", "", "executor end"),
     ("children from before the engine are killed as orphans", EXECUTOR,
      "        if (e->strangers[i] == pid)\n            return true;",
      "        if (e->strangers[i] == pid)\n            return false;",
