@@ -229,7 +229,7 @@ struct taken_files {
 static int take_entry(void *context, size_t index, struct error *err) {
     const struct taken_files *f = context;
     struct listing_entry *e = &f->l->entries[index];
-    struct object o;
+    struct object o = {0};
     if (e->directory)
         return 0;
     char *path = path_join(f->folder, e->path);

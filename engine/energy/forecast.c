@@ -92,20 +92,20 @@ static struct group *group_of(struct forecast *f, const struct kind *kind) {
 
 /* The history of a declaration, read once: its own records and, for a kind, then the newest of other stages. */
 static struct history *history_of(struct forecast *f, const struct stage_decl *decl) {
-    struct history **h = &f->stages[decl->index];
-    if (*h)
-        return *h;
+    struct history *h = f->stages[decl->index];
+    if (h)
+        return h;
     const struct group *g = group_of(f, decl->kind);
     struct samples own = {0};
     read_samples(&own, f, g, RECORDS_OF_STAGE, decl->full_name);
-    *h = history_create(g->scale);
+    h = f->stages[decl->index] = history_create(g->scale);
     for (size_t k = g->newest.count; k-- > 0;)
         if (!sample_is_of(g->newest.list[k], decl->full_name))
-            history_add(*h, g->newest.list[k]);
+            history_add(h, g->newest.list[k]);
     for (size_t k = own.count; k-- > 0;)
-        history_add(*h, own.list[k]);
+        history_add(h, own.list[k]);
     free(own.list);
-    return *h;
+    return h;
 }
 
 bool forecast_ask(struct forecast *f, const struct instance *i, struct prediction *out) {

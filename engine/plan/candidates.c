@@ -175,7 +175,8 @@ static void reduce_group(const struct grouping *g, struct candidate *c, double *
 
 void candidates_collect(struct stage_plan *stage, const struct match *m) {
     const struct select_decl *select = stage->decl->select;
-    struct grouping g = {.plan = stage->plan, .select = select};
+    struct grouping g = {.plan = stage->plan, .select = select, .capacity = 1};
+    g.candidates = arena_array(g.plan->arena, g.capacity, sizeof *g.candidates);
     uint32_t *groups = arena_array(g.plan->scratch, m->count, sizeof *groups);
     double *values = arena_array(g.plan->scratch, m->count, sizeof *values);
     find_axes(&g, m->rows[0]->pub.decl);
