@@ -41,7 +41,10 @@ static void read_newest(struct record_list *r, struct store *store, enum record_
     store_record_newest(store, group, name, SIMILAR_RECORDS, &r->items, &r->count, NULL);
 }
 
+/* Once for the instances of a stage that follow each other. */
 static void read_stage(struct earlier_records *e, const struct stage_decl *decl) {
+    if (e->decl == decl)
+        return;
     if (decl->kind && decl->kind != e->kind) {
         char *kind = kind_uses(decl->kind);
         read_newest(&e->of_kind, e->store, RECORDS_OF_KIND, kind);
@@ -54,16 +57,14 @@ static void read_stage(struct earlier_records *e, const struct stage_decl *decl)
 
 /* The instance's own records are among those of its stage, unless only the newest of these were read. */
 static void read_lists(struct earlier_records *e, const struct instance *i) {
-    if (e->decl != i->decl)
-        read_stage(e, i->decl);
+    read_stage(e, i->decl);
     records_close(&e->of_instance);
     if (instance_coordinate_count(i) > 0 && e->of_stage.count == SIMILAR_RECORDS)
         read_newest(&e->of_instance, e->store, RECORDS_OF_INSTANCE, instance_name(i));
 }
 
 bool earlier_exist(struct earlier_records *e, const struct instance *i) {
-    if (e->decl != i->decl)
-        read_stage(e, i->decl);
+    read_stage(e, i->decl);
     return e->of_stage.count > 0 || (i->decl->kind && e->of_kind.count > 0);
 }
 
