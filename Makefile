@@ -191,7 +191,7 @@ results: deps
 # whose path holds one of them.
 SCRIPTS = $(wildcard tests/integration/*.sh)
 PEER_SCRIPTS = $(wildcard tests/peers/*.sh)
-PROGRAM_RUNNERS = $(patsubst %.c,$(BUILD)/%,$(shell grep -lE "stage_program.h|executor_fixture.h" tests/unit/*/*_test.c))
+PROGRAM_RUNNERS = $(patsubst %.c,$(BUILD)/%,$(shell grep -lE "stage_program.h|executor_fixture.h|keeper/fixture.h" tests/unit/*/*_test.c))
 $(SCRIPTS) $(PEER_SCRIPTS) $(PROGRAM_RUNNERS): | all
 # Goals, since make does not make a prerequisite by an implicit rule for a script that is there already.
 needs = $(if $(filter tests/integration/%,$(1)),$(FAULT_TESTS)) $(if $(filter %/fuzz.sh,$(1)),$(FUZZ_TARGETS)) \
