@@ -111,7 +111,7 @@ static int parse_index(struct parser *p, size_t *out) {
     while (is_digit(next(p)))
         *out = *out * 10 + (size_t)(p->text[p->at++] - '0');
     if (p->at == begin)
-        return fail_expected(p, "an index (0, 1, ...)");
+        return fail_expected(p, "an index (0, 1, ...) or a name in quotes");
     if (p->at - begin > MAX_INDEX_DIGITS)
         return fail(p, begin, "an index has at most %d digits", MAX_INDEX_DIGITS);
     return accept(p, ']') ? 0 : fail_expected(p, "\"]\" after the index");
@@ -126,31 +126,6 @@ static void *reserve(struct arena *arena, void *items, size_t count, size_t *cap
     if (items)
         memcpy(grown, items, count * size);
     return grown;
-}
-
-/* An estimate of the steps that follow. */
-static size_t count_steps(const char *text) {
-    size_t count = 0;
-    for (; *text && *text != '}'; text++)
-        count += *text == '.' || *text == '[';
-    return count;
-}
-
-static int parse_steps(struct parser *p, struct syntax_reference *r) {
-    size_t capacity = count_steps(p->text + p->at);
-    struct step *steps = capacity ? arena_array(p->arena, capacity, sizeof *steps) : NULL;
-    int rc = 0;
-    while (rc == 0 && (next(p) == '.' || next(p) == '[')) {
-        struct step step = {NULL, 0, (uint32_t)p->at + 1};
-        if (accept(p, '.'))
-            rc = parse_name(p, &step.name, "a name after the \".\"");
-        else
-            rc = (p->at++, parse_index(p, &step.index));
-        steps = reserve(p->arena, steps, r->step_count, &capacity, sizeof *steps);
-        steps[r->step_count++] = step;
-    }
-    r->steps = steps;
-    return rc;
 }
 
 /* The length of a quoted string with its quotes; 0 when it does not end. */
@@ -195,6 +170,45 @@ static const cJSON *read_json(struct parser *p, size_t length, struct error *err
     cJSON *tree = json_detach(doc);
     arena_own(p->arena, tree, delete_json);
     return tree;
+}
+
+/* Parses a name in quotes, which may be any text, and the "]" behind it. */
+static int parse_quoted(struct parser *p, const char **out) {
+    size_t length = quoted_length(p->text + p->at);
+    struct error err = {0};
+    if (length == 0)
+        return fail(p, p->at, "the name in quotes does not end");
+    const cJSON *json = read_json(p, length, &err);
+    if (!json)
+        return fail(p, p->at, "the name in quotes is no JSON text (%s)", err.message);
+    *out = json->valuestring;
+    p->at += length;
+    return accept(p, ']') ? 0 : fail_expected(p, "\"]\" after the name");
+}
+
+/* An estimate of the steps that follow. */
+static size_t count_steps(const char *text) {
+    size_t count = 0;
+    for (; *text && *text != '}'; text++)
+        count += *text == '.' || *text == '[';
+    return count;
+}
+
+static int parse_steps(struct parser *p, struct syntax_reference *r) {
+    size_t capacity = count_steps(p->text + p->at);
+    struct step *steps = capacity ? arena_array(p->arena, capacity, sizeof *steps) : NULL;
+    int rc = 0;
+    while (rc == 0 && (next(p) == '.' || next(p) == '[')) {
+        struct step step = {NULL, 0, (uint32_t)p->at + 1};
+        if (accept(p, '.'))
+            rc = parse_name(p, &step.name, "a name after the \".\"");
+        else
+            rc = (p->at++, next(p) == '"' ? parse_quoted(p, &step.name) : parse_index(p, &step.index));
+        steps = reserve(p->arena, steps, r->step_count, &capacity, sizeof *steps);
+        steps[r->step_count++] = step;
+    }
+    r->steps = steps;
+    return rc;
 }
 
 static int parse_json_value(struct parser *p, struct syntax_pin *pin) {

@@ -6,7 +6,7 @@
  *   root      = "params" | "matrix" | "in" | "outs" | "checkpoint"
  *             | include ".params" | [ include "." ] "stages." name [ "[" pins "]" ]
  *   pins      = "*" | pin { "," pin }       pin = axis "=" ( json | bare-text | reference | "*" )
- *   name      = letter { letter | digit | "_" | "-" }
+ *   name      = letter { letter | digit | "_" | "-" }       index = digits | json-string
  *
  * Results live as long as the arena, the text and the template. Offsets count bytes of the text.
  */

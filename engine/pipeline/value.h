@@ -35,7 +35,7 @@ struct pin {
     uint32_t offset;           /* in the text, for messages */
 };
 
-/* One step of a path: ".name" or "[index]". */
+/* One step of a path: ".name", "[index]" or "[\"any name\"]". */
 struct step {
     const char *name; /* NULL: index */
     size_t index;

@@ -90,6 +90,15 @@ static void roots_and_steps(void **state) {
     assert_int_equal(r->step_count, 2);
 }
 
+static void a_name_in_quotes_is_any_text(void **state) {
+    (void)state;
+    const struct syntax_reference *r = one("${stages.a.outs[\"sub/m.pkl\"]}");
+    assert_int_equal(r->step_count, 2);
+    assert_string_equal(r->steps[1].name, "sub/m.pkl");
+    assert_string_equal(one("${params[\"a}]\\\"${b\"].c}")->steps[0].name, "a}]\"${b");
+    assert_string_equal(one("${params[\"a}]\\\"${b\"].c}")->steps[1].name, "c");
+}
+
 static void pins(void **state) {
     (void)state;
     const struct syntax_reference *r = one("${stages.a[*].outs.x}");
@@ -133,6 +142,9 @@ static void faults_and_their_places(void **state) {
         {"${params.x[-1]}", 11, "an index"},
         {"${params.x[1234567890]}", 11, "at most 9 digits"},
         {"${params.x[1}", 12, "\"]\""},
+        {"${params.x[\"a", 11, "does not end"},
+        {"${params.x[\"a\"}", 14, "\"]\" after the name"},
+        {"${params.x[\"\\q\"]}", 11, "no JSON text"},
         {"${stages}", 8, "a stage after"},
         {"${stages.a[]}", 11, "an axis"},
         {"${stages.a[x]}", 12, "\"=\""},
@@ -182,10 +194,14 @@ static void names(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plain_text_and_escapes), cmocka_unit_test(texts_and_references_in_turn),
-        cmocka_unit_test(roots_and_steps),        cmocka_unit_test(pins),
-        cmocka_unit_test(nested_references),      cmocka_unit_test(faults_and_their_places),
-        cmocka_unit_test(nesting_is_limited),     cmocka_unit_test(names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(plain_text_and_escapes),
+                                       cmocka_unit_test(texts_and_references_in_turn),
+                                       cmocka_unit_test(roots_and_steps),
+                                       cmocka_unit_test(pins),
+                                       cmocka_unit_test(nested_references),
+                                       cmocka_unit_test(faults_and_their_places),
+                                       cmocka_unit_test(nesting_is_limited),
+                                       cmocka_unit_test(names),
+                                       cmocka_unit_test(a_name_in_quotes_is_any_text)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
