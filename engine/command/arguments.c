@@ -155,13 +155,16 @@ const char *argument_value(const struct arguments *a, const char *option, const 
     return fallback;
 }
 
-const char *argument_each(const struct arguments *a, const char *option, const char *other, size_t index,
-                          const char **which) {
+static bool is_one_of(const char *name, const char *const *names) {
+    while (*names && strcmp(name, *names) != 0)
+        names++;
+    return *names != NULL;
+}
+
+const char *argument_each(const struct arguments *a, const char *const *names, size_t index, const char **which) {
     for (size_t i = 0; i < a->given_count; i++) {
         const char *name = a->given[i].option->name;
-        if (strcmp(name, option) != 0 && !(other && strcmp(name, other) == 0))
-            continue;
-        if (index-- > 0)
+        if (!is_one_of(name, names) || index-- > 0)
             continue;
         if (which)
             *which = name;

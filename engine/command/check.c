@@ -59,7 +59,7 @@ static int run(const struct arguments *a, struct error *err) {
     return code;
 }
 
-static const struct option options[] = {OPTION_SET, OPTION_PARAMS};
+static const struct option options[] = {OPTIONS_PARAMS};
 
 const struct command command_check = {
     .name = "check",

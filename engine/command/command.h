@@ -41,10 +41,11 @@ const struct command *const *commands_all(size_t *count);
 int command_find(const struct command **out, const char *name, struct error *err);
 
 /* Options of several commands. */
-#define OPTION_SET                                                                                                     \
-    { "set", 0, "NAME=VALUE", "Override a parameter (params.steps=500); may be repeated" }
-#define OPTION_PARAMS                                                                                                  \
-    { "params", 0, "FILE", "Override parameters by a JSON file; may be repeated" }
+#define OPTIONS_PARAMS                                                                                                 \
+    {"set", 0, "NAME=VALUE", "Override a parameter by a value of its type (params.steps=500); may be repeated"},       \
+        {"set-json", 0, "NAME=JSON", "Override a parameter by JSON of any type; may be repeated"}, {                   \
+        "params", 0, "FILE", "Override parameters by a JSON file, each by its type; may be repeated"                   \
+    }
 #define OPTION_STORE                                                                                                   \
     { "store", 0, "DIR", "The store (default: RETORT_STORE, or .retort beside the pipeline's git root)" }
 #define OPTION_JOBS                                                                                                    \
@@ -61,10 +62,9 @@ void arguments_free(struct arguments *a);
 bool argument_given(const struct arguments *a, const char *option);
 /* The last value of an option, or `fallback`. */
 const char *argument_value(const struct arguments *a, const char *option, const char *fallback);
-/* The `index`-th value of a repeated option, in the given order across two names (`other` may be NULL); NULL after
-   the last. `which` (may be NULL) gets the name of that one. */
-const char *argument_each(const struct arguments *a, const char *option, const char *other, size_t index,
-                          const char **which);
+/* The `index`-th value of repeated options, in the given order across all `names` (NULL behind the last); NULL after
+   the last value. `which` (may be NULL) gets the name of that one. */
+const char *argument_each(const struct arguments *a, const char *const *names, size_t index, const char **which);
 /* Reads an option's value as a positive whole number. ERR_USAGE for any other text. */
 int argument_count(const struct arguments *a, const char *option, long fallback, long *out, struct error *err);
 

@@ -103,6 +103,7 @@ static int add_input(cJSON *in, const struct kind *kind, const char *argument, s
 }
 
 static int make_spec(cJSON **out, const struct arguments *a, const struct kind *kind, struct error *err) {
+    static const char *const names[] = {"in", NULL};
     cJSON *with = NULL;
     int code = read_with(&with, a, kind, err);
     if (code)
@@ -115,7 +116,7 @@ static int make_spec(cJSON **out, const struct arguments *a, const struct kind *
     cJSON_AddItemToObject(spec, "with", with);
     cJSON *in = cJSON_AddObjectToObject(spec, "in");
     const char *argument;
-    for (size_t i = 0; code == 0 && (argument = argument_each(a, "in", NULL, i, NULL)); i++)
+    for (size_t i = 0; code == 0 && (argument = argument_each(a, names, i, NULL)); i++)
         code = add_input(in, kind, argument, err);
     for (size_t i = 0; code == 0 && i < kind->input_count; i++)
         if (kind->inputs[i].required && !cJSON_HasObjectItem(in, kind->inputs[i].name))

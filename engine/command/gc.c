@@ -55,9 +55,10 @@ static int collect(const struct arguments *a, struct store *store, const struct 
 
 /* Pins or unpins; removes nothing else. */
 static int pin(const struct arguments *a, struct store *store, struct error *err) {
+    static const char *const names[] = {"pin", "unpin", NULL};
     const char *name, *which;
     int code = 0;
-    for (size_t i = 0; code == 0 && (name = argument_each(a, "pin", "unpin", i, &which)); i++) {
+    for (size_t i = 0; code == 0 && (name = argument_each(a, names, i, &which)); i++) {
         bool add = which[0] == 'p';
         code = add ? store_pin(store, name, err) : store_unpin(store, name, err);
         if (code == 0)

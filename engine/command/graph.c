@@ -78,8 +78,7 @@ static int run(const struct arguments *a, struct error *err) {
 static const struct option options[] = {
     {"format", 0, "FORMAT", "dot (default), mermaid, or svg (drawn by " DOT_PROGRAM ")"},
     {"unfold", 0, NULL, "A node for every instance instead of one for every stage"},
-    OPTION_SET,
-    OPTION_PARAMS,
+    OPTIONS_PARAMS,
     OPTION_STORE,
 };
 

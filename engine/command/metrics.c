@@ -79,7 +79,10 @@ static int run(const struct arguments *a, struct error *err) {
 }
 
 static const struct option options[] = {
-    OPTION_JSON, {"csv", 0, NULL, "Print CSV"}, OPTION_SET, OPTION_PARAMS, OPTION_STORE,
+    OPTION_JSON,
+    {"csv", 0, NULL, "Print CSV"},
+    OPTIONS_PARAMS,
+    OPTION_STORE,
 };
 
 const struct command command_metrics = {

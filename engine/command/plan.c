@@ -134,8 +134,7 @@ static int run(const struct arguments *a, struct error *err) {
 static const struct option options[] = {
     {"predict", 0, NULL, "Add the expected seconds and joules of each stage"},
     OPTION_JSON,
-    OPTION_SET,
-    OPTION_PARAMS,
+    OPTIONS_PARAMS,
     OPTION_STORE,
 };
 

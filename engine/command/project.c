@@ -191,8 +191,8 @@ static int find_pipeline(char **out, struct error *err) {
 
 static int add_override(struct project *p, const char *which, const char *value, struct error *err) {
     struct override *o = &p->overrides[p->override_count];
-    if (strcmp(which, "set") == 0) {
-        int code = override_parse(o, value, err);
+    if (strcmp(which, "params") != 0) {
+        int code = strcmp(which, "set") == 0 ? override_parse(o, value, err) : override_parse_json(o, value, err);
         if (code == 0)
             p->override_count++;
         return code;
@@ -202,20 +202,21 @@ static int add_override(struct project *p, const char *which, const char *value,
     if (code)
         return error_prefix(err, "--params");
     p->override_files[p->override_file_count++] = doc;
-    *o = (struct override){"", json_root(doc), value};
+    *o = (struct override){"", json_root(doc), value, OVERRIDE_FILE};
     p->override_count++;
     return 0;
 }
 
 static int read_overrides(struct project *p, const struct arguments *a, struct error *err) {
+    static const char *const names[] = {"set", "set-json", "params", NULL};
     size_t count = 0;
-    while (argument_each(a, "set", "params", count, NULL))
+    while (argument_each(a, names, count, NULL))
         count++;
     p->overrides = mem_array(count + 1, sizeof *p->overrides);
     p->override_files = mem_array(count + 1, sizeof(struct json_document *));
     for (size_t i = 0; i < count; i++) {
         const char *which = NULL;
-        const char *value = argument_each(a, "set", "params", i, &which);
+        const char *value = argument_each(a, names, i, &which);
         int code = add_override(p, which, value, err);
         if (code)
             return code;

@@ -66,8 +66,7 @@ static const struct option options[] = {
     {"same-platform", 0, NULL, "Use only results of this code path and library versions"},
     {"base-power", 0, NULL,
      "Measure the machine at rest, half a minute before the first stage and after the last, if a counter can be read"},
-    OPTION_SET,
-    OPTION_PARAMS,
+    OPTIONS_PARAMS,
     OPTION_STORE,
 };
 

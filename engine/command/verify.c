@@ -222,8 +222,7 @@ static const struct option options[] = {
     {"seed", 0, "N", "Choose the stages of the verification that printed this seed"},
     OPTION_JOBS,
     OPTION_JSON,
-    OPTION_SET,
-    OPTION_PARAMS,
+    OPTIONS_PARAMS,
     OPTION_STORE,
 };
 

@@ -115,7 +115,7 @@ static int run(const struct arguments *a, struct error *err) {
     return code;
 }
 
-static const struct option options[] = {OPTION_SET, OPTION_PARAMS, OPTION_STORE};
+static const struct option options[] = {OPTIONS_PARAMS, OPTION_STORE};
 
 const struct command command_why = {
     .name = "why",

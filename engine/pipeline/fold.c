@@ -78,23 +78,29 @@ static void report_cycle(const struct param_slot *slot, const struct site *site)
 static const cJSON *fold_overrides(struct param_slot *slot, const cJSON *value) {
     struct reader *r = slot->part->reader;
     bool good = true;
+    cJSON *merged = NULL;
     for (size_t i = 0; i < r->override_count; i++) {
-        const cJSON *patch = find_member(r, r->patches[i], slot->name);
-        struct location at = override_location(r, i);
-        if (patch)
-            good &= patch_check(r, value, patch, slot_name(slot), &at);
+        cJSON *patch;
+        good &= override_patch(&patch, r, i, slot->name, value, slot_name(slot));
+        cJSON *both = merged && patch ? patch_apply(merged, patch) : NULL;
+        if (both) {
+            cJSON_Delete(merged);
+            cJSON_Delete(patch);
+        }
+        merged = both ? both : patch ? patch : merged;
     }
-    const cJSON *patch = find_member(r, r->recorded, slot->name);
-    if (!good)
-        return NULL;
-    return patch ? keep_json(r, patch_apply(value, patch)) : value;
+    if (merged) {
+        value = keep_json(r, patch_apply(value, merged));
+        cJSON_AddItemToObject(r->recorded, slot->name, merged);
+    }
+    return good ? value : NULL;
 }
 
 static const cJSON *fold_include_patch(struct param_slot *slot, const cJSON *value) {
     struct reader *r = slot->part->reader;
     const cJSON *patch = compile_constant(slot->part->includer, slot->patch);
     struct location at = locate_value(slot->part->includer, slot->patch);
-    if (!patch || !patch_check(r, value, patch, slot_name(slot), &at))
+    if (!patch || !patch_check(r, value, patch, PATCH_SHAPE, slot_name(slot), &at))
         return NULL;
     return keep_json(r, patch_apply(value, patch));
 }
@@ -126,24 +132,10 @@ const cJSON *param_value(struct param_slot *slot, const struct site *site) {
     return value;
 }
 
-/* Reports overrides of params that the pipeline does not declare. */
-static void check_overrides(struct part *root) {
-    struct reader *r = root->reader;
-    for (size_t i = 0; i < r->override_count; i++) {
-        struct location at = override_location(r, i);
-        const cJSON *node;
-        cJSON_ArrayForEach(node, r->patches[i]) {
-            if (!find_param(root, node->string))
-                report(r, &at, "the pipeline declares no param \"%s\"%s", node->string,
-                       suggestion(r, node->string, root->param_names, root->param_count, "it declares none"));
-        }
-    }
-}
-
 void params_fold(struct part *part) {
     struct reader *r = part->reader;
     if (!part->includer)
-        check_overrides(part);
+        overrides_check(part);
     cJSON *all = mem_checked(cJSON_CreateObject());
     for (size_t i = 0; i < part->param_count; i++) {
         struct site site = {part, part->params[i].node, 0};

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/memory.h"
 #include "engine/pipeline/reader.h"
 
 static bool is_chosen(const struct select_decl *select, const char *axis) {
@@ -76,7 +77,8 @@ static int read_all(struct reader *r, const char *path, struct error *err) {
     if (rc < 0)
         return rc;
     if (!r->root->broken) {
-        overrides_prepare(r);
+        r->recorded = mem_checked(cJSON_CreateObject());
+        keep_json(r, r->recorded);
         params_declare(r->root);
         stages_declare(r->root);
         params_fold(r->root);

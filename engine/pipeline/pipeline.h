@@ -174,7 +174,7 @@ struct pipeline {
     const char *directory;  /* its directory, absolute: where input paths resolve */
     const char *prefix;     /* "" or "study/" */
     const cJSON *params;    /* after overrides and folding */
-    const cJSON *overrides; /* changes of --set and --params, as an object; recorded with the run */
+    const cJSON *overrides; /* changes of --set, --set-json and --params, as an object; recorded with the run */
     const struct include_decl *includes;
     size_t include_count;
     const struct result_decl *results;
@@ -190,11 +190,18 @@ struct pipeline {
     size_t file_count;
 };
 
-/* One override: `--set params.steps=500` is {"steps", 500}; a file of --params is one entry with an empty path. */
+enum override_type {
+    OVERRIDE_SET,      /* the value is text, read by the type of the declared value */
+    OVERRIDE_SET_JSON, /* the value may change the declared type */
+    OVERRIDE_FILE      /* a file of --params */
+};
+
+/* One override: `--set params.steps=500` is {"steps", "500"}. */
 struct override {
-    const char *path; /* dotted path below params; "" for the whole object (merged) */
+    const char *path; /* dotted path below params; a file has "" */
     const cJSON *value;
     const char *source; /* for messages: "--set params.steps=500" */
+    enum override_type type;
 };
 
 /* Reads, folds and checks. ERR_INVALID when `diagnostics` holds errors (warnings alone do not fail); ERR_IO or
@@ -209,8 +216,9 @@ const struct stage_decl *pipeline_stage(const struct pipeline *p, const char *fu
 /* The out of that name, and its place among `outs` (`index` may be NULL); NULL when there is none. */
 const struct out_decl *stage_out(const struct stage_decl *stage, const char *name, size_t *index);
 
-/* Parses "params.steps=500": the value as JSON, or as text where it is not JSON. Freed by override_close. */
+/* Each parses "params.steps=500", of --set and --set-json. ERR_USAGE. Freed by override_close. */
 int override_parse(struct override *out, const char *argument, struct error *err);
+int override_parse_json(struct override *out, const char *argument, struct error *err);
 void override_close(struct override *o);
 
 #endif

@@ -163,8 +163,7 @@ struct reader {
     const struct override *overrides;
     size_t override_count;
     struct source *override_sources; /* one per override */
-    cJSON **patches;                 /* one per override: a patch of params */
-    cJSON *recorded;                 /* all patches merged */
+    cJSON *recorded;                 /* all overrides, as an object of params */
     struct param_slot *chain;        /* the param that is being folded */
     size_t folded_nodes, folded_bytes;
     size_t compared;        /* names compared for suggestions */
@@ -322,10 +321,17 @@ const cJSON *param_value(struct param_slot *slot, const struct site *site);
 
 /* ---- override.c ---- */
 
-/* Turns the overrides into patches. */
-void overrides_prepare(struct reader *r);
-/* Reports members of `patch` that `declared` does not have, and changes between objects and other types. */
-bool patch_check(struct reader *r, const cJSON *declared, const cJSON *patch, const char *path,
+/* Reports overrides of params that the pipeline does not declare. */
+void overrides_check(const struct part *root);
+/* Gives override `i` as a patch of a param, read by the declared value's type; NULL when it overrides another param.
+   The caller frees the patch. `path` names the param in messages. False after a reported fault. */
+bool override_patch(cJSON **out, struct reader *r, size_t i, const char *param, const cJSON *declared,
+                    const char *path);
+
+/* A patch may change the type of a value: between all but objects; not at all; at will. A declared null has no type. */
+enum patch_rule { PATCH_SHAPE, PATCH_TYPES, PATCH_ANY };
+/* Reports members of `patch` that `declared` does not have, and changes of type against the rule. */
+bool patch_check(struct reader *r, const cJSON *declared, const cJSON *patch, enum patch_rule rule, const char *path,
                  const struct location *at);
 /* A new tree: `base` with the members of `patch` over it, or `patch` where one of them is no object. */
 cJSON *patch_apply(const cJSON *base, const cJSON *patch);

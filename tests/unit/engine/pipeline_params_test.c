@@ -44,7 +44,7 @@ static void whole_params_file_overrides(void **state) {
     struct json_document *doc = NULL;
     const char *text = "{\"steps\":3,\"link\":{\"b\":{\"c\":4}}}";
     assert_int_equal(json_parse(&doc, text, strlen(text), NULL, NULL), 0);
-    struct override override = {"", json_root(doc), "--params FILE"};
+    struct override override = {"", json_root(doc), "--params FILE", OVERRIDE_FILE};
     struct diagnostics diagnostics = {0};
     struct pipeline *p = NULL;
     write_file("p.json", declared);
@@ -66,7 +66,7 @@ static void faulty_overrides(void **state) {
                  "--set params.stps=1: error: the pipeline declares no param \"stps\"; did you mean \"steps\"?");
     expect_fault(declared, deep, 1,
                  "--set params.link.b.d=1: error: params.link.b has no \"d\" to override; there is: c\n");
-    expect_fault(declared, below, 1, "params.steps is the number 1 and cannot be overridden by an object");
+    expect_fault(declared, below, 1, "params.steps is the number 1: it has no member \"x\"");
     expect_fault(declared, open, 1, "it cannot hold a reference");
     struct override o = {0};
     struct error err = {0};
@@ -74,6 +74,127 @@ static void faulty_overrides(void **state) {
                                       "params.a.=1", "params.a..b=1", "params.a[0]=1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(override_parse(&o, bad[i], &err), ERR_USAGE);
+}
+
+/* Inputs of --set that were once taken as texts, and the reason why each is refused. */
+static void set_reads_a_value_by_the_declared_type(void **state) {
+    (void)state;
+    static const char typed[] = "{\"retort\":1,\"name\":\"n\",\"params\":{\"sizes\":[7,11],\"lr\":0.1,\"n\":3,"
+                                "\"debug\":false,\"tag\":\"x\",\"unset\":null,\"tags\":[\"a\"],"
+                                "\"pairs\":[[1,\"a\"]],\"mixed\":[1,\"a\"],\"net\":{\"width\":8,\"name\":\"mlp\"}}}";
+    static const struct {
+        const char *set, *message;
+    } refused[] = {
+        {"params.sizes=[7,11,19", "params.sizes is a list, so its value is JSON: 1:9: expected ',' or ']'"},
+        {"params.sizes=7,11", "params.sizes is a list, so its value is JSON: 1:2: expected nothing more"},
+        {"params.sizes=[07]", "params.sizes is a list, so its value is JSON: 1:2: a number may not start with 0"},
+        {"params.sizes=null", "params.sizes is a list and cannot be overridden by null; --set-json changes a type"},
+        {"params.sizes=[7,\"11\"]", "params.sizes[1] is the text \"11\"; the list holds numbers"},
+        {"params.sizes=[7,null]", "params.sizes[1] is null; the list holds numbers"},
+        {"params.tags=[1]", "params.tags[0] is the number 1; the list holds texts"},
+        {"params.pairs=[1]", "params.pairs[0] is the number 1; the list holds lists"},
+        {"params.lr=.05", "params.lr is the number 0.1, so its value is JSON: 1:1: "},
+        {"params.lr=0,1", "params.lr is the number 0.1, so its value is JSON: 1:2: "},
+        {"params.lr=1e999", "params.lr is the number 0.1, so its value is JSON: 1:1: this number is beyond"},
+        {"params.lr=\"0.1\"", "params.lr is the number 0.1 and cannot be overridden by the text \"0.1\""},
+        {"params.lr=", "params.lr is the number 0.1, so its value is JSON: 1:1: "},
+        {"params.debug=True", "params.debug is false, so its value is JSON: 1:1: "},
+        {"params.debug=1", "params.debug is false and cannot be overridden by the number 1"},
+        {"params.n=01", "params.n is the number 3, so its value is JSON: 1:1: a number may not start with 0"},
+        {"params.unset=adam", "params.unset is null, so its value is JSON: 1:1: "},
+        {"params.net.width=wide", "params.net.width is the number 8, so its value is JSON: 1:1: "},
+        {"params.net={\"width\":\"8\"}", "params.net.width is the number 8 and cannot be overridden by the text"},
+        {"params.tags=[\"\\u0024{params.n}\"]", "it cannot hold a reference"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        expect_fault(typed, &refused[i].set, 1, refused[i].message);
+    static const char *const taken[] = {"params.sizes=[]",          "params.lr=5e-2",     "params.n=4.5",
+                                        "params.debug=true",        "params.tag=1e5",     "params.unset=\"adam\"",
+                                        "params.mixed=[null,true]", "params.net.name=01", "params.net={\"width\":9}"};
+    struct buffer messages = {0};
+    struct pipeline *p = read_with(typed, taken, sizeof taken / sizeof *taken, &messages);
+    assert_string_equal(buffer_text(&messages), "");
+    assert_json(p->params,
+                "{\"debug\":true,\"lr\":0.05,\"mixed\":[null,true],\"n\":4.5,\"net\":{\"name\":\"01\",\"width\":9},"
+                "\"pairs\":[[1,\"a\"]],\"sizes\":[],\"tag\":\"1e5\",\"tags\":[\"a\"],\"unset\":\"adam\"}");
+    assert_json(p->overrides, "{\"debug\":true,\"lr\":0.05,\"mixed\":[null,true],\"n\":4.5,"
+                              "\"net\":{\"name\":\"01\",\"width\":9},\"sizes\":[],\"tag\":\"1e5\",\"unset\":\"adam\"}");
+    pipeline_free(p);
+    buffer_close(&messages);
+}
+
+/* Reads `declared` with one --set-json; NULL after a fault, whose text is then in `messages`. */
+static struct pipeline *read_set_json(const char *argument, struct buffer *messages) {
+    struct override o = {0};
+    struct diagnostics diagnostics = {0};
+    struct pipeline *p = NULL;
+    write_file("p.json", declared);
+    assert_int_equal(override_parse_json(&o, argument, NULL), 0);
+    pipeline_read(&p, "p.json", &o, 1, &diagnostics, NULL);
+    diagnostics_print(messages, &diagnostics);
+    diagnostics_close(&diagnostics);
+    override_close(&o);
+    return p;
+}
+
+static void set_json_changes_a_type(void **state) {
+    (void)state;
+    static const struct {
+        const char *set, *params;
+    } taken[] = {
+        {"params.name=null", "{\"link\":{\"a\":1,\"b\":{\"c\":2}},\"name\":null,\"steps\":1,\"twice\":\"11\"}"},
+        {"params.link=[1]", "{\"link\":[1],\"name\":\"x\",\"steps\":1,\"twice\":\"11\"}"},
+        {"params.link.b.c=\"t\"",
+         "{\"link\":{\"a\":1,\"b\":{\"c\":\"t\"}},\"name\":\"x\",\"steps\":1,\"twice\":\"11\"}"},
+        {"params.link={\"a\":null}",
+         "{\"link\":{\"a\":null,\"b\":{\"c\":2}},\"name\":\"x\",\"steps\":1,\"twice\":\"11\"}"},
+    };
+    struct buffer messages = {0};
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        struct pipeline *p = read_set_json(taken[i].set, &messages);
+        assert_string_equal(buffer_text(&messages), "");
+        assert_json(p->params, taken[i].params);
+        pipeline_free(p);
+    }
+    assert_null(read_set_json("params.steps.x=1", &messages));
+    assert_non_null(strstr(buffer_text(&messages), "params.steps is the number 1: it has no member \"x\""));
+    buffer_clear(&messages);
+    assert_null(read_set_json("params.link={\"c\":1}", &messages));
+    assert_non_null(strstr(buffer_text(&messages), "params.link has no \"c\" to override"));
+    buffer_close(&messages);
+    struct override o = {0};
+    struct error err = {0};
+    assert_int_equal(override_parse_json(&o, "params.steps=[1", &err), ERR_USAGE);
+    assert_string_equal(err.message,
+                        "--set-json params.steps=[1: the value is no JSON: 1:3: expected ',' or ']', found the "
+                        "end of the text");
+}
+
+static void a_params_file_keeps_the_declared_types(void **state) {
+    (void)state;
+    struct json_document *doc = NULL;
+    const char *text = "{\"steps\":\"3\",\"link\":{\"a\":[1],\"b\":null},\"name\":5}";
+    assert_int_equal(json_parse(&doc, text, strlen(text), NULL, NULL), 0);
+    struct override override = {"", json_root(doc), "--params FILE", OVERRIDE_FILE};
+    struct diagnostics diagnostics = {0};
+    struct pipeline *p = NULL;
+    write_file("p.json", declared);
+    assert_int_equal(pipeline_read(&p, "p.json", &override, 1, &diagnostics, NULL), ERR_INVALID);
+    struct buffer messages = {0};
+    diagnostics_print(&messages, &diagnostics);
+    assert_string_equal(
+        buffer_text(&messages),
+        "--params FILE: error: params.link.a is the number 1 and cannot be overridden by a list; --set-json changes a "
+        "type\n"
+        "--params FILE: error: params.link.b is an object and cannot be overridden by null; --set-json changes a type\n"
+        "--params FILE: error: params.name is the text \"x\" and cannot be overridden by the number 5; --set-json "
+        "changes "
+        "a type\n"
+        "--params FILE: error: params.steps is the number 1 and cannot be overridden by the text \"3\"; --set-json "
+        "changes a type\n");
+    buffer_close(&messages);
+    diagnostics_close(&diagnostics);
+    json_free(doc);
 }
 
 static void params_that_multiply_are_refused(void **state) {
@@ -163,6 +284,9 @@ int main(void) {
         cmocka_unit_test(overrides_reach_what_refers_to_them),
         cmocka_unit_test(whole_params_file_overrides),
         cmocka_unit_test(faulty_overrides),
+        cmocka_unit_test(set_reads_a_value_by_the_declared_type),
+        cmocka_unit_test(set_json_changes_a_type),
+        cmocka_unit_test(a_params_file_keeps_the_declared_types),
         cmocka_unit_test(params_that_multiply_are_refused),
         cmocka_unit_test(includes_are_parts_of_their_own),
         cmocka_unit_test(include_depth_is_limited),
