@@ -213,13 +213,6 @@ static void check_items(struct kind_checker *c, const struct param *p, const cJS
         fault_value(c, p, list);
 }
 
-static const struct param *member_find(const struct param *members, size_t count, const char *name) {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(members[i].name, name) == 0)
-            return &members[i];
-    return NULL;
-}
-
 static void fault_unknown(struct kind_checker *c, const char *owner, const struct param *members, size_t count,
                           const cJSON *node) {
     const char **names = mem_array(count, sizeof *names);
@@ -241,7 +234,7 @@ static void fault_unknown(struct kind_checker *c, const char *owner, const struc
 static void check_members(struct kind_checker *c, const char *owner, const struct param *members, size_t count,
                           const cJSON *object) {
     for (const cJSON *node = object ? object->child : NULL; node; node = node->next) {
-        const struct param *p = member_find(members, count, node->string);
+        const struct param *p = param_find(members, count, node->string);
         if (p)
             check_value(c, p, node);
         else

@@ -53,13 +53,6 @@ static cJSON *complete_value(const struct param *p, const cJSON *value) {
     return has_items(p, value) ? transform_items(p, value, complete_value) : copy(value);
 }
 
-static const struct param *param_find(const struct param *members, size_t count, const char *name) {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(members[i].name, name) == 0)
-            return &members[i];
-    return NULL;
-}
-
 /* A default as a stage is shown it, and as a key would hold it. */
 struct fallback {
     const struct param *param;

@@ -3,21 +3,10 @@
 static const struct param label_value = {.name = "value", .type = PARAM_ANY};
 
 static const struct param params[] = {
-    {.name = "baseline",
-     .type = PARAM_MAP,
-     .members = &label_value,
-     .member_count = 1,
-     .min_items = 1,
-     .max_items = 8,
-     .doc =
-         "What the baseline's curves are labelled, such as {\"receiver\": \"scratch\"}. Curves that differ from it in "
-         "these labels are compared with it; in all others they must agree, or have no such label."},
-    {.name = "ber",
-     .type = PARAM_NUMBER,
-     .min = 1e-12,
-     .max = 0.5,
-     .fallback = "0.001",
-     .doc = "Bit error rate at which the gain is taken."},
+    MAP("baseline", label_value, 1, 8, NULL,
+        "What the baseline's curves are labelled, such as {\"receiver\": \"scratch\"}. Curves that differ from it in "
+        "these labels are compared with it; in all others they must agree, or have no such label."),
+    NUMBER("ber", NULL, 1e-12, 0.5, "0.001", "Bit error rate at which the gain is taken."),
     PARAM_AVERAGE,
     PARAM_SPREAD,
 };
@@ -64,13 +53,9 @@ const struct kind kind_curve_gain = {
         "and says by how many dB less than the baseline it gets there. Pairs of curves that differ in "
         "`average_over` alone give one mean. A curve that never falls so low, or lies below from its first point on, "
         "has no gain: then the word stands in its place, and a mean that would leave such a pair out is not taken.",
-    .params = params,
-    .param_count = COUNT_OF(params),
-    .inputs = inputs,
-    .input_count = COUNT_OF(inputs),
-    .outs = outs,
-    .out_count = COUNT_OF(outs),
-    .metrics = metrics,
-    .metric_count = COUNT_OF(metrics),
+    KIND_PARAMS(params),
+    KIND_INPUTS(inputs),
+    KIND_OUTS(outs),
+    KIND_METRICS(metrics),
     .check = baseline_check,
 };

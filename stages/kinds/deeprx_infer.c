@@ -23,12 +23,9 @@ const struct kind kind_deeprx_infer = {
     .doc =
         "Runs a model in evaluation mode on slots that another program, or link/dataset, has written. The input must "
         "have the model's subcarriers and channels, and hold finite numbers only.",
-    .inputs = inputs,
-    .input_count = COUNT_OF(inputs),
-    .outs = outs,
-    .out_count = COUNT_OF(outs),
-    .metrics = metrics,
-    .metric_count = COUNT_OF(metrics),
+    KIND_INPUTS(inputs),
+    KIND_OUTS(outs),
+    KIND_METRICS(metrics),
     .work = "flops",
     .tolerance = 0.01,
 };

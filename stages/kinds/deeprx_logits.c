@@ -2,13 +2,8 @@
 
 static const struct param params[] = {
     PARAM_LINK,
-    {.name = "slots",
-     .type = PARAM_INTEGER,
-     .unit = "slots",
-     .min = 0,
-     .max = 4e9,
-     .fallback = "0",
-     .doc = "Training slots 0 to N-1; 0 writes an empty array, from which nothing is taken."},
+    INTEGER("slots", "slots", 0, 4e9, "0",
+            "Training slots 0 to N-1; 0 writes an empty array, from which nothing is taken."),
     PARAM_SEED("1", "Seed of the training slots: that of the trainings which use the logits."),
 };
 
@@ -35,14 +30,10 @@ const struct kind kind_deeprx_logits = {
     .doc = "Runs a teacher once over the slots that every `deeprx/train` with the same link and seed learns from. "
            "Given to it as `logits` beside the `teacher`, they change no byte of the student: they spare the "
            "teacher's part of each step.",
-    .params = params,
-    .param_count = COUNT_OF(params),
-    .inputs = inputs,
-    .input_count = COUNT_OF(inputs),
-    .outs = outs,
-    .out_count = COUNT_OF(outs),
-    .metrics = metrics,
-    .metric_count = COUNT_OF(metrics),
+    KIND_PARAMS(params),
+    KIND_INPUTS(inputs),
+    KIND_OUTS(outs),
+    KIND_METRICS(metrics),
     .work = "flops",
     .work_linear = linear,
     .tolerance = 0.01,

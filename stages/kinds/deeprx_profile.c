@@ -26,11 +26,8 @@ const struct kind kind_deeprx_profile = {
     .summary = "parameters, MACs and FLOPs of a DeepRx network, by block and layer",
     .doc = "Counts what one slot costs, layer by layer. FLOP = 2 MAC of every convolution, first, last and skips "
            "included; biases, normalisation, activations and additions are not counted.",
-    .params = params,
-    .param_count = COUNT_OF(params),
-    .outs = outs,
-    .out_count = COUNT_OF(outs),
-    .metrics = metrics,
-    .metric_count = COUNT_OF(metrics),
+    KIND_PARAMS(params),
+    KIND_OUTS(outs),
+    KIND_METRICS(metrics),
     .check = network_check,
 };

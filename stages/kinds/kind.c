@@ -14,3 +14,10 @@ const struct kind_input *kind_input(const struct kind *kind, const char *name) {
             return &kind->inputs[i];
     return NULL;
 }
+
+const struct param *param_find(const struct param *members, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(members[i].name, name) == 0)
+            return &members[i];
+    return NULL;
+}

@@ -95,6 +95,9 @@ char *kind_uses(const struct kind *kind);
 /* The description of an input; NULL when the kind has none of that name. */
 const struct kind_input *kind_input(const struct kind *kind, const char *name);
 
+/* The parameter of that name; NULL: there is none. */
+const struct param *param_find(const struct param *members, size_t count, const char *name);
+
 /* Reports each fault of `with` once, at the faulty node of its tree: `on_key` for a member's name, else for its value.
    A missing member is a fault of the object. The message says what was found and what is allowed, with the nearest
    name. `is_open(context, node)` (may be NULL) tells nodes whose value is not known yet, references: they are passed

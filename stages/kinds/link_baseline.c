@@ -3,29 +3,15 @@
 static const char *const receiver_choices[] = {"awgn", "rayleigh", "ls", "lmmse", "genie", NULL};
 
 static const struct param params[] = {
-    {.name = "receiver",
-     .type = PARAM_CHOICE,
-     .choices = receiver_choices,
-     .doc =
-         "`ls`, `lmmse`, `genie`: that receiver on the simulated link; `awgn`, `rayleigh`: a flat channel known to the "
-         "receiver, with maximum-ratio combining."},
-    {.name = "simulate",
-     .type = PARAM_BOOLEAN,
-     .fallback = "false",
-     .doc = "Draws the flat channels of `awgn` and `rayleigh` and counts errors, instead of their closed form."},
-    {.name = "branches",
-     .type = PARAM_INTEGER,
-     .min = 1,
-     .max = 8,
-     .fallback = "1",
-     .doc = "Receive branches of `awgn` and `rayleigh`; the grid is the SNR per branch before combining."},
-    {.name = "slots",
-     .type = PARAM_INTEGER,
-     .unit = "slots",
-     .min = 1,
-     .max = 1e7,
-     .fallback = "40",
-     .doc = "Slots simulated per point."},
+    CHOICE(
+        "receiver", receiver_choices, NULL,
+        "`ls`, `lmmse`, `genie`: that receiver on the simulated link; `awgn`, `rayleigh`: a flat channel known to the "
+        "receiver, with maximum-ratio combining."),
+    BOOLEAN("simulate", "false",
+            "Draws the flat channels of `awgn` and `rayleigh` and counts errors, instead of their closed form."),
+    INTEGER("branches", NULL, 1, 8, "1",
+            "Receive branches of `awgn` and `rayleigh`; the grid is the SNR per branch before combining."),
+    INTEGER("slots", "slots", 1, 1e7, "40", "Slots simulated per point."),
     PARAM_SEED("2", "Seed of the slots; `deeprx/evaluate` with the same seed and link sees the same slots."),
     PARAM_DEMAPPER,
     PARAM_SINR_GRID,
@@ -57,12 +43,9 @@ const struct kind kind_link_baseline = {
         "Rayleigh fading with maximum-ratio combining of independent branches. Simulated: least squares with linear "
         "interpolation, linear MMSE with known statistics, and a genie that knows the channel, on slots of the link. "
         "ICI, and ISI beyond the cyclic prefix, are not modelled.",
-    .params = params,
-    .param_count = COUNT_OF(params),
-    .outs = outs,
-    .out_count = COUNT_OF(outs),
-    .metrics = metrics,
-    .metric_count = COUNT_OF(metrics),
+    KIND_PARAMS(params),
+    KIND_OUTS(outs),
+    KIND_METRICS(metrics),
     .work_linear = linear,
     .tolerance = 0.01,
 };

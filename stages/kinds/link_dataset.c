@@ -3,25 +3,13 @@
 static const struct param params[] = {
     PARAM_FEATURES,
     PARAM_LINK,
-    {.name = "slots",
-     .type = PARAM_INTEGER,
-     .unit = "slots",
-     .min = 1,
-     .max = 4e9,
-     .fallback = "1000",
-     .doc = "Slots in all or, with a grid, of each of its points."},
+    INTEGER("slots", "slots", 1, 4e9, "1000", "Slots in all or, with a grid, of each of its points."),
     PARAM_SEED("1", "Seed of the slots."),
-    {.name = "sinr_db",
-     .type = PARAM_LIST,
-     .unit = "dB",
-     .members = &sinr_element,
-     .member_count = 1,
-     .max_items = 200,
-     .ascending = true,
-     .fallback = "[]",
-     .doc = "Empty: the training slots 0 to N-1, each with an SNR of its own from the link's range. A grid: the slots "
-            "on which `deeprx/evaluate` counts, point after point; with interference, SIR and SNR are both SINR + "
-            "3.01 dB."},
+    ASCENDING(
+        "sinr_db", sinr_element, "dB", 0, 200, "[]",
+        "Empty: the training slots 0 to N-1, each with an SNR of its own from the link's range. A grid: the slots "
+        "on which `deeprx/evaluate` counts, point after point; with interference, SIR and SNR are both SINR + "
+        "3.01 dB."),
 };
 
 static const struct kind_out outs[] = {
@@ -51,12 +39,9 @@ const struct kind kind_link_dataset = {
         "slot's SNR. Without a grid these are the very slots that `deeprx/train` with the same link, seed and "
         "`train_slots` learns from; with a grid those on which `deeprx/evaluate` with the same link, seed, slots and "
         "grid counts errors. Arrays are NumPy's .npy, format 1.0, in C order, channels last.",
-    .params = params,
-    .param_count = COUNT_OF(params),
-    .outs = outs,
-    .out_count = COUNT_OF(outs),
-    .metrics = metrics,
-    .metric_count = COUNT_OF(metrics),
+    KIND_PARAMS(params),
+    KIND_OUTS(outs),
+    KIND_METRICS(metrics),
     .work_linear = linear,
     .tolerance = 0.01,
 };

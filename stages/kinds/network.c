@@ -13,26 +13,10 @@ const struct param ladder_element = {.name = "channels", .type = PARAM_INTEGER, 
 static const struct param dilation_element = {.name = "dilation", .type = PARAM_INTEGER, .min = 1, .max = 64};
 
 static const struct param block_members[] = {
-    {.name = "width",
-     .type = PARAM_INTEGER,
-     .min = 0,
-     .max = 4096,
-     .fallback = "0",
-     .doc = "Channels that every size has; the block has width + scale * s."},
-    {.name = "scale",
-     .type = PARAM_INTEGER,
-     .min = 0,
-     .max = 16,
-     .fallback = "0",
-     .doc = "How many times the ladder's s is added to the width."},
-    {.name = "dilation",
-     .type = PARAM_LIST,
-     .members = &dilation_element,
-     .member_count = 1,
-     .min_items = 2,
-     .max_items = 2,
-     .fallback = "[1,1]",
-     .doc = "Dilation of both depthwise convolutions: over symbols, over subcarriers."},
+    INTEGER("width", NULL, 0, 4096, "0", "Channels that every size has; the block has width + scale * s."),
+    INTEGER("scale", NULL, 0, 16, "0", "How many times the ladder's s is added to the width."),
+    LIST("dilation", dilation_element, 2, 2, "[1,1]",
+         "Dilation of both depthwise convolutions: over symbols, over subcarriers."),
 };
 const struct param block_element = {
     .name = "block", .type = PARAM_OBJECT, .members = block_members, .member_count = COUNT_OF(block_members)};

@@ -2,33 +2,18 @@
 
 static const struct param reference_value = {.name = "value", .type = PARAM_NUMBER};
 static const struct param reference_members[] = {
-    {.name = "label", .type = PARAM_STRING, .doc = "Its name in the legend."},
-    {.name = "values",
-     .type = PARAM_MAP,
-     .members = &reference_value,
-     .member_count = 1,
-     .min_items = 1,
-     .max_items = 1000,
-     .doc = "Its values by category, such as {\"11\": -1.9}; one that no row has becomes a category of its own."},
+    TEXT("label", NULL, "Its name in the legend."),
+    MAP("values", reference_value, 1, 1000, NULL,
+        "Its values by category, such as {\"11\": -1.9}; one that no row has becomes a category of its own."),
 };
-static const struct param reference_element = {.name = "reference",
-                                               .type = PARAM_OBJECT,
-                                               .members = reference_members,
-                                               .member_count = COUNT_OF(reference_members)};
+static const struct param reference_element = OBJECT("reference", reference_members, NULL, NULL);
 
 static const struct param params[] = {
-    {.name = "x",
-     .type = PARAM_STRING,
-     .doc = "Column, metric or label that makes the categories: numbers in their order, texts as they come."},
-    {.name = "y", .type = PARAM_STRING, .doc = "Column, metric or label that is the height of a bar."},
-    {.name = "series",
-     .type = PARAM_LIST,
-     .members = &label_element,
-     .member_count = 1,
-     .max_items = 16,
-     .fallback = "[]",
-     .doc = "Labels that tell the bars of a group apart; empty: every label that differs within a group, but "
-            "average_over."},
+    TEXT("x", NULL, "Column, metric or label that makes the categories: numbers in their order, texts as they come."),
+    TEXT("y", NULL, "Column, metric or label that is the height of a bar."),
+    LIST("series", label_element, 0, 16, "[]",
+         "Labels that tell the bars of a group apart; empty: every label that differs within a group, but "
+         "average_over."),
     PARAM_AVERAGE,
     PARAM_SPREAD,
     PARAM_TITLE,
@@ -63,11 +48,8 @@ const struct kind kind_plot_bars = {
         "Reads every row of its inputs, adds the labels of the file that it came from, and draws a group of bars for "
         "each value of x, one bar for each combination of the series labels. Means have their spread as a line upon "
         "the bar. The numbers drawn are an out of their own.",
-    .params = params,
-    .param_count = COUNT_OF(params),
-    .inputs = inputs,
-    .input_count = COUNT_OF(inputs),
-    .outs = outs,
-    .out_count = COUNT_OF(outs),
+    KIND_PARAMS(params),
+    KIND_INPUTS(inputs),
+    KIND_OUTS(outs),
     .check = check,
 };

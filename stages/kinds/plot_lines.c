@@ -3,46 +3,21 @@
 static const char *const style_choices[] = {"lines", "points", NULL};
 
 static const struct param point_coordinate = {.name = "coordinate", .type = PARAM_NUMBER};
-static const struct param point_element = {.name = "point",
-                                           .type = PARAM_LIST,
-                                           .members = &point_coordinate,
-                                           .member_count = 1,
-                                           .min_items = 2,
-                                           .max_items = 2};
+static const struct param point_element = LIST("point", point_coordinate, 2, 2, NULL, NULL);
 static const struct param reference_members[] = {
-    {.name = "label", .type = PARAM_STRING, .doc = "Its name in the legend."},
-    {.name = "points",
-     .type = PARAM_LIST,
-     .members = &point_element,
-     .member_count = 1,
-     .min_items = 1,
-     .max_items = 1000,
-     .doc = "Its points as [x, y]."},
+    TEXT("label", NULL, "Its name in the legend."),
+    LIST("points", point_element, 1, 1000, NULL, "Its points as [x, y]."),
 };
-static const struct param reference_element = {.name = "reference",
-                                               .type = PARAM_OBJECT,
-                                               .members = reference_members,
-                                               .member_count = COUNT_OF(reference_members)};
+static const struct param reference_element = OBJECT("reference", reference_members, NULL, NULL);
 
 static const struct param params[] = {
-    {.name = "x",
-     .type = PARAM_STRING,
-     .doc = "Column, metric or label on the x axis; one that is text makes categories."},
-    {.name = "y", .type = PARAM_STRING, .doc = "Column, metric or label on the y axis."},
-    {.name = "series",
-     .type = PARAM_LIST,
-     .members = &label_element,
-     .member_count = 1,
-     .max_items = 16,
-     .fallback = "[]",
-     .doc = "Labels that tell one line from another; empty: every label that differs, but x and average_over."},
+    TEXT("x", NULL, "Column, metric or label on the x axis; one that is text makes categories."),
+    TEXT("y", NULL, "Column, metric or label on the y axis."),
+    LIST("series", label_element, 0, 16, "[]",
+         "Labels that tell one line from another; empty: every label that differs, but x and average_over."),
     PARAM_AVERAGE,
     PARAM_SPREAD,
-    {.name = "style",
-     .type = PARAM_CHOICE,
-     .choices = style_choices,
-     .fallback = "\"lines\"",
-     .doc = "How values are drawn."},
+    CHOICE("style", style_choices, "\"lines\"", "How values are drawn."),
     PARAM_TITLE,
     PARAM_AXIS_LABEL("x"),
     PARAM_AXIS_LABEL("y"),
@@ -76,11 +51,8 @@ const struct kind kind_plot_lines = {
     .doc = "Reads every row of its inputs, adds the labels of the file that it came from, and draws y over x, one line "
            "for each combination of the series labels. The numbers drawn are an out of their own. On a logarithmic "
            "axis, values that are not positive are left out of the picture and stay in the data.",
-    .params = params,
-    .param_count = COUNT_OF(params),
-    .inputs = inputs,
-    .input_count = COUNT_OF(inputs),
-    .outs = outs,
-    .out_count = COUNT_OF(outs),
+    KIND_PARAMS(params),
+    KIND_INPUTS(inputs),
+    KIND_OUTS(outs),
     .check = ranges_check,
 };
