@@ -91,6 +91,14 @@ char **environment_create(struct attempt *a) {
     return v.items;
 }
 
+const char *environment_value(char *const *environment, const char *name) {
+    size_t length = strlen(name);
+    for (char *const *v = environment; v && *v; v++)
+        if (strncmp(*v, name, length) == 0 && (*v)[length] == '=')
+            return *v + length + 1;
+    return "";
+}
+
 void environment_free(char **environment) {
     for (size_t i = 0; environment && environment[i]; i++)
         free(environment[i]);

@@ -6,6 +6,9 @@ struct attempt;
 
 /* NULL-terminated list of "NAME=value"; no name stands twice. The caller frees with environment_free. */
 char **environment_create(struct attempt *a);
+
+/* The value of a variable; "": there is none. */
+const char *environment_value(char *const *environment, const char *name);
 void environment_free(char **environment);
 
 #endif

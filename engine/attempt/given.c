@@ -66,7 +66,7 @@ int given_check(const struct given_file *g, bool in_place, struct facts *facts, 
 static void stamp_program(struct digest *out, const struct action_pin *pin) {
     struct sight now = {0};
     struct way way = {0};
-    char *path = facts_find_program(pin->program);
+    char *path = facts_find_program(pin->program, pin->search);
     if (path)
         sight_read(&now, path, &way);
     way_close(&way);
@@ -75,9 +75,8 @@ static void stamp_program(struct digest *out, const struct action_pin *pin) {
 }
 
 static int check_program(const struct action_pin *pin, struct facts *facts, const char *when, struct error *err) {
-    const struct plan_facts table = facts_table(facts);
     struct digest now;
-    int rc = table.program_digest(table.context, pin->program, &now, err);
+    int rc = facts_program(facts, pin->program, pin->search, &now, err);
     if (rc == ERR_IO || (rc == 0 && digest_equal(&now, &pin->digest)))
         return rc;
     return changed(pin->program, "changed", when, err);

@@ -136,7 +136,6 @@ struct attempt_request attempt_request(const struct attempt *a) {
                                         a->instance->action->kind ? facts_stage_program(a->all->options.facts) : NULL,
                                     .argv = a->argv,
                                     .environment = a->environment,
-                                    .path = FACTS_STAGE_PATH,
                                     .directory = a->directory->stage,
                                     .checkpoint = a->checkpoint,
 

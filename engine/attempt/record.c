@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/attempt/attempt.h"
+#include "engine/attempt/environment.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
@@ -49,12 +50,12 @@ static void add_programs(cJSON *provenance, const struct attempt *a) {
         add_program(programs, facts, "retort-stage", mem_strdup(facts_stage_program(facts)));
         return;
     }
-    const char *first = a->argc > 0 ? a->argv[0] : "";
+    const char *first = a->argc > 0 ? a->argv[0] : "", *search = environment_value(a->environment, "PATH");
     if (*first == '/' || !strchr(first, '/')) /* else it lies in the stage's directory: an input */
-        add_program(programs, facts, first, facts_find_program(first));
+        add_program(programs, facts, first, facts_find_program(first, search));
     for (size_t i = 0; i < action->pin_count; i++)
         if (strcmp(action->pins[i].program, first) != 0)
-            add_program(programs, facts, action->pins[i].program, facts_find_program(action->pins[i].program));
+            add_program(programs, facts, action->pins[i].program, facts_find_program(action->pins[i].program, search));
 }
 
 static cJSON *input_item(const struct action_item *item) {

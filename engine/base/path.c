@@ -56,12 +56,21 @@ bool path_is_temporary_of(const char *entry, const char *name) {
     return length > 0 && length == strlen(name) && strncmp(entry + 1, name, length) == 0;
 }
 
-char *path_find_program(const char *name, const char *search) {
+static bool is_program(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+char *path_find_program(const char *name, const char *search, const char *directory) {
     while (*search) {
         size_t length = strcspn(search, ":");
-        char *candidate = mem_printf("%.*s/%s", (int)length, search, name);
-        struct stat st;
-        if (stat(candidate, &st) == 0 && S_ISREG(st.st_mode) && access(candidate, X_OK) == 0)
+        char *folder = mem_strndup(search, length), *candidate = NULL;
+        char *place = *folder == '/' ? mem_strdup(folder) : directory ? path_join(directory, folder) : NULL;
+        if (place)
+            candidate = path_join(place, name);
+        free(folder);
+        free(place);
+        if (candidate && is_program(candidate))
             return candidate;
         free(candidate);
         search += length + (search[length] == ':');

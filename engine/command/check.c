@@ -16,10 +16,15 @@ static int file_exists_fact(void *context, const char *path, struct content *out
     return 0;
 }
 
-static int program_fact(void *context, const char *program, struct digest *out, struct error *err) {
-    (void)context, (void)program, (void)err;
+static int program_fact(void *context, const char *name, const char *search, struct digest *out, struct error *err) {
+    (void)context, (void)name, (void)search, (void)err;
     memset(out, 0, sizeof *out);
     return 0;
+}
+
+static const char *path_fact(void *context, const struct stage_decl *stage) {
+    (void)context;
+    return facts_stage_path(stage);
 }
 
 static cJSON *machine_fact(void *context) {
@@ -28,7 +33,7 @@ static cJSON *machine_fact(void *context) {
 }
 
 static int expand(struct project *p, struct error *err) {
-    struct plan_facts facts = {NULL, file_exists_fact, program_fact, machine_fact, NULL};
+    struct plan_facts facts = {NULL, file_exists_fact, program_fact, path_fact, machine_fact, NULL};
     int code = plan_create(&p->plan, p->pipeline, &facts, NULL, 0, err);
     if (code == 0)
         code = plan_advance(p->plan, &p->diagnostics, err);

@@ -11,28 +11,39 @@ struct explanation {
     struct earlier_records earlier;
 };
 
+/* The PATH on which the stage finds its programs now; NULL: it holds places in the stage's directory. */
+static const char *search_path(const struct instance *i, const cJSON *components) {
+    const cJSON *declared = cJSON_GetObjectItemCaseSensitive(components, "env.PATH");
+    return declared ? cJSON_GetStringValue(declared) : facts_stage_path(i->decl);
+}
+
+static void explain_program(struct buffer *out, struct facts *facts, const struct record_program *program,
+                            const char *search) {
+    char now[DIGEST_HEX_SIZE];
+    struct digest digest;
+    if (facts_program(facts, program->name, search, &digest, NULL) < 0) {
+        buffer_printf(out, "  the program %s, which made it, is missing now\n", program->name);
+        return;
+    }
+    digest_hex(now, &digest);
+    if (strcmp(now, program->sha256) != 0)
+        buffer_printf(
+            out, "  the program %s has changed since: %.12s -> %.12s (\"pin\": [\"%s\"] would put it in the key)\n",
+            program->name, program->sha256, now, program->name);
+}
+
 /* A program enters the key by its name alone. This says if another program has that name now. */
-static void explain_programs(struct buffer *out, const struct project *p, const cJSON *record) {
+static void explain_programs(struct buffer *out, const struct project *p, const struct instance *i,
+                             const cJSON *record) {
     const struct record_view r = record_read(record);
-    const struct plan_facts facts = facts_table(p->facts);
+    const char *search = search_path(i, r.components);
     const cJSON *item;
-    if (strcmp(r.kind, "cmd") != 0)
+    if (strcmp(r.kind, "cmd") != 0 || !search)
         return; /* the key holds a kind's version instead */
     cJSON_ArrayForEach(item, r.programs) {
         const struct record_program program = record_program_read(item);
-        char now[DIGEST_HEX_SIZE];
-        struct digest digest;
-        if (!program.sha256)
-            continue;
-        if (facts.program_digest(facts.context, program.name, &digest, NULL) < 0) {
-            buffer_printf(out, "  the program %s, which made it, is missing now\n", program.name);
-            continue;
-        }
-        digest_hex(now, &digest);
-        if (strcmp(now, program.sha256) != 0)
-            buffer_printf(
-                out, "  the program %s has changed since: %.12s -> %.12s (\"pin\": [\"%s\"] would put it in the key)\n",
-                program.name, program.sha256, now, program.name);
+        if (program.sha256)
+            explain_program(out, p->facts, &program, search);
     }
 }
 
@@ -42,7 +53,7 @@ static void explain_known(struct buffer *out, const struct project *p, const str
     digest_hex(key, &i->key);
     buffer_printf(out, "known: key %.12s has a record\n", key);
     if (store_record_find(p->store, &i->key, p->platform, &record, NULL) == 0)
-        explain_programs(out, p, record);
+        explain_programs(out, p, i, record);
     cJSON_Delete(record);
 }
 
@@ -64,7 +75,7 @@ static void explain_run(struct explanation *x, const struct project *p, const st
         buffer_printf(out, "    %.*s\n", (int)length, line);
         line += length + (line[length] == '\n');
     }
-    explain_programs(out, p, nearest);
+    explain_programs(out, p, i, nearest);
     buffer_close(&lines);
     cJSON_Delete(components);
 }

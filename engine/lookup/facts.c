@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"
@@ -47,21 +48,38 @@ static int file_content(void *context, const char *path, struct content *out, st
     return facts_file(context, path, out, err);
 }
 
-char *facts_find_program(const char *name) {
-    return *name == '/' ? mem_strdup(name) : path_find_program(name, FACTS_STAGE_PATH);
+char *facts_find_program(const char *name, const char *search) {
+    return *name == '/' ? mem_strdup(name) : path_find_program(name, search, NULL);
 }
 
-static int program_digest(void *context, const char *program, struct digest *out, struct error *err) {
+int facts_program(struct facts *f, const char *name, const char *search, struct digest *out, struct error *err) {
     struct content content;
-    char *path = facts_find_program(program);
+    char *path = facts_find_program(name, search);
     if (!path)
-        return error_set(err, ERR_NOT_FOUND, "%s: no such program on the PATH of stages (%s)", program,
-                         FACTS_STAGE_PATH);
-    int rc = facts_file(context, path, &content, err);
+        return error_set(err, ERR_NOT_FOUND, "%s: no such program on the PATH of the stage (%s)", name, search);
+    int rc = facts_file(f, path, &content, err);
     if (rc == 0)
         *out = content.digest;
     free(path);
     return rc;
+}
+
+static int program(void *context, const char *name, const char *search, struct digest *out, struct error *err) {
+    return facts_program(context, name, search, out, err);
+}
+
+const char *facts_stage_path(const struct stage_decl *stage) {
+    for (size_t i = 0; i < stage->pass_env_count; i++) {
+        const char *value = strcmp(stage->pass_env[i], "PATH") == 0 ? getenv("PATH") : NULL;
+        if (value)
+            return value;
+    }
+    return FACTS_STAGE_PATH;
+}
+
+static const char *stage_path(void *context, const struct stage_decl *stage) {
+    (void)context;
+    return facts_stage_path(stage);
 }
 
 static cJSON *machine(void *context) {
@@ -86,6 +104,10 @@ static void tick(void *context) {
 }
 
 struct plan_facts facts_table(struct facts *f) {
-    return (struct plan_facts){
-        .context = f, .file_content = file_content, .program_digest = program_digest, .machine = machine, .tick = tick};
+    return (struct plan_facts){.context = f,
+                               .file_content = file_content,
+                               .program = program,
+                               .stage_path = stage_path,
+                               .machine = machine,
+                               .tick = tick};
 }

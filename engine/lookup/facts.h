@@ -5,7 +5,7 @@
 #include "engine/plan/plan.h"
 #include "store/store.h"
 
-/* The PATH of stages. */
+/* The PATH of a stage that says nothing else. */
 #define FACTS_STAGE_PATH "/usr/local/bin:/usr/bin:/bin"
 
 struct facts {
@@ -31,7 +31,14 @@ int facts_file(struct facts *f, const char *path, struct content *out, struct er
 const char *facts_stage_program(const struct facts *f);
 const char *facts_keeper_program(const struct facts *f);
 
-/* The place of a program: its absolute path, else one on the PATH of stages; NULL: none. The caller frees. */
-char *facts_find_program(const char *name);
+/* The PATH that a command gets unless its "env" says another. */
+const char *facts_stage_path(const struct stage_decl *stage);
+
+/* The place of a program: its absolute path, else one on the PATH `search`; NULL: none. Relative folders of the PATH are
+   skipped: they lie in the stage's directory. The caller frees. */
+char *facts_find_program(const char *name, const char *search);
+
+/* The digest of such a program. ERR_NOT_FOUND; errors as for facts_file. */
+int facts_program(struct facts *f, const char *name, const char *search, struct digest *out, struct error *err);
 
 #endif

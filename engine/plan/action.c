@@ -92,3 +92,20 @@ char *action_env_text(const struct action *a, const struct action_env *env, cons
     struct resolver r = {a, checkpoint, item_path, context};
     return word_text(&r, &env->value, 0);
 }
+
+static void put_visible_path(void *context, const struct action_input *input, size_t index, struct buffer *path) {
+    (void)context;
+    buffer_printf(path, "in/%s/%s", input->name, input->items[index].name);
+}
+
+const char *action_search(const struct action *a, struct arena *arena, const char *other) {
+    for (size_t i = 0; i < a->env_count; i++) {
+        if (strcmp(a->env[i].name, "PATH") != 0)
+            continue;
+        char *text = action_env_text(a, &a->env[i], NULL, put_visible_path, NULL);
+        const char *kept = arena_strdup(arena, text);
+        free(text);
+        return kept;
+    }
+    return other;
+}

@@ -63,6 +63,7 @@ struct action_env {
 
 struct action_pin {
     const char *program;
+    const char *search; /* the PATH on which the stage finds it */
     struct digest digest;
 };
 
@@ -126,5 +127,9 @@ void action_argv(char ***out, size_t *count, const struct action *a, const char 
                  action_item_path *item_path, void *context);
 char *action_env_text(const struct action *a, const struct action_env *env, const char *checkpoint,
                       action_item_path *item_path, void *context);
+
+/* The PATH on which a command finds its programs: that of its "env", else `other`. Places in its directory are relative
+   there. Memory of `arena`, or `other`. */
+const char *action_search(const struct action *a, struct arena *arena, const char *other);
 
 #endif

@@ -3,29 +3,35 @@
 
 #include "engine/plan/internal.h"
 
-static int program_digest(struct digest *out, struct scope *s, const char *program) {
+/* Asks once for each program and PATH, so that all keys of a plan hold the same answer. */
+static int ask_program(struct action_pin *pin, struct scope *s) {
     struct plan *p = s->plan;
     struct error err = {0};
-    const struct digest *known = bytemap_get(&p->programs, program, strlen(program));
+    buffer_clear(&p->text);
+    buffer_printf(&p->text, "%s\n%s", pin->program, pin->search);
+    const struct digest *known = bytemap_get(&p->programs, p->text.data, p->text.size);
     if (known) {
-        *out = *known;
+        pin->digest = *known;
         return 0;
     }
-    if (p->facts.program_digest(p->facts.context, program, out, &err))
+    if (p->facts.program(p->facts.context, pin->program, pin->search, &pin->digest, &err))
         return facts_fault(s, &s->node->pub.decl->at, &err);
     struct digest *copy = arena_alloc(p->arena, sizeof *copy);
-    *copy = *out;
-    bytemap_put(&p->programs, program, strlen(program), copy);
+    *copy = pin->digest;
+    bytemap_put(&p->programs, arena_strndup(p->arena, p->text.data, p->text.size), p->text.size, copy);
     return 0;
 }
 
 static int build_pins(struct action *a, struct scope *s) {
     const struct stage_decl *decl = s->node->pub.decl;
     struct action_pin *pins = arena_array(s->arena, decl->pin_count, sizeof *pins);
+    const char *search = NULL;
     int rc = 0;
+    if (decl->pin_count > 0)
+        search = action_search(a, s->arena, s->plan->facts.stage_path(s->plan->facts.context, decl));
     for (size_t i = 0; rc == 0 && i < decl->pin_count; i++) {
-        pins[i].program = decl->pin[i];
-        rc = program_digest(&pins[i].digest, s, decl->pin[i]);
+        pins[i] = (struct action_pin){.program = decl->pin[i], .search = search};
+        rc = ask_program(&pins[i], s);
     }
     a->pins = pins;
     a->pin_count = decl->pin_count;

@@ -76,7 +76,10 @@ static inline bool instance_is_open(const struct instance *i) {
 struct plan_facts {
     void *context;
     int (*file_content)(void *context, const char *path, struct content *out, struct error *err);
-    int (*program_digest)(void *context, const char *program, struct digest *out, struct error *err);
+    /* A program by its name or absolute path; `search` is the PATH. */
+    int (*program)(void *context, const char *name, const char *search, struct digest *out, struct error *err);
+    /* The PATH that a command gets unless its "env" says another. Lives as long as the context. */
+    const char *(*stage_path)(void *context, const struct stage_decl *stage);
     cJSON *(*machine)(void *context); /* {"host","cpu","meter"} for measuring kinds; the plan deletes it */
     void (*tick)(void *context);      /* called often; may be NULL */
 };

@@ -74,18 +74,29 @@ __attribute__((no_sanitize("address", "thread", "undefined"))) static int become
     _exit(127);
 }
 
+/* The PATH that the stage will have. */
+static const char *stage_path(const struct attempt_request *r) {
+    static const char name[] = "PATH=";
+    for (char *const *variable = r->environment; *variable; variable++)
+        if (strncmp(*variable, name, sizeof name - 1) == 0)
+            return *variable + sizeof name - 1;
+    return "";
+}
+
 /* The path of the program; a name with a slash is relative to the stage's directory. NULL: there is none. */
 static char *find_program(const struct attempt_request *r) {
     if (r->program)
         return mem_strdup(r->program);
-    return strchr(r->argv[0], '/') ? mem_strdup(r->argv[0]) : path_find_program(r->argv[0], r->path);
+    return strchr(r->argv[0], '/') ? mem_strdup(r->argv[0])
+                                   : path_find_program(r->argv[0], stage_path(r), r->directory);
 }
 
 int leader_start(pid_t *pid, const struct attempt_request *r, int null_fd, const int log_fds[2], struct error *err) {
     static _Alignas(16) char stack[STACK_SIZE];
     char *program = find_program(r);
     if (!program)
-        return error_set(err, ERR_NOT_FOUND, "%s: no such program on the PATH of stages (%s)", r->argv[0], r->path);
+        return error_set(err, ERR_NOT_FOUND, "%s: no such program on the PATH of the stage (%s)", r->argv[0],
+                         stage_path(r));
     struct start s = {.request = r, .program = program, .keeper = getpid(), .null_fd = null_fd, .log_fds = log_fds};
     pid_t child = clone(become_leader, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &s);
     int rc = 0;

@@ -58,10 +58,9 @@ struct attempt_log {
 
 /* Texts are borrowed: from the caller when it is written, from the JSON tree when it was read. */
 struct attempt_request {
-    const char *program;        /* the file to execute; NULL: argv[0] is looked up on `path` */
+    const char *program;        /* the file to execute; NULL: argv[0] is looked up on the PATH of `environment` */
     char **argv;                /* NULL-terminated */
     char **environment;         /* NULL-terminated, all of it, "NAME=value" */
-    const char *path;           /* folders of programs, apart by ":" */
     const char *directory;      /* absolute: where the stage works */
     const char *checkpoint;     /* absolute; NULL: the stage has none */
     struct attempt_log logs[2]; /* stdout, stderr */

@@ -4,11 +4,10 @@
 #include "engine/base/memory.h"
 #include "stages/protocol/attempt.h"
 
-static const char argv[] = "argv", environment[] = "environment", program[] = "program", path[] = "path",
-                  directory[] = "directory", checkpoint[] = "checkpoint", stdout_log[] = "stdout",
-                  stderr_log[] = "stderr", log_path[] = "path", log_kept[] = "kept", gpus[] = "gpus",
-                  account[] = "account", account_path[] = "path", account_every[] = "every_ms",
-                  account_record[] = "record";
+static const char argv[] = "argv", environment[] = "environment", program[] = "program", directory[] = "directory",
+                  checkpoint[] = "checkpoint", stdout_log[] = "stdout", stderr_log[] = "stderr", log_path[] = "path",
+                  log_kept[] = "kept", gpus[] = "gpus", account[] = "account", account_path[] = "path",
+                  account_every[] = "every_ms", account_record[] = "record";
 
 static void add_list(cJSON *json, const char *name, char *const *list) {
     cJSON *array = cJSON_AddArrayToObject(json, name);
@@ -46,7 +45,6 @@ cJSON *attempt_request_json(const struct attempt_request *r) {
     add_text(json, program, r->program);
     add_list(json, argv, r->argv);
     add_list(json, environment, r->environment);
-    add_text(json, path, r->path);
     add_text(json, directory, r->directory);
     add_text(json, checkpoint, r->checkpoint);
     add_log(json, stdout_log, &r->logs[0]);
@@ -78,7 +76,6 @@ int attempt_request_read(struct attempt_request *out, const cJSON *json, struct 
     *out = (struct attempt_request){.program = json_text(json, program, NULL),
                                     .argv = read_list(json, argv),
                                     .environment = read_list(json, environment),
-                                    .path = json_text(json, path, ""),
                                     .directory = json_text(json, directory, NULL),
                                     .checkpoint = json_text(json, checkpoint, NULL),
                                     .logs = {read_log(json, stdout_log), read_log(json, stderr_log)},

@@ -27,10 +27,15 @@ static int file_content(void *context, const char *path, struct content *out, st
     return 0;
 }
 
-static int program_digest(void *context, const char *program, struct digest *out, struct error *err) {
-    (void)context, (void)err;
-    sha256_bytes(out, program, strlen(program));
+static int program(void *context, const char *name, const char *search, struct digest *out, struct error *err) {
+    (void)context, (void)search, (void)err;
+    sha256_bytes(out, name, strlen(name));
     return 0;
+}
+
+static const char *stage_path(void *context, const struct stage_decl *stage) {
+    (void)context, (void)stage;
+    return "";
 }
 
 static cJSON *machine(void *context) {
@@ -167,7 +172,7 @@ static int measure(const struct study *study, const char *path) {
     struct plan *p = NULL;
     struct diagnostics d = {0};
     struct error err = {0};
-    const struct plan_facts facts = {NULL, file_content, program_digest, machine, NULL};
+    const struct plan_facts facts = {NULL, file_content, program, stage_path, machine, NULL};
     double since = cpu_ms();
     int rc = pipeline_read(&pipeline, path, NULL, 0, &d, &err);
     double read_ms = lap_ms(&since), before = peak_bytes();

@@ -25,11 +25,16 @@ static int give_content(void *context, const char *path, struct content *out, st
     return 0;
 }
 
-static int give_program(void *context, const char *program, struct digest *out, struct error *err) {
-    (void)context;
+static int give_program(void *context, const char *name, const char *search, struct digest *out, struct error *err) {
+    (void)context, (void)search;
     (void)err;
-    sha256_bytes(out, program, strlen(program));
+    sha256_bytes(out, name, strlen(name));
     return 0;
+}
+
+static const char *give_path(void *context, const struct stage_decl *stage) {
+    (void)context, (void)stage;
+    return "";
 }
 
 static cJSON *give_machine(void *context) {
@@ -68,7 +73,7 @@ static void hold_end(struct plan *plan, const struct pipeline *p) {
 }
 
 static void carry_out(const struct pipeline *p) {
-    struct plan_facts facts = {NULL, give_content, give_program, give_machine, NULL};
+    struct plan_facts facts = {NULL, give_content, give_program, give_path, give_machine, NULL};
     struct plan *plan = NULL;
     struct diagnostics faults = {0};
     struct error err = {0};

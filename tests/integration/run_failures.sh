@@ -36,7 +36,7 @@ check "log of a stage shows the last attempt at each instance" same "$(said bad)
 run '"bad": { "cmd": ["sh", "-c", "kill -SEGV $$"] }'
 check "a signal is named" has run.json "killed by signal 11 (Segmentation fault)"
 run '"bad": { "cmd": ["no-such-program"] }'
-check "a program that is not there" has run.json "no-such-program: no such program on the PATH of stages"
+check "a program that is not there" has run.json "no-such-program: no such program on the PATH of the stage"
 run '"bad": { "cmd": ["true"], "outs": { "o": "here/o" } }'
 check "an out that was not written" has run.json 'it did not write its out \"o\" (here/o)'
 run '"bad": { "cmd": ["mkdir", "o"], "outs": { "o": "o" } }'

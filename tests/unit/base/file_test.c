@@ -301,12 +301,22 @@ static void a_program_is_found_on_the_path(void **state) {
     assert_int_equal(file_replace(in(state, "tool"), "x", 1, 0755, &err), 0);
     assert_int_equal(file_replace(in(state, "text"), "x", 1, 0644, &err), 0);
     assert_int_equal(file_make_directory(in(state, "folder"), &err), 0);
-    assert_taken(path_find_program("tool", search), in(state, "./tool"));
-    assert_null(path_find_program("text", search));
-    assert_null(path_find_program("folder", search));
-    assert_null(path_find_program("absent", search));
-    assert_null(path_find_program("tool", ""));
+    assert_taken(path_find_program("tool", search, NULL), in(state, "./tool"));
+    assert_null(path_find_program("text", search, NULL));
+    assert_null(path_find_program("folder", search, NULL));
+    assert_null(path_find_program("absent", search, NULL));
+    assert_null(path_find_program("tool", "", NULL));
     free(search);
+}
+
+/* As a shell does it, but in the folder that the stage will work in. */
+static void a_relative_folder_of_the_path_is_below_the_given_directory(void **state) {
+    struct error err = {0};
+    const char *root = *state;
+    assert_int_equal(file_make_directory(in(state, "bin"), &err), 0);
+    assert_int_equal(file_replace(in(state, "bin/tool"), "x", 1, 0755, &err), 0);
+    assert_taken(path_find_program("tool", "none:bin:/usr/bin", root), in(state, "bin/tool"));
+    assert_null(path_find_program("tool", "none:bin", NULL));
 }
 
 int main(void) {
@@ -327,6 +337,7 @@ int main(void) {
         cmocka_unit_test(temporary_names_are_told_apart),
         in_directory(a_missing_file_is_told_from_an_unknown_one),
         in_directory(a_program_is_found_on_the_path),
+        in_directory(a_relative_folder_of_the_path_is_below_the_given_directory),
     };
     return cmocka_run_group_tests_name("base/file", tests, NULL, NULL);
 }

@@ -287,7 +287,6 @@ static inline struct seen *submit_words(struct trial *t, char **words, size_t co
         requests[i] = (struct execution_request){
             .attempt = {.argv = words,
                         .environment = environment,
-                        .path = "/usr/bin:/bin",
                         .directory = t->directory,
                         .logs = {{log, kept}, {log, kept}}},
             .observer = {&t->attempts[t->count + i], on_started, on_events, on_ending, on_ended, on_refused}};

@@ -51,11 +51,22 @@ static inline int world_file(void *context, const char *path, struct content *ou
     return 0;
 }
 
-static inline int world_program(void *context, const char *program, struct digest *out, struct error *err) {
+/* On another PATH another program has the name. */
+static inline int world_program(void *context, const char *name, const char *search, struct digest *out,
+                                struct error *err) {
     (void)context;
     (void)err;
-    sha256_bytes(out, program, strlen(program));
+    struct buffer text = {0};
+    buffer_printf(&text, "%s%s", name, search);
+    sha256_bytes(out, text.data, text.size);
+    buffer_close(&text);
     return 0;
+}
+
+static inline const char *world_path(void *context, const struct stage_decl *stage) {
+    (void)context;
+    (void)stage;
+    return "";
 }
 
 static inline cJSON *world_machine(void *context) {
@@ -81,7 +92,7 @@ static inline struct diagnostics world_read(struct world *w, const char *json) {
 }
 
 static inline int world_plan(struct world *w, const char *const *targets, size_t count, struct error *err) {
-    struct plan_facts facts = {w, world_file, world_program, world_machine, NULL};
+    struct plan_facts facts = {w, world_file, world_program, world_path, world_machine, NULL};
     return plan_create(&w->plan, w->pipeline, &facts, targets, count, err);
 }
 

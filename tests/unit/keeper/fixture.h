@@ -202,7 +202,6 @@ static inline int prepare(void **state) {
     t->control = t->events = -1;
     t->request = (struct attempt_request){.argv = t->words,
                                           .environment = (char **)(uintptr_t)environment,
-                                          .path = STAGE_PATH,
                                           .directory = keep_place(t, 0, "dir"),
                                           .logs = {{keep_place(t, 1, "stdout.log"), keep_place(t, 2, "stdout")},
                                                    {keep_place(t, 3, "stderr.log"), keep_place(t, 4, "stderr")}}};

@@ -45,7 +45,7 @@ static void the_environment_is_exactly_the_request_s(void **state) {
     static char greeting[] = "GREETING=hello world", empty[] = "EMPTY=", strange[] = "a b=c=d\n",
                 *environment[] = {greeting, empty, strange, NULL};
     struct trial *t = *state;
-    use_program(t, "env");
+    use_program(t, "/usr/bin/env");
     t->request.environment = environment;
     submit(t);
     await_result(t);
@@ -55,7 +55,7 @@ static void the_environment_is_exactly_the_request_s(void **state) {
 static void an_empty_environment_is_empty(void **state) {
     static char *environment[] = {NULL};
     struct trial *t = *state;
-    use_program(t, "env");
+    use_program(t, "/usr/bin/env");
     t->request.environment = environment;
     submit(t);
     await_result(t);
@@ -133,7 +133,7 @@ static void a_missing_program_is_a_result(void **state) {
     use_program(t, "no-such-program");
     submit(t);
     await_result(t);
-    assert_error(t, "no-such-program: no such program on the PATH of stages (" STAGE_PATH ")");
+    assert_error(t, "no-such-program: no such program on the PATH of the stage (" STAGE_PATH ")");
     assert_still_serves(t);
 }
 

@@ -1,0 +1,42 @@
+#!/bin/sh
+# A stage's programs: where they are looked up, and what is recorded of them.
+. tests/integration/lib.inc
+cd "$work" || exit 1
+unset VIRTUAL_ENV CONDA_PREFIX
+system=/usr/local/bin:/usr/bin:/bin
+
+run() { "$retort" run t.json --progress json "$@" >run.json 2>run.err; }
+out() { cat ".retort/objects/$(sum "$@")"; }
+# The digest of a stage's out as a path below objects/.
+sum() { "$retort" show t.json "$1" --json | sed -n '/"outs"/,/^  }/s/.*"sha256": "\(..\)\(.*\)".*/\1\/\2/p' | head -n 1; }
+recorded() { # STAGE MEMBER-OF-THE-FIRST-PROGRAM
+    "$retort" show t.json "$1" --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["provenance"]["programs"][0].get(sys.argv[1]))' "$2"
+}
+program() { # PATH TEXT: a script that prints the text, and the name under which it was started
+    mkdir -p "${1%/*}" && printf '#!/bin/sh\necho %s as "$0" >o\n' "$2" >"$1" && chmod +x "$1"
+}
+
+# ---- a program is looked up on the PATH that the stage gets ----
+program one/bin/tool one
+program two/bin/tool two
+cat >t.json <<END
+{ "retort": 1, "name": "t", "stages": {
+  "env": { "cmd": ["tool"], "env": { "PATH": "$work/one/bin:$system" }, "outs": { "o": "o" } },
+  "passed": { "cmd": ["tool"], "pass_env": ["PATH"], "outs": { "o": "o" } },
+  "given": { "cmd": ["tool"], "env": { "PATH": "\${in.bin}:$system" }, "in": { "bin": "two/bin" }, "outs": { "o": "o" } },
+  "pinned": { "cmd": ["tool"], "env": { "PATH": "$work/one/bin:$system" }, "pin": ["tool"], "outs": { "o": "o" } } } }
+END
+( PATH=$work/two/bin:$PATH; run )
+check "a program is that of the PATH in \"env\"" same "$(out env)" "one as $work/one/bin/tool"
+check "the record names the program that ran" same "$(recorded env path)" "$work/one/bin/tool"
+check "a program is that of the PATH in \"pass_env\"" same "$(out passed)" "two as $work/two/bin/tool"
+check "a program of a folder input is found on the PATH" has run.json '"stage":"given"'
+case $(out given) in "two as "*/in/bin/bin/tool) found=yes ;; *) found=$(out given) ;; esac
+check "it runs from the stage's own copy of the folder" same "$found" yes
+digest=$(sha256sum <one/bin/tool | cut -d' ' -f1)
+check "a pinned program is that of the stage's PATH" \
+    same "$("$retort" show t.json pinned --json | sed -n 's/.*"pin.tool": "\(.*\)".*/\1/p')" "$digest"
+program one/bin/tool newer
+"$retort" why t.json env >told
+check "why says that the program of that PATH has changed" has told "the program tool has changed since"
+finish
