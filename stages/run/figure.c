@@ -42,6 +42,30 @@ void figure_point_add(struct figure_series *s, struct figure_point p) {
     s->points[s->count++] = p;
 }
 
+static int by_x(const void *a, const void *b) {
+    const struct figure_point *p = a, *q = b;
+    return p->x < q->x ? -1 : p->x > q->x;
+}
+
+void figure_points_sort(struct figure_series *s) {
+    if (s->count)
+        qsort(s->points, s->count, sizeof *s->points, by_x);
+}
+
+size_t figure_category(const struct figure *f, const char *text) {
+    size_t i = 0;
+    while (i < f->category_count && strcmp(f->categories[i], text) != 0)
+        i++;
+    return i;
+}
+
+void figure_category_add(struct figure *f, const char *text) {
+    if (figure_category(f, text) < f->category_count)
+        return;
+    mem_grow(f->categories, &f->category_capacity, f->category_count + 1);
+    f->categories[f->category_count++] = mem_strdup(text);
+}
+
 void figure_close(struct figure *f) {
     for (size_t i = 0; i < f->series_count; i++) {
         free(f->series[i].name);

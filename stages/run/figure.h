@@ -41,7 +41,7 @@ struct figure {
     enum figure_style style;
     struct figure_axis x, y;
     char **categories; /* text of x = 0, 1, ...; NULL: x is a number */
-    size_t category_count;
+    size_t category_count, category_capacity;
     struct figure_series *series;
     size_t series_count, series_capacity;
 };
@@ -49,6 +49,11 @@ struct figure {
 /* Adds a series and copies its texts. The pointer is valid until the next series is added. */
 struct figure_series *figure_add(struct figure *f, const char *name, const char *hue, bool reference);
 void figure_point_add(struct figure_series *s, struct figure_point p);
+void figure_points_sort(struct figure_series *s); /* by x */
+
+/* The index of a category, the count where there is none of that text; adds it unless it is there. */
+size_t figure_category(const struct figure *f, const char *text);
+void figure_category_add(struct figure *f, const char *text);
 void figure_close(struct figure *f);
 
 /* Appends the script; `terminal` is gnuplot's, such as "svg". ERR_INVALID when nothing can be shown. */
