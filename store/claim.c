@@ -163,7 +163,9 @@ int store_claim(struct store *s, const struct digest *key, struct error *err) {
     struct error who = {0};
     int lock = -1;
     claim_heartbeat(s);
-    int rc = lock_claims(&lock, s, err);
+    int rc = read_only_refuse(s, err);
+    if (rc == 0)
+        rc = lock_claims(&lock, s, err);
     if (rc < 0)
         return rc;
     char *path = claim_path(s, key);

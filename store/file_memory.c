@@ -301,5 +301,5 @@ int store_file_content(struct store *s, const char *path, struct object *out, st
         return own_directory(s, path, out, err);
     if (S_ISREG(st.st_mode))
         return file_content(s, path, &st, out, err);
-    return error_set(err, ERR_INVALID, "%s: is neither a file nor a directory", path);
+    return error_set(err, ERR_INVALID, "%s: is %s; an input is a file or a folder", path, file_type_name(st.st_mode));
 }

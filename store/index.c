@@ -192,8 +192,9 @@ int index_connect(struct store *s, struct error *err) {
     finalize_all(index);
     sqlite3_close(index->db);
     index->db = NULL;
-    make_file(index->path);
-    if (sqlite3_open_v2(index->path, &index->db, flags, NULL) != SQLITE_OK)
+    if (!index->in_memory)
+        make_file(index->path);
+    if (sqlite3_open_v2(index->in_memory ? ":memory:" : index->path, &index->db, flags, NULL) != SQLITE_OK)
         return index->db ? index_error(s, err) : error_set(err, ERR_IO, "%s: out of memory", index->path);
     sqlite3_extended_result_codes(index->db, 1);
     sqlite3_busy_timeout(index->db, BUSY_TIMEOUT_MS);

@@ -4,6 +4,7 @@
  *
  *   layout.c      names of files and folders         notice.c       lines for people
  *   copy.c        bytes from file to file            owner.c        which engines live
+ *   read_only.c   stores that cannot be written
  *   side_by_side.c  work on several threads
  *   listing.c     directories as text                lock.c         whether locks of the file system hold
  *   object.c      one file below objects/            lease.c        what living engines use
@@ -68,7 +69,8 @@ struct index {
     char *path;
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENT_COUNT];
-    bool broken; /* the last failure means that the database is damaged or was replaced: see index_retry */
+    bool in_memory; /* filled from the segments at each start, because the file cannot be written */
+    bool broken;    /* the last failure means that the database is damaged or was replaced: see index_retry */
 };
 
 /* The segment that this store appends to. */
@@ -146,12 +148,22 @@ struct store {
     size_t notice_count, notice_capacity;
     atomic_uint temporaries;
     atomic_bool no_reflink;
+    atomic_bool read_only; /* read_only.c */
 };
 
 /* ---- notice.c ---- */
 
 /* Queues a line for store_notices. */
 void notice(struct store *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- read_only.c ---- */
+
+/* Whether this store cannot be written. `rc` is the result of a write: when it failed, the reason is looked for, and
+   a notice names it. From then on nothing is noted and no run is recorded. Not with the store's lock held. */
+bool read_only_since(struct store *s, int rc);
+
+/* ERR_IO, with the mend, where read_only_since said so. */
+int read_only_refuse(const struct store *s, struct error *err);
 
 /* ---- layout.c ---- */
 

@@ -35,6 +35,8 @@ static int lock_file(int fd, int how, const char *path, struct error *err) {
 static int open_locked(int *out, const struct store *s, const char *name, int how, struct error *err) {
     char *path = path_join(s->directory, name);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0 && (how & LOCK_SH) && (errno == EROFS || errno == EACCES))
+        fd = open(path, O_RDONLY | O_CLOEXEC); /* enough for a reader's lock */
     int rc = fd < 0 ? error_errno(err, errno, "%s: cannot be opened", path) : lock_file(fd, how, path, err);
     if (rc < 0 && fd >= 0)
         close(fd);
@@ -43,21 +45,9 @@ static int open_locked(int *out, const struct store *s, const char *name, int ho
     return rc;
 }
 
-/* Older stores have no folder for leases. */
-static int make_folder(const struct store *s, struct error *err) {
-    char *folder = path_join(s->directory, "leases");
-    int rc = file_make_directory(folder, err);
-    free(folder);
-    return rc;
-}
-
 int lease_lock_gc(int *out, struct store *s, bool exclusive, struct error *err) {
     enum { TRIES = 100, WAIT_NS = 10000000 }; /* an ending engine holds it for a moment, a gc for longer */
-    int rc = make_folder(s, err);
-    *out = -1;
-    if (rc < 0)
-        return rc;
-    rc = ERR_BUSY;
+    int rc = ERR_BUSY;
     for (int i = 0; rc == ERR_BUSY && i < TRIES; i++) {
         if (i > 0)
             nanosleep(&(struct timespec){.tv_nsec = WAIT_NS}, NULL);
@@ -74,7 +64,7 @@ int lease_lock_gc(int *out, struct store *s, bool exclusive, struct error *err) 
 static int begin(struct store *s, struct error *err) {
     struct lease *l = &s->lease;
     struct stat st = {0};
-    int rc = make_folder(s, err);
+    int rc = 0;
     char *path = mem_printf("%s/leases/%s", s->directory, s->owner_text);
     while (rc == 0 && st.st_nlink == 0) {
         l->fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -155,13 +145,13 @@ static int note(struct store *s, const struct digest *d, struct error *err) {
 /* ---- many keys ---- */
 
 int lease_batch_begin(struct store *s, struct error *err) {
-    if (!s->lease.holds)
+    if (!s->lease.holds || s->read_only)
         return 0;
     pthread_mutex_lock(&s->lock);
     int rc = lock_lease(s, err);
     s->lease.batched = rc == 0;
     pthread_mutex_unlock(&s->lock);
-    return rc;
+    return read_only_since(s, rc) ? 0 : rc;
 }
 
 int lease_batch_end(struct store *s, struct error *err) {
@@ -176,7 +166,7 @@ int lease_batch_end(struct store *s, struct error *err) {
     unlock_lease(l);
     l->batched = false;
     pthread_mutex_unlock(&s->lock);
-    return rc;
+    return read_only_since(s, rc) ? 0 : rc;
 }
 
 /* Only this thread begins and ends batches. */
@@ -197,12 +187,16 @@ int lease_object(struct store *s, const struct digest *d, struct error *err) {
 int lease_key(struct store *s, const struct digest *key, struct error *err) {
     if (s->lease.batched)
         note_later(s, key);
-    return s->lease.holds && !s->lease.batched ? note(s, key, err) : 0;
+    if (!s->lease.holds || s->lease.batched || s->read_only)
+        return 0;
+    int rc = note(s, key, err);
+    return read_only_since(s, rc) ? 0 : rc;
 }
 
 int lease_run(struct store *s, const char *run_id, struct error *err) {
     struct digest d = lease_name(run_id, strlen(run_id));
-    return note(s, &d, err);
+    int rc = s->read_only ? 0 : note(s, &d, err);
+    return read_only_since(s, rc) ? 0 : rc;
 }
 
 void store_hold(struct store *s) {
@@ -271,9 +265,7 @@ int lease_remove_dead(struct store *s, struct error *err) {
 /* Tries once: gc, which sweeps too, would wait for itself. */
 int lease_sweep(struct store *s, struct error *err) {
     int gc = -1;
-    int rc = make_folder(s, err);
-    if (rc == 0)
-        rc = open_locked(&gc, s, "leases/.gc", LOCK_SH | LOCK_NB, err);
+    int rc = open_locked(&gc, s, "leases/.gc", LOCK_SH | LOCK_NB, err);
     if (rc == 0)
         rc = lease_remove_dead(s, err);
     lease_leave(gc);

@@ -104,6 +104,20 @@ static int create(const char *directory, struct error *err) {
     return rc;
 }
 
+/* Tools that copy folders may drop empty ones. A store that cannot be written is read without them. */
+static int restore_folders(const char *directory, struct error *err) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && folders[i]; i++) {
+        char *folder = path_join(directory, folders[i]);
+        char *holder = path_directory(folder);
+        if (mkdir(folder, 0777) == 0)
+            rc = file_sync(holder, err);
+        free(holder);
+        free(folder);
+    }
+    return rc;
+}
+
 static int open_folder(int *fd, const struct store *s, const char *name, struct error *err) {
     char *path = path_join(s->directory, name);
     *fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -119,7 +133,7 @@ static int prepare_directory(const char *directory, bool make, struct error *err
         return create(directory, err);
     if (rc == ERR_NOT_FOUND)
         return error_set(err, ERR_NOT_FOUND, "%s: there is no store", directory);
-    return rc < 0 ? error_set(err, rc, "%s", first.message) : 0;
+    return rc < 0 ? error_set(err, rc, "%s", first.message) : restore_folders(directory, err);
 }
 
 static struct store *store_alloc(const char *directory) {

@@ -38,9 +38,13 @@ int index_open(struct store *s, struct error *err) {
     s->index.path = layout_database(s->directory);
     bool missing = !file_exists(s->index.path);
     int rc = index_retry(s, begin_use, NULL, err);
+    if (rc < 0 && read_only_since(s, rc)) {
+        s->index.in_memory = true;
+        rc = index_retry(s, begin_use, NULL, err);
+    }
     char **names = NULL;
     size_t count = 0;
-    if (rc == 0 && missing && segment_names(s, &names, &count, NULL) == 0 && count > 0)
+    if (rc == 0 && missing && !s->index.in_memory && segment_names(s, &names, &count, NULL) == 0 && count > 0)
         notice(s, "%s: was missing; rebuilt from the records", s->index.path);
     for (size_t i = 0; i < count; i++)
         free(names[i]);

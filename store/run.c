@@ -84,6 +84,11 @@ static char *next_id(struct store *s) {
     return layout_new_id(wall_s);
 }
 
+static int write_run(struct store *s, const cJSON *run, struct error *err) {
+    int rc = s->read_only ? 0 : write_document(s, "runs", s->run_id, run, err);
+    return read_only_since(s, rc) ? 0 : rc;
+}
+
 int store_run_begin(struct store *s, const char *pipeline, const cJSON *overrides, struct error *err) {
     s->run_began_s = clock_wall_s();
     free(s->run_id);
@@ -92,7 +97,7 @@ int store_run_begin(struct store *s, const char *pipeline, const cJSON *override
     s->run_head = run_file_head(s->run_id, pipeline, overrides, s->run_began_s);
     segment_leave(s);
     int rc = lease_run(s, s->run_id, err);
-    return rc < 0 ? rc : write_document(s, "runs", s->run_id, s->run_head, err);
+    return rc < 0 ? rc : write_run(s, s->run_head, err);
 }
 
 const char *store_run_id(const struct store *s) {
@@ -111,7 +116,7 @@ int store_run_write(struct store *s, cJSON *run, struct error *err) {
         cJSON_DeleteItemFromObjectCaseSensitive(document, item->string);
         mem_checked(cJSON_AddItemReferenceToObject(document, item->string, item) ? document : NULL);
     }
-    int rc = write_document(s, "runs", s->run_id, document, err);
+    int rc = write_run(s, document, err);
     cJSON_Delete(document);
     return rc;
 }

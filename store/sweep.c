@@ -91,6 +91,8 @@ static int sweep_keys(struct store *s, const char *folder,
 }
 
 int store_sweep(struct store *s, struct error *err) {
+    if (s->read_only)
+        return 0;
     int rc = sweep_folder(s, "objects/tmp", sweep_temporary_is_dead, err);
     if (rc == 0)
         rc = sweep_folder(s, "work", sweep_work_is_dead, err);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "engine/base/file.h"
 #include "engine/base/folder.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
@@ -18,13 +19,6 @@ struct walk {
     tree_file *file;
     void *context;
 };
-
-static const char *type_name(mode_t mode) {
-    return S_ISLNK(mode)    ? "a symbolic link"
-           : S_ISFIFO(mode) ? "a named pipe"
-           : S_ISSOCK(mode) ? "a socket"
-                            : "a device";
-}
 
 static int walk_directory(struct walk *w, struct error *err);
 
@@ -63,7 +57,7 @@ static int walk_entry(struct walk *w, const char *name, struct error *err) {
         rc = walk_file(w, &st, err);
     else
         rc = error_set(err, ERR_INVALID, "%s: is %s; only files and directories can be stored", w->path.data,
-                       type_name(st.st_mode));
+                       file_type_name(st.st_mode));
     w->path.size = length;
     w->path.data[length] = '\0';
     return rc;

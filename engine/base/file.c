@@ -40,13 +40,29 @@ int file_read_open(struct buffer *out, int fd, const char *path, size_t limit, s
     return rc;
 }
 
+const char *file_type_name(mode_t mode) {
+    return S_ISREG(mode)    ? "a regular file"
+           : S_ISDIR(mode)  ? "a directory"
+           : S_ISLNK(mode)  ? "a symbolic link"
+           : S_ISFIFO(mode) ? "a named pipe"
+           : S_ISSOCK(mode) ? "a socket"
+                            : "a device";
+}
+
 int file_read(struct buffer *out, const char *path, size_t limit, struct error *err) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 && errno == ENOENT)
         return error_set(err, ERR_NOT_FOUND, "%s: does not exist", path);
     if (fd < 0)
         return error_errno(err, errno, "%s: cannot be opened", path);
-    int rc = file_read_open(out, fd, path, limit, err);
+    int rc = 0;
+    if (fstat(fd, &st) < 0)
+        rc = error_errno(err, errno, "%s: cannot be examined", path);
+    else if (!S_ISREG(st.st_mode))
+        rc = error_set(err, ERR_INVALID, "%s: is %s; a regular file is needed", path, file_type_name(st.st_mode));
+    else
+        rc = file_read_open(out, fd, path, limit, err);
     close(fd);
     return rc;
 }

@@ -15,10 +15,11 @@
    ago gets other times when it changes again. */
 #define FILE_TIME_STEP_NS INT64_C(2000000000)
 
-/* Appends a whole file. ERR_INVALID beyond `limit` bytes; ERR_NOT_FOUND. */
+/* Appends a whole regular file. ERR_INVALID beyond `limit` bytes, and for a FIFO, a device or a directory: reading one
+   could wait for ever. ERR_NOT_FOUND. */
 int file_read(struct buffer *out, const char *path, size_t limit, struct error *err);
 
-/* The same of an open file; `path` is for the message. */
+/* The same of any open descriptor, also of a pipe; `path` is for the message. */
 int file_read_open(struct buffer *out, int fd, const char *path, size_t limit, struct error *err);
 
 /* Opens a relative path without ".." below the folder `at`. Follows no link. -1 with errno: ELOOP or ENOTDIR for a
@@ -41,6 +42,9 @@ int file_remove_tree(const char *path, struct error *err);
 
 /* The same for a name in the folder `at`. */
 int file_remove_tree_at(int at, const char *name, struct error *err);
+
+/* "a named pipe", "a device"...: the type of a file, for messages. */
+const char *file_type_name(mode_t mode);
 
 /* Examines a path, links followed. 1: it exists, and `*st` describes it; 0: it does not; ERR_IO: unknown. */
 int file_stat(struct stat *st, const char *path, struct error *err);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/base/suggest.h"
 
@@ -91,6 +92,26 @@ static int take_letter(struct arguments *a, int argc, char **argv, int *index, s
     return take(a, option, word[2] ? word + 2 : NULL, argc, argv, index, err);
 }
 
+/* Whether a word names a pipeline; any other word is a stage. */
+static bool names_pipeline(const char *word) {
+    size_t length = strlen(word);
+    return strcmp(word, "-") == 0 || strstr(word, "://") || (length >= 5 && strcmp(word + length - 5, ".json") == 0) ||
+           file_exists(word);
+}
+
+/* Operand 0 becomes NULL, the only pipeline of the folder, if the first word is a stage. */
+static void add_default_pipeline(struct arguments *a) {
+    static const char both[] = "[PIPELINE] ";
+    if (strncmp(a->command->operands, both, strlen(both)) != 0)
+        return;
+    if (a->operand_count == 0 || names_pipeline(a->operands[0]))
+        return;
+    mem_grow(a->operands, &a->operand_capacity, a->operand_count + 2);
+    memmove(a->operands + 1, a->operands, (a->operand_count + 1) * sizeof *a->operands);
+    a->operands[0] = NULL;
+    a->operand_count++;
+}
+
 /* Accepts as many operands as the usage has words; "..." takes any number. A command would ignore one more, so it is
    a mistake. */
 static int check_operands(const struct arguments *a, struct error *err) {
@@ -123,6 +144,8 @@ int arguments_parse(struct arguments **out, const struct command *c, int argc, c
             a->operands[a->operand_count] = NULL;
         }
     }
+    if (code == 0)
+        add_default_pipeline(a);
     if (code == 0)
         code = check_operands(a, err);
     if (code) {

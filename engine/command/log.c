@@ -187,7 +187,7 @@ static const struct option options[] = {OPTIONS_PARAMS, OPTION_STORE};
 
 const struct command command_log = {
     .name = "log",
-    .operands = "PIPELINE STAGE...",
+    .operands = "[PIPELINE] STAGE...",
     .summary = "the output of a stage on stdout and stderr",
     .doc = "Prints the output of the attempt that made a stage's result or, of a stage without a result, of its last "
            "attempt.",

@@ -119,7 +119,7 @@ static const struct option options[] = {OPTION_JSON, OPTIONS_PARAMS, OPTION_STOR
 
 const struct command command_show = {
     .name = "show",
-    .operands = "PIPELINE STAGE...",
+    .operands = "[PIPELINE] STAGE...",
     .summary = "a stage's record: outs, metrics, resources, energy, provenance",
     .doc = "Prints the action record of every named instance whose result is known. --json prints it whole.",
     .options = options,

@@ -130,7 +130,7 @@ static const struct option options[] = {OPTIONS_PARAMS, OPTION_STORE};
 
 const struct command command_why = {
     .name = "why",
-    .operands = "PIPELINE STAGE...",
+    .operands = "[PIPELINE] STAGE...",
     .summary = "explain why a stage is known or would run",
     .doc = "Prints for each named instance that it is known, or which component of its key changed, with both values, "
            "against the nearest earlier record. For a select it shows the candidates and the winner.",

@@ -1,9 +1,12 @@
 /* Reads a file and its includes into a tree of parts. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
@@ -50,23 +53,47 @@ static struct part *part_create(struct reader *r, struct part *includer, const c
     return part;
 }
 
+static int keep_bytes(struct part *part, struct buffer *text, int rc) {
+    part->source->size = text->size;
+    char *bytes = buffer_detach(text);
+    arena_own(part->reader->arena, bytes, destroy_memory);
+    part->source->text = bytes;
+    return rc;
+}
+
+/* Reads the pipeline from a pipe, which has no folder: its paths are relative to the working directory. Closes `fd`. */
+static int read_stream(struct part *part, int fd, const char *name, struct error *err) {
+    char *here = realpath(".", NULL);
+    struct buffer text = {0};
+    if (fd < 0 || !here) {
+        int rc = error_errno(err, errno, "%s: cannot be read", part->file);
+        free(here);
+        return rc;
+    }
+    part->file = part->real = part->pipeline->path = part->source->name = name;
+    part->pipeline->directory = keep_text(part->reader, here);
+    int rc = file_read_open(&text, fd, name, MAX_FILE_BYTES, err);
+    close(fd);
+    return keep_bytes(part, &text, rc);
+}
+
 /* Reads the bytes of the part's file. */
 static int read_bytes_of(struct part *part, struct error *err) {
     struct reader *r = part->reader;
+    struct stat st;
+    if (!part->includer && strcmp(part->file, "-") == 0)
+        return read_stream(part, dup(STDIN_FILENO), "<stdin>", err);
+    if (!part->includer && stat(part->file, &st) == 0 && S_ISFIFO(st.st_mode))
+        return read_stream(part, open(part->file, O_RDONLY | O_CLOEXEC | O_NOCTTY), "<pipe>", err);
     char *real = realpath(part->file, NULL);
     if (!real && errno == ENOENT)
-        return error_set(err, ERR_NOT_FOUND, "there is no file %s", part->file);
+        return error_set(err, ERR_USAGE, "there is no file %s", part->file);
     if (!real)
         return error_errno(err, errno, "%s", part->file);
     part->real = keep_text(r, real);
     part->pipeline->directory = keep_text(r, path_directory(part->real));
     struct buffer text = {0};
-    int rc = file_read(&text, part->file, MAX_FILE_BYTES, err);
-    part->source->size = text.size;
-    char *bytes = buffer_detach(&text);
-    arena_own(r->arena, bytes, destroy_memory);
-    part->source->text = bytes;
-    return rc;
+    return keep_bytes(part, &text, file_read(&text, part->file, MAX_FILE_BYTES, err));
 }
 
 static void parse(struct part *part) {

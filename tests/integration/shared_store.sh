@@ -131,7 +131,7 @@ check "with umask 022 all is its maker's alone" same "$(find .retort results -pe
 check "and anybody's to read" same "$(find .retort results ! -perm -004)" ""
 find .retort results -type f -exec sha256sum {} + | sort >"$work/before"
 check "the other is refused" exits 3 run $ben 002 --set params.n=2
-check "by the name of the file" grep -q "$PWD/.retort/.*: " "$work/run.err"
+check "the message names the store" has "$work/run.err" "$PWD/.retort: cannot be written"
 check "and harms nothing" sh -c "find .retort results -type f -exec sha256sum {} + | sort | cmp - $work/before"
 check "the first user continues with it" told $anna 022 --set params.n=2
 check "and finds whole" as $anna 022 "$retort" fsck

@@ -19,7 +19,8 @@ check "a number that is none is refused" says run -j zero x.json
 check "an option without its value is refused" says run x.json --set
 check "an operand too many is refused" says check x.json y.json
 check "the message names the operand and the usage" has said.err 'one operand too many, "y.json"; usage: retort check [OPTION...] [PIPELINE]'
-check "a missing file ends with exit status 3" exits 3 "$retort" check nowhere.json
+check "a missing file is refused" says check nowhere.json
+check "the message names the missing file" has said.err "there is no file nowhere.json"
 printf '{"retort": 1, "name": "x", "stages": {"a": {"cmd": ["true"], "cdm": 1}}}' >bad.json
 check "a bad pipeline is refused" says run bad.json
 check "the message names the line" has said.err 'bad.json:1:'
@@ -33,6 +34,15 @@ cat >good.json <<'EOT'
 EOT
 "$retort" run good.json --store store >run.txt 2>&1
 check "the run reports a tie" has run.txt 'a tie, the earlier one counts: v=1'
+check "a stage may be named without the only pipeline" sh -c 'rm bad.json; "$1" why "a[v=1]" --store store' sh "$retort"
+piped() { "$retort" plan - --store store <good.json >piped.txt 2>said.err || { cat said.err; return 1; }; has piped.txt "3 known"; }
+check "a pipeline is read from standard input" piped
+mkfifo pipe
+streamed() { cat good.json >pipe & "$retort" plan pipe "$@" --store store >piped.txt 2>said.err || { cat said.err; return 1; }; has piped.txt "known    a[v=1]"; }
+check "a pipeline is read from a named pipe" streamed
+check "a stage is named beside a pipeline from a named pipe" streamed "a[v=1]"
+check "a fault of standard input is refused" sh -c 'echo "{" | "$1" check - 2>said.err; test $? -eq 2' sh "$retort"
+check "the message names standard input" has said.err "<stdin>:2:1: error: "
 for target in 'a[v=a b]' 'a[v="a b"]' 'a[v=1.0]' 'a[v=*]'; do
     check "why finds $target" sh -c '"$1" why good.json "$2" --store store | grep -q ": known: "' sh "$retort" "$target"
 done
