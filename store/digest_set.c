@@ -5,54 +5,54 @@
 
 #include "engine/base/memory.h"
 
-enum { FIRST_SIZE = 256 };
+enum { FIRST_SLOTS = 256 };
 
 /* Digests are hashes already, so any of their bytes serve. */
-static size_t find_slot(const struct digest_set *set, const struct digest *d) {
-    size_t slot;
-    memcpy(&slot, d->bytes, sizeof slot);
-    slot &= set->mask;
-    while (set->used[slot] && !digest_equal(&set->slots[slot], d))
-        slot = (slot + 1) & set->mask;
-    return slot;
+static uint32_t hash_of(const struct digest *d) {
+    uint32_t hash;
+    memcpy(&hash, d->bytes, sizeof hash);
+    return hash;
 }
 
-static void grow(struct digest_set *set) {
-    struct digest_set old = *set;
-    size_t old_size = old.slots ? old.mask + 1 : 0;
-    size_t size = old.slots ? 2 * old_size : FIRST_SIZE;
-    set->slots = mem_array(size, sizeof *set->slots);
-    set->used = mem_array(size, sizeof *set->used);
-    set->mask = size - 1;
-    for (size_t i = 0; i < old_size; i++) {
-        if (!old.used[i])
-            continue;
-        size_t slot = find_slot(set, &old.slots[i]);
-        set->slots[slot] = old.slots[i];
-        set->used[slot] = true;
+/* The slot of the digest, or the free slot for it. */
+static struct digest_slot *find_slot(const struct digest_set *set, const struct digest *d, uint32_t hash) {
+    size_t at = hash & (set->slot_count - 1);
+    while (set->slots[at].item &&
+           (set->slots[at].hash != hash || !digest_equal(&set->items[set->slots[at].item - 1], d)))
+        at = (at + 1) & (set->slot_count - 1);
+    return &set->slots[at];
+}
+
+static void add_slots(struct digest_set *set) {
+    size_t count = set->slot_count ? 2 * set->slot_count : FIRST_SLOTS;
+    free(set->slots);
+    set->slots = mem_array(count, sizeof *set->slots);
+    set->slot_count = count;
+    for (size_t i = 0; i < set->count; i++) {
+        uint32_t hash = hash_of(&set->items[i]);
+        *find_slot(set, &set->items[i], hash) = (struct digest_slot){hash, (uint32_t)i + 1};
     }
-    free(old.slots);
-    free(old.used);
 }
 
 bool digest_set_has(const struct digest_set *set, const struct digest *d) {
-    return set->slots && set->used[find_slot(set, d)];
+    return set->slots && find_slot(set, d, hash_of(d))->item;
 }
 
 bool digest_set_add(struct digest_set *set, const struct digest *d) {
-    if (!set->slots || 2 * (set->count + 1) > set->mask)
-        grow(set);
-    size_t slot = find_slot(set, d);
-    if (set->used[slot])
+    if (2 * (set->count + 1) > set->slot_count)
+        add_slots(set);
+    uint32_t hash = hash_of(d);
+    struct digest_slot *slot = find_slot(set, d, hash);
+    if (slot->item)
         return false;
-    set->slots[slot] = *d;
-    set->used[slot] = true;
-    set->count++;
+    mem_grow(set->items, &set->capacity, set->count + 1);
+    set->items[set->count++] = *d;
+    *slot = (struct digest_slot){hash, (uint32_t)set->count};
     return true;
 }
 
 void digest_set_close(struct digest_set *set) {
+    free(set->items);
     free(set->slots);
-    free(set->used);
     *set = (struct digest_set){0};
 }

@@ -27,7 +27,7 @@ static int require_outs(struct store *s, const struct known_record *r, struct er
    aside with a notice. */
 static int judge_row(struct store *s, struct look_up *f, sqlite3_stmt *q, struct error *err) {
     struct known_guard guard;
-    struct error why = {0};
+    struct error why;
     const char *platform = (const char *)sqlite3_column_text(q, 1);
     const void *known = sqlite3_column_blob(q, 2), *expected = sqlite3_column_blob(q, 3);
     size_t size = (size_t)sqlite3_column_bytes(q, 2);

@@ -54,9 +54,10 @@ char *layout_new_id(double wall_s) {
 }
 
 void object_name(char name[OBJECT_NAME_SIZE], const struct digest *d) {
-    char hex[DIGEST_HEX_SIZE];
-    digest_hex(hex, d);
-    snprintf(name, OBJECT_NAME_SIZE, "%.2s/%s", hex, hex + 2);
+    digest_hex(name + 1, d);
+    name[0] = name[1];
+    name[1] = name[2];
+    name[2] = '/';
 }
 
 char *store_object_path(const struct store *s, const struct digest *d) {

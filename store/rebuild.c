@@ -15,7 +15,7 @@ int index_rebuild(struct store *s, const char *why, struct error *err) {
 
 int index_retry(struct store *s, int (*operation)(struct store *s, void *context, struct error *err), void *context,
                 struct error *err) {
-    struct error first = {0};
+    struct error first; /* not cleared: its 2 KiB would cost more than a look-up's own work */
     s->index.broken = false;
     int rc = operation(s, context, &first);
     if (rc < 0 && s->index.broken) {

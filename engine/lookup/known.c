@@ -38,15 +38,16 @@ static bool finish(struct plan *plan, struct instance *i, const struct known_rec
 int known_lookup(bool *known, struct plan *plan, struct store *store, const char *platform, struct instance *i,
                  struct error *err) {
     struct known_record record;
-    struct error fault = {0};
     *known = false;
     if (!i->decl->cache)
         return 0;
-    int rc = store_known_find(store, &i->key, platform, &record, &fault);
+    int rc = store_known_find(store, &i->key, platform, &record, err);
     if (rc == ERR_NOT_FOUND)
         return 0;
-    if (rc < 0)
-        return error_set(err, rc, "stage %s: %s", instance_name(i), fault.message);
+    if (rc < 0) {
+        error_prefix(err, "stage %s", instance_name(i));
+        return rc;
+    }
     *known = finish(plan, i, &record);
     return 0;
 }

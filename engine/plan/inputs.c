@@ -41,7 +41,7 @@ int facts_fault(struct scope *s, const struct location *at, const struct error *
 
 static struct known_file *ask_file(struct scope *s, const char *path, const struct location *at) {
     struct plan *p = s->plan;
-    struct error err = {0};
+    struct error err;
     struct known_file *file = arena_alloc(p->arena, sizeof *file);
     char *normal = path_normal(path);
     file->path = arena_strdup(p->arena, normal);

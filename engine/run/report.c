@@ -57,13 +57,16 @@ static size_t *counter(struct run_summary *s, enum stage_event event) {
 }
 
 static void note_finished(struct run *r, const struct instance *i, enum stage_event event) {
+    struct key_map *finished = &r->tally->finished;
     struct digest name;
+    if (event != STAGE_FINISHED && (event != STAGE_KNOWN || finished->count == 0))
+        return;
     sha256_bytes(&name, instance_name(i), strlen(instance_name(i)));
-    bool before = key_map_get(&r->tally->finished, &name) != NULL;
+    bool before = key_map_get(finished, &name) != NULL;
     if (event == STAGE_KNOWN && before)
         r->tally->known_again++;
     if (event == STAGE_FINISHED && !before)
-        key_map_add(&r->tally->finished, &name, r->tally);
+        key_map_add(finished, &name, r->tally);
 }
 
 void run_report(struct run *r, const struct instance *i, enum stage_event event, const char *detail) {
