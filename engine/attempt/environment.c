@@ -60,8 +60,9 @@ static void set_threads(struct variables *v, const struct attempt *a) {
 static void set_declared(struct variables *v, struct attempt *a) {
     const struct action *action = a->instance->action;
     const struct stage_decl *decl = a->instance->decl;
+    const struct action_given given = inputs_given(a);
     for (size_t i = 0; i < action->env_count; i++) {
-        char *value = action_env_text(action, &action->env[i], a->checkpoint, inputs_item_path, a);
+        char *value = action_env_text(action, &action->env[i], &given);
         set(v, action->env[i].name, value);
         free(value);
     }

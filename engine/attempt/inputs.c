@@ -89,7 +89,9 @@ int inputs_check_after(const struct attempt *a, const char *when, struct error *
 void inputs_item_path(void *context, const struct action_input *input, size_t index, struct buffer *path) {
     const struct attempt *a = context;
     const struct action_item *item = &input->items[index];
-    if (!reads_in_place(a, input, index)) {
+    if (item->place) {
+        buffer_puts(path, item->place);
+    } else if (!reads_in_place(a, input, index)) {
         buffer_printf(path, "in/%s/", input->name);
         if (input->list)
             buffer_printf(path, "%zu/", index);
@@ -101,6 +103,11 @@ void inputs_item_path(void *context, const struct action_input *input, size_t in
         buffer_puts(path, object);
         free(object);
     }
+}
+
+struct action_given inputs_given(struct attempt *a) {
+    return (struct action_given){
+        .cpus = a->cpus, .checkpoint = a->checkpoint, .item_path = inputs_item_path, .context = a};
 }
 
 static int note_lost(struct attempt *a, int rc) {
@@ -157,7 +164,7 @@ static int give_item(struct attempt *a, const struct action_input *input, size_t
     struct buffer relative = {0};
     inputs_item_path(a, input, index, &relative);
     char *path = path_join(a->directory->stage, buffer_text(&relative));
-    int rc = input->list ? make_item_folder(a, buffer_text(&relative), err) : 0;
+    int rc = input->list && !item->place ? make_item_folder(a, buffer_text(&relative), err) : 0;
     if (rc == 0)
         rc = item->path ? given_copy(given_item(a, input, index), path, err)
                         : give_object(a, input->name, item, path, err);

@@ -47,4 +47,7 @@ int inputs_check_shared(struct attempt *a, struct error *err);
 /* Appends where the stage finds an item: an action_item_path with an attempt as its context. */
 void inputs_item_path(void *context, const struct action_input *input, size_t index, struct buffer *path);
 
+/* The paths, cpus and checkpoint of the stage. It borrows from the attempt. */
+struct action_given inputs_given(struct attempt *a);
+
 #endif

@@ -94,10 +94,12 @@ static int check_out(const struct attempt *a, cJSON *metrics, int folder, const 
     struct stat st;
     if (fstatat(folder, path_base(out->path), &st, AT_SYMLINK_NOFOLLOW) < 0)
         return missing_out(errno, a, out, err);
-    bool directory = out->type == OUT_DIRECTORY;
-    if (directory ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode))
+    bool directory = out->type == OUT_DIRECTORY, any = out->type == OUT_ANY;
+    if (!((directory || any) && S_ISDIR(st.st_mode)) && !(!directory && S_ISREG(st.st_mode)))
         return error_set(err, ERR_FAILED, "its out \"%s\" (%s) is no %s", out->name, out->path,
-                         directory ? "directory" : "regular file");
+                         any         ? "file or directory"
+                         : directory ? "directory"
+                                     : "regular file");
     return out->type == OUT_METRICS ? add_metrics(a, metrics, folder, out, err) : 0;
 }
 

@@ -64,10 +64,14 @@ static void add_place(struct places *p, const char *path) {
     p->paths[p->count++] = path_directory(path);
 }
 
-/* The folder of an input; in it those of a list's items are made with the items. */
+/* The folder of each item that has a place of its own. Else the folder of the input; in it those of a list's items are
+   made with the items. */
 static void add_input_place(struct places *p, struct attempt *a, const struct action_input *input) {
     bool added = false;
-    for (size_t k = 0; k < input->count && !added; k++) {
+    for (size_t k = 0; k < input->count; k++)
+        if (input->items[k].place && strchr(input->items[k].place, '/'))
+            add_place(p, input->items[k].place);
+    for (size_t k = 0; k < input->count && !added && !input->items[k].place; k++) {
         struct buffer path = {0};
         inputs_item_path(a, input, k, &path);
         added = *buffer_text(&path) != '/'; /* else the stage reads it where it is */
@@ -97,7 +101,8 @@ static int make_places(struct attempt *a, struct error *err) {
 
 static int write_spec(struct attempt *a, struct error *err) {
     struct buffer text = {0};
-    cJSON *spec = action_spec(a->instance->action, (const char *const *)a->argv, a->argc, a->cpus, inputs_item_path, a);
+    const struct action_given given = inputs_given(a);
+    cJSON *spec = action_spec(a->instance->action, (const char *const *)a->argv, a->argc, &given);
     json_canonical(&text, spec);
     int rc = directory_write_spec(a->directory, text.data, text.size, err);
     buffer_close(&text);
@@ -122,8 +127,9 @@ int attempt_prepare(struct attempt *a, struct error *err) {
         rc = inputs_give(a, err);
     if (rc < 0)
         return rc;
+    const struct action_given given = inputs_given(a);
     if (!action->kind)
-        action_argv(&a->argv, &a->argc, action, a->checkpoint, inputs_item_path, a);
+        action_argv(&a->argv, &a->argc, action, &given);
     rc = write_spec(a, err);
     if (action->kind)
         set_kind_argv(a);

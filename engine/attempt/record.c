@@ -16,12 +16,17 @@ static void add_hex(cJSON *object, const char *name, const struct digest *d) {
     cJSON_AddStringToObject(object, name, hex);
 }
 
+static void add_out(cJSON *outs, const struct out_decl *out, const struct object *object) {
+    enum out_type found = object->directory ? OUT_DIRECTORY : OUT_FILE;
+    enum out_type type = out->type == OUT_ANY ? found : out->type;
+    cJSON_AddItemToObject(outs, out->name, record_out_json(object, action_out_type(type)));
+}
+
 static void add_outs(cJSON *record, const struct attempt *a) {
     const struct action *action = a->instance->action;
     cJSON *outs = cJSON_AddObjectToObject(record, "outs");
     for (size_t i = 0; a->outcome.finished && i < action->out_count; i++)
-        cJSON_AddItemToObject(outs, action->outs[i].name,
-                              record_out_json(&a->outcome.outs[i], action_out_type(action->outs[i].type)));
+        add_out(outs, &action->outs[i], &a->outcome.outs[i]);
     cJSON_AddItemToObject(record, "metrics",
                           a->outcome.finished ? cJSON_Duplicate(a->outcome.metrics, true) : cJSON_CreateObject());
 }

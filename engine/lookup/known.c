@@ -24,7 +24,7 @@ static bool finish(struct plan *plan, struct instance *i, const struct known_rec
         const struct object *o = find_out(record, k, decl->outs[k].name);
         complete = o != NULL;
         if (complete)
-            contents[k] = (struct content){o->digest, o->size, decl->outs[k].type == OUT_DIRECTORY, o->executable};
+            contents[k] = (struct content){o->digest, o->size, o->directory, o->executable};
     }
     bool measured = complete && strcmp(record->metrics, "{}") != 0;
     cJSON *metrics = measured ? mem_checked(cJSON_Parse(record->metrics)) : NULL;

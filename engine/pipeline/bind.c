@@ -134,6 +134,7 @@ static const char *allowed_text(struct reader *r, unsigned allowed) {
                {ALLOW_IN, "in"},
                {ALLOW_OUTS, "outs"},
                {ALLOW_CHECKPOINT, "checkpoint"},
+               {ALLOW_CPUS, "cpus"},
                {ALLOW_STAGE_OUTS, "outs of stages"},
                {ALLOW_STAGE_VALUES, "metrics and matrix of stages"},
                {ALLOW_WHOLE_STAGE, "stages"}};
@@ -155,6 +156,8 @@ static unsigned needed_permission(const struct syntax_reference *syntax) {
         return ALLOW_OUTS;
     case REFERENCE_CHECKPOINT:
         return ALLOW_CHECKPOINT;
+    case REFERENCE_CPUS:
+        return ALLOW_CPUS;
     default:
         break;
     }
@@ -188,7 +191,7 @@ static bool check_place(const struct scope *scope, const struct syntax_reference
     return false;
 }
 
-/* Checks the path behind matrix, in, outs and checkpoint. */
+/* Checks the path behind matrix, in, outs, checkpoint and cpus. */
 static bool check_shape(const struct syntax_reference *syntax, const struct site *site) {
     const struct step *steps = syntax->steps;
     size_t count = syntax->step_count;
@@ -202,6 +205,8 @@ static bool check_shape(const struct syntax_reference *syntax, const struct site
         wrong = "\"outs\" needs the name of an out after it and nothing more, as in ${outs.table}";
     else if (syntax->root == REFERENCE_CHECKPOINT && count)
         wrong = "nothing may follow \"checkpoint\": it is one directory";
+    else if (syntax->root == REFERENCE_CPUS && count)
+        wrong = "nothing may follow \"cpus\": it is a number";
     if (wrong)
         report_site(site, "%s", wrong);
     return !wrong;

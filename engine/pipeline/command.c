@@ -149,23 +149,45 @@ static void read_out_type(struct draft *d, const cJSON *node, struct out_decl *o
                      key_suggestion(d->part->reader, node->valuestring, out_types, OUT_TYPES));
 }
 
-static bool check_out_path(struct draft *d, const cJSON *node, const struct out_decl *out) {
-    const char *path = out->path;
-    const char *fault = path_fault(path);
-    if (!fault && path[strlen(path) - 1] == '/')
-        fault = "ends in \"/\": for a directory write {\"path\": ..., \"type\": \"directory\"}";
-    if (!fault && (strcmp(path, "in") == 0 || strncmp(path, "in/", 3) == 0))
-        fault = "lies in \"in\", where the inputs are: choose another folder";
-    if (fault)
-        report_value(d->part, node, "the path \"%s\" of the out \"%s\" %s", path, out->name, fault);
-    return !fault;
+/* The path as text, with `template` where it refers to the matrix. NULL after a reported fault. */
+static const char *read_out_path(struct draft *d, const cJSON *node, const struct value **template) {
+    struct scope scope = {.part = d->part, .draft = d, .place = &place_path, .uses = &d->uses};
+    if (!cJSON_IsString(node) || !node->valuestring[0]) {
+        report_value(d->part, node, "the path of an out is text; found %s",
+                     cJSON_IsString(node) ? "the empty text" : describe(d->part->reader, node));
+        return NULL;
+    }
+    const struct value *v = value_compile(&scope, node);
+    if (value_is_broken(v))
+        return NULL;
+    *template = v->type == VALUE_LITERAL ? NULL : v;
+    d->decl.places_vary |= *template != NULL;
+    if (*template)
+        return node->valuestring;
+    if (cJSON_IsString(v->as.literal))
+        return v->as.literal->valuestring;
+    report_value(d->part, node, "the path of an out is text; found %s", describe(d->part->reader, v->as.literal));
+    return NULL;
 }
 
-/* Adds the path to `paths` unless it is faulty. */
-static void read_out(struct draft *d, const cJSON *node, struct out_decl *out, struct path_list *paths) {
+/* Adds the path to `paths` unless it is faulty or varies. */
+static void set_out_path(struct draft *d, const cJSON *node, struct out_decl *out, struct path_list *paths) {
+    out->path = read_out_path(d, node, &out->template);
+    if (!out->path || out->template)
+        return;
+    const char *fault = out_path_fault(out->path);
+    if (fault)
+        report_value(d->part, node, "the path \"%s\" of the out \"%s\" %s", out->path, out->name, fault);
+    else
+        paths_add(paths, out->path, out->name, node);
+}
+
+/* `listed`: it is an item of a list, whose name is its path as written. */
+static void read_out(struct draft *d, const cJSON *node, bool listed, struct out_decl *out, struct path_list *paths) {
     static const char *const keys[] = {"path", "type"};
-    *out = (struct out_decl){.name = node->string, .type = OUT_FILE, .at = locate_key(d->part, node)};
-    need_name(d->part, node, "an out");
+    *out = (struct out_decl){.name = listed ? "" : node->string,
+                             .type = listed ? OUT_ANY : OUT_FILE,
+                             .at = listed ? locate_value(d->part, node) : locate_key(d->part, node)};
     const cJSON *path = node;
     if (cJSON_IsObject(node)) {
         CHECK_KEYS(d->part, node, keys);
@@ -174,17 +196,17 @@ static void read_out(struct draft *d, const cJSON *node, struct out_decl *out, s
         if (type)
             read_out_type(d, type, out);
         if (!path)
-            report_value(d->part, node, "the out \"%s\" needs \"path\"", node->string);
+            report_value(d->part, node, "%s needs \"path\"",
+                         listed ? "an out" : arena_printf(d->part->reader->arena, "the out \"%s\"", out->name));
     } else if (!cJSON_IsString(node)) {
         report_value(d->part, node, "an out is a path or {\"path\": ..., \"type\": ...}; found %s",
                      describe(d->part->reader, node));
         return;
     }
-    if (!path || !need_text(d->part, path, "the path of an out"))
-        return;
-    out->path = path->valuestring;
-    if (check_out_path(d, path, out))
-        paths_add(paths, out->path, out->name, path);
+    if (path && listed && cJSON_IsString(path))
+        out->name = path->valuestring;
+    if (path)
+        set_out_path(d, path, out, paths);
 }
 
 /* Reports at the second out in file order. */
@@ -203,14 +225,20 @@ static int by_name(const void *a, const void *b) {
 
 /* Sorts the outs by name: equal work written in another order has the same key, so its outs need the same order. */
 void read_outs(struct draft *d, const cJSON *node) {
-    if (!need_object(d->part, node, "\"outs\""))
+    bool listed = cJSON_IsArray(node);
+    if (!listed && !cJSON_IsObject(node)) {
+        report_value(d->part, node, "\"outs\" is an object of outs by name, or a list of paths; found %s",
+                     describe(d->part->reader, node));
         return;
+    }
     struct out_decl *outs = arena_array(d->part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *outs);
     struct path_list paths = {0};
     size_t count = 0;
     const cJSON *member;
     cJSON_ArrayForEach(member, node) {
-        read_out(d, member, &outs[count], &paths);
+        if (!listed)
+            need_name(d->part, member, "an out");
+        read_out(d, member, listed, &outs[count], &paths);
         d->measures |= outs[count++].type == OUT_METRICS;
     }
     paths_check(&paths, report_overlap, d);

@@ -1,10 +1,12 @@
 /* Reads "in": files of the project, outs of stages, lists of them, and labels. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/file.h"
 #include "engine/pipeline/reader.h"
 
 static const char allowed[] =
-    "a file of the project, a reference to an out, {\"from\": ..., \"label\": ...}, or a list of those";
+    "a file of the project, a reference to an out, {\"path\": ...}, {\"from\": ...}, or a list of those";
 
 static void check_path(struct draft *d, const cJSON *node, const char *path) {
     if (path[0] == '/')
@@ -23,7 +25,8 @@ static void set_value(struct draft *d, const cJSON *node, const struct value *v,
         return;
     const cJSON *json = v->as.literal;
     if (cJSON_IsString(json) && json->valuestring[0]) {
-        check_path(d, node, json->valuestring);
+        if (!out->at_own_path || out->place)
+            check_path(d, node, json->valuestring);
     } else if (cJSON_IsArray(json) && out->name) {
         out->type = INPUT_LIST;
         out->items = list_items(d, value_structured(r, v), node, &out->item_count);
@@ -55,33 +58,83 @@ static void read_label(struct draft *d, const cJSON *node, struct input_decl *ou
                      describe(d->part->reader, node));
 }
 
-static void read_item(struct draft *d, const cJSON *node, struct input_decl *out) {
-    static const char *const keys[] = {"from", "label"};
-    const cJSON *from = node;
-    out->at = locate_value(d->part, node);
-    if (cJSON_IsObject(node)) {
-        CHECK_KEYS(d->part, node, keys);
-        from = cJSON_GetObjectItemCaseSensitive(node, "from");
-        const cJSON *label = cJSON_GetObjectItemCaseSensitive(node, "label");
-        if (label)
-            read_label(d, label, out);
-        if (!from) {
-            report_value(d->part, node, "the input needs \"from\", a reference to an out or a file");
-            d->broken = true;
-            return;
-        }
-    }
-    if (!cJSON_IsString(from)) {
-        if (from == node)
-            report_value(d->part, from, "an input is %s; found %s", allowed, describe(d->part->reader, from));
-        else
-            report_value(d->part, from, "\"from\" is a file of the project or a reference to outs; found %s",
-                         describe(d->part->reader, from));
-        d->broken = true;
+/* Compiles a path in the stage's directory. NULL after a reported fault. */
+static const struct value *compile_place(struct draft *d, const cJSON *node) {
+    struct scope scope = {.part = d->part, .draft = d, .place = &place_path, .uses = &d->uses};
+    const struct value *v = value_compile(&scope, node);
+    if (value_is_broken(v))
+        return NULL;
+    if (v->type == VALUE_REFERENCE || v->type == VALUE_TEXT)
+        return v;
+    const cJSON *json = v->type == VALUE_LITERAL ? v->as.literal : node;
+    const char *fault = cJSON_IsString(json) ? input_place_fault(json->valuestring) : NULL;
+    if (!cJSON_IsString(json))
+        report_value(d->part, node, "\"as\" is a path in the stage's directory; found %s",
+                     describe(d->part->reader, json));
+    else if (fault)
+        report_value(d->part, node, "the path \"%s\" of \"as\" %s", json->valuestring, fault);
+    return fault || !cJSON_IsString(json) ? NULL : v;
+}
+
+static void read_place(struct draft *d, const cJSON *node, struct input_decl *out) {
+    if (d->decl.type == STAGE_KIND) {
+        report_key(d->part, node, "\"as\" does not fit a stage with \"uses\": a kind reads its inputs where they are");
         return;
     }
+    out->place = compile_place(d, node);
+    d->broken |= !out->place;
+    d->decl.places_vary = true;
+}
+
+/* The value of "path" or "from". NULL after a reported fault. */
+static const cJSON *item_source(struct draft *d, const cJSON *node) {
+    const cJSON *path = cJSON_GetObjectItemCaseSensitive(node, "path");
+    const cJSON *from = cJSON_GetObjectItemCaseSensitive(node, "from");
+    const cJSON *source = path ? path : from;
+    if (!source)
+        report_value(d->part, node, "the input needs \"path\", a file of the project, or \"from\", an out");
+    else if (path && from)
+        report_key(d->part, from, "the input has \"path\" and \"from\": keep one of them");
+    else if (cJSON_IsString(source))
+        return source;
+    else
+        report_value(d->part, source, "\"%s\" is %s; found %s", source->string,
+                     path ? "a file of the project" : "a file of the project or a reference to outs",
+                     describe(d->part->reader, source));
+    d->broken = true;
+    return NULL;
+}
+
+static void read_object(struct draft *d, const cJSON *node, struct input_decl *out) {
+    static const char *const keys[] = {"path", "from", "as", "label"};
+    CHECK_KEYS(d->part, node, keys);
+    const cJSON *label = cJSON_GetObjectItemCaseSensitive(node, "label");
+    const cJSON *place = cJSON_GetObjectItemCaseSensitive(node, "as");
+    const cJSON *source = item_source(d, node);
+    if (label)
+        read_label(d, label, out);
+    if (place)
+        read_place(d, place, out);
+    if (!source)
+        return;
     struct scope scope = {.part = d->part, .draft = d, .place = &place_in, .uses = &d->uses};
-    set_value(d, from, value_compile(&scope, from), out);
+    set_value(d, source, value_compile(&scope, source), out);
+    if (out->type == INPUT_REFERENCE && strcmp(source->string, "path") == 0 &&
+        out->value->as.reference->root == REFERENCE_STAGE)
+        report_value(d->part, source, "\"path\" is a file of the project: give an out as \"from\"");
+}
+
+static void read_item(struct draft *d, const cJSON *node, struct input_decl *out) {
+    struct scope scope = {.part = d->part, .draft = d, .place = &place_in, .uses = &d->uses};
+    out->at = locate_value(d->part, node);
+    if (cJSON_IsObject(node)) {
+        read_object(d, node, out);
+    } else if (cJSON_IsString(node)) {
+        set_value(d, node, value_compile(&scope, node), out);
+    } else {
+        report_value(d->part, node, "an input is %s; found %s", allowed, describe(d->part->reader, node));
+        d->broken = true;
+    }
 }
 
 static void read_list(struct draft *d, const cJSON *node, struct input_decl *out) {
@@ -102,22 +155,115 @@ static void read_list(struct draft *d, const cJSON *node, struct input_decl *out
         report_value(d->part, node, "the input \"%s\" is an empty list", node->string);
 }
 
-void read_inputs(struct draft *d, const cJSON *node) {
-    if (!need_object(d->part, node, "\"in\""))
+static void read_named(struct draft *d, const cJSON *member, struct input_decl *out) {
+    need_name(d->part, member, "an input");
+    out->name = member->string;
+    if (cJSON_IsArray(member))
+        read_list(d, member, out);
+    else
+        read_item(d, member, out);
+    out->at = locate_key(d->part, member);
+}
+
+/* ---- inputs at their own paths ---- */
+
+/* The text of a literal; NULL: it is none. */
+static const char *literal_text(const struct value *v) {
+    return v && v->type == VALUE_LITERAL && cJSON_IsString(v->as.literal) ? v->as.literal->valuestring : NULL;
+}
+
+/* The place of the input as far as the file shows it; NULL: only the plan knows it. */
+static const char *own_place(struct draft *d, const struct input_decl *in) {
+    const char *text = literal_text(in->place ? in->place : in->value);
+    if (!text || in->place)
+        return text;
+    char *normal = path_normal(text);
+    const char *place = arena_strdup(d->part->reader->arena, normal);
+    free(normal);
+    return place;
+}
+
+/* An item of a list of "in". */
+static void read_placed(struct draft *d, const cJSON *node, struct input_decl *out) {
+    out->name = "";
+    out->at_own_path = true;
+    d->decl.places_vary = true;
+    read_item(d, node, out);
+    if (d->broken)
         return;
-    struct input_decl *inputs = arena_array(d->part->reader->arena, (size_t)cJSON_GetArraySize(node), sizeof *inputs);
+    const char *place = own_place(d, out);
+    const char *fault = place ? input_place_fault(place) : NULL;
+    if (out->type == INPUT_LIST)
+        report_value(d->part, node, "an item of a list of \"in\" is one file or folder, or outs; found a list");
+    else if (fault)
+        report_value(d->part, node, "the path \"%s\" %s; or say where it stands: {\"path\": ..., \"as\": ...}", place,
+                     fault);
+    else if (place)
+        out->name = place;
+}
+
+static bool need_members(struct draft *d, const cJSON *node) {
+    if (d->decl.type == STAGE_KIND)
+        return need_object(d->part, node, "\"in\"");
+    if (!cJSON_IsObject(node))
+        report_value(d->part, node, "\"in\" is an object of inputs by name, or a list of paths; found %s",
+                     describe(d->part->reader, node));
+    return cJSON_IsObject(node);
+}
+
+void read_inputs(struct draft *d, const cJSON *node) {
+    const cJSON *defaults = d->decl.type == STAGE_COMMAND ? d->part->default_in : NULL;
+    bool list = cJSON_IsArray(node) && d->decl.type == STAGE_COMMAND;
+    if (node && !list && !need_members(d, node))
+        return;
+    size_t capacity = (size_t)cJSON_GetArraySize(defaults) + (size_t)cJSON_GetArraySize(node);
+    struct input_decl *inputs = arena_array(d->part->reader->arena, capacity, sizeof *inputs);
     size_t count = 0;
     const cJSON *member;
+    cJSON_ArrayForEach(member, defaults) {
+        read_placed(d, member, &inputs[count++]);
+    }
     cJSON_ArrayForEach(member, node) {
-        struct input_decl *input = &inputs[count++];
-        need_name(d->part, member, "an input");
-        input->name = member->string;
-        if (cJSON_IsArray(member))
-            read_list(d, member, input);
+        if (list)
+            read_placed(d, member, &inputs[count++]);
         else
-            read_item(d, member, input);
-        input->at = locate_key(d->part, member);
+            read_named(d, member, &inputs[count++]);
     }
     d->decl.in = inputs;
     d->decl.in_count = count;
+}
+
+/* ---- places ---- */
+
+/* Two outs are reported where outs are read. Reports at the second of the two. */
+static void report_overlap(void *context, const struct placed_path *folder, const struct placed_path *inside) {
+    const struct draft *d = context;
+    const struct placed_path *first = folder->index < inside->index ? folder : inside;
+    const struct placed_path *second = first == folder ? inside : folder;
+    if (strncmp(first->name, "out", 3) != 0)
+        report_value(d->part, second->node,
+                     "the places of the %s and the %s are equal, or one lies in the other (%s, %s)", first->name,
+                     second->name, first->path, second->path);
+}
+
+static void add_input_place(struct draft *d, struct path_list *paths, const struct input_decl *in) {
+    struct arena *arena = d->part->reader->arena;
+    bool placed = in->place || in->at_own_path;
+    const char *place = placed ? own_place(d, in) : arena_printf(arena, "in/%s", in->name);
+    if (place)
+        paths_add(paths, place, arena_printf(arena, "input \"%s\"", in->name), in->at.node);
+}
+
+void check_places(struct draft *d) {
+    struct path_list paths = {0};
+    if (!d->decl.places_vary || d->broken)
+        return;
+    for (size_t i = 0; i < d->decl.in_count; i++)
+        add_input_place(d, &paths, &d->decl.in[i]);
+    for (size_t i = 0; i < d->decl.out_count; i++) {
+        const struct out_decl *out = &d->decl.outs[i];
+        if (out->path && !out->template)
+            paths_add(&paths, out->path, arena_printf(d->part->reader->arena, "out \"%s\"", out->name), out->at.node);
+    }
+    paths_check(&paths, report_overlap, d);
 }

@@ -1,9 +1,10 @@
-/* Checks paths of outs and results. */
+#include "engine/pipeline/paths.h"
+
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/memory.h"
-#include "engine/pipeline/reader.h"
 
 const char *path_fault(const char *path) {
     if (!path[0])
@@ -24,6 +25,24 @@ const char *path_fault(const char *path) {
             return "holds \"//\": write one \"/\"";
     }
     return NULL;
+}
+
+const char *input_place_fault(const char *path) {
+    static const char *const own[] = {".home", ".tmp"};
+    const char *fault = path_fault(path);
+    for (size_t i = 0; !fault && i < sizeof own / sizeof *own; i++)
+        if (strncmp(path, own[i], strlen(own[i])) == 0 && strchr("/", path[strlen(own[i])]))
+            fault = "lies in a folder that the stage has for itself: choose another";
+    return fault;
+}
+
+const char *out_path_fault(const char *path) {
+    const char *fault = path_fault(path);
+    if (!fault && path[strlen(path) - 1] == '/')
+        fault = "ends in \"/\": for a directory write {\"path\": ..., \"type\": \"directory\"}";
+    if (!fault && (strcmp(path, "in") == 0 || strncmp(path, "in/", 3) == 0))
+        fault = "lies in \"in\", where the inputs are: choose another folder";
+    return fault;
 }
 
 void paths_add(struct path_list *paths, const char *path, const char *name, const cJSON *node) {

@@ -57,21 +57,26 @@ enum input_type {
 };
 
 struct input_decl {
-    const char *name; /* NULL for an item of a list */
+    /* NULL for an item of a list. Of a list of "in": the place, "" where only the plan knows it. */
+    const char *name;
     enum input_type type;
     /* INPUT_FILE: text relative to the declaring file's directory, may hold matrix references. INPUT_REFERENCE. */
     const struct value *value;
     const struct value *label; /* {"from": ..., "label": {...}}: an object, or NULL */
+    const struct value *place; /* "as": a path in the stage's directory that may refer to the matrix; NULL: none */
+    bool at_own_path;          /* of a list of "in": without "as" it stands at its own path */
     const struct input_decl *items;
     size_t item_count;
     struct location at;
 };
 
-enum out_type { OUT_FILE, OUT_DIRECTORY, OUT_METRICS, OUT_SERIES };
+enum out_type { OUT_FILE, OUT_DIRECTORY, OUT_METRICS, OUT_SERIES, OUT_ANY /* a file or a directory */ };
 
 struct out_decl {
     const char *name;
     const char *path; /* relative, below the working directory */
+    const struct value
+        *template; /* of a path that refers to the matrix, which `path` then shows as written; else NULL */
     enum out_type type;
     struct location at;
 };
@@ -128,6 +133,8 @@ struct stage_decl {
     const struct value *with;    /* kinds: an object; NULL when absent */
     const struct out_decl *outs; /* by name; a kind's come from its description, in its order */
     size_t out_count;
+    bool
+        places_vary; /* inputs have places of their own, or outs paths that refer to the matrix: the plan checks them */
 
     const struct kind *kind;          /* STAGE_KIND */
     const struct value *cmd;          /* STAGE_COMMAND: a list */

@@ -16,6 +16,7 @@
 #define RETORT_ENGINE_PIPELINE_READER_H
 
 #include "engine/base/json.h"
+#include "engine/pipeline/paths.h"
 #include "engine/pipeline/pipeline.h"
 #include "engine/pipeline/reference.h"
 
@@ -40,7 +41,8 @@ enum {
     ALLOW_CHECKPOINT = 8,
     ALLOW_STAGE_OUTS = 16,
     ALLOW_STAGE_VALUES = 32, /* .metrics and .matrix */
-    ALLOW_WHOLE_STAGE = 64
+    ALLOW_WHOLE_STAGE = 64,
+    ALLOW_CPUS = 128
 };
 
 /* A kind of place where references stand. */
@@ -51,8 +53,8 @@ struct place {
     bool lists;   /* a collected list may stand here */
 };
 
-extern const struct place place_constant, place_in, place_label, place_with, place_cmd, place_env, place_axis,
-    place_axis_member, place_from, place_whole, place_result;
+extern const struct place place_constant, place_in, place_path, place_label, place_with, place_cmd, place_env,
+    place_axis, place_axis_member, place_from, place_whole, place_result;
 
 /* A place inside a string of a file. */
 struct site {
@@ -148,7 +150,8 @@ struct part {
     size_t draft_count;
     struct bytemap drafts_by_name;
     struct stage_decl defaults;
-    struct use_list uses; /* of results */
+    const cJSON *default_in; /* "in" of "defaults": a list; NULL: none */
+    struct use_list uses;    /* of results */
 };
 
 struct reader {
@@ -234,33 +237,6 @@ bool read_integer(struct part *part, const cJSON *node, int min, int max, int *o
 bool read_duration(struct part *part, const cJSON *node, uint64_t *out_ms);
 bool read_bytes(struct part *part, const cJSON *node, uint64_t *out);
 bool read_energy(struct part *part, const cJSON *node, double *out_j);
-
-/* ---- paths.c ---- */
-
-/* The fault of a path below a folder ("is absolute: ..."); NULL for a relative one without ".." and backslash. */
-const char *path_fault(const char *path);
-
-/* A path of a list in which no path may equal another or lie in it. */
-struct placed_path {
-    const char *path;
-    size_t length;    /* without "/" at the end */
-    const char *name; /* of the out or result */
-    const cJSON *node;
-    size_t index;                     /* in the order of adding */
-    const struct placed_path *folder; /* the nearest path that it lies in; set by paths_check */
-};
-
-struct path_list { /* `{0}` is empty */
-    struct placed_path *items;
-    size_t count, capacity;
-};
-
-/* Adds a path of an out or result; `node` is its place for faults. */
-void paths_add(struct path_list *paths, const char *path, const char *name, const cJSON *node);
-
-/* Calls `overlap` for each path that equals another or lies in it, with the nearest such path. Frees the list. */
-typedef void path_overlap(void *context, const struct placed_path *folder, const struct placed_path *inside);
-void paths_check(struct path_list *paths, path_overlap *overlap, void *context);
 
 /* ---- value.c ---- */
 
@@ -352,7 +328,7 @@ void stages_compile(struct part *part);
 
 /* Each reads one field of a stage or part, in the file of that name; pass_env, pin, cmd, env and outs in command.c. */
 void read_resources(struct part *part, const cJSON *node, struct resources *out);
-void read_inputs(struct draft *d, const cJSON *node);
+void read_inputs(struct draft *d, const cJSON *node); /* NULL: the stage has no "in"; those of "defaults" count */
 void read_matrix(struct draft *d, const cJSON *node);
 void read_select(struct draft *d, const cJSON *node);
 void read_outs(struct draft *d, const cJSON *node);
@@ -361,6 +337,8 @@ void read_env(struct draft *d, const cJSON *node);
 void read_pass_env(struct draft *d, const cJSON *node);
 void read_pin(struct draft *d, const cJSON *node);
 void read_results(struct part *part, const cJSON *node);
+/* Reports inputs and outs of a command whose places overlap, as far as the file shows them. */
+void check_places(struct draft *d);
 /* Sets the outs and checkpoint of the stage's kind. */
 void kind_outs(struct draft *d);
 

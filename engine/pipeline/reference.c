@@ -22,10 +22,11 @@ struct parser {
     int depth;
 };
 
-static const char *const root_words[] = {"params", "matrix", "in", "outs", "checkpoint", "stages"};
+static const char *const root_words[] = {"params", "matrix", "in", "outs", "checkpoint", "cpus", "stages"};
 enum { ROOT_WORDS = sizeof root_words / sizeof *root_words };
 static const enum reference_root roots[ROOT_WORDS] = {REFERENCE_PARAMS, REFERENCE_MATRIX,     REFERENCE_IN,
-                                                      REFERENCE_OUTS,   REFERENCE_CHECKPOINT, REFERENCE_STAGE};
+                                                      REFERENCE_OUTS,   REFERENCE_CHECKPOINT, REFERENCE_CPUS,
+                                                      REFERENCE_STAGE};
 
 static bool is_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -309,11 +310,11 @@ static int fail_root(struct parser *p, const char *word, size_t offset) {
     const char *near = suggest_nearest(word, known, count);
     if (near)
         return fail(p, offset, "a reference cannot begin with \"%s\"; did you mean \"%s\"?", word, near);
-    return fail(
-        p, offset,
-        "a reference cannot begin with \"%s\"; it begins with params, matrix, in, outs, checkpoint, stages or the "
-        "name of an include",
-        word);
+    return fail(p, offset,
+                "a reference cannot begin with \"%s\"; it begins with params, matrix, in, outs, checkpoint, cpus, "
+                "stages or the "
+                "name of an include",
+                word);
 }
 
 /* Parses the name behind "stages." and its pins. */
@@ -355,7 +356,7 @@ static int parse_body(struct parser *p, struct syntax_reference *r) {
     int rc = 0;
     size_t length = name_length(p->text + p->at);
     if (length == 0)
-        return fail_expected(p, "params, matrix, in, outs, checkpoint, stages or the name of an include");
+        return fail_expected(p, "params, matrix, in, outs, checkpoint, cpus, stages or the name of an include");
     if (find_root(p->text + p->at, length) < 0)
         rc = parse_include(p, r, length);
     if (rc < 0)

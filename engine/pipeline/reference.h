@@ -3,7 +3,7 @@
  *
  *   template  = { text | "$${" | reference }          "$${" stands for a literal "${"
  *   reference = "${" root { "." name | "[" index "]" } "}"
- *   root      = "params" | "matrix" | "in" | "outs" | "checkpoint"
+ *   root      = "params" | "matrix" | "in" | "outs" | "checkpoint" | "cpus"
  *             | include ".params" | [ include "." ] "stages." name [ "[" pins "]" ]
  *   pins      = "*" | pin { "," pin }       pin = axis "=" ( json | bare-text | reference | "*" )
  *   name      = letter { letter | digit | "_" | "-" }       index = digits | json-string

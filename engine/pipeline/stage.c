@@ -236,7 +236,7 @@ void stages_declare(struct part *part) {
 }
 
 static void read_defaults(struct part *part) {
-    static const char *const keys[] = {"resources", "retries", "timeout"};
+    static const char *const keys[] = {"in", "resources", "retries", "timeout"};
     part->defaults.cache = true;
     part->defaults.deterministic = true;
     part->defaults.resources.cpus = 1;
@@ -244,9 +244,12 @@ static void read_defaults(struct part *part) {
     if (!node || !need_object(part, node, "\"defaults\""))
         return;
     CHECK_KEYS(part, node, keys);
+    const cJSON *in = cJSON_GetObjectItemCaseSensitive(node, "in");
     const cJSON *resources = cJSON_GetObjectItemCaseSensitive(node, "resources");
     const cJSON *retries = cJSON_GetObjectItemCaseSensitive(node, "retries");
     const cJSON *timeout = cJSON_GetObjectItemCaseSensitive(node, "timeout");
+    if (in && need_list(part, in, "\"in\" of \"defaults\""))
+        part->default_in = in;
     if (resources)
         read_resources(part, resources, &part->defaults.resources);
     if (retries)
@@ -282,6 +285,11 @@ static void compile(struct draft *d) {
     for (size_t i = 0; i < FIELDS; i++)
         if (nodes[i] && (fields[i].types & d->types) == d->types)
             fields[i].read(d, nodes[i]);
+    if (d->types != COMMAND)
+        return;
+    if (d->part->default_in && !cJSON_GetObjectItemCaseSensitive(d->node, "in"))
+        read_inputs(d, NULL);
+    check_places(d);
 }
 
 void stages_compile(struct part *part) {

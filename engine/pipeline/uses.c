@@ -45,7 +45,7 @@ static struct site step_site(const struct use_check *c, const struct use *use, s
     return (struct site){c->part, use->node, use->reference->steps[step].offset};
 }
 
-/* ---- matrix, in, outs, checkpoint ---- */
+/* ---- matrix, in, outs ---- */
 
 /* The index of the first value without that member; the number of values when all have it. */
 static size_t find_without(struct reader *r, const struct value *list, const char *member) {
@@ -141,8 +141,11 @@ static void check_in_use(struct use_check *c, const struct use *use) {
     if (is_silent(r))
         return;
     const char **names = arena_array(r->arena, d->decl.in_count, sizeof *names);
-    for (size_t i = 0; i < d->decl.in_count; i++)
+    for (size_t i = 0; i < d->decl.in_count; i++) {
         names[i] = d->decl.in[i].name;
+        if (!*names[i])
+            return; /* the plan knows its name */
+    }
     site = step_site(c, use, 0);
     report_site(&site, "the stage \"%s\" has no input \"%s\"%s", d->decl.name, name,
                 suggestion(r, name, names, d->decl.in_count, "it has none"));
@@ -315,7 +318,7 @@ static void check_use(struct use_check *c, const struct use *use) {
         check_in_use(c, use);
     else if (use->reference->root == REFERENCE_OUTS)
         check_outs_use(c, use);
-    else if (!c->draft->decl.checkpoint)
+    else if (use->reference->root == REFERENCE_CHECKPOINT && !c->draft->decl.checkpoint)
         report_site(&site, "${checkpoint} needs \"checkpoint\": true beside \"cmd\"");
 }
 

@@ -7,12 +7,15 @@
 
 const struct place place_constant = {"here", 0, false, false};
 const struct place place_in = {"in \"in\"", ALLOW_MATRIX | ALLOW_STAGE_OUTS, true, true};
+const struct place place_path = {"in a path of \"as\" and \"outs\"", ALLOW_MATRIX, true, false};
 const struct place place_label = {"in \"label\"", ALLOW_MATRIX | ALLOW_STAGE_VALUES, true, false};
 const struct place place_with = {"in \"with\"", ALLOW_MATRIX | ALLOW_STAGE_VALUES, true, true};
 const struct place place_cmd = {
-    "in \"cmd\"", ALLOW_MATRIX | ALLOW_IN | ALLOW_OUTS | ALLOW_CHECKPOINT | ALLOW_STAGE_VALUES, true, true};
+    "in \"cmd\"", ALLOW_MATRIX | ALLOW_IN | ALLOW_OUTS | ALLOW_CHECKPOINT | ALLOW_CPUS | ALLOW_STAGE_VALUES, true,
+    true};
 const struct place place_env = {
-    "in \"env\"", ALLOW_MATRIX | ALLOW_IN | ALLOW_OUTS | ALLOW_CHECKPOINT | ALLOW_STAGE_VALUES, true, false};
+    "in \"env\"", ALLOW_MATRIX | ALLOW_IN | ALLOW_OUTS | ALLOW_CHECKPOINT | ALLOW_CPUS | ALLOW_STAGE_VALUES, true,
+    false};
 const struct place place_axis = {"in an axis", ALLOW_STAGE_VALUES, false, true};
 const struct place place_axis_member = {"in an object of an axis", ALLOW_MATRIX | ALLOW_STAGE_OUTS | ALLOW_STAGE_VALUES,
                                         true, true};

@@ -2,7 +2,7 @@
  * Values of a pipeline file that may hold references, compiled once when the file is read.
  *
  * `${params...}` and `${include.params...}` are constants of the file, replaced by their values while it is read. Other
- * references stay open: they depend on the instance (matrix, in, outs, checkpoint) or on other stages' results.
+ * references stay open: they depend on the instance (matrix, in, outs, checkpoint, cpus) or on other stages' results.
  */
 #ifndef RETORT_ENGINE_PIPELINE_VALUE_H
 #define RETORT_ENGINE_PIPELINE_VALUE_H
@@ -22,6 +22,7 @@ enum reference_root {
     REFERENCE_IN,
     REFERENCE_OUTS,
     REFERENCE_CHECKPOINT,
+    REFERENCE_CPUS,
     REFERENCE_STAGE
 };
 

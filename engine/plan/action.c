@@ -6,7 +6,7 @@
 #include "engine/base/memory.h"
 
 const char *action_out_type(enum out_type type) {
-    static const char *const names[] = {"file", "directory", "metrics", "series"};
+    static const char *const names[] = {"file", "directory", "metrics", "series", "any"};
     return names[type];
 }
 
@@ -16,13 +16,6 @@ cJSON *action_labels(const struct label *labels, size_t count) {
         cJSON_AddItemToObject(out, labels[i].name, cJSON_Parse(labels[i].value));
     return out;
 }
-
-struct resolver {
-    const struct action *action;
-    const char *checkpoint;
-    action_item_path *item_path;
-    void *context;
-};
 
 static const struct action_input *find_input(const struct action *a, const char *name) {
     for (size_t i = 0; i < a->input_count; i++)
@@ -39,30 +32,34 @@ static const char *out_path(const struct action *a, const char *name) {
 }
 
 /* The items of a list side by side happen only in a word of its own, where the caller takes them one by one. */
-static void put_part(struct buffer *b, const struct resolver *r, const struct word_part *part, size_t item) {
+static void put_part(struct buffer *b, const struct action *a, const struct action_given *given,
+                     const struct word_part *part, size_t item) {
     const struct action_input *in;
     switch (part->symbol) {
     case WORD_TEXT:
         buffer_puts(b, part->text);
         return;
     case WORD_IN:
-        in = find_input(r->action, part->text);
+        in = find_input(a, part->text);
         if (in && item < in->count)
-            r->item_path(r->context, in, item, b);
+            given->item_path(given->context, in, item, b);
         return;
     case WORD_OUT:
-        buffer_puts(b, out_path(r->action, part->text));
+        buffer_puts(b, out_path(a, part->text));
         return;
     case WORD_CHECKPOINT:
-        buffer_puts(b, r->checkpoint ? r->checkpoint : "");
+        buffer_puts(b, given->checkpoint ? given->checkpoint : "");
+        return;
+    case WORD_CPUS:
+        buffer_printf(b, "%d", given->cpus);
         return;
     }
 }
 
-static char *word_text(const struct resolver *r, const struct word *w, size_t item) {
+static char *word_text(const struct action *a, const struct action_given *given, const struct word *w, size_t item) {
     struct buffer b = {0};
     for (size_t i = 0; i < w->count; i++)
-        put_part(&b, r, &w->parts[i], item);
+        put_part(&b, a, given, &w->parts[i], item);
     return buffer_detach(&b);
 }
 
@@ -74,35 +71,36 @@ static size_t word_items(const struct action *a, const struct word *w) {
     return in && in->list ? in->count : 1;
 }
 
-void action_argv(char ***out, size_t *count, const struct action *a, const char *checkpoint,
-                 action_item_path *item_path, void *context) {
-    struct resolver r = {a, checkpoint, item_path, context};
+void action_argv(char ***out, size_t *count, const struct action *a, const struct action_given *given) {
     size_t total = *count;
     for (size_t i = 0; i < a->argc; i++)
         total += word_items(a, &a->argv[i]);
     *out = mem_resize(*out, total + 1, sizeof **out);
     for (size_t i = 0; i < a->argc; i++)
         for (size_t item = 0, items = word_items(a, &a->argv[i]); item < items; item++)
-            (*out)[(*count)++] = word_text(&r, &a->argv[i], item);
+            (*out)[(*count)++] = word_text(a, given, &a->argv[i], item);
     (*out)[*count] = NULL;
 }
 
-char *action_env_text(const struct action *a, const struct action_env *env, const char *checkpoint,
-                      action_item_path *item_path, void *context) {
-    struct resolver r = {a, checkpoint, item_path, context};
-    return word_text(&r, &env->value, 0);
+char *action_env_text(const struct action *a, const struct action_env *env, const struct action_given *given) {
+    return word_text(a, given, &env->value, 0);
 }
 
 static void put_visible_path(void *context, const struct action_input *input, size_t index, struct buffer *path) {
+    const struct action_item *item = &input->items[index];
     (void)context;
-    buffer_printf(path, "in/%s/%s", input->name, input->items[index].name);
+    if (item->place)
+        buffer_puts(path, item->place);
+    else
+        buffer_printf(path, "in/%s/%s", input->name, item->name);
 }
 
 const char *action_search(const struct action *a, struct arena *arena, const char *other) {
+    const struct action_given given = {.cpus = 1, .item_path = put_visible_path};
     for (size_t i = 0; i < a->env_count; i++) {
         if (strcmp(a->env[i].name, "PATH") != 0)
             continue;
-        char *text = action_env_text(a, &a->env[i], NULL, put_visible_path, NULL);
+        char *text = action_env_text(a, &a->env[i], &given);
         const char *kept = arena_strdup(arena, text);
         free(text);
         return kept;

@@ -1,8 +1,8 @@
 /*
  * An action: one stage instance with all values substituted. It is what an attempt executes and what the key hashes.
  *
- * `in`, `outs` and `checkpoint` stay symbolic in argv and env. The executor replaces them by paths, which are in no
- * key.
+ * `in`, `outs`, `checkpoint` and `cpus` stay symbolic in argv and env. The executor replaces them by paths and by the
+ * number of cpus, which are in no key.
  */
 #ifndef RETORT_ENGINE_PLAN_ACTION_H
 #define RETORT_ENGINE_PLAN_ACTION_H
@@ -31,7 +31,8 @@ struct label {
 };
 
 struct action_item {
-    const char *name; /* visible file name: "model.safetensors" */
+    const char *name;  /* visible file name: "model.safetensors" */
+    const char *place; /* its path in the stage's directory; NULL: in/<input>/... */
     struct content content;
     const char *path; /* a file of the project: absolute path; NULL: an object of the store */
     const struct label *labels;
@@ -46,7 +47,7 @@ struct action_input {
 };
 
 /* A word of argv or an env value: texts and symbols in turn ("--out", "${outs.table}"). */
-enum word_symbol { WORD_TEXT, WORD_IN, WORD_OUT, WORD_CHECKPOINT };
+enum word_symbol { WORD_TEXT, WORD_IN, WORD_OUT, WORD_CHECKPOINT, WORD_CPUS };
 struct word_part {
     enum word_symbol symbol;
     const char *text; /* WORD_TEXT: the text; WORD_IN, WORD_OUT: the name */
@@ -78,7 +79,7 @@ struct action {
     size_t env_count;
     const struct action_input *inputs; /* in the order of their names */
     size_t input_count;
-    const struct out_decl *outs;
+    const struct out_decl *outs; /* with the paths that this instance has */
     size_t out_count;
     const struct action_pin *pins;
     size_t pin_count;
@@ -88,7 +89,7 @@ struct action {
 /* The labels of an item as an object. The caller deletes it. */
 cJSON *action_labels(const struct label *labels, size_t count);
 
-/* "file", "directory", "metrics" or "series". */
+/* "file", "directory", "metrics", "series" or "any". */
 const char *action_out_type(enum out_type type);
 
 /*
@@ -97,10 +98,12 @@ const char *action_out_type(enum out_type type);
  *
  *   "kind": "deeprx/train@1"     "with.size": 11 (entries equal to the kind's default are left out)
  *   "argv.0": "python3"          "outs.table": {"path","type"}   (commands)
- *   "in.teacher": {"executable","labels","name","sha256"} (a list of them for a list; "directory": true for one)
+ *   "in.teacher": {"executable","labels","name","sha256"} (a list of them for a list; "directory": true for one, "as":
+ *                 its place where it has one of its own)
  *   "env.LANG": "C"              "pin.python3": "<sha256>"       "machine": {"cpu","host","meter"}
  *
- * A word of argv or env is a string, or {"in": name}, {"out": name}, {"checkpoint": true}, or an array of such parts.
+ * A word of argv or env is a string, or {"in": name}, {"out": name}, {"checkpoint": true}, {"cpus": true}, or an array of
+ * such parts.
  */
 cJSON *action_components(const struct action *a);
 
@@ -113,20 +116,24 @@ void key_maker_free(struct key_maker *m); /* NULL is fine */
    names. sha256_field frames each by its length. */
 void action_key(struct digest *out, struct key_maker *m, const struct action *a);
 
-/* The spec that a stage sees (stages/README.md). `item_path(context, input, index, buffer)` appends the path of an
-   item; `cpus` is the number that the scheduler granted. A command also gets `argv`, the words as executed. The
-   caller deletes it. */
+/* The paths and numbers that stand for symbols. `item_path(context, input, index, buffer)` appends the path of an item. */
 typedef void action_item_path(void *context, const struct action_input *input, size_t index, struct buffer *path);
-cJSON *action_spec(const struct action *a, const char *const *argv, size_t argc, int cpus, action_item_path *item_path,
-                   void *context);
+struct action_given {
+    int cpus;               /* that the scheduler granted */
+    const char *checkpoint; /* NULL: none */
+    action_item_path *item_path;
+    void *context;
+};
 
-/* Resolves the words of argv or an env value into text. Inputs become paths, outs their declared paths, and the
-   checkpoint becomes `checkpoint` (NULL: an empty text). Appends strings to the `*count` present ones, and a NULL
-   that is not counted. The caller frees the strings and `*out`. */
-void action_argv(char ***out, size_t *count, const struct action *a, const char *checkpoint,
-                 action_item_path *item_path, void *context);
-char *action_env_text(const struct action *a, const struct action_env *env, const char *checkpoint,
-                      action_item_path *item_path, void *context);
+/* The spec that a stage sees (stages/README.md). A command also gets `argv`, the words as executed. The caller deletes
+   it. */
+cJSON *action_spec(const struct action *a, const char *const *argv, size_t argc, const struct action_given *given);
+
+/* Resolves the words of argv or an env value into text. Inputs become paths, outs their declared paths; without a
+   checkpoint its text is empty. Appends strings to the `*count` present ones, and a NULL that is not counted. The caller
+   frees the strings and `*out`. */
+void action_argv(char ***out, size_t *count, const struct action *a, const struct action_given *given);
+char *action_env_text(const struct action *a, const struct action_env *env, const struct action_given *given);
 
 /* The PATH on which a command finds its programs: that of its "env", else `other`. Places in its directory are relative
    there. Memory of `arena`, or `other`. */

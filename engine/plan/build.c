@@ -49,9 +49,11 @@ int build_action(struct action **out, struct scope *s) {
     struct action *a = arena_alloc(s->arena, sizeof *a);
     a->arena = s->arena;
     a->kind = decl->kind;
-    a->outs = decl->outs;
-    a->out_count = decl->out_count;
-    int rc = build_inputs(a, s);
+    int rc = build_outs(a, s);
+    if (rc == 0)
+        rc = build_inputs(a, s);
+    if (rc == 0 && decl->places_vary)
+        rc = build_check_places(a, s);
     if (rc == 0)
         rc = decl->kind ? build_with(a, s) : build_command(a, s);
     if (rc == 0)

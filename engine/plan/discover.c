@@ -38,6 +38,7 @@ static void optional_references(const struct value *v, reference_visit *visit, v
 static void input_references(const struct input_decl *in, reference_visit *visit, void *context) {
     optional_references(in->value, visit, context);
     optional_references(in->label, visit, context);
+    optional_references(in->place, visit, context);
     for (size_t i = 0; i < in->item_count; i++)
         input_references(&in->items[i], visit, context);
 }
@@ -46,6 +47,8 @@ static void input_references(const struct input_decl *in, reference_visit *visit
 static void body_references(const struct stage_decl *decl, reference_visit *visit, void *context) {
     for (size_t i = 0; i < decl->in_count; i++)
         input_references(&decl->in[i], visit, context);
+    for (size_t i = 0; i < decl->out_count; i++)
+        optional_references(decl->outs[i].template, visit, context);
     optional_references(decl->with, visit, context);
     optional_references(decl->cmd, visit, context);
     for (size_t i = 0; i < decl->env_count; i++)

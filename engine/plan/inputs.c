@@ -3,6 +3,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
+#include "engine/pipeline/paths.h"
 #include "engine/plan/internal.h"
 
 /* The items of one input, while they are gathered. */
@@ -10,6 +11,8 @@ struct gathered {
     struct action_item *items;
     size_t count, capacity;
     bool list;
+    bool at_own_path;  /* each item stands at its own path */
+    const char *place; /* of the input in the stage's directory */
 };
 
 /* A project's file as it was when the plan first asked. */
@@ -78,7 +81,13 @@ static int add_file(struct gathered *g, struct scope *s, const char *directory, 
     const struct known_file *file = known_file(s, directory, path->valuestring, at);
     if (!file)
         return ERR_INVALID;
-    add_item(g, s->arena, &(struct action_item){.name = file->name, .content = file->content, .path = file->path});
+    struct action_item item = {.name = file->name, .content = file->content, .path = file->path};
+    if (g->at_own_path) {
+        char *normal = path_normal(path->valuestring);
+        item.place = arena_strdup(s->arena, normal);
+        free(normal);
+    }
+    add_item(g, s->arena, &item);
     return 0;
 }
 
@@ -108,11 +117,14 @@ static int add_outs(struct gathered *g, struct scope *s, const struct reference 
     g->list |= m.list;
     for (size_t i = 0; i < m.count; i++) {
         struct node *n = m.rows[i];
-        const struct out_decl *out = stage_out(n->pub.decl, r->steps[1].name, &index);
-        if (!out)
+        if (!stage_out(n->pub.decl, r->steps[1].name, &index))
             return scope_fault(s, at, "%s: %s has no out \"%s\"", r->text, instance_name(&n->pub), r->steps[1].name);
+        const struct out_decl *out = node_out(s, n, index);
+        if (!out)
+            return ERR_INVALID;
         add_item(g, s->arena,
                  &(struct action_item){.name = path_base(out->path),
+                                       .place = g->at_own_path ? out->path : NULL,
                                        .content = n->pub.outs[index],
                                        .labels = node_labels(s->arena, n),
                                        .label_count = instance_coordinate_count(&n->pub)});
@@ -195,14 +207,54 @@ static int add_labels(struct gathered *g, struct scope *s, const struct value *l
     return 0;
 }
 
+/* ---- places ---- */
+
+static int check_place(struct scope *s, const struct input_decl *in, const char *place) {
+    const char *fault = input_place_fault(place);
+    return fault ? scope_fault(s, &in->at, "the place \"%s\" %s; choose one with \"as\"", place, fault) : 0;
+}
+
+/* The items of a list stand side by side, each in a folder of its own. */
+static int set_places(struct gathered *g, struct scope *s, const struct input_decl *in, size_t first, bool list) {
+    const char *place = resolve_path(s, in->place);
+    if (!place || check_place(s, in, place))
+        return ERR_INVALID;
+    g->place = place;
+    for (size_t i = first; i < g->count; i++) {
+        struct action_item *item = &g->items[i];
+        item->place = list ? arena_printf(s->arena, "%s/%zu/%s", place, i - first, item->name) : place;
+        item->name = path_base(item->place);
+    }
+    return 0;
+}
+
+static int check_own_path(struct gathered *g, struct scope *s, const struct input_decl *in, bool list) {
+    if (list)
+        return scope_fault(s, &in->at,
+                           "a list of %zu files cannot stand at one path: write {\"from\": ..., \"as\": a folder}",
+                           g->count);
+    g->place = g->items ? g->items->place : "";
+    return check_place(s, in, g->place);
+}
+
 static int gather(struct gathered *g, struct scope *s, const struct input_decl *in) {
     const char *directory = s->node->pub.decl->scope->directory;
     size_t first = g->count;
+    bool outer = g->list;
+    g->list = in->type == INPUT_LIST;
+    g->at_own_path = in->at_own_path && !in->place;
     int rc = in->value && in->type != INPUT_LIST ? add_value(g, s, directory, in->value) : 0;
-    g->list |= in->type == INPUT_LIST;
     for (size_t i = 0; rc == 0 && i < in->item_count; i++)
         rc = gather(g, s, &in->items[i]);
-    return rc == 0 && in->label ? add_labels(g, s, in->label, first) : rc;
+    bool list = g->list;
+    g->list |= outer;
+    if (rc == 0 && in->label)
+        rc = add_labels(g, s, in->label, first);
+    if (rc == 0 && in->place)
+        rc = set_places(g, s, in, first, list);
+    else if (rc == 0 && in->at_own_path)
+        rc = check_own_path(g, s, in, list);
+    return rc;
 }
 
 static int check_list(struct scope *s, const struct input_decl *in, const struct gathered *g) {
@@ -219,7 +271,7 @@ static int build_input(struct action_input *out, struct scope *s, const struct i
     int rc = gather(&g, s, in);
     if (rc == 0)
         rc = check_list(s, in, &g);
-    *out = (struct action_input){in->name, g.list, g.items, g.count};
+    *out = (struct action_input){in->at_own_path ? g.place : in->name, g.list, g.items, g.count};
     return rc;
 }
 

@@ -236,8 +236,15 @@ struct matrix_member {
 };
 int resolve_matrix(struct matrix_member *out, struct scope *s, const struct reference *r, const struct location *at);
 
-/* inputs.c, words.c, with.c, build.c */
+/* inputs.c, outs.c, words.c, with.c, build.c */
 int build_inputs(struct action *a, struct scope *s);
+int build_outs(struct action *a, struct scope *s);
+/* The out of an instance with the path that it has there, in the scope's arena; NULL after a fault. */
+const struct out_decl *node_out(struct scope *s, struct node *n, size_t index);
+/* A fault if inputs and outs of an action lie in one another. */
+int build_check_places(const struct action *a, struct scope *s);
+/* A value that is a path, as text in the scope's arena; NULL after a fault. */
+const char *resolve_path(struct scope *s, const struct value *v);
 int build_command(struct action *a, struct scope *s);
 int build_env(struct action *a, struct scope *s);
 int build_with(struct action *a, struct scope *s);

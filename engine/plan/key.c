@@ -66,6 +66,9 @@ static void put_part(struct buffer *b, const struct word_part *part) {
     case WORD_CHECKPOINT:
         buffer_puts(b, "{\"checkpoint\":true}");
         return;
+    case WORD_CPUS:
+        buffer_puts(b, "{\"cpus\":true}");
+        return;
     case WORD_IN:
     case WORD_OUT:
         buffer_puts(b, part->symbol == WORD_IN ? "{\"in\":" : "{\"out\":");
@@ -116,7 +119,13 @@ static void put_labels(struct buffer *b, const struct action_item *item) {
 static void put_item(struct buffer *b, const struct action_item *item) {
     char hex[DIGEST_HEX_SIZE];
     digest_hex(hex, &item->content.digest);
-    buffer_puts(b, item->content.directory ? "{\"directory\":true,\"executable\":" : "{\"executable\":");
+    buffer_putc(b, '{');
+    if (item->place) {
+        buffer_puts(b, "\"as\":");
+        json_string(b, item->place);
+        buffer_putc(b, ',');
+    }
+    buffer_puts(b, item->content.directory ? "\"directory\":true,\"executable\":" : "\"executable\":");
     buffer_puts(b, item->content.executable ? "true,\"labels\":{" : "false,\"labels\":{");
     put_labels(b, item);
     buffer_puts(b, "},\"name\":");

@@ -230,7 +230,8 @@ int resolve_reference(cJSON **out, struct scope *s, const struct reference *r, c
     case REFERENCE_IN:
     case REFERENCE_OUTS:
     case REFERENCE_CHECKPOINT:
+    case REFERENCE_CPUS:
         break;
     }
-    return scope_fault(s, at, "%s has no value here: it is a path that only a command sees", r->text);
+    return scope_fault(s, at, "%s has no value here: only a command sees it", r->text);
 }

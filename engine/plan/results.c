@@ -8,15 +8,18 @@ static bool is_ready(struct scope *s, const struct value *v) {
     return !s->fault && !s->waits && !s->blocker;
 }
 
-static int read_items(struct result_item *items, struct plan *p, const struct reference *r, const struct match *m,
+static int read_items(struct result_item *items, struct scope *s, const struct reference *r, const struct match *m,
                       struct error *err) {
+    struct plan *p = s->plan;
     for (size_t i = 0; i < m->count; i++) {
         struct node *n = m->rows[i];
         size_t index;
-        const struct out_decl *out = stage_out(n->pub.decl, r->steps[1].name, &index);
-        if (!out)
+        if (!stage_out(n->pub.decl, r->steps[1].name, &index))
             return error_set(err, ERR_INVALID, "%s: %s has no out \"%s\"", r->text, instance_name(&n->pub),
                              r->steps[1].name);
+        const struct out_decl *out = node_out(s, n, index);
+        if (!out)
+            return error_set(err, ERR_INVALID, "%s", s->fault);
         cJSON *labels = action_labels(node_labels(p->arena, n), instance_coordinate_count(&n->pub));
         items[i] = (struct result_item){&n->pub, out, &n->pub.outs[index], tree_keep(p->arena, labels)};
     }
@@ -40,7 +43,7 @@ int plan_result(struct plan *p, const struct result_decl *result, const struct r
     if (s.fault || match_reference(&m, &s, r, &result->value->at))
         return error_set(err, ERR_INVALID, "result %s: %s", result->name, s.fault);
     struct result_item *found = arena_array(p->arena, m.count, sizeof *found);
-    int rc = read_items(found, p, r, &m, err);
+    int rc = read_items(found, &s, r, &m, err);
     if (rc)
         return error_prefix(err, "result %s", result->name);
     *items = found;

@@ -2,12 +2,12 @@
 
 #include "engine/plan/action.h"
 
-static cJSON *spec_item(const struct action_input *in, size_t index, action_item_path *item_path, void *context) {
+static cJSON *spec_item(const struct action_input *in, size_t index, const struct action_given *given) {
     const struct action_item *item = &in->items[index];
     struct buffer path = {0};
     char hex[DIGEST_HEX_SIZE];
     digest_hex(hex, &item->content.digest);
-    item_path(context, in, index, &path);
+    given->item_path(given->context, in, index, &path);
     cJSON *out = cJSON_CreateObject();
     cJSON_AddStringToObject(out, "path", buffer_text(&path));
     cJSON_AddStringToObject(out, "name", item->name);
@@ -18,12 +18,12 @@ static cJSON *spec_item(const struct action_input *in, size_t index, action_item
     return out;
 }
 
-static cJSON *spec_input(const struct action_input *in, action_item_path *item_path, void *context) {
+static cJSON *spec_input(const struct action_input *in, const struct action_given *given) {
     if (!in->list)
-        return spec_item(in, 0, item_path, context);
+        return spec_item(in, 0, given);
     cJSON *list = cJSON_CreateArray();
     for (size_t i = 0; i < in->count; i++)
-        cJSON_AddItemToArray(list, spec_item(in, i, item_path, context));
+        cJSON_AddItemToArray(list, spec_item(in, i, given));
     return list;
 }
 
@@ -41,20 +41,19 @@ static void add_what(cJSON *spec, const struct action *a, const char *const *arg
         cJSON_AddItemToArray(cmd, cJSON_CreateString(argv[i]));
 }
 
-cJSON *action_spec(const struct action *a, const char *const *argv, size_t argc, int cpus, action_item_path *item_path,
-                   void *context) {
+cJSON *action_spec(const struct action *a, const char *const *argv, size_t argc, const struct action_given *given) {
     cJSON *spec = cJSON_CreateObject();
     cJSON_AddNumberToObject(spec, "retort_spec", 1);
     add_what(spec, a, argv, argc);
     cJSON *in = cJSON_AddObjectToObject(spec, "in");
     for (size_t i = 0; i < a->input_count; i++)
-        cJSON_AddItemToObject(in, a->inputs[i].name, spec_input(&a->inputs[i], item_path, context));
+        cJSON_AddItemToObject(in, a->inputs[i].name, spec_input(&a->inputs[i], given));
     cJSON *outs = cJSON_AddObjectToObject(spec, "outs");
     for (size_t i = 0; i < a->out_count; i++) {
         cJSON *out = cJSON_AddObjectToObject(outs, a->outs[i].name);
         cJSON_AddStringToObject(out, "path", a->outs[i].path);
         cJSON_AddStringToObject(out, "type", action_out_type(a->outs[i].type));
     }
-    cJSON_AddNumberToObject(spec, "cpus", cpus);
+    cJSON_AddNumberToObject(spec, "cpus", given->cpus);
     return spec;
 }

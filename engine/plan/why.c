@@ -99,7 +99,7 @@ enum { SHORT_DIGEST = 12 };
 
 static void put_item(struct buffer *out, const cJSON *item) {
     const char *digest = json_text(item, "sha256", "");
-    buffer_printf(out, "%s %.*s", json_text(item, "name", "?"), SHORT_DIGEST, digest);
+    buffer_printf(out, "%s %.*s", json_text(item, "as", json_text(item, "name", "?")), SHORT_DIGEST, digest);
     if (json_bool(item, "executable", false))
         buffer_puts(out, " (executable)");
 }

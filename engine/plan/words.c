@@ -67,11 +67,11 @@ static const struct action_input *find_input(const struct action *a, const char 
 }
 
 /* `alone`: the reference is the whole argv element, where a list may stand. */
-static int add_path(struct draft *d, const struct reference *r, const struct location *at, bool alone) {
+static int add_reference(struct draft *d, const struct reference *r, const struct location *at, bool alone) {
     struct scope *s = d->scope;
     const char *name = r->step_count == 1 ? r->steps[0].name : NULL;
-    if (r->root == REFERENCE_CHECKPOINT) {
-        add_symbol(d, WORD_CHECKPOINT, NULL);
+    if (r->root == REFERENCE_CHECKPOINT || r->root == REFERENCE_CPUS) {
+        add_symbol(d, r->root == REFERENCE_CPUS ? WORD_CPUS : WORD_CHECKPOINT, NULL);
         return 0;
     }
     if (r->root == REFERENCE_IN) {
@@ -90,8 +90,10 @@ static int add_path(struct draft *d, const struct reference *r, const struct loc
     return 0;
 }
 
-static bool is_path(const struct reference *r) {
-    return r->root == REFERENCE_IN || r->root == REFERENCE_OUTS || r->root == REFERENCE_CHECKPOINT;
+/* Whether it stays symbolic in the key. */
+static bool is_symbol(const struct reference *r) {
+    return r->root == REFERENCE_IN || r->root == REFERENCE_OUTS || r->root == REFERENCE_CHECKPOINT ||
+           r->root == REFERENCE_CPUS;
 }
 
 static int push_template(struct draft *d, const struct value *v) {
@@ -101,8 +103,8 @@ static int push_template(struct draft *d, const struct value *v) {
         const struct text_part *part = &v->as.text.parts[i];
         if (part->text)
             buffer_puts(d->text, part->text);
-        else if (is_path(part->reference))
-            rc = add_path(d, part->reference, &v->at, false);
+        else if (is_symbol(part->reference))
+            rc = add_reference(d, part->reference, &v->at, false);
         else
             rc = put_reference(d->text, d->scope, part->reference, &v->at);
     }
@@ -110,9 +112,9 @@ static int push_template(struct draft *d, const struct value *v) {
     return rc;
 }
 
-static int push_path(struct draft *d, const struct value *v, bool list) {
+static int push_symbol(struct draft *d, const struct value *v, bool list) {
     begin_word(d, 1);
-    int rc = add_path(d, v->as.reference, &v->at, list);
+    int rc = add_reference(d, v->as.reference, &v->at, list);
     end_word(d);
     return rc;
 }
@@ -159,8 +161,8 @@ static int push_value(struct draft *d, const struct value *v, bool list) {
         return push_json(d, v->as.literal, &v->at, list);
     if (v->type == VALUE_TEXT)
         return push_template(d, v);
-    if (v->type == VALUE_REFERENCE && is_path(v->as.reference))
-        return push_path(d, v, list);
+    if (v->type == VALUE_REFERENCE && is_symbol(v->as.reference))
+        return push_symbol(d, v, list);
     return push_resolved(d, v, list);
 }
 

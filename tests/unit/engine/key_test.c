@@ -69,6 +69,18 @@ static void a_command(void **state) {
     assert_false(digest_equal(&before, &after));
 }
 
+static void a_command_with_a_place_and_its_cpus(void **state) {
+    (void)state;
+    const struct word_part parts[] = {{WORD_TEXT, "-j"}, {WORD_CPUS, NULL}};
+    const struct word words[] = {{parts, 2}};
+    const struct out_decl any = {.name = "o", .path = "o", .type = OUT_ANY};
+    struct action_item item = {.name = "raw", .place = "data/raw", .path = "/anywhere", .content.directory = true};
+    sha256_bytes(&item.content.digest, "abc", 3);
+    const struct action_input in = {"data/raw", false, &item, 1};
+    const struct action a = {.argv = words, .argc = 1, .inputs = &in, .input_count = 1, .outs = &any, .out_count = 1};
+    expect_key(&a, "be277b8c18bb5f4d96dbd7d524802fd8fd6359e4cf64de6cffcdb42fceee6813");
+}
+
 static void a_kind_that_measures_its_machine(void **state) {
     (void)state;
     const struct kind *kind = NULL;
@@ -105,6 +117,7 @@ static void words_are_framed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_command),
+        cmocka_unit_test(a_command_with_a_place_and_its_cpus),
         cmocka_unit_test(a_kind_that_measures_its_machine),
         cmocka_unit_test(words_are_framed),
     };

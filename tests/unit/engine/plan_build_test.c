@@ -106,7 +106,8 @@ static void a_list_alone_becomes_its_items(void **state) {
     const struct action *a = world_action(&w, "a");
     char **argv = NULL;
     size_t count = 0;
-    action_argv(&argv, &count, a, "/keep", put_item_path, NULL);
+    const struct action_given given = {.cpus = 3, .checkpoint = "/keep", .item_path = put_item_path};
+    action_argv(&argv, &count, a, &given);
     assert_int_equal(count, 4);
     assert_string_equal(argv[0], "cat");
     assert_string_equal(argv[1], "in/l/0/x");
@@ -116,7 +117,7 @@ static void a_list_alone_becomes_its_items(void **state) {
     for (size_t i = 0; i < count; i++)
         free(argv[i]);
     free(argv);
-    char *env = action_env_text(a, &a->env[0], "/keep", put_item_path, NULL);
+    char *env = action_env_text(a, &a->env[0], &given);
     assert_string_equal(env, "/keep/c");
     free(env);
     world_close(&w);
@@ -141,7 +142,8 @@ static void the_spec_shows_what_is_hashed_paths_and_cpus(void **state) {
                         "'m':{'path':'m.json','type':'metrics'}}}}}");
     world_run(&w);
     const char *const argv[] = {"run", "in/i/run.sh"};
-    cJSON *spec = action_spec(world_action(&w, "a"), argv, 2, 3, put_item_path, NULL);
+    const struct action_given given = {.cpus = 3, .item_path = put_item_path};
+    cJSON *spec = action_spec(world_action(&w, "a"), argv, 2, &given);
     char *text = json_canonical_text(spec);
     /* SHA-256 of "run.sh", from sha256sum. */
     assert_string_equal(
@@ -243,7 +245,8 @@ static void defaults_of_a_kind_are_in_no_key(void **state) {
     expect_component(&w, "a[n=41]", "with.receiver", "'ls'");
     expect_component(&w, "a[n=41]", "kind", "'link/baseline@1'");
     expect_component(&w, "a[n=41]", "machine", "(none)");
-    cJSON *spec = action_spec(world_action(&w, "a[n=40]"), NULL, 0, 1, put_item_path, NULL);
+    const struct action_given given = {.cpus = 1, .item_path = put_item_path};
+    cJSON *spec = action_spec(world_action(&w, "a[n=40]"), NULL, 0, &given);
     const cJSON *with = cJSON_GetObjectItemCaseSensitive(spec, "with");
     assert_int_equal((int)json_double(with, "slots", 0), 40);
     assert_int_equal((int)json_double(with, "branches", 0), 1);
@@ -267,6 +270,117 @@ static void a_late_value_that_does_not_fit_is_placed(void **state) {
     world_close(&w);
 }
 
+static void expect_place(const struct world *w, const char *instance, const char *input, size_t item,
+                         const char *place) {
+    const struct action *a = world_action(w, instance);
+    for (size_t i = 0; i < a->input_count; i++) {
+        if (strcmp(a->inputs[i].name, input) != 0)
+            continue;
+        assert_true(item < a->inputs[i].count);
+        if (place)
+            assert_string_equal(a->inputs[i].items[item].place, place);
+        else
+            assert_null(a->inputs[i].items[item].place);
+        return;
+    }
+    fail_msg("%s has no input %s", instance, input);
+}
+
+static void inputs_stand_where_as_says(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD "'a':{'cmd':['x','${matrix.n}'],'outs':{'o':'deep/o.bin'},'matrix':{'n':[1,2]}},"
+                        "'b':{'cmd':['x','${in.file}'],'outs':{'o':'o'},'matrix':{'m':['p','q']},"
+                        "'in':{'file':{'path':'data/x.csv','as':'raw/${matrix.m}/y.csv'},'plain':'z.csv',"
+                        "'list':{'from':'${stages.a[*].outs.o}','as':'parts'}}}}}");
+    world_run(&w);
+    expect_no_fault(&w);
+    expect_place(&w, "b[m=q]", "file", 0, "raw/q/y.csv");
+    expect_place(&w, "b[m=q]", "plain", 0, NULL);
+    expect_place(&w, "b[m=p]", "list", 1, "parts/1/o.bin");
+    assert_string_equal(world_action(&w, "b[m=p]")->inputs[0].items[0].name, "y.csv");
+    world_close(&w);
+}
+
+static void inputs_of_a_list_stand_at_their_own_paths(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(
+        &w, "{'retort':1,'name':'t','defaults':{'in':['src']},'stages':{"
+            "'a':{'cmd':['x','${in[\\\"src\\\"]}'],'in':['./data//raw/','d-${matrix.n}.csv'],'outs':['model.pkl','m/"
+            "${matrix.n}'],"
+            "'matrix':{'n':[1,2]}},"
+            "'b':{'cmd':['x','${in[\\\"m/2\\\"]}'],'in':['${stages.a[n=2].outs[\\\"m/${matrix.n}\\\"]}'],'outs':[]}}}");
+    world_run(&w);
+    expect_no_fault(&w);
+    expect_place(&w, "a[n=1]", "src", 0, "src");
+    expect_place(&w, "a[n=1]", "data/raw", 0, "data/raw");
+    expect_place(&w, "a[n=1]", "d-1.csv", 0, "d-1.csv");
+    expect_place(&w, "b", "m/2", 0, "m/2");
+    expect_component(&w, "a[n=2]", "outs.model.pkl", "{'path':'model.pkl','type':'any'}");
+    expect_component(&w, "a[n=2]", "outs.m/${matrix.n}", "{'path':'m/2','type':'any'}");
+    expect_component(&w, "b", "argv.1", "{'in':'m/2'}");
+    world_close(&w);
+}
+
+static void a_place_in_another_is_a_fault_of_its_instance(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD
+               "'a':{'cmd':['x'],'in':['x',{'path':'y','as':'${matrix.n}'}],'outs':[],'matrix':{'n':['x/z','z']}}}}");
+    world_run(&w);
+    expect_fault(&w, "the places of x and x/z in the directory of a[n=x/z] are equal, or one lies in the other");
+    expect_state(&w, "a[n=z]", INSTANCE_DONE);
+    world_close(&w);
+    world_open(&w, HEAD "'b':{'cmd':['x'],'in':['x'],'outs':['${matrix.n}'],'matrix':{'n':['x','z']}}}}");
+    world_run(&w);
+    expect_fault(&w, "the places of x and x in the directory of b[n=x] are equal");
+    world_close(&w);
+    world_open(&w, HEAD "'b':{'cmd':['x'],'outs':['${matrix.n}'],'matrix':{'n':['in/z','z']}}}}");
+    world_run(&w);
+    expect_fault(&w, "the path \"in/z\" of the out \"${matrix.n}\" lies in \"in\"");
+    expect_state(&w, "b[n=in/z]", INSTANCE_FAILED);
+    world_close(&w);
+}
+
+static void a_list_cannot_stand_at_one_path(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD "'a':{'cmd':['x','${matrix.n}'],'outs':['o'],'matrix':{'n':[1,2]}},"
+                        "'b':{'cmd':['x'],'in':['${stages.a[*].outs.o}'],'outs':[]}}}");
+    world_run(&w);
+    expect_fault(&w, "a list of 2 files cannot stand at one path: write {\"from\": ..., \"as\": a folder}");
+    world_close(&w);
+}
+
+/* Equal work is done once: the path in the project is in no key, the place in the stage's directory is. */
+static void the_key_holds_the_place_and_not_the_path(void **state) {
+    (void)state;
+    const char *const as = HEAD "'a':{'cmd':['x'],'in':[{'path':'one/x.csv','as':'d/y.csv'}],'outs':['o']}}}";
+    const char *const moved = HEAD "'b':{'cmd':['x'],'in':[{'path':'two/x.csv','as':'d/y.csv'}],'outs':['o']}}}";
+    const char *const other = HEAD "'a':{'cmd':['x'],'in':[{'path':'one/x.csv','as':'e/y.csv'}],'outs':['o']}}}";
+    expect_keys(true, as, "a", moved, "b");
+    expect_keys(false, as, "a", other, "a");
+}
+
+static void the_number_of_cpus_is_in_no_key(void **state) {
+    (void)state;
+    struct world w = {0};
+    const char *const one = HEAD "'a':{'cmd':['x','-j${cpus}'],'outs':['o'],'env':{'N':'${cpus}'}}}}";
+    const char *const four =
+        HEAD "'a':{'cmd':['x','-j${cpus}'],'outs':['o'],'env':{'N':'${cpus}'},'resources':{'cpus':4}}}}";
+    expect_keys(true, one, "a", four, "a");
+    world_open(&w, one);
+    world_run(&w);
+    expect_component(&w, "a", "argv.1", "['-j',{'cpus':true}]");
+    expect_component(&w, "a", "env.N", "{'cpus':true}");
+    const struct action_given given = {.cpus = 3};
+    char *text = action_env_text(world_action(&w, "a"), &world_action(&w, "a")->env[0], &given);
+    assert_string_equal(text, "3");
+    free(text);
+    world_close(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_of_the_project),
@@ -282,6 +396,12 @@ int main(void) {
         cmocka_unit_test(early_cutoff),
         cmocka_unit_test(defaults_of_a_kind_are_in_no_key),
         cmocka_unit_test(a_late_value_that_does_not_fit_is_placed),
+        cmocka_unit_test(inputs_stand_where_as_says),
+        cmocka_unit_test(inputs_of_a_list_stand_at_their_own_paths),
+        cmocka_unit_test(a_place_in_another_is_a_fault_of_its_instance),
+        cmocka_unit_test(a_list_cannot_stand_at_one_path),
+        cmocka_unit_test(the_key_holds_the_place_and_not_the_path),
+        cmocka_unit_test(the_number_of_cpus_is_in_no_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

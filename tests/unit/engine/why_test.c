@@ -73,6 +73,9 @@ static void inputs_by_what_differs(void **state) {
     expect("{'in.m':[" FILE_A "," FILE_B "," FILE_L "]}", "{'in.m':[" FILE_A "," FILE_A "," FILE_A "]}",
            "in.m[1]: m.bin aaaaaaaaaaaa -> m.bin bbbbbbbbbbbb (and 1 more of its items)\n",
            "in.m[1]: m.bin aaaaaaaaaaaa -> m.bin bbbbbbbbbbbb (and 1 more of its items)");
+    expect("{'in.m':{'as':'b/m','name':'m','sha256':'aaaaaaaaaaaaaaaaaaaa'}}",
+           "{'in.m':{'as':'a/m','name':'m','sha256':'aaaaaaaaaaaaaaaaaaaa'}}",
+           "in.m: a/m aaaaaaaaaaaa -> b/m aaaaaaaaaaaa\n", "in.m: a/m aaaaaaaaaaaa -> b/m aaaaaaaaaaaa");
     expect("{'in.m':[" FILE_A "," FILE_B "]}", "{'in.m':" FILE_A "}", "in.m: m.bin aaaaaaaaaaaa -> a list of 2\n",
            "in.m: m.bin aaaaaaaaaaaa -> a list of 2");
 }
