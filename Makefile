@@ -13,11 +13,12 @@ PKG_CONFIG ?= pkg-config
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wformat=2 -Wundef -Wcast-qual \
 	-Wpointer-arith -Wvla -Wdouble-promotion $(if $(WERROR),-Werror)
-CFLAGS_release = -O2 -g
+CFLAGS_release = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 CFLAGS_asan = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_tsan = -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS_fuzz = -O1 -g -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
+LDFLAGS_release = -Wl,-z,relro,-z,now
 LDFLAGS_asan = -fsanitize=address,undefined
 LDFLAGS_tsan = -fsanitize=thread
 LDFLAGS_fuzz = -fsanitize=address,undefined,float-cast-overflow

@@ -138,21 +138,20 @@ static int copy_open_file(struct store *s, int from, const struct stat *st, cons
     return rc;
 }
 
-/* Files can be moved only out of a folder that its owner may write to. */
-static void open_folder_of(int at, const char *path) {
+/* Files can be moved only out of a folder that its owner may write to. Whether it is one now. */
+static bool make_folder_writable(int at, const char *path) {
     char *folder = path_directory(path);
-    if (faccessat(at, folder, W_OK, 0) < 0)
-        fchmodat(at, folder, S_IRWXU, 0);
+    bool writable = faccessat(at, folder, W_OK, 0) == 0 || fchmodat(at, folder, S_IRWXU, 0) == 0;
     free(folder);
+    return writable;
 }
 
 static int put_open_file(struct store *s, int fd, const struct stat *st, int at, const char *path, struct object *out,
                          struct error *err) {
     struct object o = {.executable = st->st_mode & S_IXUSR};
-    open_folder_of(at, path);
     /* A file with a second name is somebody else's too (an input, a user's file), so it is copied. So is another
        user's file (a container's root): it cannot be sealed, nor removed from its folder. */
-    bool others = geteuid() != 0 && st->st_uid != geteuid();
+    bool others = !make_folder_writable(at, path) || (geteuid() != 0 && st->st_uid != geteuid());
     if (st->st_nlink > 1 || others) {
         int rc = copy_open_file(s, fd, st, path, out, err);
         if (rc == 0 && unlinkat(at, path, 0) < 0 && !others)

@@ -1,5 +1,6 @@
 /* The calls of a program that faultlib.c counts and fails, but allocations. */
 #include "tests/fault/faultlib.h"
+#include "tests/fault/fortified.h"
 
 #include <dirent.h>
 #include <dlfcn.h>

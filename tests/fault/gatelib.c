@@ -23,6 +23,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/fault/fortified.h"
+
 static const char *stop_at, *stop_in, *fail_at;
 
 __attribute__((constructor)) static void begin(void) {

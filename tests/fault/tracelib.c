@@ -32,6 +32,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "tests/fault/fortified.h"
+
 enum { LINE = 2 * NAME_MAX + 128 };
 
 static int trace_fd = -1;
