@@ -50,9 +50,12 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 lib = $(BUILD)/lib$(1).a
 
 LIBS_retort = $(call lib,engine) $(call lib,protocol) $(call lib,kinds) $(call lib,store) $(call lib,meter) $(call lib,base)
-SYSLIBS_retort = -luv -lgit2 -lsqlite3 -lcjson -lcrypto -lpthread -lm
+# A static archive: programs that start by the thousand do not load one library more.
+YAML = -l:libyaml.a
+
+SYSLIBS_retort = -luv -lgit2 -lsqlite3 $(YAML) -lcjson -lcrypto -lpthread -lm
 LIBS_retort-stage = $(call lib,stages) $(call lib,kinds) $(call lib,kernels) $(call lib,meter) $(call lib,base)
-SYSLIBS_retort-stage = $(BLAS_LIBS) -lsleef -lcjson -lcrypto -lpthread -lm
+SYSLIBS_retort-stage = $(BLAS_LIBS) -lsleef $(YAML) -lcjson -lcrypto -lpthread -lm
 
 LIBS_retort-keeper = $(call lib,keeper) $(call lib,protocol) $(call lib,meter) $(call lib,base)
 SYSLIBS_retort-keeper = -Wl,--as-needed -lcjson -lcrypto -lpthread -lm
@@ -100,7 +103,7 @@ TEST_LIBS_kernels = $(call lib,kernels)
 TEST_LIBS_stages = $(LIBS_retort-stage)
 TEST_LIBS_keeper = $(LIBS_retort-keeper)
 TEST_LIBS_engine = $(LIBS_retort)
-TEST_SYSLIBS_base = -lcjson -lcrypto -lm
+TEST_SYSLIBS_base = $(YAML) -lcjson -lcrypto -lm
 TEST_SYSLIBS_meter = $(TEST_SYSLIBS_base)
 TEST_SYSLIBS_kinds = $(TEST_SYSLIBS_base)
 TEST_SYSLIBS_store = -lsqlite3 $(TEST_SYSLIBS_base) -lpthread
@@ -139,7 +142,7 @@ $(BUILD)/tests/fault/mutate $(BUILD)/tests/fault/powercut: %: %.o $(BUILD)/tests
 
 # ---- packages to install ----
 
-BUILD_PACKAGES = gcc libc6-dev make git pkg-config libuv1-dev libcjson-dev libgit2-dev libsqlite3-dev libopenblas-pthread-dev \
+BUILD_PACKAGES = gcc libc6-dev make git pkg-config libuv1-dev libcjson-dev libyaml-dev libgit2-dev libsqlite3-dev libopenblas-pthread-dev \
 	gfortran libsleef-dev librandom123-dev libssl-dev gnuplot-nox graphviz
 TEST_PACKAGES = libcmocka-dev python3 python3-jsonschema procps
 LINT_PACKAGES = clang-tidy clang clang-format cppcheck

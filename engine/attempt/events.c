@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "engine/base/data.h"
 #include "engine/base/json.h"
 
 static bool on_progress(struct event_reader *r, const cJSON *p) {
@@ -17,10 +18,11 @@ static bool on_progress(struct event_reader *r, const cJSON *p) {
 
 static bool on_metric(struct event_reader *r, const cJSON *m) {
     const char *name = json_text(m, "name", NULL);
-    double value = json_double(m, "value", NAN);
-    if (!name || !isfinite(value))
+    const cJSON *given = cJSON_GetObjectItemCaseSensitive(m, "value");
+    double value = NAN;
+    if (!name || !(data_number(&value, given) || data_nonfinite(given)))
         return false;
-    if (r->metric)
+    if (r->metric && isfinite(value))
         r->metric(r->context, name, json_double(m, "step", NAN), value);
     return true;
 }
@@ -39,9 +41,9 @@ static bool on_event(struct event_reader *r, const cJSON *event) {
 }
 
 static bool is_event(struct event_reader *r) {
-    struct json_document *document = NULL;
-    bool is = json_parse(&document, r->line.data, r->line.size, NULL, NULL) == 0 && on_event(r, json_root(document));
-    json_free(document);
+    cJSON *event = NULL;
+    bool is = data_parse(&event, "event", r->line.data, r->line.size, NULL) == 0 && on_event(r, event);
+    cJSON_Delete(event);
     return is;
 }
 

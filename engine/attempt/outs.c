@@ -2,47 +2,57 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/attempt/attempt.h"
+#include "engine/base/data.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 
 /* ---- metrics ---- */
 
-static int add_numbers(cJSON *all, const cJSON *object, struct error *err) {
-    if (!cJSON_IsObject(object))
-        return error_set(err, ERR_FAILED, "must be a JSON object of numbers");
-    for (const cJSON *item = object->child; item; item = item->next) {
-        if (!cJSON_IsNumber(item) || !isfinite(item->valuedouble))
-            return error_set(err, ERR_FAILED, "its metric \"%s\" must be a finite number", item->string);
-        if (cJSON_GetObjectItemCaseSensitive(all, item->string))
-            return error_set(err, ERR_FAILED, "its metric \"%s\" stands in another metrics out too", item->string);
-        cJSON_AddNumberToObject(all, item->string, item->valuedouble);
-    }
-    return 0;
+/* Reports all faults of the names together: `faults` has one a line. */
+static int fail_names(const struct buffer *faults, struct error *err) {
+    struct buffer text = {0};
+    for (const char *at = buffer_text(faults); *at; at++)
+        if (*at != '\n')
+            buffer_putc(&text, *at);
+        else if (at[1])
+            buffer_puts(&text, "; ");
+    int rc = error_set(err, ERR_FAILED, "%s", buffer_text(&text));
+    buffer_close(&text);
+    return rc;
+}
+
+static int add_names(cJSON *all, const cJSON *tree, struct error *err) {
+    struct buffer faults = {0};
+    if (!cJSON_IsObject(tree) || data_nonfinite(tree) || data_integer(tree))
+        return error_set(err, ERR_FAILED, "metrics are an object, as in {\"loss\": 0.1}");
+    data_flatten(all, tree, &faults);
+    int rc = faults.size ? fail_names(&faults, err) : 0;
+    buffer_close(&faults);
+    return rc;
 }
 
 static int add_metrics(const struct attempt *a, cJSON *all, int folder, const struct out_decl *out, struct error *err) {
-    struct json_document *document = NULL;
+    cJSON *tree = NULL;
     struct buffer text = {0};
     int fd = file_open_beneath(folder, path_base(out->path), O_RDONLY | O_NONBLOCK);
     int rc = fd < 0 ? error_errno(err, errno, "%s: cannot be opened", a->directory->stage)
                     : file_read_open(&text, fd, out->path, JSON_MAX_BYTES, err);
     if (rc == 0)
-        rc = json_parse(&document, buffer_text(&text), text.size, NULL, err);
+        rc = data_parse(&tree, out->path, buffer_text(&text), text.size, err);
     if (rc == 0)
-        rc = add_numbers(all, json_root(document), err);
+        rc = add_names(all, tree, err);
     if (rc < 0)
         error_prefix(err, "out \"%s\": %s", out->name, out->path);
     if (fd >= 0)
         close(fd);
-    json_free(document);
+    cJSON_Delete(tree);
     buffer_close(&text);
     return rc < 0 ? ERR_FAILED : 0;
 }
@@ -128,7 +138,30 @@ static int put_out(struct object *object, struct attempt *a, int folder, const s
     return rc;
 }
 
+bool attempt_out_is_inside(const struct action *action, const struct out_decl *out) {
+    for (size_t i = 0; out->type == OUT_METRICS && i < action->out_count; i++) {
+        const struct out_decl *folder = &action->outs[i];
+        size_t length = strlen(folder->path);
+        if (folder->type == OUT_DIRECTORY && strncmp(out->path, folder->path, length) == 0 && out->path[length] == '/')
+            return true;
+    }
+    return false;
+}
+
 /* ---- all ---- */
+
+static int check_one(struct attempt *a, size_t index, int *folder, struct error *err) {
+    const struct action *action = a->instance->action;
+    const struct out_decl *out = &action->outs[index];
+    struct outcome *o = &a->outcome;
+    int rc = open_folder(folder, a, out, err);
+    if (rc < 0)
+        return rc;
+    rc = check_out(a, o->metrics, *folder, out, err);
+    if (rc == 0 && attempt_out_is_inside(action, out))
+        rc = store_object_hash(*folder, path_base(out->path), &o->outs[index], err);
+    return rc;
+}
 
 /* Every out is checked before the first is taken. */
 int attempt_take_outs(struct attempt *a, struct error *err) {
@@ -139,14 +172,14 @@ int attempt_take_outs(struct attempt *a, struct error *err) {
     int *folders = mem_array(action->out_count + 1, sizeof *folders);
     size_t opened = 0;
     int rc = directory_check(a->directory, err);
-    for (; rc == 0 && opened < action->out_count; opened++) {
-        rc = open_folder(&folders[opened], a, &action->outs[opened], err);
-        if (rc < 0)
-            break;
-        rc = check_out(a, o->metrics, folders[opened], &action->outs[opened], err);
+    while (rc == 0 && opened < action->out_count) {
+        folders[opened] = -1;
+        rc = check_one(a, opened, &folders[opened], err);
+        opened += folders[opened] >= 0;
     }
     for (size_t i = 0; rc == 0 && i < action->out_count; i++)
-        rc = put_out(&o->outs[i], a, folders[i], &action->outs[i], err);
+        if (!attempt_out_is_inside(action, &action->outs[i]))
+            rc = put_out(&o->outs[i], a, folders[i], &action->outs[i], err);
     for (size_t i = 0; i < opened; i++)
         close(folders[i]);
     free(folders);

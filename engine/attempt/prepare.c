@@ -83,12 +83,12 @@ static void add_input_place(struct places *p, struct attempt *a, const struct ac
     }
 }
 
-/* Makes the folders that inputs and declared outs lie in. */
+/* Makes the folders that inputs and declared outs lie in; the stage makes those that are outs. */
 static int make_places(struct attempt *a, struct error *err) {
     const struct action *action = a->instance->action;
     struct places p = {0};
     for (size_t i = 0; i < action->out_count; i++)
-        if (strchr(action->outs[i].path, '/'))
+        if (strchr(action->outs[i].path, '/') && !attempt_out_is_inside(action, &action->outs[i]))
             add_place(&p, action->outs[i].path);
     for (size_t i = 0; i < action->input_count; i++)
         add_input_place(&p, a, &action->inputs[i]);

@@ -27,6 +27,9 @@ struct scanner {
     size_t capacity;
     struct json_position last; /* the place of `last_offset`: marks come in the order of the text */
     size_t last_offset;
+    bool loose; /* take the odd numbers too */
+    struct json_odd *odd;
+    size_t odd_count, odd_capacity;
     struct json_position *at;
     struct error *err;
 };
@@ -218,11 +221,20 @@ static bool is_exact(const char *text, double value) {
     return same;
 }
 
+/* Takes the number from `start` as an odd one, if that may be; `what` is the fault. */
+static int odd_number(struct scanner *s, size_t start, bool whole, const char *what) {
+    if (!s->loose)
+        return fail_at(s, start, what);
+    mem_grow(s->odd, &s->odd_capacity, s->odd_count + 1);
+    s->odd[s->odd_count++] = (struct json_odd){start, s->offset - start, whole};
+    return 0;
+}
+
 static int check_number(struct scanner *s, size_t start, bool integer) {
     const unsigned char *text = s->text + start;
     size_t length = s->offset - start;
     if (length > MAX_NUMBER_LENGTH)
-        return fail_at(s, start, "this number has more than 63 characters");
+        return odd_number(s, start, integer, "this number has more than 63 characters");
     size_t sign = text[0] == '-';
     if (integer && integer_fits(text + sign, length - sign))
         return 0;
@@ -231,11 +243,25 @@ static int check_number(struct scanner *s, size_t start, bool integer) {
     copy[length] = '\0';
     double value = strtod(copy, NULL);
     if (integer && !is_exact(copy, value))
-        return fail_at(s, start,
-                       "this integer is beyond 2^53 (9007199254740992) and would be rounded; write it as a string");
+        return odd_number(s, start, true,
+                          "this integer is beyond 2^53 (9007199254740992) and would be rounded; write it as a string");
     if (!isfinite(value))
-        return fail_at(s, start, "this number is beyond the largest double (1.7976931348623157e308)");
+        return odd_number(s, start, integer, "this number is beyond the largest double (1.7976931348623157e308)");
     return 0;
+}
+
+static int scan_word(struct scanner *s, const char *word) {
+    size_t length = strlen(word);
+    if (s->size - s->offset < length || memcmp(s->text + s->offset, word, length) != 0)
+        return fail_expected(s, "a value (an object, array, string, number, true, false or null)");
+    s->offset += length;
+    return 0;
+}
+
+/* A number that is none, from `start` on; the sign is read. */
+static int scan_nonfinite(struct scanner *s, size_t start, const char *word) {
+    int rc = scan_word(s, word);
+    return rc < 0 ? rc : odd_number(s, start, false, word);
 }
 
 static int scan_number(struct scanner *s) {
@@ -243,6 +269,8 @@ static int scan_number(struct scanner *s) {
     bool integer = true;
     if (peek(s) == '-')
         s->offset++;
+    if (s->loose && peek(s) == 'I')
+        return scan_nonfinite(s, start, "Infinity");
     if (peek(s) == '0') {
         s->offset++;
         if (peek(s) >= '0' && peek(s) <= '9')
@@ -265,14 +293,6 @@ static int scan_number(struct scanner *s) {
             return fail_expected(s, "a digit in the exponent");
     }
     return check_number(s, start, integer);
-}
-
-static int scan_word(struct scanner *s, const char *word) {
-    size_t length = strlen(word);
-    if (s->size - s->offset < length || memcmp(s->text + s->offset, word, length) != 0)
-        return fail_expected(s, "a value (an object, array, string, number, true, false or null)");
-    s->offset += length;
-    return 0;
 }
 
 static int scan_value(struct scanner *s, size_t key);
@@ -349,6 +369,8 @@ static int scan_value(struct scanner *s, size_t key) {
     case 'f':
         return scan_word(s, "false");
     default:
+        if (s->loose && (c == 'N' || c == 'I'))
+            return scan_nonfinite(s, s->offset, c == 'N' ? "NaN" : "Infinity");
         return c == '-' || (c >= '0' && c <= '9') ? scan_number(s) : scan_word(s, "null");
     }
 }
@@ -378,6 +400,18 @@ int json_scan(const char *text, size_t size, struct json_position *at, struct er
     s.at = at;
     s.err = err;
     return scan(&s);
+}
+
+int json_scan_loose(struct json_odd **odd, size_t *count, const char *text, size_t size, struct json_position *at,
+                    struct error *err) {
+    struct scanner s = begin(text, size);
+    s.at = at;
+    s.err = err;
+    s.loose = true;
+    int rc = scan(&s);
+    *odd = s.odd;
+    *count = s.odd_count;
+    return rc;
 }
 
 struct json_mark *json_marks(const char *text, size_t size, size_t *count) {

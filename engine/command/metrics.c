@@ -7,8 +7,6 @@
 #include "engine/command/project.h"
 #include "engine/report/table.h"
 
-enum { METRIC_DIGITS = 6 };
-
 /* A metric with the name of an axis is shown as a select refers to it. */
 static void metric_cell(struct table *t, const struct instance *i, size_t index) {
     const char *metric = metrics_name(i->metrics, index);
@@ -16,7 +14,9 @@ static void metric_cell(struct table *t, const struct instance *i, size_t index)
     for (size_t c = 0; c < instance_coordinate_count(i); c++)
         axis |= strcmp(instance_coordinate(i, c).axis, metric) == 0;
     char *name = mem_printf("%s%s", axis ? "metrics." : "", metric);
-    table_number(t, name, metrics_value(i->metrics, index), METRIC_DIGITS);
+    cJSON *value = metrics_json(i->metrics, index);
+    table_metric(t, name, value);
+    cJSON_Delete(value);
     free(name);
 }
 

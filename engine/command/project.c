@@ -265,6 +265,7 @@ int project_plan(struct project *p, const char *const *targets, size_t target_co
     if (code)
         return code;
     code = known_lookup_plan(p->plan, p->store, p->platform, &p->diagnostics, err);
+    plan_warnings(p->plan, say, NULL);
     if (p->diagnostics.count > 0) {
         int reported = project_report(&p->diagnostics, err);
         if (code == 0)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/data.h"
 #include "engine/base/memory.h"
 #include "engine/command/states.h"
 #include "engine/meter/meter.h"
@@ -32,7 +33,7 @@ static void append_outs(struct buffer *out, const cJSON *outs) {
 static void append_metrics(struct buffer *out, const cJSON *metrics) {
     for (const cJSON *m = metrics ? metrics->child : NULL; m; m = m->next) {
         buffer_printf(out, "  metric %-22s ", m->string);
-        json_number(out, m->valuedouble);
+        data_put(out, m);
         buffer_puts(out, "\n");
     }
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/data.h"
 #include "engine/base/json.h"
 #include "engine/command/project.h"
 #include "engine/meter/meter.h"
@@ -72,17 +73,18 @@ static void print_side(const char *side, const cJSON *out) {
 
 static void print_metric(const cJSON *metric, const cJSON *tolerance) {
     struct buffer text = {0};
-    double recorded = json_double(metric, "recorded", (double)NAN), now = json_double(metric, "now", (double)NAN);
+    const cJSON *recorded = cJSON_GetObjectItemCaseSensitive(metric, "recorded");
     double difference = json_double(metric, "difference", (double)NAN);
     buffer_printf(&text, "    metric %s: recorded ", json_text(metric, "name", "?"));
-    json_number(&text, recorded);
+    data_put(&text, recorded);
     buffer_puts(&text, ", now ");
-    json_number(&text, now);
+    data_put(&text, cJSON_GetObjectItemCaseSensitive(metric, "now"));
     if (!isnan(difference)) {
         buffer_puts(&text, ", difference ");
         json_number(&text, difference);
-        if (recorded != 0)
-            buffer_printf(&text, " (%.3g %%)", 100 * fabs(difference / recorded));
+        double was = 0;
+        if (data_number(&was, recorded) && was != 0)
+            buffer_printf(&text, " (%.3g %%)", 100 * fabs(difference / was));
     }
     if (cJSON_IsNumber(tolerance))
         buffer_printf(&text, ", allowed %.3g %%", 100 * tolerance->valuedouble);

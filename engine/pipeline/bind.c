@@ -212,6 +212,19 @@ static bool check_shape(const struct syntax_reference *syntax, const struct site
     return !wrong;
 }
 
+/* Whether the path behind a stage has the right length: one name, a path into a coordinate, or a metric's name in
+   parts. */
+static bool has_shape(const struct syntax_reference *syntax) {
+    const char *first = syntax->steps[0].name;
+    bool good = syntax->step_count >= 2;
+    if (strcmp(first, "outs") == 0)
+        good = syntax->step_count == 2;
+    size_t named = strcmp(first, "matrix") == 0 ? 2 : syntax->step_count;
+    for (size_t i = 1; good && i < named; i++)
+        good = syntax->steps[i].name != NULL;
+    return good;
+}
+
 /* Checks the path behind a stage: ".outs.name", ".metrics.name" or ".matrix.axis...". */
 static bool check_stage_path(struct reader *r, const struct syntax_reference *syntax, const struct site *text) {
     static const char *const parts[] = {"outs", "metrics", "matrix"};
@@ -225,14 +238,27 @@ static bool check_stage_path(struct reader *r, const struct syntax_reference *sy
                     first->name ? key_suggestion(r, first->name, parts, 3) : "; pins stand before the first \".\"");
         return false;
     }
-    bool matrix = strcmp(first->name, "matrix") == 0;
-    bool good = syntax->step_count >= 2 && syntax->steps[1].name && (matrix || syntax->step_count == 2);
+    bool good = has_shape(syntax);
     if (!good)
         report_site(&site, "\"%s\" needs one name after it, as in %s", first->name,
-                    matrix                             ? "${stages.student.matrix.size}"
+                    strcmp(first->name, "matrix") == 0 ? "${stages.student.matrix.size}"
                     : strcmp(first->name, "outs") == 0 ? "${stages.train.outs.model}"
                                                        : "${stages.train.metrics.loss}");
     return good;
+}
+
+/* The name of a metric is one step, however many parts it was written in. */
+static void set_steps(struct reader *r, struct reference *out, const struct syntax_reference *syntax) {
+    out->steps = syntax->steps;
+    out->step_count = syntax->step_count;
+    if (syntax->root != REFERENCE_STAGE || syntax->step_count <= 2 || strcmp(syntax->steps[0].name, "metrics") != 0)
+        return;
+    struct step *steps = arena_array(r->arena, 2, sizeof *steps);
+    steps[0] = syntax->steps[0];
+    steps[1] = (struct step){.name = steps_joined(r->arena, syntax->steps + 1, syntax->step_count - 1),
+                             .offset = syntax->steps[1].offset};
+    out->steps = steps;
+    out->step_count = 2;
 }
 
 /* ---- stages ---- */
@@ -352,8 +378,7 @@ struct resolved reference_resolve(const struct scope *scope, const struct syntax
         good = resolve_stage(scope, out, syntax, text);
     if (!good)
         return faulty;
-    out->steps = syntax->steps;
-    out->step_count = syntax->step_count;
+    set_steps(r, out, syntax);
     note_use(scope, out, &site);
     return (struct resolved){NULL, out};
 }

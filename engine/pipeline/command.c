@@ -209,13 +209,30 @@ static void read_out(struct draft *d, const cJSON *node, bool listed, struct out
         set_out_path(d, path, out, paths);
 }
 
-/* Reports at the second out in file order. */
+struct placed_outs {
+    const struct draft *draft;
+    const struct out_decl *outs;
+    size_t count;
+};
+
+static enum out_type type_of(const struct placed_outs *placed, const char *name) {
+    size_t i = 0;
+    while (strcmp(placed->outs[i].name, name) != 0)
+        i++;
+    return placed->outs[i].type;
+}
+
+/* Reports at the second out in file order. A metrics out may lie inside a directory out. */
 static void report_overlap(void *context, const struct placed_path *folder, const struct placed_path *inside) {
-    const struct draft *d = context;
+    const struct placed_outs *placed = context;
     const struct placed_path *first = folder->index < inside->index ? folder : inside;
     const struct placed_path *second = first == folder ? inside : folder;
-    report_value(d->part, second->node, "the paths of the outs \"%s\" and \"%s\" are equal, or one lies in the other",
-                 first->name, second->name);
+    bool in_directory = folder->length < inside->length && type_of(placed, folder->name) == OUT_DIRECTORY;
+    if (in_directory && type_of(placed, inside->name) == OUT_METRICS)
+        return;
+    report_value(placed->draft->part, second->node,
+                 "the paths of the outs \"%s\" and \"%s\" are equal, or one lies in the other%s", first->name,
+                 second->name, in_directory ? "; only an out of type \"metrics\" may lie in a directory" : "");
 }
 
 static int by_name(const void *a, const void *b) {
@@ -241,7 +258,8 @@ void read_outs(struct draft *d, const cJSON *node) {
         read_out(d, member, listed, &outs[count], &paths);
         d->measures |= outs[count++].type == OUT_METRICS;
     }
-    paths_check(&paths, report_overlap, d);
+    struct placed_outs placed = {d, outs, count};
+    paths_check(&paths, report_overlap, &placed);
     if (count > 1)
         qsort(outs, count, sizeof *outs, by_name);
     d->decl.outs = outs;

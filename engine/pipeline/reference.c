@@ -435,3 +435,10 @@ int template_parse(struct syntax_template *out, struct arena *arena, const char 
     out->parts = parts;
     return 0;
 }
+
+const char *steps_joined(struct arena *arena, const struct step *steps, size_t count) {
+    const char *joined = steps[0].name;
+    for (size_t i = 1; i < count; i++)
+        joined = arena_printf(arena, "%s.%s", joined, steps[i].name);
+    return joined;
+}

@@ -65,6 +65,9 @@ struct syntax_fault {
 int template_parse(struct syntax_template *out, struct arena *arena, const char *text, const char *const *includes,
                    size_t include_count, struct syntax_fault *fault);
 
+/* The names of steps, joined by ".". */
+const char *steps_joined(struct arena *arena, const struct step *steps, size_t count);
+
 /* Whether the text is a name: an ASCII letter, then letters, digits, "_" and "-". */
 bool name_is_valid(const char *text);
 

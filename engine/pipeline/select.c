@@ -20,18 +20,41 @@ static int read_choice(struct part *part, const cJSON *node, const char *const *
     return -1;
 }
 
-/* Gives "loss" for "metrics.loss"; NULL after a reported fault. */
-static const char *read_metric(struct part *part, const cJSON *node) {
+/* The name in "metrics["val/loss"]" or "metrics.test["val/loss"]", which are written as in a reference; NULL for another
+   text. */
+static const char *quoted_metric(struct part *part, const char *text) {
+    struct syntax_template parsed;
+    struct syntax_fault fault;
+    struct arena *arena = part->reader->arena;
+    const char *reference = arena_printf(arena, "${stages.x.%s}", text);
+    if (!strstr(text, "[\"") || template_parse(&parsed, arena, reference, NULL, 0, &fault) || parsed.count != 1)
+        return NULL;
+    const struct syntax_reference *r = parsed.parts[0].reference;
+    bool good = r && r->step_count >= 2 && strcmp(r->steps[0].name, "metrics") == 0;
+    for (size_t i = 1; good && i < r->step_count; i++)
+        good = r->steps[i].name != NULL;
+    return good ? steps_joined(arena, r->steps + 1, r->step_count - 1) : NULL;
+}
+
+/* Gives "loss" for "metrics.loss"; NULL for a text that names no metric. */
+static const char *metric_name(struct part *part, const char *text) {
     static const char root[] = "metrics.";
+    const char *quoted = quoted_metric(part, text);
+    if (quoted)
+        return quoted;
+    return strncmp(text, root, sizeof root - 1) == 0 && text[sizeof root - 1] ? text + sizeof root - 1 : NULL;
+}
+
+/* The same for a node; NULL after a reported fault. */
+static const char *read_metric(struct part *part, const cJSON *node) {
     const char *what = arena_printf(part->reader->arena, "\"%s\"", node->string);
     if (!need_text(part, node, what))
         return NULL;
-    const char *text = node->valuestring;
-    if (strncmp(text, root, sizeof root - 1) == 0 && name_is_valid(text + sizeof root - 1))
-        return text + sizeof root - 1;
-    report_value(part, node, "\"%s\" names a metric, as in \"metrics.%s\"; found \"%s\"", node->string,
-                 name_is_valid(text) ? text : "loss", text);
-    return NULL;
+    const char *text = node->valuestring, *name = metric_name(part, text);
+    if (!name)
+        report_value(part, node, "\"%s\" names a metric, as in \"metrics.%s\"; found \"%s\"", node->string,
+                     name_is_valid(text) ? text : "loss", text);
+    return name;
 }
 
 static bool read_bound(struct part *part, const cJSON *node, struct where *out) {
@@ -177,12 +200,10 @@ static void check_groups(struct draft *d, const cJSON *node) {
 }
 
 static void check_metric_at(struct draft *d, const cJSON *node) {
-    static const char root[] = "metrics.";
-    struct reader *r = d->part->reader;
-    if (!cJSON_IsString(node) || strncmp(node->valuestring, root, sizeof root - 1) != 0)
-        return;
-    struct site site = {d->part, node, sizeof root - 1};
-    check_metric(r, d->decl.select->from->stage, node->valuestring + sizeof root - 1, &site);
+    const char *name = cJSON_IsString(node) ? metric_name(d->part, node->valuestring) : NULL;
+    struct site site = {d->part, node, sizeof "metrics." - 1};
+    if (name)
+        check_metric(d->part->reader, d->decl.select->from->stage, name, &site);
 }
 
 static void check_conditions(struct draft *d, const cJSON *list) {

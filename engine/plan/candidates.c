@@ -25,9 +25,11 @@ enum { NO_GROUP = UINT32_MAX };
 
 /* ---- conditions ---- */
 
-static void put_missing(struct buffer *why, const char *metric) {
-    if (why)
-        buffer_printf(why, "metrics.%s is missing", metric);
+static void put_missing(struct buffer *why, const struct metrics *metrics, const char *metric) {
+    if (!why)
+        return;
+    buffer_printf(why, "metrics.%s ", metric);
+    metrics_put_fault(why, metrics, metric);
 }
 
 /* Appends why a metric does not keep a bound (`why` may be NULL); true when it does. */
@@ -35,7 +37,7 @@ static bool keeps(struct buffer *why, const struct where *w, const struct metric
     static const char *const names[] = {"at most", "at least", "equal to"};
     double value;
     if (!metrics_find(metrics, w->metric, &value)) {
-        put_missing(why, w->metric);
+        put_missing(why, metrics, w->metric);
         return false;
     }
     bool good = w->type == WHERE_AT_MOST    ? value <= w->bound
@@ -68,7 +70,7 @@ bool candidate_passes(const struct select_decl *select, const struct candidate *
         return false;
     if (metrics_find(c->metrics, select->metric, &objective))
         return true;
-    put_missing(why, select->metric);
+    put_missing(why, c->metrics, select->metric);
     return false;
 }
 
@@ -156,11 +158,22 @@ static double metric_at(const struct metrics *m, const struct metric_names *name
     return value;
 }
 
-/* A metric that one instance of the group lacks is missing from the group. */
+/* The value of the first row that has no number there; NULL: it has no such metric. */
+static const char *find_other(const struct candidate *c, const struct metric_names *names, size_t index) {
+    for (size_t i = 0; i < c->count; i++) {
+        const struct metrics *m = c->rows[i]->pub.metrics;
+        if (isnan(metric_at(m, names, index)))
+            return m && m->names == names && m->others ? m->others[index] : NULL;
+    }
+    return NULL;
+}
+
+/* A metric that is no finite number in one instance of the group is none in the group. */
 static void reduce_group(const struct grouping *g, struct candidate *c, double *values) {
     if (c->count == 0 || !c->rows[0]->pub.metrics)
         return;
     const struct metric_names *names = c->rows[0]->pub.metrics->names;
+    const char **others = NULL;
     c->metrics = arena_alloc(g->plan->arena, sizeof *c->metrics + names->count * sizeof *values);
     c->metrics->names = names;
     for (size_t k = 0; k < names->count; k++) {
@@ -170,7 +183,12 @@ static void reduce_group(const struct grouping *g, struct candidate *c, double *
             all = !isnan(values[i]);
         }
         c->metrics->values[k] = all ? reduce(g->select->reduce, values, c->count) : (double)NAN;
+        if (!all && !others)
+            others = arena_array(g->plan->arena, names->count, sizeof *others);
+        if (!all)
+            others[k] = find_other(c, names, k);
     }
+    c->metrics->others = others;
 }
 
 void candidates_collect(struct stage_plan *stage, const struct match *m) {

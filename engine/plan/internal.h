@@ -100,6 +100,8 @@ struct stage_plan {
     struct node **followers; /* ordered behind all its instances with `after` */
     size_t follower_count, follower_capacity;
 
+    bool is_watched; /* selects read its metrics, whose names no record has shown yet */
+
     /* Kinds: where it is the same for all instances, made once. */
     const cJSON *with, *reduced;
 
@@ -156,6 +158,7 @@ struct plan {
     struct bytemap values;                   /* canonical text of an identity -> struct axis_value */
     struct bytemap files, programs;
     cJSON *machine;
+    struct buffer warnings;    /* lines, for plan_warnings */
     struct diagnostics faults; /* found since the last plan_advance */
     struct error error;        /* not the file's fault: ends plan_advance */
 };
@@ -295,10 +298,19 @@ struct metric_names {
 };
 struct metrics {
     const struct metric_names *names;
-    double values[];
+    const char *const *others; /* by name: what is no plain number, as canonical JSON, or NULL; NULL: all are numbers */
+    double values[];           /* finite, or NaN */
 };
-/* The numbers of an object, in the plan's arena; NULL for NULL and for an object without members. */
+/* The members of an object, in the plan's arena; NULL for NULL and for an object without members. */
 const struct metrics *metrics_create(struct plan *p, const cJSON *object);
+/* Appends why a metric is no finite number: "is missing", "is NaN". */
+void metrics_put_fault(struct buffer *out, const struct metrics *m, const char *name);
+
+/* watch.c */
+/* Marks the stages whose metrics selects read. */
+void watch_selects(struct plan *p);
+/* Warns of selects whose metrics the stage, which has just given the names, does not have. */
+void watch_names(struct plan *p, struct stage_plan *stage, const struct metrics *metrics);
 
 /* candidates.c */
 /* A group of a select. Lives as long as the plan. */
@@ -306,7 +318,7 @@ struct candidate {
     struct node **rows; /* those that where_each leaves, in matrix order */
     size_t count;
     const struct axis_value **group; /* by group_by */
-    struct metrics *metrics;         /* reduced; NaN: missing. NULL: none */
+    struct metrics *metrics;         /* reduced; NaN: missing, or no finite number in one row. NULL: none */
     bool passes;
 };
 /* Fills the candidates of a select, in the order of their first rows. */

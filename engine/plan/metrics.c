@@ -1,6 +1,9 @@
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/data.h"
+#include "engine/base/memory.h"
 #include "engine/plan/internal.h"
 
 size_t metrics_count(const struct metrics *m) {
@@ -11,17 +14,44 @@ const char *metrics_name(const struct metrics *m, size_t index) {
     return m->names->names[index];
 }
 
-double metrics_value(const struct metrics *m, size_t index) {
-    return m->values[index];
+static const char *other_at(const struct metrics *m, size_t index) {
+    return m->others ? m->others[index] : NULL;
+}
+
+cJSON *metrics_json(const struct metrics *m, size_t index) {
+    const char *other = other_at(m, index);
+    return mem_checked(other ? cJSON_Parse(other) : cJSON_CreateNumber(m->values[index]));
+}
+
+static size_t find(const struct metrics *m, const char *name) {
+    size_t i = 0, count = metrics_count(m);
+    while (i < count && strcmp(m->names->names[i], name) != 0)
+        i++;
+    return i;
 }
 
 bool metrics_find(const struct metrics *m, const char *name, double *out) {
-    for (size_t i = 0, count = metrics_count(m); i < count; i++)
-        if (strcmp(m->names->names[i], name) == 0) {
-            *out = m->values[i];
-            return !isnan(*out);
-        }
-    return false;
+    size_t i = find(m, name);
+    if (i == metrics_count(m))
+        return false;
+    *out = m->values[i];
+    return !isnan(*out);
+}
+
+void metrics_put_fault(struct buffer *out, const struct metrics *m, const char *name) {
+    size_t i = find(m, name);
+    if (i == metrics_count(m) || !other_at(m, i)) {
+        buffer_puts(out, "is missing");
+        return;
+    }
+    cJSON *value = metrics_json(m, i);
+    const char *nonfinite = data_nonfinite(value);
+    buffer_printf(out, "is %s",
+                  nonfinite               ? nonfinite
+                  : cJSON_IsString(value) ? "a text"
+                  : cJSON_IsArray(value)  ? "a list"
+                                          : other_at(m, i));
+    cJSON_Delete(value);
 }
 
 static bool has_names(const struct metric_names *names, const cJSON *object) {
@@ -60,16 +90,31 @@ static const struct metric_names *find_names(struct plan *p, const cJSON *object
     return p->metric_names;
 }
 
+static const char *canonical(struct plan *p, const cJSON *value) {
+    char *text = json_canonical_text(value);
+    const char *kept = arena_strdup(p->arena, text);
+    free(text);
+    return kept;
+}
+
 const struct metrics *metrics_create(struct plan *p, const cJSON *object) {
     if (!object || !object->child)
         return NULL;
     const struct metric_names *names = find_names(p, object);
     struct metrics *m = arena_alloc(p->arena, sizeof *m + names->count * sizeof *m->values);
+    const char **others = NULL;
     size_t i = 0;
     m->names = names;
     const cJSON *member;
     cJSON_ArrayForEach(member, object) {
-        m->values[i++] = cJSON_IsNumber(member) ? member->valuedouble : (double)NAN;
+        m->values[i] = (double)NAN;
+        data_number(&m->values[i], member);
+        if (!cJSON_IsNumber(member)) {
+            others = others ? others : arena_array(p->arena, names->count, sizeof *others);
+            others[i] = canonical(p, member);
+        }
+        i++;
     }
+    m->others = others;
     return m;
 }

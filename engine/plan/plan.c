@@ -81,6 +81,7 @@ int plan_create(struct plan **out, const struct pipeline *pipeline, const struct
         request_all(p);
     else
         request_targets(p);
+    watch_selects(p);
     for (size_t i = 0; i < p->stage_count; i++) {
         struct stage_plan *stage = &p->stages[pipeline->stages[i]->index];
         if (stage->needed)
@@ -126,6 +127,7 @@ void plan_free(struct plan *p) {
     diagnostics_close(&p->faults);
     key_maker_free(p->key_maker);
     buffer_close(&p->text);
+    buffer_close(&p->warnings);
     arena_free(p->scratch);
     arena_free(p->arena);
     free(p);
@@ -195,6 +197,9 @@ void plan_finish(struct plan *p, struct instance *i, const struct content *outs,
         memcpy(copy, outs, count * sizeof *copy);
     i->outs = copy;
     i->metrics = metrics_create(p, metrics);
+    struct stage_plan *stage = ((struct node *)i)->stage;
+    if (stage->is_watched && i->metrics)
+        watch_names(p, stage, i->metrics);
     node_done(p, (struct node *)i);
 }
 

@@ -48,11 +48,12 @@ struct instance {
     double remaining_s; /* longest remaining path, see plan_order */
 };
 
-/* The metrics of an instance: numbers by name, in the order in which they were given. NULL is none. */
+/* The metrics of an instance by name, in the order in which they were given. NULL is none. */
 size_t metrics_count(const struct metrics *m);
 const char *metrics_name(const struct metrics *m, size_t index);
-double metrics_value(const struct metrics *m, size_t index); /* NaN: not a number */
-/* False: there is no such metric, or it is not a number. */
+/* The value as a record holds it (engine/base/data.h). The caller deletes it. */
+cJSON *metrics_json(const struct metrics *m, size_t index);
+/* False: there is no such metric, or it is no finite number. */
 bool metrics_find(const struct metrics *m, const char *name, double *out);
 
 /* "scratch[size=7,seed=1]"; an object value by its label. Made at the first call, lives as long as the plan. */
@@ -106,6 +107,10 @@ struct instance *plan_next(struct plan *p);
 /* Finishes an instance whose results are known, from a record or a run. Copies its arguments. `metrics`: an object,
    or NULL. */
 void plan_finish(struct plan *p, struct instance *i, const struct content *outs, const cJSON *metrics);
+
+/* Gives each warning once: a select names a metric that the first record of its stage does not have. Lines belong to
+   the plan until the call returns. */
+void plan_warnings(struct plan *p, void (*say)(void *context, const char *line), void *context);
 
 /* Finishes an instance that has the key, and so the results, of `done`. */
 void plan_finish_like(struct plan *p, struct instance *i, const struct instance *done);

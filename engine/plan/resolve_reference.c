@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "engine/base/data.h"
 #include "engine/base/memory.h"
 #include "engine/base/suggest.h"
 #include "engine/plan/internal.h"
@@ -134,21 +135,36 @@ static int resolve_coordinate(cJSON **out, struct scope *s, const struct referen
 static int missing_metric(struct scope *s, const struct reference *r, const struct location *at, const struct node *n,
                           const char *name) {
     struct buffer names = {0};
-    for (size_t i = 0; i < metrics_count(n->pub.metrics); i++)
+    size_t count = metrics_count(n->pub.metrics);
+    for (size_t i = 0; i < count; i++)
         buffer_printf(&names, "%s%s", i ? ", " : "", metrics_name(n->pub.metrics, i));
-    int rc = scope_fault(s, at, "%s: %s gave no number \"%s\"; it gave %s", r->text, instance_name(&n->pub), name,
+    const char *near = count ? suggest_nearest(name, n->pub.metrics->names->names, count) : NULL;
+    int rc = scope_fault(s, at, "%s: %s gave no metric \"%s\"%s%s%s %s", r->text, instance_name(&n->pub), name,
+                         near ? "; did you mean \"" : "", near ? near : "", near ? "\"? It gave" : "; it gave",
                          names.size ? buffer_text(&names) : "no metrics");
     buffer_close(&names);
     return rc;
 }
 
+/* NaN, Infinity and null are no values: a program that got them would give a result that means nothing. */
 static int resolve_metric(cJSON **out, struct scope *s, const struct reference *r, const struct location *at,
                           const struct node *n) {
-    double number;
-    if (!metrics_find(n->pub.metrics, r->steps[1].name, &number))
-        return missing_metric(s, r, at, n, r->steps[1].name);
-    *out = cJSON_CreateNumber(number);
-    return 0;
+    const char *name = r->steps[1].name;
+    size_t i = 0, count = metrics_count(n->pub.metrics);
+    while (i < count && strcmp(metrics_name(n->pub.metrics, i), name) != 0)
+        i++;
+    if (i == count)
+        return missing_metric(s, r, at, n, name);
+    cJSON *value = metrics_json(n->pub.metrics, i);
+    const char *nonfinite = cJSON_IsNull(value) ? "null" : data_nonfinite(value), *digits = data_integer(value);
+    int rc = 0;
+    if (nonfinite)
+        rc = scope_fault(s, at, "%s: %s gave %s, which cannot be used as a value", r->text, instance_name(&n->pub),
+                         nonfinite);
+    else
+        *out = digits ? cJSON_CreateString(digits) : cJSON_Duplicate(value, true);
+    cJSON_Delete(value);
+    return rc;
 }
 
 /* The coordinate of another stage, or something inside it. */

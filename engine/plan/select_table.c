@@ -13,11 +13,11 @@ static cJSON *group_json(const struct select_decl *select, const struct candidat
     return group;
 }
 
-static cJSON *metrics_json(const struct metrics *m) {
+static cJSON *group_metrics(const struct metrics *m) {
     cJSON *json = cJSON_CreateObject();
     for (size_t i = 0; i < metrics_count(m); i++)
-        if (!isnan(metrics_value(m, i)))
-            cJSON_AddNumberToObject(json, metrics_name(m, i), metrics_value(m, i));
+        if (!isnan(m->values[i]) || (m->others && m->others[i]))
+            cJSON_AddItemToObject(json, metrics_name(m, i), metrics_json(m, i));
     return json;
 }
 
@@ -25,7 +25,7 @@ static cJSON *candidate_json(const struct stage_plan *stage, const struct candid
     struct buffer why = {0};
     cJSON *json = cJSON_CreateObject();
     cJSON_AddItemToObject(json, "group", group_json(stage->decl->select, c));
-    cJSON_AddItemToObject(json, "metrics", metrics_json(c->metrics));
+    cJSON_AddItemToObject(json, "metrics", group_metrics(c->metrics));
     cJSON_AddBoolToObject(json, "passes", c->passes);
     cJSON_AddBoolToObject(json, "winner", c == stage->winner);
     if (!candidate_passes(stage->decl->select, c, &why))

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/base/csv.h"
+#include "engine/base/data.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 
@@ -86,6 +87,18 @@ void table_number(struct table *t, const char *column, double value, int digits)
         set_cell(t, column, mem_printf("%.*g", digits, value), true, cJSON_CreateNumber(value));
 }
 
+void table_metric(struct table *t, const char *column, const cJSON *value) {
+    enum { DIGITS = 6 };
+    struct buffer text = {0};
+    if (cJSON_IsNumber(value)) {
+        table_number(t, column, value->valuedouble, DIGITS);
+        return;
+    }
+    data_put(&text, value);
+    set_cell(t, column, buffer_detach(&text), data_nonfinite(value) || data_integer(value),
+             mem_checked(cJSON_Duplicate(value, true)));
+}
+
 void table_value(struct table *t, const char *column, const cJSON *value) {
     if (cJSON_IsString(value)) {
         table_text(t, column, value->valuestring);
@@ -157,12 +170,23 @@ static void print_text(struct buffer *out, const struct table *t) {
     free(widths);
 }
 
+static void csv_value(struct buffer *out, const struct table *t, size_t row, size_t column) {
+    const struct cell *c = cell_at(t, row, column);
+    if (cJSON_IsNumber(c->value))
+        json_number(out, c->value->valuedouble);
+    else
+        csv_cell(out, cell_text(t, row, column));
+}
+
 static void print_csv(struct buffer *out, const struct table *t) {
     for (size_t r = SIZE_MAX; r == SIZE_MAX || r < t->row_count; r++) {
         for (size_t c = 0; c < t->column_count; c++) {
             if (c)
                 buffer_putc(out, ',');
-            csv_cell(out, r == SIZE_MAX ? t->columns[c] : cell_text(t, r, c));
+            if (r == SIZE_MAX)
+                csv_cell(out, t->columns[c]);
+            else
+                csv_value(out, t, r, c);
         }
         buffer_puts(out, "\n");
     }

@@ -17,8 +17,10 @@ void table_free(struct table *t);
 /* Begins a row. Columns appear in the order in which they are first named. */
 void table_row(struct table *t);
 void table_text(struct table *t, const char *column, const char *text);
-void table_number(struct table *t, const char *column, double value, int digits); /* NaN: left empty */
-void table_value(struct table *t, const char *column, const cJSON *value);        /* as JSON; strings bare */
+/* NaN: left empty. CSV and JSON hold all digits, whatever people are shown. */
+void table_number(struct table *t, const char *column, double value, int digits);
+void table_metric(struct table *t, const char *column, const cJSON *value); /* as records hold it (base/data.h) */
+void table_value(struct table *t, const char *column, const cJSON *value);  /* as JSON; strings bare */
 
 /* Appends the table. */
 void table_print(struct buffer *out, const struct table *t, enum table_format format);

@@ -174,6 +174,7 @@ int run_discover(struct run *r, struct error *err) {
     if (rc < 0)
         return rc;
     report_selects(r);
+    plan_warnings(r->plan, say_notice, r);
     store_notices(r->store, say_notice, r);
     return 0;
 }

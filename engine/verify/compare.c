@@ -10,7 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/base/data.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "engine/base/memory.h"
 
 enum { CHUNK = 64 * 1024, TEXT_HEAD = 8192, SHOWN = 160, SHOWN_BEFORE = 60, MOST_FILES = 10 };
@@ -261,11 +263,20 @@ static void add_metric(cJSON *list, const char *name, const cJSON *recorded, con
     cJSON_AddStringToObject(item, "name", name);
     cJSON_AddItemToObject(item, "recorded", recorded ? cJSON_Duplicate(recorded, true) : cJSON_CreateNull());
     cJSON_AddItemToObject(item, "now", now ? cJSON_Duplicate(now, true) : cJSON_CreateNull());
-    if (recorded && now)
-        cJSON_AddNumberToObject(item, "difference", now->valuedouble - recorded->valuedouble);
+    double was, is;
+    if (data_number(&was, recorded) && data_number(&is, now))
+        cJSON_AddNumberToObject(item, "difference", is - was);
     else
         cJSON_AddNullToObject(item, "difference");
     cJSON_AddItemToArray(list, item);
+}
+
+/* Whether two numbers differ by no more than the share of the first; other values are compared whole. */
+static bool is_near(const cJSON *recorded, const cJSON *now, double tolerance) {
+    double was, is;
+    if (data_number(&was, recorded) && data_number(&is, now))
+        return fabs(is - was) <= tolerance * fabs(was);
+    return json_equal(recorded, now);
 }
 
 cJSON *compare_metrics(const cJSON *recorded, const cJSON *now, double tolerance, bool *beyond) {
@@ -273,8 +284,7 @@ cJSON *compare_metrics(const cJSON *recorded, const cJSON *now, double tolerance
     const cJSON *metric;
     cJSON_ArrayForEach(metric, recorded) {
         const cJSON *other = cJSON_GetObjectItemCaseSensitive(now, metric->string);
-        double was = metric->valuedouble;
-        if (!other || !(fabs(other->valuedouble - was) <= tolerance * fabs(was)))
+        if (!other || !is_near(metric, other, tolerance))
             add_metric(list, metric->string, metric, other);
     }
     cJSON_ArrayForEach(metric, now) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/base/csv.h"
+#include "engine/base/data.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
@@ -56,17 +57,30 @@ static int csv_add(struct rows *out, struct csv *csv, const char *name, const cJ
 static void object_add(struct rows *out, const cJSON *object, const cJSON *labels) {
     struct row *row = row_add(out, labels);
     for (const cJSON *m = object->child; m; m = m->next)
-        if (cJSON_IsNumber(m) || cJSON_IsString(m) || cJSON_IsBool(m))
-            mem_checked(cJSON_AddItemToObject(row->values, m->string, mem_checked(cJSON_Duplicate(m, false))) ? row
-                                                                                                              : NULL);
+        if (cJSON_IsNumber(m) || cJSON_IsString(m) || cJSON_IsBool(m) || data_nonfinite(m) || data_integer(m))
+            mem_checked(cJSON_AddItemToObject(row->values, m->string, mem_checked(cJSON_Duplicate(m, true))) ? row
+                                                                                                             : NULL);
+}
+
+/* Metrics of a stage: one object, which may be nested. */
+static int metrics_add(struct rows *out, const cJSON *object, const char *name, const cJSON *labels,
+                       struct error *err) {
+    cJSON *flat = mem_checked(cJSON_CreateObject());
+    struct buffer faults = {0};
+    data_flatten(flat, object, &faults);
+    int rc =
+        faults.size ? error_set(err, ERR_INVALID, "%s: %.*s", name, (int)strcspn(faults.data, "\n"), faults.data) : 0;
+    if (rc == 0)
+        object_add(out, flat, labels);
+    buffer_close(&faults);
+    cJSON_Delete(flat);
+    return rc;
 }
 
 static int json_add(struct rows *out, const cJSON *root, const char *name, const cJSON *labels, struct error *err) {
     const cJSON *list = cJSON_IsArray(root) ? root : cJSON_GetObjectItemCaseSensitive(root, "rows");
-    if (!list && root) {
-        object_add(out, root, labels);
-        return 0;
-    }
+    if (!list && root)
+        return metrics_add(out, root, name, labels, err);
     if (!list || !cJSON_IsArray(list))
         return error_set(err, ERR_INVALID, "%s: \"rows\" is not a list", name);
     for (const cJSON *object = list->child; object; object = object->next) {
@@ -81,14 +95,14 @@ int rows_parse(struct rows *out, const char *text, size_t size, const char *name
                struct error *err) {
     size_t start = strspn(text, " \t\r\n");
     int rc;
-    if (start < size && (text[start] == '{' || text[start] == '[')) {
-        struct json_document *doc = NULL;
-        rc = json_parse(&doc, text, size, NULL, err);
+    if (data_is_yaml(name) || (start < size && (text[start] == '{' || text[start] == '['))) {
+        cJSON *root = NULL;
+        rc = data_parse(&root, name, text, size, err);
         if (rc)
             error_prefix(err, "%s", name);
         else
-            rc = json_add(out, json_root(doc), name, labels, err);
-        json_free(doc);
+            rc = json_add(out, root, name, labels, err);
+        cJSON_Delete(root);
         return rc;
     }
     struct csv csv = {0};
@@ -131,11 +145,7 @@ const cJSON *row_value(const struct row *row, const char *name) {
 }
 
 bool row_number(double *out, const struct row *row, const char *name) {
-    const cJSON *value = row_value(row, name);
-    if (!cJSON_IsNumber(value))
-        return false;
-    *out = value->valuedouble;
-    return true;
+    return data_number(out, row_value(row, name));
 }
 
 void value_text(struct buffer *out, const cJSON *value) {
@@ -143,10 +153,8 @@ void value_text(struct buffer *out, const cJSON *value) {
         const cJSON *label = cJSON_GetObjectItemCaseSensitive(value, "label");
         value = label ? label : value;
     }
-    if (cJSON_IsString(value))
-        buffer_puts(out, value->valuestring);
-    else if (value)
-        json_canonical(out, value);
+    if (value)
+        data_put(out, value);
 }
 
 void row_text(struct buffer *out, const struct row *row, const char *name) {

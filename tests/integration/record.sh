@@ -8,7 +8,7 @@ mkdir folder && echo text >folder/a.txt && echo text >a.txt
 cat >study.json <<'END'
 { "retort": 1, "name": "page", "params": { "n": 2 }, "stages": {
   "makes": { "in": { "file": "a.txt", "folder": "folder" }, "env": { "N": "${params.n}" }, "pass_env": ["LANG"], "pin": ["sh"],
-    "cmd": ["sh", "-c", "cat $1 >o; mkdir d; cp o d/x; echo '{\"loss\": 0.5}' >m.json; echo said; echo warned >&2", "sh", "${in.file}"],
+    "cmd": ["sh", "-c", "cat $1 >o; mkdir d; cp o d/x; echo '{\"loss\": 0.5, \"bad\": NaN, \"n\": 12345678901234567890, \"list\": [1, NaN]}' >m.json; echo said; echo warned >&2", "sh", "${in.file}"],
     "outs": { "o": "o", "d": { "path": "d", "type": "directory" }, "m": { "path": "m.json", "type": "metrics" } } },
   "reads": { "in": { "o": "${stages.makes.outs.o}" }, "cmd": ["cp", "${in.o}", "${outs.o}"], "outs": { "o": "o" } },
   "text": { "cmd": ["sh", "-c", "echo a; date +%N >o; printf '{\"t\": %s}' 1$(date +%N) >m.json"],

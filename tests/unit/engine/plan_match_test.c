@@ -148,7 +148,7 @@ static void a_metric_that_was_not_given_is_named(void **state) {
     struct world w = {.metrics = sum_metrics};
     world_open(&w, HEAD A ",'b':{'cmd':['x','${stages.a[s=7,t=2].metrics.w}'],'outs':{'o':'o'}}}}");
     world_run(&w);
-    expect_fault(&w, "a[s=7,t=2] gave no number \"w\"; it gave v");
+    expect_fault(&w, "a[s=7,t=2] gave no metric \"w\"; it gave v");
     world_close(&w);
 }
 

@@ -65,7 +65,7 @@ static void lines_that_are_no_events_are_counted_and_skipped(void **state) {
                                         "{\"note\":\"a\"} x",
                                         "{\"progress\":{}}",
                                         "{\"metric\":{\"name\":\"x\"}}",
-                                        "{\"metric\":{\"name\":\"x\",\"value\":NaN}}",
+                                        "{\"metric\":{\"name\":\"x\",\"value\":nan}}",
                                         "{\"metric\":{\"value\":1}}",
                                         "{\"progress\":1}"};
     struct buffer heard = {0};
@@ -76,6 +76,10 @@ static void lines_that_are_no_events_are_counted_and_skipped(void **state) {
         events_feed(&r, "\n", 1);
         assert_int_equal(r.refused, i + 1);
     }
+    assert_string_equal(buffer_text(&heard), "");
+    const char diverged[] = "{\"metric\":{\"name\":\"x\",\"value\":NaN}}\n";
+    events_feed(&r, diverged, strlen(diverged)); /* an event, though there is no number to show */
+    assert_int_equal(r.refused, sizeof wrong / sizeof *wrong);
     assert_string_equal(buffer_text(&heard), "");
     events_feed(&r, "\n{\"note\":\"still here\"}\n", 24);
     assert_string_equal(buffer_text(&heard), "n still here;");

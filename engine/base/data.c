@@ -1,0 +1,194 @@
+#include "engine/base/data.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/data_internal.h"
+#include "engine/base/json.h"
+#include "engine/base/json_scan.h"
+#include "engine/base/memory.h"
+
+static const char nonfinite[] = "nonfinite", integer[] = "integer";
+
+static cJSON *wrap(const char *name, const char *text) {
+    cJSON *out = mem_checked(cJSON_CreateObject());
+    mem_checked(cJSON_AddStringToObject(out, name, text));
+    return out;
+}
+
+cJSON *data_from_nonfinite(const char *name) {
+    return wrap(nonfinite, name);
+}
+
+/* The digits without a plus sign and without zeros before them. */
+static char *plain_digits(const char *text, size_t length) {
+    bool minus = *text == '-';
+    size_t skip = minus || *text == '+';
+    while (skip + 1 < length && text[skip] == '0')
+        skip++;
+    return mem_printf("%s%.*s", minus ? "-" : "", (int)(length - skip), text + skip);
+}
+
+static bool is_written(double value, const char *digits) {
+    struct buffer text = {0};
+    json_number(&text, value);
+    bool same = strcmp(buffer_text(&text), digits) == 0;
+    buffer_close(&text);
+    return same;
+}
+
+cJSON *data_from_number(const char *text, size_t length, bool whole) {
+    char *digits = whole ? plain_digits(text, length) : mem_strndup(text, length);
+    double value = strtod(digits, NULL);
+    bool exact = !whole || fabs(value) <= 9007199254740991.0 || is_written(value, digits);
+    cJSON *out = !exact            ? wrap(integer, digits)
+                 : isfinite(value) ? mem_checked(cJSON_CreateNumber(value))
+                                   : data_from_nonfinite(value < 0 ? "-Infinity" : "Infinity");
+    free(digits);
+    return out;
+}
+
+static cJSON *from_odd(const char *text, const struct json_odd *odd) {
+    const char *word = text + odd->offset;
+    if (*word == 'N')
+        return data_from_nonfinite("NaN");
+    if (*word == 'I' || word[1] == 'I')
+        return data_from_nonfinite(*word == '-' ? "-Infinity" : "Infinity");
+    return data_from_number(word, odd->length, odd->whole);
+}
+
+/* The text as strict JSON. */
+static void replace_odd(struct buffer *out, const char *text, size_t size, const struct json_odd *odd, size_t count) {
+    size_t done = 0;
+    for (size_t i = 0; i < count; i++) {
+        cJSON *value = from_odd(text, &odd[i]);
+        buffer_append(out, text + done, odd[i].offset - done);
+        json_canonical(out, value);
+        cJSON_Delete(value);
+        done = odd[i].offset + odd[i].length;
+    }
+    buffer_append(out, text + done, size - done);
+}
+
+static int parse_json(cJSON **out, const char *text, size_t size, struct error *err) {
+    struct json_odd *odd = NULL;
+    size_t count = 0;
+    struct json_position at;
+    struct buffer strict = {0};
+    int rc = json_scan_loose(&odd, &count, text, size, &at, err);
+    if (rc == 0) {
+        replace_odd(&strict, text, size, odd, count);
+        *out = mem_checked(cJSON_ParseWithLength(buffer_text(&strict), strict.size));
+    }
+    buffer_close(&strict);
+    free(odd);
+    return rc;
+}
+
+static bool ends_in(const char *name, const char *end) {
+    size_t length = strlen(name), tail = strlen(end);
+    return length > tail && strcmp(name + length - tail, end) == 0;
+}
+
+bool data_is_yaml(const char *name) {
+    return ends_in(name, ".yaml") || ends_in(name, ".yml");
+}
+
+int data_parse(cJSON **out, const char *name, const char *text, size_t size, struct error *err) {
+    *out = NULL;
+    if (data_is_yaml(name))
+        return data_parse_yaml(out, text, size, err);
+    return parse_json(out, text, size, err);
+}
+
+/* ---- values ---- */
+
+static const char *wrapped(const cJSON *value, const char *name) {
+    const cJSON *only = cJSON_IsObject(value) ? value->child : NULL;
+    bool is = only && cJSON_IsString(only) && !only->next && strcmp(only->string, name) == 0;
+    return is ? only->valuestring : NULL;
+}
+
+const char *data_nonfinite(const cJSON *value) {
+    return wrapped(value, nonfinite);
+}
+
+const char *data_integer(const cJSON *value) {
+    return wrapped(value, integer);
+}
+
+bool data_number(double *out, const cJSON *value) {
+    const char *digits = data_integer(value);
+    if (!digits && !cJSON_IsNumber(value))
+        return false;
+    double number = digits ? strtod(digits, NULL) : value->valuedouble;
+    if (isfinite(number))
+        *out = number;
+    return isfinite(number);
+}
+
+void data_put(struct buffer *out, const cJSON *value) {
+    const char *text = data_integer(value);
+    if (!text)
+        text = data_nonfinite(value);
+    if (!text && cJSON_IsString(value))
+        text = value->valuestring;
+    if (text)
+        buffer_puts(out, text);
+    else
+        json_canonical(out, value);
+}
+
+/* ---- nested names ---- */
+
+enum { FAULT_BYTES = 4096 }; /* of a list of faults: the rest is not listed */
+
+struct flattening {
+    cJSON *flat;
+    struct bytemap names;
+    struct buffer *faults;
+    struct buffer name; /* of the present member */
+};
+
+static void note_name(struct flattening *f, cJSON *member) {
+    bytemap_put(&f->names, member->string, strlen(member->string), member);
+}
+
+static void add_value(struct flattening *f, const cJSON *value) {
+    const char *name = buffer_text(&f->name);
+    if (!bytemap_get(&f->names, name, f->name.size)) {
+        cJSON *copy = mem_checked(cJSON_Duplicate(value, true));
+        cJSON_AddItemToObject(f->flat, name, copy);
+        note_name(f, copy);
+    } else if (f->faults->size < FAULT_BYTES) {
+        buffer_printf(f->faults, "the name \"%s\" is given twice\n", name);
+    }
+}
+
+static void flatten(struct flattening *f, const cJSON *object) {
+    size_t length = f->name.size;
+    const cJSON *member;
+    cJSON_ArrayForEach(member, object) {
+        if (length)
+            buffer_putc(&f->name, '.');
+        buffer_puts(&f->name, member->string);
+        if (cJSON_IsObject(member) && !data_nonfinite(member) && !data_integer(member))
+            flatten(f, member);
+        else
+            add_value(f, member);
+        f->name.size = length;
+        f->name.data[length] = '\0';
+    }
+}
+
+void data_flatten(cJSON *flat, const cJSON *object, struct buffer *faults) {
+    struct flattening f = {.flat = flat, .faults = faults};
+    cJSON *member;
+    cJSON_ArrayForEach(member, flat) {
+        note_name(&f, member);
+    }
+    flatten(&f, object);
+    buffer_close(&f.name);
+    bytemap_close(&f.names);
+}
