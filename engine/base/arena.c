@@ -20,7 +20,7 @@ enum { EXACT = 1 };
 enum { EXACT = 0 };
 #endif
 
-/* Blocks grow fourfold. From HUGE on they use huge pages: one page fault for 2 MiB, not 512. */
+/* Blocks grow fourfold. Large ones use huge pages: one page fault for 2 MiB, not 512. */
 enum { FIRST_BLOCK = 32 << 10, HUGE = 2 << 20, LAST_BLOCK = 8 << 20 };
 
 struct block {
@@ -110,8 +110,10 @@ static struct block *block_create(size_t size) {
     size_t total;
     if (__builtin_add_overflow(sizeof(struct block), size, &total))
         total = SIZE_MAX; /* too large for any allocation */
+    if (!EXACT && total >= HUGE / 2 && total < SIZE_MAX - HUGE)
+        total = (total + HUGE - 1) / HUGE * HUGE;
     struct block *b = total % HUGE ? mem_alloc(total) : map_block(total);
-    b->size = size;
+    b->size = total - sizeof *b;
     return b;
 }
 
@@ -134,7 +136,7 @@ static void add_block(struct arena *a) {
 }
 
 void *arena_alloc(struct arena *a, size_t size) {
-    const size_t align = _Alignof(max_align_t);
+    const size_t align = _Alignof(void *);
     if (EXACT || size > a->next_size / 4)
         return alloc_alone(a, size);
     size = (size + (size == 0) + align - 1) / align * align;

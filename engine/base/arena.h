@@ -13,7 +13,7 @@ void arena_free(struct arena *a);
 /* Frees all allocations and keeps the memory for new ones: for work in many small steps. */
 void arena_reset(struct arena *a);
 
-/* Allocates zeroed memory, aligned for any type. It lives until arena_free or arena_reset. */
+/* Allocates zeroed memory, aligned for pointers and numbers of 8 bytes. It lives until arena_free or arena_reset. */
 void *arena_alloc(struct arena *a, size_t size) __attribute__((returns_nonnull));
 void *arena_array(struct arena *a, size_t count, size_t size) __attribute__((returns_nonnull));
 

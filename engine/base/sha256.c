@@ -1,5 +1,6 @@
 #include "engine/base/sha256.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
@@ -69,11 +70,15 @@ void sha256_update(struct sha256 *h, const void *bytes, size_t size) {
 }
 
 void sha256_field(struct sha256 *h, const void *bytes, size_t size) {
-    uint8_t length[8];
-    for (size_t i = 0; i < sizeof length; i++)
-        length[i] = (uint8_t)((uint64_t)size >> (8 * i));
-    sha256_update(h, length, sizeof length);
-    sha256_update(h, bytes, size);
+    uint8_t field[128]; /* a short field in one update: each costs as much as hashing it */
+    const uint64_t length = htole64(size);
+    size_t copied = size <= sizeof field - sizeof length ? size : 0;
+    memcpy(field, &length, sizeof length);
+    if (copied)
+        memcpy(field + sizeof length, bytes, copied);
+    sha256_update(h, field, sizeof length + copied);
+    if (copied < size)
+        sha256_update(h, bytes, size);
 }
 
 void sha256_free(struct sha256 *h) {

