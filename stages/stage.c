@@ -155,7 +155,7 @@ static int spec_read(struct stage *s, const char *path, struct error *err) {
 int stage_open(struct stage **out, const char *spec_path, struct error *err) {
     struct stage *s = mem_alloc(sizeof *s);
     *out = NULL;
-    s->metrics = mem_checked(cJSON_CreateObject());
+    s->metrics = cJSON_CreateObject();
     environment_read(s);
     int rc = spec_read(s, spec_path, err);
     if (rc) {
@@ -313,7 +313,7 @@ int stage_result(struct stage *s, const char *metric, double value, struct error
         return error_set(err, ERR_FAILED, "the metric \"%s\" is %s: nothing that a record may hold", metric,
                          isnan(value) ? "not a number" : "infinite");
     cJSON_DeleteItemFromObjectCaseSensitive(s->metrics, metric);
-    mem_checked(cJSON_AddNumberToObject(s->metrics, metric, value));
+    cJSON_AddNumberToObject(s->metrics, metric, value);
     return 0;
 }
 

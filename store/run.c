@@ -111,10 +111,10 @@ double store_run_began_s(const struct store *s) {
 int store_run_write(struct store *s, cJSON *run, struct error *err) {
     if (!s->run_head)
         return error_set(err, ERR_USAGE, "%s: no run was begun", s->directory);
-    cJSON *document = mem_checked(cJSON_Duplicate(s->run_head, true));
+    cJSON *document = cJSON_Duplicate(s->run_head, true);
     for (cJSON *item = run ? run->child : NULL; item; item = item->next) {
         cJSON_DeleteItemFromObjectCaseSensitive(document, item->string);
-        mem_checked(cJSON_AddItemReferenceToObject(document, item->string, item) ? document : NULL);
+        cJSON_AddItemReferenceToObject(document, item->string, item);
     }
     int rc = write_run(s, document, err);
     cJSON_Delete(document);

@@ -74,44 +74,36 @@ struct run_file_row run_file_row_read(const cJSON *item) {
 
 /* ---- writing ---- */
 
-static void add_text(cJSON *object, const char *name, const char *text) {
-    mem_checked(text ? cJSON_AddStringToObject(object, name, text) : cJSON_AddNullToObject(object, name));
-}
-
-static void add_number(cJSON *object, const char *name, double value) {
-    mem_checked(cJSON_AddNumberToObject(object, name, value));
-}
-
 static void add_time(cJSON *object, const char *name, double wall_s) {
     char text[CLOCK_TEXT_SIZE];
     clock_format(text, wall_s);
-    add_text(object, name, text);
+    json_add_text(object, name, text);
 }
 
 cJSON *run_file_head(const char *id, const char *pipeline, const cJSON *overrides, double began_s) {
-    cJSON *head = mem_checked(cJSON_CreateObject());
-    add_text(head, "id", id);
-    add_text(head, "pipeline", pipeline);
+    cJSON *head = cJSON_CreateObject();
+    json_add_text(head, "id", id);
+    json_add_text(head, "pipeline", pipeline);
     cJSON *kept = overrides ? cJSON_Duplicate(overrides, true) : cJSON_CreateObject();
-    cJSON_AddItemToObject(head, "overrides", mem_checked(kept));
+    cJSON_AddItemToObject(head, "overrides", kept);
     add_time(head, "began", began_s);
     return head;
 }
 
 cJSON *run_file_end(const struct run_file_end *end) {
-    cJSON *run = mem_checked(cJSON_CreateObject());
-    add_text(run, "file", end->file);
+    cJSON *run = cJSON_CreateObject();
+    json_add_text(run, "file", end->file);
     add_time(run, "ended", end->ended_s);
-    add_number(run, "wall_s", end->wall_s);
-    add_number(run, "exit", end->exit);
-    add_text(run, "platform", end->platform);
-    add_text(run, "results", end->results);
-    cJSON *counts = mem_checked(cJSON_AddObjectToObject(run, "counts"));
-    add_number(counts, "known", (double)end->known);
-    add_number(counts, "finished", (double)end->finished);
-    add_number(counts, "failed", (double)end->failed);
-    add_number(counts, "interrupted", (double)end->interrupted);
-    add_number(counts, "skipped", (double)end->skipped);
+    json_add_number(run, "wall_s", end->wall_s);
+    json_add_number(run, "exit", end->exit);
+    json_add_text(run, "platform", end->platform);
+    json_add_text(run, "results", end->results);
+    cJSON *counts = cJSON_AddObjectToObject(run, "counts");
+    json_add_number(counts, "known", (double)end->known);
+    json_add_number(counts, "finished", (double)end->finished);
+    json_add_number(counts, "failed", (double)end->failed);
+    json_add_number(counts, "interrupted", (double)end->interrupted);
+    json_add_number(counts, "skipped", (double)end->skipped);
     cJSON_AddItemToObject(run, "energy", end->energy);
     cJSON_AddItemToObject(run, "prediction", end->prediction);
     return run;
@@ -138,6 +130,6 @@ void run_file_add_stage(struct buffer *stages, const struct run_file_stage *stag
 
 void run_file_take_stages(cJSON *run, struct buffer *stages) {
     buffer_puts(stages, stages->size == 0 ? "[]" : "\n  ]");
-    mem_checked(cJSON_AddRawToObject(run, "stages", stages->data));
+    cJSON_AddRawToObject(run, "stages", stages->data);
     buffer_close(stages);
 }

@@ -12,8 +12,8 @@
 static const char nonfinite[] = "nonfinite", integer[] = "integer";
 
 static cJSON *wrap(const char *name, const char *text) {
-    cJSON *out = mem_checked(cJSON_CreateObject());
-    mem_checked(cJSON_AddStringToObject(out, name, text));
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddStringToObject(out, name, text);
     return out;
 }
 
@@ -43,7 +43,7 @@ cJSON *data_from_number(const char *text, size_t length, bool whole) {
     double value = strtod(digits, NULL);
     bool exact = !whole || fabs(value) <= 9007199254740991.0 || is_written(value, digits);
     cJSON *out = !exact            ? wrap(integer, digits)
-                 : isfinite(value) ? mem_checked(cJSON_CreateNumber(value))
+                 : isfinite(value) ? cJSON_CreateNumber(value)
                                    : data_from_nonfinite(value < 0 ? "-Infinity" : "Infinity");
     free(digits);
     return out;
@@ -79,7 +79,7 @@ static int parse_json(cJSON **out, const char *text, size_t size, struct error *
     int rc = json_scan_loose(&odd, &count, text, size, &at, err);
     if (rc == 0) {
         replace_odd(&strict, text, size, odd, count);
-        *out = mem_checked(cJSON_ParseWithLength(buffer_text(&strict), strict.size));
+        *out = cJSON_ParseWithLength(buffer_text(&strict), strict.size);
     }
     buffer_close(&strict);
     free(odd);
@@ -158,7 +158,7 @@ static void note_name(struct flattening *f, cJSON *member) {
 static void add_value(struct flattening *f, const cJSON *value) {
     const char *name = buffer_text(&f->name);
     if (!bytemap_get(&f->names, name, f->name.size)) {
-        cJSON *copy = mem_checked(cJSON_Duplicate(value, true));
+        cJSON *copy = cJSON_Duplicate(value, true);
         cJSON_AddItemToObject(f->flat, name, copy);
         note_name(f, copy);
     } else if (f->faults->size < FAULT_BYTES) {

@@ -120,7 +120,7 @@ static int from_scalar(cJSON **out, struct reader *r, const yaml_node_t *node) {
     if (strlen(text) != node->data.scalar.length)
         return fail(r, node, "a NUL byte in a text");
     bool plain = node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !has_tag(r, node);
-    *out = mem_checked(plain ? from_plain(text, node->data.scalar.length) : cJSON_CreateString(text));
+    *out = plain ? from_plain(text, node->data.scalar.length) : cJSON_CreateString(text);
     return 0;
 }
 
@@ -170,7 +170,7 @@ static int from_node(cJSON **out, struct reader *r, int index) {
         return from_scalar(out, r, node);
     if (++r->depth > JSON_MAX_DEPTH)
         return fail(r, node, "lists and mappings are nested more than 100 deep");
-    *out = mem_checked(node->type == YAML_SEQUENCE_NODE ? cJSON_CreateArray() : cJSON_CreateObject());
+    *out = node->type == YAML_SEQUENCE_NODE ? cJSON_CreateArray() : cJSON_CreateObject();
     rc = node->type == YAML_SEQUENCE_NODE ? from_sequence(*out, r, node) : from_mapping(*out, r, node);
     r->depth--;
     if (rc < 0) {

@@ -1,5 +1,6 @@
 #include "engine/base/json.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,4 +181,16 @@ double json_double(const cJSON *object, const char *name, double fallback) {
 bool json_bool(const cJSON *object, const char *name, bool fallback) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
     return cJSON_IsBool(item) ? cJSON_IsTrue(item) : fallback;
+}
+
+void json_add_text(cJSON *object, const char *name, const char *text) {
+    cJSON_AddItemToObject(object, name, text ? cJSON_CreateString(text) : cJSON_CreateNull());
+}
+
+void json_add_number(cJSON *object, const char *name, double value) {
+    cJSON_AddItemToObject(object, name, isfinite(value) ? cJSON_CreateNumber(value) : cJSON_CreateNull());
+}
+
+void json_add_copy(cJSON *object, const char *name, const cJSON *item) {
+    cJSON_AddItemToObject(object, name, item ? cJSON_Duplicate(item, true) : cJSON_CreateNull());
 }

@@ -97,6 +97,11 @@ void json_replace(cJSON *object, cJSON *old, cJSON *node);
 /* RFC 7396: returns a new tree, `base` with `patch` applied. The caller keeps both and deletes the result. */
 cJSON *json_merge(const cJSON *base, const cJSON *patch);
 
+/* Add a member: null for NULL, and for a number that is not finite. */
+void json_add_text(cJSON *object, const char *name, const char *text);
+void json_add_number(cJSON *object, const char *name, double value);
+void json_add_copy(cJSON *object, const char *name, const cJSON *item);
+
 /* Typed reads for documents that we wrote ourselves. The fallback replaces a missing member or one of another type. */
 const char *json_text(const cJSON *object, const char *name, const char *fallback);
 double json_double(const cJSON *object, const char *name, double fallback);

@@ -28,15 +28,15 @@ static void merge_into(cJSON *target, const cJSON *patch) {
         if (old)
             json_replace(target, old, merged);
         else /* only copying the name can fail */
-            mem_checked(cJSON_AddItemToObject(target, member->string, merged) ? merged : NULL);
+            cJSON_AddItemToObject(target, member->string, merged);
     }
     json_index_close(&members);
 }
 
 cJSON *json_merge(const cJSON *base, const cJSON *patch) {
     if (!cJSON_IsObject(patch))
-        return mem_checked(cJSON_Duplicate(patch, true));
-    cJSON *result = mem_checked(cJSON_IsObject(base) ? cJSON_Duplicate(base, true) : cJSON_CreateObject());
+        return cJSON_Duplicate(patch, true);
+    cJSON *result = cJSON_IsObject(base) ? cJSON_Duplicate(base, true) : cJSON_CreateObject();
     merge_into(result, patch);
     return result;
 }

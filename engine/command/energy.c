@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/command/energy_account.h"
 #include "engine/command/energy_carbon.h"
@@ -202,7 +203,7 @@ static void print_json(struct buffer *out, const struct shown *s, const struct t
     static const char *const machine[] = {"label",        "why",     "source", "counter_j", "counter_s", "stages_j",
                                           "unresolved_j", "other_j", "idle_j", "baseline",  "series"};
     struct table *totals = make_totals(s);
-    cJSON *carbon = carbon_json(&s->carbon), *counted = mem_checked(cJSON_CreateObject());
+    cJSON *carbon = carbon_json(&s->carbon), *counted = cJSON_CreateObject();
     buffer_puts(out, "{\"run\":");
     json_string(out, s->run.id);
     buffer_printf(out, ",\"ended\":%s", s->run.ended ? "true" : "false");
@@ -213,7 +214,7 @@ static void print_json(struct buffer *out, const struct shown *s, const struct t
     for (size_t i = 0; i < COUNT(machine); i++) {
         const cJSON *item = cJSON_GetObjectItemCaseSensitive(s->run.energy, machine[i]);
         if (item)
-            cJSON_AddItemToObject(counted, machine[i], mem_checked(cJSON_Duplicate(item, true)));
+            json_add_copy(counted, machine[i], item);
     }
     buffer_puts(out, ",\"counter\":");
     if (counted->child)

@@ -87,14 +87,14 @@ double carbon_grams(const struct carbon *c, double joules) {
 }
 
 cJSON *carbon_json(const struct carbon *c) {
-    cJSON *out = mem_checked(cJSON_CreateObject());
-    mem_checked(cJSON_AddNumberToObject(out, "g_per_kwh", c->g_per_kwh));
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddNumberToObject(out, "g_per_kwh", c->g_per_kwh);
     if (c->region) {
-        mem_checked(cJSON_AddStringToObject(out, "region", c->region));
-        mem_checked(cJSON_AddNumberToObject(out, "year", c->year));
+        cJSON_AddStringToObject(out, "region", c->region);
+        cJSON_AddNumberToObject(out, "year", c->year);
     }
-    mem_checked(cJSON_AddStringToObject(out, "source", c->source));
-    mem_checked(cJSON_AddNumberToObject(out, "pue", c->pue));
-    mem_checked(cJSON_AddStringToObject(out, "pue_source", c->pue_source));
+    cJSON_AddStringToObject(out, "source", c->source);
+    cJSON_AddNumberToObject(out, "pue", c->pue);
+    cJSON_AddStringToObject(out, "pue_source", c->pue_source);
     return out;
 }

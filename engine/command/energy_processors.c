@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "engine/base/json.h"
-#include "engine/base/memory.h"
 #include "engine/base/suggest.h"
 #include "engine/meter/data.h"
 
@@ -62,7 +61,7 @@ static int merge_row(cJSON *list, const cJSON *own, const char *file, struct err
         return error_set(err, ERR_INVALID, "%s: a processor is an object with a \"name\"", file);
     cJSON *row = by_name(list, name);
     if (!row) {
-        row = mem_checked(cJSON_CreateObject());
+        row = cJSON_CreateObject();
         cJSON_AddItemToArray(list, row);
     }
     const cJSON *member;
@@ -71,10 +70,10 @@ static int merge_row(cJSON *list, const cJSON *own, const char *file, struct err
         if (rc < 0)
             return rc;
         cJSON_DeleteItemFromObjectCaseSensitive(row, member->string);
-        cJSON_AddItemToObject(row, member->string, mem_checked(cJSON_Duplicate(member, true)));
+        json_add_copy(row, member->string, member);
     }
     cJSON_DeleteItemFromObjectCaseSensitive(row, "table");
-    mem_checked(cJSON_AddStringToObject(row, "table", file));
+    cJSON_AddStringToObject(row, "table", file);
     return 0;
 }
 

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "engine/base/json.h"
-#include "engine/base/memory.h"
 #include "engine/meter/meter.h"
 
 enum { DIGITS = 4 };
@@ -105,7 +104,7 @@ void plan_prediction_line(struct buffer *out, const struct plan_prediction *x) {
 }
 
 cJSON *plan_prediction_json(const struct plan_prediction *x) {
-    cJSON *out = mem_checked(cJSON_CreateObject());
+    cJSON *out = cJSON_CreateObject();
     const bool any = *forecast_label(x->forecast) != '\0';
     const struct {
         const char *name;
@@ -120,9 +119,8 @@ cJSON *plan_prediction_json(const struct plan_prediction *x) {
                    {"records", (double)x->sum->records, true},
                    {"stages", (double)x->sum->stages, true},
                    {"without", (double)x->sum->without, true}};
-    mem_checked(cJSON_AddStringToObject(out, "label", forecast_label(x->forecast)));
+    cJSON_AddStringToObject(out, "label", forecast_label(x->forecast));
     for (size_t i = 0; i < COUNT(members); i++)
-        mem_checked(members[i].known ? cJSON_AddNumberToObject(out, members[i].name, members[i].value)
-                                     : cJSON_AddNullToObject(out, members[i].name));
+        json_add_number(out, members[i].name, members[i].known ? members[i].value : (double)NAN);
     return out;
 }

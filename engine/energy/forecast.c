@@ -245,10 +245,9 @@ cJSON *forecast_json(const struct forecast *f) {
                    {"compared_s", c->expected_s},
                    {"actual_s", c->actual_s},
                    {"time_error", c->actual_s / c->expected_s - 1}};
-    cJSON *out = mem_checked(cJSON_CreateObject());
-    mem_checked(cJSON_AddStringToObject(out, "label", forecast_label(f)));
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddStringToObject(out, "label", forecast_label(f));
     for (size_t k = 0; k < sizeof members / sizeof *members; k++)
-        mem_checked(isfinite(members[k].value) ? cJSON_AddNumberToObject(out, members[k].name, members[k].value)
-                                               : cJSON_AddNullToObject(out, members[k].name));
+        json_add_number(out, members[k].name, members[k].value);
     return out;
 }

@@ -68,7 +68,7 @@ struct energy_ledger *ledger_create(const struct ledger_options *options) {
     l->stages = mem_array(p->stage_count, sizeof *l->stages);
     for (size_t i = 0; i < p->stage_count; i++)
         l->stages[i] = (struct spending){.whose = p->stages[i]->full_name, .budget_j = p->stages[i]->energy_budget_j};
-    l->rows = mem_checked(cJSON_CreateArray());
+    l->rows = cJSON_CreateArray();
     return l;
 }
 
@@ -81,7 +81,7 @@ static void end_pass(struct energy_ledger *l) {
     free(l->rest);
     l->rest = NULL;
     cJSON_Delete(l->rows);
-    l->rows = mem_checked(cJSON_CreateArray());
+    l->rows = cJSON_CreateArray();
 }
 
 void ledger_free(struct energy_ledger *l) {
@@ -361,13 +361,13 @@ cJSON *ledger_close_meter(struct energy_ledger *l, bool at_rest) {
             cJSON_AddItemToObject(table, "baseline", mem_checked(meter_base_json(&l->rest->base)));
         }
     } else {
-        table = mem_checked(cJSON_CreateObject());
+        table = cJSON_CreateObject();
     }
     cJSON_AddItemToObject(table, "rows", l->rows);
-    l->rows = mem_checked(cJSON_CreateArray());
+    l->rows = cJSON_CreateArray();
     return table;
 }
 
 cJSON *ledger_prediction(const struct energy_ledger *l) {
-    return l->forecast ? forecast_json(l->forecast) : mem_checked(cJSON_CreateNull());
+    return l->forecast ? forecast_json(l->forecast) : cJSON_CreateNull();
 }

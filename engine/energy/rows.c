@@ -8,10 +8,6 @@
 #include "engine/base/memory.h"
 #include "store/attempts.h"
 
-static void add_number(cJSON *row, const char *name, double value) {
-    mem_checked(isfinite(value) ? cJSON_AddNumberToObject(row, name, value) : cJSON_AddNullToObject(row, name));
-}
-
 /* ---- rows ---- */
 
 cJSON *row_of_attempt(const struct instance *i, const struct attempt_end *end, const cJSON *energy) {
@@ -19,7 +15,7 @@ cJSON *row_of_attempt(const struct instance *i, const struct attempt_end *end, c
     static const char *const numbers[] = {"joules", "uncertainty_j", "cpu_s", "wall_s"};
     char hex[DIGEST_HEX_SIZE];
     char *kind = kind_uses(i->decl->kind);
-    cJSON *row = mem_checked(cJSON_CreateObject());
+    cJSON *row = cJSON_CreateObject();
     digest_hex(hex, &i->key);
     cJSON_AddStringToObject(row, "row", "stage");
     cJSON_AddStringToObject(row, "stage", instance_name(i));
@@ -30,10 +26,10 @@ cJSON *row_of_attempt(const struct instance *i, const struct attempt_end *end, c
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++)
         cJSON_AddStringToObject(row, texts[k], json_text(energy, texts[k], ""));
     for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
-        add_number(row, numbers[k], json_double(energy, numbers[k], (double)NAN));
+        json_add_number(row, numbers[k], json_double(energy, numbers[k], (double)NAN));
     const cJSON *attempts = cJSON_GetObjectItemCaseSensitive(energy, "attempts");
     if (attempts)
-        cJSON_AddItemToObject(row, "attempts", mem_checked(cJSON_Duplicate(attempts, true)));
+        json_add_copy(row, "attempts", attempts);
     free(kind);
     return row;
 }
@@ -43,11 +39,11 @@ void rows_add_parts(cJSON *rows, const cJSON *table) {
         const char *row, *member;
     } parts[] = {{"unresolved", "unresolved_j"}, {"other", "other_j"}, {"idle", "idle_j"}};
     for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
-        cJSON *row = mem_checked(cJSON_CreateObject());
+        cJSON *row = cJSON_CreateObject();
         cJSON_AddStringToObject(row, "row", parts[k].row);
         cJSON_AddStringToObject(row, "label", json_text(table, "label", "unavailable"));
         cJSON_AddStringToObject(row, "source", json_text(table, "source", ""));
-        add_number(row, "joules", json_double(table, parts[k].member, (double)NAN));
+        json_add_number(row, "joules", json_double(table, parts[k].member, (double)NAN));
         cJSON_AddItemToArray(rows, row);
     }
 }
@@ -55,7 +51,7 @@ void rows_add_parts(cJSON *rows, const cJSON *table) {
 /* ---- a keeper that left no result ---- */
 
 static cJSON *unavailable(void) {
-    cJSON *energy = mem_checked(cJSON_CreateObject());
+    cJSON *energy = cJSON_CreateObject();
     cJSON_AddStringToObject(energy, "label", "unavailable");
     cJSON_AddNullToObject(energy, "joules");
     cJSON_AddStringToObject(energy, "why", "its keeper was killed before it had written anything down");
@@ -98,17 +94,17 @@ static void add_earlier(struct total *total, cJSON *names, struct store *store, 
     store_attempt_read(store, attempt, &record, NULL);
     if (json_double(record, "wall_s", (double)NAN) != 0) {
         total_add(total, cJSON_GetObjectItemCaseSensitive(record, "energy"));
-        cJSON_AddItemToArray(names, mem_checked(cJSON_CreateString(attempt)));
+        cJSON_AddItemToArray(names, cJSON_CreateString(attempt));
     }
     cJSON_Delete(record);
 }
 
 static cJSON *total_json(const struct total *t, cJSON *earlier) {
-    cJSON *attempts = mem_checked(cJSON_CreateObject());
+    cJSON *attempts = cJSON_CreateObject();
     cJSON_AddNumberToObject(attempts, "count", (double)t->count);
     cJSON_AddNumberToObject(attempts, "unknown", (double)t->unknown);
     cJSON_AddStringToObject(attempts, "label", t->label);
-    add_number(attempts, "joules", t->unknown < t->count ? t->joules : (double)NAN);
+    json_add_number(attempts, "joules", t->unknown < t->count ? t->joules : (double)NAN);
     cJSON_AddNumberToObject(attempts, "cpu_s", t->cpu_s);
     cJSON_AddNumberToObject(attempts, "wall_s", t->wall_s);
     cJSON_AddItemToObject(attempts, "earlier", earlier);
@@ -119,7 +115,7 @@ void row_add_earlier(cJSON *energy, struct store *store, const struct digest *ke
     struct total total = {.label = json_text(energy, "label", "unavailable")};
     char **names = NULL;
     size_t count = 0;
-    cJSON *earlier = mem_checked(cJSON_CreateArray());
+    cJSON *earlier = cJSON_CreateArray();
     store_checkpoint_attempts(store, key, end->platform, &names, &count);
     for (size_t k = 0; k < count; k++) {
         if (strcmp(names[k], end->id) != 0)

@@ -276,17 +276,12 @@ void share_free(struct share *s) {
     free(s);
 }
 
-static void set_number(cJSON *object, const char *name, double value) {
-    cJSON_DeleteItemFromObjectCaseSensitive(object, name);
-    mem_checked(isfinite(value) ? cJSON_AddNumberToObject(object, name, value) : cJSON_AddNullToObject(object, name));
-}
-
 static void add_beside(cJSON *record, const struct share *s) {
-    cJSON *beside = mem_checked(cJSON_AddObjectToObject(record, "beside"));
-    set_number(beside, "count", (double)s->beside_count);
-    cJSON *stages = mem_checked(cJSON_AddArrayToObject(beside, "stages"));
+    cJSON *beside = cJSON_AddObjectToObject(record, "beside");
+    json_add_number(beside, "count", (double)s->beside_count);
+    cJSON *stages = cJSON_AddArrayToObject(beside, "stages");
     for (size_t i = 0; i < s->beside_count && i < BESIDE_NAMES; i++)
-        cJSON_AddItemToArray(stages, mem_checked(cJSON_CreateString(s->beside[i])));
+        cJSON_AddItemToArray(stages, cJSON_CreateString(s->beside[i]));
 }
 
 cJSON *share_record(struct share *s, const cJSON *kept) {
@@ -295,7 +290,7 @@ cJSON *share_record(struct share *s, const cJSON *kept) {
     s->group = NULL;
     struct energy_record own = s->record;
     if (!s->sharing->counts)
-        return kept ? mem_checked(cJSON_Duplicate(kept, true)) : NULL;
+        return kept ? cJSON_Duplicate(kept, true) : NULL;
     if (own.label == ENERGY_MEASURED) {
         own.joules = s->joules;
         own.uncertainty_j = s->uncertainty_j;
@@ -318,7 +313,7 @@ cJSON *share_record(struct share *s, const cJSON *kept) {
 static void copy(cJSON *to, const cJSON *from, const char *name) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(from, name);
     if (item)
-        cJSON_AddItemToObject(to, name, mem_checked(cJSON_Duplicate(item, true)));
+        json_add_copy(to, name, item);
 }
 
 static void add_series(cJSON *table, struct meter *meter) {
@@ -341,14 +336,14 @@ static cJSON *describe(struct sharing *e, const struct energy_record *whole) {
         other_j += e->parts[k].other_j;
         idle_j += e->parts[k].idle_j;
     }
-    cJSON *table = mem_checked(cJSON_CreateObject());
+    cJSON *table = cJSON_CreateObject();
     cJSON *record = energy_record_json(whole);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++)
         copy(table, record, members[i]);
-    set_number(table, "stages_j", known ? e->stages_j : unknown);
-    set_number(table, "unresolved_j", known ? e->unresolved_j : unknown);
-    set_number(table, "other_j", known ? other_j : unknown);
-    set_number(table, "idle_j", known ? idle_j : unknown);
+    json_add_number(table, "stages_j", known ? e->stages_j : unknown);
+    json_add_number(table, "unresolved_j", known ? e->unresolved_j : unknown);
+    json_add_number(table, "other_j", known ? other_j : unknown);
+    json_add_number(table, "idle_j", known ? idle_j : unknown);
     add_series(table, e->meter);
     cJSON_Delete(record);
     return table;

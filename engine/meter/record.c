@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "engine/base/json.h"
-#include "engine/base/memory.h"
 #include "engine/meter/meter.h"
 
 static const char *label_text(enum energy_label label) {
@@ -19,49 +18,45 @@ static const char *label_text(enum energy_label label) {
     }
 }
 
-static void add_number(cJSON *object, const char *name, double value) {
-    mem_checked(isfinite(value) ? cJSON_AddNumberToObject(object, name, value) : cJSON_AddNullToObject(object, name));
-}
-
 static void add_text(cJSON *object, const char *name, const char *text) {
     if (text[0] != '\0')
-        mem_checked(cJSON_AddStringToObject(object, name, text));
+        cJSON_AddStringToObject(object, name, text);
 }
 
 static void add_power(cJSON *object, const struct base_power *base) {
-    add_number(object, "median_w", base->median_w);
-    add_number(object, "mad_w", base->mad_w);
-    add_number(object, "drift_w", base->drift_w);
-    add_number(object, "windows", (double)base->windows);
-    add_number(object, "when_s", base->when_s);
+    json_add_number(object, "median_w", base->median_w);
+    json_add_number(object, "mad_w", base->mad_w);
+    json_add_number(object, "drift_w", base->drift_w);
+    json_add_number(object, "windows", (double)base->windows);
+    json_add_number(object, "when_s", base->when_s);
 }
 
 cJSON *meter_base_json(const struct meter_base *base) {
     if (base->total.windows == 0)
         return NULL;
-    cJSON *json = mem_checked(cJSON_CreateObject());
+    cJSON *json = cJSON_CreateObject();
     add_power(json, &base->total);
-    add_power(mem_checked(cJSON_AddObjectToObject(json, "computation")), &base->computation);
+    add_power(cJSON_AddObjectToObject(json, "computation"), &base->computation);
     if (base->memory.windows)
-        add_power(mem_checked(cJSON_AddObjectToObject(json, "memory")), &base->memory);
+        add_power(cJSON_AddObjectToObject(json, "memory"), &base->memory);
     return json;
 }
 
 static void add_baseline(cJSON *json, const struct meter_base *base) {
     cJSON *known = meter_base_json(base);
-    cJSON_AddItemToObject(json, "baseline", known ? known : mem_checked(cJSON_CreateNull()));
+    cJSON_AddItemToObject(json, "baseline", known ? known : cJSON_CreateNull());
 }
 
 static void add_steps(cJSON *json, const struct four_steps *steps) {
     if (!isfinite(steps->absolute_w))
         return;
-    cJSON *object = mem_checked(cJSON_AddObjectToObject(json, "steps"));
-    add_number(object, "base_w", steps->base_w);
-    add_number(object, "absolute_w", steps->absolute_w);
-    add_number(object, "relative_w", steps->relative_w);
-    add_number(object, "relative_j", steps->relative_j);
-    add_number(object, "uncertainty_j", steps->uncertainty_j);
-    add_number(object, "uncertainty_w", steps->uncertainty_w);
+    cJSON *object = cJSON_AddObjectToObject(json, "steps");
+    json_add_number(object, "base_w", steps->base_w);
+    json_add_number(object, "absolute_w", steps->absolute_w);
+    json_add_number(object, "relative_w", steps->relative_w);
+    json_add_number(object, "relative_j", steps->relative_j);
+    json_add_number(object, "uncertainty_j", steps->uncertainty_j);
+    json_add_number(object, "uncertainty_w", steps->uncertainty_w);
 }
 
 /* Raw counters are text: they may exceed the exact range of JSON numbers. */
@@ -72,58 +67,58 @@ static void add_raw(cJSON *object, const char *name, uint64_t value) {
 }
 
 static void add_domains(cJSON *json, const struct energy_record *record) {
-    cJSON *list = mem_checked(cJSON_AddArrayToObject(json, "domains"));
+    cJSON *list = cJSON_AddArrayToObject(json, "domains");
     for (size_t i = 0; i < record->domain_count; i++) {
         const struct energy_domain *d = &record->domains[i];
-        cJSON *object = mem_checked(cJSON_CreateObject());
-        mem_checked(cJSON_AddItemToArray(list, object) ? object : NULL);
+        cJSON *object = cJSON_CreateObject();
+        cJSON_AddItemToArray(list, object);
         add_text(object, "source", d->source);
         add_text(object, "name", d->name);
-        mem_checked(cJSON_AddBoolToObject(object, "counted", d->counted));
+        cJSON_AddBoolToObject(object, "counted", d->counted);
         add_raw(object, "start", d->start);
         add_raw(object, "end", d->end);
-        add_number(object, "unit_j", d->unit_j);
-        add_number(object, "wraps", d->wraps);
-        add_number(object, "joules", d->joules);
+        json_add_number(object, "unit_j", d->unit_j);
+        json_add_number(object, "wraps", d->wraps);
+        json_add_number(object, "joules", d->joules);
         add_text(object, "why", d->why);
     }
 }
 
 static void add_counters(cJSON *json, const struct energy_record *record) {
-    add_number(json, "counter_j", record->counter_j);
-    add_number(json, "counter_s", record->counter_s);
-    add_number(json, "resolution_j", record->resolution_j);
-    add_number(json, "idle_j", record->idle_j);
-    add_number(json, "other_j", record->other_j);
+    json_add_number(json, "counter_j", record->counter_j);
+    json_add_number(json, "counter_s", record->counter_s);
+    json_add_number(json, "resolution_j", record->resolution_j);
+    json_add_number(json, "idle_j", record->idle_j);
+    json_add_number(json, "other_j", record->other_j);
     add_text(json, "share_rule", record->share_rule);
     add_baseline(json, &record->base);
     add_steps(json, &record->steps);
-    cJSON *samples = mem_checked(cJSON_AddObjectToObject(json, "samples"));
-    add_number(samples, "expected", (double)record->samples_expected);
-    add_number(samples, "got", (double)record->samples_got);
+    cJSON *samples = cJSON_AddObjectToObject(json, "samples");
+    json_add_number(samples, "expected", (double)record->samples_expected);
+    json_add_number(samples, "got", (double)record->samples_got);
     add_domains(json, record);
 }
 
 cJSON *energy_record_json(const struct energy_record *record) {
-    cJSON *json = mem_checked(cJSON_CreateObject());
+    cJSON *json = cJSON_CreateObject();
     add_text(json, "label", label_text(record->label));
-    add_number(json, "joules", record->joules);
-    add_number(json, "computation_j", record->computation_j);
-    add_number(json, "memory_j", record->memory_j);
+    json_add_number(json, "joules", record->joules);
+    json_add_number(json, "computation_j", record->computation_j);
+    json_add_number(json, "memory_j", record->memory_j);
     if (isfinite(record->gpu_j))
-        add_number(json, "gpu_j", record->gpu_j);
-    add_number(json, "uncertainty_j", record->uncertainty_j);
+        json_add_number(json, "gpu_j", record->gpu_j);
+    json_add_number(json, "uncertainty_j", record->uncertainty_j);
     add_text(json, "uncertainty", record->uncertainty);
     add_text(json, "source", record->source);
     add_text(json, "constants", record->constants);
     add_text(json, "why", record->why);
     add_text(json, "processor", record->processor);
     add_text(json, "power_source", record->power_source);
-    add_number(json, "w_per_cpu", record->w_per_cpu);
-    add_number(json, "w_per_gb", record->w_per_gb);
-    add_number(json, "cpu_s", record->usage.cpu_s);
-    add_number(json, "wall_s", record->usage.wall_s);
-    add_number(json, "memory_bytes", record->usage.memory_bytes);
+    json_add_number(json, "w_per_cpu", record->w_per_cpu);
+    json_add_number(json, "w_per_gb", record->w_per_gb);
+    json_add_number(json, "cpu_s", record->usage.cpu_s);
+    json_add_number(json, "wall_s", record->usage.wall_s);
+    json_add_number(json, "memory_bytes", record->usage.memory_bytes);
     if (record->domain_count)
         add_counters(json, record);
     return json;

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "engine/base/buffer.h"
-#include "engine/base/memory.h"
+#include "engine/base/json.h"
 #include "engine/pipeline/reader.h"
 
 struct param_slot *find_param(const struct part *part, const char *name) {
@@ -136,13 +136,13 @@ void params_fold(struct part *part) {
     struct reader *r = part->reader;
     if (!part->includer)
         overrides_check(part);
-    cJSON *all = mem_checked(cJSON_CreateObject());
+    cJSON *all = cJSON_CreateObject();
     for (size_t i = 0; i < part->param_count; i++) {
         struct site site = {part, part->params[i].node, 0};
         const cJSON *value = param_value(&part->params[i], &site);
         struct location at = locate_key(part, part->params[i].node);
         if (value && count_folded(r, &at, value))
-            cJSON_AddItemToObject(all, part->params[i].name, mem_checked(cJSON_Duplicate(value, true)));
+            json_add_copy(all, part->params[i].name, value);
     }
     part->pipeline->params = keep_json(r, all);
     for (size_t i = 0; i < part->include_count; i++)

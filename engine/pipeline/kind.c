@@ -157,7 +157,7 @@ static void on_fault(void *context, const cJSON *at, bool on_key, const char *me
 static void check_with(struct draft *d) {
     struct mirror m = {.draft = d};
     const cJSON *shown = cJSON_GetObjectItemCaseSensitive(d->node, "with");
-    cJSON *tree = d->decl.with ? mirror_value(&m, d->decl.with, shown) : mem_checked(cJSON_CreateObject());
+    cJSON *tree = d->decl.with ? mirror_value(&m, d->decl.with, shown) : cJSON_CreateObject();
     if (cJSON_IsObject(tree))
         kind_check_with(d->decl.kind, tree, is_open, on_fault, &m);
     cJSON_Delete(tree);

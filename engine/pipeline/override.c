@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/pipeline/reader.h"
 
@@ -14,8 +15,8 @@ struct location override_location(const struct reader *r, size_t i) {
 
 cJSON *patch_apply(const cJSON *base, const cJSON *patch) {
     if (!cJSON_IsObject(base) || !cJSON_IsObject(patch))
-        return mem_checked(cJSON_Duplicate(patch, true));
-    cJSON *out = mem_checked(cJSON_Duplicate(base, true));
+        return cJSON_Duplicate(patch, true);
+    cJSON *out = cJSON_Duplicate(base, true);
     struct json_index members;
     json_index_open(&members, out);
     const cJSON *member;
@@ -24,7 +25,7 @@ cJSON *patch_apply(const cJSON *base, const cJSON *patch) {
         if (old)
             json_replace(out, old, patch_apply(old, member));
         else
-            cJSON_AddItemToObject(out, member->string, mem_checked(cJSON_Duplicate(member, true)));
+            json_add_copy(out, member->string, member);
     }
     json_index_close(&members);
     return out;
@@ -180,13 +181,13 @@ static const cJSON *follow(struct reader *r, const cJSON *declared, const char *
 
 /* Gives {"a": {"b": value}} for ".a.b". */
 static cJSON *wrap(const char *below, const cJSON *value) {
-    cJSON *patch = mem_checked(cJSON_Duplicate(value, true));
+    cJSON *patch = cJSON_Duplicate(value, true);
     for (size_t length = strlen(below); length;) {
         size_t begin = length;
         while (below[begin - 1] != '.')
             begin--;
         char *name = mem_strndup(below + begin, length - begin);
-        cJSON *outer = mem_checked(cJSON_CreateObject());
+        cJSON *outer = cJSON_CreateObject();
         cJSON_AddItemToObject(outer, name, patch);
         free(name);
         patch = outer;
@@ -282,7 +283,7 @@ int override_parse(struct override *out, const char *argument, struct error *err
     if (!text)
         return ERR_USAGE;
     out->type = OVERRIDE_SET;
-    out->value = mem_checked(cJSON_CreateString(text));
+    out->value = cJSON_CreateString(text);
     return 0;
 }
 

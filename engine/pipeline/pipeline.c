@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/memory.h"
 #include "engine/pipeline/reader.h"
 
 static bool is_chosen(const struct select_decl *select, const char *axis) {
@@ -77,7 +76,7 @@ static int read_all(struct reader *r, const char *path, struct error *err) {
     if (rc < 0)
         return rc;
     if (!r->root->broken) {
-        r->recorded = mem_checked(cJSON_CreateObject());
+        r->recorded = cJSON_CreateObject();
         keep_json(r, r->recorded);
         params_declare(r->root);
         stages_declare(r->root);

@@ -6,7 +6,6 @@
 
 #include "engine/base/error.h"
 #include "engine/base/json.h"
-#include "engine/base/memory.h"
 #include "engine/base/suggest.h"
 
 enum { MAX_NESTING = 8, MAX_INDEX_DIGITS = 9 };
@@ -234,7 +233,7 @@ static int parse_bare_value(struct parser *p, struct syntax_pin *pin) {
         return fail(p, p->at, "remove the spaces around the value of \"%s\"", pin->axis);
     pin->json = read_json(p, length, NULL);
     if (!pin->json) {
-        cJSON *text = mem_checked(cJSON_CreateString(arena_strndup(p->arena, bytes, length)));
+        cJSON *text = cJSON_CreateString(arena_strndup(p->arena, bytes, length));
         arena_own(p->arena, text, delete_json);
         pin->json = text;
     }

@@ -250,7 +250,7 @@ bool value_is_broken(const struct value *v) {
 static cJSON *build(const struct value *v) {
     cJSON *out = NULL;
     if (v->type == VALUE_LITERAL)
-        return v->as.literal == &broken_json ? NULL : mem_checked(cJSON_Duplicate(v->as.literal, true));
+        return v->as.literal == &broken_json ? NULL : cJSON_Duplicate(v->as.literal, true);
     if (v->type == VALUE_EXTENDS) {
         cJSON *base = build(v->as.extends.base);
         cJSON *patch = build(v->as.extends.patch);
@@ -262,7 +262,7 @@ static cJSON *build(const struct value *v) {
     if (v->type != VALUE_LIST && v->type != VALUE_OBJECT)
         return NULL;
     bool list = v->type == VALUE_LIST;
-    out = mem_checked(list ? cJSON_CreateArray() : cJSON_CreateObject());
+    out = list ? cJSON_CreateArray() : cJSON_CreateObject();
     for (size_t i = 0; i < (list ? v->as.list.count : v->as.object.count); i++) {
         cJSON *child = build(list ? v->as.list.items[i] : v->as.object.values[i]);
         if (!child) {

@@ -3,13 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/plan/internal.h"
 
 static cJSON *group_json(const struct select_decl *select, const struct candidate *c) {
     cJSON *group = cJSON_CreateObject();
     for (size_t i = 0; i < select->group_by_count; i++)
-        cJSON_AddItemToObject(group, select->group_by[i], cJSON_Duplicate(axis_label(c->group[i]->json), true));
+        json_add_copy(group, select->group_by[i], axis_label(c->group[i]->json));
     return group;
 }
 

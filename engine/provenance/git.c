@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/base/sha256.h"
 #include "engine/provenance/provenance.h"
@@ -108,10 +109,6 @@ static const char *last_error(void) {
     return e && e->message ? e->message : "git gives no reason";
 }
 
-static void add_text(cJSON *object, const char *name, const char *text) {
-    mem_checked(text ? cJSON_AddStringToObject(object, name, text) : cJSON_AddNullToObject(object, name));
-}
-
 /* The branch of HEAD, also before its first commit; NULL when detached. The caller frees. */
 static char *branch_name(git_repository *repo) {
     git_reference *head = NULL;
@@ -146,7 +143,7 @@ static void add_remote(cJSON *out, git_repository *repo) {
                 break;
         }
     }
-    add_text(out, "remote", url);
+    json_add_text(out, "remote", url);
     free(url);
     git_config_iterator_free(entries);
     git_config_free(config);
@@ -186,12 +183,12 @@ static void add_dirty(cJSON *out, git_repository *repo, git_tree *tree) {
     sha256_finish(hash, &digest);
     digest_hex(hex, &digest);
     if (rc < 0) {
-        add_text(out, "dirty", NULL);
-        add_text(out, "dirty_unavailable", last_error());
+        json_add_text(out, "dirty", NULL);
+        json_add_text(out, "dirty_unavailable", last_error());
     } else {
-        mem_checked(cJSON_AddBoolToObject(out, "dirty", dirty));
+        cJSON_AddBoolToObject(out, "dirty", dirty);
     }
-    add_text(out, "diff_sha256", dirty && rc == 0 ? hex : NULL);
+    json_add_text(out, "diff_sha256", dirty && rc == 0 ? hex : NULL);
     git_diff_free(diff);
 }
 
@@ -201,9 +198,9 @@ static void describe(cJSON *out, git_repository *repo) {
     char hex[GIT_OID_HEXSZ + 1];
     bool born = git_revparse_single(&commit, repo, "HEAD^{commit}") == 0 &&
                 git_object_peel(&tree, commit, GIT_OBJECT_TREE) == 0;
-    add_text(out, "commit", born ? git_oid_tostr(hex, sizeof hex, git_object_id(commit)) : NULL);
+    json_add_text(out, "commit", born ? git_oid_tostr(hex, sizeof hex, git_object_id(commit)) : NULL);
     char *branch = branch_name(repo);
-    add_text(out, "branch", branch);
+    json_add_text(out, "branch", branch);
     free(branch);
     add_remote(out, repo);
     add_dirty(out, repo, (git_tree *)tree);
@@ -212,17 +209,17 @@ static void describe(cJSON *out, git_repository *repo) {
 }
 
 cJSON *provenance_git(const char *path) {
-    cJSON *out = mem_checked(cJSON_CreateObject());
+    cJSON *out = cJSON_CreateObject();
     git_repository *repo = NULL;
     if (git_libgit2_init() < 0) {
-        add_text(out, "unavailable", last_error());
+        json_add_text(out, "unavailable", last_error());
         return out;
     }
     int rc = git_repository_open_ext(&repo, path, 0, NULL);
     if (rc == 0)
         describe(out, repo);
     else
-        add_text(out, "unavailable", rc == GIT_ENOTFOUND ? "not in a git repository" : last_error());
+        json_add_text(out, "unavailable", rc == GIT_ENOTFOUND ? "not in a git repository" : last_error());
     git_repository_free(repo);
     git_libgit2_shutdown();
     return out;

@@ -1,5 +1,6 @@
 #include <git2.h>
 #include <gnu/libc-version.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,7 @@
 #include <uv.h>
 
 #include "engine/base/file.h"
-#include "engine/base/memory.h"
+#include "engine/base/json.h"
 #include "engine/base/sha256.h"
 #include "engine/meter/cpu.h"
 #include "engine/provenance/provenance.h"
@@ -16,12 +17,11 @@
 enum { FACT_LIMIT = 1 << 20 };
 
 static void add_text(cJSON *object, const char *name, const char *text) {
-    bool known = text && text[0] != '\0';
-    mem_checked(known ? cJSON_AddStringToObject(object, name, text) : cJSON_AddNullToObject(object, name));
+    json_add_text(object, name, text && *text ? text : NULL);
 }
 
 static void add_number(cJSON *object, const char *name, double value) {
-    mem_checked(value > 0 ? cJSON_AddNumberToObject(object, name, value) : cJSON_AddNullToObject(object, name));
+    json_add_number(object, name, value > 0 ? value : (double)NAN);
 }
 
 /* The content of <root>/<name>; empty when unreadable. */
@@ -52,7 +52,7 @@ static void add_memory(cJSON *object, const char *root) {
 }
 
 cJSON *provenance_host(const char *root) {
-    cJSON *out = mem_checked(cJSON_CreateObject());
+    cJSON *out = cJSON_CreateObject();
     struct cpu_info cpu = {0};
     struct utsname system = {0};
     uname(&system);
@@ -70,7 +70,7 @@ cJSON *provenance_host(const char *root) {
 }
 
 cJSON *provenance_versions(void) {
-    cJSON *out = mem_checked(cJSON_CreateObject());
+    cJSON *out = cJSON_CreateObject();
     int major = 0;
     int minor = 0;
     int revision = 0;

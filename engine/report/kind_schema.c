@@ -6,7 +6,6 @@
 
 #include "engine/base/embed.h"
 #include "engine/base/json.h"
-#include "engine/base/memory.h"
 #include "engine/report/kind_reference.h"
 
 EMBED_FILE(schema_frame, "engine/report/schema_frame.json");
@@ -173,11 +172,11 @@ static cJSON *kind_rule(const struct kind *k, const char *uses) {
 }
 
 static cJSON *member(const cJSON *object, const char *name) {
-    return mem_checked(cJSON_GetObjectItemCaseSensitive(object, name));
+    return cJSON_GetObjectItemCaseSensitive(object, name);
 }
 
 void kind_schema(struct buffer *out) {
-    cJSON *schema = mem_checked(cJSON_Parse(schema_frame));
+    cJSON *schema = cJSON_Parse(schema_frame);
     cJSON *stage = member(member(schema, "$defs"), "kind_stage");
     cJSON *names = member(member(member(stage, "properties"), "uses"), "enum"), *rules = member(stage, "allOf");
     size_t count;

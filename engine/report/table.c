@@ -96,7 +96,7 @@ void table_metric(struct table *t, const char *column, const cJSON *value) {
     }
     data_put(&text, value);
     set_cell(t, column, buffer_detach(&text), data_nonfinite(value) || data_integer(value),
-             mem_checked(cJSON_Duplicate(value, true)));
+             cJSON_Duplicate(value, true));
 }
 
 void table_value(struct table *t, const char *column, const cJSON *value) {

@@ -261,8 +261,8 @@ int compare_paths(cJSON **out, const char *recorded, const char *now, struct err
 static void add_metric(cJSON *list, const char *name, const cJSON *recorded, const cJSON *now) {
     cJSON *item = cJSON_CreateObject();
     cJSON_AddStringToObject(item, "name", name);
-    cJSON_AddItemToObject(item, "recorded", recorded ? cJSON_Duplicate(recorded, true) : cJSON_CreateNull());
-    cJSON_AddItemToObject(item, "now", now ? cJSON_Duplicate(now, true) : cJSON_CreateNull());
+    json_add_copy(item, "recorded", recorded);
+    json_add_copy(item, "now", now);
     double was, is;
     if (data_number(&was, recorded) && data_number(&is, now))
         cJSON_AddNumberToObject(item, "difference", is - was);

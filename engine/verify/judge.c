@@ -65,7 +65,7 @@ static int compare_out(cJSON *outs, const struct attempt *a, size_t index, const
         rc = find_first(&first, a, decl, recorded, err);
     cJSON *item = cJSON_CreateObject();
     cJSON_AddStringToObject(item, "name", decl->name);
-    cJSON_AddItemToObject(item, "recorded", recorded ? cJSON_Duplicate(recorded, true) : cJSON_CreateNull());
+    json_add_copy(item, "recorded", recorded);
     cJSON_AddItemToObject(item, "now", now);
     cJSON_AddItemToObject(item, "first", first ? first : cJSON_CreateNull());
     cJSON_AddItemToArray(outs, item);

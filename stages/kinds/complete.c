@@ -16,20 +16,20 @@
 typedef cJSON *transform(const struct param *p, const cJSON *value);
 
 static cJSON *copy(const cJSON *value) {
-    return mem_checked(cJSON_Duplicate(value, true));
+    return cJSON_Duplicate(value, true);
 }
 
 static void object_add(cJSON *object, const char *name, cJSON *value) {
-    mem_checked(cJSON_AddItemToObject(object, name, value) ? object : NULL);
+    cJSON_AddItemToObject(object, name, value);
 }
 
 /* Elements of a list or values of a map, each transformed as the description of an element says. */
 static cJSON *transform_items(const struct param *p, const cJSON *value, transform *each) {
-    cJSON *out = mem_checked(cJSON_IsArray(value) ? cJSON_CreateArray() : cJSON_CreateObject());
+    cJSON *out = cJSON_IsArray(value) ? cJSON_CreateArray() : cJSON_CreateObject();
     for (const cJSON *item = value->child; item; item = item->next) {
         cJSON *done = each(&p->members[0], item);
         if (cJSON_IsArray(value))
-            mem_checked(cJSON_AddItemToArray(out, done) ? out : NULL);
+            cJSON_AddItemToArray(out, done);
         else
             object_add(out, item->string, done);
     }
@@ -88,7 +88,7 @@ static const struct fallback *fallback_of(const struct param *p) {
 }
 
 static cJSON *complete_members(const struct param *members, size_t count, const cJSON *object) {
-    cJSON *out = mem_checked(cJSON_CreateObject());
+    cJSON *out = cJSON_CreateObject();
     for (size_t i = 0; i < count; i++) {
         const cJSON *given = cJSON_GetObjectItemCaseSensitive(object, members[i].name);
         if (given)
@@ -115,7 +115,7 @@ static cJSON *reduce_value(const struct param *p, const cJSON *value) {
 }
 
 static cJSON *reduce_members(const struct param *members, size_t count, const cJSON *object) {
-    cJSON *out = mem_checked(cJSON_CreateObject());
+    cJSON *out = cJSON_CreateObject();
     for (const cJSON *node = object ? object->child : NULL; node; node = node->next) {
         const struct param *p = param_find(members, count, node->string);
         cJSON *reduced = p ? reduce_value(p, node) : copy(node);

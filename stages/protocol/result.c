@@ -21,7 +21,7 @@ static void add_text(cJSON *json, const char *name, const char *text) {
 }
 
 static void add_energy(cJSON *json, const struct attempt_result *r) {
-    cJSON_AddItemToObject(json, energy, r->energy ? cJSON_Duplicate(r->energy, true) : cJSON_CreateNull());
+    json_add_copy(json, energy, r->energy);
 }
 
 static void add_end(cJSON *json, const struct attempt_result *r) {

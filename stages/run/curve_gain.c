@@ -161,12 +161,12 @@ static bool is_pair(const struct row *curve, const struct row *base, const cJSON
 }
 
 static void number_add(cJSON *object, const char *name, double value) {
-    mem_checked(cJSON_AddNumberToObject(object, name, value));
+    cJSON_AddNumberToObject(object, name, value);
 }
 
 static void pair_add(struct gains *g, const struct member *curve, const struct member *base, const cJSON *names,
                      const cJSON *baseline) {
-    cJSON *labels = mem_checked(cJSON_CreateObject()), *values = mem_checked(cJSON_CreateObject());
+    cJSON *labels = cJSON_CreateObject(), *values = cJSON_CreateObject();
     struct buffer note = {0};
     for (const cJSON *name = names->child; name; name = name->next) {
         const char *label = name->valuestring;
@@ -174,8 +174,7 @@ static void pair_add(struct gains *g, const struct member *curve, const struct m
         if (!value && !cJSON_GetObjectItemCaseSensitive(baseline, label))
             value = row_value(base->row, label);
         if (value)
-            mem_checked(cJSON_AddItemToObject(labels, label, mem_checked(cJSON_Duplicate(value, true))) ? labels
-                                                                                                        : NULL);
+            json_add_copy(labels, label, value);
     }
     crossing_note(&note, "the curve", curve, g->ber);
     crossing_note(&note, "the baseline", base, g->ber);
@@ -185,9 +184,9 @@ static void pair_add(struct gains *g, const struct member *curve, const struct m
         number_add(values, "baseline_sinr_db", base->crossing.sinr_db);
     if (curve->crossing.reach == REACHED && base->crossing.reach == REACHED)
         number_add(values, "gain_db", base->crossing.sinr_db - curve->crossing.sinr_db);
-    mem_checked(cJSON_AddStringToObject(values, "note", buffer_text(&note)));
+    cJSON_AddStringToObject(values, "note", buffer_text(&note));
     buffer_close(&note);
-    mem_checked(cJSON_AddItemToArray(g->pair_labels, labels) ? labels : NULL);
+    cJSON_AddItemToArray(g->pair_labels, labels);
     mem_grow(g->pairs.row, &g->pairs.capacity, g->pairs.count + 1);
     g->pairs.row[g->pairs.count++] = (struct row){values, labels};
 }
@@ -251,7 +250,7 @@ static int comparison_make(struct comparison *c, const struct gains *g, const st
 /* Labels in which the pairs differ, and those that the baseline names, but average_over. */
 static cJSON *comparison_names(const struct gains *g, const cJSON *names, const cJSON *baseline) {
     const char *but[] = {g->average_over, NULL};
-    cJSON *differing = rows_labels(&g->pairs, but, false), *out = mem_checked(cJSON_CreateArray());
+    cJSON *differing = rows_labels(&g->pairs, but, false), *out = cJSON_CreateArray();
     for (const cJSON *name = names->child; name; name = name->next) {
         bool wanted = cJSON_GetObjectItemCaseSensitive(baseline, name->valuestring) != NULL;
         const cJSON *other;
@@ -259,7 +258,7 @@ static cJSON *comparison_names(const struct gains *g, const cJSON *names, const 
             wanted = wanted || strcmp(other->valuestring, name->valuestring) == 0;
         }
         if (wanted && strcmp(name->valuestring, g->average_over) != 0)
-            mem_checked(cJSON_AddItemToArray(out, mem_checked(cJSON_CreateString(name->valuestring))) ? out : NULL);
+            cJSON_AddItemToArray(out, cJSON_CreateString(name->valuestring));
     }
     cJSON_Delete(differing);
     return out;
@@ -341,7 +340,7 @@ int run_curve_gain(struct stage *s, struct error *err) {
                       .ber = stage_number(s, "ber"),
                       .average_over = stage_text(s, "average_over"),
                       .spread = spread_read(stage_text(s, "spread")),
-                      .pair_labels = mem_checked(cJSON_CreateArray())};
+                      .pair_labels = cJSON_CreateArray()};
     struct rows rows;
     cJSON *names = NULL;
     const cJSON *label;

@@ -79,7 +79,7 @@ void gains_csv(struct buffer *out, const struct gains *g) {
 /* Takes over `value`. */
 static void member_set(cJSON *object, const char *name, cJSON *value) {
     cJSON_DeleteItemFromObjectCaseSensitive(object, name);
-    mem_checked(cJSON_AddItemToObject(object, name, mem_checked(value)) ? object : NULL);
+    cJSON_AddItemToObject(object, name, mem_checked(value));
 }
 
 static void number_set(cJSON *object, const char *name, double value) {
@@ -87,14 +87,14 @@ static void number_set(cJSON *object, const char *name, double value) {
 }
 
 static cJSON *pair_json(const struct row *row) {
-    cJSON *pair = mem_checked(cJSON_Duplicate(row->labels, true));
+    cJSON *pair = cJSON_Duplicate(row->labels, true);
     for (const cJSON *value = row->values->child; value; value = value->next)
         member_set(pair, value->string, cJSON_Duplicate(value, true));
     return pair;
 }
 
 static cJSON *comparison_json(const struct gains *g, const struct comparison *c) {
-    cJSON *object = mem_checked(cJSON_CreateObject()), *pairs = mem_checked(cJSON_CreateArray());
+    cJSON *object = cJSON_CreateObject(), *pairs = cJSON_CreateArray();
     const cJSON *name;
     cJSON_ArrayForEach(name, g->names) {
         const cJSON *value = row_value(comparison_row(g, c), name->valuestring);
@@ -114,18 +114,18 @@ static cJSON *comparison_json(const struct gains *g, const struct comparison *c)
     member_set(object, "word", cJSON_CreateString(comparison_word(c)));
     member_set(object, "note", cJSON_CreateString(c->note));
     for (size_t i = 0; i < c->pairs->count; i++)
-        mem_checked(cJSON_AddItemToArray(pairs, pair_json(&g->pairs.row[c->pairs->rows[i]])) ? pairs : NULL);
+        cJSON_AddItemToArray(pairs, pair_json(&g->pairs.row[c->pairs->rows[i]]));
     member_set(object, "pairs", pairs);
     return object;
 }
 
 void gains_json(struct buffer *out, const struct gains *g) {
-    cJSON *root = mem_checked(cJSON_CreateObject()), *rows = mem_checked(cJSON_CreateArray());
+    cJSON *root = cJSON_CreateObject(), *rows = cJSON_CreateArray();
     const cJSON *baseline = cJSON_GetObjectItemCaseSensitive(stage_with(g->stage), "baseline");
     number_set(root, "ber", g->ber);
     member_set(root, "baseline", cJSON_Duplicate(baseline, true));
     for (size_t i = 0; i < g->groups.count; i++)
-        mem_checked(cJSON_AddItemToArray(rows, comparison_json(g, &g->comparisons[i])) ? rows : NULL);
+        cJSON_AddItemToArray(rows, comparison_json(g, &g->comparisons[i]));
     member_set(root, "rows", rows);
     json_pretty(out, root);
     buffer_putc(out, '\n');

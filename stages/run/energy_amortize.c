@@ -222,7 +222,7 @@ int run_energy_amortize(struct stage *s, struct error *err) {
                                           "break_even_s", "inferences_per_s", "note",        NULL};
     static const char *const curve_columns[] = {"curve", "inferences", "joules", NULL};
     bool with_paper = stage_boolean(s, "paper");
-    cJSON *cases = mem_checked(cJSON_CreateArray()), *curves = mem_checked(cJSON_CreateArray());
+    cJSON *cases = cJSON_CreateArray(), *curves = cJSON_CreateArray();
     struct scale scale;
     struct energies own;
     struct paper paper;

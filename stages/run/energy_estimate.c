@@ -110,7 +110,7 @@ static int processors_write(const struct stage *s, const struct processor *list,
                             struct error *err) {
     static const char *const columns[] = {"processor", "curve",       "computation_j", "memory_j", "joules",
                                           "covers",    "flops_per_s", "power_w",       "note",     NULL};
-    cJSON *rows = mem_checked(cJSON_CreateArray());
+    cJSON *rows = cJSON_CreateArray();
     for (size_t i = 0; i < count; i++) {
         double joules = energy_metric_0(w->flops, list[i].flops_per_s, list[i].power_w);
         row_write(rows, &list[i], w, "metric (0)", joules,
@@ -157,7 +157,7 @@ static void rows_finish(cJSON *rows, const struct processor *p, double total_flo
 
 static int breakdown_write(const struct stage *s, const struct processor *p, const struct work *w, struct error *err) {
     static const char *const columns[] = {"layer", "block", "flops", "computation_j", "memory_j", "share", NULL};
-    cJSON *layers = mem_checked(cJSON_CreateArray()), *blocks = mem_checked(cJSON_CreateArray());
+    cJSON *layers = cJSON_CreateArray(), *blocks = cJSON_CreateArray();
     double total = 0;
     for (size_t i = 0; i < w->layers.count; i++) {
         const struct row *layer = &w->layers.row[i];

@@ -293,7 +293,7 @@ static double machine_watts(const struct inference *f, const char **source) {
 static int rows_write(struct inference *f, const struct four_steps *steps, struct error *err) {
     static const char *const columns[] = {"processor",   "curve", "joules", "uncertainty_j", "label", "power_w",
                                           "flops_per_s", "note",  NULL};
-    cJSON *rows = mem_checked(cJSON_CreateArray());
+    cJSON *rows = cJSON_CreateArray();
     char *name = mem_printf("this machine (%s)", meter_processor(f->meter));
     const char *source;
     double share, watts = machine_watts(f, &source);
@@ -324,7 +324,7 @@ static int rows_write(struct inference *f, const struct four_steps *steps, struc
 }
 
 static cJSON *rounds_json(const struct inference *f) {
-    cJSON *list = mem_checked(cJSON_CreateArray());
+    cJSON *list = cJSON_CreateArray();
     for (size_t i = 0; i < f->rounds; i++) {
         cJSON *row = energy_row_add(list);
         energy_row_number(row, "seconds_per_inference", f->seconds[i]);
@@ -344,17 +344,17 @@ static int energy_write(struct inference *f, const struct four_steps *steps, str
         f->last.steps = *steps;
         record = energy_record_json(&f->last);
     } else {
-        record = mem_checked(cJSON_CreateObject());
-        mem_checked(cJSON_AddStringToObject(record, "label", "unavailable"));
-        mem_checked(cJSON_AddStringToObject(record, "why", f->why));
-        mem_checked(cJSON_AddStringToObject(record, "processor", meter_processor(f->meter)));
+        record = cJSON_CreateObject();
+        cJSON_AddStringToObject(record, "label", "unavailable");
+        cJSON_AddStringToObject(record, "why", f->why);
+        cJSON_AddStringToObject(record, "processor", meter_processor(f->meter));
     }
-    cJSON *all = mem_checked(cJSON_CreateObject());
-    mem_checked(cJSON_AddStringToObject(all, "label", f->counted ? "measured" : "unavailable"));
+    cJSON *all = cJSON_CreateObject();
+    cJSON_AddStringToObject(all, "label", f->counted ? "measured" : "unavailable");
     energy_row_number(all, "joules_per_inference", steps->relative_j / inferences(f));
     energy_row_number(all, "inferences", inferences(f));
-    mem_checked(cJSON_AddItemToObject(all, "last_round", record) ? all : NULL);
-    mem_checked(cJSON_AddItemToObject(all, "rounds", rounds_json(f)) ? all : NULL);
+    cJSON_AddItemToObject(all, "last_round", record);
+    cJSON_AddItemToObject(all, "rounds", rounds_json(f));
     json_pretty(&text, all);
     buffer_putc(&text, '\n');
     int rc = stage_write(f->stage, "energy", text.data, text.size, err);

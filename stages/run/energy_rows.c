@@ -5,22 +5,21 @@
 #include "engine/base/buffer.h"
 #include "engine/base/csv.h"
 #include "engine/base/json.h"
-#include "engine/base/memory.h"
 
 cJSON *energy_row_add(cJSON *list) {
-    cJSON *row = mem_checked(cJSON_CreateObject());
-    mem_checked(cJSON_AddItemToArray(list, row) ? row : NULL);
+    cJSON *row = cJSON_CreateObject();
+    cJSON_AddItemToArray(list, row);
     return row;
 }
 
 void energy_row_number(cJSON *row, const char *name, double value) {
     if (isfinite(value))
-        mem_checked(cJSON_AddNumberToObject(row, name, value));
+        cJSON_AddNumberToObject(row, name, value);
 }
 
 void energy_row_text(cJSON *row, const char *name, const char *text) {
     if (*text)
-        mem_checked(cJSON_AddStringToObject(row, name, text));
+        cJSON_AddStringToObject(row, name, text);
 }
 
 static void cell(struct buffer *out, const cJSON *value) {

@@ -80,9 +80,9 @@ void network_model_encode(struct buffer *out, const struct network_model *m, con
             tensors[i].shape[d] = list[i].shape[d];
     }
     char *architecture = architecture_text(m);
-    cJSON *metadata = mem_checked(cJSON_CreateObject());
-    mem_checked(cJSON_AddStringToObject(metadata, "architecture", architecture));
-    mem_checked(cJSON_AddStringToObject(metadata, "format", format_name));
+    cJSON *metadata = cJSON_CreateObject();
+    cJSON_AddStringToObject(metadata, "architecture", architecture);
+    cJSON_AddStringToObject(metadata, "format", format_name);
     safetensors_encode(out, tensors, count, metadata);
     cJSON_Delete(metadata);
     free(architecture);

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 
-#include "engine/base/memory.h"
 #include "stages/run/group.h"
 
 struct figure_axis plot_axis(const struct plot *p, const char *label, const char *fallback, const char *log,
@@ -49,7 +48,7 @@ static int series_add(struct plot *p, const struct plot_form *form, const struct
     const enum spread spread = spread_read(stage_text(p->stage, "spread"));
     struct buffer name = {0}, hue = {0};
     struct groups points;
-    cJSON *x_only = mem_checked(cJSON_CreateStringArray(&p->x, 1));
+    cJSON *x_only = cJSON_CreateStringArray(&p->x, 1);
     int rc = 0;
     groups_make(&points, &p->rows, g, x_only);
     group_name(&name, &p->rows, g, p->series);
@@ -79,7 +78,7 @@ static int series_read(struct plot *p, const struct plot_form *form, struct erro
     cJSON_ArrayForEach(name, given)
         if ((rc = rows_require(&p->rows, name->valuestring, err)))
             return rc;
-    p->series = given->child ? mem_checked(cJSON_Duplicate(given, true)) : form->find_series(p);
+    p->series = given->child ? cJSON_Duplicate(given, true) : form->find_series(p);
     groups_make(&groups, &p->rows, NULL, p->series);
     for (size_t i = 0; i < groups.count && !rc; i++)
         rc = series_add(p, form, &groups.group[i], err);

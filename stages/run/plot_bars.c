@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "engine/base/json.h"
-#include "engine/base/memory.h"
 #include "stages/run/group.h"
 #include "stages/run/plot.h"
 #include "stages/run/run.h"
@@ -54,7 +53,7 @@ static bool differs_within(const struct rows *rows, const struct groups *categor
 
 /* Labels that tell the rows of one category apart: one that goes with x would leave a gap beside every bar. */
 static cJSON *find_series(const struct plot *p) {
-    cJSON *x_only = mem_checked(cJSON_CreateStringArray(&p->x, 1)), *differing = plot_labels(p);
+    cJSON *x_only = cJSON_CreateStringArray(&p->x, 1), *differing = plot_labels(p);
     struct groups categories;
     groups_make(&categories, &p->rows, NULL, x_only);
     for (cJSON *label = differing->child, *next; label; label = next) {

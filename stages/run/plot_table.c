@@ -120,7 +120,7 @@ static int table_fill(struct table *t, struct error *err) {
     cJSON_ArrayForEach(name, given)
         if ((rc = rows_require(&t->rows, name->valuestring, err)))
             return rc;
-    t->labels = given->child ? mem_checked(cJSON_Duplicate(given, true)) : rows_labels(&t->rows, but, true);
+    t->labels = given->child ? cJSON_Duplicate(given, true) : rows_labels(&t->rows, but, true);
     t->label_count = (size_t)cJSON_GetArraySize(t->labels);
     t->column_count = (size_t)cJSON_GetArraySize(t->columns);
     t->has_published = mem_array(t->column_count, sizeof *t->has_published);

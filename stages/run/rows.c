@@ -16,7 +16,7 @@ static const size_t max_file_bytes = (size_t)256 << 20;
 static struct row *row_add(struct rows *rows, const cJSON *labels) {
     mem_grow(rows->row, &rows->capacity, rows->count + 1);
     struct row *row = &rows->row[rows->count++];
-    *row = (struct row){mem_checked(cJSON_CreateObject()), labels};
+    *row = (struct row){cJSON_CreateObject(), labels};
     return row;
 }
 
@@ -27,9 +27,9 @@ static void cell_add(cJSON *values, const char *name, const char *text) {
     if (!*text)
         return;
     if (*end == '\0' && end != text && isfinite(number))
-        mem_checked(cJSON_AddNumberToObject(values, name, number));
+        cJSON_AddNumberToObject(values, name, number);
     else
-        mem_checked(cJSON_AddStringToObject(values, name, text));
+        cJSON_AddStringToObject(values, name, text);
 }
 
 static int csv_add(struct rows *out, struct csv *csv, const char *name, const cJSON *labels, struct error *err) {
@@ -58,14 +58,13 @@ static void object_add(struct rows *out, const cJSON *object, const cJSON *label
     struct row *row = row_add(out, labels);
     for (const cJSON *m = object->child; m; m = m->next)
         if (cJSON_IsNumber(m) || cJSON_IsString(m) || cJSON_IsBool(m) || data_nonfinite(m) || data_integer(m))
-            mem_checked(cJSON_AddItemToObject(row->values, m->string, mem_checked(cJSON_Duplicate(m, true))) ? row
-                                                                                                             : NULL);
+            json_add_copy(row->values, m->string, m);
 }
 
 /* Metrics of a stage: one object, which may be nested. */
 static int metrics_add(struct rows *out, const cJSON *object, const char *name, const cJSON *labels,
                        struct error *err) {
-    cJSON *flat = mem_checked(cJSON_CreateObject());
+    cJSON *flat = cJSON_CreateObject();
     struct buffer faults = {0};
     data_flatten(flat, object, &faults);
     int rc =
@@ -163,14 +162,14 @@ void row_text(struct buffer *out, const struct row *row, const char *name) {
 
 /* Names of labels (else of columns too), each once. */
 static cJSON *names_collect(const struct rows *rows, bool columns) {
-    cJSON *names = mem_checked(cJSON_CreateObject());
+    cJSON *names = cJSON_CreateObject();
     for (size_t i = 0; i < rows->count; i++) {
         const cJSON *sources[] = {rows->row[i].labels, rows->row[i].values};
         for (size_t k = 0; k < 2; k++)
             for (const cJSON *m = sources[k] ? sources[k]->child : NULL; m; m = m->next)
                 if ((k == 0 || columns || strcmp(m->string, "curve") == 0) &&
                     !cJSON_GetObjectItemCaseSensitive(names, m->string))
-                    mem_checked(cJSON_AddTrueToObject(names, m->string));
+                    cJSON_AddTrueToObject(names, m->string);
     }
     return names;
 }
@@ -212,13 +211,13 @@ static bool label_differs(const struct rows *rows, const char *name) {
 }
 
 cJSON *rows_labels(const struct rows *rows, const char *const *but, bool all) {
-    cJSON *names = names_collect(rows, false), *labels = mem_checked(cJSON_CreateArray());
+    cJSON *names = names_collect(rows, false), *labels = cJSON_CreateArray();
     for (const cJSON *m = names->child; m; m = m->next) {
         bool wanted = all || label_differs(rows, m->string);
         for (size_t i = 0; but[i]; i++)
             wanted = wanted && strcmp(but[i], m->string) != 0;
         if (wanted)
-            mem_checked(cJSON_AddItemToArray(labels, mem_checked(cJSON_CreateString(m->string))) ? labels : NULL);
+            cJSON_AddItemToArray(labels, cJSON_CreateString(m->string));
     }
     cJSON_Delete(names);
     return labels;

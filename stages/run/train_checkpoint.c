@@ -6,7 +6,6 @@
 #include "engine/base/file.h"
 #include "engine/base/folder.h"
 #include "engine/base/json.h"
-#include "engine/base/memory.h"
 #include "engine/base/sha256.h"
 #include "stages/run/train.h"
 #include "stages/safetensors.h"
@@ -22,7 +21,7 @@ static char *checkpoint_path(const struct train *t) {
 
 static void sums_add(cJSON *state, const char *name, const struct train_sums *sums) {
     double values[] = {sums->loss, sums->bce, sums->kd, (double)sums->errors, (double)sums->bits, (double)sums->steps};
-    mem_checked(cJSON_AddItemToObject(state, name, mem_checked(cJSON_CreateDoubleArray(values, 6))) ? state : NULL);
+    cJSON_AddItemToObject(state, name, cJSON_CreateDoubleArray(values, 6));
 }
 
 static bool is_count(double value) {
@@ -46,15 +45,15 @@ static bool sums_read(struct train_sums *out, const cJSON *state, const char *na
 }
 
 static cJSON *metadata_create(const struct train *t, const char *identity) {
-    cJSON *state = mem_checked(cJSON_CreateObject()), *metadata = mem_checked(cJSON_CreateObject());
-    mem_checked(cJSON_AddNumberToObject(state, "step", (double)t->state.step));
-    mem_checked(cJSON_AddNumberToObject(state, "lambda", t->state.lambda));
+    cJSON *state = cJSON_CreateObject(), *metadata = cJSON_CreateObject();
+    cJSON_AddNumberToObject(state, "step", (double)t->state.step);
+    cJSON_AddNumberToObject(state, "lambda", t->state.lambda);
     sums_add(state, "line", &t->state.line);
     sums_add(state, "tail", &t->state.tail);
     char *text = json_canonical_text(state);
-    mem_checked(cJSON_AddStringToObject(metadata, "identity", identity));
-    mem_checked(cJSON_AddStringToObject(metadata, "state", text));
-    mem_checked(cJSON_AddStringToObject(metadata, "history", buffer_text(&t->state.history)));
+    cJSON_AddStringToObject(metadata, "identity", identity);
+    cJSON_AddStringToObject(metadata, "state", text);
+    cJSON_AddStringToObject(metadata, "history", buffer_text(&t->state.history));
     free(text);
     cJSON_Delete(state);
     return metadata;
