@@ -258,7 +258,8 @@ static int directory_content(struct store *s, const char *path, struct object *o
     struct listing l = {0};
     struct buffer text = {0};
     session_pause(s); /* opening a folder may take long */
-    int rc = tree_walk(&l, AT_FDCWD, path, true, file_content, s, err);
+    const struct tree_options options = {.follow = true, .filter = &s->filter};
+    int rc = tree_walk(&l, AT_FDCWD, path, &options, file_content, s, err);
     if (rc == 0) {
         *out = (struct object){.directory = true, .size = l.size};
         listing_write(&text, &l);
@@ -302,4 +303,12 @@ int store_file_content(struct store *s, const char *path, struct object *out, st
     if (S_ISREG(st.st_mode))
         return file_content(s, path, &st, out, err);
     return error_set(err, ERR_INVALID, "%s: is %s; an input is a file or a folder", path, file_type_name(st.st_mode));
+}
+
+void store_filter_inputs(struct store *s, const struct folder_filter *filter) {
+    s->filter = *filter;
+}
+
+const struct folder_filter *store_input_filter(const struct store *s) {
+    return &s->filter;
 }

@@ -147,6 +147,7 @@ struct store {
     char **notices;
     size_t notice_count, notice_capacity;
     atomic_uint temporaries;
+    struct folder_filter filter; /* of folder inputs */
     atomic_bool no_reflink;
     atomic_bool read_only; /* read_only.c */
 };
@@ -267,10 +268,14 @@ void listing_digest(struct digest *out, const void *text, size_t size);
 bool listing_begins(const char *text, size_t size);
 
 /* Lists a directory. `file` gives the object of each regular file, whose stat it gets. Links, devices, sockets and
-   names that are not UTF-8 are refused. `follow`: the directory itself may be a link. */
+   names that are not UTF-8 are refused. */
+struct tree_options {
+    bool follow;                        /* the directory itself may be a link */
+    const struct folder_filter *filter; /* a folder input: without the entries that are no part of it; NULL: all */
+};
 typedef int tree_file(void *context, const char *path, const struct stat *st, struct object *out, struct error *err);
-int tree_walk(struct listing *out, int at, const char *directory, bool follow, tree_file *file, void *context,
-              struct error *err);
+int tree_walk(struct listing *out, int at, const char *directory, const struct tree_options *options, tree_file *file,
+              void *context, struct error *err);
 
 /* ---- copy.c ---- */
 

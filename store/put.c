@@ -287,7 +287,7 @@ static int take(struct store *s, int at, const char *path, enum how how, struct 
     if (rc == 0 && S_ISREG(st.st_mode)) {
         rc = take_open_file(&t, fd, &st, path, out, err);
     } else if (rc == 0) {
-        rc = tree_walk(&l, at, path, how == TAKE_COPY, note_file, NULL, err);
+        rc = tree_walk(&l, at, path, &(struct tree_options){.follow = how == TAKE_COPY}, note_file, NULL, err);
         if (rc == 0)
             rc = take_files(&t, path, &l, err);
         if (rc == 0)

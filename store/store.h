@@ -38,6 +38,7 @@
 #include <stdint.h>
 
 #include "engine/base/error.h"
+#include "engine/base/folder.h"
 #include "engine/base/sha256.h"
 
 struct store;
@@ -107,6 +108,11 @@ int store_materialise(struct store *s, const struct object *o, const char *path,
    ERR_FAILED for a file that is being written to. ERR_INVALID for one that may not be read, and for a directory that
    holds this store. */
 int store_file_content(struct store *s, const char *path, struct object *out, struct error *err);
+
+/* Entries of folders outside the store that are no part of their content; besides those of folder_skips_name, which never
+   are. The filter's context outlives the store. */
+void store_filter_inputs(struct store *s, const struct folder_filter *filter);
+const struct folder_filter *store_input_filter(const struct store *s);
 
 /* ---- action records ---- */
 

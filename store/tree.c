@@ -7,7 +7,7 @@
 #include "engine/base/memory.h"
 #include "store/internal.h"
 
-enum { MAX_DEPTH = 128 };
+enum { MAX_DEPTH = 128, SKIPPED = 1 };
 
 struct walk {
     struct listing *out;
@@ -16,6 +16,7 @@ struct walk {
     size_t root;        /* length of the part above the listing, with its "/" */
     int depth;
     bool follow; /* follow a link at the top */
+    const struct folder_filter *filter;
     tree_file *file;
     void *context;
 };
@@ -41,23 +42,37 @@ static int walk_lost(const struct walk *w, int errnum, struct error *err) {
     return error_errno(err, errnum, "%s: cannot be examined", w->path.data);
 }
 
+static int walk_kept(struct walk *w, const char *name, const struct stat *st, struct error *err) {
+    if (!listing_takes(name))
+        return error_set(err, ERR_INVALID, "%s: its name is not UTF-8: rename it", w->path.data);
+    if (S_ISDIR(st->st_mode))
+        return walk_directory(w, err);
+    if (S_ISREG(st->st_mode))
+        return walk_file(w, st, err);
+    return error_set(err, ERR_INVALID, "%s: is %s; only files and directories can be stored", w->path.data,
+                     file_type_name(st->st_mode));
+}
+
+static bool is_skipped(const struct walk *w, const struct stat *st) {
+    const struct folder_filter *f = w->filter;
+    return f && f->skips && f->skips(f->context, w->path.data, S_ISDIR(st->st_mode));
+}
+
+/* 0, SKIPPED: the entry is no part of the folder; or an error. */
 static int walk_entry(struct walk *w, const char *name, struct error *err) {
     struct stat st;
     size_t length = w->path.size;
+    if (w->filter && folder_skips_name(name))
+        return SKIPPED;
     buffer_putc(&w->path, '/');
     buffer_puts(&w->path, name);
     int rc = 0;
-    if (!listing_takes(name))
-        rc = error_set(err, ERR_INVALID, "%s: its name is not UTF-8: rename it", w->path.data);
-    else if (fstatat(w->at, w->path.data, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(w->at, w->path.data, &st, AT_SYMLINK_NOFOLLOW) < 0)
         rc = walk_lost(w, errno, err);
-    else if (S_ISDIR(st.st_mode))
-        rc = walk_directory(w, err);
-    else if (S_ISREG(st.st_mode))
-        rc = walk_file(w, &st, err);
+    else if (!is_skipped(w, &st))
+        rc = walk_kept(w, name, &st, err);
     else
-        rc = error_set(err, ERR_INVALID, "%s: is %s; only files and directories can be stored", w->path.data,
-                       file_type_name(st.st_mode));
+        rc = SKIPPED;
     w->path.size = length;
     w->path.data[length] = '\0';
     return rc;
@@ -68,8 +83,8 @@ static int walk_entries(struct walk *w, struct folder *entries, struct error *er
     const char *name;
     int rc = 0;
     while (rc >= 0 && (rc = folder_next(entries, &name, err)) > 0) {
-        count++;
         rc = walk_entry(w, name, err);
+        count += rc != SKIPPED;
     }
     if (rc == 0 && count == 0 && w->path.size > w->root)
         *listing_add(w->out) = (struct listing_entry){.path = mem_strdup(w->path.data + w->root), .directory = true};
@@ -91,9 +106,10 @@ static int walk_directory(struct walk *w, struct error *err) {
     return rc;
 }
 
-int tree_walk(struct listing *out, int at, const char *directory, bool follow, tree_file *file, void *context,
-              struct error *err) {
-    struct walk w = {.out = out, .at = at, .follow = follow, .file = file, .context = context};
+int tree_walk(struct listing *out, int at, const char *directory, const struct tree_options *options, tree_file *file,
+              void *context, struct error *err) {
+    struct walk w = {
+        .out = out, .at = at, .follow = options->follow, .filter = options->filter, .file = file, .context = context};
     buffer_puts(&w.path, directory);
     while (w.path.size > 1 && w.path.data[w.path.size - 1] == '/')
         w.path.data[--w.path.size] = '\0';

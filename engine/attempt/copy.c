@@ -61,9 +61,10 @@ out:
     return rc;
 }
 
-static int copy_entry(const char *from, const char *to, const char *name, struct error *err);
+static int copy_entry(const char *from, const char *to, const char *name, const struct folder_filter *filter,
+                      struct error *err);
 
-static int copy_directory(const char *from, const char *to, struct error *err) {
+static int copy_directory(const char *from, const char *to, const struct folder_filter *filter, struct error *err) {
     struct folder folder;
     const char *name;
     int fd = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -73,19 +74,26 @@ static int copy_directory(const char *from, const char *to, struct error *err) {
     if (rc == 0 && mkdir(to, 0777) < 0)
         rc = error_errno(err, errno, "%s: cannot be made", to);
     while (rc >= 0 && (rc = folder_next(&folder, &name, err)) > 0)
-        rc = copy_entry(from, to, name, err);
+        rc = folder_skips_name(name) ? 0 : copy_entry(from, to, name, filter, err);
     folder_close(&folder);
     return rc;
 }
 
-static int copy_entry(const char *from, const char *to, const char *name, struct error *err) {
+static bool is_skipped(const struct folder_filter *filter, const char *path, bool directory) {
+    return filter->skips && filter->skips(filter->context, path, directory);
+}
+
+static int copy_entry(const char *from, const char *to, const char *name, const struct folder_filter *filter,
+                      struct error *err) {
     char *source = path_join(from, name), *target = path_join(to, name);
     struct stat st;
-    int rc;
+    int rc = 0;
     if (lstat(source, &st) < 0)
         rc = open_fault(errno, source, err);
+    else if (is_skipped(filter, source, S_ISDIR(st.st_mode)))
+        rc = 0;
     else if (S_ISDIR(st.st_mode))
-        rc = copy_directory(source, target, err);
+        rc = copy_directory(source, target, filter, err);
     else
         rc = copy_file(source, target, O_NOFOLLOW, err);
     free(source);
@@ -93,6 +101,16 @@ static int copy_entry(const char *from, const char *to, const char *name, struct
     return rc;
 }
 
-int copy_tree(const char *from, const char *to, struct error *err) {
-    return file_is_directory(from) ? copy_directory(from, to, err) : copy_file(from, to, 0, err);
+/* Rules are for paths without links. */
+static int copy_folder(const char *from, const char *to, const struct folder_filter *filter, struct error *err) {
+    if (!filter->skips)
+        return copy_directory(from, to, filter, err);
+    char *real = realpath(from, NULL);
+    int rc = real ? copy_directory(real, to, filter, err) : open_fault(errno, from, err);
+    free(real);
+    return rc;
+}
+
+int copy_tree(const char *from, const char *to, const struct folder_filter *filter, struct error *err) {
+    return file_is_directory(from) ? copy_folder(from, to, filter, err) : copy_file(from, to, 0, err);
 }

@@ -43,6 +43,7 @@ static void set_base(struct variables *v, const struct attempt *a) {
     set_path(v, "TMPDIR", a->directory->stage, ".tmp");
     set(v, "LC_ALL", "C.UTF-8");
     set(v, "TZ", "UTC");
+    set(v, "PYTHONDONTWRITEBYTECODE", "1"); /* a folder input stays as it was given */
 }
 
 /* A command's libraries get as many threads as it has cpus. A kind uses BLAS with one thread and threads of its own. */

@@ -38,10 +38,10 @@ static bool is_untouched(const struct given_file *g, struct way *way) {
     return digest_equal(&now.stamp, &g->sight.stamp);
 }
 
-int given_copy(const struct given_file *g, const char *to, struct error *err) {
+int given_copy(const struct given_file *g, const char *to, const struct folder_filter *filter, struct error *err) {
     struct object copy;
     struct way way = {0}; /* looked at after the copy, for each anew */
-    int rc = copy_tree(g->item->path, to, err);
+    int rc = copy_tree(g->item->path, to, filter, err);
     bool untouched = rc == 0 && g->sight.at_rest && is_untouched(g, &way);
     way_close(&way);
     if (untouched)

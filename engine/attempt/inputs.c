@@ -166,7 +166,7 @@ static int give_item(struct attempt *a, const struct action_input *input, size_t
     char *path = path_join(a->directory->stage, buffer_text(&relative));
     int rc = input->list && !item->place ? make_item_folder(a, buffer_text(&relative), err) : 0;
     if (rc == 0)
-        rc = item->path ? given_copy(given_item(a, input, index), path, err)
+        rc = item->path ? given_copy(given_item(a, input, index), path, store_input_filter(a->all->options.store), err)
                         : give_object(a, input->name, item, path, err);
     free(path);
     buffer_close(&relative);

@@ -76,6 +76,8 @@ static void read_folder(struct walk *w, const char *path) {
         w->fault = errno;
     int rc = folder_open_fd(&folder, fd, path, NULL);
     while (rc >= 0 && (rc = folder_next(&folder, &name, NULL)) > 0) {
+        if (w->strict && folder_skips_name(name))
+            continue;
         char *entry = path_join(path, name);
         add(w, entry);
         free(entry);

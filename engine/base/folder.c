@@ -45,6 +45,14 @@ int folder_next(struct folder *f, const char **name, struct error *err) {
     return 1;
 }
 
+bool folder_skips_name(const char *name) {
+    static const char *const names[] = {"__pycache__", ".git", ".ipynb_checkpoints", ".DS_Store"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 void folder_close(struct folder *f) {
     if (f->entries)
         closedir(f->entries);

@@ -13,6 +13,7 @@
 #define RETORT_BASE_FOLDER_H
 
 #include <dirent.h>
+#include <stdbool.h>
 
 #include "engine/base/error.h"
 
@@ -36,5 +37,14 @@ int folder_next(struct folder *f, const char **name, struct error *err);
 
 /* Also closes one that failed to open. */
 void folder_close(struct folder *f);
+
+/* Whether an entry is no part of a folder input: caches of Python and notebooks, .git, notes of a file manager. */
+bool folder_skips_name(const char *name);
+
+/* Entries that a project says are no part of its folder inputs. The path is absolute, without links. Any thread. */
+struct folder_filter {
+    bool (*skips)(void *context, const char *path, bool directory); /* NULL: none */
+    void *context;
+};
 
 #endif

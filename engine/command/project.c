@@ -255,8 +255,13 @@ int project_open(struct project *p, const struct arguments *a, enum project_stor
         return code;
     code = open_store_of(p, a, store, err);
     if (code == 0)
-        p->facts = facts_create(p->store, p->stage_program);
-    return code;
+        code = ignore_open(&p->ignore, p->root, err);
+    if (code)
+        return code;
+    const struct folder_filter filter = ignore_filter(p->ignore);
+    store_filter_inputs(p->store, &filter);
+    p->facts = facts_create(p->store, p->stage_program);
+    return 0;
 }
 
 int project_plan(struct project *p, const char *const *targets, size_t target_count, struct error *err) {
@@ -278,6 +283,7 @@ void project_close(struct project *p) {
     plan_free(p->plan);
     facts_free(p->facts);
     store_close(p->store);
+    ignore_close(p->ignore);
     struct error left = {0};
     if (p->empty_store && file_remove_tree(p->empty_store, &left) < 0)
         fprintf(stderr, "left behind: %s\n", left.message);

@@ -6,14 +6,16 @@
 
 #include "engine/command/command.h"
 #include "engine/lookup/facts.h"
+#include "engine/lookup/ignore.h"
 #include "engine/lookup/known.h"
 #include "engine/run/run.h"
 
 struct project {
     struct pipeline *pipeline;
     struct diagnostics diagnostics;
-    struct store *store; /* NULL: not asked for */
-    char *empty_store;   /* folder of an empty store that replaces a missing one */
+    struct store *store;   /* NULL: not asked for */
+    char *empty_store;     /* folder of an empty store that replaces a missing one */
+    struct ignore *ignore; /* rules of the project; NULL: none */
     struct facts *facts;
     struct plan *plan;   /* after project_plan */
     char *platform;      /* NULL: any */

@@ -39,7 +39,7 @@ static void a_command_gets_what_the_protocol_names(void **state) {
     unsetenv("RETORT_TEST_OTHER");
     assert_string_equal(found, "BLIS_NUM_THREADS=3\nHOME=/store/work/7/dir/.home\nLC_ALL=C.UTF-8\nMKL_NUM_THREADS=3\n"
                                "NUMEXPR_NUM_THREADS=3\nOMP_NUM_THREADS=3\nOPENBLAS_NUM_THREADS=3\n"
-                               "PATH=/usr/local/bin:/usr/bin:/bin\nRETORT_EVENTS_FD=3\n"
+                               "PATH=/usr/local/bin:/usr/bin:/bin\nPYTHONDONTWRITEBYTECODE=1\nRETORT_EVENTS_FD=3\n"
                                "RETORT_SPEC=/store/work/7/spec.json\nTMPDIR=/store/work/7/dir/.tmp\nTZ=UTC\n");
     free(found);
 }
@@ -52,13 +52,13 @@ static void declared_and_passed_variables_stand_once(void **state) {
                                           "'KEPT':'${checkpoint}/x','PATHS':'a=b'}"),
                                  "/store/checkpoints/1");
     unsetenv("TEST_PASSED");
-    assert_string_equal(found,
-                        "BLIS_NUM_THREADS=3\nGREETING=hello world\nHOME=/elsewhere\nKEPT=/store/checkpoints/1/x\n"
-                        "LC_ALL=C.UTF-8\nMKL_NUM_THREADS=3\nNUMEXPR_NUM_THREADS=3\nOMP_NUM_THREADS=7\n"
-                        "OPENBLAS_NUM_THREADS=3\nPATH=/usr/local/bin:/usr/bin:/bin\nPATHS=a=b\n"
-                        "RETORT_CHECKPOINT=/store/checkpoints/1\nRETORT_EVENTS_FD=3\n"
-                        "RETORT_SPEC=/store/work/7/spec.json\nTEST_PASSED=secret\n"
-                        "TMPDIR=/store/work/7/dir/.tmp\nTZ=UTC\n");
+    assert_string_equal(
+        found, "BLIS_NUM_THREADS=3\nGREETING=hello world\nHOME=/elsewhere\nKEPT=/store/checkpoints/1/x\n"
+               "LC_ALL=C.UTF-8\nMKL_NUM_THREADS=3\nNUMEXPR_NUM_THREADS=3\nOMP_NUM_THREADS=7\n"
+               "OPENBLAS_NUM_THREADS=3\nPATH=/usr/local/bin:/usr/bin:/bin\nPATHS=a=b\nPYTHONDONTWRITEBYTECODE=1\n"
+               "RETORT_CHECKPOINT=/store/checkpoints/1\nRETORT_EVENTS_FD=3\n"
+               "RETORT_SPEC=/store/work/7/spec.json\nTEST_PASSED=secret\n"
+               "TMPDIR=/store/work/7/dir/.tmp\nTZ=UTC\n");
     free(found);
 }
 
@@ -80,7 +80,7 @@ static void a_kind_has_one_blas_thread_and_no_other_limit(void **state) {
     char *found =
         environment_of(PIPELINE("'uses':'plot/table@2','with':{'columns':['a']},'in':{'metrics':['f.csv']}"), NULL);
     assert_string_equal(found, "HOME=/store/work/7/dir/.home\nLC_ALL=C.UTF-8\nOPENBLAS_NUM_THREADS=1\n"
-                               "PATH=/usr/local/bin:/usr/bin:/bin\nRETORT_EVENTS_FD=3\n"
+                               "PATH=/usr/local/bin:/usr/bin:/bin\nPYTHONDONTWRITEBYTECODE=1\nRETORT_EVENTS_FD=3\n"
                                "RETORT_SPEC=/store/work/7/spec.json\nTMPDIR=/store/work/7/dir/.tmp\nTZ=UTC\n");
     free(found);
 }

@@ -18,6 +18,8 @@
 #include "engine/base/memory.h"
 #include "engine/run/key_map.h"
 
+static const struct folder_filter everything;
+
 static int setup(void **state) {
     char *directory = mem_strdup("/tmp/retort-run-XXXXXX");
     *state = directory;
@@ -110,7 +112,7 @@ static void test_copy_is_a_file_of_its_own(void **state) {
     assert_int_equal(file_make_directory("from/sub/empty", NULL), 0);
     write_text("from/a", "A", 0444);
     write_text("from/sub/b", "B", 0755);
-    assert_int_equal(copy_tree("from", "to", NULL), 0);
+    assert_int_equal(copy_tree("from", "to", &everything, NULL), 0);
     write_text("from/a", "changed", 0644);
     char *a = read_text("to/a"), *b = read_text("to/sub/b");
     assert_string_equal(a, "A");
@@ -127,17 +129,17 @@ static void test_copy_is_a_file_of_its_own(void **state) {
 static void test_copy_refuses_what_is_no_file(void **state) {
     struct error err = {0};
     (void)state;
-    assert_int_equal(copy_tree("absent", "x", &err), ERR_NOT_FOUND);
+    assert_int_equal(copy_tree("absent", "x", &everything, &err), ERR_NOT_FOUND);
     assert_non_null(strstr(err.message, "absent"));
     assert_int_equal(mkfifo("pipe", 0600), 0);
-    assert_int_equal(copy_tree("pipe", "x", &err), ERR_INVALID);
+    assert_int_equal(copy_tree("pipe", "x", &everything, &err), ERR_INVALID);
     assert_int_equal(mkdir("links", 0755), 0);
     assert_int_equal(symlink("/etc/passwd", "links/l"), 0);
-    assert_int_equal(copy_tree("links", "y", &err), ERR_INVALID);
+    assert_int_equal(copy_tree("links", "y", &everything, &err), ERR_INVALID);
     assert_non_null(strstr(err.message, "links/l"));
     write_text("there", "mine", 0644);
     write_text("from", "theirs", 0644);
-    assert_int_equal(copy_tree("from", "there", &err), ERR_IO);
+    assert_int_equal(copy_tree("from", "there", &everything, &err), ERR_IO);
     char *mine = read_text("there");
     assert_string_equal(mine, "mine");
     free(mine);

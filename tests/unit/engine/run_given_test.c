@@ -31,6 +31,8 @@
 #define GOOD "name,a\nx,41\n"
 #define BAD "name,a\nx,42\n"
 
+static const struct folder_filter everything;
+
 static char root[] = "/tmp/retort-given-XXXXXX";
 
 /* ---- the writer ---- */
@@ -355,13 +357,13 @@ static void a_folder_that_cannot_be_read_is_not_copied_in_part(void **state) {
     put("d/other", "");
     for (int entries = 0; entries <= 4; entries++) {
         unreadable_after = entries; /* ".", "..", "f.csv", "other" */
-        int rc = copy_tree("d", "to", &err);
+        int rc = copy_tree("d", "to", &everything, &err);
         unreadable_after = -1;
         assert_int_equal(rc, ERR_IO);
         assert_string_equal(err.message, "d: cannot be read: Input/output error");
         file_remove_tree("to", NULL);
     }
-    assert_int_equal(copy_tree("d", "to", &err), 0);
+    assert_int_equal(copy_tree("d", "to", &everything, &err), 0);
 }
 
 /* ---- places ---- */
