@@ -6,6 +6,7 @@
 
 #include "engine/attempt/attempt.h"
 #include "engine/base/memory.h"
+#include "engine/environment/toolchain.h"
 
 struct variables {
     char **items;
@@ -37,8 +38,12 @@ static void set_path(struct variables *v, const char *name, const char *director
     free(path);
 }
 
+static void set_variable(void *context, const char *name, const char *value) {
+    set(context, name, value);
+}
+
 static void set_base(struct variables *v, const struct attempt *a) {
-    set(v, "PATH", FACTS_STAGE_PATH);
+    toolchain_variables(&a->instance->decl->toolchain, set_variable, v);
     set_path(v, "HOME", a->directory->stage, ".home");
     set_path(v, "TMPDIR", a->directory->stage, ".tmp");
     set(v, "LC_ALL", "C.UTF-8");

@@ -12,9 +12,9 @@ struct explanation {
 };
 
 /* The PATH on which the stage finds its programs now; NULL: it holds places in the stage's directory. */
-static const char *search_path(const struct instance *i, const cJSON *components) {
+static const char *search_path(const struct project *p, const struct instance *i, const cJSON *components) {
     const cJSON *declared = cJSON_GetObjectItemCaseSensitive(components, "env.PATH");
-    return declared ? cJSON_GetStringValue(declared) : facts_stage_path(i->decl);
+    return declared ? cJSON_GetStringValue(declared) : facts_stage_path(p->facts, i->decl);
 }
 
 static void explain_program(struct buffer *out, struct facts *facts, const struct record_program *program,
@@ -36,7 +36,7 @@ static void explain_program(struct buffer *out, struct facts *facts, const struc
 static void explain_programs(struct buffer *out, const struct project *p, const struct instance *i,
                              const cJSON *record) {
     const struct record_view r = record_read(record);
-    const char *search = search_path(i, r.components);
+    const char *search = search_path(p, i, r.components);
     const cJSON *item;
     if (strcmp(r.kind, "cmd") != 0 || !search)
         return; /* the key holds a kind's version instead */

@@ -4,6 +4,7 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/environment/toolchain.h"
 #include "engine/lookup/facts.h"
 #include "engine/meter/meter.h"
 #include "engine/provenance/provenance.h"
@@ -22,6 +23,9 @@ void facts_free(struct facts *f) {
     if (!f)
         return;
     cJSON_Delete(f->machine);
+    for (size_t i = 0; i < f->paths.count; i++)
+        free(f->paths.entries[i].value);
+    bytemap_close(&f->paths);
     free(f->platform);
     free(f->stage_program);
     free(f->keeper_program);
@@ -68,18 +72,32 @@ static int program(void *context, const char *name, const char *search, struct d
     return facts_program(context, name, search, out, err);
 }
 
-const char *facts_stage_path(const struct stage_decl *stage) {
-    for (size_t i = 0; i < stage->pass_env_count; i++) {
-        const char *value = strcmp(stage->pass_env[i], "PATH") == 0 ? getenv("PATH") : NULL;
-        if (value)
-            return value;
+static bool passes_path(const struct stage_decl *stage) {
+    for (size_t i = 0; i < stage->pass_env_count; i++)
+        if (strcmp(stage->pass_env[i], "PATH") == 0)
+            return getenv("PATH") != NULL;
+    return false;
+}
+
+static const char *prefix_path(struct facts *f, const struct toolchain *t) {
+    size_t length = strlen(t->prefix);
+    char *path = bytemap_get(&f->paths, t->prefix, length);
+    if (!path) {
+        path = toolchain_path(t);
+        bytemap_put(&f->paths, t->prefix, length, path);
     }
-    return FACTS_STAGE_PATH;
+    return path;
+}
+
+const char *facts_stage_path(struct facts *f, const struct stage_decl *stage) {
+    const char *callers = getenv("PATH");
+    if (passes_path(stage) || (stage->toolchain.type == TOOLCHAIN_CALLER && callers))
+        return callers;
+    return stage->toolchain.type == TOOLCHAIN_PREFIX ? prefix_path(f, &stage->toolchain) : TOOLCHAIN_SYSTEM_PATH;
 }
 
 static const char *stage_path(void *context, const struct stage_decl *stage) {
-    (void)context;
-    return facts_stage_path(stage);
+    return facts_stage_path(context, stage);
 }
 
 static cJSON *machine(void *context) {

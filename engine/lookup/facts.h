@@ -2,17 +2,16 @@
 #ifndef RETORT_ENGINE_LOOKUP_FACTS_H
 #define RETORT_ENGINE_LOOKUP_FACTS_H
 
+#include "engine/base/bytemap.h"
 #include "engine/plan/plan.h"
 #include "store/store.h"
-
-/* The PATH of a stage that says nothing else. */
-#define FACTS_STAGE_PATH "/usr/local/bin:/usr/bin:/bin"
 
 struct facts {
     struct store *store;
     char *stage_program, *keeper_program;
-    char *platform; /* NULL until asked */
-    cJSON *machine; /* NULL until asked */
+    char *platform;       /* NULL until asked */
+    cJSON *machine;       /* NULL until asked */
+    struct bytemap paths; /* prefix of a toolchain -> its PATH */
 };
 
 /* Creates the facts for `plan`, `why` and `run`. */
@@ -31,8 +30,8 @@ int facts_file(struct facts *f, const char *path, struct content *out, struct er
 const char *facts_stage_program(const struct facts *f);
 const char *facts_keeper_program(const struct facts *f);
 
-/* The PATH that a command gets unless its "env" says another. */
-const char *facts_stage_path(const struct stage_decl *stage);
+/* The PATH that a command gets unless its "env" says another. Lives as long as the facts. */
+const char *facts_stage_path(struct facts *f, const struct stage_decl *stage);
 
 /* The place of a program: its absolute path, else one on the PATH `search`; NULL: none. Relative folders of the PATH are
    skipped: they lie in the stage's directory. The caller frees. */

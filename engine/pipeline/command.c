@@ -1,4 +1,4 @@
-/* The fields cmd, env, pass_env, pin and outs of commands; the outs of built-in kinds. */
+/* The fields cmd and outs of commands; the outs of built-in kinds. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,68 +62,6 @@ void read_cmd(struct draft *d, const cJSON *node) {
     } else {
         check_words(d, node, v);
     }
-}
-
-/* ---- environment ---- */
-
-static const char *env_name_fault(const char *name) {
-    size_t letters = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
-    if (!name[0] || name[letters] || (name[0] >= '0' && name[0] <= '9'))
-        return "a name of the environment is letters, digits and \"_\", and begins with no digit";
-    if (strncmp(name, "RETORT_", 7) == 0)
-        return "names that begin with RETORT_ belong to the stage protocol";
-    return NULL;
-}
-
-void read_env(struct draft *d, const cJSON *node) {
-    struct reader *r = d->part->reader;
-    if (!need_object(d->part, node, "\"env\""))
-        return;
-    struct scope scope = {.part = d->part, .draft = d, .place = &place_env, .uses = &d->uses};
-    struct env_decl *env = arena_array(r->arena, (size_t)cJSON_GetArraySize(node), sizeof *env);
-    size_t count = 0;
-    const cJSON *member;
-    cJSON_ArrayForEach(member, node) {
-        const char *fault = env_name_fault(member->string);
-        if (fault)
-            report_key(d->part, member, "\"%s\" cannot be set: %s", member->string, fault);
-        const struct value *v = value_compile(&scope, member);
-        const cJSON *json = v->type == VALUE_LITERAL && !value_is_broken(v) ? v->as.literal : NULL;
-        bool scalar = cJSON_IsString(json) || cJSON_IsNumber(json) || cJSON_IsBool(json);
-        if ((json && !scalar) || v->type == VALUE_LIST || v->type == VALUE_OBJECT || v->type == VALUE_EXTENDS)
-            report_value(d->part, member, "the variable \"%s\" is text; found %s", member->string,
-                         describe(r, json ? json : member));
-        env[count++] = (struct env_decl){member->string, v};
-    }
-    d->decl.env = env;
-    d->decl.env_count = count;
-}
-
-static void check_pass_env(struct part *part, const cJSON *item) {
-    const char *fault = env_name_fault(item->valuestring);
-    if (fault)
-        report_value(part, item, "\"%s\" cannot be passed: %s", item->valuestring, fault);
-}
-
-void read_pass_env(struct draft *d, const cJSON *node) {
-    d->decl.pass_env = read_texts(d->part, node, &d->decl.pass_env_count, check_pass_env);
-    struct json_index env;
-    json_index_open(&env, cJSON_GetObjectItemCaseSensitive(d->node, "env"));
-    for (size_t i = 0; i < d->decl.pass_env_count; i++)
-        if (json_index_get(&env, d->decl.pass_env[i]))
-            report_value(d->part, node, "\"%s\" is in \"env\" and in \"pass_env\": keep one of them",
-                         d->decl.pass_env[i]);
-    json_index_close(&env);
-}
-
-static void check_program(struct part *part, const cJSON *item) {
-    if (item->valuestring[0] != '/' && strchr(item->valuestring, '/'))
-        report_value(part, item, "\"%s\" is no program on PATH: a program of the project is an input (\"in\")",
-                     item->valuestring);
-}
-
-void read_pin(struct draft *d, const cJSON *node) {
-    d->decl.pin = read_texts(d->part, node, &d->decl.pin_count, check_program);
 }
 
 /* ---- outs ---- */

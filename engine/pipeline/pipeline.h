@@ -106,6 +106,19 @@ struct select_decl {
     enum pick_type pick;
 };
 
+/* The origin of a command's programs. */
+enum toolchain_type {
+    TOOLCHAIN_SYSTEM, /* the fixed PATH */
+    TOOLCHAIN_CALLER, /* PATH, and what an active environment needs, from the caller */
+    TOOLCHAIN_PREFIX  /* the environment in a folder */
+};
+
+struct toolchain {
+    enum toolchain_type type;
+    const char *prefix; /* TOOLCHAIN_PREFIX: its folder, absolute; else NULL */
+    bool is_declared;   /* by the stage or by "defaults" */
+};
+
 enum stage_type { STAGE_KIND, STAGE_COMMAND, STAGE_SELECT };
 
 struct env_decl {
@@ -144,6 +157,7 @@ struct stage_decl {
     size_t env_count;
     const char *const *pass_env;
     size_t pass_env_count;
+    struct toolchain toolchain;
     const char *const *pin; /* programs whose digest enters the key */
     size_t pin_count;
     bool checkpoint; /* commands that ask for one; kinds say it themselves */

@@ -326,7 +326,8 @@ void part_close(struct part *part);
 void stages_declare(struct part *part);
 void stages_compile(struct part *part);
 
-/* Each reads one field of a stage or part, in the file of that name; pass_env, pin, cmd, env and outs in command.c. */
+/* Each reads one field of a stage or part, in the file of that name. command.c reads cmd and outs. environment.c reads
+   env, pass_env, pin and toolchain. */
 void read_resources(struct part *part, const cJSON *node, struct resources *out);
 void read_inputs(struct draft *d, const cJSON *node); /* NULL: the stage has no "in"; those of "defaults" count */
 void read_matrix(struct draft *d, const cJSON *node);
@@ -336,6 +337,10 @@ void read_cmd(struct draft *d, const cJSON *node);
 void read_env(struct draft *d, const cJSON *node);
 void read_pass_env(struct draft *d, const cJSON *node);
 void read_pin(struct draft *d, const cJSON *node);
+void read_toolchain(struct draft *d, const cJSON *node);
+/* env, pass_env and toolchain of "defaults"; a command adds the first two to its own, which win. */
+void read_default_environment(struct part *part, const cJSON *defaults);
+void add_default_environment(struct draft *d);
 void read_results(struct part *part, const cJSON *node);
 /* Reports inputs and outs of a command whose places overlap, as far as the file shows them. */
 void check_places(struct draft *d);

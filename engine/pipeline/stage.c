@@ -119,6 +119,7 @@ static const struct stage_field {
     {"outs", COMMAND, read_outs, "the outs of a kind are fixed"},
     {"env", COMMAND, read_env, "a kind takes its values in \"with\""},
     {"pass_env", COMMAND, read_pass_env, "a kind sees no environment"},
+    {"toolchain", COMMAND, read_toolchain, "a kind has its own program"},
     {"pin", COMMAND, read_pin, "a kind has a version instead"},
     {"checkpoint", COMMAND, read_checkpoint, "a kind says itself whether it keeps checkpoints"},
     {"resources", RUNS, read_stage_resources, NULL},
@@ -236,7 +237,7 @@ void stages_declare(struct part *part) {
 }
 
 static void read_defaults(struct part *part) {
-    static const char *const keys[] = {"in", "resources", "retries", "timeout"};
+    static const char *const keys[] = {"in", "resources", "retries", "timeout", "env", "pass_env", "toolchain"};
     part->defaults.cache = true;
     part->defaults.deterministic = true;
     part->defaults.resources.cpus = 1;
@@ -256,12 +257,15 @@ static void read_defaults(struct part *part) {
         read_integer(part, retries, 0, 100, &part->defaults.retries);
     if (timeout)
         read_duration(part, timeout, &part->defaults.timeout_ms);
+    read_default_environment(part, node);
 }
 
 static void copy_defaults(struct stage_decl *decl, const struct stage_decl *defaults) {
     decl->resources = defaults->resources;
     decl->retries = defaults->retries;
     decl->timeout_ms = defaults->timeout_ms;
+    if (decl->type == STAGE_COMMAND)
+        decl->toolchain = defaults->toolchain;
     decl->cache = defaults->cache;
     decl->deterministic = defaults->deterministic;
 }
@@ -289,6 +293,7 @@ static void compile(struct draft *d) {
         return;
     if (d->part->default_in && !cJSON_GetObjectItemCaseSensitive(d->node, "in"))
         read_inputs(d, NULL);
+    add_default_environment(d);
     check_places(d);
 }
 

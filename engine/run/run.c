@@ -4,6 +4,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
+#include "engine/lookup/programs.h"
 #include "engine/run/internal.h"
 
 /* Damage that is found in each of so many passes may have a cause that making things again does not mend. */
@@ -30,6 +31,8 @@ static int begin(struct run *r, struct error *err) {
     if (rc == 0 && r->diagnostics->errors > 0)
         rc = error_set(err, ERR_INVALID, "%zu error%s in %s; nothing was run", r->diagnostics->errors,
                        r->diagnostics->errors == 1 ? "" : "s", r->pipeline->path);
+    if (rc == 0 && r->pending_count > 0)
+        rc = programs_require(r->plan, err);
     if (rc == 0)
         rc = store_run_begin(r->store, r->pipeline->name, r->pipeline->overrides, err);
     if (rc == 0)

@@ -39,4 +39,36 @@ check "a pinned program is that of the stage's PATH" \
 program one/bin/tool newer
 "$retort" why t.json env >told
 check "why says that the program of that PATH has changed" has told "the program tool has changed since"
+
+# ---- toolchains ----
+
+# A venv as a shell has it after "activate", and as a folder in the file. Its Python says where it is.
+/usr/bin/python3 -m venv --without-pip venv || skip "this machine's python3 makes no venv"
+cat >t.json <<'END'
+{ "retort": 1, "name": "t", "defaults": { "toolchain": { "prefix": "venv" } }, "stages": {
+  "prefix": { "cmd": ["python3", "-c", "import sys; print(sys.executable, file=open('o', 'w'))"], "outs": { "o": "o" } },
+  "script": { "cmd": ["sh", "-c", "python -c 'import sys; print(sys.prefix)' >o; echo $VIRTUAL_ENV >>o"], "outs": { "o": "o" } },
+  "caller": { "toolchain": "caller", "cmd": ["python3", "-c", "import sys as s; print(s.prefix, file=open('o', 'w'))"], "outs": { "o": "o" } },
+  "system": { "toolchain": "system", "cmd": ["python3", "-c", "import sys; print(sys.prefix, file=open('o', 'w'))"], "outs": { "o": "o" } } } }
+END
+key() { "$retort" plan "$1" --json | sed -n "s/.*\"stage\":\"$2\",\"key\":\"\([0-9a-f]*\).*/\1/p"; }
+# As cron starts it: with no variables of a shell.
+check "stages of every toolchain run" env -i PATH=/usr/bin:/bin "HOME=$HOME" "$retort" run t.json prefix script system --progress none
+check "a prefix gives its own Python, which knows itself" same "$(out prefix)" "$work/venv/bin/python3"
+check "a shell in the stage finds the prefix too, and VIRTUAL_ENV names it" same "$(out script)" "$work/venv
+$work/venv"
+check "the system's toolchain is the fixed PATH" same "$(out system)" "$(env -i PATH=$system python3 -c 'import sys; print(sys.prefix)')"
+( PATH=$work/venv/bin:$PATH VIRTUAL_ENV=$work/venv; export VIRTUAL_ENV; "$retort" run t.json caller --progress none )
+check "the caller's toolchain is that of the active venv" same "$(out caller)" "$work/venv"
+sed 's/"toolchain": "caller", //' t.json >plain.json
+check "a toolchain is no part of the key" same "$(key plain.json caller)" "$(key t.json caller)"
+
+sed 's/"prefix": "venv"/"prefix": "gone"/' t.json >gone.json
+check "check warns of a prefix that is not there" "$retort" check gone.json
+"$retort" check gone.json 2>told >/dev/null
+check "its message says how to make it" has told "there is no folder $work/gone; make the environment first (python3 -m venv $work/gone)"
+check "a run with known results needs no prefix" "$retort" run gone.json prefix --progress none
+"$retort" run gone.json --store other --progress json >run.json 2>run.err
+check "a run without the prefix starts nothing" same "$(grep -c started run.json)" 0
+check "and names the stage and the folder" has run.err "stage prefix: toolchain: there is no folder $work/gone"
 finish

@@ -85,11 +85,67 @@ static void a_kind_has_one_blas_thread_and_no_other_limit(void **state) {
     free(found);
 }
 
+/* PYTHONPATH is none of an environment's variables. */
+static void the_caller_s_toolchain_takes_the_active_environment(void **state) {
+    (void)state;
+    char *path = mem_strdup(getenv("PATH"));
+    setenv("PATH", "/v/bin:/usr/bin", 1);
+    setenv("VIRTUAL_ENV", "/v", 1);
+    setenv("PYTHONPATH", "/mine", 1);
+    char *found = environment_of(PIPELINE("'cmd':['true'],'toolchain':'caller'"), NULL);
+    setenv("PATH", path, 1);
+    unsetenv("VIRTUAL_ENV");
+    unsetenv("PYTHONPATH");
+    assert_non_null(strstr(found, "\nPATH=/v/bin:/usr/bin\n"));
+    assert_non_null(strstr(found, "\nVIRTUAL_ENV=/v\n"));
+    assert_null(strstr(found, "PYTHONPATH"));
+    free(path);
+    free(found);
+}
+
+/* The folders of a venv and of a conda environment in the test's own folder. */
+static void a_prefix_comes_first_on_the_fixed_path(void **state) {
+    (void)state;
+    char root[] = "/tmp/retort-environment-XXXXXX";
+    assert_non_null(mkdtemp(root));
+    char *venv = mem_printf("%s/pyvenv.cfg", root), *conda = mem_printf("%s/conda-meta", root);
+    char *pipeline = mem_printf(PIPELINE("'cmd':['true'],'toolchain':{'prefix':'%s'}"), root);
+    char *plain = environment_of(pipeline, NULL);
+    assert_int_equal(file_replace(venv, "", 0, 0644, NULL), 0);
+    assert_int_equal(file_make_directory(conda, NULL), 0);
+    char *both = environment_of(pipeline, NULL);
+    char *path = mem_printf("\nPATH=%s/bin:/usr/local/bin:/usr/bin:/bin\n", root);
+    char *variables = mem_printf("\nVIRTUAL_ENV=%s\n", root);
+    char *first = mem_printf("CONDA_PREFIX=%s\n", root);
+    assert_non_null(strstr(plain, path));
+    assert_null(strstr(plain, "VIRTUAL_ENV"));
+    assert_null(strstr(plain, "CONDA_PREFIX"));
+    assert_non_null(strstr(both, path));
+    assert_non_null(strstr(both, variables));
+    assert_non_null(strstr(both, first));
+    assert_int_equal(file_remove_tree(root, NULL), 0);
+    char *all[] = {venv, conda, pipeline, plain, both, path, variables, first};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+}
+
+/* The stage's own words are nearest. */
+static void env_replaces_a_variable_of_the_toolchain(void **state) {
+    (void)state;
+    char *found = environment_of(PIPELINE("'cmd':['true'],'toolchain':{'prefix':'/e'},'env':{'PATH':'/mine'}"), NULL);
+    assert_non_null(strstr(found, "\nPATH=/mine\n"));
+    assert_null(strstr(found, "/e/bin"));
+    free(found);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_command_gets_what_the_protocol_names),
         cmocka_unit_test(declared_and_passed_variables_stand_once),
         cmocka_unit_test(a_variable_that_is_let_through_replaces_the_engine_s),
+        cmocka_unit_test(the_caller_s_toolchain_takes_the_active_environment),
+        cmocka_unit_test(a_prefix_comes_first_on_the_fixed_path),
+        cmocka_unit_test(env_replaces_a_variable_of_the_toolchain),
         cmocka_unit_test(a_kind_has_one_blas_thread_and_no_other_limit),
     };
     return cmocka_run_group_tests_name("environment", tests, NULL, NULL);

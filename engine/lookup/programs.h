@@ -1,0 +1,13 @@
+/* Looks at the programs and environments of a plan's stages, before any of them runs. */
+#ifndef RETORT_ENGINE_LOOKUP_PROGRAMS_H
+#define RETORT_ENGINE_LOOKUP_PROGRAMS_H
+
+#include "engine/plan/plan.h"
+
+/* Whether the toolchain of every stage that may still run is there. ERR_NOT_FOUND names the first stage without. */
+int programs_require(const struct plan *plan, struct error *err);
+
+/* Warns of the toolchains that are not there, each at its first stage. */
+void programs_warn(const struct pipeline *p, struct diagnostics *diagnostics);
+
+#endif
