@@ -156,6 +156,27 @@ static int take_checkpoints(struct gc *g, struct error *err) {
     return rc;
 }
 
+static bool failed_goes(const struct gc *g, struct entry *e) {
+    return !gc_is_young(g, newest(e));
+}
+
+/* A folder for each pipeline, which stays. */
+static int take_failed(struct gc *g, struct error *err) {
+    char *path = layout_path(g->s, "failed", "");
+    struct folder pipelines;
+    const char *name;
+    int rc = folder_open_if_there(&pipelines, path, err);
+    while (rc >= 0 && (rc = folder_next(&pipelines, &name, err)) > 0) {
+        char *folder = path_join("failed", name);
+        const struct kind failed = {folder, failed_goes, true};
+        rc = take_folder(g, &failed, &g->report->leftovers, err);
+        free(folder);
+    }
+    folder_close(&pipelines);
+    free(path);
+    return rc;
+}
+
 int gc_take_files(struct gc *g, struct error *err) {
     struct gc_report *r = g->report;
     static const struct kind attempts = {"attempts", attempt_goes, false}, logs = {"logs", attempt_goes, false};
@@ -169,6 +190,8 @@ int gc_take_files(struct gc *g, struct error *err) {
         rc = take_folder(g, &logs, &r->logs, err);
     if (rc == 0)
         rc = take_checkpoints(g, err);
+    if (rc == 0)
+        rc = take_failed(g, err);
     for (size_t i = 0; rc == 0 && i < sizeof leftovers / sizeof *leftovers; i++)
         rc = take_folder(g, &leftovers[i], &r->leftovers, err);
     return rc < 0 || g->options->dry_run ? rc : store_sweep(g->s, err);

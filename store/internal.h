@@ -4,7 +4,7 @@
  *
  *   layout.c      names of files and folders         notice.c       lines for people
  *   copy.c        bytes from file to file            owner.c        which engines live
- *   read_only.c   stores that cannot be written
+ *   read_only.c   stores that cannot be written     failed.c       directories of failed attempts
  *   side_by_side.c  work on several threads
  *   listing.c     directories as text                lock.c         whether locks of the file system hold
  *   object.c      one file below objects/            lease.c        what living engines use

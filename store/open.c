@@ -13,8 +13,8 @@
 
 enum { FORMAT_LIMIT = 4096 };
 
-static const char *const folders[] = {"objects", "objects/tmp", "actions", "runs",        "pins",   "attempts",
-                                      "work",    "logs",        "claims",  "checkpoints", "leases", NULL};
+static const char *const folders[] = {"objects", "objects/tmp", "actions",     "runs",   "pins",   "attempts", "work",
+                                      "logs",    "claims",      "checkpoints", "leases", "failed", NULL};
 
 /* A half-made store, whose engine died, holds some of our names and no others. */
 static bool is_ours(const char *name) {

@@ -6,7 +6,7 @@
  *   runs/<id>.json, pins/, attempts/
  *   claims/<key>           the engine that works on a key now
  *   state.db               SQLite index of the above, and digests of the project's files; rebuilt when damaged
- *   work/, checkpoints/, logs/
+ *   work/, checkpoints/, logs/, failed/
  *
  * Life cycle in a run:
  *
@@ -175,6 +175,17 @@ int store_attempt_write(struct store *s, const char *attempt, const cJSON *recor
    releases all claims. */
 int store_claim(struct store *s, const struct digest *key, struct error *err);
 int store_release(struct store *s, const struct digest *key, struct error *err);
+
+/* ---- directories of failed attempts ---- */
+
+/* failed/<pipeline>/<stage>: for the directory of the stage's last failed attempt. The caller frees. */
+char *store_failed_path(const struct store *s, const char *pipeline, const char *stage);
+
+/* Whether there may be any of this pipeline. */
+bool store_failed_any(const struct store *s, const char *pipeline);
+
+/* Removes all but the newest `most` of a pipeline. ERR_IO. Any thread. */
+int store_failed_prune(const struct store *s, const char *pipeline, size_t most, struct error *err);
 
 /* ---- runs ---- */
 

@@ -96,6 +96,7 @@ struct attempt *attempt_create(struct attempts *all, const struct attempt_option
     a->only_look = options->only_look;
     a->checkpoint = options->checkpoint;
     a->checkpoint_fd = -1;
+    a->keeps = !a->only_look && all->options.keep_failed > 0;
     a->stdout_log = store_log_path(store, a->id, "stdout");
     a->stderr_log = store_log_path(store, a->id, "stderr");
     attempt_result_init(&a->outcome.result);
@@ -124,6 +125,7 @@ void attempt_free(struct attempt *a) {
     cJSON_Delete(a->account);
     free(a->account_path);
     free(a->worked_in);
+    free(a->kept);
     free(a->checkpoint);
     free(a->stdout_log);
     free(a->stderr_log);
@@ -170,9 +172,24 @@ static void end(struct attempt *a) {
     a->observer.ended(a->observer.context);
 }
 
+/* Says in the failure where its directory is, or why it is gone. */
+static void keep_directory(struct attempt *a) {
+    const struct attempts_options *o = &a->all->options;
+    struct error fault = {0};
+    int rc = directory_keep(a->directory, a->kept, &fault);
+    if (rc == 0)
+        rc = store_failed_prune(o->store, o->pipeline->name, o->keep_failed, &fault);
+    char *detail = rc < 0 ? mem_printf("%s\n  its directory is not kept: %s", a->outcome.detail, fault.message)
+                          : mem_printf("%s\n  its directory is kept: %s", a->outcome.detail, a->kept);
+    free(a->outcome.detail);
+    a->outcome.detail = detail;
+}
+
 static void collect(uv_work_t *work) {
     struct attempt *a = work->data;
     a->code = attempt_collect(a, &a->error);
+    if (a->keeps && !a->outcome.finished)
+        keep_directory(a);
     if (!a->only_look)
         directory_reset(a->directory);
 }
@@ -195,7 +212,10 @@ static void on_ended(void *context, struct attempt_result *result, int status) {
         a->observer.note(a->observer.context, text);
         free(text);
     }
-    uv_queue_work(a->all->options.loop, &a->work, collect, on_collected);
+    const struct attempts_options *o = &a->all->options;
+    if (a->keeps)
+        a->kept = store_failed_path(o->store, o->pipeline->name, instance_name(a->instance));
+    uv_queue_work(o->loop, &a->work, collect, on_collected);
 }
 
 static void on_started(void *context, pid_t keeper) {
@@ -301,8 +321,9 @@ void attempts_submit(struct attempts *all) {
     free(requests);
 }
 
-void attempt_cancel(struct attempt *a, enum cancel how) {
+void attempt_cancel(struct attempt *a, enum cancel how, bool failed) {
     a->cancelled = true;
+    a->keeps = a->keeps && failed;
     if (a->execution)
         executor_cancel(a->all->executor, &a->execution, 1, how);
 }

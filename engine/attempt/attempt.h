@@ -39,6 +39,7 @@ struct attempts_options {
     const char *platform; /* copied */
     const char *run;      /* its id, for records; copied; NULL: there is none */
     const char *name;     /* names of directories begin with it; copied */
+    size_t keep_failed;   /* directories of failed attempts that stay */
 };
 
 struct attempts {
@@ -116,6 +117,8 @@ struct attempt {
     bool only_look;
     bool object_lost; /* an input from the store is damaged or gone, and must be made again */
     bool cancelled;   /* asked to leave, or killed, before it was submitted */
+    bool keeps;       /* its directory stays if it fails: */
+    char *kept;       /* there; NULL before the stage has ended */
 
     struct attempt_directory *directory; /* from attempt_start to attempt_remove */
     char *worked_in;                     /* the stage's working directory, for the record */
@@ -151,8 +154,8 @@ bool attempt_uses_checkpoint(const struct instance *i);
    before it began. A stage that fails is an outcome, with code 0. */
 void attempt_start(struct attempt *a, const struct attempt_observer *observer);
 
-/* Asks the stage to leave, or kills it. Harmless when it has ended. */
-void attempt_cancel(struct attempt *a, enum cancel how);
+/* Asks the stage to leave, or kills it. Harmless when it has ended. `failed`: because it failed, by taking too long. */
+void attempt_cancel(struct attempt *a, enum cancel how, bool failed);
 
 /* The record of an attempt that has ended (store/RECORD.md). The caller deletes it. */
 cJSON *attempt_record(const struct attempt *a);

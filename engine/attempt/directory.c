@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,10 +35,8 @@ static bool is_same(int at, const char *name, int fd) {
            there.st_dev == opened.st_dev && there.st_ino == opened.st_ino;
 }
 
-/* Removes what was made, or what a stage has put in its place: of a link the link alone. */
-static void discard(struct attempt_directory *d) {
-    if (d->root_fd >= 0)
-        file_remove_tree_at(d->work_fd, path_base(d->root), NULL);
+/* Forgets what was made. */
+static void leave(struct attempt_directory *d) {
     if (d->root_fd >= 0)
         close(d->root_fd);
     if (d->stage_fd >= 0)
@@ -46,6 +45,13 @@ static void discard(struct attempt_directory *d) {
     for (size_t i = 0; i < d->folder_count; i++)
         free(d->folders[i].path);
     d->folder_count = 0;
+}
+
+/* Removes what was made, or what a stage has put in its place: of a link the link alone. */
+static void discard(struct attempt_directory *d) {
+    if (d->root_fd >= 0)
+        file_remove_tree_at(d->work_fd, path_base(d->root), NULL);
+    leave(d);
 }
 
 static void remove_empty(const char *log) {
@@ -200,6 +206,21 @@ int directory_check(const struct attempt_directory *d, struct error *err) {
     if (is_same(d->work_fd, path_base(d->root), d->root_fd) && is_same(d->root_fd, stage_name, d->stage_fd))
         return 0;
     return error_set(err, ERR_FAILED, "it replaced its working directory, %s; nothing is taken from there", d->stage);
+}
+
+int directory_keep(struct attempt_directory *d, const char *path, struct error *err) {
+    char *folder = path_directory(path);
+    int rc = directory_check(d, err);
+    if (rc == 0)
+        rc = file_make_directory(folder, err);
+    if (rc == 0)
+        rc = file_remove_tree(path, err);
+    if (rc == 0 && renameat(d->work_fd, path_base(d->root), AT_FDCWD, path) < 0)
+        rc = error_errno(err, errno, "%s: cannot be moved to %s", d->root, path);
+    if (rc == 0)
+        leave(d);
+    free(folder);
+    return rc;
 }
 
 static bool empty_root(const struct attempt_directory *d) {

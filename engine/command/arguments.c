@@ -196,16 +196,17 @@ const char *argument_each(const struct arguments *a, const char *const *names, s
     return NULL;
 }
 
-int argument_count(const struct arguments *a, const char *option, long fallback, long *out, struct error *err) {
+int argument_count(const struct arguments *a, const char *option, long least, long fallback, long *out,
+                   struct error *err) {
     const char *text = argument_value(a, option, NULL);
     *out = fallback;
     if (!text)
         return 0;
     char *end = NULL;
     long value = strtol(text, &end, 10);
-    if (end == text || *end || value < 1 || value > 1000000)
-        return error_set(err, ERR_USAGE, "%s: --%s takes a whole number from 1, not \"%s\"", a->command->name, option,
-                         text);
+    if (end == text || *end || value < least || value > 1000000)
+        return error_set(err, ERR_USAGE, "%s: --%s takes a whole number from %ld, not \"%s\"", a->command->name, option,
+                         least, text);
     *out = value;
     return 0;
 }

@@ -65,8 +65,9 @@ const char *argument_value(const struct arguments *a, const char *option, const 
 /* The `index`-th value of repeated options, in the given order across all `names` (NULL behind the last); NULL after
    the last value. `which` (may be NULL) gets the name of that one. */
 const char *argument_each(const struct arguments *a, const char *const *names, size_t index, const char **which);
-/* Reads an option's value as a positive whole number. ERR_USAGE for any other text. */
-int argument_count(const struct arguments *a, const char *option, long fallback, long *out, struct error *err);
+/* Reads an option's value as a whole number from `least` on. ERR_USAGE for any other text. */
+int argument_count(const struct arguments *a, const char *option, long least, long fallback, long *out,
+                   struct error *err);
 
 /* Operands are the words that are no options. They belong to `a`. */
 size_t operand_count(const struct arguments *a);

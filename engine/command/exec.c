@@ -130,7 +130,7 @@ static int make_spec(cJSON **out, const struct arguments *a, const struct kind *
     }
     long cpus = 1;
     if (code == 0)
-        code = argument_count(a, "cpus", 1, &cpus, err);
+        code = argument_count(a, "cpus", 1, 1, &cpus, err);
     cJSON_AddNumberToObject(spec, "cpus", (double)cpus);
     if (code)
         cJSON_Delete(spec);

@@ -84,7 +84,7 @@ static int run(const struct arguments *a, struct error *err) {
     bool pins = argument_given(a, "pin") || argument_given(a, "unpin");
     int code = read_grace(a, &options.grace_s, err);
     if (code == 0)
-        code = argument_count(a, "keep-runs", 0, &options.keep_runs, err);
+        code = argument_count(a, "keep-runs", 1, 0, &options.keep_runs, err);
     if (code == 0 && pins && (options.dry_run || options.keep_runs || argument_given(a, "grace")))
         code = error_set(err, ERR_USAGE, "gc: --pin and --unpin collect nothing: use another call for that");
     if (code == 0)

@@ -47,7 +47,7 @@ int project_stage_program(char **out, struct error *err) {
 int project_limits(struct scheduler_limits *out, const struct arguments *a, struct error *err) {
     enum { GRACE_MS = 10000, BACKOFF_MS = 1000 };
     long jobs;
-    int code = argument_count(a, "jobs", sysconf(_SC_NPROCESSORS_ONLN), &jobs, err);
+    int code = argument_count(a, "jobs", 1, sysconf(_SC_NPROCESSORS_ONLN), &jobs, err);
     out->cpus = (double)jobs;
     out->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     out->grace_ms = GRACE_MS;

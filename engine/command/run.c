@@ -7,6 +7,8 @@
 #include "engine/command/project.h"
 #include "engine/report/progress.h"
 
+enum { KEEP_FAILED = 10 };
+
 static int read_style(const struct arguments *a, enum progress_style *out, struct error *err) {
     const char *style = argument_value(a, "progress", "auto");
     if (strcmp(style, "json") == 0)
@@ -47,9 +49,13 @@ static int run(const struct arguments *a, struct error *err) {
                                   .same_platform = argument_given(a, "same-platform"),
                                   .base_window_s = argument_given(a, "base-power") ? 1 : 0};
     struct project p;
+    long keep_failed = 0;
     int code = read_style(a, &style, err);
     if (code == 0)
         code = project_limits(&options.limits, a, err);
+    if (code == 0)
+        code = argument_count(a, "keep-failed", 0, KEEP_FAILED, &keep_failed, err);
+    options.keep_failed = (size_t)keep_failed;
     if (code)
         return code;
     code = project_open(&p, a, PROJECT_STORE_CREATE, err);
@@ -63,6 +69,8 @@ static const struct option options[] = {
     OPTION_JOBS,
     {"keep-going", 'k', NULL, "Go on with stages that do not depend on a failed one"},
     {"progress", 0, "STYLE", "auto, plain, json (one object per line) or none"},
+    {"keep-failed", 0, "N",
+     "Keep the directories of the last N failed stages (default: 10), until gc or their success"},
     {"same-platform", 0, NULL, "Use only results of this code path and library versions"},
     {"base-power", 0, NULL,
      "Measure the machine at rest, half a minute before the first stage and after the last, if a counter can be read"},

@@ -59,7 +59,7 @@ static int run(const struct arguments *a, struct error *err) {
     struct table *t = table_create();
     struct buffer out = {0};
     long limit = 20;
-    int code = argument_count(a, "limit", limit, &limit, err);
+    int code = argument_count(a, "limit", 1, limit, &limit, err);
     if (code == 0)
         code = project_open_store(&store, a, err);
     if (code == 0)

@@ -202,7 +202,7 @@ static int run(const struct arguments *a, struct error *err) {
     long seed;
     int code = read_share(a, &options.share, err);
     if (code == 0)
-        code = argument_count(a, "seed", (long)(clock_monotonic_ns() % SEEDS) + 1, &seed, err);
+        code = argument_count(a, "seed", 1, (long)(clock_monotonic_ns() % SEEDS) + 1, &seed, err);
     if (code == 0)
         code = project_limits(&options.limits, a, err);
     if (code)

@@ -33,7 +33,8 @@ static int open_run(struct run *r, struct error *err) {
                                              .pipeline = r->pipeline,
                                              .platform = r->platform,
                                              .run = store_run_id(r->store),
-                                             .name = store_run_id(r->store)};
+                                             .name = store_run_id(r->store),
+                                             .keep_failed = r->options->keep_failed};
     rc = attempts_open(&r->attempts, &options, err);
     if (rc == 0)
         open_energy(r);

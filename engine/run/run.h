@@ -43,6 +43,7 @@ struct run_options {
     size_t target_count;
     struct scheduler_limits limits;
     bool keep_going;
+    size_t keep_failed;        /* directories of failed attempts that stay */
     bool same_platform;        /* only results of this platform are known */
     const char *stage_program; /* path of retort-stage */
     const char *results;       /* directory that results/<pipeline>/ stands in */

@@ -215,7 +215,7 @@ void task_start(struct task *t) {
 
 void task_stop(struct task *t, enum schedule_type how) {
     if (t->attempt)
-        attempt_cancel(t->attempt, how == SCHEDULE_KILL ? CANCEL_KILL : CANCEL_TERMINATE);
+        attempt_cancel(t->attempt, how == SCHEDULE_KILL ? CANCEL_KILL : CANCEL_TERMINATE, t->job.timed_out);
 }
 
 /* ---- after ---- */
@@ -286,6 +286,13 @@ static void judge_failed(struct task *t) {
     drop_attempt(t);
 }
 
+/* The directory of an earlier, failed attempt. */
+static void remove_failed(const struct run *r, const struct instance *i) {
+    char *path = store_failed_path(r->store, r->pipeline->name, instance_name(i));
+    file_remove_tree(path, NULL);
+    free(path);
+}
+
 static void finish_all(struct task *t) {
     struct run *r = t->run;
     size_t count = t->instance->decl->out_count;
@@ -298,6 +305,8 @@ static void finish_all(struct task *t) {
     for (size_t i = 0; i < t->twin_count; i++)
         plan_finish_like(r->plan, t->twins[i], t->instance);
     free(outs);
+    if (store_failed_any(r->store, r->pipeline->name))
+        remove_failed(r, t->instance);
 }
 
 static void judge_finished(struct task *t) {

@@ -138,7 +138,7 @@ static void start(struct execution_task *t) {
 
 static void stop(struct execution_task *t, enum schedule_type how) {
     if (t->attempt)
-        attempt_cancel(t->attempt, how == SCHEDULE_KILL ? CANCEL_KILL : CANCEL_TERMINATE);
+        attempt_cancel(t->attempt, how == SCHEDULE_KILL ? CANCEL_KILL : CANCEL_TERMINATE, false);
 }
 
 /* ---- judging ---- */

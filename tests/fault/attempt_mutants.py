@@ -30,6 +30,7 @@ TESTS = {
     "record": unit("store", "record"),
     "moved row": unit("store", "fsck"),
     "replaced": (["all"], ["tests/integration/replaced_directory.sh"]),
+    "failed": (["all"], ["tests/integration/failed_directory.sh"]),
 }
 
 DIRECTORY = "engine/attempt/directory.c"
@@ -67,6 +68,8 @@ MUTANTS = [
      "fstatat(at, name, &there, AT_SYMLINK_NOFOLLOW)", "fstatat(at, name, &there, 0)", "directory"),
     ("outs are taken from a directory that was replaced", "engine/attempt/outs.c",
      "int rc = directory_check(a->directory, err);", "int rc = 0;", "replaced"),
+    ("a directory that a stage replaced is kept", DIRECTORY,
+     "int rc = directory_check(d, err);", "int rc = d && err ? 0 : ERR_IO;", "failed"),
     ("what lies in the place of a directory is emptied", DIRECTORY,
      "d->root_fd >= 0 && directory_check(d, NULL) == 0 && empty_root(d)", "d->root_fd >= 0 && empty_root(d)", "directory"),
     ("a directory is removed by its path", DIRECTORY,

@@ -15,7 +15,7 @@ ended() { counts run.json | grep -o "\"$1\":[0-9]*" | cut -d: -f2; }
 bad='"bad": { "cmd": ["sh", "-c", "echo one >&2; echo two >&2; exit 3"], "outs": { "o": "o" } }'
 check "a failing stage: exit status 1" exits 1 run "$bad"
 check "its exit status is told" has run.json "exit status 3 (log: "
-check "and the last lines of its stderr" has run.json '\n  one\n  two"'
+check "and the last lines of its stderr" has run.json '\n  one\n  two\n  its directory is kept: '
 check "the log is there" same "$(cat "$(grep -o '/[^ ]*\.stderr' run.json)")" "one
 two"
 check "retort log shows it" sh -c '"$1" log t.json bad --store store.1 | grep -qx two' sh "$retort"
@@ -47,11 +47,11 @@ mkdir mine && echo precious >mine/o
 run '"bad": { "cmd": ["sh", "-c", "rmdir d; ln -s '"$work"'/mine d"], "outs": { "o": "d/o" } }'
 check "an out behind a link" has run.json 'its out \"o\" (d/o) lies behind a symbolic link, d: write it into'
 check "is not taken from its owner" same "$(cat mine/o)" precious
-run '"bad": { "cmd": ["sh", "-c", "echo {\\\"ber\\\": NaN} >o"], "outs": { "o": { "path": "o", "type": "metrics" } } }'
-check "a metric that is NaN" has run.json 'out \"o\": o: 1:9: '
+run '"bad": { "cmd": ["sh", "-c", "echo {\\\"ber\\\": NaM} >o"], "outs": { "o": { "path": "o", "type": "metrics" } } }'
+check "a metric that is no number" has run.json 'out \"o\": o: 1:9: '
 run '"bad": { "cmd": ["sh", "-c", "echo {\\\"ber\\\": 1} | tee a >b"],
      "outs": { "a": { "path": "a", "type": "metrics" }, "b": { "path": "b", "type": "metrics" } } }'
-check "a metric that stands twice" has run.json 'its metric \"ber\" stands in another metrics out too'
+check "a metric that stands twice" has run.json 'the name \"ber\" is given twice'
 run '"bad": { "cmd": ["sh", "-c", "exit 75"], "checkpoint": true }'
 check "75 unasked is a failure" has run.json "exit status 75"
 run '"bad": { "cmd": ["sleep", "1000"], "timeout": "1s" }'

@@ -1,0 +1,46 @@
+#!/bin/sh
+# The directory of a failed attempt stays to be looked at, until the stage succeeds or gc removes it.
+. tests/integration/lib.inc
+cd "$work" || exit 1
+cat >p.json <<'EOT'
+{"retort": 1, "name": "p", "params": {"good": "no", "wait": 0}, "defaults": {"retries": 1},
+ "stages": {"a": {"matrix": {"x": [1, 2, 3]}, "in": {"data": "data.txt"}, "outs": {"o": "o"},
+   "cmd": ["sh", "-c", "echo half > half; sleep ${params.wait}; test ${params.good} = yes && cp \"$0\" o", "${in.data}", "${matrix.x}"]}}}
+EOT
+echo data >data.txt
+kept='.retort/failed/p/a[x=1]'
+"$retort" run p.json "a[x=1]" >run.txt 2>&1
+check "a failed stage leaves what it wrote" same "$(cat "$kept/dir/half")" half
+check "its input stays beside it" same "$(cat "$kept/dir/in/data/data.txt")" data
+check "its specification stays" test -s "$kept/spec.json"
+check "the failure names the directory" has run.txt "its directory is kept: $PWD/$kept"
+check "nothing is left in work/" same "$(ls .retort/work)" ""
+"$retort" run p.json -k --keep-failed 2 >run.txt 2>&1
+check "--keep-failed 2 leaves two directories" same "$(ls .retort/failed/p | wc -l)" 2
+"$retort" run p.json "a[x=3]" --keep-failed 0 >run.txt 2>&1
+check "--keep-failed 0 leaves none of this stage anew" sh -c '! grep -q "is kept" run.txt'
+"$retort" run p.json "a[x=1]" >run.txt 2>&1
+"$retort" run p.json "a[x=1]" --set params.good=yes >run.txt 2>&1
+check "success removes the directory" test ! -e "$kept"
+sed 's/"defaults": {"retries": 1}/"defaults": {"timeout": "500ms"}/' p.json >late.json
+"$retort" run late.json "a[x=1]" --set params.wait=60 >run.txt 2>&1
+check "a stage that took too long leaves its directory" same "$(cat "$kept/dir/half")" half
+rm -rf .retort/failed/p
+"$retort" run p.json "a[x=2]" --set params.wait=61 >run.txt 2>&1 &
+engine=$!
+while ! grep -q started run.txt; do sleep 0.05; done
+kill -INT $engine
+wait $engine
+check "an interrupted stage leaves no directory" test ! -e .retort/failed/p
+long=$(printf 'x%.0s' $(seq 240))
+sed "s/\"x\": \[1, 2, 3\]/\"x\": [\"$long\"]/" p.json >long.json
+"$retort" run long.json >run.txt 2>&1
+check "a stage with a long name leaves its directory" has run.txt "its directory is kept: "
+check "gc keeps young directories" sh -c '"$1" gc >/dev/null && test "$(ls .retort/failed/p | wc -l)" -eq 1' sh "$retort"
+check "gc removes old directories" sh -c '"$1" gc --grace 0s >/dev/null && test -z "$(ls .retort/failed/p)"' sh "$retort"
+cat >moved.json <<'EOT'
+{"retort": 1, "name": "moved", "stages": {"a": {"cmd": ["sh", "-c", "d=$PWD; cd /; mv \"$d\" \"$d.old\"; ln -s \"$0\" \"$d\"; exit 1", "/tmp"], "outs": {"o": "o"}}}}
+EOT
+"$retort" run moved.json >run.txt 2>&1
+check "a directory that a stage replaced is not kept" has run.txt "its directory is not kept: it replaced its working directory"
+finish
