@@ -21,6 +21,7 @@ struct record_view record_read(const cJSON *record) {
         .kind = json_text(record, "kind", ""),
         .run = json_text(record, "run", ""),
         .attempt = json_text(record, "attempt", ""),
+        .state = json_text(record, "state", ""),
         .platform = json_text(record, "platform", ""),
         .wall_s = json_double(record, "wall_s", unknown),
         .user_s = json_double(resources, "user_s", unknown),

@@ -17,6 +17,7 @@ struct record_view {
     const char *kind;     /* "deeprx/train@1"; "cmd": a command */
     const char *run;      /* id of the run that made it */
     const char *attempt;  /* id of the attempt that made it */
+    const char *state;    /* of an attempt's own record: how it ended; "": it is an action record */
     const char *platform; /* code path, BLAS and libc that computed it */
     double wall_s, user_s, system_s, max_rss_bytes;
     const cJSON *components; /* of the key, by name */

@@ -86,26 +86,35 @@ static struct table *make_totals(const struct shown *s) {
 
 /* ---- for people ---- */
 
-/* "12.3 J modelled, 4 J measured"; "nothing" where there is no figure. */
+static size_t count_of(const struct energy_row *row, bool saved) {
+    return saved ? row->saved_count : row->count - row->saved_count;
+}
+
+/* Attempts or records without a figure. */
+static size_t count_unknown(const struct energy_account *a, bool saved) {
+    size_t count = 0;
+    for (size_t i = 0; i < a->total_count; i++)
+        if (isnan(saved ? a->totals[i]->saved_j : a->totals[i]->spent_j))
+            count += count_of(a->totals[i], saved);
+    return count;
+}
+
+/* "12.3 J modelled, 4 J measured, unknown for 1 attempt"; "nothing" where nothing was spent or saved. */
 static void print_sums(struct buffer *out, const struct energy_account *a, bool saved) {
-    size_t shown = 0;
+    size_t shown = 0, unknown = count_unknown(a, saved);
     for (size_t i = 0; i < a->total_count; i++) {
         const struct energy_row *total = a->totals[i];
         double joules = saved ? total->saved_j : total->spent_j;
-        if (isnan(joules) || joules == 0)
+        if (isnan(joules) || count_of(total, saved) == 0)
             continue;
         buffer_puts(out, shown++ ? ", " : "");
         energy_figure(out, joules, total->label);
     }
-    buffer_puts(out, shown ? "" : "nothing");
-}
-
-static size_t count_unknown(const struct energy_account *a) {
-    size_t count = 0;
-    for (size_t i = 0; i < a->total_count; i++)
-        if (isnan(a->totals[i]->spent_j))
-            count += a->totals[i]->count;
-    return count;
+    if (unknown)
+        buffer_printf(out, "%sunknown for %zu %s%s", shown ? ", " : "", unknown, saved ? "record" : "attempt",
+                      unknown == 1 ? "" : "s");
+    else if (!shown)
+        buffer_puts(out, "nothing");
 }
 
 static bool is_any(const struct energy_account *a, const char *label) {
@@ -124,9 +133,22 @@ static double grams(const struct shown *s, bool saved) {
     return sum;
 }
 
+/* "0.5 g"; where some joules are unknown "at least 0.5 g", or "unknown". */
+static void print_grams(struct buffer *out, const struct shown *s, bool saved) {
+    double sum = grams(s, saved);
+    bool unknown = count_unknown(&s->account, saved) > 0;
+    if (unknown && sum == 0)
+        buffer_puts(out, "unknown");
+    else
+        buffer_printf(out, "%s%.3g g", unknown ? "at least " : "", sum);
+}
+
 static void print_carbon(struct buffer *out, const struct shown *s) {
-    buffer_printf(out, "CO2e: %.3g g spent, %.3g g saved, at %g g/kWh", grams(s, false), grams(s, true),
-                  s->carbon.g_per_kwh);
+    buffer_puts(out, "CO2e: ");
+    print_grams(out, s, false);
+    buffer_puts(out, " spent, ");
+    print_grams(out, s, true);
+    buffer_printf(out, " saved, at %g g/kWh", s->carbon.g_per_kwh);
     if (s->carbon.region)
         buffer_printf(out, " (%s %d, %s)", s->carbon.region, s->carbon.year, s->carbon.cite);
     else
@@ -140,7 +162,9 @@ static void print_counter(struct buffer *out, const struct shown *s) {
         return;
     buffer_puts(out, "counter: ");
     energy_figure(out, c.joules, c.label);
-    buffer_printf(out, " in %.4g s of the whole machine%s%s\n", c.wall_s, *c.why ? ": " : "", c.why);
+    if (isfinite(c.wall_s))
+        buffer_printf(out, " in %.4g s", c.wall_s);
+    buffer_printf(out, " of the whole machine%s%s\n", *c.why ? ": " : "", c.why);
     if (c.base.windows == 0)
         return;
     buffer_printf(out, "base power: %.4g W measured, deviation %.2g W, over %zu windows", c.base.median_w, c.base.mad_w,
@@ -168,7 +192,9 @@ static void print_resumed(struct buffer *out, const struct shown *s) {
             continue;
         buffer_printf(out, "%s: ", run_file_row_read(item).stage);
         energy_figure(out, all.joules, all.label);
-        buffer_printf(out, " and %.4g CPU seconds in all %.0f attempts that led to it", all.cpu_s, all.attempts);
+        if (isfinite(all.cpu_s))
+            buffer_printf(out, " and %.4g CPU seconds", all.cpu_s);
+        buffer_printf(out, " in all %.0f attempts that led to it", all.attempts);
         if (all.unknown > 0)
             buffer_printf(out, ", %.0f of them without a figure", all.unknown);
         buffer_putc(out, '\n');
@@ -176,7 +202,6 @@ static void print_resumed(struct buffer *out, const struct shown *s) {
 }
 
 static void print_text(struct buffer *out, const struct shown *s, const struct table *rows) {
-    size_t unknown = count_unknown(&s->account);
     table_print(out, rows, TABLE_TEXT);
     if (!s->run.ended)
         buffer_printf(out, "\nrun %s was killed or still runs, so this table lists the records that its stages left\n",
@@ -185,8 +210,6 @@ static void print_text(struct buffer *out, const struct shown *s, const struct t
     print_sums(out, &s->account, false);
     buffer_puts(out, "; saved by known stages: ");
     print_sums(out, &s->account, true);
-    if (unknown)
-        buffer_printf(out, "; %zu without a figure", unknown);
     buffer_putc(out, '\n');
     print_resumed(out, s);
     print_counter(out, s);

@@ -47,6 +47,7 @@ static void row_add(struct energy_row *row, const struct entry *e) {
     row->cpu_s += e->cpu_s;
     row->wall_s += e->wall_s;
     row->count++;
+    row->saved_count += e->saved;
     if (row->kind && strcmp(row->kind, e->kind) != 0) {
         free(row->kind);
         row->kind = NULL;
@@ -85,10 +86,6 @@ static void add(struct energy_account *a, const struct entry *e) {
 
 /* ---- spent and saved ---- */
 
-static double or_zero(double value) {
-    return isnan(value) ? 0 : value;
-}
-
 static void add_view(struct energy_account *a, const char *stage, const char *kind, const struct energy_view *v,
                      bool saved) {
     const struct entry e = {.stage = *stage ? stage : "?",
@@ -97,8 +94,8 @@ static void add_view(struct energy_account *a, const char *stage, const char *ki
                             .source = v->source,
                             .joules = v->joules,
                             .uncertainty_j = v->uncertainty_j,
-                            .cpu_s = or_zero(v->cpu_s),
-                            .wall_s = or_zero(v->wall_s),
+                            .cpu_s = v->cpu_s,
+                            .wall_s = v->wall_s,
                             .saved = saved};
     add(a, &e);
 }

@@ -23,8 +23,9 @@ struct energy_row {
     char *name, *kind, *label, *source; /* kind NULL: several */
     double spent_j, saved_j;
     double uncertainty_j; /* of both sums; NaN: no bound is known */
-    double cpu_s, wall_s;
-    size_t count; /* attempts and records */
+    double cpu_s, wall_s; /* NaN: one is not known */
+    size_t count;         /* attempts and records */
+    size_t saved_count;   /* of them, records of known stages */
 };
 
 struct energy_account {

@@ -6,14 +6,22 @@
 
 #include "engine/base/data.h"
 #include "engine/base/memory.h"
+#include "engine/command/last_attempt.h"
 #include "engine/command/states.h"
 #include "engine/meter/meter.h"
+#include "store/attempts.h"
 #include "store/record_format.h"
 
+/* An instance without a record in the store (NULL) has one of its last attempt if it is not cached. */
+struct shown_record {
+    const struct instance *instance;
+    cJSON *record;
+    bool is_other; /* of an earlier key */
+};
+
 struct shown {
-    struct buffer out;
-    bool json;
-    size_t count;
+    struct shown_record *items;
+    size_t count, capacity;
     bool select; /* one was named */
     int code;
     struct error *err;
@@ -38,6 +46,13 @@ static void append_metrics(struct buffer *out, const cJSON *metrics) {
     }
 }
 
+static void append_seconds(struct buffer *out, const char *name, double seconds) {
+    if (isfinite(seconds))
+        buffer_printf(out, "%s %.3f s", name, seconds);
+    else
+        buffer_printf(out, "%s unknown", name);
+}
+
 static void append_energy(struct buffer *out, const cJSON *energy) {
     const struct energy_view own = energy_view_read(energy), all = energy_view_all(energy);
     buffer_puts(out, "  energy ");
@@ -48,70 +63,129 @@ static void append_energy(struct buffer *out, const cJSON *energy) {
     if (all.attempts > 1) {
         buffer_printf(out, "  all %.0f attempts that led to it ", all.attempts);
         energy_figure(out, all.joules, all.label);
-        buffer_printf(out, ", %.3f CPU seconds\n", all.cpu_s);
+        append_seconds(out, ", CPU time", all.cpu_s);
+        buffer_puts(out, "\n");
     }
 }
 
-static void append_text(struct buffer *out, const cJSON *record) {
-    const struct record_view r = record_read(record);
-    buffer_printf(out, "%s\n  key %s\n  kind %s, run %s\n", r.stage, r.key, r.kind, r.run);
-    buffer_printf(out, "  wall %.3f s, user %.3f s, system %.3f s, peak memory %.1f MiB\n", r.wall_s, r.user_s,
-                  r.system_s, r.max_rss_bytes / 1048576);
+static void append_text(struct buffer *out, const struct shown_record *item) {
+    const struct record_view r = record_read(item->record);
+    buffer_printf(out, "%s\n  key %s%s\n  kind %s, run %s\n", r.stage, r.key, item->is_other ? " (an earlier one)" : "",
+                  r.kind, r.run);
+    append_seconds(out, "  wall", r.wall_s);
+    append_seconds(out, ", user", r.user_s);
+    append_seconds(out, ", system", r.system_s);
+    if (isfinite(r.max_rss_bytes))
+        buffer_printf(out, ", peak memory %.1f MiB", r.max_rss_bytes / 1048576);
+    buffer_puts(out, "\n");
     append_energy(out, r.energy);
     append_outs(out, r.outs);
     append_metrics(out, r.metrics);
     buffer_puts(out, "  (--json shows everything: components of the key, provenance, energy)\n");
 }
 
-static void show(void *context, const struct project *p, const struct instance *i) {
+static void add(void *context, const struct project *p, const struct instance *i) {
     struct shown *s = context;
     cJSON *record = NULL;
     s->select |= i->decl->type == STAGE_SELECT;
-    if (i->decl->type == STAGE_SELECT || i->state != INSTANCE_DONE || s->code)
+    if (i->decl->type == STAGE_SELECT || s->code || (i->state != INSTANCE_DONE && i->decl->cache))
         return;
-    s->code = store_record_find(p->store, &i->key, p->platform, &record, s->err);
-    if (s->code)
-        return;
-    if (s->json) {
-        if (s->count)
-            buffer_puts(&s->out, ",\n");
-        json_pretty(&s->out, record);
-    } else {
-        if (s->count)
-            buffer_puts(&s->out, "\n");
-        append_text(&s->out, record);
+    if (i->state == INSTANCE_DONE)
+        s->code = store_record_find(p->store, &i->key, p->platform, &record, s->err);
+    mem_grow(s->items, &s->capacity, s->count + 1);
+    s->items[s->count++] = (struct shown_record){.instance = i, .record = record};
+}
+
+/* Reads the record of an attempt that finished. */
+static int read_attempt(struct shown_record *item, const struct project *p, const struct last_attempt *last,
+                        struct error *err) {
+    struct error why = {0};
+    int code = store_attempt_read(p->store, last->attempt, &item->record, &why);
+    if (code && code != ERR_NOT_FOUND)
+        return error_set(err, code, "%s", why.message);
+    item->is_other = last->is_other;
+    if (code == 0 && strcmp(record_read(item->record).state, "finished") != 0) {
+        cJSON_Delete(item->record);
+        item->record = NULL;
     }
-    s->count++;
-    cJSON_Delete(record);
+    return 0;
+}
+
+static int add_uncached(struct shown *s, const struct project *p, struct error *err) {
+    struct last_attempt *last = mem_array(s->count + 1, sizeof *last);
+    struct shown_record **open = mem_array(s->count + 1, sizeof *open);
+    size_t count = 0;
+    for (size_t i = 0; i < s->count; i++)
+        if (!s->items[i].record) {
+            open[count] = &s->items[i];
+            last[count++].instance = s->items[i].instance;
+        }
+    int code = last_attempts_find(last, count, p, err);
+    for (size_t i = 0; i < count; i++) {
+        if (code == 0 && last[i].attempt)
+            code = read_attempt(open[i], p, &last[i], err);
+        free(last[i].attempt);
+    }
+    free(open);
+    free(last);
+    return code;
+}
+
+/* Drops those that have none. */
+static void keep_found(struct shown *s) {
+    size_t kept = 0;
+    for (size_t i = 0; i < s->count; i++)
+        if (s->items[i].record)
+            s->items[kept++] = s->items[i];
+    s->count = kept;
 }
 
 /* One record is printed as itself, several as an array. */
-static void print_shown(const struct shown *s) {
-    if (s->json && s->count > 1)
-        printf("[\n%s\n]\n", buffer_text(&s->out));
+static void print_shown(const struct shown *s, bool json) {
+    struct buffer out = {0};
+    for (size_t i = 0; i < s->count; i++) {
+        if (i)
+            buffer_puts(&out, json ? ",\n" : "\n");
+        if (json)
+            json_pretty(&out, s->items[i].record);
+        else
+            append_text(&out, &s->items[i]);
+    }
+    if (json && s->count > 1)
+        printf("[\n%s\n]\n", buffer_text(&out));
     else
-        printf("%s%s", buffer_text(&s->out), s->json && s->count ? "\n" : "");
+        printf("%s%s", buffer_text(&out), json && s->count ? "\n" : "");
+    buffer_close(&out);
+}
+
+static void shown_close(struct shown *s) {
+    for (size_t i = 0; i < s->count; i++)
+        cJSON_Delete(s->items[i].record);
+    free(s->items);
 }
 
 static int run(const struct arguments *a, struct error *err) {
     if (operand_count(a) < 2)
         return error_set(err, ERR_USAGE, "show: name the pipeline and a stage: retort show PIPELINE STAGE");
     struct project p;
-    struct shown shown = {.json = argument_given(a, "json"), .err = err};
+    struct shown shown = {.err = err};
     int code = project_open(&p, a, PROJECT_STORE, err);
     if (code == 0)
         code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
     if (code == 0)
-        state_each_named(&p, show, &shown);
+        state_each_named(&p, add, &shown);
     if (code == 0)
         code = shown.code;
+    if (code == 0)
+        code = add_uncached(&shown, &p, err);
+    keep_found(&shown);
     if (code == 0 && shown.count == 0)
         code = error_set(err, ERR_NOT_FOUND, "%s has no record%s", operand(a, 1),
                          shown.select ? ": a select makes none; retort why shows its candidates"
                                       : " yet; retort why says what it waits for");
     if (code == 0)
-        print_shown(&shown);
-    buffer_close(&shown.out);
+        print_shown(&shown, argument_given(a, "json"));
+    shown_close(&shown);
     project_close(&p);
     return code;
 }
@@ -122,7 +196,9 @@ const struct command command_show = {
     .name = "show",
     .operands = "[PIPELINE] STAGE...",
     .summary = "a stage's record: outs, metrics, resources, energy, provenance",
-    .doc = "Prints the action record of every named instance whose result is known. --json prints it whole.",
+    .doc =
+        "Prints the action record of every named instance whose result is known. For a stage with \"cache\": false it "
+        "is the record of its last attempt. --json prints it whole.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

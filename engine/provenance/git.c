@@ -208,6 +208,43 @@ static void describe(cJSON *out, git_repository *repo) {
     git_object_free(commit);
 }
 
+/* Whether the repository was refused since somebody else owns it. libgit2 1.5 says GIT_ENOTFOUND when no safe.directory
+   is configured. */
+static bool is_foreign(int rc, const char *why) {
+    return rc == GIT_ENOTFOUND || rc == GIT_EOWNER || strstr(why, "not owned by") != NULL;
+}
+
+/* The folder that holds ".git/". The caller frees. */
+static char *folder_of(const char *git) {
+    size_t length = strlen(git);
+    while (length > 1 && git[length - 1] == '/')
+        length--;
+    if (length > 5 && strncmp(git + length - 5, "/.git", 5) == 0)
+        length -= 5;
+    return mem_strndup(git, length);
+}
+
+/* Says why no repository could be opened, and how to allow it. */
+static void add_unavailable(cJSON *out, const char *path, int rc) {
+    git_buf found = GIT_BUF_INIT;
+    bool config = git_error_last() && git_error_last()->klass == GIT_ERROR_CONFIG;
+    char *why = mem_strdup(last_error());
+    bool there = git_repository_discover(&found, path, 0, NULL) == 0;
+    char *folder = there ? folder_of(found.ptr) : NULL, *text = NULL;
+    if (there && is_foreign(rc, why))
+        text =
+            mem_printf("the repository %s belongs to another user; git config --global --add safe.directory %s allows "
+                       "it",
+                       folder, folder);
+    else if (there && config)
+        text = mem_printf("git's configuration cannot be read: %s; set HOME to a folder that you can read", why);
+    json_add_text(out, "unavailable", text ? text : rc == GIT_ENOTFOUND ? "not in a git repository" : why);
+    free(text);
+    free(folder);
+    free(why);
+    git_buf_dispose(&found);
+}
+
 cJSON *provenance_git(const char *path) {
     cJSON *out = cJSON_CreateObject();
     git_repository *repo = NULL;
@@ -219,7 +256,7 @@ cJSON *provenance_git(const char *path) {
     if (rc == 0)
         describe(out, repo);
     else
-        json_add_text(out, "unavailable", rc == GIT_ENOTFOUND ? "not in a git repository" : last_error());
+        add_unavailable(out, path, rc);
     git_repository_free(repo);
     git_libgit2_shutdown();
     return out;

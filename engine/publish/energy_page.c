@@ -38,8 +38,9 @@ struct piece {
 
 /* Joules of different labels are never one number. */
 struct cost {
-    double measured_j, uncertainty_j, modelled_j, cpu_s; /* uncertainty: of what was measured */
-    size_t stages, without;                              /* without a figure: unavailable, unresolved */
+    double measured_j, uncertainty_j, modelled_j; /* uncertainty: of what was measured */
+    double cpu_s;                                 /* NaN: of one stage it is not known */
+    size_t stages, without;                       /* without a figure: unavailable, unresolved */
     struct buffer sources;
 };
 
@@ -96,7 +97,7 @@ static void read_pieces(struct page *page) {
 static void cost_add(struct cost *c, const struct piece *p) {
     bool measured = strcmp(p->label, "measured") == 0;
     c->stages++;
-    c->cpu_s += isnan(p->cpu_s) ? 0 : p->cpu_s;
+    c->cpu_s += p->cpu_s;
     c->uncertainty_j += measured ? p->uncertainty_j : 0;
     if (isfinite(p->joules))
         *(measured ? &c->measured_j : &c->modelled_j) += p->joules;
@@ -155,6 +156,15 @@ static void put_joules(struct buffer *out, const struct cost *c) {
         buffer_printf(out, "%s%zu without a figure", out->size > start ? ", " : "", c->without);
 }
 
+/* Two cells: CPU seconds, and the number of stages. */
+static void put_amounts(struct buffer *out, const struct cost *c) {
+    if (isfinite(c->cpu_s))
+        buffer_printf(out, " | %.4g", c->cpu_s);
+    else
+        buffer_puts(out, " | unknown");
+    buffer_printf(out, " | %zu |\n", c->stages);
+}
+
 static void put_number(struct buffer *out, double value) {
     if (isfinite(value))
         json_number(out, value);
@@ -211,14 +221,15 @@ static void put_kinds(struct buffer *out, struct page *page) {
             cost_add(&cost, page->pieces[next]);
         buffer_printf(out, "| %s | ", page->pieces[k]->kind);
         put_joules(out, &cost);
-        buffer_printf(out, " | %.4g | %zu |\n", cost.cpu_s, cost.stages);
+        put_amounts(out, &cost);
         buffer_close(&cost.sources);
     }
     for (size_t k = 0; k < page->piece_count; k++)
         cost_add(&all, page->pieces[k]);
     buffer_puts(out, "| all | ");
     put_joules(out, &all);
-    buffer_printf(out, " | %.4g | %zu |\n\nSources: %s.\n", all.cpu_s, all.stages, buffer_text(&all.sources));
+    put_amounts(out, &all);
+    buffer_printf(out, "\nSources: %s.\n", buffer_text(&all.sources));
     put_csv(page, "(all)", "", NULL, &all);
     buffer_close(&all.sources);
 }

@@ -71,12 +71,23 @@ assert rows["(idle)", "measured"]["spent_j"] == 1e6 and rows["(other)", "measure
 assert {t["label"]: t["spent_j"] for t in e["totals"]} == {"measured": 4e6, "modelled": 1000, "unresolved": None}
 assert e["counter"]["counter_j"] == 1e7 and e["carbon"]["region"] == "France" and e["carbon"]["year"] == 2023'
 "$retort" energy $id >hand.txt
-check "the summary keeps the labels apart" has hand.txt "spent now: 4 MJ measured, 1 kJ modelled; saved by known stages: nothing; 1 without a figure"
+check "the summary keeps the labels apart" has hand.txt "spent now: 4 MJ measured, 1 kJ modelled, unknown for 1 attempt; saved by known stages: nothing"
 check "the summary shows the counter" has hand.txt "counter: 10 MJ measured in 100 s of the whole machine"
 "$retort" energy $id --by stage >stage.txt
 check "--by stage prints a row for each label" same "$(grep -c '^a ' stage.txt)" 2
 "$retort" energy $id --intensity 100 >mine.txt
 check "--intensity replaces the table's carbon intensity" has mine.txt "at 100 g/kWh (--intensity), PUE 1"
+cat >.retort/runs/$id.json <<END
+{ "id": "$id", "pipeline": "hand", "ended": "2099-01-01T00:01:40Z", "stages": [], "energy": {
+  "label": "unavailable", "why": "it was reset", "source": "powercap", "counter_j": null, "counter_s": null, "rows": [
+  { "row": "stage", "stage": "a", "key": "k1", "kind": "x@1", "label": "unavailable", "source": "powercap", "joules": null } ] } }
+END
+"$retort" energy $id >reset.txt
+check "joules are unknown when the counter was reset" has reset.txt "spent now: unknown for 1 attempt; saved by known stages: nothing"
+check "the summary of a reset counter says why" has reset.txt "counter: unavailable of the whole machine: it was reset"
+check "grams of unknown joules are unknown" has reset.txt "CO2e: unknown spent, 0 g saved"
+check "unknown CPU seconds are no zero" same "$("$retort" energy $id --csv | tail -n 1 | cut -d, -f7,8)" ","
+check "no figure is nan" exits 1 grep -qw nan reset.txt
 rm .retort/runs/$id.json
 
 # Failed attempts count.

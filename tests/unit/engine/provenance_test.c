@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -308,6 +310,63 @@ static void test_versions(void **state) {
     cJSON_Delete(versions);
 }
 
+enum { OTHER_USER = 65534 };
+
+/* Runs provenance_git as another user with `home` as HOME, and returns "unavailable". The caller frees. */
+static char *unavailable_to_another(const char *path, const char *home) {
+    int ends[2];
+    char text[1024] = "";
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        while (git_libgit2_shutdown() > 0) /* it remembers HOME */
+            ;
+        setenv("HOME", home, 1);
+        if (setuid(OTHER_USER) < 0)
+            _exit(1);
+        const char *why = json_text(provenance_git(path), "unavailable", "");
+        _exit(write(ends[1], why, strlen(why)) < 0);
+    }
+    close(ends[1]);
+    for (ssize_t size = 0, got; (got = read(ends[0], text + size, sizeof text - 1 - (size_t)size)) > 0; size += got)
+        ;
+    close(ends[0]);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    return mem_strdup(text);
+}
+
+static void test_refused_repositories(void **state) {
+    const char *directory = *state;
+    if (geteuid() != 0)
+        skip(); /* only root can act as another user */
+    assert_int_equal(chmod(directory, 0755), 0);
+    char *mine = path_join(directory, "mine"), *home = path_join(directory, "home");
+    git_repository_free(init_repository(mine));
+    assert_int_equal(mkdir(home, 0700), 0);
+    char *unreadable = unavailable_to_another(mine, home);
+    assert_non_null(strstr(unreadable, "git's configuration cannot be read"));
+    assert_non_null(strstr(unreadable, home));
+    assert_non_null(strstr(unreadable, "set HOME to a folder that you can read"));
+    assert_int_equal(chmod(home, 0755), 0);
+    char *foreign = unavailable_to_another(mine, home);
+    char *wanted = mem_printf("the repository %s belongs to another user; git config --global --add safe.directory %s "
+                              "allows it",
+                              mine, mine);
+    assert_string_equal(foreign, wanted);
+    char *config = mem_printf("[safe]\n\tdirectory = %s/elsewhere\n", mine);
+    put(home, ".gitconfig", config);
+    char *still = unavailable_to_another(mine, home);
+    assert_string_equal(still, wanted);
+    char *allowed = mem_printf("[safe]\n\tdirectory = %s\n", mine);
+    put(home, ".gitconfig", allowed);
+    char *none = unavailable_to_another(mine, home);
+    assert_string_equal(none, "");
+    char *texts[] = {mine, home, unreadable, foreign, wanted, config, still, allowed, none};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        free(texts[i]);
+}
+
 #define in_directory(test) cmocka_unit_test_setup_teardown(test, make_directory, remove_directory)
 
 int main(void) {
@@ -320,6 +379,7 @@ int main(void) {
         in_directory(test_damaged_repository_never_stops_anything),
         in_directory(test_giant_object_never_stops_anything),
         in_directory(test_remote_without_url),
+        in_directory(test_refused_repositories),
         cmocka_unit_test(test_public_url),
         in_directory(test_host),
         in_directory(test_unknown_host_is_null),
