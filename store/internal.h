@@ -16,7 +16,8 @@
  *   put.c         content into objects/              materialise.c  objects out to a path
  *   file_memory.c digests of the project's files     claim.c        the engine that works on a key
  *   session.c     many look-ups in a row             find.c, known.c  look-ups of records
- *   record.c      add, commit                        run.c, attempts.c
+ *   record.c      add                                commit.c       groups of records
+ *   run.c, attempts.c
  *   sweep.c       files of dead engines              open.c         the store as a whole
  *   gc*.c         removal of garbage                 fsck.c         checks of everything
  */
@@ -77,8 +78,32 @@ struct index {
 struct writer {
     int fd; /* -1: the next commit begins a segment */
     char *name;
+    bool named;      /* its name is durable */
+    bool busy;       /* a group is being written: only store_group_write uses the segment */
     unsigned serial; /* segments of this run so far */
     int64_t newest;  /* append time of the last record */
+};
+
+/* A record that waits for its group, or for its row in the index. */
+struct coming_record {
+    char *json;            /* canonical; NULL once it is durable */
+    bool readable;         /* the strict reader takes it */
+    struct record_row row; /* its texts stand in `texts` */
+    char *texts;
+    struct buffer known; /* as of known_write */
+    int64_t at, offset, length;
+};
+
+struct coming_records {
+    struct coming_record *items;
+    size_t count, capacity;
+};
+
+/* Durable records that the index does not have yet. */
+struct unindexed {
+    char *segment;
+    struct coming_records records;
+    bool reread; /* not all of them are in `records`: the segments are read */
 };
 
 /* Memory of the last record that store_known_find found. */
@@ -116,8 +141,8 @@ struct store {
     struct sha256 *hash; /* for rows of the index, one after the other */
 
     struct writer writer;
-    char **queue; /* canonical JSON of records not yet durable */
-    size_t queue_count, queue_capacity;
+    struct coming_records queue; /* not yet durable, nor in a group */
+    struct unindexed unindexed;
 
     struct segment_file {
         char *name;
@@ -405,12 +430,23 @@ int tail_forget(struct store *s, const char *name, bool *known, struct error *er
 /* Removes a segment's rows and reads them anew. */
 int tail_reindex(struct store *s, const char *name, struct error *err);
 
+/* Adds the rows of lines that this store has appended, without reading them. `*done` false: nothing was added, as the
+   index or the segment is not as expected, and the lines have to be read. */
+int tail_add(struct store *s, const char *name, const struct coming_records *records, bool *done, struct error *err);
+
 /* Writes the row of one record anew. */
 int tail_repair(struct store *s, const char *name, int64_t offset, int64_t length, struct error *err);
 
 /* Whether the index has exactly this row. */
 int tail_has_row(struct store *s, int64_t segment, const struct segment_span *span, const struct record_row *row,
                  bool *has, struct error *err);
+
+/* ---- record.c, commit.c ---- */
+
+/* The next record of the list, all zero. */
+struct coming_record *coming_add(struct coming_records *list);
+void coming_close(struct coming_records *list);
+void unindexed_close(struct unindexed *u);
 
 /* ---- document.c, run.c: the files of runs/ (whose `member` is "id") and attempts/ ("attempt") ---- */
 

@@ -29,21 +29,43 @@ static uint64_t get_number(const unsigned char *from, size_t bytes) {
     return value;
 }
 
-static int put_out(void *context, const char *name, const struct object *o, struct error *err) {
-    struct buffer *out = context;
+struct out_list {
+    struct known_out *outs;
+    size_t count, capacity;
+};
+
+static int add_out(void *context, const char *name, const struct object *o, struct error *err) {
+    struct out_list *list = context;
     (void)err;
+    mem_grow(list->outs, &list->capacity, list->count + 1);
+    list->outs[list->count++] = (struct known_out){name, *o};
+    return 0;
+}
+
+static int compare_outs(const void *a, const void *b) {
+    const struct known_out *x = a, *y = b;
+    return json_compare_names(x->name, y->name);
+}
+
+static void put_out(struct buffer *out, const char *name, const struct object *o) {
     buffer_append(out, name, strlen(name) + 1);
     buffer_append(out, (const char *)o->digest.bytes, sizeof o->digest.bytes);
     put_number(out, o->size, 8);
     buffer_putc(out, (char)((o->directory ? FLAG_DIRECTORY : 0) | (o->executable ? FLAG_EXECUTABLE : 0)));
-    return 0;
 }
 
+/* A new record has its outs in the stage's order, its line in that of their names. */
 int known_write(struct buffer *out, const cJSON *record, struct error *err) {
     struct record_view r = record_read(record);
+    struct out_list list = {0};
+    int rc = record_outs(record, add_out, &list, err);
+    if (list.count > 1)
+        qsort(list.outs, list.count, sizeof *list.outs, compare_outs);
     buffer_clear(out);
-    put_number(out, (uint64_t)cJSON_GetArraySize(r.outs), 4);
-    int rc = record_outs(record, put_out, out, err);
+    put_number(out, list.count, 4);
+    for (size_t i = 0; i < list.count; i++)
+        put_out(out, list.outs[i].name, &list.outs[i].object);
+    free(list.outs);
     if (cJSON_IsObject(r.metrics))
         json_canonical(out, r.metrics);
     else

@@ -216,7 +216,8 @@ void store_close(struct store *s) {
     segment_leave(s);
     close_fd(s->objects_fd);
     close_fd(s->actions_fd);
-    free_texts(s->queue, s->queue_count);
+    coming_close(&s->queue);
+    unindexed_close(&s->unindexed);
     free_texts(s->notices, s->notice_count);
     digest_set_close(&s->checked);
     known_memory_close(&s->known);

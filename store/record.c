@@ -1,81 +1,67 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/clock.h"
 #include "engine/base/json.h"
+#include "engine/base/json_scan.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
+
+struct coming_record *coming_add(struct coming_records *list) {
+    mem_grow(list->items, &list->capacity, list->count + 1);
+    list->items[list->count] = (struct coming_record){0};
+    return &list->items[list->count++];
+}
+
+void coming_close(struct coming_records *list) {
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->items[i].json);
+        free(list->items[i].texts);
+        buffer_close(&list->items[i].known);
+    }
+    free(list->items);
+    *list = (struct coming_records){0};
+}
+
+/* Copies the columns, whose texts are those of the caller's tree. */
+static void keep_row(struct coming_record *c, const struct record_row *row) {
+    size_t stage = strlen(row->stage) + 1, platform = strlen(row->platform) + 1;
+    size_t kind = row->kind ? strlen(row->kind) + 1 : 0;
+    c->texts = mem_array(stage + platform + kind, 1);
+    c->row = *row;
+    c->row.record = NULL;
+    c->row.stage = memcpy(c->texts, row->stage, stage);
+    c->row.platform = memcpy(c->texts + stage, row->platform, platform);
+    c->row.kind = row->kind ? memcpy(c->texts + stage + platform, row->kind, kind) : NULL;
+}
+
+/* Queues a record whose columns and outs are good. */
+static int queue_record(struct store *s, const cJSON *record, const struct record_row *row, struct error *err) {
+    struct coming_record c = {.json = json_canonical_text(record)};
+    struct json_position at;
+    size_t size = strlen(c.json);
+    int rc = known_write(&c.known, record, err);
+    if (rc == 0 && size > JSON_MAX_BYTES)
+        rc = error_set(err, ERR_INVALID, "the record of %s has %zu bytes, more than the %zu that can be read back",
+                       row->stage, size, JSON_MAX_BYTES);
+    if (rc < 0) {
+        free(c.json);
+        buffer_close(&c.known);
+        return rc;
+    }
+    keep_row(&c, row);
+    c.readable = json_scan(c.json, size, &at, NULL) == 0;
+    *coming_add(&s->queue) = c;
+    return 0;
+}
 
 int store_record_add(struct store *s, const cJSON *record, struct error *err) {
     struct record_row row;
     int rc = record_row_read(&row, record, err);
     if (rc == 0)
         rc = record_require(s, record, err);
-    if (rc < 0)
-        return rc;
-    char *text = json_canonical_text(record);
-    if (strlen(text) > JSON_MAX_BYTES) {
-        rc = error_set(err, ERR_INVALID, "the record of %s has %zu bytes, more than the %zu that can be read back",
-                       row.stage, strlen(text), JSON_MAX_BYTES);
-        free(text);
-        return rc;
-    }
-    mem_grow(s->queue, &s->queue_capacity, s->queue_count + 1);
-    s->queue[s->queue_count++] = text;
-    return 0;
+    return rc < 0 ? rc : queue_record(s, record, &row, err);
 }
 
 size_t store_queued(const struct store *s) {
-    return s->queue_count;
-}
-
-/* A time after all records that the index knows, also when the clock was set back: a later record never wins. */
-static int next_time(struct store *s, void *context, struct error *err) {
-    int64_t *at = context;
-    sqlite3_stmt *q;
-    int rc = index_statement(&q, s, SQL_NEWEST, err);
-    if (rc < 0)
-        return rc;
-    int64_t newest = s->writer.newest;
-    if (sqlite3_step(q) == SQLITE_ROW) {
-        if (sqlite3_column_int64(q, 0) > newest)
-            newest = sqlite3_column_int64(q, 0);
-    } else {
-        rc = index_error(s, err);
-    }
-    sqlite3_reset(q);
-    int64_t now = (int64_t)(clock_wall_s() * 1e9);
-    *at = now > newest ? now : newest + 1;
-    return rc;
-}
-
-static int index_own(struct store *s, void *context, struct error *err) {
-    return tail_index(s, context, err);
-}
-
-int store_commit(struct store *s, struct error *err) {
-    claim_heartbeat(s);
-    if (s->queue_count == 0)
-        return 0;
-    struct buffer lines = {0};
-    int64_t at = 0;
-    int rc = objects_sync(s, err);
-    if (rc == 0)
-        rc = index_retry(s, next_time, &at, err);
-    if (rc < 0)
-        return rc;
-    if (!s->run_id)
-        s->run_id = layout_new_id(clock_wall_s());
-    for (size_t i = 0; i < s->queue_count; i++)
-        segment_line(&lines, at + (int64_t)i, s->queue[i]);
-    rc = segment_append(s, &lines, err);
-    buffer_close(&lines);
-    if (rc < 0)
-        return rc;
-    /* The records are on disk now. A failure of the index is reported, but nothing is appended twice. */
-    s->writer.newest = at + (int64_t)s->queue_count;
-    for (size_t i = 0; i < s->queue_count; i++)
-        free(s->queue[i]);
-    s->queue_count = 0;
-    return index_retry(s, index_own, s->writer.name, err);
+    return s->queue.count;
 }

@@ -71,6 +71,7 @@ void segment_leave(struct store *s) {
     free(w->name);
     w->fd = -1;
     w->name = NULL;
+    w->named = false;
 }
 
 /* Locks the segment while this store writes to it, so that gc leaves it alone. gc may have removed it before that,
@@ -89,7 +90,7 @@ static int writer_keep(struct store *s, struct error *err) {
 }
 
 /* Makes a new file, never an existing one: two engines never share a segment, and a torn last line stays the last. */
-static int writer_begin(struct store *s, struct error *err) {
+int segment_begin(struct store *s, struct error *err) {
     struct writer *w = &s->writer;
     int rc = 0;
     while (rc == 0 && w->fd < 0) {
@@ -111,19 +112,15 @@ static int writer_begin(struct store *s, struct error *err) {
     return rc;
 }
 
-int segment_append(struct store *s, const struct buffer *lines, struct error *err) {
-    bool fresh = s->writer.fd < 0;
-    int rc = fresh ? writer_begin(s, err) : 0;
-    if (rc < 0)
-        return rc;
-    char *path = layout_path(s, "actions", s->writer.name);
-    rc = file_write_all(s->writer.fd, lines->data, lines->size, path, err);
-    if (rc == 0 && fsync(s->writer.fd) < 0)
+int segment_append(const struct store *s, const struct buffer *lines, int64_t *start, struct error *err) {
+    const struct writer *w = &s->writer;
+    char *path = layout_path(s, "actions", w->name);
+    int rc = file_write_all(w->fd, lines->data, lines->size, path, err);
+    *start = lseek(w->fd, 0, SEEK_CUR) - (int64_t)lines->size;
+    if (rc == 0 && fsync(w->fd) < 0)
         rc = error_errno(err, errno, "%s: cannot be synced", path);
-    if (rc == 0 && fresh && fsync(s->actions_fd) < 0)
+    if (rc == 0 && !w->named && fsync(s->actions_fd) < 0)
         rc = error_errno(err, errno, "%s/actions: cannot be synced", s->directory);
-    if (rc < 0)
-        segment_leave(s);
     free(path);
     return rc;
 }

@@ -16,8 +16,12 @@ struct store;
 /* Appends "<sha256> <time> <json>\n". */
 void segment_line(struct buffer *out, int64_t at, const char *json);
 
-/* Appends lines to this store's segment and syncs it. After a failure the next lines go to a new segment. */
-int segment_append(struct store *s, const struct buffer *lines, struct error *err);
+/* Begins this store's segment, unless it has one. */
+int segment_begin(struct store *s, struct error *err);
+
+/* Appends lines to this store's segment and syncs it; `*start` is where they begin. Any thread. After a failure the segment
+   must be left. */
+int segment_append(const struct store *s, const struct buffer *lines, int64_t *start, struct error *err);
 
 /* Ends the present segment: the next record begins a new one. */
 void segment_leave(struct store *s);

@@ -17,8 +17,9 @@
  *     store_materialise         attempt
  *     store_object_put          for each out of the attempt: makes it an object
  *     store_record_add          queues the record for its group
- *   store_commit                for each group: after it the group is durable, and its keys are known
- *   store_release               for each key of the group
+ *   store_group_begin, _write, _end   for each group: after it the group is durable
+ *   store_index                 for some groups: after it their keys are known
+ *   store_release               for each of these keys
  *   store_run_write, store_close   once
  *
  * Commit: write and sync objects -> sync directories -> append and sync records -> one SQLite transaction.
@@ -26,8 +27,8 @@
  * key the earliest valid one counts. Several engines may use one store at once: correctness comes from the first record
  * winning; claims only save work.
  *
- * Threads: store_object_put, _copy, _path, _check, _verify and store_materialise may run on worker threads, also at the
- * same time. All other functions need one thread. A process that forks opens a store of its own in the child.
+ * Threads: store_object_put, _copy, _path, _check, _verify, store_materialise and store_group_write may run on worker
+ * threads, also at the same time. All other functions need one thread. A process that forks opens a store of its own in the child.
  */
 #ifndef RETORT_STORE_STORE_H
 #define RETORT_STORE_STORE_H
@@ -157,10 +158,26 @@ int store_record_newest(struct store *s, enum record_group group, const char *na
    text. ERR_NOT_FOUND for an out that is not in the store. */
 int store_record_add(struct store *s, const cJSON *record, struct error *err);
 
-/* Makes all queued records durable, in the order above. After 0 they may be reported as finished. After an error the
-   records still queued (store_queued) are not durable. If none is queued, all are on disk and only the index failed;
-   the next opening completes it. Without queued records it is cheap, and tells engines on other hosts that this one
-   lives. Call it every ten seconds while claims are held. */
+/* A group: makes all queued records durable, in the order above, while the engine goes on. One group at a time. */
+struct store_group;
+
+/* Takes the queued records. `*out` NULL: none is queued; the call is then cheap, and tells engines on other hosts that
+   this one lives. Call it every ten seconds while claims are held. */
+int store_group_begin(struct store_group **out, struct store *s, struct error *err);
+
+/* Writes the group. Any thread. After 0 its records may be reported as finished. */
+int store_group_write(struct store_group *g, struct error *err);
+
+/* Ends and frees the group. `rc` is what store_group_write returned. After an error its records are queued again. */
+void store_group_end(struct store_group *g, int rc);
+
+/* Makes the durable records known, in one transaction. If it fails, they stay durable, and the next call or the next
+   opening makes them known. */
+int store_index(struct store *s, struct error *err);
+size_t store_unindexed(const struct store *s); /* durable records that are not known yet */
+
+/* All of these steps. After an error the records still queued (store_queued) are not durable. If none is queued, all are
+   on disk and only the index failed. */
 int store_commit(struct store *s, struct error *err);
 size_t store_queued(const struct store *s);
 

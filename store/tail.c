@@ -13,13 +13,10 @@
 /* Bytes of lines in one transaction, which limits how long other engines wait. */
 #define TRANSACTION_BYTES ((int64_t)4 << 20)
 
-/* The bound bytes stay in `known` until the statement has run. */
-static int bind_row(sqlite3_stmt *q, struct sha256 *h, int64_t segment, const struct segment_span *span,
-                    const struct record_row *row, struct buffer *known, struct error *err) {
+/* `known` is bound as it stands until the statement has run. */
+static void bind_row(sqlite3_stmt *q, struct sha256 *h, int64_t segment, const struct segment_span *span,
+                     const struct record_row *row, const struct buffer *known) {
     struct known_guard guard;
-    int rc = known_write(known, row->record, err);
-    if (rc < 0)
-        return rc;
     sqlite3_bind_int64(q, 1, segment);
     sqlite3_bind_int64(q, 2, span->offset);
     sqlite3_bind_int64(q, 3, span->length);
@@ -32,34 +29,31 @@ static int bind_row(sqlite3_stmt *q, struct sha256 *h, int64_t segment, const st
     if (!isnan(row->wall_s))
         sqlite3_bind_double(q, 10, row->wall_s);
     if (known->size > MOST_KNOWN_BYTES)
-        return 0;
+        return;
     known_guard(&guard, h, &row->key, span->at, row->platform, known->data, known->size);
     sqlite3_bind_blob(q, 11, known->data, (int)known->size, SQLITE_STATIC);
     sqlite3_bind_blob(q, 12, guard.bytes, sizeof guard.bytes, SQLITE_TRANSIENT);
-    return 0;
 }
 
 static int add_row(struct store *s, int64_t segment, const struct segment_span *span, const struct record_row *row,
-                   struct error *err) {
+                   const struct buffer *known, struct error *err) {
     sqlite3_stmt *q = NULL;
-    struct buffer known = {0};
     int rc = index_statement(&q, s, SQL_RECORD_ADD, err);
-    if (rc == 0)
-        rc = bind_row(q, s->hash, segment, span, row, &known, err);
-    if (rc == 0)
-        rc = index_step(s, q, err);
-    buffer_close(&known);
-    return rc;
+    if (rc < 0)
+        return rc;
+    bind_row(q, s->hash, segment, span, row, known);
+    return index_step(s, q, err);
 }
 
 int tail_has_row(struct store *s, int64_t segment, const struct segment_span *span, const struct record_row *row,
                  bool *has, struct error *err) {
     sqlite3_stmt *q = NULL;
     struct buffer known = {0};
-    int rc = index_statement(&q, s, SQL_RECORD_AT, err);
+    int rc = known_write(&known, row->record, err);
     if (rc == 0)
-        rc = bind_row(q, s->hash, segment, span, row, &known, err);
+        rc = index_statement(&q, s, SQL_RECORD_AT, err);
     if (rc == 0) {
+        bind_row(q, s->hash, segment, span, row, &known);
         int code = sqlite3_step(q);
         *has = code == SQLITE_ROW;
         if (code != SQLITE_ROW && code != SQLITE_DONE)
@@ -82,6 +76,7 @@ struct indexing {
 static int index_span(void *context, const struct segment_span *span, struct error *err) {
     struct indexing *x = context;
     struct record_row row = {0};
+    struct buffer known = {0};
     cJSON *tree = NULL;
     struct error why = {0};
     if (!span->json || record_row_parse(&row, &tree, span->json, span->json_length, &why) < 0) {
@@ -89,9 +84,12 @@ static int index_span(void *context, const struct segment_span *span, struct err
                span->offset, span->json ? why.message : "its bytes are not those that were written");
         return 0;
     }
-    int rc = add_row(x->s, x->id, span, &row, err);
+    int rc = known_write(&known, row.record, err);
+    if (rc == 0)
+        rc = add_row(x->s, x->id, span, &row, &known, err);
     if (span->at > x->newest)
         x->newest = span->at;
+    buffer_close(&known);
     cJSON_Delete(tree);
     return rc;
 }
@@ -145,9 +143,9 @@ static int set_segment(struct store *s, int64_t id, int64_t indexed, int64_t see
     return index_step(s, q, err);
 }
 
-/* Lines of this store are synced before they are indexed. */
+/* Lines of this store are synced before they are indexed, but for those that are being written. */
 static bool is_own(const struct store *s, const char *name) {
-    return s->writer.name && strcmp(s->writer.name, name) == 0;
+    return s->writer.name && !s->writer.busy && strcmp(s->writer.name, name) == 0;
 }
 
 /* Within a transaction: indexes the next lines of a segment whose first `synced` bytes are on disk. `*done` when
@@ -203,6 +201,43 @@ int tail_index(struct store *s, const char *name, struct error *err) {
         else
             index_rollback(s);
     }
+    return rc;
+}
+
+/* ---- lines that this store has appended ---- */
+
+/* Whether the index ends where the records begin, and the segment has all of their lines. */
+static bool continues(struct store *s, const char *name, int64_t indexed, const struct coming_records *records) {
+    const struct coming_record *first = &records->items[0], *last = &records->items[records->count - 1];
+    struct stat st;
+    int fd = segment_open(s, name, NULL);
+    return fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink > 0 && indexed == first->offset &&
+           st.st_size >= last->offset + last->length;
+}
+
+static int add_rows(struct store *s, const char *name, const struct coming_records *records, bool *done,
+                    struct error *err) {
+    int64_t id, indexed, newest, end = 0;
+    int rc = get_segment(s, name, true, &id, &indexed, &newest, err);
+    *done = rc == 0 && continues(s, name, indexed, records);
+    for (size_t i = 0; rc == 0 && *done && i < records->count; i++) {
+        const struct coming_record *c = &records->items[i];
+        const struct segment_span span = {.offset = c->offset, .length = c->length, .at = c->at};
+        rc = add_row(s, id, &span, &c->row, &c->known, err);
+        newest = c->at > newest ? c->at : newest;
+        end = c->offset + c->length;
+    }
+    return rc < 0 || !*done ? rc : set_segment(s, id, end, end, newest, err);
+}
+
+int tail_add(struct store *s, const char *name, const struct coming_records *records, bool *done, struct error *err) {
+    int rc = index_begin(s, err);
+    if (rc < 0)
+        return rc;
+    rc = add_rows(s, name, records, done, err);
+    if (rc == 0 && *done)
+        return index_commit(s, err);
+    index_rollback(s);
     return rc;
 }
 
