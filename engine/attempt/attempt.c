@@ -206,6 +206,8 @@ static void on_ended(void *context, struct attempt_result *result, int status) {
     a->outcome.keeper_status = status;
     if (result)
         a->outcome.result = *result;
+    if (result && result->exit == 0 && !result->error && a->observer.executed)
+        a->observer.executed(a->observer.context);
     if (a->events.refused > 0 && a->observer.note) {
         char *text =
             mem_printf("%zu lines on its events pipe are no events; stages/README.md says what is", a->events.refused);

@@ -76,6 +76,8 @@ struct attempt_observer {
     void (*note)(void *context, const char *text);
     /* All processes of the stage are gone; its keeper can still be read below /proc. */
     void (*ending)(void *context);
+    /* It ended with status 0: its outs are collected next. May be NULL. */
+    void (*executed)(void *context);
     /* The outcome is there. It is the last call. */
     void (*ended)(void *context);
 };

@@ -38,7 +38,7 @@ struct energy_ledger {
     double base_window_s;
     struct spending all, *stages; /* by index of the declaration */
     struct error refusal;
-    bool used_up, told;
+    bool has_budget, used_up, told;
 
     /* The members below belong to the pass. */
     struct ledger_observer observer;
@@ -66,8 +66,11 @@ struct energy_ledger *ledger_create(const struct ledger_options *options) {
     l->base_window_s = options->base_window_s;
     l->all = (struct spending){.whose = "the pipeline", .budget_j = p->energy_budget_j};
     l->stages = mem_array(p->stage_count, sizeof *l->stages);
-    for (size_t i = 0; i < p->stage_count; i++)
+    l->has_budget = p->energy_budget_j > 0;
+    for (size_t i = 0; i < p->stage_count; i++) {
         l->stages[i] = (struct spending){.whose = p->stages[i]->full_name, .budget_j = p->stages[i]->energy_budget_j};
+        l->has_budget |= p->stages[i]->energy_budget_j > 0;
+    }
     l->rows = cJSON_CreateArray();
     return l;
 }
@@ -141,13 +144,6 @@ static void measure_base(struct energy_ledger *l) {
 
 /* ---- counters ---- */
 
-static bool any_budget(const struct energy_ledger *l) {
-    bool any = l->all.budget_j > 0;
-    for (size_t i = 0; i < l->pipeline->stage_count; i++)
-        any |= l->stages[i].budget_j > 0;
-    return any;
-}
-
 static bool any_gpu(const struct pipeline *p) {
     bool any = false;
     for (size_t i = 0; i < p->stage_count; i++)
@@ -159,7 +155,7 @@ uint64_t ledger_open_meter(struct energy_ledger *l) {
     if (l->base_window_s > 0)
         measure_base(l);
     const struct sharing_options options = {
-        .root = l->root, .gpus = any_gpu(l->pipeline), .model = any_budget(l), .base = l->rest ? &l->rest->base : NULL};
+        .root = l->root, .gpus = any_gpu(l->pipeline), .model = l->has_budget, .base = l->rest ? &l->rest->base : NULL};
     l->sharing = sharing_open(&options);
     return l->sharing ? sharing_period_ms(l->sharing) : 0;
 }
@@ -262,6 +258,10 @@ static int check_room(struct energy_ledger *l, const struct instance *i, const s
         fmax(left_j, 0), s->whose, s->budget_j);
     buffer_close(&text);
     return ERR_BUDGET;
+}
+
+bool ledger_has_budget(const struct energy_ledger *l) {
+    return l->has_budget;
 }
 
 int ledger_reserve(struct energy_attempt **out, struct energy_ledger *l, const struct instance *i, struct error *err) {

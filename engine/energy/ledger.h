@@ -89,6 +89,9 @@ void ledger_cancel(struct energy_attempt *a);
 
 /* ---- budgets ---- */
 
+/* Whether any budget is set. Then the joules of one stage may decide whether the next starts. */
+bool ledger_has_budget(const struct energy_ledger *l);
+
 /* ERR_BUDGET once, when a budget is used up. */
 int ledger_check(struct energy_ledger *l, struct error *err);
 

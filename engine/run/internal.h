@@ -7,7 +7,7 @@
  *   publish.c   known results -> results/           end.c      exit code, run file
  *   report.c    counts, observers, the first fault
  *
- * Everything here is on one thread, but what attempt_prepare and attempt_collect do on a worker.
+ * Everything here is on one thread, but for attempt_prepare, attempt_collect and store_group_write on workers.
  */
 #ifndef RETORT_ENGINE_RUN_INTERNAL_H
 #define RETORT_ENGINE_RUN_INTERNAL_H
@@ -92,8 +92,18 @@ struct run {
     size_t put_off;            /* tasks, or the publishing, that found what they need damaged or gone */
     bool found_known;          /* another engine did what was to be started: the plan can go on */
     struct task_list ended;    /* their attempts wait to be judged */
-    struct task_list finished; /* their records wait to be durable */
+    struct task_list finished; /* their records wait for a group */
     uint64_t commit_due_ms;    /* of the first in `finished` */
+
+    /* commit.c */
+    struct task_list committing; /* their records are in the group that is being written */
+    struct store_group *group;   /* NULL: none */
+    uv_work_t group_work;
+    bool group_written; /* with `group_code` */
+    int group_code;
+    struct error group_error;
+    struct task_list durable; /* their records wait to be known */
+    uint64_t index_due_ms;    /* of the first in `durable` */
 };
 
 /* ---- report.c ---- */
@@ -140,6 +150,7 @@ void task_start(struct task *t);                        /* the scheduler's START
 void task_stop(struct task *t, enum schedule_type how); /* the scheduler's TERM or KILL */
 /* Judges an attempt that has ended: finished, failed, interrupted; tells the scheduler and the plan. */
 void task_judge(struct task *t);
+void task_release(struct task *t); /* releases its claim */
 void task_free(struct task *t);
 
 /* ---- end.c ---- */
@@ -150,7 +161,11 @@ int run_end(struct run *r, bool *again, struct error *err);
 
 /* ---- commit.c ---- */
 
-/* Makes what is finished durable when it is time, or `now`, and reports it. */
+/* Makes what is finished durable when it is time, or `now`, reports it, and makes it known. Does not wait for the disk. */
 int run_commit(struct run *r, bool now, struct error *err);
+
+/* Whether something finished is not durable and known yet, and when run_commit has to be called for it. */
+bool run_is_committing(const struct run *r);
+uint64_t run_commit_due_ms(const struct run *r);
 
 #endif

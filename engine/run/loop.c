@@ -94,21 +94,20 @@ static void step(struct run *r) {
     attempts_submit(&r->attempts);
     bool idle = r->in_flight == 0;
     int rc = run_commit(r, idle, &err);
-    if (rc < 0) {
+    if (rc < 0)
         run_fail(r, rc, &err);
-        r->finished = (struct task_list){0}; /* not durable: not reported, not said to be finished */
-    }
 }
 
 static bool is_busy(const struct run *r) {
-    return r->in_flight > 0 || r->finished.count > 0 || !scheduler_idle(r->scheduler) || !r->attempts.has_provenance;
+    return r->in_flight > 0 || run_is_committing(r) || !scheduler_idle(r->scheduler) || !r->attempts.has_provenance;
 }
 
 /* When the scheduler, a commit or a keeper needs the loop. */
 static uint64_t due_ms(struct run *r) {
     uint64_t due = scheduler_due_ms(r->scheduler), keepers = executor_poll(r->attempts.executor), now = run_now_ms();
-    if (r->finished.count > 0 && r->commit_due_ms < due)
-        due = r->commit_due_ms;
+    uint64_t commit = run_commit_due_ms(r);
+    if (commit < due)
+        due = commit;
     if (keepers < due)
         due = keepers;
     if (r->in_flight > 0 && now + SHOW_MS < due) /* claims are renewed by commits: store.h */

@@ -221,17 +221,25 @@ static void start(struct scheduler *s, struct job *job, uint64_t now_ms) {
     job->state = JOB_RUNNING;
     job->attempt++;
     job->started_ms = now_ms;
-    job->terminating = job->killed = job->timed_out = false;
+    job->terminating = job->killed = job->timed_out = job->released = false;
     set_timer(s, job, job->timeout_ms ? later(now_ms, job->timeout_ms) : UINT64_MAX);
 }
 
+void scheduler_release(struct scheduler *s, struct job *job) {
+    if (job->state != JOB_RUNNING || job->released)
+        return;
+    job->released = true;
+    take_tokens(s, job->job_class, -1);
+    s->exclusive_running = false;
+    set_timer(s, job, UINT64_MAX);
+}
+
 static void leave_running(struct scheduler *s, struct job *job) {
+    scheduler_release(s, job);
     struct job *last = s->running[--s->running_count];
     s->running[job->running_slot] = last;
     last->running_slot = job->running_slot;
     job->running_slot = HEAP_ABSENT;
-    take_tokens(s, job->job_class, -1);
-    s->exclusive_running = false;
     set_timer(s, job, UINT64_MAX);
 }
 

@@ -37,6 +37,7 @@ struct job {
     bool terminating; /* TERM was asked for */
     bool killed;      /* KILL was asked for */
     bool timed_out;
+    bool released; /* its tokens are given back already */
     size_t order;
     struct job_class *job_class;
     size_t ready_slot, timer_slot, running_slot; /* places in its queues */
@@ -84,6 +85,10 @@ enum job_exit {
    nothing may start any more. EXIT_INTERRUPTED of a job that ran into its timeout is a failure, EXIT_FAILED of one that
    an interrupt killed is an interruption. */
 void scheduler_exit(struct scheduler *s, struct job *job, enum job_exit how, uint64_t now_ms);
+
+/* The processes of a running job are gone, and what they left is being stored: gives back the job's tokens, and ends its
+   timeout. The job still runs, and an exclusive job waits for it. */
+void scheduler_release(struct scheduler *s, struct job *job);
 
 /* A started job could not begin because another engine holds its key: back to READY at `due_ms`, no attempt counted. */
 void scheduler_defer(struct scheduler *s, struct job *job, uint64_t due_ms);

@@ -59,7 +59,7 @@ static void fail_all(struct task *t, const char *reason, const char *detail) {
     }
 }
 
-static void release(struct task *t) {
+void task_release(struct task *t) {
     struct error fault = {0};
     if (t->claimed && store_release(t->run->store, &t->instance->key, &fault) < 0)
         run_note(t->run, t->instance, fault.message);
@@ -69,7 +69,7 @@ static void release(struct task *t) {
 /* Takes a result that another engine made meanwhile; the stage counts as known. */
 static void take_known(struct task *t) {
     struct run *r = t->run;
-    release(t);
+    task_release(t);
     t->durable = true;
     r->found_known = true;
     scheduler_exit(r->scheduler, &t->job, EXIT_KNOWN, run_now_ms());
@@ -142,6 +142,14 @@ static void on_ending(void *context) {
     ledger_stop(t->energy);
 }
 
+/* The next stage need not wait until the outs of this one are stored. A failed stage keeps its tokens until it is judged, and
+   with a budget so does every stage: then it may be that nothing more starts. */
+static void on_executed(void *context) {
+    struct task *t = context;
+    if (!ledger_has_budget(t->run->ledger))
+        scheduler_release(t->run->scheduler, &t->job);
+}
+
 static void on_ended(void *context) {
     struct task *t = context;
     task_list_add(&t->run->ended, t);
@@ -151,7 +159,7 @@ static void on_ended(void *context) {
    so that without --keep-going nothing more starts and what runs ends by itself. */
 static void withhold(struct task *t, const char *why) {
     run_note(t->run, NULL, why);
-    release(t);
+    task_release(t);
     t->job.retries = 0;
     scheduler_exit(t->run->scheduler, &t->job, EXIT_FAILED, run_now_ms());
 }
@@ -176,6 +184,7 @@ static void start_attempt(struct task *t) {
                                               .metric = on_metric,
                                               .note = on_note,
                                               .ending = on_ending,
+                                              .executed = on_executed,
                                               .ended = on_ended};
     char *checkpoint =
         attempt_uses_checkpoint(t->instance) ? store_checkpoint_path(r->store, &t->instance->key, r->platform) : NULL;
@@ -198,7 +207,7 @@ static void fail_start(struct task *t, int code, const struct error *err) {
         return;
     t->job.retries = 0;
     scheduler_exit(t->run->scheduler, &t->job, EXIT_FAILED, run_now_ms());
-    release(t);
+    task_release(t);
     fail_all(t, err->message, err->message);
 }
 
@@ -239,7 +248,7 @@ static void put_off(struct task *t) {
     r->put_off++;
     scheduler_exit(r->scheduler, &t->job, EXIT_PUT_OFF, run_now_ms());
     write_attempt(t, a, "interrupted", a->error.message);
-    release(t);
+    task_release(t);
     run_report(r, t->instance, STAGE_INTERRUPTED, a->error.message);
     for (size_t i = 0; i < t->twin_count; i++)
         run_report(r, t->twins[i], STAGE_INTERRUPTED, a->error.message);
@@ -274,7 +283,7 @@ static void judge_failed(struct task *t) {
         if (store_checkpoint_remove(r->store, &t->instance->key, r->platform, &fault) < 0)
             run_note(r, t->instance, fault.message);
     }
-    release(t);
+    task_release(t);
     if (t->job.state == JOB_BACKOFF)
         run_report(r, t->instance, STAGE_RETRYING, detail);
     else if (interrupted)

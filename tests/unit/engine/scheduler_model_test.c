@@ -124,11 +124,22 @@ static void on_action(struct model *m, const struct schedule_action *a) {
     }
 }
 
+/* A job holds no tokens while its outs are being stored. */
+static void on_release_of(struct model *m, struct simulated *j) {
+    scheduler_release(m->scheduler, &j->job);
+    count_tokens(m, &j->job, -1);
+    m->running++;
+    j->ends_ms = m->now_ms + draw(300);
+}
+
 static void on_exit_of(struct model *m, struct simulated *j) {
     enum job_exit how = j->term_ms != UINT64_MAX   ? (draw(2) ? EXIT_INTERRUPTED : EXIT_FAILED)
                         : j->behaviour == SUCCEEDS ? EXIT_FINISHED
                                                    : EXIT_FAILED;
-    count_tokens(m, &j->job, -1);
+    if (j->job.released)
+        m->running--;
+    else
+        count_tokens(m, &j->job, -1);
     scheduler_exit(m->scheduler, &j->job, how, m->now_ms);
     assert_true(j->job.state != JOB_RUNNING && j->job.state != JOB_READY);
     j->ends_ms = UINT64_MAX;
@@ -168,7 +179,10 @@ static void step(struct model *m) {
             j->submitted = true;
             assert_int_equal(scheduler_submit(m->scheduler, &j->job, NULL), 0);
         } else if (j->submitted && j->job.state == JOB_RUNNING && j->ends_ms <= m->now_ms) {
-            on_exit_of(m, j);
+            if (j->job.released || j->term_ms != UINT64_MAX || draw(2))
+                on_exit_of(m, j);
+            else
+                on_release_of(m, j);
         }
     }
     while (scheduler_next(m->scheduler, m->now_ms, &a))

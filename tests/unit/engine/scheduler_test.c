@@ -115,6 +115,51 @@ static void an_exclusive_job_runs_alone(void **state) {
     scheduler_free(s);
 }
 
+static void a_released_job_gives_its_tokens_to_the_next(void **state) {
+    (void)state;
+    struct scheduler *s = scheduler_create(&two_cpus, false);
+    struct job first = make_job(2, 9), next = make_job(2, 5), last = make_job(2, 1);
+    first.timeout_ms = 10;
+    submit(s, &first);
+    submit(s, &next);
+    submit(s, &last);
+    expect(s, 0, SCHEDULE_START, &first);
+    expect_nothing(s, 0);
+    scheduler_release(s, &first);
+    expect(s, 1, SCHEDULE_START, &next);
+    expect_nothing(s, 20);
+    scheduler_exit(s, &first, EXIT_FINISHED, 20);
+    assert_int_equal(first.state, JOB_DONE);
+    expect_nothing(s, 20);
+    scheduler_exit(s, &next, EXIT_FINISHED, 21);
+    expect(s, 21, SCHEDULE_START, &last);
+    assert_false(scheduler_idle(s));
+    scheduler_release(s, &last);
+    assert_false(scheduler_idle(s));
+    scheduler_exit(s, &last, EXIT_FINISHED, 22);
+    assert_true(scheduler_idle(s));
+    scheduler_free(s);
+}
+
+static void an_exclusive_job_waits_for_a_released_one(void **state) {
+    (void)state;
+    struct scheduler *s = scheduler_create(&two_cpus, false);
+    struct job first = make_job(1, 9), alone = make_job(1, 5), after = make_job(1, 1);
+    alone.exclusive = true;
+    submit(s, &first);
+    submit(s, &alone);
+    expect(s, 0, SCHEDULE_START, &first);
+    scheduler_release(s, &first);
+    expect_nothing(s, 1);
+    scheduler_exit(s, &first, EXIT_FINISHED, 2);
+    expect(s, 2, SCHEDULE_START, &alone);
+    submit(s, &after);
+    expect_nothing(s, 2);
+    scheduler_release(s, &alone);
+    expect(s, 3, SCHEDULE_START, &after);
+    scheduler_free(s);
+}
+
 static void fractions_add_up(void **state) {
     (void)state;
     struct scheduler_limits one = {.cpus = 0.3};
@@ -310,6 +355,8 @@ int main(void) {
         cmocka_unit_test(a_job_that_fits_passes_one_that_does_not),
         cmocka_unit_test(a_wide_job_is_not_passed_for_ever),
         cmocka_unit_test(an_exclusive_job_runs_alone),
+        cmocka_unit_test(a_released_job_gives_its_tokens_to_the_next),
+        cmocka_unit_test(an_exclusive_job_waits_for_a_released_one),
         cmocka_unit_test(fractions_add_up),
         cmocka_unit_test(memory_gpus_and_custom_tokens),
         cmocka_unit_test(impossible_needs_are_refused_cpus_are_clamped),
