@@ -1,10 +1,14 @@
 #include "engine/attempt/given.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "engine/attempt/copy.h"
+#include "engine/base/file.h"
 #include "engine/lookup/facts.h"
+#include "engine/lookup/members.h"
 
 #define BEFORE "before the stage began"
 
@@ -18,8 +22,10 @@ static bool is_as_keyed(const struct given_file *g, const struct digest *digest,
 
 /* 0: its bytes are those of the key. A file that cannot be had any more has changed, unless the system is at fault. */
 static int check_content(const struct given_file *g, struct facts *facts, const char *when, struct error *err) {
+    const struct action_item *item = g->item;
     struct content now;
-    int rc = facts_file(facts, g->item->path, &now, err);
+    int rc = item->only ? facts_members(item->path, item->only, item->only_count, &now, err)
+                        : facts_file(facts, item->path, &now, err);
     if (rc == ERR_IO || (rc == 0 && is_as_keyed(g, &now.digest, now.executable)))
         return rc;
     return changed(g->item->path, "changed", when, err);
@@ -38,11 +44,26 @@ static bool is_untouched(const struct given_file *g, struct way *way) {
     return digest_equal(&now.stamp, &g->sight.stamp);
 }
 
+/* Writes the members of a data file that the stage gets alone. */
+static int copy_members(const struct action_item *item, const char *to, struct error *err) {
+    struct buffer text = {0};
+    int rc = members_read(&text, item->path, item->only, item->only_count, err);
+    int fd = rc < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (rc == 0 && fd < 0)
+        rc = error_errno(err, errno, "%s: cannot be created", to);
+    if (rc == 0)
+        rc = file_write_all(fd, text.data, text.size, to, err);
+    if (fd >= 0 && close(fd) < 0 && rc == 0)
+        rc = error_errno(err, errno, "%s: cannot be written", to);
+    buffer_close(&text);
+    return rc;
+}
+
 int given_copy(const struct given_file *g, const char *to, const struct folder_filter *filter, struct error *err) {
     struct object copy;
     struct way way = {0}; /* looked at after the copy, for each anew */
-    int rc = copy_tree(g->item->path, to, filter, err);
-    bool untouched = rc == 0 && g->sight.at_rest && is_untouched(g, &way);
+    int rc = g->item->only ? copy_members(g->item, to, err) : copy_tree(g->item->path, to, filter, err);
+    bool untouched = rc == 0 && !g->item->only && g->sight.at_rest && is_untouched(g, &way);
     way_close(&way);
     if (untouched)
         return 0;

@@ -37,7 +37,7 @@ static struct given_file *given_item(const struct attempt *a, const struct actio
 
 /* Not one that was changed so lately that another change might not be seen. */
 static bool file_is_in_place(const struct attempt *a, const struct given_file *g) {
-    return a->instance->action->kind && g->sight.at_rest;
+    return a->instance->action->kind && g->sight.at_rest && !g->item->only;
 }
 
 /* A kind reads files in place; a command, and whoever takes a directory object, gets them in its directory. */

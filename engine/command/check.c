@@ -23,6 +23,12 @@ static int program_fact(void *context, const char *name, const char *search, str
     return 0;
 }
 
+static int members_fact(void *context, const char *path, const char *const *names, size_t count, struct content *out,
+                        struct error *err) {
+    (void)context;
+    return facts_members(path, names, count, out, err);
+}
+
 static const char *path_fact(void *context, const struct stage_decl *stage) {
     (void)context, (void)stage;
     return "";
@@ -34,7 +40,7 @@ static cJSON *machine_fact(void *context) {
 }
 
 static int expand(struct project *p, struct error *err) {
-    struct plan_facts facts = {NULL, file_exists_fact, program_fact, path_fact, machine_fact, NULL};
+    struct plan_facts facts = {NULL, file_exists_fact, program_fact, path_fact, machine_fact, NULL, members_fact};
     int code = plan_create(&p->plan, p->pipeline, &facts, NULL, 0, err);
     if (code == 0)
         code = plan_advance(p->plan, &p->diagnostics, err);

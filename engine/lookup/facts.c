@@ -6,6 +6,7 @@
 #include "engine/base/memory.h"
 #include "engine/environment/toolchain.h"
 #include "engine/lookup/facts.h"
+#include "engine/lookup/members.h"
 #include "engine/meter/meter.h"
 #include "engine/provenance/provenance.h"
 
@@ -46,6 +47,22 @@ int facts_file(struct facts *f, const char *path, struct content *out, struct er
     if (rc == 0)
         *out = (struct content){o.digest, o.size, o.directory, o.executable};
     return rc;
+}
+
+int facts_members(const char *path, const char *const *names, size_t count, struct content *out, struct error *err) {
+    struct buffer text = {0};
+    int rc = members_read(&text, path, names, count, err);
+    *out = (struct content){.size = text.size};
+    if (rc == 0)
+        sha256_bytes(&out->digest, text.data, text.size);
+    buffer_close(&text);
+    return rc;
+}
+
+static int file_members(void *context, const char *path, const char *const *names, size_t count, struct content *out,
+                        struct error *err) {
+    (void)context;
+    return facts_members(path, names, count, out, err);
 }
 
 static int file_content(void *context, const char *path, struct content *out, struct error *err) {
@@ -127,5 +144,6 @@ struct plan_facts facts_table(struct facts *f) {
                                .program = program,
                                .stage_path = stage_path,
                                .machine = machine,
-                               .tick = tick};
+                               .tick = tick,
+                               .file_members = file_members};
 }

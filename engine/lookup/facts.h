@@ -26,6 +26,9 @@ int facts_platform(struct facts *f, char **out, struct error *err);
 /* Content of a file outside the store, from memory if it has not changed. */
 int facts_file(struct facts *f, const char *path, struct content *out, struct error *err);
 
+/* The same for members of a data file (members.h), which is read anew each time. */
+int facts_members(const char *path, const char *const *names, size_t count, struct content *out, struct error *err);
+
 /* Paths of retort-stage, and of retort-keeper beside it. */
 const char *facts_stage_program(const struct facts *f);
 const char *facts_keeper_program(const struct facts *f);

@@ -105,16 +105,28 @@ static const cJSON *item_source(struct draft *d, const cJSON *node) {
     return NULL;
 }
 
+static void read_only(struct draft *d, const cJSON *node, const cJSON *source, struct input_decl *out) {
+    out->only = read_texts(d->part, node, &out->only_count, NULL);
+    d->broken |= !out->only;
+    if (source && strcmp(source->string, "path") != 0)
+        report_key(d->part, node, "\"only\" stands beside \"path\", a JSON or YAML file of the project");
+    else if (out->only && out->only_count == 0)
+        report_value(d->part, node, "\"only\" is empty: it names members, as in [\"train.lr\"]");
+}
+
 static void read_object(struct draft *d, const cJSON *node, struct input_decl *out) {
-    static const char *const keys[] = {"path", "from", "as", "label"};
+    static const char *const keys[] = {"path", "from", "as", "only", "label"};
     CHECK_KEYS(d->part, node, keys);
     const cJSON *label = cJSON_GetObjectItemCaseSensitive(node, "label");
     const cJSON *place = cJSON_GetObjectItemCaseSensitive(node, "as");
+    const cJSON *only = cJSON_GetObjectItemCaseSensitive(node, "only");
     const cJSON *source = item_source(d, node);
     if (label)
         read_label(d, label, out);
     if (place)
         read_place(d, place, out);
+    if (only)
+        read_only(d, only, source, out);
     if (!source)
         return;
     struct scope scope = {.part = d->part, .draft = d, .place = &place_in, .uses = &d->uses};

@@ -64,7 +64,9 @@ struct input_decl {
     const struct value *value;
     const struct value *label; /* {"from": ..., "label": {...}}: an object, or NULL */
     const struct value *place; /* "as": a path in the stage's directory that may refer to the matrix; NULL: none */
-    bool at_own_path;          /* of a list of "in": without "as" it stands at its own path */
+    const char *const *only;   /* members of a data file that the stage gets alone, by name; NULL: all of it */
+    size_t only_count;
+    bool at_own_path; /* of a list of "in": without "as" it stands at its own path */
     const struct input_decl *items;
     size_t item_count;
     struct location at;

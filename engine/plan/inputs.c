@@ -11,7 +11,9 @@ struct gathered {
     struct action_item *items;
     size_t count, capacity;
     bool list;
-    bool at_own_path;  /* each item stands at its own path */
+    bool at_own_path; /* each item stands at its own path */
+    const char *const *only;
+    size_t only_count;
     const char *place; /* of the input in the stage's directory */
 };
 
@@ -42,7 +44,14 @@ int facts_fault(struct scope *s, const struct location *at, const struct error *
     return err->code;
 }
 
-static struct known_file *ask_file(struct scope *s, const char *path, const struct location *at) {
+static int ask_content(struct plan *p, const struct gathered *g, struct known_file *file, struct error *err) {
+    if (g->only)
+        return p->facts.file_members(p->facts.context, file->path, g->only, g->only_count, &file->content, err);
+    return p->facts.file_content(p->facts.context, file->path, &file->content, err);
+}
+
+static struct known_file *ask_file(const struct gathered *g, struct scope *s, const char *path,
+                                   const struct location *at) {
     struct plan *p = s->plan;
     struct error err;
     struct known_file *file = arena_alloc(p->arena, sizeof *file);
@@ -50,7 +59,7 @@ static struct known_file *ask_file(struct scope *s, const char *path, const stru
     file->path = arena_strdup(p->arena, normal);
     file->name = path_base(file->path);
     free(normal);
-    if (p->facts.file_content(p->facts.context, file->path, &file->content, &err)) {
+    if (ask_content(p, g, file, &err)) {
         facts_fault(s, at, &err);
         return NULL;
     }
@@ -58,7 +67,7 @@ static struct known_file *ask_file(struct scope *s, const char *path, const stru
 }
 
 /* By the path as it is written, so that a file that a thousand instances take is asked for once. */
-static struct known_file *known_file(struct scope *s, const char *directory, const char *path,
+static struct known_file *known_file(const struct gathered *g, struct scope *s, const char *directory, const char *path,
                                      const struct location *at) {
     struct plan *p = s->plan;
     struct buffer *key = &p->text;
@@ -68,9 +77,19 @@ static struct known_file *known_file(struct scope *s, const char *directory, con
         buffer_putc(key, '/');
     }
     buffer_puts(key, path);
+    for (size_t i = 0; i < g->only_count; i++) {
+        buffer_putc(key, '\0');
+        buffer_puts(key, g->only[i]);
+    }
     struct known_file *file = bytemap_get(&p->files, key->data, key->size);
-    if (!file && (file = ask_file(s, buffer_text(key), at)))
-        bytemap_put(&p->files, arena_strndup(p->arena, key->data, key->size), key->size, file);
+    if (file)
+        return file;
+    char *kept = arena_alloc(p->arena, key->size + 1);
+    memcpy(kept, key->data, key->size); /* ends at the first NUL: the path */
+    size_t size = key->size;
+    file = ask_file(g, s, kept, at);
+    if (file)
+        bytemap_put(&p->files, kept, size, file);
     return file;
 }
 
@@ -78,10 +97,11 @@ static int add_file(struct gathered *g, struct scope *s, const char *directory, 
                     const struct location *at) {
     if (!cJSON_IsString(path) || !*path->valuestring)
         return scope_fault(s, at, "an input is a file, an out of a stage, or a list of them");
-    const struct known_file *file = known_file(s, directory, path->valuestring, at);
+    const struct known_file *file = known_file(g, s, directory, path->valuestring, at);
     if (!file)
         return ERR_INVALID;
-    struct action_item item = {.name = file->name, .content = file->content, .path = file->path};
+    struct action_item item = {
+        .name = file->name, .content = file->content, .path = file->path, .only = g->only, .only_count = g->only_count};
     if (g->at_own_path) {
         char *normal = path_normal(path->valuestring);
         item.place = arena_strdup(s->arena, normal);
@@ -243,6 +263,8 @@ static int gather(struct gathered *g, struct scope *s, const struct input_decl *
     bool outer = g->list;
     g->list = in->type == INPUT_LIST;
     g->at_own_path = in->at_own_path && !in->place;
+    g->only = in->only;
+    g->only_count = in->only_count;
     int rc = in->value && in->type != INPUT_LIST ? add_value(g, s, directory, in->value) : 0;
     for (size_t i = 0; rc == 0 && i < in->item_count; i++)
         rc = gather(g, s, &in->items[i]);

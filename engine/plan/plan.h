@@ -83,6 +83,9 @@ struct plan_facts {
     const char *(*stage_path)(void *context, const struct stage_decl *stage);
     cJSON *(*machine)(void *context); /* {"host","cpu","meter"} for measuring kinds; the plan deletes it */
     void (*tick)(void *context);      /* called often; may be NULL */
+    /* Content of a data file with these members alone. */
+    int (*file_members)(void *context, const char *path, const char *const *names, size_t count, struct content *out,
+                        struct error *err);
 };
 
 struct plan;

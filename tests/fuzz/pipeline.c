@@ -37,6 +37,13 @@ static const char *give_path(void *context, const struct stage_decl *stage) {
     return "";
 }
 
+static int give_members(void *context, const char *path, const char *const *names, size_t count, struct content *out,
+                        struct error *err) {
+    (void)names;
+    (void)count;
+    return give_content(context, path, out, err);
+}
+
 static cJSON *give_machine(void *context) {
     (void)context;
     return cJSON_Parse("{\"host\":\"h\",\"cpu\":\"c\",\"meter\":\"m\"}");
@@ -73,7 +80,7 @@ static void hold_end(struct plan *plan, const struct pipeline *p) {
 }
 
 static void carry_out(const struct pipeline *p) {
-    struct plan_facts facts = {NULL, give_content, give_program, give_path, give_machine, NULL};
+    struct plan_facts facts = {NULL, give_content, give_program, give_path, give_machine, NULL, give_members};
     struct plan *plan = NULL;
     struct diagnostics faults = {0};
     struct error err = {0};

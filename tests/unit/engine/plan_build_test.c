@@ -381,6 +381,25 @@ static void the_number_of_cpus_is_in_no_key(void **state) {
     world_close(&w);
 }
 
+static void members_of_a_file_are_an_input_of_their_own(void **state) {
+    (void)state;
+    const char *const lr = HEAD "'a':{'cmd':['x','${in.p}'],'outs':['o'],'in':{'p':{'path':'p.yaml','only':['lr']}}}}}";
+    const char *const both =
+        HEAD "'a':{'cmd':['x','${in.p}'],'outs':['o'],'in':{'p':{'path':'p.yaml','only':['lr','n']}}}}}";
+    struct world w = {0};
+    expect_keys(true, lr, "a", lr, "a");
+    expect_keys(false, lr, "a", both, "a");
+    world_open(&w, HEAD "'a':{'cmd':['x'],'outs':['o'],'in':[{'path':'p.yaml','only':['lr']}]},"
+                        "'b':{'cmd':['x'],'outs':['o'],'in':['p.yaml',{'path':'./p.yaml','only':['n'],'as':'q'}]},"
+                        "'c':{'cmd':['x','${matrix.i}'],'outs':['o'],'matrix':{'i':[1,2]},"
+                        "'in':[{'path':'p.yaml','only':['lr']}]}}}");
+    world_run(&w);
+    expect_no_fault(&w);
+    assert_string_equal(world_action(&w, "a")->inputs[0].items[0].name, "p.yaml");
+    assert_int_equal(w.file_questions, 3); /* each choice of members once */
+    world_close(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_of_the_project),
@@ -402,6 +421,7 @@ int main(void) {
         cmocka_unit_test(a_list_cannot_stand_at_one_path),
         cmocka_unit_test(the_key_holds_the_place_and_not_the_path),
         cmocka_unit_test(the_number_of_cpus_is_in_no_key),
+        cmocka_unit_test(members_of_a_file_are_an_input_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
