@@ -56,28 +56,21 @@ int store_checkpoint_join(struct store *s, const struct digest *key, const char 
     return rc;
 }
 
-static bool is_listed(char *const *names, size_t count, const char *name) {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(names[i], name) == 0)
+static bool is_listed(const struct texts *names, const char *name) {
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->list[i], name) == 0)
             return true;
     return false;
 }
 
-void store_checkpoint_attempts(struct store *s, const struct digest *key, const char *platform, char ***out,
-                               size_t *count) {
+void store_checkpoint_attempts(struct texts *out, struct store *s, const struct digest *key, const char *platform) {
     struct buffer text = {0};
     char *path = store_checkpoint_attempts_path(s, key, platform), *rest = NULL;
-    size_t capacity = 0;
-    *out = NULL;
-    *count = 0;
     if (file_read(&text, path, LIST_BYTES, NULL) == 0) {
         char *lines = buffer_detach(&text);
-        for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-            if (is_listed(*out, *count, line))
-                continue;
-            mem_grow(*out, &capacity, *count + 1);
-            (*out)[(*count)++] = mem_strdup(line);
-        }
+        for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+            if (!is_listed(out, line))
+                texts_add(out, mem_strdup(line));
         free(lines);
     }
     buffer_close(&text);
@@ -103,8 +96,7 @@ int store_checkpoint_remove(struct store *s, const struct digest *key, const cha
 struct visitor {
     void (*visit)(void *context, const cJSON *record);
     void *context;
-    char **attempts; /* of the records in the run's segments */
-    size_t count, capacity;
+    struct texts attempts; /* of the records in the run's segments */
 };
 
 static int give_line(void *context, const struct segment_span *span, struct error *err) {
@@ -113,8 +105,7 @@ static int give_line(void *context, const struct segment_span *span, struct erro
     (void)err;
     if (!record)
         return 0;
-    mem_grow(v->attempts, &v->capacity, v->count + 1);
-    v->attempts[v->count++] = mem_strdup(record_read(record).attempt);
+    texts_add(&v->attempts, mem_strdup(record_read(record).attempt));
     v->visit(v->context, record);
     cJSON_Delete(record);
     return 0;
@@ -127,18 +118,16 @@ static bool is_segment_of(const char *name, const char *id) {
 }
 
 static int give_segments(struct visitor *v, struct store *s, const char *id, struct error *err) {
-    char **names;
-    size_t count;
-    int rc = segment_names(s, &names, &count, err);
-    for (size_t i = 0; i < count; i++) {
+    struct texts names = {0};
+    int rc = segment_names(s, &names, err);
+    for (size_t i = 0; i < names.count; i++) {
         struct stat st;
         int64_t end;
-        int fd = rc == 0 && is_segment_of(names[i], id) ? segment_open(s, names[i], err) : -1;
+        int fd = rc == 0 && is_segment_of(names.list[i], id) ? segment_open(s, names.list[i], err) : -1;
         if (fd >= 0 && fstat(fd, &st) == 0)
-            rc = segment_scan(s, names[i], 0, st.st_size, st.st_size + 1, &end, give_line, v, err);
-        free(names[i]);
+            rc = segment_scan(s, names.list[i], 0, st.st_size, st.st_size + 1, &end, give_line, v, err);
     }
-    free(names);
+    texts_close(&names);
     return rc;
 }
 
@@ -162,7 +151,7 @@ static int give_attempts(struct visitor *v, struct store *s, const char *id, str
             rc = document_read(&record, path, "attempt", err);
         if (rc == ERR_NOT_FOUND)
             rc = 0; /* its stage has finished meanwhile */
-        if (record && !is_listed(v->attempts, v->count, record_read(record).attempt))
+        if (record && !is_listed(&v->attempts, record_read(record).attempt))
             v->visit(v->context, record);
         cJSON_Delete(record);
         free(path);
@@ -181,9 +170,7 @@ int store_run_records(struct store *s, const char *id, void (*visit)(void *conte
     int rc = give_segments(&v, s, name, err);
     if (rc == 0)
         rc = give_attempts(&v, s, name, err);
-    for (size_t i = 0; i < v.count; i++)
-        free(v.attempts[i]);
-    free(v.attempts);
+    texts_close(&v.attempts);
     free(name);
     return rc;
 }

@@ -25,9 +25,8 @@ char *store_checkpoint_attempts_path(const struct store *s, const struct digest 
 int store_checkpoint_join(struct store *s, const struct digest *key, const char *platform, const char *attempt,
                           struct error *err);
 
-/* The attempts that worked on a checkpoint, oldest first, each once. The caller frees each and the array. */
-void store_checkpoint_attempts(struct store *s, const struct digest *key, const char *platform, char ***out,
-                               size_t *count);
+/* The attempts that worked on a checkpoint, oldest first, each once. The caller closes the list. */
+void store_checkpoint_attempts(struct texts *out, struct store *s, const struct digest *key, const char *platform);
 
 /* Visits every record of a run, also of a killed one. First come the records of finished stages in the order of
    appending, then those of its other attempts by name. Damaged lines are skipped; ERR_CORRUPT for a damaged file. */

@@ -6,14 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "engine/base/file.h"
-#include "engine/base/folder.h"
 #include "engine/base/json.h"
 #include "store/internal.h"
 
@@ -69,9 +67,14 @@ static int is_listing(struct store *s, const struct digest *d, struct error *err
     return rc;
 }
 
-static int check_object(struct fsck *f, const struct digest *d, struct error *err) {
+static int check_object(void *context, const struct digest *d, const char *path, struct error *err) {
+    struct fsck *f = context;
     struct stat st;
     struct error why = {0};
+    if (!d) {
+        tell(f, "%s: is not the name of an object; left as it is", path);
+        return 0;
+    }
     f->report.objects++;
     int rc = object_stat(f->s, d, &st, &why);
     if (rc == ERR_NOT_FOUND) {
@@ -84,32 +87,12 @@ static int check_object(struct fsck *f, const struct digest *d, struct error *er
     }
     if (rc >= 0)
         rc = object_examine(f->s, d, rc > 0, &why);
+    store_notices(f->s, f->say, f->context);
     if (rc == ERR_CORRUPT)
         f->report.damaged++;
     else if (rc < 0 && rc != ERR_NOT_FOUND)
         return error_set(err, rc, "%s", why.message);
     return 0;
-}
-
-static int check_folder(struct fsck *f, uint8_t folder, struct error *err) {
-    char name[3];
-    snprintf(name, sizeof name, "%02x", folder);
-    char *path = layout_path(f->s, "objects", name);
-    struct folder objects;
-    const char *rest;
-    int rc = folder_open_if_there(&objects, path, err);
-    while (rc >= 0 && (rc = folder_next(&objects, &rest, err)) > 0) {
-        char hex[3 + NAME_MAX];
-        struct digest d;
-        snprintf(hex, sizeof hex, "%s%s", name, rest);
-        if (digest_parse(&d, hex))
-            rc = check_object(f, &d, err);
-        else
-            tell(f, "%s/%s: is not the name of an object; left as it is", path, rest);
-    }
-    folder_close(&objects);
-    free(path);
-    return rc;
 }
 
 /* ---- records ---- */
@@ -190,35 +173,25 @@ static int check_segment(struct fsck *f, const char *name, struct error *err) {
 
 /* ---- runs and attempts ---- */
 
-static int check_document(struct fsck *f, const char *path, const char *member, uint64_t *count, struct error *err) {
+struct documents {
+    struct fsck *f;
+    const char *member; /* that holds the name of the file */
+    uint64_t *count;
+};
+
+static int check_document(void *context, const char *path, const char *name, struct error *err) {
+    const struct documents *d = context;
     struct error why = {0};
-    int rc = document_examine(path, member, &why);
+    int rc = document_is(name) ? document_examine(path, d->member, &why) : ERR_NOT_FOUND;
     if (rc == ERR_NOT_FOUND)
         return 0; /* its stage has finished meanwhile */
-    ++*count;
+    ++*d->count;
     if (rc == ERR_CORRUPT) {
-        f->report.damaged_files++;
-        tell(f, "%s", why.message);
+        d->f->report.damaged_files++;
+        tell(d->f, "%s", why.message);
         return 0;
     }
     return rc < 0 ? error_set(err, rc, "%s", why.message) : 0;
-}
-
-static int check_documents(struct fsck *f, const char *folder, const char *member, uint64_t *count, struct error *err) {
-    char *path = layout_path(f->s, folder, "");
-    struct folder documents;
-    const char *name;
-    int rc = folder_open(&documents, path, err);
-    while (rc >= 0 && (rc = folder_next(&documents, &name, err)) > 0) {
-        if (!document_is(name))
-            continue;
-        char *document = path_join(path, name);
-        rc = check_document(f, document, member, count, err);
-        free(document);
-    }
-    folder_close(&documents);
-    free(path);
-    return rc;
 }
 
 /* ---- all ---- */
@@ -233,25 +206,19 @@ static int check_index(struct fsck *f, struct error *err) {
 }
 
 static int check_all(struct fsck *f, struct error *err) {
-    char **names = NULL;
-    size_t count = 0;
+    struct texts names = {0};
     int rc = check_index(f, err);
-    for (unsigned folder = 0; rc == 0 && folder < 256; folder++) {
-        rc = check_folder(f, (uint8_t)folder, err);
-        store_notices(f->s, f->say, f->context);
-    }
     if (rc == 0)
-        rc = segment_names(f->s, &names, &count, err);
-    for (size_t i = 0; i < count; i++) {
-        if (rc == 0)
-            rc = check_segment(f, names[i], err);
-        free(names[i]);
-    }
-    free(names);
+        rc = object_each(f->s, check_object, f, err);
     if (rc == 0)
-        rc = check_documents(f, "runs", "id", &f->report.runs, err);
+        rc = segment_names(f->s, &names, err);
+    for (size_t i = 0; rc == 0 && i < names.count; i++)
+        rc = check_segment(f, names.list[i], err);
+    texts_close(&names);
     if (rc == 0)
-        rc = check_documents(f, "attempts", "attempt", &f->report.attempts, err);
+        rc = layout_each(f->s, "runs", check_document, &(struct documents){f, "id", &f->report.runs}, err);
+    if (rc == 0)
+        rc = layout_each(f->s, "attempts", check_document, &(struct documents){f, "attempt", &f->report.attempts}, err);
     if (f->index_replaced)
         f->report.rebuilt = f->report.records;
     f->report.lost_segments = f->s->lost_segments;

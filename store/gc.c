@@ -26,9 +26,7 @@ static int take(struct gc *g, struct error *err) {
 }
 
 static void close_gc(struct gc *g) {
-    for (size_t i = 0; i < g->dropped_count; i++)
-        free(g->dropped[i]);
-    free(g->dropped);
+    texts_close(&g->dropped);
     free(g->oldest);
     for (size_t i = 0; i < g->segment_count; i++) {
         free(g->segments[i].name);

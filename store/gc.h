@@ -43,9 +43,8 @@ struct gc {
     struct gc_report *report;
     double now_s; /* since 1970 */
 
-    char **dropped; /* ids of runs to remove */
-    size_t dropped_count, dropped_capacity;
-    char *oldest; /* id of the oldest kept run; NULL: none is kept */
+    struct texts dropped; /* ids of runs to remove */
+    char *oldest;         /* id of the oldest kept run; NULL: none is kept */
 
     struct digest_set keys;     /* of kept runs */
     struct digest_set runs;     /* their names */

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "engine/base/file.h"
-#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 #include "store/gc.h"
 
@@ -35,6 +34,12 @@ struct kind {
     const char *folder;
     judge *goes;
     bool stays; /* could not be removed: it holds another user's files (a container's root) */
+};
+
+struct taking {
+    struct gc *g;
+    const struct kind *kind;
+    uint64_t *count;
 };
 
 /* Its name does not say which engine wrote it. Writing one takes only a moment. */
@@ -115,34 +120,25 @@ static bool damaged_goes(const struct gc *g, struct entry *e) {
 
 /* ---- removing ---- */
 
-static int take_entry(struct gc *g, const char *folder, const char *name, const struct kind *kind, uint64_t *count,
-                      struct error *err) {
-    char *path = path_join(folder, name);
+static int take_entry(void *context, const char *path, const char *name, struct error *err) {
+    const struct taking *t = context;
+    struct gc *g = t->g;
     struct entry e = {.name = name, .path = path};
-    int rc = 0;
-    if (kind->goes(g, &e)) {
-        newest(&e);
-        ++*count;
-        g->report->bytes += e.bytes;
-        if (!g->options->dry_run && kind->stays)
-            remove_left(g->s, path);
-        else if (!g->options->dry_run)
-            rc = remove_once(g->s, path, err);
-    }
-    free(path);
-    return rc;
+    if (!t->kind->goes(g, &e))
+        return 0;
+    newest(&e);
+    ++*t->count;
+    g->report->bytes += e.bytes;
+    if (g->options->dry_run)
+        return 0;
+    if (!t->kind->stays)
+        return remove_once(g->s, path, err);
+    remove_left(g->s, path);
+    return 0;
 }
 
 static int take_folder(struct gc *g, const struct kind *kind, uint64_t *count, struct error *err) {
-    char *path = layout_path(g->s, kind->folder, "");
-    struct folder entries;
-    const char *name;
-    int rc = folder_open_if_there(&entries, path, err);
-    while (rc >= 0 && (rc = folder_next(&entries, &name, err)) > 0)
-        rc = take_entry(g, path, name, kind, count, err);
-    folder_close(&entries);
-    free(path);
-    return rc;
+    return layout_each(g->s, kind->folder, take_entry, &(struct taking){g, kind, count}, err);
 }
 
 /* Holds the claims' lock, so that no engine begins to work on a key meanwhile. */

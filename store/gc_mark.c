@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/file.h"
-#include "engine/base/folder.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "store/gc.h"
@@ -128,15 +126,11 @@ static int read_segment(struct gc *g, const char *name, struct error *err) {
 }
 
 int gc_mark_records(struct gc *g, struct error *err) {
-    char **names = NULL;
-    size_t count = 0;
-    int rc = segment_names(g->s, &names, &count, err);
-    for (size_t i = 0; i < count; i++) {
-        if (rc == 0)
-            rc = read_segment(g, names[i], err);
-        free(names[i]);
-    }
-    free(names);
+    struct texts names = {0};
+    int rc = segment_names(g->s, &names, err);
+    for (size_t i = 0; rc == 0 && i < names.count; i++)
+        rc = read_segment(g, names.list[i], err);
+    texts_close(&names);
     return rc;
 }
 
@@ -149,31 +143,19 @@ static bool needs_attempt_record(const struct gc *g, const cJSON *record, const 
            stat(path, &st) < 0 || gc_is_young(g, (double)st.st_mtim.tv_sec);
 }
 
-static int mark_attempt(struct gc *g, const char *path, struct error *err) {
+static int mark_attempt(void *context, const char *path, const char *name, struct error *err) {
+    struct gc *g = context;
     struct json_document *document = NULL;
     struct error why = {0};
-    int rc = json_read(&document, path, NULL, &why);
+    int rc = name[0] == '.' ? 0 : json_read(&document, path, NULL, &why);
     if (rc == ERR_IO)
         return error_set(err, rc, "%s", why.message);
-    rc =
-        rc == 0 && needs_attempt_record(g, json_root(document), path) ? gc_keep_record(g, json_root(document), err) : 0;
+    rc = document && needs_attempt_record(g, json_root(document), path) ? gc_keep_record(g, json_root(document), err)
+                                                                        : 0;
     json_free(document);
     return rc;
 }
 
 int gc_mark_attempts(struct gc *g, struct error *err) {
-    char *folder = layout_path(g->s, "attempts", "");
-    struct folder attempts;
-    const char *name;
-    int rc = folder_open(&attempts, folder, err);
-    while (rc >= 0 && (rc = folder_next(&attempts, &name, err)) > 0) {
-        if (name[0] == '.')
-            continue;
-        char *path = path_join(folder, name);
-        rc = mark_attempt(g, path, err);
-        free(path);
-    }
-    folder_close(&attempts);
-    free(folder);
-    return rc;
+    return layout_each(g->s, "attempts", mark_attempt, g, err);
 }

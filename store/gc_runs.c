@@ -26,27 +26,20 @@ static bool is_pinned(const struct store *s, const char *name) {
     return pinned;
 }
 
-static void free_ids(char **ids, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        free(ids[i]);
-    free(ids);
-}
-
 /* The run or pipeline that `name` means. The caller frees. */
 static int find_pinnable(struct store *s, const char *name, char **out, struct error *err) {
-    char **ids = NULL;
-    size_t count = 0;
-    int rc = store_run_list(s, &ids, &count, err);
+    struct texts ids = {0};
+    int rc = store_run_list(s, &ids, err);
     *out = NULL;
-    for (size_t i = 0; rc == 0 && i < count && !*out; i++) {
+    for (size_t i = 0; rc == 0 && i < ids.count && !*out; i++) {
         cJSON *run = NULL;
-        if (strcmp(name, "latest") == 0 || strcmp(name, ids[i]) == 0)
-            *out = mem_strdup(ids[i]);
-        else if (store_run_read(s, ids[i], &run, NULL) == 0 && strcmp(run_file_read(run).pipeline, name) == 0)
+        if (strcmp(name, "latest") == 0 || strcmp(name, ids.list[i]) == 0)
+            *out = mem_strdup(ids.list[i]);
+        else if (store_run_read(s, ids.list[i], &run, NULL) == 0 && strcmp(run_file_read(run).pipeline, name) == 0)
             *out = mem_strdup(name);
         cJSON_Delete(run);
     }
-    free_ids(ids, count);
+    texts_close(&ids);
     if (rc == 0 && !*out)
         rc = error_set(err, ERR_NOT_FOUND,
                        "%s: is neither a run of this store nor a pipeline that ran here; `retort "
@@ -156,8 +149,7 @@ static int decide(struct choice *c, const char *id, struct error *err) {
     if (rc < 0 || is_kept(c, id, run)) {
         keep_run(g, id, run);
     } else {
-        mem_grow(g->dropped, &g->dropped_capacity, g->dropped_count + 1);
-        g->dropped[g->dropped_count++] = mem_strdup(id);
+        texts_add(&g->dropped, mem_strdup(id));
     }
     cJSON_Delete(run);
     return 0;
@@ -174,24 +166,22 @@ static bool keeps_damaged(const struct gc *g, const char *id) {
 }
 
 static int mark_damaged(struct gc *g, struct error *err) {
-    char **ids = NULL;
-    size_t count = 0;
-    int rc = run_list_damaged(g->s, &ids, &count, err);
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        if (keeps_damaged(g, ids[i]))
-            keep_run(g, ids[i], NULL);
-    free_ids(ids, count);
+    struct texts ids = {0};
+    int rc = run_list_damaged(g->s, &ids, err);
+    for (size_t i = 0; rc == 0 && i < ids.count; i++)
+        if (keeps_damaged(g, ids.list[i]))
+            keep_run(g, ids.list[i], NULL);
+    texts_close(&ids);
     return rc;
 }
 
 int gc_mark_runs(struct gc *g, struct error *err) {
     struct choice c = {.g = g};
-    char **ids = NULL;
-    size_t count = 0;
-    int rc = store_run_list(g->s, &ids, &count, err);
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = decide(&c, ids[i], err);
-    free_ids(ids, count);
+    struct texts ids = {0};
+    int rc = store_run_list(g->s, &ids, err);
+    for (size_t i = 0; rc == 0 && i < ids.count; i++)
+        rc = decide(&c, ids.list[i], err);
+    texts_close(&ids);
     if (rc == 0)
         rc = mark_damaged(g, err);
     for (size_t i = 0; i < c.count; i++)
@@ -202,15 +192,15 @@ int gc_mark_runs(struct gc *g, struct error *err) {
 
 int gc_take_runs(struct gc *g, struct error *err) {
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < g->dropped_count; i++) {
-        char *path = mem_printf("%s/runs/%s.json", g->s->directory, g->dropped[i]);
+    for (size_t i = 0; rc == 0 && i < g->dropped.count; i++) {
+        char *path = mem_printf("%s/runs/%s.json", g->s->directory, g->dropped.list[i]);
         g->report->runs++;
         g->report->bytes += gc_size(path, NULL);
         if (!g->options->dry_run && unlink(path) < 0 && errno != ENOENT)
             rc = error_errno(err, errno, "%s: cannot be removed", path);
         free(path);
     }
-    if (rc == 0 && g->dropped_count > 0 && !g->options->dry_run) {
+    if (rc == 0 && g->dropped.count > 0 && !g->options->dry_run) {
         char *folder = layout_path(g->s, "runs", "");
         rc = file_sync(folder, err);
         free(folder);

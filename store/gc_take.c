@@ -1,7 +1,6 @@
 /* Removes records and objects. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,11 +8,10 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
-#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 #include "store/gc.h"
 
-enum { FOLDERS = 256, BATCH = 256, WRITE_SIZE = 1 << 20 };
+enum { BATCH = 256, WRITE_SIZE = 1 << 20 };
 
 /* ---- a segment without some of its lines ---- */
 
@@ -179,6 +177,7 @@ int gc_take_records(struct gc *g, struct error *err) {
 /* ---- objects ---- */
 
 struct batch {
+    struct gc *g;
     struct victim {
         struct digest digest;
         uint64_t size;
@@ -201,7 +200,8 @@ static int take_object(struct gc *g, const struct victim *v, struct error *err) 
 }
 
 /* Keeps objects that an engine has noted meanwhile. */
-static int take_batch(struct gc *g, struct batch *b, struct error *err) {
+static int take_batch(struct batch *b, struct error *err) {
+    struct gc *g = b->g;
     int lock = -1;
     int rc = b->count == 0 || g->options->dry_run ? 0 : lease_enter(&lock, &g->book, g->s, err);
     for (size_t i = 0; rc == 0 && i < b->count; i++)
@@ -212,7 +212,12 @@ static int take_batch(struct gc *g, struct batch *b, struct error *err) {
     return rc;
 }
 
-static int judge_object(struct gc *g, struct batch *b, const struct digest *d, struct error *err) {
+static int judge_object(void *context, const struct digest *d, const char *path, struct error *err) {
+    struct batch *b = context;
+    struct gc *g = b->g;
+    (void)path;
+    if (!d)
+        return 0;
     struct stat st;
     int rc = object_stat(g->s, d, &st, err);
     if (rc < 0)
@@ -224,35 +229,15 @@ static int judge_object(struct gc *g, struct batch *b, const struct digest *d, s
         return 0;
     }
     b->items[b->count++] = (struct victim){*d, (uint64_t)st.st_size};
-    return b->count == BATCH ? take_batch(g, b, err) : 0;
-}
-
-static int take_folder(struct gc *g, uint8_t folder, struct batch *b, struct error *err) {
-    char name[3];
-    snprintf(name, sizeof name, "%02x", folder);
-    char *path = layout_path(g->s, "objects", name);
-    struct folder objects;
-    const char *rest;
-    int rc = folder_open_if_there(&objects, path, err);
-    while (rc >= 0 && (rc = folder_next(&objects, &rest, err)) > 0) {
-        char hex[3 + NAME_MAX];
-        struct digest d;
-        snprintf(hex, sizeof hex, "%s%s", name, rest);
-        if (digest_parse(&d, hex))
-            rc = judge_object(g, b, &d, err);
-    }
-    if (rc == 0)
-        rc = take_batch(g, b, err);
-    folder_close(&objects);
-    free(path);
-    return rc;
+    return b->count == BATCH ? take_batch(b, err) : 0;
 }
 
 int gc_take_objects(struct gc *g, struct error *err) {
     struct batch *b = mem_alloc(sizeof *b);
-    int rc = 0;
-    for (unsigned folder = 0; rc == 0 && folder < FOLDERS; folder++)
-        rc = take_folder(g, (uint8_t)folder, b, err);
+    b->g = g;
+    int rc = object_each(g->s, judge_object, b, err);
+    if (rc == 0)
+        rc = take_batch(b, err);
     free(b);
     return rc;
 }

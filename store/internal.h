@@ -205,6 +205,13 @@ char *layout_encode(const char *name);
 /* A path for a temporary file of this process, below objects/tmp/. The caller frees. */
 char *layout_temporary(struct store *s);
 
+/* Visits the entries of "<store>/<folder>", with their paths. A missing folder has none. */
+typedef int layout_visit(void *context, const char *path, const char *name, struct error *err);
+int layout_each(const struct store *s, const char *folder, layout_visit *visit, void *context, struct error *err);
+
+/* Lists the names in a folder that end with `ending` and do not begin with a dot, sorted. */
+int layout_list(struct texts *out, const struct store *s, const char *folder, const char *ending, struct error *err);
+
 /* A UTC time as at the beginning of ids: "20261121T200729123Z". */
 void layout_time(char text[CLOCK_TEXT_SIZE], double wall_s);
 
@@ -219,6 +226,10 @@ enum { OBJECT_MTIME = 946684800, OBJECT_NAME_SIZE = 66 };
 
 /* "ab/cdef...", below objects/. */
 void object_name(char name[OBJECT_NAME_SIZE], const struct digest *d);
+
+/* Visits all objects and the other entries of their folders. `d` is NULL for a name that no object has. */
+typedef int object_visit(void *context, const struct digest *d, const char *path, struct error *err);
+int object_each(const struct store *s, object_visit *visit, void *context, struct error *err);
 
 /* Hashes an open file; `listing`: as a directory's listing. */
 int object_hash(struct digest *out, uint64_t *size, int fd, bool listing, const char *path, struct error *err);
@@ -464,7 +475,7 @@ int document_read(cJSON **out, const char *path, const char *member, struct erro
 int document_examine(const char *path, const char *member, struct error *err);
 
 /* Ids of runs whose files were set aside. The caller frees each and the array, also after an error. */
-int run_list_damaged(struct store *s, char ***ids, size_t *count, struct error *err);
+int run_list_damaged(struct store *s, struct texts *ids, struct error *err);
 
 /* ---- sweep.c ---- */
 

@@ -5,6 +5,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 #include "store/attempts.h"
 #include "store/internal.h"
@@ -13,6 +14,42 @@ enum { PLATFORM_DIGITS = 16 };
 
 char *layout_path(const struct store *s, const char *folder, const char *name) {
     return mem_printf("%s/%s%s%s", s->directory, folder, *name ? "/" : "", name);
+}
+
+int layout_each(const struct store *s, const char *folder, layout_visit *visit, void *context, struct error *err) {
+    char *path = layout_path(s, folder, "");
+    struct folder entries;
+    const char *name;
+    int rc = folder_open_if_there(&entries, path, err);
+    while (rc >= 0 && (rc = folder_next(&entries, &name, err)) > 0) {
+        char *entry = path_join(path, name);
+        rc = visit(context, entry, name, err);
+        free(entry);
+    }
+    folder_close(&entries);
+    free(path);
+    return rc;
+}
+
+struct names {
+    struct texts *out;
+    const char *ending;
+};
+
+static int list_name(void *context, const char *path, const char *name, struct error *err) {
+    const struct names *n = context;
+    size_t length = strlen(name), end = strlen(n->ending);
+    (void)path;
+    (void)err;
+    if (name[0] != '.' && length > end && strcmp(name + length - end, n->ending) == 0)
+        texts_add(n->out, mem_strdup(name));
+    return 0;
+}
+
+int layout_list(struct texts *out, const struct store *s, const char *folder, const char *ending, struct error *err) {
+    int rc = layout_each(s, folder, list_name, &(struct names){out, ending}, err);
+    texts_sort(out);
+    return rc;
 }
 
 char *layout_database(const char *directory) {

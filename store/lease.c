@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
-#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
 
@@ -229,29 +228,12 @@ bool lease_is_held(const struct store *s, const char *owner_text) {
     return held;
 }
 
-typedef int lease_visit(struct store *s, const char *name, const char *path, void *context, struct error *err);
-
-static int each_lease(struct store *s, lease_visit *visit, void *context, struct error *err) {
-    char *folder = layout_path(s, "leases", "");
-    struct folder leases;
-    const char *name;
-    int rc = folder_open_if_there(&leases, folder, err);
-    while (rc >= 0 && (rc = folder_next(&leases, &name, err)) > 0) {
-        if (name[0] == '.')
-            continue;
-        char *path = path_join(folder, name);
-        rc = visit(s, name, path, context, err);
-        free(path);
-    }
-    folder_close(&leases);
-    free(folder);
-    return rc;
-}
-
-static int remove_if_dead(struct store *s, const char *name, const char *path, void *context, struct error *err) {
+static int remove_if_dead(void *context, const char *path, const char *name, struct error *err) {
+    const struct store *s = context;
+    if (name[0] == '.')
+        return 0;
     int fd = strcmp(name, s->owner_text) == 0 ? -1 : open(path, O_RDWR | O_CLOEXEC);
     int rc = 0;
-    (void)context;
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && unlink(path) < 0 && errno != ENOENT)
         rc = error_errno(err, errno, "%s: cannot be removed", path);
     lease_leave(fd);
@@ -259,7 +241,7 @@ static int remove_if_dead(struct store *s, const char *name, const char *path, v
 }
 
 int lease_remove_dead(struct store *s, struct error *err) {
-    return each_lease(s, remove_if_dead, NULL, err);
+    return layout_each(s, "leases", remove_if_dead, s, err);
 }
 
 /* Tries once: gc, which sweeps too, would wait for itself. */
@@ -282,14 +264,15 @@ static struct lease_page *page_of(struct lease_book *book, const char *name) {
 }
 
 /* A partly written note is skipped: its engine died while writing it, and used nothing by it. */
-static int read_notes(struct store *s, const char *name, const char *path, void *context, struct error *err) {
+static int read_notes(void *context, const char *path, const char *name, struct error *err) {
     struct lease_book *book = context;
+    if (name[0] == '.')
+        return 0;
     struct lease_page *page = page_of(book, name);
     char text[NOTE_SIZE + 1] = {0};
     ssize_t got = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     int rc = fd < 0 && errno != ENOENT ? error_errno(err, errno, "%s: cannot be opened", path) : 0;
-    (void)s;
     while (fd >= 0 && (got = pread(fd, text, NOTE_SIZE, (off_t)page->size)) == NOTE_SIZE) {
         struct digest d;
         text[NOTE_SIZE - 1] = '\0';
@@ -304,7 +287,7 @@ static int read_notes(struct store *s, const char *name, const char *path, void 
 }
 
 int lease_read(struct lease_book *book, struct store *s, struct error *err) {
-    return each_lease(s, read_notes, book, err);
+    return layout_each(s, "leases", read_notes, book, err);
 }
 
 int lease_enter(int *out, struct lease_book *book, struct store *s, struct error *err) {

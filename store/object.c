@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -160,4 +161,29 @@ int object_check_file(struct store *s, const struct digest *d, bool listing, boo
     if (!always && object_stat_sound(&st) && is_checked(s, d))
         return 0;
     return object_examine(s, d, listing, err);
+}
+
+struct objects {
+    const char *folder; /* two digits */
+    object_visit *visit;
+    void *context;
+};
+
+static int visit_object(void *context, const char *path, const char *name, struct error *err) {
+    const struct objects *o = context;
+    char hex[3 + NAME_MAX];
+    struct digest d;
+    snprintf(hex, sizeof hex, "%s%s", o->folder, name);
+    return o->visit(o->context, digest_parse(&d, hex) ? &d : NULL, path, err);
+}
+
+int object_each(const struct store *s, object_visit *visit, void *context, struct error *err) {
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < 256; i++) {
+        char folder[3], path[16];
+        snprintf(folder, sizeof folder, "%02x", i);
+        snprintf(path, sizeof path, "objects/%s", folder);
+        rc = layout_each(s, path, visit_object, &(struct objects){folder, visit, context}, err);
+    }
+    return rc;
 }

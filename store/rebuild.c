@@ -42,12 +42,9 @@ int index_open(struct store *s, struct error *err) {
         s->index.in_memory = true;
         rc = index_retry(s, begin_use, NULL, err);
     }
-    char **names = NULL;
-    size_t count = 0;
-    if (rc == 0 && missing && !s->index.in_memory && segment_names(s, &names, &count, NULL) == 0 && count > 0)
+    struct texts names = {0};
+    if (rc == 0 && missing && !s->index.in_memory && segment_names(s, &names, NULL) == 0 && names.count > 0)
         notice(s, "%s: was missing; rebuilt from the records", s->index.path);
-    for (size_t i = 0; i < count; i++)
-        free(names[i]);
-    free(names);
+    texts_close(&names);
     return rc;
 }

@@ -4,7 +4,6 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
-#include "engine/base/folder.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
@@ -123,51 +122,32 @@ int store_run_write(struct store *s, cJSON *run, struct error *err) {
 
 /* ---- past runs ---- */
 
-static int newest_first(const void *a, const void *b) {
-    return strcmp(*(char *const *)b, *(char *const *)a);
-}
-
 /* Names in runs/ that end with `ending`, without it. */
-static int list(struct store *s, const char *ending, char ***ids, size_t *count, struct error *err) {
-    size_t capacity = 0, end = strlen(ending);
-    char *path = layout_path(s, "runs", "");
-    struct folder runs;
-    const char *name;
-    int rc = folder_open(&runs, path, err);
-    *ids = NULL;
-    *count = 0;
-    while (rc >= 0 && (rc = folder_next(&runs, &name, err)) > 0) {
-        size_t length = strlen(name);
-        if (length <= end || name[0] == '.' || strcmp(name + length - end, ending) != 0)
-            continue;
-        mem_grow(*ids, &capacity, *count + 1);
-        (*ids)[(*count)++] = mem_strndup(name, length - end);
-    }
-    folder_close(&runs);
-    free(path);
-    if (*count > 0)
-        qsort(*ids, *count, sizeof **ids, newest_first);
+static int list(struct store *s, const char *ending, struct texts *ids, struct error *err) {
+    struct texts names = {0};
+    int rc = layout_list(&names, s, "runs", ending, err);
+    for (size_t i = names.count; i-- > 0;)
+        texts_add(ids, mem_strndup(names.list[i], strlen(names.list[i]) - strlen(ending)));
+    texts_close(&names);
     return rc;
 }
 
-int store_run_list(struct store *s, char ***ids, size_t *count, struct error *err) {
-    return list(s, suffix, ids, count, err);
+int store_run_list(struct store *s, struct texts *ids, struct error *err) {
+    *ids = (struct texts){0};
+    return list(s, suffix, ids, err);
 }
 
-int run_list_damaged(struct store *s, char ***ids, size_t *count, struct error *err) {
-    return list(s, ".json" DOCUMENT_ASIDE, ids, count, err);
+int run_list_damaged(struct store *s, struct texts *ids, struct error *err) {
+    return list(s, ".json" DOCUMENT_ASIDE, ids, err);
 }
 
 static int newest_run(struct store *s, char **out, struct error *err) {
-    char **ids;
-    size_t count;
-    int rc = store_run_list(s, &ids, &count, err);
-    if (rc == 0 && count == 0)
+    struct texts ids = {0};
+    int rc = store_run_list(s, &ids, err);
+    if (rc == 0 && ids.count == 0)
         rc = error_set(err, ERR_NOT_FOUND, "%s/runs: there is no run yet", s->directory);
-    *out = rc == 0 && count > 0 ? mem_strdup(ids[0]) : NULL;
-    for (size_t i = 0; i < count; i++)
-        free(ids[i]);
-    free(ids);
+    *out = rc == 0 ? mem_strdup(ids.list[0]) : NULL;
+    texts_close(&ids);
     return rc;
 }
 

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
-#include "engine/base/folder.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "store/internal.h"
@@ -204,30 +203,8 @@ out:
     return rc;
 }
 
-static int compare_names(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-int segment_names(const struct store *s, char ***out, size_t *count, struct error *err) {
-    size_t capacity = 0;
-    *out = NULL;
-    *count = 0;
-    char *path = layout_path(s, "actions", "");
-    struct folder actions;
-    const char *name;
-    int rc = folder_open(&actions, path, err);
-    while (rc >= 0 && (rc = folder_next(&actions, &name, err)) > 0) {
-        size_t length = strlen(name);
-        if (length < sizeof suffix || name[0] == '.' || strcmp(name + length - (sizeof suffix - 1), suffix) != 0)
-            continue;
-        mem_grow(*out, &capacity, *count + 1);
-        (*out)[(*count)++] = mem_strdup(name);
-    }
-    folder_close(&actions);
-    free(path);
-    if (*count > 0)
-        qsort(*out, *count, sizeof **out, compare_names);
-    return rc;
+int segment_names(const struct store *s, struct texts *out, struct error *err) {
+    return layout_list(out, s, "actions", suffix, err);
 }
 
 static bool looks_like_record(const char *text, size_t length) {

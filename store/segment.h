@@ -33,7 +33,7 @@ int segment_open(struct store *s, const char *name, struct error *err);
 int segment_read(struct store *s, const char *name, int64_t offset, int64_t length, cJSON **out, struct error *err);
 
 /* Names of all segments, sorted. The caller frees each and the array. */
-int segment_names(const struct store *s, char ***out, size_t *count, struct error *err);
+int segment_names(const struct store *s, struct texts *out, struct error *err);
 
 /* Calls `visit` for each complete line from `offset` to `size`, in file order, and stops after about `limit` bytes.
    `*end` is where the next unread line begins. A last line without its newline is skipped. When a damaged line has

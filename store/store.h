@@ -41,6 +41,7 @@
 #include "engine/base/error.h"
 #include "engine/base/folder.h"
 #include "engine/base/sha256.h"
+#include "engine/base/texts.h"
 
 struct store;
 
@@ -221,7 +222,7 @@ int store_run_read(struct store *s, const char *id, cJSON **out, struct error *e
    text, which is cheaper than reading the file. Also true for an incomplete or unreadable file: reading it reports
    the fault. */
 bool store_run_may_tell_attempt(struct store *s, const char *id, const char *name);
-int store_run_list(struct store *s, char ***ids, size_t *count, struct error *err); /* newest first */
+int store_run_list(struct store *s, struct texts *ids, struct error *err); /* newest first; closed by the caller */
 
 /* ---- places ---- the caller frees each path */
 

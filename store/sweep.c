@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "engine/base/file.h"
-#include "engine/base/folder.h"
 #include "store/internal.h"
 #include "store/record_format.h"
 
@@ -27,22 +26,18 @@ bool sweep_temporary_is_dead(const struct store *s, const char *name) {
     return is_dead(s, name);
 }
 
-static int sweep_folder(struct store *s, const char *folder,
-                        bool (*owner_is_dead)(const struct store *s, const char *name), struct error *err) {
-    char *path = layout_path(s, folder, "");
-    struct folder entries;
-    const char *name;
-    int rc = folder_open(&entries, path, err);
-    while (rc >= 0 && (rc = folder_next(&entries, &name, err)) > 0) {
-        if (name[0] == '.' || !owner_is_dead(s, name))
-            continue;
-        char *entry = path_join(path, name);
-        remove_left(s, entry);
-        free(entry);
-    }
-    folder_close(&entries);
-    free(path);
-    return rc;
+static int sweep_temporary(void *context, const char *path, const char *name, struct error *err) {
+    (void)err;
+    if (name[0] != '.' && sweep_temporary_is_dead(context, name))
+        remove_left(context, path);
+    return 0;
+}
+
+static int sweep_work(void *context, const char *path, const char *name, struct error *err) {
+    (void)err;
+    if (name[0] != '.' && sweep_work_is_dead(context, name))
+        remove_left(context, path);
+    return 0;
 }
 
 /* The record of a finished key; NULL when there is none, or an engine works on the key. The caller deletes. */
@@ -51,19 +46,23 @@ static cJSON *find_done(struct store *s, const struct digest *key) {
     return claim_is_held(s, key) || store_record_find(s, key, NULL, &record, NULL) < 0 ? NULL : record;
 }
 
-static int sweep_claim(struct store *s, const char *name, struct error *err) {
+static int sweep_claim(void *context, const char *path, const char *name, struct error *err) {
+    struct store *s = context;
     struct digest key;
     cJSON *record = digest_parse(&key, name) ? find_done(s, &key) : NULL;
     int rc = record ? claim_remove_dead(s, &key, err) : 0;
+    (void)path;
     cJSON_Delete(record);
     return rc;
 }
 
 /* A checkpoint's name begins with its key. It is removed only for the platform of the record. */
-static int sweep_checkpoint(struct store *s, const char *name, struct error *err) {
+static int sweep_checkpoint(void *context, const char *entry, const char *name, struct error *err) {
+    struct store *s = context;
     char hex[DIGEST_HEX_SIZE];
     struct digest key;
     int rc = 0;
+    (void)entry;
     snprintf(hex, sizeof hex, "%.64s", name);
     cJSON *record = digest_parse(&key, hex) ? find_done(s, &key) : NULL;
     if (!record)
@@ -77,28 +76,15 @@ static int sweep_checkpoint(struct store *s, const char *name, struct error *err
     return rc;
 }
 
-static int sweep_keys(struct store *s, const char *folder,
-                      int (*sweep)(struct store *s, const char *name, struct error *err), struct error *err) {
-    char *path = layout_path(s, folder, "");
-    struct folder entries;
-    const char *name;
-    int rc = folder_open(&entries, path, err);
-    while (rc >= 0 && (rc = folder_next(&entries, &name, err)) > 0)
-        rc = sweep(s, name, err);
-    folder_close(&entries);
-    free(path);
-    return rc;
-}
-
 int store_sweep(struct store *s, struct error *err) {
     if (s->read_only)
         return 0;
-    int rc = sweep_folder(s, "objects/tmp", sweep_temporary_is_dead, err);
+    int rc = layout_each(s, "objects/tmp", sweep_temporary, s, err);
     if (rc == 0)
-        rc = sweep_folder(s, "work", sweep_work_is_dead, err);
+        rc = layout_each(s, "work", sweep_work, s, err);
     if (rc == 0)
-        rc = sweep_keys(s, "claims", sweep_claim, err);
+        rc = layout_each(s, "claims", sweep_claim, s, err);
     if (rc == 0)
         rc = lease_sweep(s, err);
-    return rc < 0 ? rc : sweep_keys(s, "checkpoints", sweep_checkpoint, err);
+    return rc < 0 ? rc : layout_each(s, "checkpoints", sweep_checkpoint, s, err);
 }

@@ -343,16 +343,15 @@ static int refresh_one(struct store *s, const char *name, int64_t seen, struct e
 
 /* Both lists are sorted by name. */
 int tail_refresh(struct store *s, struct error *err) {
-    char **names = NULL;
-    size_t name_count = 0;
+    struct texts names = {0};
     struct known_segment *known = NULL;
     size_t known_count = 0;
     size_t k = 0;
     int rc = known_segments(s, &known, &known_count, err);
     if (rc == 0)
-        rc = segment_names(s, &names, &name_count, err);
-    for (size_t i = 0; rc == 0 && i <= name_count; i++) {
-        while (rc == 0 && k < known_count && (i == name_count || strcmp(known[k].name, names[i]) < 0)) {
+        rc = segment_names(s, &names, err);
+    for (size_t i = 0; rc == 0 && i <= names.count; i++) {
+        while (rc == 0 && k < known_count && (i == names.count || strcmp(known[k].name, names.list[i]) < 0)) {
             bool still; /* else gc or another engine has handled it */
             rc = tail_forget(s, known[k].name, &still, err);
             if (rc == 0 && still) {
@@ -361,16 +360,14 @@ int tail_refresh(struct store *s, struct error *err) {
             }
             k++;
         }
-        if (rc < 0 || i == name_count)
+        if (rc < 0 || i == names.count)
             break;
-        bool is_known = k < known_count && strcmp(known[k].name, names[i]) == 0;
-        rc = refresh_one(s, names[i], is_known ? known[k++].seen : -1, err);
+        bool is_known = k < known_count && strcmp(known[k].name, names.list[i]) == 0;
+        rc = refresh_one(s, names.list[i], is_known ? known[k++].seen : -1, err);
     }
     for (size_t i = 0; i < known_count; i++)
         free(known[i].name);
-    for (size_t i = 0; i < name_count; i++)
-        free(names[i]);
     free(known);
-    free(names);
+    texts_close(&names);
     return rc;
 }

@@ -86,16 +86,13 @@ static int search_run(struct search *s, const struct bytemap *missing, const str
 int last_attempts_find(struct last_attempt *items, size_t count, const struct project *p, struct error *err) {
     struct search s = {.items = items, .count = count};
     struct bytemap missing = {0};
-    char **ids = NULL, *name = common_name(&s);
-    size_t run_count = 0;
+    struct texts ids = {0};
+    char *name = common_name(&s);
     s.missing = index_missing(&missing, &s);
-    int code = s.missing ? store_run_list(p->store, &ids, &run_count, err) : 0;
-    for (size_t k = 0; k < run_count; k++) {
-        if (code == 0 && s.missing > 0)
-            code = search_run(&s, &missing, p, ids[k], name, err);
-        free(ids[k]);
-    }
-    free(ids);
+    int code = s.missing ? store_run_list(p->store, &ids, err) : 0;
+    for (size_t k = 0; code == 0 && k < ids.count && s.missing > 0; k++)
+        code = search_run(&s, &missing, p, ids.list[k], name, err);
+    texts_close(&ids);
     free(name);
     bytemap_close(&missing);
     return code;

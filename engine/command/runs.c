@@ -42,15 +42,11 @@ static int add_run(struct table *t, struct store *store, const char *id, struct 
 }
 
 static int list_runs(struct store *store, size_t limit, struct table *t, struct error *err) {
-    char **ids = NULL;
-    size_t count = 0;
-    int code = store_run_list(store, &ids, &count, err);
-    for (size_t i = 0; i < count; i++) {
-        if (code == 0 && i < limit)
-            code = add_run(t, store, ids[i], err);
-        free(ids[i]);
-    }
-    free(ids);
+    struct texts ids = {0};
+    int code = store_run_list(store, &ids, err);
+    for (size_t i = 0; code == 0 && i < ids.count && i < limit; i++)
+        code = add_run(t, store, ids.list[i], err);
+    texts_close(&ids);
     return code;
 }
 

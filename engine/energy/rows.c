@@ -113,16 +113,13 @@ static cJSON *total_json(const struct total *t, cJSON *earlier) {
 
 void row_add_earlier(cJSON *energy, struct store *store, const struct digest *key, const struct attempt_end *end) {
     struct total total = {.label = json_text(energy, "label", "unavailable")};
-    char **names = NULL;
-    size_t count = 0;
+    struct texts names = {0};
     cJSON *earlier = cJSON_CreateArray();
-    store_checkpoint_attempts(store, key, end->platform, &names, &count);
-    for (size_t k = 0; k < count; k++) {
-        if (strcmp(names[k], end->id) != 0)
-            add_earlier(&total, earlier, store, names[k]);
-        free(names[k]);
-    }
-    free(names);
+    store_checkpoint_attempts(&names, store, key, end->platform);
+    for (size_t k = 0; k < names.count; k++)
+        if (strcmp(names.list[k], end->id) != 0)
+            add_earlier(&total, earlier, store, names.list[k]);
+    texts_close(&names);
     if (total.count == 0) {
         cJSON_Delete(earlier);
         return;

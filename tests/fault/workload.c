@@ -192,24 +192,22 @@ static int check_stage(const char *run, const cJSON *stage, const bool known[WOR
 }
 
 int workload_runs_check(struct store *s, size_t at_least, const bool known[WORKLOAD_KEYS], struct error *err) {
-    char **ids = NULL;
-    size_t count = 0;
-    int rc = store_run_list(s, &ids, &count, err);
-    if (rc == 0 && count < at_least)
-        rc = error_set(err, ERR_FAILED, "%zu runs are there of at least %zu", count, at_least);
-    for (size_t i = 0; i < count; i++) {
+    struct texts ids = {0};
+    int rc = store_run_list(s, &ids, err);
+    if (rc == 0 && ids.count < at_least)
+        rc = error_set(err, ERR_FAILED, "%zu runs are there of at least %zu", ids.count, at_least);
+    for (size_t i = 0; i < ids.count; i++) {
         cJSON *run = NULL;
         const cJSON *stage;
         if (rc == 0)
-            rc = store_run_read(s, ids[i], &run, err);
+            rc = store_run_read(s, ids.list[i], &run, err);
         cJSON_ArrayForEach(stage, cJSON_GetObjectItemCaseSensitive(run, "stages")) {
             if (rc == 0)
-                rc = check_stage(ids[i], stage, known, err);
+                rc = check_stage(ids.list[i], stage, known, err);
         }
         cJSON_Delete(run);
-        free(ids[i]);
     }
-    free(ids);
+    texts_close(&ids);
     return rc;
 }
 

@@ -296,8 +296,7 @@ static void the_newest_records_of_an_instance_a_stage_and_a_kind(void **state) {
 static void runs_are_listed_newest_first_and_read(void **state) {
     struct store *s = open_store(*state);
     struct error err = {0};
-    char **ids;
-    size_t count;
+    struct texts ids;
     cJSON *run = NULL;
     assert_int_equal(store_run_read(s, "latest", &run, &err), ERR_NOT_FOUND);
     assert_int_equal(store_run_write(s, NULL, &err), ERR_USAGE);
@@ -308,22 +307,20 @@ static void runs_are_listed_newest_first_and_read(void **state) {
     ok(store_run_begin(s, "study.json", NULL, &err), err);
     cJSON *more = cJSON_Parse("{\"stages\":[1,null,2]}");
     ok(store_run_write(s, more, &err), err);
-    ok(store_run_list(s, &ids, &count, &err), err);
-    assert_int_equal(count, 2);
-    assert_string_equal(ids[0], store_run_id(s));
-    assert_string_equal(ids[1], first);
+    ok(store_run_list(s, &ids, &err), err);
+    assert_int_equal(ids.count, 2);
+    assert_string_equal(ids.list[0], store_run_id(s));
+    assert_string_equal(ids.list[1], first);
     ok(store_run_read(s, first, &run, &err), err);
     assert_string_equal(json_text(run, "pipeline", ""), "study.json");
     assert_true(json_equal(cJSON_GetObjectItem(run, "overrides"), overrides));
     cJSON_Delete(run);
     ok(store_run_read(s, "", &run, &err), err);
-    assert_string_equal(json_text(run, "id", ""), ids[0]);
+    assert_string_equal(json_text(run, "id", ""), ids.list[0]);
     assert_true(json_equal(cJSON_GetObjectItem(run, "stages"), cJSON_GetObjectItem(more, "stages")));
     cJSON_Delete(run);
     assert_int_equal(store_run_read(s, "../format", &run, &err), ERR_NOT_FOUND);
-    for (size_t i = 0; i < count; i++)
-        free(ids[i]);
-    free(ids);
+    texts_close(&ids);
     free(first);
     cJSON_Delete(overrides);
     cJSON_Delete(more);
