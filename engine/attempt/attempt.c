@@ -271,18 +271,27 @@ static void on_prepared(uv_work_t *work, int status) {
     all->prepared[all->prepared_count++] = a;
 }
 
+static int begin(struct attempt *a, struct error *err) {
+    a->directory = take_directory(a->all);
+    a->worked_in = mem_strdup(a->directory->stage);
+    /* With the checkpoint that an interrupted run left, a verification would not execute everything. */
+    if (a->only_look && attempt_uses_checkpoint(a->instance))
+        a->checkpoint = path_join(a->directory->root, "checkpoint");
+    return inputs_check_before(a, err);
+}
+
+int attempt_enter(struct attempt *a, struct error *err) {
+    int rc = begin(a, err);
+    return rc < 0 ? rc : attempt_prepare(a, err);
+}
+
 void attempt_start(struct attempt *a, const struct attempt_observer *observer) {
     a->observer = *observer;
     a->events = (struct event_reader){.context = observer->context,
                                       .progress = observer->progress,
                                       .metric = observer->metric,
                                       .note = observer->note};
-    a->directory = take_directory(a->all);
-    a->worked_in = mem_strdup(a->directory->stage);
-    /* With the checkpoint that an interrupted run left, a verification would not execute everything. */
-    if (a->only_look && attempt_uses_checkpoint(a->instance))
-        a->checkpoint = path_join(a->directory->root, "checkpoint");
-    a->code = inputs_check_before(a, &a->error);
+    a->code = begin(a, &a->error);
     a->work.data = a;
     uv_queue_work(a->all->options.loop, &a->work, prepare, on_prepared);
 }

@@ -156,6 +156,10 @@ bool attempt_uses_checkpoint(const struct instance *i);
    before it began. A stage that fails is an outcome, with code 0. */
 void attempt_start(struct attempt *a, const struct attempt_observer *observer);
 
+/* Prepares an only_look attempt and starts nothing: its directory, `argv` and `environment` are as the stage would have
+   them. Errors as for attempt_start. Then attempt_remove. */
+int attempt_enter(struct attempt *a, struct error *err);
+
 /* Asks the stage to leave, or kills it. Harmless when it has ended. `failed`: because it failed, by taking too long. */
 void attempt_cancel(struct attempt *a, enum cancel how, bool failed);
 

@@ -1,0 +1,179 @@
+/* A shell where a stage would run: its directory, its inputs, its environment. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/attempt/attempt.h"
+#include "engine/base/memory.h"
+#include "engine/command/states.h"
+#include "engine/run/event_loop.h"
+
+enum { NOT_FOUND_STATUS = 127 };
+
+/* ---- the stage ---- */
+
+struct named {
+    const struct instance *instance;
+    size_t count;
+};
+
+static void keep_named(void *context, const struct project *p, const struct instance *i) {
+    struct named *n = context;
+    (void)p;
+    n->instance = i;
+    n->count++;
+}
+
+/* The one instance that the user names, with all of its inputs there. */
+static int find_instance(struct instance **out, const struct project *p, const char *name, struct error *err) {
+    struct named n = {0};
+    size_t count;
+    state_each_named(p, keep_named, &n);
+    if (n.count != 1)
+        return error_set(err, ERR_USAGE, "shell: %s names %zu instances; name one: retort plan lists them", name,
+                         n.count);
+    if (n.instance->decl->type == STAGE_SELECT)
+        return error_set(err, ERR_USAGE, "shell: %s is a select, which runs nothing", name);
+    if (!n.instance->keyed)
+        return error_set(err, ERR_NOT_FOUND, "shell: %s waits for results still to come: retort run %s first", name,
+                         p->pipeline->path);
+    struct instance *const *all = plan_instances(p->plan, &count);
+    for (size_t i = 0; i < count; i++)
+        if (all[i] == n.instance)
+            *out = all[i];
+    return 0;
+}
+
+/* ---- the shell ---- */
+
+/* A word as a shell reads it. */
+static void print_word(const char *word) {
+    if (*word &&
+        strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%") == strlen(word))
+        fputs(word, stderr);
+    else {
+        fputc('\'', stderr);
+        for (const char *c = word; *c; c++)
+            fputs(*c == '\'' ? "'\\''" : (char[]){*c, '\0'}, stderr);
+        fputc('\'', stderr);
+    }
+}
+
+static void introduce(const struct attempt *a) {
+    fprintf(stderr, "%s in %s; the directory goes when the shell ends. The stage's command:\n ",
+            instance_name(a->instance), a->directory->stage);
+    for (char *const *word = a->argv; *word; word++) {
+        fputc(' ', stderr);
+        print_word(*word);
+    }
+    fputc('\n', stderr);
+}
+
+static _Noreturn void become_shell(const struct attempt *a, const char *shell) {
+    int events = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    umask(022);
+    char *const words[] = {mem_strdup(shell), NULL};
+    if (events >= 0 && dup2(events, ATTEMPT_EVENTS_FD) >= 0 && chdir(a->directory->stage) == 0)
+        execve(shell, words, a->environment);
+    fprintf(stderr, "retort: %s: cannot be started: %s\n", shell, strerror(errno));
+    _exit(NOT_FOUND_STATUS);
+}
+
+/* The user's signals are the shell's; this program waits. */
+static int run_shell(const struct attempt *a, struct error *err) {
+    const char *asked = getenv("SHELL");
+    const char *shell = asked && *asked == '/' ? asked : "/bin/sh";
+    int status = 0;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child < 0)
+        return error_errno(err, errno, "%s: cannot be started", shell);
+    if (child == 0)
+        become_shell(a, shell);
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, interrupt, quit;
+    sigaction(SIGINT, &ignore, &interrupt);
+    sigaction(SIGQUIT, &ignore, &quit);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    sigaction(SIGINT, &interrupt, NULL);
+    sigaction(SIGQUIT, &quit, NULL);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    return error_set(err, ERR_FAILED, "the shell ended with %s %d", WIFEXITED(status) ? "exit status" : "signal",
+                     WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+}
+
+static int enter(struct attempts *attempts, struct instance *i, struct error *err) {
+    char *id = mem_printf("%s-shell", attempts->name);
+    struct attempt *a =
+        attempt_create(attempts, &(struct attempt_options){.instance = i, .id = id, .number = 1, .only_look = true});
+    int rc = attempt_enter(a, err);
+    if (rc == 0) {
+        introduce(a);
+        rc = run_shell(a, err);
+    }
+    attempt_remove(a);
+    attempt_free(a);
+    free(id);
+    return rc;
+}
+
+static int open_shell(struct project *p, const char *name, struct error *err) {
+    struct event_loop loop = {0};
+    struct attempts attempts = {.work_fd = -1};
+    struct instance *i = NULL;
+    char *id = mem_printf("shell-%ld", (long)getpid());
+    const struct attempts_options options = {
+        .loop = &loop.uv, .store = p->store, .facts = p->facts, .pipeline = p->pipeline, .platform = "", .name = id};
+    int rc = find_instance(&i, p, name, err);
+    if (rc == 0)
+        rc = event_loop_open(&loop, err);
+    if (rc == 0) {
+        rc = attempts_open(&attempts, &options, err);
+        if (rc == 0)
+            rc = enter(&attempts, i, err);
+        attempts_close(&attempts);
+        event_loop_close(&loop);
+        attempts_free(&attempts);
+        event_loop_free(&loop);
+    }
+    free(id);
+    return rc;
+}
+
+static int run(const struct arguments *a, struct error *err) {
+    if (operand_count(a) != 2)
+        return error_set(err, ERR_USAGE, "shell: name the pipeline and one instance: retort shell PIPELINE STAGE");
+    struct project p;
+    int code = project_open(&p, a, PROJECT_STORE_CREATE, err);
+    if (code == 0) {
+        store_hold(p.store);
+        code = project_plan(&p, operands_from(a, 1), 1, err);
+    }
+    if (code == 0)
+        code = open_shell(&p, operand(a, 1), err);
+    project_close(&p);
+    return code;
+}
+
+static const struct option options[] = {OPTIONS_PARAMS, OPTION_STORE};
+
+const struct command command_shell = {
+    .name = "shell",
+    .operands = "[PIPELINE] STAGE",
+    .summary = "open a shell where a stage would run",
+    .doc = "Prepares the directory of one instance, with its inputs, as a run would, and opens a shell in it. The "
+           "shell has "
+           "exactly the stage's environment. It is the one that SHELL names, else /bin/sh.\n"
+           "The stage's command is printed; typed there, it does what the stage would do. Nothing is recorded, and the "
+           "directory is removed when the shell ends.",
+    .options = options,
+    .option_count = COUNT(options),
+    .run = run,
+};
