@@ -56,13 +56,6 @@ static struct digest guard_of(struct sha256 *h, const char *path, const struct s
 
 /* ---- remembering ---- */
 
-static bool column_digest(sqlite3_stmt *q, int column, struct digest *out) {
-    if (sqlite3_column_bytes(q, column) != sizeof out->bytes)
-        return false;
-    memcpy(out->bytes, sqlite3_column_blob(q, column), sizeof out->bytes);
-    return true;
-}
-
 struct lookup {
     const char *path;
     struct stamp stamp;
@@ -82,7 +75,7 @@ static int look_up(struct store *s, void *context, struct error *err) {
     if (code == SQLITE_ROW) {
         struct stamp t = {sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1), sqlite3_column_int64(q, 2),
                           sqlite3_column_int64(q, 3), sqlite3_column_int64(q, 4)};
-        l->found = stamp_equal(&t, &l->stamp) && column_digest(q, 5, &l->digest) && column_digest(q, 6, &guard);
+        l->found = stamp_equal(&t, &l->stamp) && index_digest(&l->digest, q, 5) && index_digest(&guard, q, 6);
         if (l->found) {
             struct digest expected = guard_of(s->hash, l->path, &t, &l->digest);
             l->found = digest_equal(&guard, &expected);

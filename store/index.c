@@ -80,6 +80,8 @@ static const char *const texts[STATEMENT_COUNT] = {
     [SQL_RECORD_COUNT] = "SELECT count(*) FROM record WHERE segment = ?1",
     [SQL_RECORD_FIND] = RECORD_PLACE "WHERE r.key = ?1 AND (?2 IS NULL OR r.platform = ?2) " EARLIEST_FIRST,
     [SQL_RECORD_KNOWN] = "SELECT at, platform, known, guard FROM record WHERE key = ?1 ORDER BY at",
+    [SQL_RECORD_SCAN] = "SELECT at, platform, known, guard, key, id FROM record WHERE id > ?1 ORDER BY id LIMIT ?2",
+    [SQL_RECORD_LAST] = "SELECT ifnull(max(id), 0) FROM record",
     [SQL_RECORD_BY_STAGE] = RECORD_PLACE "WHERE r.stage = ?1 " NEWEST_FIRST,
     [SQL_RECORD_BY_DECLARED] = RECORD_PLACE "WHERE r.declared = ?1 " NEWEST_FIRST,
     [SQL_RECORD_BY_KIND] = RECORD_PLACE "WHERE r.kind = ?1 " NEWEST_FIRST,
@@ -130,6 +132,13 @@ int index_step(struct store *s, sqlite3_stmt *statement, struct error *err) {
     int rc = code == SQLITE_DONE || code == SQLITE_ROW ? 0 : index_error(s, err);
     sqlite3_reset(statement);
     return rc;
+}
+
+bool index_digest(struct digest *out, sqlite3_stmt *q, int column) {
+    if (sqlite3_column_bytes(q, column) != sizeof out->bytes)
+        return false;
+    memcpy(out->bytes, sqlite3_column_blob(q, column), sizeof out->bytes);
+    return true;
 }
 
 void index_rollback(struct store *s) {

@@ -15,7 +15,7 @@
  *   tail.c        segments into the index            rebuild.c      repair of a damaged index
  *   put.c         content into objects/              materialise.c  objects out to a path
  *   file_memory.c digests of the project's files     claim.c        the engine that works on a key
- *   session.c     many look-ups in a row             find.c, known.c  look-ups of records
+ *   session.c     many look-ups in a row             find.c, known.c, known_rows.c  look-ups of records
  *   record.c      add                                commit.c       groups of records
  *   run.c, attempts.c
  *   sweep.c       files of dead engines              open.c         the store as a whole
@@ -32,6 +32,7 @@
 #include "engine/base/buffer.h"
 #include "engine/base/clock.h"
 #include "store/digest_set.h"
+#include "store/known_rows.h"
 #include "store/lease.h"
 #include "store/owner.h"
 #include "store/record_row.h"
@@ -58,6 +59,8 @@ enum statement {
     SQL_RECORD_COUNT,
     SQL_RECORD_FIND,
     SQL_RECORD_KNOWN,
+    SQL_RECORD_SCAN,
+    SQL_RECORD_LAST,
     SQL_RECORD_BY_STAGE,
     SQL_RECORD_BY_DECLARED,
     SQL_RECORD_BY_KIND,
@@ -121,7 +124,8 @@ struct session {
     unsigned count;            /* look-ups since then */
     unsigned repaired;         /* rows of the index */
     struct digest_set present; /* objects that are known to be there */
-    int rc;                    /* of the first pause that failed */
+    struct known_rows rows;
+    int rc; /* of the first pause that failed */
     struct error error;
 };
 
@@ -351,6 +355,9 @@ int index_statement(sqlite3_stmt **out, struct store *s, enum statement which, s
 
 /* Steps a statement that gives no rows, and resets it. */
 int index_step(struct store *s, sqlite3_stmt *statement, struct error *err);
+
+/* Reads a column that holds a digest. False: it holds something else. */
+bool index_digest(struct digest *out, sqlite3_stmt *q, int column);
 
 /* The error of the last SQLite call; notes whether the database is broken. */
 int index_error(struct store *s, struct error *err);

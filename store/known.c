@@ -25,24 +25,22 @@ static int require_outs(struct store *s, const struct known_record *r, struct er
 
 /* Whether the row counts. A damaged row, or one without outs, cannot say. If objects are missing, the record is set
    aside with a notice. */
-static int judge_row(struct store *s, struct look_up *f, sqlite3_stmt *q, struct error *err) {
+static int judge_row(struct store *s, struct look_up *f, const struct known_row *row, struct error *err) {
     struct known_guard guard;
     struct error why;
-    const char *platform = (const char *)sqlite3_column_text(q, 1);
-    const void *known = sqlite3_column_blob(q, 2), *expected = sqlite3_column_blob(q, 3);
-    size_t size = (size_t)sqlite3_column_bytes(q, 2);
     f->verdict = ASK_RECORD;
-    if (!known && !expected) /* the record is too large for a row */
+    if (!row->known && !row->guard) /* the record is too large for a row */
         return 0;
     f->damaged = true;
-    if (!platform || !known || !expected || sqlite3_column_bytes(q, 3) != sizeof guard.bytes)
+    if (!row->platform || !row->known || !row->guard || row->guard_size != sizeof guard.bytes)
         return 0;
-    known_guard(&guard, s->hash, f->key, sqlite3_column_int64(q, 0), platform, known, size);
-    if (memcmp(expected, guard.bytes, sizeof guard.bytes) != 0 || !known_read(f->out, &s->known, known, size))
+    known_guard(&guard, s->hash, f->key, row->at, row->platform, row->known, row->known_size);
+    if (memcmp(row->guard, guard.bytes, sizeof guard.bytes) != 0 ||
+        !known_read(f->out, &s->known, row->known, row->known_size))
         return 0;
     f->damaged = false;
     f->verdict = NONE;
-    if (f->platform && strcmp(platform, f->platform) != 0)
+    if (f->platform && strcmp(row->platform, f->platform) != 0)
         return 0;
     int rc = require_outs(s, f->out, &why);
     if (rc == ERR_IO)
@@ -51,29 +49,55 @@ static int judge_row(struct store *s, struct look_up *f, sqlite3_stmt *q, struct
     return 0;
 }
 
-/* Earliest first. Equal times are ordered by the names of their segments, as among records. */
-static int find_row(struct store *s, void *context, struct error *err) {
-    struct look_up *f = context;
+/* The rows of a key: those in memory, or those of the statement. */
+struct row_source {
+    const struct known_row *kept;
     sqlite3_stmt *q;
+    int code; /* of the last step */
+};
+
+static bool next_row(struct known_row *out, struct row_source *from) {
+    if (from->kept) {
+        *out = *from->kept;
+        from->kept = out->next;
+        return true;
+    }
+    from->code = from->q ? sqlite3_step(from->q) : SQLITE_DONE;
+    if (from->code == SQLITE_ROW)
+        *out = known_row_read(from->q);
+    return from->code == SQLITE_ROW;
+}
+
+/* Earliest first. Equal times are ordered by the names of their segments, as among records. */
+static int judge_rows(struct store *s, struct look_up *f, struct row_source *from, struct error *err) {
+    struct known_row row;
     int64_t before = -1;
-    int code = SQLITE_DONE, rc = index_statement(&q, s, SQL_RECORD_KNOWN, err);
-    f->verdict = NONE;
-    if (rc < 0)
-        return rc;
-    sqlite3_bind_blob(q, 1, f->key->bytes, sizeof f->key->bytes, SQLITE_STATIC);
-    while (rc == 0 && f->verdict != ASK_RECORD && (code = sqlite3_step(q)) == SQLITE_ROW) {
-        int64_t at = sqlite3_column_int64(q, 0);
-        if (at == before)
+    int rc = 0;
+    while (rc == 0 && f->verdict != ASK_RECORD && next_row(&row, from)) {
+        if (row.at == before)
             f->verdict = ASK_RECORD;
         else if (f->verdict == FOUND)
             break;
         else
-            rc = judge_row(s, f, q, err);
-        before = at;
+            rc = judge_row(s, f, &row, err);
+        before = row.at;
     }
-    if (code != SQLITE_ROW && code != SQLITE_DONE)
+    if (from->code != SQLITE_ROW && from->code != SQLITE_DONE)
         rc = index_error(s, err);
-    sqlite3_reset(q);
+    return rc;
+}
+
+static int find_row(struct store *s, void *context, struct error *err) {
+    struct look_up *f = context;
+    struct row_source from = {.kept = known_rows_find(&s->session.rows, f->key), .code = SQLITE_DONE};
+    int rc = from.kept ? 0 : index_statement(&from.q, s, SQL_RECORD_KNOWN, err);
+    f->verdict = NONE;
+    if (rc < 0)
+        return rc;
+    if (from.q)
+        sqlite3_bind_blob(from.q, 1, f->key->bytes, sizeof f->key->bytes, SQLITE_STATIC);
+    rc = judge_rows(s, f, &from, err);
+    sqlite3_reset(from.q);
     return rc;
 }
 
@@ -99,6 +123,7 @@ static int ask_record(struct store *s, struct look_up *f, struct error *err) {
 int store_known_find(struct store *s, const struct digest *key, const char *platform, struct known_record *out,
                      struct error *err) {
     struct look_up f = {.key = key, .platform = platform, .out = out};
+    known_rows_prepare(s);
     int rc = session_enter(s, err);
     if (rc == 0)
         rc = lease_key(s, key, err);

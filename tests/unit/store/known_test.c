@@ -267,6 +267,40 @@ static void the_next_session_sees_that_an_object_is_gone(void **state) {
     store_close(s);
 }
 
+/* After so many look-ups a session holds all rows in memory. */
+static void look_up_many(struct store *s) {
+    char name[32], hex[DIGEST_HEX_SIZE];
+    for (int i = 0; i < 256; i++) {
+        snprintf(name, sizeof name, "missing %d", i);
+        assert_string_equal(find_known(s, name, hex), "");
+    }
+}
+
+static void a_session_of_many_look_ups_finds_the_same(void **state) {
+    static const char *const committed[][2] = {{"a", "first"}, {"a", "second"}, {"b", "lost"},
+                                               {"b", "kept"},  {"c", "text"},   {"d", "gone"}};
+    static const char *const found[][2] = {{"a", "first"}, {"b", "kept"}, {"c", "text"}, {"e", "late"}};
+    const struct place *p = *state;
+    struct error err = {0};
+    char hex[DIGEST_HEX_SIZE], expected[DIGEST_HEX_SIZE];
+    struct store *s = open_store(p);
+    for (size_t i = 0; i < sizeof committed / sizeof *committed; i++)
+        commit_text(s, committed[i][0], committed[i][1]);
+    remove_object(s, "lost");
+    remove_object(s, "gone");
+    store_close(s);
+    change_index(p, "UPDATE record SET guard = zeroblob(16) WHERE stage = 'c'");
+    s = open_store(p);
+    store_read_begin(s);
+    look_up_many(s);
+    commit_text(s, "e", "late");
+    for (size_t i = 0; i < sizeof found / sizeof *found; i++)
+        assert_string_equal(find_known(s, found[i][0], hex), hex_of(found[i][1], expected));
+    assert_string_equal(find_known(s, "d", hex), "");
+    ok(store_read_end(s, &err), err);
+    store_close(s);
+}
+
 /* A child that commits when it is told to; SQLite's locks do not outlive a fork, so it opens nothing before. */
 static pid_t start_committer(const struct place *p, int *tell, const char *name) {
     int ends[2];
@@ -355,6 +389,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_damaged_row_is_not_believed_and_written_anew, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(the_index_of_an_older_engine_is_made_anew, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(the_next_session_sees_that_an_object_is_gone, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_session_of_many_look_ups_finds_the_same, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(others_commit_while_a_session_goes_on, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_session_whose_notes_cannot_be_written_fails, place_setup, place_teardown),
     };

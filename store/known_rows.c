@@ -1,0 +1,113 @@
+#include "store/known_rows.h"
+
+#include <string.h>
+
+#include "store/internal.h"
+
+enum { FIRST_LOOK_UPS = 256, ROWS_A_LOOK_UP = 16, CHUNK = 4096, MOST_BYTES = 64 << 20 };
+
+struct key_rows {
+    struct digest key;
+    struct known_row *first;
+};
+
+struct known_row known_row_read(sqlite3_stmt *q) {
+    return (struct known_row){.at = sqlite3_column_int64(q, 0),
+                              .platform = (const char *)sqlite3_column_text(q, 1),
+                              .known = sqlite3_column_blob(q, 2),
+                              .known_size = (size_t)sqlite3_column_bytes(q, 2),
+                              .guard = sqlite3_column_blob(q, 3),
+                              .guard_size = (size_t)sqlite3_column_bytes(q, 3)};
+}
+
+static const void *keep(struct arena *arena, const void *bytes, size_t size) {
+    return bytes ? memcpy(arena_alloc(arena, size), bytes, size) : NULL;
+}
+
+static struct key_rows *rows_of(struct known_rows *rows, const struct digest *key) {
+    struct key_rows *of = bytemap_get(&rows->by_key, key, sizeof *key);
+    if (of)
+        return of;
+    of = arena_alloc(rows->arena, sizeof *of);
+    of->key = *key;
+    bytemap_put(&rows->by_key, &of->key, sizeof of->key, of);
+    return of;
+}
+
+static void add_row(struct known_rows *rows, const struct digest *key, const struct known_row *row) {
+    struct known_row **link = &rows_of(rows, key)->first;
+    struct known_row *kept = arena_alloc(rows->arena, sizeof *kept);
+    *kept = *row;
+    kept->platform = row->platform ? arena_strdup(rows->arena, row->platform) : NULL;
+    kept->known = keep(rows->arena, row->known, row->known_size);
+    kept->guard = keep(rows->arena, row->guard, row->guard_size);
+    while (*link && (*link)->at <= kept->at)
+        link = &(*link)->next;
+    kept->next = *link;
+    *link = kept;
+    rows->bytes += row->known_size;
+}
+
+/* Reads the rows with ids above `*last`, which it raises. The number of rows, or a negative code. */
+static int read_chunk(struct store *s, int64_t *last) {
+    struct digest key;
+    sqlite3_stmt *q;
+    int count = 0, code, rc = index_statement(&q, s, SQL_RECORD_SCAN, NULL);
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_int64(q, 1, *last);
+    sqlite3_bind_int(q, 2, CHUNK);
+    for (; (code = sqlite3_step(q)) == SQLITE_ROW; count++) {
+        const struct known_row row = known_row_read(q);
+        if (index_digest(&key, q, 4))
+            add_row(&s->session.rows, &key, &row);
+        *last = sqlite3_column_int64(q, 5);
+    }
+    sqlite3_reset(q);
+    return code == SQLITE_DONE ? count : ERR_IO;
+}
+
+/* In chunks, between which other engines may write. */
+static void read_all(struct store *s) {
+    struct known_rows *rows = &s->session.rows;
+    int64_t last = 0;
+    int count = CHUNK;
+    rows->arena = arena_create();
+    while (count == CHUNK && rows->bytes <= MOST_BYTES && session_enter(s, NULL) == 0) {
+        count = read_chunk(s, &last);
+        session_pause_if_long(s);
+    }
+    if (count >= 0 && count < CHUNK)
+        return;
+    known_rows_close(rows);
+    rows->refused = true;
+}
+
+/* Whether the look-ups so far are many beside the rows of the table. */
+static bool is_worth_it(struct store *s, size_t look_ups) {
+    sqlite3_stmt *q;
+    if (index_statement(&q, s, SQL_RECORD_LAST, NULL) < 0)
+        return false;
+    bool worth = sqlite3_step(q) == SQLITE_ROW && (uint64_t)sqlite3_column_int64(q, 0) <= ROWS_A_LOOK_UP * look_ups;
+    sqlite3_reset(q);
+    return worth;
+}
+
+void known_rows_prepare(struct store *s) {
+    struct known_rows *rows = &s->session.rows;
+    size_t look_ups = ++rows->look_ups;
+    bool asks = look_ups >= FIRST_LOOK_UPS && (look_ups & (look_ups - 1)) == 0; /* at each power of two */
+    if (asks && s->session.open && !rows->arena && !rows->refused && is_worth_it(s, look_ups))
+        read_all(s);
+}
+
+const struct known_row *known_rows_find(const struct known_rows *rows, const struct digest *key) {
+    const struct key_rows *of = bytemap_get(&rows->by_key, key, sizeof *key);
+    return of ? of->first : NULL;
+}
+
+void known_rows_close(struct known_rows *rows) {
+    arena_free(rows->arena);
+    bytemap_close(&rows->by_key);
+    *rows = (struct known_rows){0};
+}
