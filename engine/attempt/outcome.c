@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/attempt/attempt.h"
+#include "engine/attempt/missing.h"
 #include "engine/attempt/stamp.h"
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
@@ -128,15 +129,21 @@ static void append_tail(struct buffer *text, const char *path) {
 
 static void describe_failure(struct attempt *a, const char *why) {
     struct outcome *o = &a->outcome;
-    struct buffer text = {0};
+    struct buffer text = {0}, tail = {0}, said = {0};
+    const char *log = o->stderr_log.size > 0 ? a->stderr_log : o->stdout_log.size > 0 ? a->stdout_log : NULL;
     buffer_puts(&text, why);
-    if (o->stderr_log.size > 0)
-        buffer_printf(&text, " (log: %s)", a->stderr_log);
-    else if (o->stdout_log.size > 0)
-        buffer_printf(&text, " (log: %s)", a->stdout_log);
+    if (log)
+        buffer_printf(&text, " (log: %s)", log);
+    append_tail(&tail, a->stderr_log);
+    if (log && !a->instance->action->kind) {
+        append_tail(&said, log);
+        missing_explain(&text, a, buffer_text(&said));
+    }
     o->reason = mem_strdup(buffer_text(&text));
-    append_tail(&text, a->stderr_log);
+    buffer_append(&text, tail.data, tail.size);
     o->detail = buffer_detach(&text);
+    buffer_close(&tail);
+    buffer_close(&said);
 }
 
 /* ---- all ---- */
