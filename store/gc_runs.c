@@ -42,8 +42,7 @@ static int find_pinnable(struct store *s, const char *name, char **out, struct e
     texts_close(&ids);
     if (rc == 0 && !*out)
         rc = error_set(err, ERR_NOT_FOUND,
-                       "%s: is neither a run of this store nor a pipeline that ran here; `retort "
-                       "runs` lists them",
+                       "%s: is neither a run of this store nor a pipeline that ran here; `retort runs` lists them",
                        name);
     return rc;
 }

@@ -72,11 +72,10 @@ static const char *const texts[STATEMENT_COUNT] = {
     [SQL_SEGMENT_ROWS_DROP] = "DELETE FROM record WHERE segment = ?1",
     [SQL_NEWEST] = "SELECT ifnull(max(newest), 0) FROM segment",
     [SQL_RECORD_ADD] = "INSERT OR REPLACE INTO record(segment, start, length, at, key, stage, declared, kind, "
-                       "platform, wall_s, known, "
-                       "guard) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-    [SQL_RECORD_AT] = "SELECT 1 FROM record WHERE segment = ?1 AND start = ?2 AND length = ?3 AND at = ?4 AND key = ?5 "
-                      "AND stage = ?6 AND declared = ?7 AND kind IS ?8 AND platform = ?9 AND wall_s IS ?10 "
-                      "AND known IS ?11 AND guard IS ?12",
+                       "platform, wall_s, known, guard) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    [SQL_RECORD_AT] =
+        "SELECT 1 FROM record WHERE segment = ?1 AND start = ?2 AND length = ?3 AND at = ?4 AND key = ?5 AND stage = "
+        "?6 AND declared = ?7 AND kind IS ?8 AND platform = ?9 AND wall_s IS ?10 AND known IS ?11 AND guard IS ?12",
     [SQL_RECORD_COUNT] = "SELECT count(*) FROM record WHERE segment = ?1",
     [SQL_RECORD_FIND] = RECORD_PLACE "WHERE r.key = ?1 AND (?2 IS NULL OR r.platform = ?2) " EARLIEST_FIRST,
     [SQL_RECORD_KNOWN] = "SELECT at, platform, known, guard FROM record WHERE key = ?1 ORDER BY at",
@@ -86,8 +85,8 @@ static const char *const texts[STATEMENT_COUNT] = {
     [SQL_RECORD_BY_DECLARED] = RECORD_PLACE "WHERE r.declared = ?1 " NEWEST_FIRST,
     [SQL_RECORD_BY_KIND] = RECORD_PLACE "WHERE r.kind = ?1 " NEWEST_FIRST,
     [SQL_FILE_GET] = "SELECT device, inode, size, mtime, ctime, digest, guard FROM file WHERE path = ?1",
-    [SQL_FILE_SET] = "INSERT OR REPLACE INTO file(path, device, inode, size, mtime, ctime, digest, guard) "
-                     "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [SQL_FILE_SET] = "INSERT OR REPLACE INTO file(path, device, inode, size, mtime, ctime, digest, guard) VALUES(?1, "
+                     "?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 };
 
 int index_error(struct store *s, struct error *err) {

@@ -34,6 +34,7 @@
 #include "store/digest_set.h"
 #include "store/known_rows.h"
 #include "store/lease.h"
+#include "store/listing.h"
 #include "store/owner.h"
 #include "store/record_row.h"
 #include "store/segment.h"
@@ -264,58 +265,8 @@ int object_check_file(struct store *s, const struct digest *d, bool listing, boo
 
 /* ---- whole.c ---- */
 
-struct listing;
-
 /* Reads, hashes and parses the listing of a directory object. ERR_NOT_FOUND; ERR_CORRUPT. */
 int listing_load(struct listing *out, struct store *s, const struct digest *d, struct error *err);
-
-/* ---- listing.c, tree.c ---- */
-
-struct listing_entry {
-    char *path; /* below the directory, with "/" */
-    struct digest digest;
-    uint64_t size;
-    bool directory; /* an empty one: others follow from the paths */
-    bool executable;
-};
-
-struct listing {
-    struct listing_entry *entries;
-    size_t count, capacity;
-    uint64_t size; /* sum of the files */
-};
-
-/* Frees the entries. */
-void listing_close(struct listing *l);
-
-/* Sorts by path and appends the text that is stored. */
-void listing_write(struct buffer *out, struct listing *l);
-
-/* Parses a stored listing. ERR_CORRUPT for text that listing_write would not write, and for a path that leaves the
-   directory. */
-int listing_parse(struct listing *out, const char *text, size_t size, struct error *err);
-
-/* A new entry, all zero. The listing owns it; it is valid until the next is added. */
-struct listing_entry *listing_add(struct listing *l);
-
-/* Whether a listing can hold the name: it is UTF-8. */
-bool listing_takes(const char *name);
-
-/* The digest of a stored listing, under a tag of its own. */
-void listing_digest(struct digest *out, const void *text, size_t size);
-
-/* Whether stored bytes begin like a listing. */
-bool listing_begins(const char *text, size_t size);
-
-/* Lists a directory. `file` gives the object of each regular file, whose stat it gets. Links, devices, sockets and
-   names that are not UTF-8 are refused. */
-struct tree_options {
-    bool follow;                        /* the directory itself may be a link */
-    const struct folder_filter *filter; /* a folder input: without the entries that are no part of it; NULL: all */
-};
-typedef int tree_file(void *context, const char *path, const struct stat *st, struct object *out, struct error *err);
-int tree_walk(struct listing *out, int at, const char *directory, const struct tree_options *options, tree_file *file,
-              void *context, struct error *err);
 
 /* ---- copy.c ---- */
 

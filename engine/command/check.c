@@ -79,8 +79,7 @@ const struct command command_check = {
     .operands = "[PIPELINE]",
     .summary = "validate a pipeline file and report every error",
     .doc = "Reads the file and its includes, and expands everything that needs no result. Reports all errors at once, "
-           "each "
-           "with file:line:column, the fault and the allowed values. Runs nothing and needs no store.",
+           "each with file:line:column, the fault and the allowed values. Runs nothing and needs no store.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

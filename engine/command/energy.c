@@ -216,8 +216,8 @@ static void print_text(struct buffer *out, const struct shown *s, const struct t
     print_prediction(out, s);
     print_carbon(out, s);
     if (is_any(&s->account, "modelled"))
-        buffer_puts(out, "modelled: CPU seconds and memory times constants, no counter was read; there is no error "
-                         "bound\n");
+        buffer_puts(out,
+                    "modelled: CPU seconds and memory times constants, no counter was read; there is no error bound\n");
 }
 
 /* ---- for programs ---- */
@@ -319,19 +319,16 @@ const struct command command_energy = {
     .name = "energy",
     .operands = "[RUN]",
     .summary = "joules by stage, kind and source, spent now and saved by the cache",
-    .doc =
-        "Prints the joules of every stage of a run (default: the newest) with their label. It is measured (a counter "
-        "was "
-        "read), modelled (CPU seconds and memory times constants), unresolved or unavailable.\n"
-        "Every attempt of this run is spent, failed ones too. Known stages cost nothing now; their cost when they ran "
-        "is "
-        "shown as saved. No joule is counted twice, and figures of different labels are never added up.\n"
-        "The attempts at a resumed stage are spent in the run of each; the line below the table holds their sum. For a "
-        "killed run the table lists the records that its stages left.\n"
-        "If a counter was read, (other) is other processes and (idle) the machine at rest: the rows add up to the "
-        "counter. --json shows power over time as well.\n"
-        "CO2e is joules times a yearly mean intensity, with its source. It is a separate line because it is no "
-        "property of the run.",
+    .doc = "Prints the joules of every stage of a run (default: the newest) with their label. It is measured (a "
+           "counter was read), modelled (CPU seconds and memory times constants), unresolved or unavailable.\n"
+           "Every attempt of this run is spent, failed ones too. Known stages cost nothing now; their cost when they "
+           "ran is shown as saved. No joule is counted twice, and figures of different labels are never added up.\n"
+           "The attempts at a resumed stage are spent in the run of each; the line below the table holds their sum. "
+           "For a killed run the table lists the records that its stages left.\n"
+           "If a counter was read, (other) is other processes and (idle) the machine at rest: the rows add up to the "
+           "counter. --json shows power over time as well.\n"
+           "CO2e is joules times a yearly mean intensity, with its source. It is a separate line because it is no "
+           "property of the run.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

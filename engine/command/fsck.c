@@ -54,14 +54,11 @@ const struct command command_fsck = {
     .name = "fsck",
     .operands = "",
     .summary = "check every object, record, index row and run of the store",
-    .doc =
-        "Hashes every object, checks every record, reads the files of runs and attempts, sets damage aside and "
-        "rebuilds "
-        "the index. Whole files are not touched. A stage with a damaged object or record runs again when it is needed. "
-        "fsck adds .damaged to the name of a damaged run or attempt, so that somebody can mend it.\n"
-        "Exit status 1 means that there was damage. A segment of records that is gone, or has lost its end, is "
-        "reported "
-        "once: only the index knows it, and then forgets it.",
+    .doc = "Hashes every object, checks every record, reads the files of runs and attempts, sets damage aside and "
+           "rebuilds the index. Whole files are not touched. A stage with a damaged object or record runs again when "
+           "it is needed. fsck adds .damaged to the name of a damaged run or attempt, so that somebody can mend it.\n"
+           "Exit status 1 means that there was damage. A segment of records that is gone, or has lost its end, is "
+           "reported once: only the index knows it, and then forgets it.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

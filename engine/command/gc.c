@@ -113,8 +113,7 @@ const struct command command_gc = {
     .summary = "remove everything that no kept run needs",
     .doc =
         "Removes records and objects that no run needs, files of removed runs (attempts, logs, checkpoints), and files "
-        "that "
-        "killed engines left behind. A removed result is computed again when it is needed.\n"
+        "that killed engines left behind. A removed result is computed again when it is needed.\n"
         "gc keeps every run, or with --keep-runs the newest of each pipeline. It also keeps pinned runs and pipelines, "
         "files younger than the grace time, checkpoints of unfinished work, and files that a running engine uses.\n"
         "Engines may run meanwhile. After a kill at any moment, the next gc goes on.",

@@ -87,8 +87,7 @@ const struct command command_graph = {
     .operands = "[PIPELINE]",
     .summary = "draw the DAG as dot, mermaid or svg",
     .doc = "Prints the dependencies of stages. A stage with a matrix is one node that names its axes; --unfold draws "
-           "every "
-           "instance known so far.",
+           "every instance known so far.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

@@ -12,10 +12,9 @@ static const char overview_doc[] =
     "unknown results, and survives being killed. For every stage it records the result, its inputs, the machine, and "
     "the joules it took.";
 
-static const char exit_doc[] =
-    "0: done. 1: a stage failed or a check found a difference. 2: wrong usage or an invalid pipeline. 3: the store or "
-    "the "
-    "system refused. 4: an energy budget stopped the run. 130: interrupted; everything is kept, so run again to go on.";
+static const char exit_doc[] = "0: done. 1: a stage failed or a check found a difference. 2: wrong usage or an invalid "
+                               "pipeline. 3: the store or the system refused. 4: an energy budget stopped the run. "
+                               "130: interrupted; everything is kept, so run again to go on.";
 
 static void append_option(struct buffer *out, const struct option *o) {
     char head[80];

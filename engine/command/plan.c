@@ -142,13 +142,12 @@ const struct command command_plan = {
     .name = "plan",
     .operands = "[PIPELINE] [STAGE...]",
     .summary = "show what would run and why, running nothing",
-    .doc =
-        "Lists every stage with its state and the reason. A stage is known, or it has to run because no record has its "
-        "key. Or it waits: its key or its instances depend on results still to come.\n"
-        "The last line predicts time and joules from the median of the nearest earlier records, with their spread; "
-        "modelled joules are labelled.\n"
-        "--json prints one array of {\"stage\",\"key\",\"state\",\"reason\"}; with --predict an object with "
-        "\"plan\", that array, \"prediction\", the sums, and \"stages\", a row each.",
+    .doc = "Lists every stage with its state and the reason. A stage is known, or it has to run because no record has "
+           "its key. Or it waits: its key or its instances depend on results still to come.\n"
+           "The last line predicts time and joules from the median of the nearest earlier records, with their spread; "
+           "modelled joules are labelled.\n"
+           "--json prints one array of {\"stage\",\"key\",\"state\",\"reason\"}; with --predict an object with "
+           "\"plan\", that array, \"prediction\", the sums, and \"stages\", a row each.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

@@ -82,15 +82,14 @@ const struct command command_run = {
     .name = "run",
     .operands = "[PIPELINE] [STAGE...]",
     .summary = "bring stages up to date",
-    .doc =
-        "Runs every stage whose result is not known yet: in the order that ends soonest, as many at once as fit.\n"
-        "STAGE is a stage (scratch), an instance (scratch[size=7,seed=1]) or part of one (scratch[size=7]). The stages "
-        "that it needs run first. Without STAGE all stages run.\n"
-        "Interrupting (Ctrl-C) lets stages write a checkpoint and keeps all finished results; a second Ctrl-C kills. "
-        "Run again to go on.\n"
-        "When every result that the pipeline names is known, results/NAME/ gets all of them. results/NAME.energy.md "
-        "and .csv list the joules of each result, with all stages before it. Until then the known results are in "
-        "results/NAME@partial/.",
+    .doc = "Runs every stage whose result is not known yet: in the order that ends soonest, as many at once as fit.\n"
+           "STAGE is a stage (scratch), an instance (scratch[size=7,seed=1]) or part of one (scratch[size=7]). The "
+           "stages that it needs run first. Without STAGE all stages run.\n"
+           "Interrupting (Ctrl-C) lets stages write a checkpoint and keeps all finished results; a second Ctrl-C "
+           "kills. Run again to go on.\n"
+           "When every result that the pipeline names is known, results/NAME/ gets all of them. results/NAME.energy.md "
+           "and .csv list the joules of each result, with all stages before it. Until then the known results are in "
+           "results/NAME@partial/.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

@@ -196,9 +196,8 @@ const struct command command_show = {
     .name = "show",
     .operands = "[PIPELINE] STAGE...",
     .summary = "a stage's record: outs, metrics, resources, energy, provenance",
-    .doc =
-        "Prints the action record of every named instance whose result is known. For a stage with \"cache\": false it "
-        "is the record of its last attempt. --json prints it whole.",
+    .doc = "Prints the action record of every named instance whose result is known. For a stage with \"cache\": false "
+           "it is the record of its last attempt. --json prints it whole.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

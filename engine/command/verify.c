@@ -134,8 +134,8 @@ static void on_started(void *context, const struct instance *i) {
 static void print_summary(const struct verify_summary *s, long seed) {
     struct buffer text = {0};
     buffer_printf(&text,
-                  "%zu of %zu recorded stages executed once more (seed %ld): %zu same, %zu within their tolerance, "
-                  "%zu differ, %zu failed; energy ",
+                  "%zu of %zu recorded stages executed once more (seed %ld): %zu same, %zu within their tolerance, %zu "
+                  "differ, %zu failed; energy ",
                   s->same + s->within + s->differ + s->failed, s->recorded, seed, s->same, s->within, s->differ,
                   s->failed);
     energy_figure(&text, s->joules, s->label);
@@ -233,13 +233,12 @@ const struct command command_verify = {
     .operands = "[PIPELINE] [STAGE...]",
     .summary = "execute recorded stages once more and compare",
     .doc = "Executes recorded stages again with their recorded inputs, in directories of their own, and compares the "
-           "bytes "
-           "of every out.\n"
+           "bytes of every out.\n"
            "For some stages only metrics are compared, within the tolerance. These are stages declared "
            "\"deterministic\": false, kinds that measure the machine, and kinds with a tolerance (retort kinds) whose "
            "record is from another platform.\n"
-           "Differences are shown side by side; the records do not change. The record of each execution is kept "
-           "among the store's attempts. Exit status 1 means that a stage differs, or failed.",
+           "Differences are shown side by side; the records do not change. The record of each execution is kept among "
+           "the store's attempts. Exit status 1 means that a stage differs, or failed.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

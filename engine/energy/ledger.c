@@ -250,12 +250,11 @@ static int check_room(struct energy_ledger *l, const struct instance *i, const s
     if (s->budget_j <= 0 || expected->joules <= left_j)
         return 0;
     energy_figure(&text, expected->joules, expected->label);
-    error_set(
-        &l->refusal, ERR_BUDGET,
-        "%s is not started: %s is its expected energy, by %zu earlier %s, and %.3g J are left of the energy budget of "
-        "%s, %g J; finished stages are kept",
-        instance_name(i), buffer_text(&text), expected->records, expected->records == 1 ? "attempt" : "attempts",
-        fmax(left_j, 0), s->whose, s->budget_j);
+    error_set(&l->refusal, ERR_BUDGET,
+              "%s is not started: %s is its expected energy, by %zu earlier %s, and %.3g J are left of the energy "
+              "budget of %s, %g J; finished stages are kept",
+              instance_name(i), buffer_text(&text), expected->records, expected->records == 1 ? "attempt" : "attempts",
+              fmax(left_j, 0), s->whose, s->budget_j);
     buffer_close(&text);
     return ERR_BUDGET;
 }

@@ -311,8 +311,7 @@ static int fail_root(struct parser *p, const char *word, size_t offset) {
         return fail(p, offset, "a reference cannot begin with \"%s\"; did you mean \"%s\"?", word, near);
     return fail(p, offset,
                 "a reference cannot begin with \"%s\"; it begins with params, matrix, in, outs, checkpoint, cpus, "
-                "stages or the "
-                "name of an include",
+                "stages or the name of an include",
                 word);
 }
 

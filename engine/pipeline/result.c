@@ -59,8 +59,7 @@ void check_results(struct part *part) {
         const struct reference *reference = result->value->as.reference;
         if (use_is_list(reference) && result->name[strlen(result->name) - 1] != '/')
             report(r, &result->at,
-                   "%s is a list of files: a result that takes a list has a name that ends in \"/\", as in "
-                   "\"%s/\"",
+                   "%s is a list of files: a result that takes a list has a name that ends in \"/\", as in \"%s/\"",
                    reference->text, result->name);
     }
     for (size_t i = 0; i < part->include_count; i++)

@@ -232,10 +232,9 @@ static void add_unavailable(cJSON *out, const char *path, int rc) {
     bool there = git_repository_discover(&found, path, 0, NULL) == 0;
     char *folder = there ? folder_of(found.ptr) : NULL, *text = NULL;
     if (there && is_foreign(rc, why))
-        text =
-            mem_printf("the repository %s belongs to another user; git config --global --add safe.directory %s allows "
-                       "it",
-                       folder, folder);
+        text = mem_printf(
+            "the repository %s belongs to another user; git config --global --add safe.directory %s allows it", folder,
+            folder);
     else if (there && config)
         text = mem_printf("git's configuration cannot be read: %s; set HOME to a folder that you can read", why);
     json_add_text(out, "unavailable", text ? text : rc == GIT_ENOTFOUND ? "not in a git repository" : why);

@@ -23,9 +23,8 @@
 #include "engine/publish/internal.h"
 
 static const char mark[] = "<!-- Written by retort with every run that changes it. -->\n";
-static const char header[] =
-    "file,stage,own_j,own_label,own_uncertainty_j,measured_j,measured_uncertainty_j,modelled_j,"
-    "stages,without_figure,cpu_s,sources\n";
+static const char header[] = "file,stage,own_j,own_label,own_uncertainty_j,measured_j,measured_uncertainty_j,modelled_"
+                             "j,stages,without_figure,cpu_s,sources\n";
 
 /* The joules of a key, with all attempts that led to it; one piece for all instances that share the key. */
 struct piece {
@@ -236,12 +235,11 @@ static void put_kinds(struct buffer *out, struct page *page) {
 
 static void put_page(struct buffer *out, struct page *page) {
     buffer_printf(out, "%s\n# Joules of results/%s\n\n", mark, page->how->pipeline->name);
-    buffer_puts(out,
-                "What each file took when its stages ran, whichever run that was, with all attempts that led to it. "
-                "`all before it` holds the stage that made the file and every stage that it depends on, each once; "
-                "files share stages, so the rows do not add up, and the last table does. `modelled`: CPU seconds and "
-                "memory times constants, no counter was read.\n\n"
-                "| file | stage | its own | all before it | stages |\n|---|---|---|---|---|\n");
+    buffer_puts(out, "What each file took when its stages ran, whichever run that was, with all attempts that led to "
+                     "it. `all before it` holds the stage that made the file and every stage that it depends on, each "
+                     "once; files share stages, so the rows do not add up, and the last table does. `modelled`: CPU "
+                     "seconds and memory times constants, no counter was read.\n\n"
+                     "| file | stage | its own | all before it | stages |\n|---|---|---|---|---|\n");
     buffer_append(out, page->rows.data, page->rows.size);
     put_kinds(out, page);
 }

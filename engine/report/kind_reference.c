@@ -111,9 +111,8 @@ static void append_traits(struct buffer *out, const struct kind *k) {
     if (k->checkpoints)
         buffer_puts(out, " It keeps checkpoints: what is interrupted goes on from the last one.");
     if (k->measures_machine)
-        buffer_puts(out,
-                    " It measures this machine: it runs alone, its key holds host, processor and meter, and its bytes "
-                    "differ from run to run.");
+        buffer_puts(out, " It measures this machine: it runs alone, its key holds host, processor and meter, and its "
+                         "bytes differ from run to run.");
     if (k->tolerance > 0) {
         buffer_puts(out, " `retort verify` lets its metrics differ by a share of ");
         json_number(out, k->tolerance);

@@ -20,9 +20,8 @@ const struct kind kind_deeprx_infer = {
     .name = "deeprx/infer",
     .version = 1,
     .summary = "log-likelihood ratios of a trained receiver for given input",
-    .doc =
-        "Runs a model in evaluation mode on slots that another program, or link/dataset, has written. The input must "
-        "have the model's subcarriers and channels, and hold finite numbers only.",
+    .doc = "Runs a model in evaluation mode on slots that another program, or link/dataset, has written. The input "
+           "must have the model's subcarriers and channels, and hold finite numbers only.",
     KIND_INPUTS(inputs),
     KIND_OUTS(outs),
     KIND_METRICS(metrics),

@@ -47,10 +47,9 @@ const struct kind kind_energy_amortize = {
     .name = "energy/amortize",
     .version = 1,
     .summary = "training energy against inferences: break-even count and time",
-    .doc =
-        "E_training / n falls as 1/n; it meets the energy of one inference at n = E_training / E_inference. From our "
-        "own joules, and from the paper's figures, whose printed results do not agree with each other: every reading "
-        "is a line of the table, with what it would take to hold.",
+    .doc = "E_training / n falls as 1/n; it meets the energy of one inference at n = E_training / E_inference. From "
+           "our own joules, and from the paper's figures, whose printed results do not agree with each other: every "
+           "reading is a line of the table, with what it would take to hold.",
     KIND_PARAMS(params),
     KIND_INPUTS(inputs),
     KIND_OUTS(outs),

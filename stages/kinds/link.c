@@ -24,10 +24,9 @@ const struct param link_members[LINK_MEMBERS] = {
               "Smallest and largest RMS delay spread, drawn evenly for each slot."),
     ASCENDING("doppler_hz", doppler_element, "Hz", 2, 2, "[0,500]",
               "Smallest and largest maximum Doppler shift, drawn evenly for each slot."),
-    ASCENDING(
-        "snr_db", sinr_element, "dB", 2, 2, "[-4,32]",
-        "Smallest and largest SNR per resource element and antenna, drawn evenly for each slot of training; curves "
-        "have their own grid."),
+    ASCENDING("snr_db", sinr_element, "dB", 2, 2, "[-4,32]",
+              "Smallest and largest SNR per resource element and antenna, drawn evenly for each slot of training; "
+              "curves have their own grid."),
     BOOLEAN("interference", "false", "A second, independent user of the same constellation on every element."),
     ASCENDING("sir_db", sinr_element, "dB", 2, 2, "[0,36]",
               "Smallest and largest signal-to-interference ratio, drawn evenly for each slot of training; without "

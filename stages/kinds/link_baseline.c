@@ -3,10 +3,9 @@
 static const char *const receiver_choices[] = {"awgn", "rayleigh", "ls", "lmmse", "genie", NULL};
 
 static const struct param params[] = {
-    CHOICE(
-        "receiver", receiver_choices, NULL,
-        "`ls`, `lmmse`, `genie`: that receiver on the simulated link; `awgn`, `rayleigh`: a flat channel known to the "
-        "receiver, with maximum-ratio combining."),
+    CHOICE("receiver", receiver_choices, NULL,
+           "`ls`, `lmmse`, `genie`: that receiver on the simulated link; `awgn`, `rayleigh`: a flat channel known to "
+           "the receiver, with maximum-ratio combining."),
     BOOLEAN("simulate", "false",
             "Draws the flat channels of `awgn` and `rayleigh` and counts errors, instead of their closed form."),
     INTEGER("branches", NULL, 1, 8, "1",
@@ -38,11 +37,10 @@ const struct kind kind_link_baseline = {
     .name = "link/baseline",
     .version = 1,
     .summary = "bit error rate of a classical receiver, in closed form or simulated",
-    .doc =
-        "The curves that a neural receiver is to be compared with. In closed form: Gray QAM over AWGN, and over "
-        "Rayleigh fading with maximum-ratio combining of independent branches. Simulated: least squares with linear "
-        "interpolation, linear MMSE with known statistics, and a genie that knows the channel, on slots of the link. "
-        "ICI, and ISI beyond the cyclic prefix, are not modelled.",
+    .doc = "The curves that a neural receiver is to be compared with. In closed form: Gray QAM over AWGN, and over "
+           "Rayleigh fading with maximum-ratio combining of independent branches. Simulated: least squares with linear "
+           "interpolation, linear MMSE with known statistics, and a genie that knows the channel, on slots of the "
+           "link. ICI, and ISI beyond the cyclic prefix, are not modelled.",
     KIND_PARAMS(params),
     KIND_OUTS(outs),
     KIND_METRICS(metrics),

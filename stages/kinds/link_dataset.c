@@ -7,9 +7,8 @@ static const struct param params[] = {
     PARAM_SEED("1", "Seed of the slots."),
     ASCENDING(
         "sinr_db", sinr_element, "dB", 0, 200, "[]",
-        "Empty: the training slots 0 to N-1, each with an SNR of its own from the link's range. A grid: the slots "
-        "on which `deeprx/evaluate` counts, point after point; with interference, SIR and SNR are both SINR + "
-        "3.01 dB."),
+        "Empty: the training slots 0 to N-1, each with an SNR of its own from the link's range. A grid: the slots on "
+        "which `deeprx/evaluate` counts, point after point; with interference, SIR and SNR are both SINR + 3.01 dB."),
 };
 
 static const struct kind_out outs[] = {
@@ -34,11 +33,10 @@ const struct kind kind_link_dataset = {
     .name = "link/dataset",
     .version = 1,
     .summary = "slots of a link as .npy arrays, for other programs",
-    .doc =
-        "Writes what a network would read and should answer: features, sent bits, the mask of data elements, and each "
-        "slot's SNR. Without a grid these are the very slots that `deeprx/train` with the same link, seed and "
-        "`train_slots` learns from; with a grid those on which `deeprx/evaluate` with the same link, seed, slots and "
-        "grid counts errors. Arrays are NumPy's .npy, format 1.0, in C order, channels last.",
+    .doc = "Writes what a network would read and should answer: features, sent bits, the mask of data elements, and "
+           "each slot's SNR. Without a grid these are the very slots that `deeprx/train` with the same link, seed and "
+           "`train_slots` learns from; with a grid those on which `deeprx/evaluate` with the same link, seed, slots "
+           "and grid counts errors. Arrays are NumPy's .npy, format 1.0, in C order, channels last.",
     KIND_PARAMS(params),
     KIND_OUTS(outs),
     KIND_METRICS(metrics),

@@ -44,10 +44,9 @@ const struct kind kind_plot_bars = {
     .name = "plot/bars",
     .version = 2,
     .summary = "draws values as groups of bars, with published values beside them",
-    .doc =
-        "Reads every row of its inputs, adds the labels of the file that it came from, and draws a group of bars for "
-        "each value of x, one bar for each combination of the series labels. Means have their spread as a line upon "
-        "the bar. The numbers drawn are an out of their own.",
+    .doc = "Reads every row of its inputs, adds the labels of the file that it came from, and draws a group of bars "
+           "for each value of x, one bar for each combination of the series labels. Means have their spread as a line "
+           "upon the bar. The numbers drawn are an out of their own.",
     KIND_PARAMS(params),
     KIND_INPUTS(inputs),
     KIND_OUTS(outs),

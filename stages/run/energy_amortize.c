@@ -164,12 +164,11 @@ static void paper_add(cJSON *list, const struct paper *p) {
                 mem_printf("holds only at %.4g J an inference, %.4g times the printed one",
                            p->training_j / p->balance_inferences,
                            p->training_j / p->balance_inferences / p->inference_j));
-    reading_add(
-        list, p, "paper: its printed time", p->training_j / by_time_count,
-        mem_printf("%.4g inferences; holds only at %.4g J an inference; at the printed energy that time takes %.4g J, "
-                   "%.4g training steps",
-                   by_time_count, p->training_j / by_time_count, by_time_count * p->inference_j,
-                   by_time_count * p->inference_j / p->step_j));
+    reading_add(list, p, "paper: its printed time", p->training_j / by_time_count,
+                mem_printf("%.4g inferences; holds only at %.4g J an inference; at the printed energy that time takes "
+                           "%.4g J, %.4g training steps",
+                           by_time_count, p->training_j / by_time_count, by_time_count * p->inference_j,
+                           by_time_count * p->inference_j / p->step_j));
     reading_add(list, p, "paper: its printed size on its processor", size_j,
                 mem_printf("%.4g FLOP at %.4g FLOP/J (%s) are %.4g J, %.4g times the printed energy", p->size_flops,
                            p->flops_per_j, p->processor, size_j, size_j / p->inference_j));

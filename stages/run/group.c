@@ -74,11 +74,10 @@ static int fault_alike(const struct row *a, const struct row *b, const char *nam
     struct buffer first = {0}, second = {0};
     row_describe(&first, a);
     row_describe(&second, b);
-    int rc =
-        error_set(err, ERR_INVALID,
-                  "two values of \"%s\" fall on one place (%s; %s): add the label by which they differ to what tells "
-                  "rows apart, or take the mean over it with average_over",
-                  name, buffer_text(&first), buffer_text(&second));
+    int rc = error_set(err, ERR_INVALID,
+                       "two values of \"%s\" fall on one place (%s; %s): add the label by which they differ to what "
+                       "tells rows apart, or take the mean over it with average_over",
+                       name, buffer_text(&first), buffer_text(&second));
     buffer_close(&first);
     buffer_close(&second);
     return rc;

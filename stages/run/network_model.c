@@ -43,12 +43,11 @@ int network_model_shape(struct network_model *out, const cJSON *with, const stru
 static char *architecture_text(const struct network_model *m) {
     const struct deeprx_config *c = &m->config;
     struct buffer b = {0};
-    buffer_printf(
-        &b,
-        "{\"network\":\"deeprx\",\"features\":\"%s\",\"antennas\":%d,\"channels_in\":%d,\"bits\":%d,\"symbols\":%d,"
-        "\"subcarriers\":%d,\"depth_multiplier\":%d,\"blocks\":[",
-        feature_names[m->features], m->antennas, c->channels_in, c->bits, c->symbols, c->subcarriers,
-        c->depth_multiplier);
+    buffer_printf(&b,
+                  "{\"network\":\"deeprx\",\"features\":\"%s\",\"antennas\":%d,\"channels_in\":%d,\"bits\":%d,"
+                  "\"symbols\":%d,\"subcarriers\":%d,\"depth_multiplier\":%d,\"blocks\":[",
+                  feature_names[m->features], m->antennas, c->channels_in, c->bits, c->symbols, c->subcarriers,
+                  c->depth_multiplier);
     for (int i = 0; i < c->block_count; i++)
         buffer_printf(&b, "%s{\"width\":%d,\"dilation\":[%d,%d]}", i ? "," : "", c->blocks[i].width,
                       c->blocks[i].dilation_time, c->blocks[i].dilation_frequency);
