@@ -110,13 +110,6 @@ struct unindexed {
     bool reread; /* not all of them are in `records`: the segments are read */
 };
 
-/* Memory of the last record that store_known_find found. */
-struct known_memory {
-    struct buffer text;
-    struct known_out *outs;
-    size_t capacity;
-};
-
 /* Between store_read_begin and store_read_end. */
 struct session {
     bool open;
@@ -336,27 +329,6 @@ int index_retry(struct store *s, int (*operation)(struct store *s, void *context
 
 /* Resets the index and fills it from the records. `why` goes into the notice. */
 int index_rebuild(struct store *s, const char *why, struct error *err);
-
-/* ---- known_row.c ---- */
-
-enum { MOST_KNOWN_BYTES = 1 << 16 }; /* that the index holds */
-
-struct known_guard {
-    unsigned char bytes[16];
-};
-
-/* Fills `out` with the index's bytes for a record's outs and metrics. ERR_INVALID for faulty ones. */
-int known_write(struct buffer *out, const cJSON *record, struct error *err);
-
-/* Reads these bytes into `m`, which `out` points into. False: known_write did not write them. */
-bool known_read(struct known_record *out, struct known_memory *m, const void *known, size_t size);
-
-/* The checksum that shows damage to a row. `h` is fresh before and after. */
-void known_guard(struct known_guard *out, struct sha256 *h, const struct digest *key, int64_t at, const char *platform,
-                 const void *known, size_t size);
-
-/* Frees the memory; the last found record is invalid. */
-void known_memory_close(struct known_memory *m);
 
 /* ---- session.c ---- */
 

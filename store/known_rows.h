@@ -11,9 +11,39 @@
 
 #include "engine/base/arena.h"
 #include "engine/base/bytemap.h"
+#include "engine/base/json.h"
 #include "engine/base/sha256.h"
+#include "store/store.h"
 
-struct store;
+/* ---- known_row.c: the bytes of a row ---- */
+
+/* Memory of the last record that store_known_find found. */
+struct known_memory {
+    struct buffer text;
+    struct known_out *outs;
+    size_t capacity;
+};
+
+enum { MOST_KNOWN_BYTES = 1 << 16 }; /* that the index holds */
+
+struct known_guard {
+    unsigned char bytes[16];
+};
+
+/* Fills `out` with the index's bytes for a record's outs and metrics. ERR_INVALID for faulty ones. */
+int known_write(struct buffer *out, const cJSON *record, struct error *err);
+
+/* Reads these bytes into `m`, which `out` points into. False: known_write did not write them. */
+bool known_read(struct known_record *out, struct known_memory *m, const void *known, size_t size);
+
+/* The checksum that shows damage to a row. `h` is fresh before and after. */
+void known_guard(struct known_guard *out, struct sha256 *h, const struct digest *key, int64_t at, const char *platform,
+                 const void *known, size_t size);
+
+/* Frees the memory; the last found record is invalid. */
+void known_memory_close(struct known_memory *m);
+
+/* ---- known_rows.c: all rows in memory ---- */
 
 /* Columns of the table `record`. */
 struct known_row {
