@@ -5,11 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/base/printable.h"
 #include "engine/command/command.h"
 #include "engine/version.h"
 
 static int fail(const struct error *err) {
-    fprintf(stderr, "retort: %s\n", err->message);
+    printable_printf(stderr, "retort: %s\n", err->message);
     return error_exit_status(err->code);
 }
 

@@ -15,6 +15,7 @@
 #include "engine/attempt/stamp.h"
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
+#include "engine/base/printable.h"
 
 enum { TAIL_LINES = 10, TAIL_BYTES = 8192, LITTLE_SPACE = 1 << 20 };
 
@@ -103,7 +104,7 @@ static size_t last_lines(const char *text, size_t length) {
     return start;
 }
 
-/* The last lines of a log, each indented, without control characters. */
+/* The last lines of a log, each indented. */
 static void append_tail(struct buffer *text, const char *path) {
     char bytes[TAIL_BYTES];
     struct stat st;
@@ -116,14 +117,12 @@ static void append_tail(struct buffer *text, const char *path) {
     while (length > 0 && bytes[length - 1] == '\n')
         length--;
     size_t start = last_lines(bytes, length);
-    if (length > start)
+    while (start < length) {
+        const char *line = bytes + start, *newline = memchr(line, '\n', length - start);
+        size_t size = newline ? (size_t)(newline - line) : length - start;
         buffer_puts(text, "\n  ");
-    for (size_t i = start; i < length; i++) {
-        unsigned char c = (unsigned char)bytes[i];
-        if (c == '\n')
-            buffer_puts(text, "\n  ");
-        else if (c == '\t' || c >= ' ')
-            buffer_putc(text, (char)c);
+        printable_append(text, line, size);
+        start += size + 1;
     }
 }
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/base/printable.h"
 #include "engine/command/project.h"
 #include "engine/lookup/programs.h"
 
@@ -54,8 +55,8 @@ static void say_sound(const struct project *p) {
     plan_instances(p->plan, &instances);
     size_t waiting = plan_unexpanded(p->plan, NULL, 0);
     size_t stages = p->pipeline->stage_count;
-    printf("%s: sound: %zu stage%s, %zu instance%s", p->pipeline->path, stages, stages == 1 ? "" : "s", instances,
-           instances == 1 ? "" : "s");
+    printable_printf(stdout, "%s: sound: %zu stage%s, %zu instance%s", p->pipeline->path, stages,
+                     stages == 1 ? "" : "s", instances, instances == 1 ? "" : "s");
     if (waiting)
         printf(", %zu stage%s whose instances depend on results", waiting, waiting == 1 ? "" : "s");
     printf("\n");

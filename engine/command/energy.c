@@ -5,6 +5,7 @@
 
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/base/printable.h"
 #include "engine/command/energy_account.h"
 #include "engine/command/energy_carbon.h"
 #include "engine/command/energy_processors.h"
@@ -261,7 +262,10 @@ static void print(const struct shown *s) {
         table_print(&out, rows, TABLE_CSV);
     else
         print_json(&out, s, rows);
-    fputs(buffer_text(&out), stdout);
+    if (s->format == TABLE_TEXT)
+        printable_print(stdout, buffer_text(&out));
+    else
+        fputs(buffer_text(&out), stdout);
     buffer_close(&out);
     table_free(rows);
 }

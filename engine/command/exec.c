@@ -15,6 +15,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
+#include "engine/base/printable.h"
 #include "engine/base/sha256.h"
 #include "engine/command/project.h"
 
@@ -40,7 +41,7 @@ static int read_with(cJSON **out, const struct arguments *a, const struct kind *
     if (!cJSON_IsObject(with))
         code = error_set(err, ERR_INVALID, "exec: --with takes an object, as in --with '{\"size\": 11}'");
     else if (kind_check_with(kind, with, NULL, on_fault, &faults) > 0) {
-        fputs(buffer_text(&faults.text), stderr);
+        printable_print(stderr, buffer_text(&faults.text));
         code = error_set(err, ERR_INVALID, "exec: --with does not fit %s@%d; retort kinds %s@%d describes it",
                          kind->name, kind->version, kind->name, kind->version);
     }
@@ -222,7 +223,7 @@ static int run(const struct arguments *a, struct error *err) {
     if (code == 0)
         code = run_stage("spec.json", out, err);
     if (code == 0)
-        printf("outs: %s/\n", out);
+        printable_printf(stdout, "outs: %s/\n", out);
     buffer_close(&text);
     free(spec_path);
     cJSON_Delete(spec);

@@ -2,11 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/printable.h"
 #include "engine/command/project.h"
 
 static void say(void *context, const char *line) {
     (void)context;
-    fprintf(stderr, "%s\n", line);
+    printable_printf(stderr, "%s\n", line);
 }
 
 static void print_json(const struct fsck_report *r) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engine/base/clock.h"
+#include "engine/base/printable.h"
 #include "engine/command/project.h"
 #include "engine/pipeline/quantity.h"
 
@@ -10,7 +11,7 @@
 
 static void say(void *context, const char *line) {
     (void)context;
-    fprintf(stderr, "%s\n", line);
+    printable_printf(stderr, "%s\n", line);
 }
 
 /* Prints a line now and then while a long gc works. */
@@ -62,7 +63,7 @@ static int pin(const struct arguments *a, struct store *store, struct error *err
         bool add = which[0] == 'p';
         code = add ? store_pin(store, name, err) : store_unpin(store, name, err);
         if (code == 0)
-            fprintf(stderr, add ? "pinned %s\n" : "%s is not pinned any more\n", name);
+            printable_printf(stderr, add ? "pinned %s\n" : "%s is not pinned any more\n", name);
     }
     return code;
 }

@@ -7,6 +7,7 @@
 #include "engine/base/bytemap.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/base/printable.h"
 #include "store/run_file.h"
 
 struct search {
@@ -74,7 +75,7 @@ static int search_run(struct search *s, const struct bytemap *missing, const str
     cJSON *run = NULL;
     int code = store_run_may_tell_attempt(p->store, id, name) ? store_run_read(p->store, id, &run, &why) : 0;
     if (code == ERR_CORRUPT) /* it may have been the last one */
-        fprintf(stderr, "%s\n", why.message);
+        printable_printf(stderr, "%s\n", why.message);
     else if (code < 0 && code != ERR_NOT_FOUND)
         return error_set(err, code, "%s", why.message);
     if (run)

@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/base/memory.h"
+#include "engine/base/printable.h"
 #include "engine/command/last_attempt.h"
 #include "engine/command/states.h"
 #include "store/record_format.h"
@@ -21,18 +23,44 @@ static void logs_close(struct logs *logs) {
     free(logs->items);
 }
 
+/* A terminal is shown no bytes that it would obey; a file or program gets all as they are. `rest`: what the piece before
+   left of a character. */
+static void print_piece(struct buffer *rest, const char *piece, size_t size) {
+    if (!isatty(STDOUT_FILENO)) {
+        fwrite(piece, 1, size, stdout);
+        return;
+    }
+    struct buffer shown = {0};
+    buffer_append(rest, piece, size);
+    size_t whole = rest->size - printable_open_end(rest->data, rest->size);
+    printable_append(&shown, rest->data, whole);
+    fputs(buffer_text(&shown), stdout);
+    buffer_remove(rest, whole);
+    buffer_close(&shown);
+}
+
+static void end_pieces(struct buffer *rest) {
+    struct buffer shown = {0};
+    printable_append(&shown, buffer_text(rest), rest->size);
+    fputs(buffer_text(&shown), stdout);
+    buffer_close(&shown);
+    buffer_close(rest);
+}
+
 /* A log may be of any size: it is passed on piece by piece. An empty one is not kept. */
 static int print_stream(const struct project *p, const char *attempt, const char *stream, struct error *err) {
     char *path = store_log_path(p->store, attempt, stream);
     FILE *log = fopen(path, "rbe");
     char piece[1 << 14], last = '\n';
+    struct buffer rest = {0};
     int code = log || errno == ENOENT ? 0 : error_errno(err, errno, "%s: cannot be opened", path);
     for (size_t size, whole = 0; log && (size = fread(piece, 1, sizeof piece, log)) > 0; whole += size) {
         if (whole == 0)
             printf("-- %s\n", stream);
-        fwrite(piece, 1, size, stdout);
+        print_piece(&rest, piece, size);
         last = piece[size - 1];
     }
+    end_pieces(&rest);
     if (log && ferror(log))
         code = error_errno(err, errno, "%s: cannot be read", path);
     if (last != '\n')
@@ -60,10 +88,11 @@ static void add_log(void *context, const struct project *p, const struct instanc
 /* ---- all ---- */
 
 static void print_head(const struct last_attempt *log) {
-    printf("== %s (attempt %s%s)\n", instance_name(log->instance), log->attempt,
-           !log->is_other         ? ""
-           : log->instance->keyed ? ", of an earlier key: the present one has no output yet"
-                                  : ", of a key that may be an earlier one: the present key is not known yet");
+    printable_printf(stdout, "== %s (attempt %s%s)\n", instance_name(log->instance), log->attempt,
+                     !log->is_other ? ""
+                     : log->instance->keyed
+                         ? ", of an earlier key: the present one has no output yet"
+                         : ", of a key that may be an earlier one: the present key is not known yet");
 }
 
 static int print_logs(const struct logs *logs, const struct project *p, const char *named, struct error *err) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/base/memory.h"
+#include "engine/base/printable.h"
 #include "engine/command/plan_predict.h"
 #include "engine/command/states.h"
 
@@ -116,7 +117,10 @@ static void print_plan(const struct project *p, bool json, bool predict) {
     buffer_printf(&out, "%s%s", json && predict ? "{\"plan\":" : "", buffer_text(&rows));
     buffer_close(&rows);
     print_prediction(&out, p, json, predict);
-    fputs(buffer_text(&out), stdout);
+    if (json)
+        fputs(buffer_text(&out), stdout);
+    else
+        printable_print(stdout, buffer_text(&out));
     buffer_close(&out);
 }
 

@@ -9,6 +9,7 @@
 #include "engine/base/file.h"
 #include "engine/base/folder.h"
 #include "engine/base/memory.h"
+#include "engine/base/printable.h"
 
 char *project_root(const char *directory) {
     char *here = realpath(directory, NULL);
@@ -62,7 +63,7 @@ char *project_store_path(const struct arguments *a, const char *root) {
 
 static void say(void *context, const char *line) {
     (void)context;
-    fprintf(stderr, "%s\n", line);
+    printable_printf(stderr, "%s\n", line);
 }
 
 /* 1: the folder exists; 0: it does not; ERR_IO. */
@@ -127,7 +128,7 @@ int project_report(struct diagnostics *d, struct error *err) {
         return 0;
     struct buffer text = {0};
     diagnostics_print(&text, d);
-    fputs(buffer_text(&text), stderr);
+    printable_print(stderr, buffer_text(&text));
     buffer_close(&text);
     if (d->errors == 0)
         return 0;
@@ -286,7 +287,7 @@ void project_close(struct project *p) {
     ignore_close(p->ignore);
     struct error left = {0};
     if (p->empty_store && file_remove_tree(p->empty_store, &left) < 0)
-        fprintf(stderr, "left behind: %s\n", left.message);
+        printable_printf(stderr, "left behind: %s\n", left.message);
     free(p->empty_store);
     pipeline_free(p->pipeline);
     diagnostics_close(&p->diagnostics);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/printable.h"
 #include "engine/command/project.h"
 #include "engine/report/table.h"
 #include "store/run_file.h"
@@ -34,7 +35,7 @@ static int add_run(struct table *t, struct store *store, const char *id, struct 
     if (code == 0)
         add_row(t, id, run);
     else if (code == ERR_CORRUPT)
-        fprintf(stderr, "%s\n", why.message);
+        printable_printf(stderr, "%s\n", why.message);
     else if (code != ERR_NOT_FOUND)
         return error_set(err, code, "%s", why.message);
     cJSON_Delete(run);

@@ -6,6 +6,7 @@
 
 #include "engine/base/data.h"
 #include "engine/base/memory.h"
+#include "engine/base/printable.h"
 #include "engine/command/last_attempt.h"
 #include "engine/command/states.h"
 #include "engine/meter/meter.h"
@@ -153,8 +154,10 @@ static void print_shown(const struct shown *s, bool json) {
     }
     if (json && s->count > 1)
         printf("[\n%s\n]\n", buffer_text(&out));
+    else if (json)
+        printf("%s\n", buffer_text(&out));
     else
-        printf("%s%s", buffer_text(&out), json && s->count ? "\n" : "");
+        printable_print(stdout, buffer_text(&out));
     buffer_close(&out);
 }
 

@@ -6,6 +6,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/data.h"
 #include "engine/base/json.h"
+#include "engine/base/printable.h"
 #include "engine/command/project.h"
 #include "engine/meter/meter.h"
 #include "engine/verify/verify.h"
@@ -21,14 +22,15 @@ struct telling {
 /* ---- a stage, for people ---- */
 
 static void print_text_side(const char *side, double line, const cJSON *text) {
-    printf("      line %.0f %s %s\n", line, side, cJSON_IsString(text) ? text->valuestring : "(is not there)");
+    printable_printf(stdout, "      line %.0f %s %s\n", line, side,
+                     cJSON_IsString(text) ? text->valuestring : "(is not there)");
 }
 
 static void print_byte(const char *side, const cJSON *byte) {
     if (cJSON_IsNumber(byte))
-        printf(" %s 0x%02x", side, (unsigned)byte->valueint);
+        printable_printf(stdout, " %s 0x%02x", side, (unsigned)byte->valueint);
     else
-        printf(" %s at its end", side);
+        printable_printf(stdout, " %s at its end", side);
 }
 
 static void print_first(const cJSON *first) {
@@ -38,10 +40,10 @@ static void print_first(const cJSON *first) {
         print_text_side("recorded:", json_double(first, "line", 0), recorded);
         print_text_side("now:     ", json_double(first, "line", 0), now);
     } else {
-        printf("      first differing byte at %.0f:", json_double(first, "offset", 0));
+        printable_printf(stdout, "      first differing byte at %.0f:", json_double(first, "offset", 0));
         print_byte("recorded", recorded);
         print_byte("and now", now);
-        printf("\n");
+        putchar('\n');
     }
 }
 
@@ -55,20 +57,20 @@ static void print_differences(const cJSON *first) {
     }
     cJSON_ArrayForEach(file, cJSON_GetObjectItemCaseSensitive(first, "files")) {
         const char *only = json_text(file, "only", NULL);
-        printf("    %s%s%s\n", json_text(file, "path", "?"), only ? ": only " : "", only ? only : "");
+        printable_printf(stdout, "    %s%s%s\n", json_text(file, "path", "?"), only ? ": only " : "", only ? only : "");
         if (!only)
             print_first(file);
     }
     if (json_double(first, "more", 0) > 0)
-        printf("    and %.0f more\n", json_double(first, "more", 0));
+        printable_printf(stdout, "    and %.0f more\n", json_double(first, "more", 0));
 }
 
 static void print_side(const char *side, const cJSON *out) {
     if (cJSON_IsObject(out))
-        printf("%s %.*s (%.0f bytes, mode %s)", side, SHORT_DIGEST, json_text(out, "sha256", "?"),
-               json_double(out, "size", 0), json_text(out, "mode", "?"));
+        printable_printf(stdout, "%s %.*s (%.0f bytes, mode %s)", side, SHORT_DIGEST, json_text(out, "sha256", "?"),
+                         json_double(out, "size", 0), json_text(out, "mode", "?"));
     else
-        printf("%s not", side);
+        printable_printf(stdout, "%s not", side);
 }
 
 static void print_metric(const cJSON *metric, const cJSON *tolerance) {
@@ -88,7 +90,7 @@ static void print_metric(const cJSON *metric, const cJSON *tolerance) {
     }
     if (cJSON_IsNumber(tolerance))
         buffer_printf(&text, ", allowed %.3g %%", 100 * tolerance->valuedouble);
-    printf("%s\n", buffer_text(&text));
+    printable_printf(stdout, "%s\n", buffer_text(&text));
     buffer_close(&text);
 }
 
@@ -96,23 +98,23 @@ static void print_metric(const cJSON *metric, const cJSON *tolerance) {
 static void print_stage(const struct telling *t, const cJSON *stage) {
     const char *verdict = json_text(stage, "verdict", "?");
     const cJSON *item;
-    printf("%-8s %s\n", verdict, json_text(stage, "stage", "?"));
+    printable_printf(stdout, "%-8s %s\n", verdict, json_text(stage, "stage", "?"));
     if (strcmp(verdict, "failed") == 0)
-        printf("    %s\n", json_text(stage, "reason", "?"));
+        printable_printf(stdout, "    %s\n", json_text(stage, "reason", "?"));
     if (strcmp(verdict, "differs") != 0)
         return;
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(stage, "outs")) {
-        printf("    out %s:", json_text(item, "name", "?"));
+        printable_printf(stdout, "    out %s:", json_text(item, "name", "?"));
         print_side(" recorded", cJSON_GetObjectItemCaseSensitive(item, "recorded"));
         print_side(", now", cJSON_GetObjectItemCaseSensitive(item, "now"));
-        printf("\n");
+        putchar('\n');
         print_differences(cJSON_GetObjectItemCaseSensitive(item, "first"));
     }
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(stage, "metrics"))
         print_metric(item, cJSON_GetObjectItemCaseSensitive(stage, "tolerance"));
-    printf("    recorded by run %s; now: %s/attempts/%s.json\n",
-           json_text(cJSON_GetObjectItemCaseSensitive(stage, "recorded"), "run", "?"), t->store,
-           json_text(cJSON_GetObjectItemCaseSensitive(stage, "now"), "attempt", "?"));
+    printable_printf(stdout, "    recorded by run %s; now: %s/attempts/%s.json\n",
+                     json_text(cJSON_GetObjectItemCaseSensitive(stage, "recorded"), "run", "?"), t->store,
+                     json_text(cJSON_GetObjectItemCaseSensitive(stage, "now"), "attempt", "?"));
 }
 
 static void on_judged(void *context, const cJSON *stage) {
@@ -126,7 +128,7 @@ static void on_judged(void *context, const cJSON *stage) {
 
 static void on_started(void *context, const struct instance *i) {
     (void)context;
-    fprintf(stderr, "executing %s once more\n", instance_name(i));
+    printable_printf(stderr, "executing %s once more\n", instance_name(i));
 }
 
 /* ---- the end ---- */
@@ -139,9 +141,9 @@ static void print_summary(const struct verify_summary *s, long seed) {
                   s->same + s->within + s->differ + s->failed, s->recorded, seed, s->same, s->within, s->differ,
                   s->failed);
     energy_figure(&text, s->joules, s->label);
-    printf("%s\n", buffer_text(&text));
+    printable_printf(stdout, "%s\n", buffer_text(&text));
     if (s->unrecorded > 0)
-        printf("%zu more are not recorded; retort run makes them\n", s->unrecorded);
+        printable_printf(stdout, "%zu more are not recorded; retort run makes them\n", s->unrecorded);
     buffer_close(&text);
 }
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/printable.h"
 #include "engine/command/states.h"
 #include "engine/plan/why.h"
 #include "store/record_format.h"
@@ -119,7 +120,7 @@ static int run(const struct arguments *a, struct error *err) {
         state_each_named(&p, explain, &x);
     if (code == 0 && x.text.size == 0)
         buffer_printf(&x.text, "%s: its instances depend on results still to come\n", operand(a, 1));
-    fputs(buffer_text(&x.text), stdout);
+    printable_print(stdout, buffer_text(&x.text));
     buffer_close(&x.text);
     earlier_close(&x.earlier);
     project_close(&p);

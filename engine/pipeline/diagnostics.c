@@ -5,20 +5,22 @@
 #include <string.h>
 
 #include "engine/base/memory.h"
+#include "engine/base/printable.h"
 
-/* Replaces control characters, so that a message stays one line. NULs end the three texts and stay. */
-static void flatten(struct buffer *text) {
-    for (size_t i = 0; i < text->size; i++) {
-        unsigned char c = (unsigned char)text->data[i];
-        if ((c && c < 0x20) || c == 0x7F)
-            text->data[i] = '?';
-    }
+/* Appends a text and its NUL, on one line. */
+static void append_text(struct buffer *out, const char *text) {
+    printable_append_line(out, text);
+    buffer_append(out, "", 1);
 }
 
-/* `text`: message, file and pointer, each ended by NUL; the diagnostic takes its memory. */
-static void append(struct diagnostics *d, enum severity severity, struct json_position position, struct buffer *text) {
-    flatten(text);
-    struct diagnostic item = {severity, position, buffer_detach(text), NULL, NULL};
+/* The diagnostic takes the memory of the three texts. */
+static void append(struct diagnostics *d, enum severity severity, struct json_position position, const char *message,
+                   const char *file, const char *pointer) {
+    struct buffer text = {0};
+    append_text(&text, message);
+    append_text(&text, file);
+    append_text(&text, pointer);
+    struct diagnostic item = {severity, position, buffer_detach(&text), NULL, NULL};
     item.file = item.message + strlen(item.message) + 1;
     item.pointer = item.file + strlen(item.file) + 1;
     mem_grow(d->items, &d->capacity, d->count + 1);
@@ -28,25 +30,20 @@ static void append(struct diagnostics *d, enum severity severity, struct json_po
 
 void diagnostics_add(struct diagnostics *d, enum severity severity, const struct location *at, const char *format,
                      ...) {
-    struct buffer text = {0};
+    struct buffer text = {0}, pointer = {0};
     va_list args;
     va_start(args, format);
     buffer_vprintf(&text, format, args);
     va_end(args);
-    buffer_append(&text, "", 1);
-    buffer_append(&text, at->source->name, strlen(at->source->name) + 1);
-    location_pointer(&text, at);
-    buffer_append(&text, "", 1);
-    append(d, severity, location_position(at), &text);
+    location_pointer(&pointer, at);
+    append(d, severity, location_position(at), buffer_text(&text), at->source->name, buffer_text(&pointer));
+    buffer_close(&text);
+    buffer_close(&pointer);
 }
 
 void diagnostics_add_at(struct diagnostics *d, enum severity severity, const char *file, struct json_position position,
                         const char *message) {
-    struct buffer text = {0};
-    buffer_append(&text, message, strlen(message) + 1);
-    buffer_append(&text, file, strlen(file) + 1);
-    buffer_append(&text, "", 1);
-    append(d, severity, position, &text);
+    append(d, severity, position, message, file, "");
 }
 
 void diagnostics_move(struct diagnostics *d, struct diagnostics *from) {

@@ -19,7 +19,8 @@
  *   dirty         tracked files differ from the commit; untracked ones do not count
  *   diff_sha256   of the patch from the commit to the working tree; null when clean
  *
- * If git gives no answer: {"unavailable": why}, also how to allow the repository of another user. Or the known members and {"dirty": null, "dirty_unavailable": why}.
+ * If git gives no answer: {"unavailable": why}, also how to allow the repository of another user. Or the known members
+ * and {"dirty": null, "dirty_unavailable": why}.
  * libgit2 is initialised here and shut down again, so that no other function pays for it.
  */
 cJSON *provenance_git(const char *path);

@@ -5,6 +5,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/base/memory.h"
+#include "engine/base/printable.h"
 
 enum { PROGRESS_EVERY_S = 10 };
 
@@ -28,6 +29,14 @@ static const char *const state_names[] = {
     [STAGE_FAILED] = "failed",   [STAGE_RETRYING] = "retrying", [STAGE_INTERRUPTED] = "interrupted",
     [STAGE_SKIPPED] = "skipped", [STAGE_SELECTED] = "selected",
 };
+
+/* A stage may send any bytes. */
+static void put_line(FILE *stream, const char *before, const char *text) {
+    struct buffer shown = {0};
+    printable_append_line(&shown, text);
+    fprintf(stream, "%s%s", before, buffer_text(&shown));
+    buffer_close(&shown);
+}
 
 static double seconds_since(uint64_t ns) {
     return (double)(clock_monotonic_ns() - ns) / 1e9;
@@ -87,13 +96,13 @@ static void plain_stage(struct progress *p, const struct instance *i, enum stage
         begin_running(p, i);
     if (event == STAGE_KNOWN || (p->style == PROGRESS_NONE && event != STAGE_FAILED))
         return;
-    fprintf(p->stream, "%7.1fs  %-11s %s", seconds_since(p->began_ns), state_names[event], instance_name(i));
+    printable_printf(p->stream, "%7.1fs  %-11s %s", seconds_since(p->began_ns), state_names[event], instance_name(i));
     if (took > 0)
         fprintf(p->stream, "  (%.1f s)", took);
     fputs("\n", p->stream);
     for (const char *line = detail; line && *line;) {
         size_t length = strcspn(line, "\n");
-        fprintf(p->stream, "                      %.*s\n", (int)length, line);
+        printable_printf(p->stream, "                      %.*s\n", (int)length, line);
         line += length + (line[length] == '\n');
     }
     fflush(p->stream);
@@ -107,24 +116,18 @@ static void on_stage(void *context, const struct instance *i, enum stage_event e
         plain_stage(p, i, event, detail);
 }
 
-/* Replaces control characters: a stage may send any bytes, and a terminal would obey them. */
-static void put_visible(FILE *stream, const char *text) {
-    for (; *text; text++)
-        putc((unsigned char)*text < ' ' || *text == 0x7F ? ' ' : *text, stream);
-}
-
 static void on_progress(void *context, const struct instance *i, double done, double total, const char *unit) {
     struct progress *p = context;
     struct running *r = find_running(p, i);
     if (!r || p->style != PROGRESS_PLAIN || seconds_since(r->told_ns) < PROGRESS_EVERY_S)
         return;
     r->told_ns = clock_monotonic_ns();
-    fprintf(p->stream, "%7.1fs  %-11s %s  %.0f", seconds_since(p->began_ns), "running", instance_name(i), done);
+    printable_printf(p->stream, "%7.1fs  %-11s %s  %.0f", seconds_since(p->began_ns), "running", instance_name(i),
+                     done);
     if (total >= done)
         fprintf(p->stream, " of %.0f", total);
     if (unit) {
-        putc(' ', p->stream);
-        put_visible(p->stream, unit);
+        put_line(p->stream, " ", unit);
     }
     if (done > 0 && total >= done)
         fprintf(p->stream, ", about %.0f s left", seconds_since(r->started_ns) * (total - done) / done);
@@ -136,9 +139,9 @@ static void on_note(void *context, const struct instance *i, const char *text) {
     struct progress *p = context;
     if (p->style != PROGRESS_PLAIN)
         return;
-    fprintf(p->stream, "%7.1fs  %-11s %s%s", seconds_since(p->began_ns), "note", i ? instance_name(i) : "",
-            i ? ": " : "");
-    put_visible(p->stream, text);
+    printable_printf(p->stream, "%7.1fs  %-11s %s%s", seconds_since(p->began_ns), "note", i ? instance_name(i) : "",
+                     i ? ": " : "");
+    put_line(p->stream, "", text);
     fputs("\n", p->stream);
     fflush(p->stream);
 }
@@ -167,10 +170,10 @@ static void print_results(FILE *stream, const struct published *p) {
     if (!p->path)
         return;
     if (unknown == 0)
-        fprintf(stream, "results: %s/\n", p->path);
+        printable_printf(stream, "results: %s/\n", p->path);
     else
-        fprintf(stream, "results: %zu of %zu %s not known yet; the others are in %s/\n", unknown, p->total,
-                unknown == 1 ? "is" : "are", p->path);
+        printable_printf(stream, "results: %zu of %zu %s not known yet; the others are in %s/\n", unknown, p->total,
+                         unknown == 1 ? "is" : "are", p->path);
 }
 
 void progress_end(struct progress *p, const struct run_summary *s) {

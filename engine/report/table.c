@@ -11,6 +11,7 @@
 #include "engine/base/data.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/base/printable.h"
 
 struct cell {
     char *text;   /* NULL: empty */
@@ -134,6 +135,13 @@ static int text_width(const char *text) {
     return width;
 }
 
+/* A cell as people are shown it. The caller frees. */
+static char *shown_text(const char *text) {
+    struct buffer shown = {0};
+    printable_append_line(&shown, text);
+    return buffer_detach(&shown);
+}
+
 static void append_padded(struct buffer *out, const char *text, int width, bool right) {
     int pad = width - text_width(text);
     if (right)
@@ -143,26 +151,36 @@ static void append_padded(struct buffer *out, const char *text, int width, bool 
         buffer_printf(out, "%*s", pad > 0 ? pad : 0, "");
 }
 
+static const char *raw_text(const struct table *t, size_t row, size_t column) {
+    return row == SIZE_MAX ? t->columns[column] : cell_text(t, row, column);
+}
+
 static void print_line(struct buffer *out, const struct table *t, const int *widths, size_t row) {
     size_t start = out->size;
     for (size_t c = 0; c < t->column_count; c++) {
         if (c)
             buffer_puts(out, "  ");
-        const char *text = row == SIZE_MAX ? t->columns[c] : cell_text(t, row, c);
+        char *text = shown_text(raw_text(t, row, c));
         append_padded(out, text, widths[c], is_number_column(t, c));
+        free(text);
     }
     while (out->size > start && out->data[out->size - 1] == ' ')
         out->data[--out->size] = '\0';
     buffer_putc(out, '\n');
 }
 
+static void widen(int *width, const char *raw) {
+    char *text = shown_text(raw);
+    *width = text_width(text) > *width ? text_width(text) : *width;
+    free(text);
+}
+
 static void print_text(struct buffer *out, const struct table *t) {
     int *widths = mem_array(t->column_count + 1, sizeof *widths);
     for (size_t c = 0; c < t->column_count; c++) {
-        widths[c] = text_width(t->columns[c]);
+        widen(&widths[c], t->columns[c]);
         for (size_t r = 0; r < t->row_count; r++)
-            if (text_width(cell_text(t, r, c)) > widths[c])
-                widths[c] = text_width(cell_text(t, r, c));
+            widen(&widths[c], cell_text(t, r, c));
     }
     print_line(out, t, widths, SIZE_MAX);
     for (size_t r = 0; r < t->row_count; r++)
@@ -172,7 +190,7 @@ static void print_text(struct buffer *out, const struct table *t) {
 
 static void csv_value(struct buffer *out, const struct table *t, size_t row, size_t column) {
     const struct cell *c = cell_at(t, row, column);
-    if (cJSON_IsNumber(c->value))
+    if (c->value && cJSON_IsNumber(c->value))
         json_number(out, c->value->valuedouble);
     else
         csv_cell(out, cell_text(t, row, column));

@@ -202,7 +202,7 @@ static void test_plain_lets_a_note_be_one_line(void **state) {
     (void)state;
     display_open(&d, PROGRESS_PLAIN);
     d.observer.note(d.observer.context, &i, "caf\xC3\xA9 \x1B[31mred\x7F\nfinished");
-    assert_non_null(strstr(d.text, "note        train: caf\xC3\xA9  [31mred  finished\n"));
+    assert_non_null(strstr(d.text, "note        train: caf\xC3\xA9 \\x1b[31mred\\x7f\\nfinished\n"));
     display_close(&d);
 }
 
