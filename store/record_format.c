@@ -32,6 +32,7 @@ struct record_view record_read(const cJSON *record) {
         .metrics = member(record, "metrics"),
         .energy = member(record, "energy"),
         .programs = member(member(record, "provenance"), "programs"),
+        .python = member(member(record, "provenance"), "python"),
     };
 }
 
@@ -64,5 +65,14 @@ cJSON *record_out_json(const struct object *o, const char *type) {
 }
 
 struct record_program record_program_read(const cJSON *item) {
-    return (struct record_program){json_text(item, "name", ""), json_text(item, "sha256", NULL)};
+    return (struct record_program){json_text(item, "name", ""), json_text(item, "path", NULL),
+                                   json_text(item, "sha256", NULL)};
+}
+
+struct record_python record_python_read(const cJSON *python) {
+    return (struct record_python){.prefix = json_text(python, "prefix", ""),
+                                  .version = json_text(python, "version", ""),
+                                  .sha256 = json_text(python, "sha256", ""),
+                                  .packages = member(python, "packages"),
+                                  .uncovered = member(python, "uncovered")};
 }

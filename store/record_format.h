@@ -25,6 +25,7 @@ struct record_view {
     const cJSON *metrics;    /* numbers by name */
     const cJSON *energy;     /* energy_view_read (engine/meter) */
     const cJSON *programs;   /* an array: record_program_read */
+    const cJSON *python;     /* record_python_read; NULL: it ran on none that is known */
 };
 /* A view of the record, valid as long as its tree. */
 struct record_view record_read(const cJSON *record);
@@ -38,10 +39,18 @@ int record_out_read(struct object *out, const cJSON *item, struct error *err);
 /* {"sha256", "size", "mode", "type"}. `type`: "file", "directory", "metrics" or "series". The caller deletes. */
 cJSON *record_out_json(const struct object *o, const char *type);
 
-/* A program that ran: its name, and its digest in hex (NULL: not known). */
+/* A program that ran: its name, its path and its digest in hex (NULL: not known). */
 struct record_program {
-    const char *name, *sha256;
+    const char *name, *path, *sha256;
 };
 struct record_program record_program_read(const cJSON *item);
+
+/* The Python that a command ran on. */
+struct record_python {
+    const char *prefix, *version, *sha256; /* sha256: of program, version and packages */
+    const cJSON *packages;                 /* version by name */
+    const cJSON *uncovered;                /* an array of paths that modules are imported from, and no key covers */
+};
+struct record_python record_python_read(const cJSON *python);
 
 #endif

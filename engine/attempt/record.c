@@ -8,6 +8,7 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/lookup/interpreter.h"
 #include "store/record_format.h"
 
 static void add_hex(cJSON *object, const char *name, const struct digest *d) {
@@ -33,7 +34,7 @@ static void add_outs(cJSON *record, const struct attempt *a) {
 
 /* ---- provenance ---- */
 
-static void add_program(cJSON *programs, struct facts *facts, const char *name, char *path) {
+static void add_program(cJSON *programs, struct facts *facts, const char *name, const char *path) {
     struct content content;
     cJSON *program = cJSON_CreateObject();
     cJSON_AddStringToObject(program, "name", name);
@@ -43,24 +44,38 @@ static void add_program(cJSON *programs, struct facts *facts, const char *name, 
             add_hex(program, "sha256", &content.digest);
     }
     cJSON_AddItemToArray(programs, program);
+}
+
+/* The first word of a command and its pinned programs; the Python that it runs on. */
+static void add_command_programs(cJSON *provenance, cJSON *programs, const struct attempt *a) {
+    const struct action *action = a->instance->action;
+    struct facts *facts = a->all->options.facts;
+    const char *first = a->argc > 0 ? a->argv[0] : "", *search = environment_value(a->environment, "PATH");
+    bool own = *first != '/' && strchr(first, '/'); /* it lies in the stage's directory: an input */
+    char *path = own ? NULL : facts_find_program(first, search);
+    if (!own)
+        add_program(programs, facts, first, path);
+    for (size_t i = 0; i < action->pin_count; i++) {
+        if (strcmp(action->pins[i].program, first) == 0)
+            continue;
+        char *pinned = facts_find_program(action->pins[i].program, search);
+        add_program(programs, facts, action->pins[i].program, pinned);
+        free(pinned);
+    }
+    const struct interpreter *python = interpreter_of_command(facts, path, search, &a->instance->decl->toolchain);
+    if (python)
+        cJSON_AddItemToObject(provenance, "python", interpreter_record(python));
     free(path);
 }
 
 /* The programs that ran, as far as the engine knows: retort-stage for a kind; argv[0] and the pinned ones for a command. */
 static void add_programs(cJSON *provenance, const struct attempt *a) {
-    const struct action *action = a->instance->action;
     struct facts *facts = a->all->options.facts;
     cJSON *programs = cJSON_AddArrayToObject(provenance, "programs");
-    if (action->kind) {
-        add_program(programs, facts, "retort-stage", mem_strdup(facts_stage_program(facts)));
-        return;
-    }
-    const char *first = a->argc > 0 ? a->argv[0] : "", *search = environment_value(a->environment, "PATH");
-    if (*first == '/' || !strchr(first, '/')) /* else it lies in the stage's directory: an input */
-        add_program(programs, facts, first, facts_find_program(first, search));
-    for (size_t i = 0; i < action->pin_count; i++)
-        if (strcmp(action->pins[i].program, first) != 0)
-            add_program(programs, facts, action->pins[i].program, facts_find_program(action->pins[i].program, search));
+    if (a->instance->action->kind)
+        add_program(programs, facts, "retort-stage", facts_stage_program(facts));
+    else
+        add_command_programs(provenance, programs, a);
 }
 
 static cJSON *input_item(const struct action_item *item) {

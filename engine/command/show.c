@@ -69,6 +69,26 @@ static void append_energy(struct buffer *out, const cJSON *energy) {
     }
 }
 
+static void append_programs(struct buffer *out, const struct record_view *r) {
+    const cJSON *item;
+    cJSON_ArrayForEach(item, r->programs) {
+        const struct record_program p = record_program_read(item);
+        buffer_printf(out, "  program %-12s %.12s  %s\n", p.name, p.sha256 ? p.sha256 : "not found",
+                      p.path ? p.path : "");
+    }
+    if (!r->python)
+        return;
+    const struct record_python python = record_python_read(r->python);
+    buffer_printf(out, "  python %s, %d packages, %s\n", *python.version ? python.version : "of unknown version",
+                  cJSON_GetArraySize(python.packages), python.prefix);
+    cJSON_ArrayForEach(item, python.packages) {
+        buffer_printf(out, "    %s %s\n", item->string, item->valuestring);
+    }
+    cJSON_ArrayForEach(item, python.uncovered) {
+        buffer_printf(out, "  imports from %s are not covered by the key\n", item->valuestring);
+    }
+}
+
 static void append_text(struct buffer *out, const struct shown_record *item) {
     const struct record_view r = record_read(item->record);
     buffer_printf(out, "%s\n  key %s%s\n  kind %s, run %s\n", r.stage, r.key, item->is_other ? " (an earlier one)" : "",
@@ -79,6 +99,7 @@ static void append_text(struct buffer *out, const struct shown_record *item) {
     if (isfinite(r.max_rss_bytes))
         buffer_printf(out, ", peak memory %.1f MiB", r.max_rss_bytes / 1048576);
     buffer_puts(out, "\n");
+    append_programs(out, &r);
     append_energy(out, r.energy);
     append_outs(out, r.outs);
     append_metrics(out, r.metrics);

@@ -6,6 +6,7 @@
 #include "engine/base/memory.h"
 #include "engine/environment/toolchain.h"
 #include "engine/lookup/facts.h"
+#include "engine/lookup/interpreter.h"
 #include "engine/lookup/members.h"
 #include "engine/meter/meter.h"
 #include "engine/provenance/provenance.h"
@@ -27,6 +28,7 @@ void facts_free(struct facts *f) {
     for (size_t i = 0; i < f->paths.count; i++)
         free(f->paths.entries[i].value);
     bytemap_close(&f->paths);
+    interpreters_free(&f->interpreters);
     free(f->platform);
     free(f->stage_program);
     free(f->keeper_program);

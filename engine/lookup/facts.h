@@ -9,9 +9,10 @@
 struct facts {
     struct store *store;
     char *stage_program, *keeper_program;
-    char *platform;       /* NULL until asked */
-    cJSON *machine;       /* NULL until asked */
-    struct bytemap paths; /* prefix of a toolchain -> its PATH */
+    char *platform;              /* NULL until asked */
+    cJSON *machine;              /* NULL until asked */
+    struct bytemap paths;        /* prefix of a toolchain -> its PATH */
+    struct bytemap interpreters; /* path of a program -> what interpreter.c remembers */
 };
 
 /* Creates the facts for `plan`, `why` and `run`. */

@@ -63,6 +63,20 @@ check "the caller's toolchain is that of the active venv" same "$(out caller)" "
 sed 's/"toolchain": "caller", //' t.json >plain.json
 check "a toolchain is no part of the key" same "$(key plain.json caller)" "$(key t.json caller)"
 
+# ---- the record of a Python ----
+site=$(echo venv/lib/python3.*/site-packages)
+mkdir -p "$site/NumPy-1.26.4.dist-info" lib && echo "$work/lib" >"$site/mine.pth"
+"$retort" run t.json prefix --progress none --store recorded
+python() { "$retort" show t.json prefix --store recorded --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["provenance"]["python"]'"$1"')'; }
+check "the record names the prefix" same "$(python '["prefix"]')" "$work/venv"
+check "the record names the version" same "$(python '["version"]')" "$(venv/bin/python3 -c 'import platform; print(platform.python_version())')"
+check "the record lists the packages" same "$(python '["packages"]')" "{'numpy': '1.26.4'}"
+check "the record lists paths that no key covers" same "$(python '["uncovered"]')" "['$work/lib']"
+"$retort" show t.json prefix --store recorded >told
+check "show prints the program" has told "  $work/venv/bin/python3"
+check "show prints a package" has told "    numpy 1.26.4"
+check "show prints a path that no key covers" has told "imports from $work/lib are not covered by the key"
+
 sed 's/"prefix": "venv"/"prefix": "gone"/' t.json >gone.json
 check "check warns of a prefix that is not there" "$retort" check gone.json
 "$retort" check gone.json 2>told >/dev/null

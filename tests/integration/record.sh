@@ -5,6 +5,11 @@ mkdir "$work/project" "$work/elsewhere" && cd "$work/project" || exit 1
 git init -q . && git -c user.name=t -c user.email=t@example.org commit -q --allow-empty -m begin || exit 1
 mkdir folder && echo text >folder/a.txt && echo text >a.txt
 
+# A venv made by hand, with a package and a path outside of it.
+site=venv/lib/python3.11/site-packages
+mkdir -p venv/bin $site/numpy-1.26.4.dist-info && ln -s /usr/bin/python3 venv/bin/python3
+echo "version = 3.11.2" >venv/pyvenv.cfg && echo "$work" >$site/path.pth
+
 cat >study.json <<'END'
 { "retort": 1, "name": "page", "params": { "n": 2 }, "stages": {
   "makes": { "in": { "file": "a.txt", "folder": "folder" }, "env": { "N": "${params.n}" }, "pass_env": ["LANG"], "pin": ["sh"],
@@ -15,6 +20,7 @@ cat >study.json <<'END'
     "outs": { "o": "o", "m": { "path": "m.json", "type": "metrics" } } },
   "binary": { "cmd": ["sh", "-c", "head -c 9999 /dev/urandom >o"], "outs": { "o": "o" } },
   "names": { "cmd": ["sh", "-c", "mkdir d; date +%N >d/text; head -c 9999 /dev/urandom >d/binary; echo >d/$(date +%N)"], "outs": { "d": { "path": "d", "type": "directory" } } },
+  "python": { "toolchain": { "prefix": "venv" }, "cmd": ["python3", "-c", "open('o', 'w')"], "outs": { "o": "o" } },
   "uncached": { "cmd": ["true"], "cache": false },
   "fails": { "cmd": ["false"] },
   "left": { "after": ["fails"], "cmd": ["true"] } }, "results": { "o.txt": "${stages.reads.outs.o}" } }

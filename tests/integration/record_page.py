@@ -12,7 +12,7 @@ import os
 import re
 import sys
 
-NAMED_BY_THE_PIPELINE = {"components", "outs", "metrics", "overrides", "provenance.inputs"}
+NAMED_BY_THE_PIPELINE = {"components", "outs", "metrics", "overrides", "provenance.inputs", "provenance.python.packages"}
 TYPES = {bool: "boolean", int: "number", float: "number", str: "text", dict: "object", list: "array"}
 ONLY_WITH_COUNTERS = re.compile(
     r"energy\.(gpu_j|counter_|resolution_j|idle_j|other_j|share_rule|baseline|steps|samples|domains|beside|stages_j|"

@@ -1,0 +1,27 @@
+/* The Pythons that commands run on. Each is read once and remembered with the facts; again when packages changed. */
+#ifndef RETORT_ENGINE_LOOKUP_INTERPRETER_H
+#define RETORT_ENGINE_LOOKUP_INTERPRETER_H
+
+#include "engine/environment/python.h"
+#include "engine/lookup/facts.h"
+
+struct interpreter {
+    struct python *python; /* NULL: no Python */
+    struct digest digest;  /* over the program's content, its version and its packages */
+};
+
+/* The Python of a command whose program lies at `path`; NULL: not known. If that is no Python, and the toolchain is not
+   the system's, it is python3 on the PATH `search`. NULL: there is none. Belongs to the facts. */
+const struct interpreter *interpreter_of_command(struct facts *f, const char *path, const char *search,
+                                                 const struct toolchain *t);
+
+/* The same of a stage, as its declaration says. NULL also where program or PATH depend on the instance. */
+const struct interpreter *interpreter_of_stage(struct facts *f, const struct stage_decl *stage);
+
+/* The member "python" of a record's provenance (store/RECORD.md). The caller deletes. */
+cJSON *interpreter_record(const struct interpreter *i);
+
+/* Frees what the facts remember. */
+void interpreters_free(struct bytemap *interpreters);
+
+#endif
