@@ -32,6 +32,7 @@ struct record_view record_read(const cJSON *record) {
         .metrics = member(record, "metrics"),
         .energy = member(record, "energy"),
         .programs = member(member(record, "provenance"), "programs"),
+        .gpus = member(member(record, "provenance"), "gpus"),
         .python = member(member(record, "provenance"), "python"),
     };
 }

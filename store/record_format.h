@@ -25,6 +25,7 @@ struct record_view {
     const cJSON *metrics;    /* numbers by name */
     const cJSON *energy;     /* energy_view_read (engine/meter) */
     const cJSON *programs;   /* an array: record_program_read */
+    const cJSON *gpus;       /* an array of texts; NULL: it held none */
     const cJSON *python;     /* record_python_read; NULL: it ran on none that is known */
 };
 /* A view of the record, valid as long as its tree. */

@@ -9,6 +9,7 @@
 #include "engine/attempt/environment.h"
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
+#include "engine/environment/gpus.h"
 #include "engine/provenance/provenance.h"
 #include "store/attempts.h"
 
@@ -124,6 +125,7 @@ void attempt_free(struct attempt *a) {
     events_close(&a->events);
     cJSON_Delete(a->account);
     free(a->account_path);
+    free(a->gpus);
     free(a->worked_in);
     free(a->kept);
     free(a->checkpoint);
@@ -165,6 +167,8 @@ void attempt_remove(struct attempt *a) {
 /* ---- the end ---- */
 
 static void end(struct attempt *a) {
+    if (a->gpus)
+        gpus_return(a->all->options.gpus, a->gpus);
     if (a->code < 0)
         attempt_remove(a);
     else if (!a->only_look)
@@ -271,13 +275,20 @@ static void on_prepared(uv_work_t *work, int status) {
     all->prepared[all->prepared_count++] = a;
 }
 
+/* The scheduler starts no stage whose GPUs are not free. */
+static int take_gpus(struct attempt *a, struct error *err) {
+    size_t count = (size_t)a->instance->decl->resources.gpus;
+    return count > 0 ? gpus_take(&a->gpus, a->all->options.gpus, count, err) : 0;
+}
+
 static int begin(struct attempt *a, struct error *err) {
     a->directory = take_directory(a->all);
     a->worked_in = mem_strdup(a->directory->stage);
     /* With the checkpoint that an interrupted run left, a verification would not execute everything. */
     if (a->only_look && attempt_uses_checkpoint(a->instance))
         a->checkpoint = path_join(a->directory->root, "checkpoint");
-    return inputs_check_before(a, err);
+    int rc = take_gpus(a, err);
+    return rc == 0 ? inputs_check_before(a, err) : rc;
 }
 
 int attempt_enter(struct attempt *a, struct error *err) {

@@ -35,6 +35,7 @@ struct attempts_options {
     uv_loop_t *loop;
     struct store *store;
     struct facts *facts;
+    struct gpus *gpus; /* handed out to the attempts */
     const struct pipeline *pipeline;
     const char *platform; /* copied */
     const char *run;      /* its id, for records; copied; NULL: there is none */
@@ -116,6 +117,7 @@ struct attempt {
     struct attempt_observer observer;
     char *id;
     int number, cpus;
+    char *gpus; /* those that it holds, "0,2"; NULL: none */
     bool only_look;
     bool object_lost; /* an input from the store is damaged or gone, and must be made again */
     bool cancelled;   /* asked to leave, or killed, before it was submitted */

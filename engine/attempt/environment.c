@@ -63,6 +63,17 @@ static void set_threads(struct variables *v, const struct attempt *a) {
         set(v, limits[i], cpus);
 }
 
+/* Every vendor's variable: each library reads its own. Numbers count as in nvidia-smi. */
+static void set_gpus(struct variables *v, const struct attempt *a) {
+    if (!a->gpus)
+        return;
+    set(v, "CUDA_DEVICE_ORDER", "PCI_BUS_ID");
+    set(v, "CUDA_VISIBLE_DEVICES", a->gpus);
+    set(v, "HIP_VISIBLE_DEVICES", a->gpus);
+    if (a->gpus[strspn(a->gpus, "0123456789,")] == '\0') /* Intel's takes no names */
+        set(v, "ZE_AFFINITY_MASK", a->gpus);
+}
+
 static void set_declared(struct variables *v, struct attempt *a) {
     const struct action *action = a->instance->action;
     const struct stage_decl *decl = a->instance->decl;
@@ -93,6 +104,7 @@ char **environment_create(struct attempt *a) {
     set_base(&v, a);
     set_threads(&v, a);
     set_declared(&v, a);
+    set_gpus(&v, a);
     set_protocol(&v, a);
     append(&v, NULL);
     return v.items;

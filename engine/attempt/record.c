@@ -123,6 +123,17 @@ static void add_log(cJSON *logs, const char *name, const struct log *log, const 
         cJSON_AddStringToObject(item, "path", path_base(path));
 }
 
+static void add_gpus(cJSON *provenance, const struct attempt *a) {
+    cJSON *gpus = a->gpus ? cJSON_AddArrayToObject(provenance, "gpus") : NULL;
+    for (const char *at = a->gpus; at && *at;) {
+        size_t length = strcspn(at, ",");
+        char *id = mem_strndup(at, length);
+        cJSON_AddItemToArray(gpus, cJSON_CreateString(id));
+        free(id);
+        at += length + (at[length] == ',');
+    }
+}
+
 static void add_argv(cJSON *provenance, const struct attempt *a) {
     cJSON *argv = cJSON_AddArrayToObject(provenance, "argv");
     for (size_t i = 0; i < a->argc; i++)
@@ -136,6 +147,7 @@ static void add_provenance(cJSON *record, const struct attempt *a) {
     cJSON_AddNumberToObject(p, "cpus", a->cpus);
     cJSON_AddBoolToObject(p, "deterministic", a->instance->decl->deterministic);
     cJSON_AddNumberToObject(p, "tolerance", a->instance->decl->tolerance);
+    add_gpus(p, a);
     add_argv(p, a);
     add_environment(p, a);
     add_programs(p, a);

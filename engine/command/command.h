@@ -50,6 +50,8 @@ int command_find(const struct command **out, const char *name, struct error *err
     { "store", 0, "DIR", "The store (default: RETORT_STORE, or .retort beside the pipeline's git root)" }
 #define OPTION_JOBS                                                                                                    \
     { "jobs", 'j', "N", "Cpu tokens to share out among stages (default: the cores of this machine)" }
+#define OPTION_GPUS                                                                                                    \
+    { "gpus", 0, "LIST", "The GPUs to share out among stages: 0,1 or none (default: those of the caller or machine)" }
 #define OPTION_JSON                                                                                                    \
     { "json", 0, NULL, "Print JSON" }
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

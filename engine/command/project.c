@@ -56,6 +56,26 @@ int project_limits(struct scheduler_limits *out, const struct arguments *a, stru
     return code;
 }
 
+static bool needs_gpus(const struct pipeline *p) {
+    for (size_t i = 0; i < p->stage_count; i++)
+        if (p->stages[i]->resources.gpus > 0)
+            return true;
+    return false;
+}
+
+int project_gpus(struct gpus **out, struct scheduler_limits *limits, const struct project *p, const struct arguments *a,
+                 struct error *err) {
+    const char *list = argument_value(a, "gpus", NULL);
+    if (list && gpus_parse(out, list, err) < 0)
+        return error_prefix(err, "--gpus");
+    if (!list && !needs_gpus(p->pipeline))
+        return 0;
+    if (!list)
+        *out = gpus_find("/");
+    limits->gpus = (double)gpus_count(*out);
+    return 0;
+}
+
 char *project_store_path(const struct arguments *a, const char *root) {
     const char *named = argument_value(a, "store", getenv("RETORT_STORE"));
     return named && *named ? mem_strdup(named) : path_join(root, ".retort");

@@ -5,6 +5,7 @@
 #define RETORT_ENGINE_COMMAND_PROJECT_H
 
 #include "engine/command/command.h"
+#include "engine/environment/gpus.h"
 #include "engine/lookup/facts.h"
 #include "engine/lookup/ignore.h"
 #include "engine/lookup/known.h"
@@ -47,6 +48,11 @@ char *project_root(const char *directory);                             /* the ca
 
 /* Limits of what runs at once, from --jobs and this machine. ERR_USAGE. */
 int project_limits(struct scheduler_limits *out, const struct arguments *a, struct error *err);
+
+/* The GPUs to share out, from --gpus, the caller or this machine; the machine is asked only if a stage needs one. Sets
+   the limit too. The caller frees with gpus_free. ERR_USAGE. */
+int project_gpus(struct gpus **out, struct scheduler_limits *limits, const struct project *p, const struct arguments *a,
+                 struct error *err);
 
 /* The path of retort-stage, beside this program; the caller frees. ERR_IO. */
 int project_stage_program(char **out, struct error *err);

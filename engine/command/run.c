@@ -60,13 +60,17 @@ static int run(const struct arguments *a, struct error *err) {
         return code;
     code = project_open(&p, a, PROJECT_STORE_CREATE, err);
     if (code == 0)
+        code = project_gpus(&options.gpus, &options.limits, &p, a, err);
+    if (code == 0)
         code = run_it(&p, a, style, &options, err);
+    gpus_free(options.gpus);
     project_close(&p);
     return code;
 }
 
 static const struct option options[] = {
     OPTION_JOBS,
+    OPTION_GPUS,
     {"keep-going", 'k', NULL, "Go on with stages that do not depend on a failed one"},
     {"progress", 0, "STYLE", "auto, plain, json (one object per line) or none"},
     {"keep-failed", 0, "N",

@@ -124,13 +124,18 @@ static int enter(struct attempts *attempts, struct instance *i, struct error *er
     return rc;
 }
 
-static int open_shell(struct project *p, const char *name, struct error *err) {
+static int open_shell(struct project *p, const char *name, struct gpus *gpus, struct error *err) {
     struct event_loop loop = {0};
     struct attempts attempts = {.work_fd = -1};
     struct instance *i = NULL;
     char *id = mem_printf("shell-%ld", (long)getpid());
-    const struct attempts_options options = {
-        .loop = &loop.uv, .store = p->store, .facts = p->facts, .pipeline = p->pipeline, .platform = "", .name = id};
+    const struct attempts_options options = {.loop = &loop.uv,
+                                             .store = p->store,
+                                             .facts = p->facts,
+                                             .gpus = gpus,
+                                             .pipeline = p->pipeline,
+                                             .platform = "",
+                                             .name = id};
     int rc = find_instance(&i, p, name, err);
     if (rc == 0)
         rc = event_loop_open(&loop, err);
@@ -151,18 +156,23 @@ static int run(const struct arguments *a, struct error *err) {
     if (operand_count(a) != 2)
         return error_set(err, ERR_USAGE, "shell: name the pipeline and one instance: retort shell PIPELINE STAGE");
     struct project p;
+    struct gpus *gpus = NULL;
+    struct scheduler_limits limits;
     int code = project_open(&p, a, PROJECT_STORE_CREATE, err);
     if (code == 0) {
         store_hold(p.store);
         code = project_plan(&p, operands_from(a, 1), 1, err);
     }
     if (code == 0)
-        code = open_shell(&p, operand(a, 1), err);
+        code = project_gpus(&gpus, &limits, &p, a, err);
+    if (code == 0)
+        code = open_shell(&p, operand(a, 1), gpus, err);
+    gpus_free(gpus);
     project_close(&p);
     return code;
 }
 
-static const struct option options[] = {OPTIONS_PARAMS, OPTION_STORE};
+static const struct option options[] = {OPTION_GPUS, OPTIONS_PARAMS, OPTION_STORE};
 
 const struct command command_shell = {
     .name = "shell",

@@ -89,6 +89,13 @@ static void append_programs(struct buffer *out, const struct record_view *r) {
     }
 }
 
+static void append_gpus(struct buffer *out, const cJSON *gpus) {
+    const cJSON *item;
+    cJSON_ArrayForEach(item, gpus) {
+        buffer_printf(out, "  gpu %s\n", item->valuestring);
+    }
+}
+
 static void append_text(struct buffer *out, const struct shown_record *item) {
     const struct record_view r = record_read(item->record);
     buffer_printf(out, "%s\n  key %s%s\n  kind %s, run %s\n", r.stage, r.key, item->is_other ? " (an earlier one)" : "",
@@ -100,6 +107,7 @@ static void append_text(struct buffer *out, const struct shown_record *item) {
         buffer_printf(out, ", peak memory %.1f MiB", r.max_rss_bytes / 1048576);
     buffer_puts(out, "\n");
     append_programs(out, &r);
+    append_gpus(out, r.gpus);
     append_energy(out, r.energy);
     append_outs(out, r.outs);
     append_metrics(out, r.metrics);

@@ -211,12 +211,15 @@ static int run(const struct arguments *a, struct error *err) {
         return code;
     options.seed = (uint64_t)seed;
     code = project_open(&p, a, PROJECT_STORE, err);
+    if (code == 0)
+        code = project_gpus(&options.gpus, &options.limits, &p, a, err);
     if (code == 0) {
         store_hold(p.store);
         code = project_plan(&p, operands_from(a, 1), operand_count(a) > 1 ? operand_count(a) - 1 : 0, err);
     }
     if (code == 0)
         code = verify(&p, &options, argument_given(a, "json"), err);
+    gpus_free(options.gpus);
     project_close(&p);
     return code;
 }
@@ -225,6 +228,7 @@ static const struct option options[] = {
     {"sample", 0, "N%", "Execute only this share of the recorded stages, chosen by the seed (default 100%)"},
     {"seed", 0, "N", "Choose the stages of the verification that printed this seed"},
     OPTION_JOBS,
+    OPTION_GPUS,
     OPTION_JSON,
     OPTIONS_PARAMS,
     OPTION_STORE,

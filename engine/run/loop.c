@@ -30,6 +30,7 @@ static int open_run(struct run *r, struct error *err) {
     const struct attempts_options options = {.loop = &r->loop.uv,
                                              .store = r->store,
                                              .facts = r->facts,
+                                             .gpus = r->options->gpus,
                                              .pipeline = r->pipeline,
                                              .platform = r->platform,
                                              .run = store_run_id(r->store),

@@ -42,6 +42,7 @@ struct run_options {
     const char *const *targets;
     size_t target_count;
     struct scheduler_limits limits;
+    struct gpus *gpus; /* those that stages may get (engine/environment/gpus.h); as many as limits.gpus */
     bool keep_going;
     size_t keep_failed;        /* directories of failed attempts that stay */
     bool same_platform;        /* only results of this platform are known */

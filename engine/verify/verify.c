@@ -252,6 +252,7 @@ static int execute(struct verification *v, struct error *err) {
     const struct attempts_options options = {.loop = &v->loop.uv,
                                              .store = v->store,
                                              .facts = v->facts,
+                                             .gpus = v->options->gpus,
                                              .pipeline = v->pipeline,
                                              .platform = v->platform,
                                              .name = v->id};

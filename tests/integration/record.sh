@@ -20,13 +20,13 @@ cat >study.json <<'END'
     "outs": { "o": "o", "m": { "path": "m.json", "type": "metrics" } } },
   "binary": { "cmd": ["sh", "-c", "head -c 9999 /dev/urandom >o"], "outs": { "o": "o" } },
   "names": { "cmd": ["sh", "-c", "mkdir d; date +%N >d/text; head -c 9999 /dev/urandom >d/binary; echo >d/$(date +%N)"], "outs": { "d": { "path": "d", "type": "directory" } } },
-  "python": { "toolchain": { "prefix": "venv" }, "cmd": ["python3", "-c", "open('o', 'w')"], "outs": { "o": "o" } },
+  "python": { "toolchain": { "prefix": "venv" }, "cmd": ["python3", "-c", "open('o', 'w')"], "resources": { "gpus": 1 }, "outs": { "o": "o" } },
   "uncached": { "cmd": ["true"], "cache": false },
   "fails": { "cmd": ["false"] },
   "left": { "after": ["fails"], "cmd": ["true"] } }, "results": { "o.txt": "${stages.reads.outs.o}" } }
 END
-check "a run with a failing stage ends with status 1" exits 1 "$retort" run study.json --keep-going --set params.n=3 --progress none
-check "verify reports that records and new bytes differ" exits 1 "$retort" verify study.json --set params.n=3
+check "a run with a failing stage ends with status 1" exits 1 "$retort" run study.json --keep-going --gpus 0 --set params.n=3 --progress none
+check "verify reports that records and new bytes differ" exits 1 "$retort" verify study.json --gpus 0 --set params.n=3
 
 cat >resumed.json <<'END'
 { "retort": 1, "name": "resumed", "stages": { "goes-on": { "checkpoint": true, "outs": { "o": "o" },

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Stages that hold GPUs get disjoint ones. No GPU is needed: the engine hands out numbers.
+. tests/integration/lib.inc
+cd "$work" || exit 1
+unset CUDA_VISIBLE_DEVICES HIP_VISIBLE_DEVICES ZE_AFFINITY_MASK
+
+# Each stage makes a folder for each GPU that it holds, which fails where another stage has it, and waits for the other one.
+cat >both.sh <<'END'
+for gpu in $(echo "$CUDA_VISIBLE_DEVICES" | tr , ' '); do mkdir "$1/held.$gpu" || exit 1; done
+echo >"$1/here.$2"
+for i in $(seq 400); do [ -e "$1/here.$3" ] && break; sleep 0.05; done
+echo "$CUDA_VISIBLE_DEVICES $HIP_VISIBLE_DEVICES $ZE_AFFINITY_MASK $CUDA_DEVICE_ORDER" >o
+[ -e "$1/here.$3" ]
+END
+cat >t.json <<END
+{ "retort": 1, "name": "t", "stages": {
+  "a": { "cmd": ["sh", "\${in.both}", "$work", "a", "b"], "in": { "both": "both.sh" }, "resources": { "gpus": 2 }, "outs": { "o": "o" } },
+  "b": { "cmd": ["sh", "\${in.both}", "$work", "b", "a"], "in": { "both": "both.sh" }, "resources": { "gpus": 1 }, "outs": { "o": "o" } },
+  "none": { "cmd": ["sh", "-c", "echo \"\${CUDA_VISIBLE_DEVICES-unset}\" >o"], "outs": { "o": "o" } } },
+  "results": { "a": "\${stages.a.outs.o}", "b": "\${stages.b.outs.o}", "none": "\${stages.none.outs.o}" } }
+END
+sed -i 's/\\"\${CUDA/\\"$${CUDA/' t.json
+check "stages that hold GPUs at the same time get different ones" "$retort" run t.json -j 2 --gpus 1,4,6 --progress none
+cat results/t/a results/t/b | sort >told
+check "every vendor's variable names them" same "$(cut -d' ' -f2,3 <told | tr '\n' ';')" "$(cut -d' ' -f1 told | sed 's/.*/& &/' | tr '\n' ';')"
+check "all that were listed are held, each once" same "$(cut -d' ' -f1 told | tr ',' '\n' | sort | tr '\n' ' ')" "1 4 6 "
+check "numbers count as nvidia-smi does" same "$(cut -d' ' -f4 told | sort -u)" PCI_BUS_ID
+check "a stage without GPUs gets no variable" same "$(cat results/t/none)" unset
+held() { "$retort" show t.json "$1" --json | python3 -c 'import json, sys; print(",".join(json.load(sys.stdin)["provenance"].get("gpus", [])))'; }
+check "the record says which GPUs a stage held" same "$(held a)" "$(cut -d' ' -f1 results/t/a)"
+"$retort" show t.json b >shown
+check "show says it too" has shown "  gpu $(cut -d' ' -f1 results/t/b)"
+check "the record of a stage without GPUs names none" same "$(held none)" ""
+
+rm -rf held.* here.*
+check "verify hands out GPUs too" "$retort" verify t.json -j 2 --gpus 1,4,6
+finish
