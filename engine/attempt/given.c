@@ -7,7 +7,7 @@
 
 #include "engine/attempt/copy.h"
 #include "engine/base/file.h"
-#include "engine/lookup/facts.h"
+#include "engine/lookup/interpreter.h"
 #include "engine/lookup/members.h"
 
 #define BEFORE "before the stage began"
@@ -98,7 +98,11 @@ static void stamp_program(struct digest *out, const struct action_pin *pin) {
 static int check_program(const struct action_pin *pin, struct facts *facts, const char *when, struct error *err) {
     struct digest now;
     int rc = facts_program(facts, pin->program, pin->search, &now, err);
-    if (rc == ERR_IO || (rc == 0 && digest_equal(&now, &pin->digest)))
+    bool same = rc == 0 && digest_equal(&now, &pin->digest);
+    if (same && pin->packages &&
+        !cJSON_Compare(interpreter_packages(facts, pin->program, pin->search), pin->packages, true))
+        return error_set(err, ERR_FAILED, "the packages of %s changed %s, run again", pin->program, when);
+    if (rc == ERR_IO || same)
         return rc;
     return changed(pin->program, "changed", when, err);
 }

@@ -30,6 +30,11 @@ static int members_fact(void *context, const char *path, const char *const *name
     return facts_members(path, names, count, out, err);
 }
 
+static const cJSON *packages_fact(void *context, const char *name, const char *search) {
+    (void)context, (void)name, (void)search;
+    return NULL;
+}
+
 static const char *path_fact(void *context, const struct stage_decl *stage) {
     (void)context, (void)stage;
     return "";
@@ -41,7 +46,8 @@ static cJSON *machine_fact(void *context) {
 }
 
 static int expand(struct project *p, struct error *err) {
-    struct plan_facts facts = {NULL, file_exists_fact, program_fact, path_fact, machine_fact, NULL, members_fact};
+    struct plan_facts facts = {NULL,      file_exists_fact, program_fact, packages_fact,
+                               path_fact, machine_fact,     NULL,         members_fact};
     int code = plan_create(&p->plan, p->pipeline, &facts, NULL, 0, err);
     if (code == 0)
         code = plan_advance(p->plan, &p->diagnostics, err);

@@ -140,10 +140,15 @@ static void tick(void *context) {
     store_read_tick(f->store);
 }
 
+static const cJSON *packages(void *context, const char *name, const char *search) {
+    return interpreter_packages(context, name, search);
+}
+
 struct plan_facts facts_table(struct facts *f) {
     return (struct plan_facts){.context = f,
                                .file_content = file_content,
                                .program = program,
+                               .packages = packages,
                                .stage_path = stage_path,
                                .machine = machine,
                                .tick = tick,

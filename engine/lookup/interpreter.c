@@ -97,6 +97,13 @@ const struct interpreter *interpreter_of_stage(struct facts *f, const struct sta
     return found;
 }
 
+const cJSON *interpreter_packages(struct facts *f, const char *name, const char *search) {
+    char *path = facts_find_program(name, search);
+    const struct interpreter *found = path ? interpreter_at(f, path) : NULL;
+    free(path);
+    return found ? found->python->packages : NULL;
+}
+
 cJSON *interpreter_record(const struct interpreter *i) {
     char hex[DIGEST_HEX_SIZE];
     cJSON *out = cJSON_CreateObject();

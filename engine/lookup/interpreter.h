@@ -18,6 +18,9 @@ const struct interpreter *interpreter_of_command(struct facts *f, const char *pa
 /* The same of a stage, as its declaration says. NULL also where program or PATH depend on the instance. */
 const struct interpreter *interpreter_of_stage(struct facts *f, const struct stage_decl *stage);
 
+/* The packages of the Python that a program is; NULL: it is none. Lives until an interpreter is asked for again. */
+const cJSON *interpreter_packages(struct facts *f, const char *name, const char *search);
+
 /* The member "python" of a record's provenance (store/RECORD.md). The caller deletes. */
 cJSON *interpreter_record(const struct interpreter *i);
 

@@ -68,6 +68,7 @@ struct action_pin {
     const char *program;
     const char *search; /* the PATH on which the stage finds it */
     struct digest digest;
+    const cJSON *packages; /* version by name, where the stage declares a toolchain and it is a Python; else NULL */
 };
 
 struct action {
@@ -102,6 +103,7 @@ const char *action_out_type(enum out_type type);
  *   "argv.0": "python3"          "outs.table": {"path","type"}   (commands)
  *   "in.teacher": {"executable","labels","name","sha256"} (a list of them for a list; "directory": true for one, "as":
  *                 its place where it has one of its own)
+ *   "pin.python3/numpy": "1.26.4" (where the stage declares a toolchain)
  *   "env.LANG": "C"              "pin.python3": "<sha256>"       "machine": {"cpu","host","meter"}
  *
  * A word of argv or env is a string, or {"in": name}, {"out": name}, {"checkpoint": true}, {"cpus": true}, or an array of

@@ -3,22 +3,42 @@
 
 #include "engine/plan/internal.h"
 
+struct known_program {
+    struct digest digest;
+    const cJSON *packages;
+    bool has_packages; /* they were asked for */
+};
+
+static struct known_program *find_program(struct action_pin *pin, struct scope *s, struct error *err) {
+    struct plan *p = s->plan;
+    buffer_clear(&p->text);
+    buffer_printf(&p->text, "%s\n%s", pin->program, pin->search);
+    struct known_program *known = bytemap_get(&p->programs, p->text.data, p->text.size);
+    if (known)
+        return known;
+    known = arena_alloc(p->arena, sizeof *known);
+    if (p->facts.program(p->facts.context, pin->program, pin->search, &known->digest, err))
+        return NULL;
+    bytemap_put(&p->programs, arena_strndup(p->arena, p->text.data, p->text.size), p->text.size, known);
+    return known;
+}
+
 /* Asks once for each program and PATH, so that all keys of a plan hold the same answer. */
 static int ask_program(struct action_pin *pin, struct scope *s) {
     struct plan *p = s->plan;
     struct error err = {0};
-    buffer_clear(&p->text);
-    buffer_printf(&p->text, "%s\n%s", pin->program, pin->search);
-    const struct digest *known = bytemap_get(&p->programs, p->text.data, p->text.size);
-    if (known) {
-        pin->digest = *known;
-        return 0;
-    }
-    if (p->facts.program(p->facts.context, pin->program, pin->search, &pin->digest, &err))
+    struct known_program *known = find_program(pin, s, &err);
+    if (!known)
         return facts_fault(s, &s->node->pub.decl->at, &err);
-    struct digest *copy = arena_alloc(p->arena, sizeof *copy);
-    *copy = pin->digest;
-    bytemap_put(&p->programs, arena_strndup(p->arena, p->text.data, p->text.size), p->text.size, copy);
+    pin->digest = known->digest;
+    if (!s->node->pub.decl->toolchain.is_declared)
+        return 0;
+    if (!known->has_packages) {
+        const cJSON *packages = p->facts.packages(p->facts.context, pin->program, pin->search);
+        known->packages = packages ? tree_keep(p->arena, cJSON_Duplicate(packages, true)) : NULL;
+        known->has_packages = true;
+    }
+    pin->packages = known->packages;
     return 0;
 }
 

@@ -191,12 +191,26 @@ static void add_out(struct components *c, const struct out_decl *out) {
     end(c);
 }
 
+static void add_packages(struct components *c, const struct action_pin *pin) {
+    struct buffer prefix = {0};
+    buffer_printf(&prefix, "pin.%s/", pin->program);
+    const cJSON *package;
+    cJSON_ArrayForEach(package, pin->packages) {
+        begin(c, buffer_text(&prefix), package->string);
+        json_string(&c->text, package->valuestring);
+        end(c);
+    }
+    buffer_close(&prefix);
+}
+
 static void add_pin(struct components *c, const struct action_pin *pin) {
     char hex[DIGEST_HEX_SIZE];
     digest_hex(hex, &pin->digest);
     begin(c, "pin.", pin->program);
     json_string(&c->text, hex);
     end(c);
+    if (pin->packages)
+        add_packages(c, pin);
 }
 
 static void add_json(struct components *c, const char *prefix, const char *name, const cJSON *json) {

@@ -79,6 +79,8 @@ struct plan_facts {
     int (*file_content)(void *context, const char *path, struct content *out, struct error *err);
     /* A program by its name or absolute path; `search` is the PATH. */
     int (*program)(void *context, const char *name, const char *search, struct digest *out, struct error *err);
+    /* Version by name of the packages of the Python that a program is; NULL: it is none. Lives until the next call. */
+    const cJSON *(*packages)(void *context, const char *name, const char *search);
     /* The PATH that a command gets unless its "env" says another. Lives as long as the context. */
     const char *(*stage_path)(void *context, const struct stage_decl *stage);
     cJSON *(*machine)(void *context); /* {"host","cpu","meter"} for measuring kinds; the plan deletes it */

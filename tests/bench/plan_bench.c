@@ -33,6 +33,11 @@ static int program(void *context, const char *name, const char *search, struct d
     return 0;
 }
 
+static const cJSON *packages(void *context, const char *name, const char *search) {
+    (void)context, (void)name, (void)search;
+    return NULL;
+}
+
 static const char *stage_path(void *context, const struct stage_decl *stage) {
     (void)context, (void)stage;
     return "";
@@ -172,7 +177,7 @@ static int measure(const struct study *study, const char *path) {
     struct plan *p = NULL;
     struct diagnostics d = {0};
     struct error err = {0};
-    const struct plan_facts facts = {NULL, file_content, program, stage_path, machine, NULL, NULL};
+    const struct plan_facts facts = {NULL, file_content, program, packages, stage_path, machine, NULL, NULL};
     double since = cpu_ms();
     int rc = pipeline_read(&pipeline, path, NULL, 0, &d, &err);
     double read_ms = lap_ms(&since), before = peak_bytes();

@@ -32,6 +32,11 @@ static int give_program(void *context, const char *name, const char *search, str
     return 0;
 }
 
+static const cJSON *give_packages(void *context, const char *name, const char *search) {
+    (void)context, (void)name, (void)search;
+    return NULL;
+}
+
 static const char *give_path(void *context, const struct stage_decl *stage) {
     (void)context, (void)stage;
     return "";
@@ -80,7 +85,8 @@ static void hold_end(struct plan *plan, const struct pipeline *p) {
 }
 
 static void carry_out(const struct pipeline *p) {
-    struct plan_facts facts = {NULL, give_content, give_program, give_path, give_machine, NULL, give_members};
+    struct plan_facts facts = {NULL,      give_content, give_program, give_packages,
+                               give_path, give_machine, NULL,         give_members};
     struct plan *plan = NULL;
     struct diagnostics faults = {0};
     struct error err = {0};

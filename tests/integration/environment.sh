@@ -77,6 +77,16 @@ check "show prints the program" has told "  $work/venv/bin/python3"
 check "show prints a package" has told "    numpy 1.26.4"
 check "show prints a path that no key covers" has told "imports from $work/lib are not covered by the key"
 
+# ---- a pinned Python ----
+sed 's/"prefix": { "cmd"/"prefix": { "pin": ["python3"], "cmd"/' t.json >pinned.json
+before=$(key pinned.json prefix)
+"$retort" run pinned.json prefix --progress none
+check "a pinned Python's packages are in the key" same "$("$retort" show pinned.json prefix --json | sed -n 's/.*"pin.python3.numpy": "\(.*\)".*/\1/p')" 1.26.4
+mv "$site/NumPy-1.26.4.dist-info" "$site/NumPy-2.0.dist-info"
+check "another version is another key" sh -c '[ "$1" != "$2" ]' sh "$(key pinned.json prefix)" "$before"
+"$retort" why pinned.json prefix >told
+check "why names the package and both versions" has told 'pin.python3/numpy: "1.26.4" -> "2.0"'
+
 sed 's/"prefix": "venv"/"prefix": "gone"/' t.json >gone.json
 check "check warns of a prefix that is not there" "$retort" check gone.json
 "$retort" check gone.json 2>told >/dev/null

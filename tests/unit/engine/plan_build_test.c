@@ -194,6 +194,34 @@ static void each_part_of_the_key_changes_it(void **state) {
                 fail_msg("variants %d and %d have one key", k, i);
 }
 
+/* The key of the stage "a", whose pinned Python has numpy of this version. */
+static void key_with_numpy(struct digest *out, const char *toolchain, const char *numpy) {
+    struct world w = {.numpy = numpy};
+    char *text = mem_printf(HEAD "'a':{'cmd':['python3'],%s'pin':['python3'],'outs':{'o':'o'}}}}", toolchain);
+    world_open(&w, text);
+    world_advance(&w);
+    *out = world_instance(&w, "a")->key;
+    free(text);
+    world_close(&w);
+}
+
+static void packages_of_a_pinned_python_are_in_the_key_where_a_toolchain_is_declared(void **state) {
+    (void)state;
+    struct digest before, after;
+    key_with_numpy(&before, "'toolchain':'system',", "1.26");
+    key_with_numpy(&after, "'toolchain':'system',", "2.0");
+    assert_false(digest_equal(&before, &after));
+}
+
+/* Such a pipeline uses no new key of the format: it keeps its keys. */
+static void packages_of_a_pinned_python_are_in_no_key_without_a_toolchain(void **state) {
+    (void)state;
+    struct digest before, after;
+    key_with_numpy(&before, "", "1.26");
+    key_with_numpy(&after, "", "2.0");
+    assert_true(digest_equal(&before, &after));
+}
+
 static void equal_work_has_one_key(void **state) {
     (void)state;
     struct world w = {0};
@@ -411,6 +439,8 @@ int main(void) {
         cmocka_unit_test(the_spec_shows_what_is_hashed_paths_and_cpus),
         cmocka_unit_test(renaming_and_policy_change_no_key),
         cmocka_unit_test(each_part_of_the_key_changes_it),
+        cmocka_unit_test(packages_of_a_pinned_python_are_in_the_key_where_a_toolchain_is_declared),
+        cmocka_unit_test(packages_of_a_pinned_python_are_in_no_key_without_a_toolchain),
         cmocka_unit_test(equal_work_has_one_key),
         cmocka_unit_test(early_cutoff),
         cmocka_unit_test(defaults_of_a_kind_are_in_no_key),

@@ -23,7 +23,9 @@ struct world {
     struct pipeline *pipeline;
     struct plan *plan;
     struct diagnostics faults;
-    const char *changed;   /* a file with this in its path has other content */
+    const char *changed; /* a file with this in its path has other content */
+    const char *numpy;   /* version of the package; NULL: "1.0" */
+    cJSON *packages;
     size_t file_questions; /* how often content was asked for */
 
     /* The metrics of an instance; NULL: none. */
@@ -78,6 +80,18 @@ static inline int world_program(void *context, const char *name, const char *sea
     return 0;
 }
 
+/* Every Python has numpy, of the version that the world says. */
+static inline const cJSON *world_packages(void *context, const char *name, const char *search) {
+    struct world *w = context;
+    (void)search;
+    if (strcmp(name, "python3") != 0)
+        return NULL;
+    cJSON_Delete(w->packages);
+    w->packages = cJSON_CreateObject();
+    cJSON_AddStringToObject(w->packages, "numpy", w->numpy ? w->numpy : "1.0");
+    return w->packages;
+}
+
 static inline const char *world_path(void *context, const struct stage_decl *stage) {
     (void)context;
     (void)stage;
@@ -107,7 +121,8 @@ static inline struct diagnostics world_read(struct world *w, const char *json) {
 }
 
 static inline int world_plan(struct world *w, const char *const *targets, size_t count, struct error *err) {
-    struct plan_facts facts = {w, world_file, world_program, world_path, world_machine, NULL, world_members};
+    struct plan_facts facts = {w,          world_file,    world_program, world_packages,
+                               world_path, world_machine, NULL,          world_members};
     return plan_create(&w->plan, w->pipeline, &facts, targets, count, err);
 }
 
@@ -180,6 +195,7 @@ static inline void world_run(struct world *w) {
 
 static inline void world_close(struct world *w) {
     plan_free(w->plan);
+    cJSON_Delete(w->packages);
     pipeline_free(w->pipeline);
     diagnostics_close(&w->faults);
     buffer_close(&w->order);
