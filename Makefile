@@ -126,7 +126,8 @@ $(foreach room,$(ROOMS),$(eval $(call unit_rule,$(room))))
 
 # Faults: what is preloaded into the programs, and programs that damage a store and look at what it says.
 FAULT_TESTS = $(addprefix $(BUILD)/tests/fault/,faultlib.so tracelib.so clocklib.so gatelib.so mutate powercut)
-# Fuzz targets, tests/fuzz/<target>.c: with CONFIG=fuzz libFuzzer's, else programs that take the files of a corpus again.
+# Fuzz targets, tests/fuzz/<target>.c: with CONFIG=fuzz libFuzzer's, else programs that take the files of a corpus
+# again.
 FUZZ_TARGETS = $(patsubst %.c,$(BUILD)/%,$(filter-out tests/fuzz/fuzz.c tests/fuzz/replay.c tests/fuzz/tree.c,$(wildcard tests/fuzz/*.c)))
 FUZZ_MAIN = $(if $(filter fuzz,$(CONFIG)),-fsanitize=fuzzer,$(BUILD)/tests/fuzz/replay.o)
 $(FUZZ_TARGETS): %: %.o $(BUILD)/tests/fuzz/fuzz.o $(BUILD)/tests/fuzz/tree.o $(filter %.o,$(FUZZ_MAIN)) $(call lib,engine) $(call lib,store) $(LIBS_retort-stage)
@@ -174,8 +175,8 @@ study: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	build/retort run pipelines/deeprx-kd-smoke.json
 
-# The tables and pictures of pipelines/RESULTS.md: the laptop study and its trials, about two hours on two cores. Nothing
-# is done twice.
+# The tables and pictures of pipelines/RESULTS.md: the laptop study and its trials, about two hours on two cores.
+# Nothing is done twice.
 RESULTS = figure-3.svg figure-4.svg figure-5.svg figure-6.svg finite.svg sizes.md scratch.md teachers.md table-iii.md \
 	readings.md temperatures.md receivers.md gain-1e-1.md gain-1e-2.md gain-1e-3.md distance-1e-1.md distance-1e-2.md \
 	finite.md amortization.md amortization-own.md figure-2.csv figure-6.csv
@@ -191,8 +192,8 @@ results: deps
 
 # ---- tests ----
 
-# A test is a target, and its prerequisites are the programs that it runs. TESTS holds words: make builds and runs the tests
-# whose path holds one of them.
+# A test is a target, and its prerequisites are the programs that it runs. TESTS holds words: make builds and runs the
+# tests whose path holds one of them.
 SCRIPTS = $(wildcard tests/integration/*.sh)
 PEER_SCRIPTS = $(wildcard tests/peers/*.sh)
 PROGRAM_RUNNERS = $(patsubst %.c,$(BUILD)/%,$(shell grep -lE "stage_program.h|executor_fixture.h|keeper/fixture.h" tests/unit/*/*_test.c))

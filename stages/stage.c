@@ -239,7 +239,8 @@ const char *stage_checkpoint(const struct stage *s) {
     return s->checkpoint;
 }
 
-/* One write a line: up to PIPE_BUF bytes nobody sees half of one. A line that cannot be written is lost, and only that. */
+/* One write a line: up to PIPE_BUF bytes nobody sees half of one. A line that cannot be written is lost, and only
+   that. */
 static void event_send(const struct stage *s, struct buffer *line) {
     buffer_putc(line, '\n');
     const char *at = line->data;

@@ -21,8 +21,8 @@ struct stage_item {
 struct kind;
 struct stage;
 
-/* Reads and checks the spec of an attempt, and its environment. From here on SIGTERM is noted. ERR_INVALID, ERR_NOT_FOUND or
-   ERR_IO; the message begins with the path. */
+/* Reads and checks the spec of an attempt, and its environment. From here on SIGTERM is noted. ERR_INVALID,
+   ERR_NOT_FOUND or ERR_IO; the message begins with the path. */
 int stage_open(struct stage **out, const char *spec_path, struct error *err);
 void stage_close(struct stage *s);
 

@@ -7,8 +7,8 @@
  *   store_group_end      the records are durable, or are queued again           the store's thread
  *   store_index          one transaction for the groups since the last one      the store's thread
  *
- * The rows are made of what the store was told. A row must be the same as one that is read from the line. So a record that
- * the strict reader refuses gets none: its segment is read, and the line is left out as damaged.
+ * The rows are made of what the store was told. A row must be the same as one that is read from the line. So a record
+ * that the strict reader refuses gets none: its segment is read, and the line is left out as damaged.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * The listing of a directory: its files and empty folders, sorted by path. listing.c converts it from and to the text that
- * is stored. tree.c reads a directory into one.
+ * The listing of a directory: its files and empty folders, sorted by path. listing.c converts it from and to the text
+ * that is stored. tree.c reads a directory into one.
  */
 #ifndef RETORT_STORE_LISTING_H
 #define RETORT_STORE_LISTING_H

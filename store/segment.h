@@ -1,5 +1,6 @@
 /*
- * The lines of records on disk: actions/<segment>, one line a record, appended by one engine. RECORD.md lists their members.
+ * The lines of records on disk: actions/<segment>, one line a record, appended by one engine. RECORD.md lists their
+ * members.
  */
 #ifndef RETORT_STORE_SEGMENT_H
 #define RETORT_STORE_SEGMENT_H
@@ -19,8 +20,8 @@ void segment_line(struct buffer *out, int64_t at, const char *json);
 /* Begins this store's segment, unless it has one. */
 int segment_begin(struct store *s, struct error *err);
 
-/* Appends lines to this store's segment and syncs it; `*start` is where they begin. Any thread. After a failure the segment
-   must be left. */
+/* Appends lines to this store's segment and syncs it; `*start` is where they begin. Any thread. After a failure the
+   segment must be left. */
 int segment_append(const struct store *s, const struct buffer *lines, int64_t *start, struct error *err);
 
 /* Ends the present segment: the next record begins a new one. */

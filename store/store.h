@@ -28,7 +28,8 @@
  * winning; claims only save work.
  *
  * Threads: store_object_put, _copy, _path, _check, _verify, store_materialise and store_group_write may run on worker
- * threads, also at the same time. All other functions need one thread. A process that forks opens a store of its own in the child.
+ * threads, also at the same time. All other functions need one thread. A process that forks opens a store of its own in
+ * the child.
  */
 #ifndef RETORT_STORE_STORE_H
 #define RETORT_STORE_STORE_H
@@ -111,8 +112,8 @@ int store_materialise(struct store *s, const struct object *o, const char *path,
    holds this store. */
 int store_file_content(struct store *s, const char *path, struct object *out, struct error *err);
 
-/* Entries of folders outside the store that are no part of their content; besides those of folder_skips_name, which never
-   are. The filter's context outlives the store. */
+/* Entries of folders outside the store that are no part of their content; besides those of folder_skips_name, which
+   never are. The filter's context outlives the store. */
 void store_filter_inputs(struct store *s, const struct folder_filter *filter);
 const struct folder_filter *store_input_filter(const struct store *s);
 
@@ -177,8 +178,8 @@ void store_group_end(struct store_group *g, int rc);
 int store_index(struct store *s, struct error *err);
 size_t store_unindexed(const struct store *s); /* durable records that are not known yet */
 
-/* All of these steps. After an error the records still queued (store_queued) are not durable. If none is queued, all are
-   on disk and only the index failed. */
+/* All of these steps. After an error the records still queued (store_queued) are not durable. If none is queued, all
+   are on disk and only the index failed. */
 int store_commit(struct store *s, struct error *err);
 size_t store_queued(const struct store *s);
 

@@ -183,8 +183,8 @@ struct attempt_request attempt_request(const struct attempt *a);
 int attempt_collect(struct attempt *a, struct error *err);
 void outcome_close(struct outcome *o);
 
-/* outs.c. Takes the outs into the store, or looks at them, and reads the metrics. ERR_FAILED, ERR_INVALID: an out is not as
-   declared. ERR_IO. */
+/* outs.c. Takes the outs into the store, or looks at them, and reads the metrics. ERR_FAILED, ERR_INVALID: an out is
+   not as declared. ERR_IO. */
 int attempt_take_outs(struct attempt *a, struct error *err);
 
 /* Whether it is a metrics out inside a directory out, with which its file is stored. */

@@ -4,10 +4,10 @@
 
 #include "engine/base/folder.h"
 
-/* Copies a file or a directory to a path that does not exist yet. Entries that are no part of an input stay behind. By reference if the file system
-   can. A file's owner-executable bit is kept. A link at the top is followed; links inside a directory and devices
-   are refused (ERR_INVALID). Files that are written to meanwhile are copied as they are. ERR_NOT_FOUND; ERR_INVALID:
-   it may not be read; ERR_IO. */
+/* Copies a file or a directory to a path that does not exist yet. Entries that are no part of an input stay behind. By
+   reference if the file system can. A file's owner-executable bit is kept. A link at the top is followed; links inside
+   a directory and devices are refused (ERR_INVALID). Files that are written to meanwhile are copied as they are.
+   ERR_NOT_FOUND; ERR_INVALID: it may not be read; ERR_IO. */
 int copy_tree(const char *from, const char *to, const struct folder_filter *filter, struct error *err);
 
 #endif

@@ -171,8 +171,8 @@ int directory_prepare(struct attempt_directory *d, const char *const *paths, siz
 
 /* ---- the spec ---- */
 
-/* The file of the attempt before is written over, unless a stage has given it another name too. Not truncated: ext4 would
-   write such a file to the disk when it is closed. */
+/* The file of the attempt before is written over, unless a stage has given it another name too. Not truncated: ext4
+   would write such a file to the disk when it is closed. */
 static int open_spec(const struct attempt_directory *d, off_t *old_size) {
     struct stat st;
     int fd = openat(d->root_fd, spec_name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

@@ -8,8 +8,8 @@
  * Making and removing these folders anew for every attempt would cost more than a short stage. After each attempt the
  * directory is emptied; where the stage has changed a folder itself, it is removed and made anew.
  *
- * Both directories are opened when they are made. A stage may rename them, or put links in their places: the descriptors
- * still name the directories that it was given.
+ * Both directories are opened when they are made. A stage may rename them, or put links in their places: the
+ * descriptors still name the directories that it was given.
  */
 #ifndef RETORT_ENGINE_ATTEMPT_DIRECTORY_H
 #define RETORT_ENGINE_ATTEMPT_DIRECTORY_H

@@ -23,7 +23,8 @@
 struct executor;
 struct execution; /* one attempt that a keeper has */
 
-/* `keeper`: path of retort-keeper; copied. `mark`: a text that the paths of this engine's attempts hold, and no other's; copied. */
+/* `keeper`: path of retort-keeper; copied. `mark`: a text that the paths of this engine's attempts hold, and no
+   other's; copied. */
 int executor_open(struct executor **out, uv_loop_t *loop, const char *keeper, const char *mark, struct error *err);
 
 /* Ends idle keepers; after every execution has ended. The loop has to run once more before executor_free. */
@@ -57,8 +58,8 @@ enum cancel { CANCEL_TERMINATE, CANCEL_KILL };
 /* TERMINATE asks the stages to leave; KILL kills them and all that they started. */
 void executor_cancel(struct executor *e, struct execution *const executions[], size_t count, enum cancel how);
 
-/* Kills keepers that did not kill their stage in time after CANCEL_KILL: they may have been stopped. Returns the time (on
-   the clock of clock_awake_ns, in ms) at which it has to be called again; UINT64_MAX: never. */
+/* Kills keepers that did not kill their stage in time after CANCEL_KILL: they may have been stopped. Returns the time
+   (on the clock of clock_awake_ns, in ms) at which it has to be called again; UINT64_MAX: never. */
 uint64_t executor_poll(struct executor *e);
 
 #endif

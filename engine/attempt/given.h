@@ -25,8 +25,8 @@ struct given_file {
 int given_inspect(struct given_file *out, const struct action_item *item, struct facts *facts, struct way *way,
                   struct error *err);
 
-/* Copies the file to a path that does not exist yet; of a folder what `filter` leaves. Any thread. ERR_FAILED: the copy is not the file that the key
-   names; ERR_IO. */
+/* Copies the file to a path that does not exist yet; of a folder what `filter` leaves. Any thread. ERR_FAILED: the copy
+   is not the file that the key names; ERR_IO. */
 int given_copy(const struct given_file *g, const char *to, const struct folder_filter *filter, struct error *err);
 
 /* Call after the stage; `when` is for the message. ERR_FAILED: a file read `in_place` was written to, or a copied

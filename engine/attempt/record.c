@@ -68,7 +68,8 @@ static void add_command_programs(cJSON *provenance, cJSON *programs, const struc
     free(path);
 }
 
-/* The programs that ran, as far as the engine knows: retort-stage for a kind; argv[0] and the pinned ones for a command. */
+/* The programs that ran, as far as the engine knows: retort-stage for a kind; argv[0] and the pinned ones for a
+   command. */
 static void add_programs(cJSON *provenance, const struct attempt *a) {
     struct facts *facts = a->all->options.facts;
     cJSON *programs = cJSON_AddArrayToObject(provenance, "programs");

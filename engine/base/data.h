@@ -24,8 +24,8 @@ bool data_is_yaml(const char *name);
    the message begins with "line:column: ". The caller deletes the tree. */
 int data_parse(cJSON **out, const char *name, const char *text, size_t size, struct error *err);
 
-/* Adds the members of an object to `flat`; members of objects inside get names joined by ".". Appends to `faults`, one a
-   line, names that are given twice, also if `flat` had them before. */
+/* Adds the members of an object to `flat`; members of objects inside get names joined by ".". Appends to `faults`, one
+   a line, names that are given twice, also if `flat` had them before. */
 void data_flatten(cJSON *flat, const cJSON *object, struct buffer *faults);
 
 /* False: it is no finite number. An integer that a double rounds is its nearest double. */

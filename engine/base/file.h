@@ -71,8 +71,8 @@ char *path_temporary(const char *path, const char *mark);
 size_t path_temporary_base(const char *entry, const char **mark);
 bool path_is_temporary_of(const char *entry, const char *name);
 
-/* The first executable of that name in the folders of `search`, separated by ":" ("/usr/bin:/bin"); NULL: none. Relative
-   folders are below `directory`; NULL: they are skipped. The caller frees. */
+/* The first executable of that name in the folders of `search`, separated by ":" ("/usr/bin:/bin"); NULL: none.
+   Relative folders are below `directory`; NULL: they are skipped. The caller frees. */
 char *path_find_program(const char *name, const char *search, const char *directory);
 
 /* The lexically normal form: no ".", no "x/..", no double slash. The caller frees. */

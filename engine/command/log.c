@@ -23,8 +23,8 @@ static void logs_close(struct logs *logs) {
     free(logs->items);
 }
 
-/* A terminal is shown no bytes that it would obey; a file or program gets all as they are. `rest`: what the piece before
-   left of a character. */
+/* A terminal is shown no bytes that it would obey; a file or program gets all as they are. `rest`: what the piece
+   before left of a character. */
 static void print_piece(struct buffer *rest, const char *piece, size_t size) {
     if (!isatty(STDOUT_FILENO)) {
         fwrite(piece, 1, size, stdout);

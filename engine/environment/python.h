@@ -38,8 +38,8 @@ struct python {
     size_t site_count, site_capacity;
 };
 
-/* `program`: an absolute path. NULL: it is no Python, nor in the bin/ of a Python environment. Unreadable parts are left
-   out. The caller frees with python_free. */
+/* `program`: an absolute path. NULL: it is no Python, nor in the bin/ of a Python environment. Unreadable parts are
+   left out. The caller frees with python_free. */
 struct python *python_read(const char *program);
 void python_free(struct python *p); /* NULL is fine */
 

@@ -37,8 +37,8 @@ const char *facts_keeper_program(const struct facts *f);
 /* The PATH that a command gets unless its "env" says another. Lives as long as the facts. */
 const char *facts_stage_path(struct facts *f, const struct stage_decl *stage);
 
-/* The place of a program: its absolute path, else one on the PATH `search`; NULL: none. Relative folders of the PATH are
-   skipped: they lie in the stage's directory. The caller frees. */
+/* The place of a program: its absolute path, else one on the PATH `search`; NULL: none. Relative folders of the PATH
+   are skipped: they lie in the stage's directory. The caller frees. */
 char *facts_find_program(const char *name, const char *search);
 
 /* The digest of such a program. ERR_NOT_FOUND; errors as for facts_file. */

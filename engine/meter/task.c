@@ -1,5 +1,5 @@
-/* The account of one stage from beginning to end. The joules of computation and of memory are shared out apart, so a task
-   has two attributions. */
+/* The account of one stage from beginning to end. The joules of computation and of memory are shared out apart, so a
+   task has two attributions. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -259,7 +259,8 @@ static bool is_path(const char *path, size_t length) {
     return before != '.';
 }
 
-/* Splits "params.steps=500" of the option `option` and returns the value's text; NULL and ERR_USAGE for another text. */
+/* Splits "params.steps=500" of the option `option` and returns the value's text; NULL and ERR_USAGE for another
+   text. */
 static const char *parse_argument(struct override *out, const char *option, const char *argument, struct error *err) {
     static const char root[] = "params.";
     const char *equals = strchr(argument, '=');

@@ -20,8 +20,8 @@ static int read_choice(struct part *part, const cJSON *node, const char *const *
     return -1;
 }
 
-/* The name in "metrics["val/loss"]" or "metrics.test["val/loss"]", which are written as in a reference; NULL for another
-   text. */
+/* The name in "metrics["val/loss"]" or "metrics.test["val/loss"]", which are written as in a reference; NULL for
+   another text. */
 static const char *quoted_metric(struct part *part, const char *text) {
     struct syntax_template parsed;
     struct syntax_fault fault;

@@ -106,8 +106,8 @@ const char *action_out_type(enum out_type type);
  *   "pin.python3/numpy": "1.26.4" (where the stage declares a toolchain)
  *   "env.LANG": "C"              "pin.python3": "<sha256>"       "machine": {"cpu","host","meter"}
  *
- * A word of argv or env is a string, or {"in": name}, {"out": name}, {"checkpoint": true}, {"cpus": true}, or an array of
- * such parts.
+ * A word of argv or env is a string, or {"in": name}, {"out": name}, {"checkpoint": true}, {"cpus": true}, or an array
+ * of such parts.
  */
 cJSON *action_components(const struct action *a);
 
@@ -120,7 +120,8 @@ void key_maker_free(struct key_maker *m); /* NULL is fine */
    names. sha256_field frames each by its length. */
 void action_key(struct digest *out, struct key_maker *m, const struct action *a);
 
-/* The paths and numbers that stand for symbols. `item_path(context, input, index, buffer)` appends the path of an item. */
+/* The paths and numbers that stand for symbols. `item_path(context, input, index, buffer)` appends the path of an
+   item. */
 typedef void action_item_path(void *context, const struct action_input *input, size_t index, struct buffer *path);
 struct action_given {
     int cpus;               /* that the scheduler granted */
@@ -134,8 +135,8 @@ struct action_given {
 cJSON *action_spec(const struct action *a, const char *const *argv, size_t argc, const struct action_given *given);
 
 /* Resolves the words of argv or an env value into text. Inputs become paths, outs their declared paths; without a
-   checkpoint its text is empty. Appends strings to the `*count` present ones, and a NULL that is not counted. The caller
-   frees the strings and `*out`. */
+   checkpoint its text is empty. Appends strings to the `*count` present ones, and a NULL that is not counted. The
+   caller frees the strings and `*out`. */
 void action_argv(char ***out, size_t *count, const struct action *a, const struct action_given *given);
 char *action_env_text(const struct action *a, const struct action_env *env, const struct action_given *given);
 

@@ -1,6 +1,6 @@
-/* Makes the instances of a stage. First it finds what the axes wait for. When all of that is done, each combination becomes
-   an instance and the stage is open: whoever waited for its instances is woken. When something the axes need has failed
-   (the blocker), the stage ends without instances. */
+/* Makes the instances of a stage. First it finds what the axes wait for. When all of that is done, each combination
+   becomes an instance and the stage is open: whoever waited for its instances is woken. When something the axes need
+   has failed (the blocker), the stage ends without instances. */
 #include <stdlib.h>
 #include <string.h>
 

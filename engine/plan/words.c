@@ -3,8 +3,8 @@
 
 #include "engine/plan/internal.h"
 
-/* Words while they are made, in the scope's arena. Neighbouring texts of a word are one part, so that a word has one form
-   in the key. */
+/* Words while they are made, in the scope's arena. Neighbouring texts of a word are one part, so that a word has one
+   form in the key. */
 struct draft {
     struct scope *scope;
     const struct action *action;

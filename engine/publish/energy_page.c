@@ -1,8 +1,8 @@
 /*
  * results/<pipeline>.energy.md and .csv: what each published file took, with the label of its joules.
  *
- * They stand beside the folder: results depend on inputs alone and are the same whenever they are made. Joules differ from
- * run to run.
+ * They stand beside the folder: results depend on inputs alone and are the same whenever they are made. Joules differ
+ * from run to run.
  *
  *   own          the stage that made the file, with all attempts that led to it.
  *   all before   that and every stage that it depends on, each key once.

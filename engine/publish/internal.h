@@ -31,8 +31,9 @@ struct items {
     size_t known, total; /* results of the pipeline; a list is one */
 };
 
-/* Lists the results that the plan knows. An item of a list is named by its labels. It gets a short digest where its name
-   would be too long, or is that of another item. ERR_INVALID: a result names no out. The caller closes `out` in every case. */
+/* Lists the results that the plan knows. An item of a list is named by its labels. It gets a short digest where its
+   name would be too long, or is that of another item. ERR_INVALID: a result names no out. The caller closes `out` in
+   every case. */
 int items_collect(struct items *out, struct plan *plan, const struct pipeline *pipeline, struct error *err);
 void items_close(struct items *items);
 
@@ -88,27 +89,24 @@ bool generation_has(const struct generation *g, const char *name, const struct d
 /* The manifest's path. The caller frees. */
 char *manifest_path(const char *folder);
 
-/* ERR_IO: the file is no manifest, no regular file, or cannot be read; the message says how to mend it. The caller closes
-   `out` in every case. */
+/* ERR_IO: the file is no manifest, no regular file, or cannot be read; the message says how to mend it. The caller
+   closes `out` in every case. */
 int manifest_read(struct manifest *out, const char *folder, struct error *err);
 
 /* Replaces the manifest of a folder by a rename from `staging`, synced. ERR_IO. */
 int manifest_write(const struct manifest *m, const char *folder, const char *staging, struct error *err);
 void manifest_close(struct manifest *m);
 
-/* ---- target.c ----
- *
- * The way from results/ to a result must lead through folders and no links. So Retort does not write elsewhere, even if a
- * repository or a stage puts a link there. `folder` is results/<name>, `name` lies below it, `staging` is
- * results/.<name>.staging.
- */
+/* ---- target.c ---- * * The way from results/ to a result must lead through folders and no links. So Retort does not
+   write elsewhere, even if a * repository or a stage puts a link there. `folder` is results/<name>, `name` lies below
+   it, `staging` is * results/.<name>.staging. */
 
-/* 1: the folder of a path is there; 0: it is not. ERR_INVALID: a link, or something else than a folder, stands on the way;
-   ERR_IO. */
+/* 1: the folder of a path is there; 0: it is not. ERR_INVALID: a link, or something else than a folder, stands on the
+   way; ERR_IO. */
 int target_folder(const char *path, struct error *err);
 
-/* Reads what stands in the place of a result: 1 and its content; 0: nothing. ERR_INVALID: it is nothing that Retort writes
-   (a link, a device, a pipe, what may not be read); ERR_IO. */
+/* Reads what stands in the place of a result: 1 and its content; 0: nothing. ERR_INVALID: it is nothing that Retort
+   writes (a link, a device, a pipe, what may not be read); ERR_IO. */
 int target_read(struct object *out, struct store *store, const char *folder, const char *name, struct error *err);
 
 /* Renames a temporary to the place of a result, and makes the folders above it. It replaces a file. It
@@ -118,8 +116,8 @@ int target_replace(const char *temporary, const char *folder, const char *name, 
 /* Removes a result in the same way, and the folders above it that become empty. */
 int target_remove(const char *folder, const char *name, const char *staging, struct error *err);
 
-/* Syncs the results folder and those from it to a result, as far as they are there. Does nothing if `before`, a name that was
-   synced, lies in the same folder. */
+/* Syncs the results folder and those from it to a result, as far as they are there. Does nothing if `before`, a name
+   that was synced, lies in the same folder. */
 int target_sync(const char *folder, const char *name, const char *before, struct error *err);
 
 /* Writes a text file to the staging folder and renames it to `path`. Syncs the file and the staging folder before the
@@ -140,8 +138,8 @@ int publish_lock(int *lock, const struct publishing *how, struct error *err);
 /* Whether the page of joules has to be written: stages ran, or it is older than the manifest in `folder`. */
 bool energy_page_is_due(const struct publishing *how, const char *folder);
 
-/* Writes results/<name>.energy.md and .csv. ERR_IO: a file that Retort did not write, or that cannot be examined, stands
-   there. */
+/* Writes results/<name>.energy.md and .csv. ERR_IO: a file that Retort did not write, or that cannot be examined,
+   stands there. */
 int energy_page_write(const struct publishing *how, const struct items *items, const char *folder, const char *staging,
                       struct error *err);
 

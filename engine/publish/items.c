@@ -48,8 +48,8 @@ static void append_digest(struct buffer *name, const cJSON *labels, size_t exten
     free(text);
 }
 
-/* "alpha=5,seed=1.csv", with a short digest of the labels if it is asked for or the name is too long. An item without labels
-   has the out's own file name. */
+/* "alpha=5,seed=1.csv", with a short digest of the labels if it is asked for or the name is too long. An item without
+   labels has the out's own file name. */
 static char *list_name(const char *folder, const struct result_item *item, bool digest) {
     struct buffer name = {0};
     const char *file = path_base(item->out->path);

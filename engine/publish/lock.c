@@ -1,6 +1,6 @@
 /*
- * One publisher at a time: a lock on results/.<pipeline>.lock. It is a file, because a lock on a folder does not reach the
- * other machines of a network file system. It stands beside the folder, because a user may move the folder away.
+ * One publisher at a time: a lock on results/.<pipeline>.lock. It is a file, because a lock on a folder does not reach
+ * the other machines of a network file system. It stands beside the folder, because a user may move the folder away.
  */
 #include <errno.h>
 #include <fcntl.h>

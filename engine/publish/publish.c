@@ -112,8 +112,8 @@ static int sync_folder(struct publisher *p, const cJSON *file, size_t number, st
     return target_sync(p->folder, file->string, number > 0 ? file->prev->string : NULL, err);
 }
 
-/* A folder without results has no manifest, and goes if it is empty. After a power cut it may be there again: incomplete, and
-   so removed again. */
+/* A folder without results has no manifest, and goes if it is empty. After a power cut it may be there again:
+   incomplete, and so removed again. */
 static int close_manifest(struct publisher *p, struct error *err) {
     struct manifest *m = &p->manifest;
     generation_close(&m->published);

@@ -11,12 +11,12 @@
  *   5 write the manifest without "coming".
  *   6 remove the staging folder.
  *
- * A kill before the end of step 3 leaves the generation before; the next publisher removes the staging folder. A kill in
- * step 4 leaves files of both generations, and the manifest says so; the next publisher goes on with step 4. A kill after
- * step 5 leaves the new generation.
+ * A kill before the end of step 3 leaves the generation before; the next publisher removes the staging folder. A kill
+ * in step 4 leaves files of both generations, and the manifest says so; the next publisher goes on with step 4. A kill
+ * after step 5 leaves the new generation.
  *
- * Retort replaces and removes only what has the digest that the manifest gives for it. Anything else is the user's: then
- * nothing is published, and the message names the file. Steps 4 to 6 do not ask for signals: they copy nothing.
+ * Retort replaces and removes only what has the digest that the manifest gives for it. Anything else is the user's:
+ * then nothing is published, and the message names the file. Steps 4 to 6 do not ask for signals: they copy nothing.
  */
 #ifndef RETORT_ENGINE_PUBLISH_PUBLISH_H
 #define RETORT_ENGINE_PUBLISH_PUBLISH_H
@@ -35,8 +35,8 @@ struct publishing {
     void *context;
     bool (*is_interrupted)(void *context);
     void (*note)(void *context, const char *text);
-    /* The energy of an instance's record, as engine/meter writes it, or NULL; the state of git, as engine/provenance gives
-       it. The publisher deletes both. */
+    /* The energy of an instance's record, as engine/meter writes it, or NULL; the state of git, as engine/provenance
+       gives it. The publisher deletes both. */
     cJSON *(*energy)(void *context, const struct instance *i);
     cJSON *(*git)(void *context);
 };
@@ -46,10 +46,10 @@ struct published {
     size_t known, total; /* results; where not all are known, `path` is the folder of partial ones */
 };
 
-/* Brings the results folder up to date, and beside it <pipeline>.energy.md and .csv where it is whole; a fault of these two
-   is only noted. ERR_IO: a file that Retort did not write, or whose user changed it, stands in the way, or the system
-   refused. ERR_CORRUPT, ERR_NOT_FOUND: the stored bytes of a result are damaged (and set aside), or gone. ERR_INTERRUPTED:
-   nothing was published. ERR_INVALID: the pipeline names no out. */
+/* Brings the results folder up to date, and beside it <pipeline>.energy.md and .csv where it is whole; a fault of these
+   two is only noted. ERR_IO: a file that Retort did not write, or whose user changed it, stands in the way, or the
+   system refused. ERR_CORRUPT, ERR_NOT_FOUND: the stored bytes of a result are damaged (and set aside), or gone.
+   ERR_INTERRUPTED: nothing was published. ERR_INVALID: the pipeline names no out. */
 int publish_results(struct published *out, const struct publishing *how, struct error *err);
 
 #endif

@@ -1,10 +1,11 @@
 /*
  * Durable first, reported then, known to other engines last.
  *
- *   finished --a group is written on a worker--> durable, reported --one transaction for some groups--> known, claim released
+ *   finished --a worker writes its group--> durable, reported --one transaction for some groups--> known, released
  *
- * The worker waits for the disk, and the loop goes on. The transaction stays on the loop's thread, which owns the index. It
- * waits for the disk too, so it comes once a second. Until then the claim keeps other engines from the same work.
+ * The worker waits for the disk, and the loop goes on. The transaction stays on the loop's thread, which owns the
+ * index. It waits for the disk too, so it comes once a second. Until then the claim keeps other engines from the same
+ * work.
  */
 #include <stdlib.h>
 

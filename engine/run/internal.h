@@ -139,7 +139,8 @@ int run_publish(struct run *r, struct error *err);
 
 /* ---- discover.c ---- */
 
-/* Lets the plan go on: finishes what is known, makes tasks of the rest and submits them once `r->scheduler` is there. */
+/* Lets the plan go on: finishes what is known, makes tasks of the rest and submits them once `r->scheduler` is
+   there. */
 int run_discover(struct run *r, struct error *err);
 int run_submit(struct run *r, struct error *err);
 
@@ -161,7 +162,8 @@ int run_end(struct run *r, bool *again, struct error *err);
 
 /* ---- commit.c ---- */
 
-/* Makes what is finished durable when it is time, or `now`, reports it, and makes it known. Does not wait for the disk. */
+/* Makes what is finished durable when it is time, or `now`, reports it, and makes it known. Does not wait for the
+   disk. */
 int run_commit(struct run *r, bool now, struct error *err);
 
 /* Whether something finished is not durable and known yet, and when run_commit has to be called for it. */

@@ -34,7 +34,8 @@ static cJSON *find_git(void *context) {
     return r->attempts.git ? cJSON_Duplicate(r->attempts.git, true) : provenance_git(r->pipeline->directory);
 }
 
-/* Takes over what this run has made and the store does not know: stages that are never cached. False: there is nothing. */
+/* Takes over what this run has made and the store does not know: stages that are never cached. False: there is
+   nothing. */
 static bool finish_uncached(struct plan *plan, const struct run *r) {
     size_t count;
     struct instance *const *all = plan_instances(plan, &count);

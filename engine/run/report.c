@@ -1,4 +1,5 @@
-/* Counts and reports how stages go, and keeps the fault that ends the run. Calls no other file of a run but its data. */
+/* Counts and reports how stages go, and keeps the fault that ends the run. Calls no other file of a run but its
+   data. */
 #include <string.h>
 
 #include "engine/base/clock.h"

@@ -60,8 +60,9 @@ struct run_summary {
     char *run_id;             /* the caller frees */
 };
 
-/* 0: all done. ERR_FAILED, ERR_INTERRUPTED (SIGINT/SIGTERM/SIGHUP; everything kept), ERR_INVALID (the file, found while expanding;
-   `diagnostics` says where), ERR_IO/ERR_CORRUPT (store or environment). The summary is filled in every case. */
+/* 0: all done. ERR_FAILED, ERR_INTERRUPTED (SIGINT/SIGTERM/SIGHUP; everything kept), ERR_INVALID (the file, found
+   while expanding; `diagnostics` says where), ERR_IO/ERR_CORRUPT (store or environment). The summary is filled in
+   every case. */
 int run_pipeline(const struct pipeline *pipeline, struct store *store, const struct run_options *options,
                  struct run_summary *summary, struct diagnostics *diagnostics, struct error *err);
 

@@ -86,8 +86,8 @@ enum job_exit {
    an interrupt killed is an interruption. */
 void scheduler_exit(struct scheduler *s, struct job *job, enum job_exit how, uint64_t now_ms);
 
-/* The processes of a running job are gone, and what they left is being stored: gives back the job's tokens, and ends its
-   timeout. The job still runs, and an exclusive job waits for it. */
+/* The processes of a running job are gone, and what they left is being stored: gives back the job's tokens, and ends
+   its timeout. The job still runs, and an exclusive job waits for it. */
 void scheduler_release(struct scheduler *s, struct job *job);
 
 /* A started job could not begin because another engine holds its key: back to READY at `due_ms`, no attempt counted. */

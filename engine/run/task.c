@@ -142,8 +142,8 @@ static void on_ending(void *context) {
     ledger_stop(t->energy);
 }
 
-/* The next stage need not wait until the outs of this one are stored. A failed stage keeps its tokens until it is judged, and
-   with a budget so does every stage: then it may be that nothing more starts. */
+/* The next stage need not wait until the outs of this one are stored. A failed stage keeps its tokens until it is
+   judged, and with a budget so does every stage: then it may be that nothing more starts. */
 static void on_executed(void *context) {
     struct task *t = context;
     if (!ledger_has_budget(t->run->ledger))

@@ -1,7 +1,7 @@
 /*
  * A slot's tensor with a zeroed margin at both ends of each symbol's row, so that the taps of a convolution need no
- * bounds in frequency: [S, margin + F + margin], elements `stride` floats apart. Rows outside the slot are left out of the
- * window instead. Only `kept` rows are in memory, a ring: what is walked over once stays in a smaller cache.
+ * bounds in frequency: [S, margin + F + margin], elements `stride` floats apart. Rows outside the slot are left out of
+ * the window instead. Only `kept` rows are in memory, a ring: what is walked over once stays in a smaller cache.
  */
 #ifndef RETORT_KERNELS_CPU_MARGIN_H
 #define RETORT_KERNELS_CPU_MARGIN_H

@@ -1,5 +1,6 @@
 /*
- * Half a residual block. The naive loop, for all n, s, f, o, with M = multiplier and h = relu(norm(x)), zero outside the slot:
+ * Half a residual block. The naive loop, for all n, s, f, o, with M = multiplier and h = relu(norm(x)), zero outside
+ * the slot:
  *
  *   y[n,s,f,o] = skip[n,s,f,o] + pointwise.bias[o]
  *   for c, m:
@@ -8,8 +9,8 @@
  *       deep += depthwise.weight[c*M + m, i+1, k+1] * h[n, s + i*dilation_time, f + k*dilation_frequency, c]
  *     y[n,s,f,o] += pointwise.weight[o, c*M + m] * deep
  *
- * A thread does this for a tile of symbols at a time. So `deep` of all channels stays in its cache, and the last line is
- * one matrix product.
+ * A thread does this for a tile of symbols at a time. So `deep` of all channels stays in its cache, and the last line
+ * is one matrix product.
  */
 #include <string.h>
 

@@ -1,10 +1,10 @@
 /*
- * The guard: ends what an engine and its keepers leave when they are killed at the same moment (killall, the kernel when
- * memory ends), and keepers that are stopped. One an engine, under a name of its own, in a session of its own.
+ * The guard: ends what an engine and its keepers leave when they are killed at the same moment (killall, the kernel
+ * when memory ends), and keepers that are stopped. One an engine, under a name of its own, in a session of its own.
  *
- *   engine --posix_spawn, "stage-guard"--> guard: waits for the end of the lifeline and gives the keepers time to do their
- *          --lifeline pipe-------------->  work; then kills every process whose RETORT_SPEC holds the engine's mark, and
- *                                          at last the keepers whose RETORT_KEEPER does
+ *   engine --posix_spawn, "stage-guard"--> guard: waits for the end of the lifeline and gives the keepers time to do
+ *          --lifeline pipe-------------->  their work; then kills every process whose RETORT_SPEC holds the engine's
+ *                                          mark, and at last the keepers whose RETORT_KEEPER does
  *
  * An engine that ends in order ends its guard before. A process that emptied its own environment is not found.
  */

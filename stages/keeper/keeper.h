@@ -6,7 +6,8 @@
  *          <--socket: result--------------------   v
  *
  * - The leader's exit ends the attempt: what is left of it may leave by itself within a second, then it is killed.
- * - "Terminate" is passed on to the leader's process group as SIGTERM; "kill" kills the whole attempt. The engine decides
+ * - "Terminate" is passed on to the leader's process group as SIGTERM; "kill" kills the whole attempt. The engine
+ *   decides
  *   when to send them.
  * - End of file on the socket means that the engine is dead, however it died: everything is killed at once.
  * - The keeper's own death kills the leader (parent-death signal); what the leader orphaned falls to the engine.
@@ -18,9 +19,9 @@
 
 #include "engine/base/error.h"
 
-/* Serves the descriptors of stages/protocol/attempt.h until the engine closes the socket or this keeper must not be used
-   again. ERR_IO, ERR_INVALID or ERR_NOT_FOUND: an attempt, a log or the socket could not be used. ERR_INTERRUPTED: the
-   engine is gone, or a signal asked an idle keeper to leave. */
+/* Serves the descriptors of stages/protocol/attempt.h until the engine closes the socket or this keeper must not be
+   used again. ERR_IO, ERR_INVALID or ERR_NOT_FOUND: an attempt, a log or the socket could not be used. ERR_INTERRUPTED:
+   the engine is gone, or a signal asked an idle keeper to leave. */
 int keeper_serve(struct error *err);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * `with` with every default written in, and `with` without any.
  *
- * A default is made from its text when it is first asked for. It is kept unchanged as long as the program runs, because a
- * plan asks for the same few once for every instance.
+ * A default is made from its text when it is first asked for. It is kept unchanged as long as the program runs, because
+ * a plan asks for the same few once for every instance.
  */
 #include <stdatomic.h>
 #include <stdint.h>
@@ -67,7 +67,8 @@ static _Atomic(struct fallback *) fallbacks[FALLBACK_CHAINS];
 
 static cJSON *reduce_value(const struct param *p, const cJSON *value);
 
-/* The fallbacks are texts of this program: one that does not parse ends it. Two threads that make the same one both keep it. */
+/* The fallbacks are texts of this program: one that does not parse ends it. Two threads that make the same one both
+   keep it. */
 static const struct fallback *fallback_make(const struct param *p, _Atomic(struct fallback *) *chain) {
     cJSON *parsed = mem_checked(cJSON_Parse(p->fallback));
     struct fallback *f = mem_alloc(sizeof *f);

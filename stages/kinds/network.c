@@ -32,8 +32,8 @@ struct preset {
     struct rung ladder[6];
 };
 
-/* Source of the blocks: DeepRx's publication. The ladders make the MAC ratios 7 : 11 : 19 : 30 : 125 : 164 of the paper,
-   to the nearest even width. */
+/* Source of the blocks: DeepRx's publication. The ladders make the MAC ratios 7 : 11 : 19 : 30 : 125 : 164 of the
+   paper, to the nearest even width. */
 static const struct preset presets[] = {
     {"laptop",
      1,

@@ -15,8 +15,8 @@ extern const struct param link_members[LINK_MEMBERS];
 extern const struct param sinr_element, label_element, profile_element, ladder_element, block_element;
 extern const char *const architecture_choices[], *const feature_choices[], *const demapper_choices[];
 
-/* Rows of a table of parameters. `text` is the default as JSON text; NULL: the parameter must be given. `least` and `most`
-   are the limits of a number, or of the count of items; both 0: no limit. */
+/* Rows of a table of parameters. `text` is the default as JSON text; NULL: the parameter must be given. `least` and
+   `most` are the limits of a number, or of the count of items; both 0: no limit. */
 #define INTEGER(id, of_unit, least, most, text, sentence)                                                              \
     { .name = id, .type = PARAM_INTEGER, .unit = of_unit, .min = least, .max = most, .fallback = text, .doc = sentence }
 #define NUMBER(id, of_unit, least, most, text, sentence)                                                               \

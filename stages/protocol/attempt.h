@@ -40,8 +40,8 @@ struct frame_head {
 /* Appends a frame; `body` NULL: none. */
 void frame_write(struct buffer *out, enum frame_type type, const cJSON *body);
 
-/* Takes the first whole frame out of `in`. 1: `*type`, and `*body` (NULL: none), which the caller deletes; 0: more bytes
-   are needed; ERR_CORRUPT. */
+/* Takes the first whole frame out of `in`. 1: `*type`, and `*body` (NULL: none), which the caller deletes; 0: more
+   bytes are needed; ERR_CORRUPT. */
 int frame_read(struct buffer *in, enum frame_type *type, cJSON **body, struct error *err);
 
 /* An account: what the keeper writes about an attempt whose engine may not live to hear the result. */

@@ -1,7 +1,8 @@
 /*
  * Counts bit errors over a grid of SINR: of a network, and of classical receivers on the very same slots. Slot j of
  * point i is slot j * points + i of (seed, stream). So the points are independent, and more slots keep the first ones.
- * The counts do not depend on the number of threads: slots are made and judged one by one, the network sees fixed batches.
+ * The counts do not depend on the number of threads: slots are made and judged one by one, the network sees fixed
+ * batches.
  */
 #ifndef RETORT_STAGES_RUN_COUNT_H
 #define RETORT_STAGES_RUN_COUNT_H

@@ -11,9 +11,9 @@
 
 enum { WIDTH_PX = 960, HEIGHT_PX = 560, LONG_CATEGORY = 8, MANY_CATEGORIES = 10, CROWDED_CATEGORIES = 24 };
 
-/* Colours that colour-blind people tell apart; their yellow is left out, for it is weak on white. Each has its mark; the
-   second round of colours, and the second series of a hue, has dashes and hollow marks.
-   Source: Okabe and Ito, "Color Universal Design", 2008. */
+/* Colours that colour-blind people tell apart; their yellow is left out, for it is weak on white. Each has its mark;
+   the second round of colours, and the second series of a hue, has dashes and hollow marks. Source: Okabe and Ito,
+   "Color Universal Design", 2008. */
 enum { ROUND = 7 };
 static const char *const colours[ROUND] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"};
 static const int marks[ROUND] = {7, 5, 9, 11, 13, 15, 3};      /* filled */
@@ -78,8 +78,8 @@ void figure_close(struct figure *f) {
     free(f->series);
 }
 
-/* A gnuplot string. Letters, digits, spaces and bytes beyond ASCII stand as they are. Every other sign could mean something
-   to gnuplot, so it is written as an octal escape. Control characters become spaces. */
+/* A gnuplot string. Letters, digits, spaces and bytes beyond ASCII stand as they are. Every other sign could mean
+   something to gnuplot, so it is written as an octal escape. Control characters become spaces. */
 static void quote(struct buffer *out, const char *text) {
     buffer_putc(out, '"');
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
@@ -241,8 +241,8 @@ static double *drawn_x(const struct figure *f, size_t *count) {
     return x;
 }
 
-/* gnuplot widens a logarithmic axis to whole decades; here the data decide. A few values that are far enough apart to be
-   written are the marks of the axis. */
+/* gnuplot widens a logarithmic axis to whole decades; here the data decide. A few values that are far enough apart to
+   be written are the marks of the axis. */
 static void log_x_commands(struct buffer *out, const struct figure *f) {
     size_t count;
     double *x = drawn_x(f, &count);

@@ -27,7 +27,8 @@ int network_model_shape(struct network_model *out, const cJSON *with, const stru
 void network_model_encode(struct buffer *out, const struct network_model *m, const float *parameters,
                           const float *statistics);
 
-/* Reads a file into `out`; network_model_close frees it. ERR_INVALID, ERR_NOT_FOUND, ERR_IO; messages start with the path. */
+/* Reads a file into `out`; network_model_close frees it. ERR_INVALID, ERR_NOT_FOUND, ERR_IO; messages start with the
+   path. */
 int network_model_open(struct network_model *out, const char *path, struct error *err);
 void network_model_close(struct network_model *m);
 

@@ -6,7 +6,8 @@
 #include "stages/run/slot_memory.h"
 #include "stages/run/train.h"
 
-/* Rounding differs between code paths in the last digits of a logit; another seed, link or teacher differs in the first. */
+/* Rounding differs between code paths in the last digits of a logit; another seed, link or teacher differs in the
+   first. */
 #define LOGIT_TOLERANCE 1e-3
 
 struct train_batch {

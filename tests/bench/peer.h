@@ -19,7 +19,8 @@ const char *peer_version(const struct peer *p);
 /* Hands over the network, which has taken no step yet, and its batch. */
 void peer_load(struct peer *p, const struct bench_work *w);
 
-/* Processor seconds of `times` training steps (`loss`: the last one's) or inferences. The program ends when the peer has. */
+/* Processor seconds of `times` training steps (`loss`: the last one's) or inferences. The program ends when the peer
+   has. */
 double peer_train(struct peer *p, int times, double *loss);
 double peer_infer(struct peer *p, int times);
 

@@ -146,8 +146,8 @@ static double lap_ms(double *since) {
     return ms;
 }
 
-/* Answers one wave after another until nothing is left. Returns the milliseconds of the last call of plan_advance, which
-   decides a select. */
+/* Answers one wave after another until nothing is left. Returns the milliseconds of the last call of plan_advance,
+   which decides a select. */
 static double answer_all(struct plan *p, size_t *keyed) {
     struct content outs[8] = {0};
     struct diagnostics faults = {0};

@@ -15,9 +15,9 @@
  *                         memory:N@L the Nth of those for the library whose name begins with L, counted by themselves
  *                         An N of 0 lets nothing fail: what could have is counted, and written to the log.
  *   RETORT_FAULT_PROGRAM  whom it concerns (default retort): keepers inherit the environment, and are left alone
- *   RETORT_FAULT_LOG      a file; appended "fault <n> <call> <path>" when one fails; of an allocation the library that wanted
- *                         it, in place of a path. For N = 0: "calls <n>" and "call <n> <call> <path>" for each call that could
- *                         have failed, "allocation <n> <library>" for memory:0
+ *   RETORT_FAULT_LOG      a file; appended "fault <n> <call> <path>" when one fails; of an allocation the library that
+ *                         wanted it, in place of a path. For N = 0: "calls <n>" and "call <n> <call> <path>" for each
+ *                         call that could have failed, "allocation <n> <library>" for memory:0
  *
  * Writes to the standard streams never fail. Memory-mapped writes and locks are not counted. Nor is a
  * kill at a call that only reads: it leaves the same state as a kill at the next change.

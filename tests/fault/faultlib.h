@@ -35,8 +35,8 @@ struct fault {
 };
 extern struct fault fault;
 
-/* Counts a call to which `can` can happen, on `path` in the folder `fd` or on `fd`; -1 and NULL: unknown. Whether it is one
-   that shall not go as asked. Does not return when it is the one to be killed at. */
+/* Counts a call to which `can` can happen, on `path` in the folder `fd` or on `fd`; -1 and NULL: unknown. Whether it is
+   one that shall not go as asked. Does not return when it is the one to be killed at. */
 bool fault_is_due(const char *call, unsigned can, int fd, const char *path);
 
 /* The same; the errno that the call fails with, 0: it goes on. It is never for a part of its bytes. */

@@ -212,7 +212,8 @@ int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *
     return failed ? failed : next(pid, path, files, attributes, argv, environment);
 }
 
-/* A keeper gives what it starts an environment without us. We go along into the program that is meant: built-in kinds. */
+/* A keeper gives what it starts an environment without us. We go along into the program that is meant: built-in
+   kinds. */
 int execve(const char *path, char *const argv[], char *const environment[]) {
     enum { MOST = 4096, NAMES = 4 };
     static const char *const names[NAMES] = {"LD_PRELOAD", "RETORT_FAULT", "RETORT_FAULT_LOG", "RETORT_FAULT_PROGRAM"};

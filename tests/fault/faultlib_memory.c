@@ -16,8 +16,8 @@ void *__libc_realloc(void *memory, size_t size);
 
 enum { OURS = 3, DEEPEST = OURS + 2 };
 
-/* The library that allocates: the caller of malloc. If that is the C library, or the program, whose allocator cJSON uses,
-   it is the next caller; else the program. */
+/* The library that allocates: the caller of malloc. If that is the C library, or the program, whose allocator cJSON
+   uses, it is the next caller; else the program. */
 static const char *whose(char *out, size_t size) {
     void *frames[DEEPEST];
     int count = backtrace(frames, DEEPEST); /* this function, memory_fails, malloc, and who called it */

@@ -3,11 +3,10 @@
  *
  *   LD_PRELOAD=.../gatelib.so RETORT_GATE=results/p/o retort run ...
  *
- *   RETORT_GATE      before its first rename to, or openat of, a name that ends so the engine stops, as by SIGSTOP; what others do
- *                    meanwhile is the test's, and SIGCONT lets it go on
- *   RETORT_GATE_SYNC the same before it syncs a file whose path holds this: one that has been copied and has no name yet
- *   RETORT_GATE_EIO  a path that ends so cannot be looked at, and a folder not be read: stat, lstat, access and readdir fail
- *                    with EIO
+ *   RETORT_GATE      the engine stops, as by SIGSTOP, before its first rename to, or openat of, a name that ends so.
+ *                    The test does its part meanwhile, and SIGCONT lets the engine go on
+ *   RETORT_GATE_SYNC the same before it syncs a file whose path holds this: a copy that has no name yet
+ *   RETORT_GATE_EIO  stat, lstat, access and readdir fail with EIO for a path that ends so
  */
 #include <dirent.h>
 #include <dlfcn.h>

@@ -1,5 +1,6 @@
 #!/bin/sh
-# powercut.sh FROM TO [SEED]: records a history and checks its states FROM to TO. It works in a tmpfs where there is one.
+# powercut.sh FROM TO [SEED]: records a history and checks its states FROM to TO. It works in a tmpfs where there is
+# one.
 cd "$(dirname "$0")/../.." || exit 2
 programs=${BUILD:-build/release}/tests/fault
 case $programs in /*) ;; *) programs=$PWD/$programs ;; esac

@@ -1,6 +1,6 @@
 /*
- * A recorder: a library that is loaded into a program before all others. It writes down, in order, the calls by which the
- * program changes files below one directory. powercut.c rebuilds from that what a disk may hold after a power cut.
+ * A recorder: a library that is loaded into a program before all others. It writes down, in order, the calls by which
+ * the program changes files below one directory. powercut.c rebuilds from that what a disk may hold after a power cut.
  *
  *   LD_PRELOAD=.../tracelib.so RETORT_TRACE=file RETORT_TRACE_ROOT=/absolute/directory program
  *

@@ -1,4 +1,5 @@
-/* Data of other programs, as JSON and as YAML: its values are strict JSON when they are written, and read back the same. */
+/* Data of other programs, as JSON and as YAML: its values are strict JSON when they are written, and read back the
+   same. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# A checkpoint outlives failures that are not the stage's own: a full file system, an interrupt, the death of its keeper.
+# A checkpoint outlives failures that are not the stage's own: a full file system, an interrupt, the death of its
+# keeper.
 . tests/integration/lib.inc
 cd "$work" || exit 1
 trap 'umount "$work/small" 2>/dev/null; rm -rf "$work"' EXIT

@@ -9,7 +9,8 @@ shared=$work
 [ -w /dev/shm ] && shared=$(mktemp -d /dev/shm/retort-fault-XXXXXX) && trap 'rm -rf "$work" "$shared"' EXIT
 check "400 mutations: what is served is what was stored, fsck mends the rest" \
     "$BUILD/tests/fault/mutate" "$shared/mutate" 0 400 "$seed"
-# Mutations of seed 1 that fsck once did not mend: lost newlines, and a page of state.db with a value longer than SQLite takes.
+# Mutations of seed 1 that fsck once did not mend: lost newlines, and a page of state.db with a value longer than SQLite
+# takes.
 for number in 7141 25854 27729 60982 62604 79023 90421; do
     check "mutation $number" "$BUILD/tests/fault/mutate" "$shared/mutate" $number $((number + 1)) 1
 done

@@ -1,5 +1,6 @@
 #!/bin/sh
-# fsck reports each loss of a store once, with exit status 1. Commands that read the store name the file and say to use fsck.
+# fsck reports each loss of a store once, with exit status 1. Commands that read the store name the file and say to use
+# fsck.
 . tests/integration/lib.inc
 cd "$work" || exit 1
 

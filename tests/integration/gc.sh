@@ -23,8 +23,8 @@ for n in 1 2 3; do run --set params.n=$n; done
 first=$(ls .retort/runs | head -n 1) && first=${first%.json}
 files >before
 check "a dry run succeeds" gc --keep-runs 1 --dry-run
-# Two runs lose big and tree each: big's file (the copy in the tree is the same object), the file n and the listing. Each big has
-# a log.
+# Two runs lose big and tree each: big's file (the copy in the tree is the same object), the file n and the listing.
+# Each big has a log.
 check "the dry run says what gc would remove" has gc.txt "would remove 2 runs, 4 records, 6 objects, 0 attempts, 2 logs, 0 checkpoints, 0 leftovers"
 files >after
 check "the dry run changes nothing" cmp before after

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Graphviz draws the output of `retort graph`, and shows every instance under exactly its own name, whatever characters it has.
+# Graphviz draws the output of `retort graph`, and shows every instance under exactly its own name, whatever characters
+# it has.
 . tests/integration/lib.inc
 cd "$work" || exit 1
 cat >study.json <<'E2'

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Stores as other tools leave them: without empty folders, read-only, on a full disk, of another owner, with named pipes.
+# Stores as other tools leave them: without empty folders, read-only, on a full disk, of another owner, with named
+# pipes.
 . tests/integration/lib.inc
 cd "$work" || exit 1
 cat >p.json <<'EOT'

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The keeper continues a stopped stage when it asks it to leave, and starts no stage while another process holds its checkpoint.
+# The keeper continues a stopped stage when it asks it to leave, and starts no stage while another process holds its
+# checkpoint.
 . tests/integration/lib.inc
 cd "$work" || exit 1
 await() { # FILE: at most thirty seconds

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The keys of every shipped pipeline and of tests/golden/plans, on an empty store and after a run (tests/golden/README.md).
-# RECORD=1 writes the rows of a pipeline that has none. It never changes rows that exist.
+# The keys of every shipped pipeline and of tests/golden/plans, on an empty store and after a run
+# (tests/golden/README.md). RECORD=1 writes the rows of a pipeline that has none. It never changes rows that exist.
 . tests/integration/lib.inc
 golden=$repository/tests/golden/plans
 

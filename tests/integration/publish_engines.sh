@@ -15,8 +15,8 @@ EOT
 published() { cat results/p/o1 results/p/o2 results/p/deep/o results/p/d/o | tr '\n' ' '; }
 state() { ps -o stat= -p "$1" | cut -c1; }
 
-# The first engine stops before it renames to a name of results/p, or when it has copied a temporary. Those of o1, o2, deep/o
-# and d have the numbers 0 to 3. The second engine goes as far as it can.
+# The first engine stops before it renames to a name of results/p, or when it has copied a temporary. Those of o1, o2,
+# deep/o and d have the numbers 0 to 3. The second engine goes as far as it can.
 renames() { stopped "RETORT_GATE=results/p/$1" "$2"; }             # NAME TEXT
 copies() { stopped "RETORT_GATE_SYNC=results/.p.staging/$1" "$2"; } # NUMBER TEXT
 stopped() { # VARIABLES TEXT

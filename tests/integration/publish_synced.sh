@@ -9,8 +9,8 @@ cat >s.json <<'EOT'
            "outs": { "o": "o", "d": { "path": "d", "type": "directory" } } } },
   "results": { "o": "${stages.a.outs.o}", "deep/er/o": "${stages.a.outs.o}", "d": "${stages.a.outs.d}" } }
 EOT
-# Follows the trace and knows what is not synced: the bytes of a file, the names of a folder. Numbers of files that are gone
-# may be given again: a file or folder counts from its making below results/ on.
+# Follows the trace and knows what is not synced: the bytes of a file, the names of a folder. Numbers of files that are
+# gone may be given again: a file or folder counts from its making below results/ on.
 cat >synced.py <<'EOT'
 import os, sys
 trace, at, events = open(sys.argv[1], "rb").read(), 0, []

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Compares store/RECORD.md, which lists the members of records and run files, with those of real runs of every kind of end.
+# Compares store/RECORD.md, which lists the members of records and run files, with those of real runs of every kind of
+# end.
 . tests/integration/lib.inc
 mkdir "$work/project" "$work/elsewhere" && cd "$work/project" || exit 1
 git init -q . && git -c user.name=t -c user.email=t@example.org commit -q --allow-empty -m begin || exit 1

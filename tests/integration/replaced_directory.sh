@@ -1,6 +1,6 @@
 #!/bin/sh
-# A stage puts links to a folder of the user's in the places that it was given. Retort moves, changes and removes nothing
-# there; the attempt fails with a message; other stages, also the next in the same place, are as ever.
+# A stage puts links to a folder of the user's in the places that it was given. Retort moves, changes and removes
+# nothing there; the attempt fails with a message; other stages, also the next in the same place, are as ever.
 . tests/integration/lib.inc
 cd "$work" || exit 1
 victim=$work/victim

@@ -1,5 +1,6 @@
 #!/bin/sh
-# A stored out is damaged when a stage needs it. Its producer runs again in the same run, and the stage gets the right bytes.
+# A stored out is damaged when a stage needs it. Its producer runs again in the same run, and the stage gets the right
+# bytes.
 . tests/integration/lib.inc
 cd "$work" || exit 1
 cat >chain.json <<E2

@@ -124,8 +124,8 @@ EOF
 check "an input that becomes executable meanwhile: exit status 1" exits 1 run
 check "the message says that the executable input changed" has run.json "text changed while the stage ran; its result is not kept, run again"
 
-# A pinned program that changes before its stage begins, and one that changes meanwhile and back again. A link stands for the
-# program: what is on the PATH of a stage is not this test's to change.
+# A pinned program that changes before its stage begins, and one that changes meanwhile and back again. A link stands
+# for the program: what is on the PATH of a stage is not this test's to change.
 printf '#!/bin/sh\necho one\n' >one && printf '#!/bin/sh\necho two\n' >two && chmod +x one two && ln -s one prog
 cat >t.json <<EOF
 { "retort": 1, "name": "t", "stages": {

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Kills and interrupts an engine, and runs two at once. No process is left, no finished stage is lost, and none runs twice.
+# Kills and interrupts an engine, and runs two at once. No process is left, no finished stage is lost, and none runs
+# twice.
 . tests/integration/lib.inc
 cd "$work" || exit 1
 
-# This stage writes a line for each execution into executed.txt, starts a daemon with two forks, and advances its checkpoint by
-# as many steps as the file "steps" says. On TERM it exits with 75.
+# This stage writes a line for each execution into executed.txt, starts a daemon with two forks, and advances its
+# checkpoint by as many steps as the file "steps" says. On TERM it exits with 75.
 cat >slow.sh <<'EOF'
 echo "$1" >>"$HERE/executed.txt"
 setsid sh -c '(trap "" TERM HUP; exec sleep 1007) & echo $! >"$0/daemon.$1"' "$HERE" "$1" &

@@ -1,6 +1,6 @@
 #!/bin/sh
-# A stage stops its keeper, once or again and again. Its timeout, Ctrl-C, a second Ctrl-C and the engine's death each end it
-# all the same, and no stage, keeper or guard is left.
+# A stage stops its keeper, once or again and again. Its timeout, Ctrl-C, a second Ctrl-C and the engine's death each
+# end it all the same, and no stage, keeper or guard is left.
 . tests/integration/lib.inc
 cd "$work" || exit 1
 clean() { # what a red test has left; a number may be another process's by now

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Starts early: it computes for a minute.
-# Runs the whole study, cut down to seconds. It gives the same bytes at any -j, with any number of cpus, and after kills at random
-# moments. The second run executes nothing, and a changed alpha re-runs only its instance and stages that its winner changes.
+# Starts early: it computes for a minute. Runs the whole study, cut down to seconds. It gives the same bytes at any -j,
+# with any number of cpus, and after kills at random moments. The second run executes nothing, and a changed alpha
+# re-runs only its instance and stages that its winner changes.
 . tests/integration/lib.inc
 case $BUILD in *san) skip "the study is too slow under sanitizers; its stages have tests of their own" ;; esac
 cp -R pipelines "$work/" && cd "$work" && git init -q . || exit 1

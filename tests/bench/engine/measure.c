@@ -4,9 +4,10 @@
  *
  *   STATUS WALL_NS CPU_US PEAK_KIB READ_BYTES WRITTEN_BYTES
  *
- * WALL_NS ends with the command; the other figures include descendants that outlive it, as this program is their subreaper.
- * PEAK_KIB is the largest resident set of any one process. This program is small, because a process starts with the peak
- * of the one that spawned it. The bytes are those of read, write and copy calls; the page cache serves most of them.
+ * WALL_NS ends with the command; the other figures include descendants that outlive it, as this program is their
+ * subreaper. PEAK_KIB is the largest resident set of any one process. This program is small, because a process starts
+ * with the peak of the one that spawned it. The bytes are those of read, write and copy calls; the page cache serves
+ * most of them.
  */
 #include <errno.h>
 #include <inttypes.h>

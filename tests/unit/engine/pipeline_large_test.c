@@ -1,4 +1,5 @@
-/* Files of many stages, words, names and faults. Each would take minutes where a loop over all stands in a loop over all. */
+/* Files of many stages, words, names and faults. Each would take minutes where a loop over all stands in a loop over
+   all. */
 #include "tests/unit/engine/pipeline_fixture.h"
 
 enum { MANY = 100000, SOME = 20000 };

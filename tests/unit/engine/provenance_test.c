@@ -132,7 +132,8 @@ static void test_clean_and_dirty(void **state) {
     git = provenance_git(below);
     assert_string_equal(json_text(git, "commit", ""), commit);
     assert_true(json_bool(git, "dirty", false));
-    /* The patch by hand; the ids are the blobs' ("blob 3\0{}\n" and "blob 4\0[1]\n" under SHA-1, from git hash-object). */
+    /* The patch by hand; the ids are the blobs' ("blob 3\0{}\n" and "blob 4\0[1]\n" under SHA-1, from git
+       hash-object). */
     static const char patch[] =
         "diff --git a/study.json b/study.json\n"
         "index 0967ef424bce6791893e9a57bb952f80fd536e93..7660873d10312f596c4dc0586fb548309c71276f 100644\n"

@@ -1,7 +1,6 @@
 /*
- * The scheduler against a simulated machine: random jobs that succeed, fail, hang or ignore TERM, failures from elsewhere,
- * and interrupts.
- * Invariants are counted here, apart from the scheduler. RETORT_TEST_SEED repeats a run.
+ * The scheduler against a simulated machine: random jobs that succeed, fail, hang or ignore TERM, failures from
+ * elsewhere, and interrupts. Invariants are counted here, apart from the scheduler. RETORT_TEST_SEED repeats a run.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,7 +7,8 @@
 
 #define OWN "sys/fs/cgroup/user.slice/me.scope"
 
-/* The folder that the next group is made as; a made-up one has to be there with its files, which the kernel would make. */
+/* The folder that the next group is made as; a made-up one has to be there with its files, which the kernel would
+   make. */
 static char *next_group(const char *own) {
     static unsigned number;
     return mem_printf("%s/retort-%d-%u", own, (int)getpid(), number++);

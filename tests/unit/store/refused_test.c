@@ -60,7 +60,8 @@ static struct object put_directory(struct store *s) {
     return o;
 }
 
-/* A directory's listing is hashed in its own way: one that could not be opened was taken for a file, and thus for damaged. */
+/* A directory's listing is hashed in its own way: one that could not be opened was taken for a file, and thus for
+   damaged. */
 static void fsck_calls_no_directory_damaged_that_it_cannot_open(void **state) {
     const struct place *p = *state;
     struct store *s = open_store(p);

@@ -10,7 +10,8 @@ static void add_stage(cJSON *stages, const char *name, const char *attempt) {
     cJSON_AddItemToArray(stages, stage);
 }
 
-/* A run that attempted "tried" and "tried[a=1]", and not "waiting" nor "last"; its energy has rows with numbers of attempts. */
+/* A run that attempted "tried" and "tried[a=1]", and not "waiting" nor "last"; its energy has rows with numbers of
+   attempts. */
 static void write_run(struct store *s) {
     struct error err = {0};
     cJSON *run = cJSON_CreateObject(), *stages = cJSON_AddArrayToObject(run, "stages");
