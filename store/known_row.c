@@ -2,7 +2,8 @@
  * The columns of the index that hold a record's outs and metrics, so that a key is looked up without the record:
  *
  *   known   count of outs (4 bytes), then for each: name and a zero byte, digest (32), size (8), flags (1);
- *           then the metrics as canonical JSON. Numbers are little-endian.
+ *           then the metrics as canonical JSON, and where the stage ran on a Python a zero byte and the digest of that
+ *           (32). Numbers are little-endian.
  *   guard   the first 16 bytes of the SHA-256 of key, append time, platform and `known`
  *
  * A row that does not match its guard is not used: the record is read, and its segment is indexed anew.
@@ -54,6 +55,14 @@ static void put_out(struct buffer *out, const char *name, const struct object *o
     buffer_putc(out, (char)((o->directory ? FLAG_DIRECTORY : 0) | (o->executable ? FLAG_EXECUTABLE : 0)));
 }
 
+static void put_python(struct buffer *out, const char *hex) {
+    struct digest d;
+    if (!digest_parse(&d, hex))
+        return;
+    buffer_putc(out, '\0');
+    buffer_append(out, (const char *)d.bytes, sizeof d.bytes);
+}
+
 /* A new record has its outs in the stage's order, its line in that of their names. */
 int known_write(struct buffer *out, const cJSON *record, struct error *err) {
     struct record_view r = record_read(record);
@@ -70,6 +79,7 @@ int known_write(struct buffer *out, const cJSON *record, struct error *err) {
         json_canonical(out, r.metrics);
     else
         buffer_puts(out, "{}");
+    put_python(out, record_python_read(r.python).sha256);
     return rc;
 }
 
@@ -98,6 +108,12 @@ static const unsigned char *get_out(struct known_out *out, const unsigned char *
     return zero + 1 + FIXED;
 }
 
+/* The digest behind the metrics. */
+static const struct digest *get_python(const unsigned char *metrics, const unsigned char *end) {
+    const unsigned char *zero = memchr(metrics, '\0', (size_t)(end - metrics));
+    return zero && (size_t)(end - zero - 1) == sizeof(struct digest) ? (const struct digest *)(zero + 1) : NULL;
+}
+
 bool known_read(struct known_record *out, struct known_memory *m, const void *known, size_t size) {
     if (size < 4)
         return false;
@@ -110,7 +126,7 @@ bool known_read(struct known_record *out, struct known_memory *m, const void *kn
     mem_grow(m->outs, &m->capacity, count + 1);
     for (size_t i = 0; at && i < count; i++)
         at = get_out(&m->outs[i], at, end);
-    *out = (struct known_record){m->outs, count, (const char *)at};
+    *out = (struct known_record){m->outs, count, (const char *)at, at ? get_python(at, end) : NULL};
     return at != NULL;
 }
 

@@ -131,7 +131,8 @@ struct known_out {
 struct known_record {
     const struct known_out *outs;
     size_t out_count;
-    const char *metrics; /* an object as canonical JSON; "{}": none */
+    const char *metrics;         /* an object as canonical JSON; "{}": none */
+    const struct digest *python; /* of the Python that it ran on, with its packages; NULL: none is known */
 };
 
 /* Finds the record that store_record_find would, without reading it. The store owns outs and metrics until the next

@@ -124,11 +124,20 @@ static void print_plan(const struct project *p, bool json, bool predict) {
     buffer_close(&out);
 }
 
+static void say(void *context, const char *line) {
+    (void)context;
+    fprintf(stderr, "%s\n", line);
+}
+
 static int run(const struct arguments *a, struct error *err) {
     struct project p;
     int code = project_open(&p, a, PROJECT_STORE_OR_EMPTY, err);
     if (code == 0)
+        p.drift = drift_create(p.facts);
+    if (code == 0)
         code = project_plan(&p, operands_from(a, 1), operand_count(a) > 1 ? operand_count(a) - 1 : 0, err);
+    if (code == 0)
+        drift_report(p.drift, p.store, p.platform, say, NULL);
     if (code == 0)
         print_plan(&p, argument_given(a, "json"), argument_given(a, "predict"));
     project_close(&p);

@@ -290,7 +290,7 @@ int project_plan(struct project *p, const char *const *targets, size_t target_co
     int code = plan_create(&p->plan, p->pipeline, &facts, targets, target_count, err);
     if (code)
         return code;
-    code = known_lookup_plan(p->plan, p->store, p->platform, &p->diagnostics, err);
+    code = known_lookup_plan(p->plan, p->store, p->platform, p->drift, &p->diagnostics, err);
     plan_warnings(p->plan, say, NULL);
     if (p->diagnostics.count > 0) {
         int reported = project_report(&p->diagnostics, err);
@@ -302,6 +302,7 @@ int project_plan(struct project *p, const char *const *targets, size_t target_co
 
 void project_close(struct project *p) {
     plan_free(p->plan);
+    drift_free(p->drift);
     facts_free(p->facts);
     store_close(p->store);
     ignore_close(p->ignore);

@@ -19,6 +19,7 @@ struct project {
     struct ignore *ignore; /* rules of the project; NULL: none */
     struct facts *facts;
     struct plan *plan;   /* after project_plan */
+    struct drift *drift; /* set before project_plan: known results from another Python; NULL: not asked for */
     char *platform;      /* NULL: any */
     char *root;          /* the git root of the pipeline, else its folder: holds .retort/ and results/ */
     char *stage_program; /* retort-stage beside this program */

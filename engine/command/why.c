@@ -33,6 +33,20 @@ static void explain_program(struct buffer *out, struct facts *facts, const struc
             program->name, program->sha256, now, program->name);
 }
 
+static void explain_python(struct buffer *out, const struct project *p, const struct instance *i, const cJSON *python) {
+    const struct record_python recorded = record_python_read(python);
+    const struct interpreter *now = python ? interpreter_of_stage(p->facts, i->decl) : NULL;
+    char hex[DIGEST_HEX_SIZE];
+    if (!now)
+        return;
+    digest_hex(hex, &now->digest);
+    if (strcmp(hex, recorded.sha256) == 0)
+        return;
+    buffer_puts(out, "  its Python environment has changed since: ");
+    drift_difference(out, &recorded, now);
+    buffer_putc(out, '\n');
+}
+
 /* A program enters the key by its name alone. This says if another program has that name now. */
 static void explain_programs(struct buffer *out, const struct project *p, const struct instance *i,
                              const cJSON *record) {
@@ -46,6 +60,7 @@ static void explain_programs(struct buffer *out, const struct project *p, const 
         if (program.sha256)
             explain_program(out, p->facts, &program, search);
     }
+    explain_python(out, p, i, r.python);
 }
 
 static void explain_known(struct buffer *out, const struct project *p, const struct instance *i) {

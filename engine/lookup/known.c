@@ -35,8 +35,8 @@ static bool finish(struct plan *plan, struct instance *i, const struct known_rec
     return complete;
 }
 
-int known_lookup(bool *known, struct plan *plan, struct store *store, const char *platform, struct instance *i,
-                 struct error *err) {
+int known_lookup(bool *known, struct plan *plan, struct store *store, const char *platform, struct drift *drift,
+                 struct instance *i, struct error *err) {
     struct known_record record;
     *known = false;
     if (!i->decl->cache)
@@ -48,18 +48,20 @@ int known_lookup(bool *known, struct plan *plan, struct store *store, const char
         error_prefix(err, "stage %s", instance_name(i));
         return rc;
     }
+    if (drift && record.python)
+        drift_note(drift, i, record.python);
     *known = finish(plan, i, &record);
     return 0;
 }
 
-static int look_up_all(struct plan *plan, struct store *store, const char *platform, struct diagnostics *diagnostics,
-                       struct error *err) {
+static int look_up_all(struct plan *plan, struct store *store, const char *platform, struct drift *drift,
+                       struct diagnostics *diagnostics, struct error *err) {
     for (;;) {
         bool any = false;
         int rc = plan_advance(plan, diagnostics, err);
         for (struct instance *i; rc == 0 && (i = plan_next(plan));) {
             bool known;
-            rc = known_lookup(&known, plan, store, platform, i, err);
+            rc = known_lookup(&known, plan, store, platform, drift, i, err);
             any = any || known;
         }
         if (rc < 0 || !any)
@@ -67,11 +69,11 @@ static int look_up_all(struct plan *plan, struct store *store, const char *platf
     }
 }
 
-int known_lookup_plan(struct plan *plan, struct store *store, const char *platform, struct diagnostics *diagnostics,
-                      struct error *err) {
+int known_lookup_plan(struct plan *plan, struct store *store, const char *platform, struct drift *drift,
+                      struct diagnostics *diagnostics, struct error *err) {
     struct error fault = {0};
     store_read_begin(store);
-    int rc = look_up_all(plan, store, platform, diagnostics, err);
+    int rc = look_up_all(plan, store, platform, drift, diagnostics, err);
     int ended = store_read_end(store, &fault);
     return rc == 0 && ended < 0 ? error_set(err, ended, "%s", fault.message) : rc;
 }

@@ -84,7 +84,7 @@ static int take(struct run *r, struct instance *i, bool *known, struct error *er
     int rc = 0;
     *known = false;
     if (!same || (i->decl->cache && !task_is_cached(same)))
-        rc = known_lookup(known, r->plan, r->store, r->options->same_platform ? r->platform : NULL, i, err);
+        rc = known_lookup(known, r->plan, r->store, r->options->same_platform ? r->platform : NULL, r->drift, i, err);
     if (rc == 0 && *known)
         run_report(r, i, STAGE_KNOWN, NULL);
     if (rc < 0 || *known || i->behind)

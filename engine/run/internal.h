@@ -16,6 +16,7 @@
 
 #include "engine/attempt/attempt.h"
 #include "engine/energy/ledger.h"
+#include "engine/lookup/drift.h"
 #include "engine/lookup/facts.h"
 #include "engine/run/event_loop.h"
 #include "engine/run/key_map.h"
@@ -62,6 +63,7 @@ struct run {
     struct diagnostics *diagnostics;
 
     struct facts *facts;
+    struct drift *drift; /* known results from another Python */
     struct plan *plan;
     struct scheduler *scheduler;
     struct key_map tasks;

@@ -54,6 +54,7 @@ static void close_run(struct run *r) {
     key_map_close(&r->tasks);
     scheduler_free(r->scheduler);
     plan_free(r->plan);
+    drift_free(r->drift);
     facts_free(r->facts);
 }
 
@@ -71,12 +72,15 @@ static int run_pass(bool *again, struct tally *tally, const struct pipeline *pip
                     .facts = facts_create(store, options->stage_program),
                     .began_ns = clock_monotonic_ns()};
     *summary = (struct run_summary){0};
+    r.drift = drift_create(r.facts);
     int rc = begin(&r, err);
     if (rc == 0 && r.pending_count > 0)
         rc = run_execute(&r, err);
     *again &= rc == 0;
     if (rc == 0)
         rc = run_end(&r, again, err);
+    if (!*again)
+        drift_report(r.drift, store, r.options->same_platform ? r.platform : NULL, note, &r);
     summary->wall_s = (double)(clock_monotonic_ns() - r.began_ns) / 1e9;
     close_run(&r);
     return rc;

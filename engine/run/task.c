@@ -95,7 +95,8 @@ static int claim(struct task *t, struct error *err) {
     bool known;
     int rc = store_claim(r->store, &t->instance->key, err);
     if (rc == ERR_BUSY) {
-        rc = known_lookup(&known, r->plan, r->store, r->options->same_platform ? r->platform : NULL, t->instance, err);
+        rc = known_lookup(&known, r->plan, r->store, r->options->same_platform ? r->platform : NULL, NULL, t->instance,
+                          err);
         if (rc == 0 && known)
             take_known(t);
         else if (rc == 0)
@@ -105,7 +106,8 @@ static int claim(struct task *t, struct error *err) {
     if (rc < 0)
         return rc;
     t->claimed = true;
-    rc = known_lookup(&known, r->plan, r->store, r->options->same_platform ? r->platform : NULL, t->instance, err);
+    rc =
+        known_lookup(&known, r->plan, r->store, r->options->same_platform ? r->platform : NULL, NULL, t->instance, err);
     if (rc == 0 && known)
         take_known(t);
     return rc < 0 ? rc : !known;

@@ -87,6 +87,24 @@ check "another version is another key" sh -c '[ "$1" != "$2" ]' sh "$(key pinned
 "$retort" why pinned.json prefix >told
 check "why names the package and both versions" has told 'pin.python3/numpy: "1.26.4" -> "2.0"'
 
+# ---- results of other packages ----
+line='1 stage is known from another Python environment: numpy 1.26.4 -> 2.0; "pin": ["python3"] beside "toolchain" puts it in the key'
+"$retort" plan t.json prefix --store recorded >told 2>said
+check "plan says in a line that a known result came from another package" same "$(cat said)" "$line"
+"$retort" plan t.json prefix --store recorded --json 2>/dev/null | python3 -m json.tool >/dev/null
+check "plan --json stays JSON" same "$?" 0
+"$retort" run t.json prefix --store recorded --progress plain >told 2>&1
+check "run says it too" has told "$line"
+"$retort" why t.json prefix --store recorded >told
+check "why says when the packages of a known result have changed" has told "its Python environment has changed since: numpy 1.26.4 -> 2.0"
+mv "$site/NumPy-2.0.dist-info" "$site/NumPy-1.26.4.dist-info"
+"$retort" plan t.json prefix --store recorded 2>said >told
+check "nothing is said once the packages are those of the record" same "$(cat said)" ""
+mv recorded/state.db state.db.before && "$retort" fsck --store recorded >told 2>&1
+mv "$site/NumPy-1.26.4.dist-info" "$site/NumPy-2.0.dist-info"
+"$retort" plan t.json prefix --store recorded >told 2>said
+check "an index that was made anew knows it as well" same "$(cat said)" "$line"
+
 sed 's/"prefix": "venv"/"prefix": "gone"/' t.json >gone.json
 check "check warns of a prefix that is not there" "$retort" check gone.json
 "$retort" check gone.json 2>told >/dev/null

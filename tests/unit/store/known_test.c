@@ -171,6 +171,32 @@ static void of_two_records_of_one_time_the_same_counts_as_before(void **state) {
     store_close(s);
 }
 
+/* The digest of the Python that a stage ran on stands behind the metrics. */
+static void a_row_tells_the_python(void **state) {
+    const struct place *p = *state;
+    struct error err = {0};
+    struct known_record r;
+    char hex[DIGEST_HEX_SIZE];
+    const struct digest key = key_of("a"), plain = key_of("plain"), python = key_of("python");
+    struct store *s = open_store(p);
+    digest_hex(hex, &python);
+    commit_text(s, "plain", "text");
+    ok(store_known_find(s, &plain, NULL, &r, &err), err);
+    assert_null(r.python);
+    struct object out = put_text(s, "text");
+    cJSON *record = make_record(&key, "a", &out);
+    cJSON *member = cJSON_AddObjectToObject(cJSON_AddObjectToObject(record, "provenance"), "python");
+    cJSON_AddStringToObject(member, "sha256", hex);
+    ok(store_record_add(s, record, &err), err);
+    ok(store_commit(s, &err), err);
+    ok(store_known_find(s, &key, NULL, &r, &err), err);
+    assert_non_null(r.python);
+    assert_true(digest_equal(r.python, &python));
+    assert_int_equal(r.out_count, 1);
+    cJSON_Delete(record);
+    store_close(s);
+}
+
 static void a_platform_is_asked_for(void **state) {
     const struct place *p = *state;
     struct error err = {0};
@@ -385,6 +411,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_first_record_whose_objects_are_there_counts, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(of_two_records_of_one_time_the_same_counts_as_before, place_setup,
                                         place_teardown),
+        cmocka_unit_test_setup_teardown(a_row_tells_the_python, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_platform_is_asked_for, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_damaged_row_is_not_believed_and_written_anew, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(the_index_of_an_older_engine_is_made_anew, place_setup, place_teardown),
