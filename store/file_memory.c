@@ -22,6 +22,17 @@ struct stamp {
     int64_t device, inode, size, mtime, ctime;
 };
 
+/* A file that was hashed on another thread. */
+struct file_hash {
+    char *path;
+    struct stamp stamp;
+    struct digest digest;
+    bool at_rest; /* it may be remembered */
+    bool used;    /* its question came */
+    int rc;
+    struct error error;
+};
+
 struct remembered_file {
     char *path;
     struct stamp stamp;
@@ -87,8 +98,25 @@ static int look_up(struct store *s, void *context, struct error *err) {
     return rc;
 }
 
+/* Whether the file has just been hashed on another thread. Its fault is returned. */
+static int take_hashed(struct store *s, const char *path, const struct stamp *stamp, struct digest *out, bool *found,
+                       struct error *err) {
+    struct file_hash *h = bytemap_get(&s->hashed, path, strlen(path));
+    if (!h || h->used)
+        return 0;
+    h->used = true;
+    if (h->rc < 0)
+        return error_set(err, h->rc, "%s", h->error.message);
+    *found = stamp_equal(&h->stamp, stamp);
+    *out = h->digest;
+    return 0;
+}
+
 static int recall(struct store *s, const char *path, const struct stamp *stamp, struct digest *out, bool *found,
                   struct error *err) {
+    int hashed = take_hashed(s, path, stamp, out, found, err);
+    if (hashed < 0 || *found)
+        return hashed;
     for (size_t i = s->file_count; i-- > 0;) {
         const struct remembered_file *f = &s->files[i];
         if (!stamp_equal(&f->stamp, stamp) || strcmp(f->path, path) != 0)
@@ -146,6 +174,11 @@ static void remember(struct store *s, const char *path, const struct stamp *stam
         file_memory_flush(s);
 }
 
+static void file_hash_free(struct file_hash *h) {
+    free(h->path);
+    free(h);
+}
+
 void file_memory_close(struct store *s) {
     if (s->index.db)
         sqlite3_busy_timeout(s->index.db, QUEUE_WAIT_MS); /* not worth waiting for another engine */
@@ -153,6 +186,9 @@ void file_memory_close(struct store *s) {
     for (size_t i = 0; i < s->file_count; i++)
         free(s->files[i].path);
     free(s->files);
+    for (size_t i = 0; i < s->hashed.count; i++)
+        file_hash_free(s->hashed.entries[i].value);
+    bytemap_close(&s->hashed);
 }
 
 /* ---- content ---- */
@@ -173,8 +209,8 @@ static void settle(int fd) {
         sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE);
 }
 
-static int hash_stable(int fd, const char *path, struct stat *st, struct digest *out, int64_t *began,
-                       struct error *err) {
+static int hash_stable(int fd, const char *path, const atomic_bool *stop, struct stat *st, struct digest *out,
+                       int64_t *began, struct error *err) {
     for (int tries = 0; tries < HASH_TRIES; tries++) {
         struct timespec now;
         struct stat after;
@@ -185,7 +221,7 @@ static int hash_stable(int fd, const char *path, struct stat *st, struct digest 
             settle(fd);
         if (tries > 0 && lseek(fd, 0, SEEK_SET) < 0)
             return error_errno(err, errno, "%s: cannot be read", path);
-        int rc = object_hash(out, &size, fd, false, path, err);
+        int rc = object_hash(out, &size, fd, false, stop, path, err);
         if (rc < 0)
             return rc;
         if (fstat(fd, &after) < 0)
@@ -214,45 +250,102 @@ static int way_fault(int errnum, const char *path, struct error *err) {
     }
 }
 
-static int hash_file(struct store *s, const char *path, struct stat *st, struct digest *out, struct error *err) {
+/* Hashes a file without the store. `*at_rest`: it may be remembered. */
+static int hash_path(const char *path, const atomic_bool *stop, struct stat *st, struct digest *out, bool *at_rest,
+                     struct error *err) {
     int64_t began = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return way_fault(errno, path, err);
+    int rc = fstat(fd, st) < 0 ? error_errno(err, errno, "%s: cannot be examined", path)
+                               : hash_stable(fd, path, stop, st, out, &began, err);
+    close(fd);
+    *at_rest = rc == 0 && is_at_rest(st, began);
+    return rc;
+}
+
+static int hash_file(struct store *s, const char *path, struct stat *st, struct digest *out, struct error *err) {
+    bool at_rest = false;
     if (st->st_size > LARGE_BYTES)
         session_pause(s); /* others would wait for it */
-    int rc = fstat(fd, st) < 0 ? error_errno(err, errno, "%s: cannot be examined", path)
-                               : hash_stable(fd, path, st, out, &began, err);
-    close(fd);
+    int rc = hash_path(path, NULL, st, out, &at_rest, err);
     session_pause_if_long(s);
-    if (rc == 0 && is_at_rest(st, began)) {
+    if (rc == 0 && at_rest) {
         struct stamp stamp = stamp_of(st);
         remember(s, path, &stamp, out);
     }
     return rc;
 }
 
+struct file_hash *store_file_hash(const char *path, const atomic_bool *stop) {
+    struct file_hash *h = mem_alloc(sizeof *h);
+    struct stat st = {0};
+    *h = (struct file_hash){.path = mem_strdup(path)};
+    h->rc = hash_path(path, stop, &st, &h->digest, &h->at_rest, &h->error);
+    if (h->rc == 0)
+        h->stamp = stamp_of(&st);
+    return h;
+}
+
+void store_file_hashed(struct store *s, struct file_hash *h) {
+    struct file_hash *same = bytemap_get(&s->hashed, h->path, strlen(h->path));
+    if (h->at_rest)
+        remember(s, h->path, &h->stamp, &h->digest);
+    if (!same) {
+        bytemap_put(&s->hashed, h->path, strlen(h->path), h);
+        return;
+    }
+    char *path = same->path; /* the key of the map */
+    free(h->path);
+    *same = *h;
+    same->path = path;
+    free(h);
+}
+
+/* One question about a file or directory. */
+struct question {
+    struct store *s;
+    uint64_t room; /* bytes that may still be hashed */
+    store_unhashed *unhashed;
+    void *context;
+    bool open; /* some file is not hashed */
+};
+
+static int leave_unhashed(struct question *q, const char *path, struct error *err) {
+    q->open = true;
+    if (access(path, R_OK) < 0)
+        return way_fault(errno, path, err);
+    if (q->unhashed)
+        q->unhashed(q->context, path);
+    return 0;
+}
+
 /* A regular file whose stat matches the remembered one is not opened. */
 static int file_content(void *context, const char *path, const struct stat *seen, struct object *out,
                         struct error *err) {
+    struct question *q = context;
     struct stat st = *seen;
     struct stamp stamp = stamp_of(seen);
-    struct digest d;
+    struct digest d = {{0}};
     bool found = false;
-    int rc = recall(context, path, &stamp, &d, &found, err);
-    if (rc == 0 && !found)
-        rc = hash_file(context, path, &st, &d, err);
+    int rc = recall(q->s, path, &stamp, &d, &found, err);
+    if (rc == 0 && !found && (uint64_t)st.st_size > q->room) {
+        rc = leave_unhashed(q, path, err);
+    } else if (rc == 0 && !found) {
+        q->room -= (uint64_t)st.st_size;
+        rc = hash_file(q->s, path, &st, &d, err);
+    }
     if (rc == 0)
         *out = (struct object){.digest = d, .size = (uint64_t)st.st_size, .executable = st.st_mode & S_IXUSR};
     return rc;
 }
 
-static int directory_content(struct store *s, const char *path, struct object *out, struct error *err) {
+static int directory_content(struct question *q, const char *path, struct object *out, struct error *err) {
     struct listing l = {0};
     struct buffer text = {0};
-    session_pause(s); /* opening a folder may take long */
-    const struct tree_options options = {.follow = true, .filter = &s->filter};
-    int rc = tree_walk(&l, AT_FDCWD, path, &options, file_content, s, err);
+    session_pause(q->s); /* opening a folder may take long */
+    const struct tree_options options = {.follow = true, .filter = &q->s->filter};
+    int rc = tree_walk(&l, AT_FDCWD, path, &options, file_content, q, err);
     if (rc == 0) {
         *out = (struct object){.directory = true, .size = l.size};
         listing_write(&text, &l);
@@ -271,31 +364,45 @@ static bool holds_store(const struct store *s, const char *absolute) {
     return absolute[length - 1] == '/' || s->directory[length] == '/' || s->directory[length] == '\0';
 }
 
-static int own_directory(struct store *s, const char *path, struct object *out, struct error *err) {
+static int own_directory(struct question *q, const char *path, struct object *out, struct error *err) {
     char *absolute = realpath(path, NULL);
     int rc = 0;
     if (!absolute)
         rc = way_fault(errno, path, err);
-    else if (holds_store(s, absolute))
+    else if (holds_store(q->s, absolute))
         rc = error_set(err, ERR_INVALID,
                        "%s: holds the store (%s), which changes with every run: name the needed files and folders in "
                        "it, or put the store elsewhere (--store)",
-                       path, s->directory);
+                       path, q->s->directory);
     else
-        rc = directory_content(s, absolute, out, err);
+        rc = directory_content(q, absolute, out, err);
     free(absolute);
     return rc;
 }
 
-int store_file_content(struct store *s, const char *path, struct object *out, struct error *err) {
+static int answer(struct question *q, const char *path, struct object *out, struct error *err) {
     struct stat st;
     if (stat(path, &st) < 0)
         return way_fault(errno, path, err);
     if (S_ISDIR(st.st_mode))
-        return own_directory(s, path, out, err);
+        return own_directory(q, path, out, err);
     if (S_ISREG(st.st_mode))
-        return file_content(s, path, &st, out, err);
+        return file_content(q, path, &st, out, err);
     return error_set(err, ERR_INVALID, "%s: is %s; an input is a file or a folder", path, file_type_name(st.st_mode));
+}
+
+int store_file_recall(struct store *s, const char *path, uint64_t most, store_unhashed *unhashed, void *context,
+                      struct object *out, struct error *err) {
+    struct question q = {.s = s, .room = most, .unhashed = unhashed, .context = context};
+    struct error why = {0};
+    int rc = answer(&q, path, out, &why);
+    if (rc == 0 && q.open)
+        return error_set(err, ERR_BUSY, "%s: is not hashed yet", path);
+    return rc < 0 ? error_set(err, rc == ERR_BUSY ? ERR_IO : rc, "%s", why.message) : 0; /* a busy index is a fault */
+}
+
+int store_file_content(struct store *s, const char *path, struct object *out, struct error *err) {
+    return store_file_recall(s, path, UINT64_MAX, NULL, NULL, out, err);
 }
 
 void store_filter_inputs(struct store *s, const struct folder_filter *filter) {

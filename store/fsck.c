@@ -59,7 +59,7 @@ static int is_listing(struct store *s, const struct digest *d, struct error *err
         rc = error_errno(err, errno, "%s: cannot be opened", path);
     else if (got < 0)
         rc = error_errno(err, errno, "%s: cannot be read", path);
-    else if (listing_begins(start, (size_t)got) && (rc = object_hash(&found, &size, fd, true, path, err)) == 0)
+    else if (listing_begins(start, (size_t)got) && (rc = object_hash(&found, &size, fd, true, NULL, path, err)) == 0)
         rc = digest_equal(&found, d);
     if (fd >= 0)
         close(fd);

@@ -30,6 +30,7 @@
 #include <sys/stat.h>
 
 #include "engine/base/buffer.h"
+#include "engine/base/bytemap.h"
 #include "engine/base/clock.h"
 #include "store/digest_set.h"
 #include "store/known_rows.h"
@@ -162,6 +163,7 @@ struct store {
 
     struct remembered_file *files; /* hashed, and not yet written to the index */
     size_t file_count, file_capacity;
+    struct bytemap hashed; /* path -> struct file_hash, for one question each */
 
     pthread_mutex_t lock; /* guards the members below: worker threads put, check and materialise */
     struct lease lease;
@@ -229,8 +231,9 @@ void object_name(char name[OBJECT_NAME_SIZE], const struct digest *d);
 typedef int object_visit(void *context, const struct digest *d, const char *path, struct error *err);
 int object_each(const struct store *s, object_visit *visit, void *context, struct error *err);
 
-/* Hashes an open file; `listing`: as a directory's listing. */
-int object_hash(struct digest *out, uint64_t *size, int fd, bool listing, const char *path, struct error *err);
+/* Hashes an open file; `listing`: as a directory's listing. ERR_INTERRUPTED once `*stop` is true; NULL: never. */
+int object_hash(struct digest *out, uint64_t *size, int fd, bool listing, const atomic_bool *stop, const char *path,
+                struct error *err);
 
 /* Sets mode and modification time of an open file, and syncs it. */
 int object_seal(int fd, bool executable, const char *path, struct error *err);

@@ -30,7 +30,8 @@ static bool object_stat_sound(const struct stat *st) {
     return S_ISREG(st->st_mode) && st->st_mtim.tv_sec == OBJECT_MTIME && st->st_mtim.tv_nsec == 0;
 }
 
-int object_hash(struct digest *out, uint64_t *size, int fd, bool listing, const char *path, struct error *err) {
+int object_hash(struct digest *out, uint64_t *size, int fd, bool listing, const atomic_bool *stop, const char *path,
+                struct error *err) {
     struct buffer text = {0};
     struct sha256 *h = sha256_create();
     char *chunk = mem_scratch(READ_SIZE);
@@ -40,6 +41,10 @@ int object_hash(struct digest *out, uint64_t *size, int fd, bool listing, const 
     while ((got = read(fd, chunk, READ_SIZE)) != 0) {
         if (got < 0 && errno == EINTR)
             continue;
+        if (stop && atomic_load(stop)) {
+            rc = error_set(err, ERR_INTERRUPTED, "%s: interrupted while it was hashed", path);
+            break;
+        }
         if (got < 0) {
             rc = error_errno(err, errno, "%s: cannot be read", path);
             break;
@@ -127,7 +132,7 @@ int object_examine(struct store *s, const struct digest *d, bool listing, struct
     else if (fd < 0 || !S_ISREG(st.st_mode))
         rc = missing(s, d, err);
     if (rc == 0)
-        rc = object_hash(&found, &size, fd, listing, path, err);
+        rc = object_hash(&found, &size, fd, listing, NULL, path, err);
     if (rc == 0 && !digest_equal(&found, d)) {
         rc = object_set_aside(s, d, err);
         if (rc == 0)

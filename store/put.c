@@ -109,7 +109,7 @@ static int check_still(int fd, const struct stat *before, uint64_t size, const c
 static int fill_temporary(struct store *s, int to, int from, const char *temporary, const char *path, struct object *o,
                           struct error *err) {
     if (clone_file(s, to, from))
-        return object_hash(&o->digest, &o->size, to, false, temporary, err);
+        return object_hash(&o->digest, &o->size, to, false, NULL, temporary, err);
     struct sha256 *h = sha256_create();
     int rc = copy_bytes(to, from, h, &o->size, temporary, path, err);
     sha256_finish(h, &o->digest);
@@ -158,7 +158,7 @@ static int put_open_file(struct store *s, int fd, const struct stat *st, int at,
             rc = error_errno(err, errno, "%s: cannot be removed", path);
         return rc;
     }
-    int rc = object_hash(&o.digest, &o.size, fd, false, path, err);
+    int rc = object_hash(&o.digest, &o.size, fd, false, NULL, path, err);
     if (rc == 0)
         rc = check_still(fd, st, o.size, path, err);
     if (rc == 0)
@@ -180,7 +180,7 @@ struct taking {
 
 static int look_at_open_file(int fd, const struct stat *st, const char *path, struct object *out, struct error *err) {
     struct object o = {.executable = st->st_mode & S_IXUSR};
-    int rc = object_hash(&o.digest, &o.size, fd, false, path, err);
+    int rc = object_hash(&o.digest, &o.size, fd, false, NULL, path, err);
     if (rc == 0)
         rc = check_still(fd, st, o.size, path, err);
     if (rc == 0)

@@ -27,14 +27,15 @@
  * key the earliest valid one counts. Several engines may use one store at once: correctness comes from the first record
  * winning; claims only save work.
  *
- * Threads: store_object_put, _copy, _path, _check, _verify, store_materialise and store_group_write may run on worker
- * threads, also at the same time. All other functions need one thread. A process that forks opens a store of its own in
- * the child.
+ * Threads: store_object_put, _copy, _path, _check, _verify, store_materialise, store_file_hash and store_group_write may
+ * run on worker threads, also at the same time. All other functions need one thread. A process that forks opens a store
+ * of its own in the child.
  */
 #ifndef RETORT_STORE_STORE_H
 #define RETORT_STORE_STORE_H
 
 #include <cJSON.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -111,6 +112,19 @@ int store_materialise(struct store *s, const struct object *o, const char *path,
    ERR_FAILED for a file that is being written to. ERR_INVALID for one that may not be read, and for a directory that
    holds this store. */
 int store_file_content(struct store *s, const char *path, struct object *out, struct error *err);
+
+/* The same without a long wait: no more than `most` bytes are hashed. ERR_BUSY: more has to be. Then `unhashed` (may be
+   NULL) was called for each file that is left: hash them and ask again. */
+typedef void store_unhashed(void *context, const char *path);
+int store_file_recall(struct store *s, const char *path, uint64_t most, store_unhashed *unhashed, void *context,
+                      struct object *out, struct error *err);
+
+/* Hashes such a file; any thread. It ends early once `*stop` is true. A fault is part of the result. */
+struct file_hash;
+struct file_hash *store_file_hash(const char *path, const atomic_bool *stop);
+
+/* Takes the result over, for the next question about this file. */
+void store_file_hashed(struct store *s, struct file_hash *h);
 
 /* Entries of folders outside the store that are no part of their content; besides those of folder_skips_name, which
    never are. The filter's context outlives the store. */

@@ -21,12 +21,13 @@ static bool is_as_keyed(const struct given_file *g, const struct digest *digest,
 }
 
 /* 0: its bytes are those of the key. A file that cannot be had any more has changed, unless the system is at fault. */
-static int check_content(const struct given_file *g, struct facts *facts, const char *when, struct error *err) {
+static int check_content(const struct given_file *g, struct facts *facts, facts_ask *ask, const char *when,
+                         struct error *err) {
     const struct action_item *item = g->item;
     struct content now;
     int rc = item->only ? facts_members(item->path, item->only, item->only_count, &now, err)
-                        : facts_file(facts, item->path, &now, err);
-    if (rc == ERR_IO || (rc == 0 && is_as_keyed(g, &now.digest, now.executable)))
+                        : ask(facts, item->path, &now, err);
+    if (rc == ERR_IO || rc == ERR_BUSY || (rc == 0 && is_as_keyed(g, &now.digest, now.executable)))
         return rc;
     return changed(g->item->path, "changed", when, err);
 }
@@ -35,7 +36,11 @@ int given_inspect(struct given_file *out, const struct action_item *item, struct
                   struct error *err) {
     out->item = item;
     sight_read(&out->sight, item->path, way);
-    return out->sight.at_rest ? check_content(out, facts, BEFORE, err) : 0; /* else its copy tells */
+    int rc = out->sight.at_rest ? check_content(out, facts, facts_recall, BEFORE, err) : 0; /* else its copy tells */
+    if (rc != ERR_BUSY)
+        return rc;
+    out->sight.at_rest = false; /* this thread does not hash a large file */
+    return 0;
 }
 
 static bool is_untouched(const struct given_file *g, struct way *way) {
@@ -78,7 +83,7 @@ int given_check(const struct given_file *g, bool in_place, struct facts *facts, 
                 struct error *err) {
     if (is_untouched(g, way))
         return 0;
-    int rc = check_content(g, facts, when, err);
+    int rc = check_content(g, facts, facts_file, when, err);
     return rc == 0 && in_place ? changed(g->item->path, "was written to", when, err) : rc;
 }
 

@@ -43,12 +43,26 @@ const char *facts_keeper_program(const struct facts *f) {
     return f->keeper_program;
 }
 
-int facts_file(struct facts *f, const char *path, struct content *out, struct error *err) {
+void facts_defer(struct facts *f, store_unhashed *defer, void *context) {
+    f->defer = defer;
+    f->defer_context = context;
+}
+
+static int ask_store(struct facts *f, const char *path, uint64_t most, store_unhashed *defer, struct content *out,
+                     struct error *err) {
     struct object o;
-    int rc = store_file_content(f->store, path, &o, err);
+    int rc = store_file_recall(f->store, path, most, defer, f->defer_context, &o, err);
     if (rc == 0)
         *out = (struct content){o.digest, o.size, o.directory, o.executable};
     return rc;
+}
+
+int facts_file(struct facts *f, const char *path, struct content *out, struct error *err) {
+    return ask_store(f, path, UINT64_MAX, NULL, out, err);
+}
+
+int facts_recall(struct facts *f, const char *path, struct content *out, struct error *err) {
+    return ask_store(f, path, FACTS_HASHED_AT_ONCE, NULL, out, err);
 }
 
 int facts_members(const char *path, const char *const *names, size_t count, struct content *out, struct error *err) {
@@ -68,7 +82,8 @@ static int file_members(void *context, const char *path, const char *const *name
 }
 
 static int file_content(void *context, const char *path, struct content *out, struct error *err) {
-    return facts_file(context, path, out, err);
+    struct facts *f = context;
+    return ask_store(f, path, f->defer ? FACTS_HASHED_AT_ONCE : UINT64_MAX, f->defer, out, err);
 }
 
 char *facts_find_program(const char *name, const char *search) {

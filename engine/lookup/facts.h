@@ -13,7 +13,11 @@ struct facts {
     cJSON *machine;              /* NULL until asked */
     struct bytemap paths;        /* prefix of a toolchain -> its PATH */
     struct bytemap interpreters; /* path of a program -> what interpreter.c remembers */
+    store_unhashed *defer;       /* NULL: a plan waits until a file is hashed */
+    void *defer_context;
 };
+
+enum { FACTS_HASHED_AT_ONCE = 1 << 20 }; /* bytes; larger files are deferred */
 
 /* Creates the facts for `plan`, `why` and `run`. */
 struct facts *facts_create(struct store *store, const char *stage_program);
@@ -24,8 +28,16 @@ struct plan_facts facts_table(struct facts *f);
    program once. The caller frees. */
 int facts_platform(struct facts *f, char **out, struct error *err);
 
+/* From now on a plan gets ERR_BUSY for a file that is large and not hashed yet, and `defer` is called for it. NULL ends
+   this. */
+void facts_defer(struct facts *f, store_unhashed *defer, void *context);
+
 /* Content of a file outside the store, from memory if it has not changed. */
 int facts_file(struct facts *f, const char *path, struct content *out, struct error *err);
+
+/* The same, but ERR_BUSY for a large file that is not in memory. */
+int facts_recall(struct facts *f, const char *path, struct content *out, struct error *err);
+typedef int facts_ask(struct facts *f, const char *path, struct content *out, struct error *err); /* one of the two */
 
 /* The same for members of a data file (members.h), which is read anew each time. */
 int facts_members(const char *path, const char *const *names, size_t count, struct content *out, struct error *err);

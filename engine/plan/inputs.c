@@ -50,6 +50,7 @@ static int ask_content(struct plan *p, const struct gathered *g, struct known_fi
     return p->facts.file_content(p->facts.context, file->path, &file->content, err);
 }
 
+/* A file whose content comes later is given without it: the other inputs are asked for too. */
 static struct known_file *ask_file(const struct gathered *g, struct scope *s, const char *path,
                                    const struct location *at) {
     struct plan *p = s->plan;
@@ -59,11 +60,12 @@ static struct known_file *ask_file(const struct gathered *g, struct scope *s, co
     file->path = arena_strdup(p->arena, normal);
     file->name = path_base(file->path);
     free(normal);
-    if (ask_content(p, g, file, &err)) {
-        facts_fault(s, at, &err);
-        return NULL;
-    }
-    return file;
+    int rc = ask_content(p, g, file, &err);
+    s->waits |= rc == ERR_BUSY;
+    if (rc == 0 || rc == ERR_BUSY)
+        return file;
+    facts_fault(s, at, &err);
+    return NULL;
 }
 
 /* By the path as it is written, so that a file that a thousand instances take is asked for once. */
@@ -88,7 +90,7 @@ static struct known_file *known_file(const struct gathered *g, struct scope *s, 
     memcpy(kept, key->data, key->size); /* ends at the first NUL: the path */
     size_t size = key->size;
     file = ask_file(g, s, kept, at);
-    if (file)
+    if (file && !s->waits)
         bytemap_put(&p->files, kept, size, file);
     return file;
 }
@@ -312,5 +314,5 @@ int build_inputs(struct action *a, struct scope *s) {
         qsort(inputs, decl->in_count, sizeof *inputs, by_name);
     a->inputs = inputs;
     a->input_count = decl->in_count;
-    return rc;
+    return rc == 0 && s->waits ? ERR_BUSY : rc;
 }

@@ -150,7 +150,8 @@ struct plan {
     bool created;              /* plan_create is over: faults of targets are diagnostics from now on */
     struct node_queue pending; /* something they waited for has come */
     struct stage_queue expansions;
-    struct node_queue keyed; /* for plan_next */
+    struct node_queue keyed;  /* for plan_next */
+    struct node_queue asking; /* wait for a fact */
     uint32_t stamp;
     uint32_t value_count;
     const struct metric_names *metric_names; /* those of the last instance that had metrics */

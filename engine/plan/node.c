@@ -50,6 +50,11 @@ void node_init(struct plan *p, struct stage_plan *stage, struct node *n, const s
     stage->undone++;
 }
 
+void plan_ask_again(struct plan *p) {
+    for (struct node *n; (n = node_queue_pop(&p->asking));)
+        make_pending(p, n);
+}
+
 /* ---- waiting ---- */
 
 void node_add_waiter(struct plan *p, struct node *n, uint32_t waiter) {

@@ -119,6 +119,7 @@ void plan_free(struct plan *p) {
     free(p->pending.items);
     free(p->expansions.items);
     free(p->keyed.items);
+    free(p->asking.items);
     bytemap_close(&p->values);
     bytemap_close(&p->files);
     bytemap_close(&p->programs);
@@ -139,6 +140,8 @@ static void build(struct plan *p, struct node *n) {
     if (build_action(&action, &s)) {
         if (s.fault)
             node_fail(p, n, s.fault);
+        else if (s.waits)
+            node_queue_push(&p->asking, n);
         return;
     }
     action_key(&n->pub.key, p->key_maker, action);

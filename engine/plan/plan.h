@@ -73,7 +73,8 @@ static inline bool instance_is_open(const struct instance *i) {
     return i->wanted && i->decl->type != STAGE_SELECT && (i->state == INSTANCE_KEYED || i->state == INSTANCE_WAITING);
 }
 
-/* The plan's questions to the world. Each fails with an error that names the path. */
+/* The plan's questions to the world. Each fails with an error that names the path. `file_content` may return ERR_BUSY: the
+   answer comes later, and plan_ask_again asks once more. */
 struct plan_facts {
     void *context;
     int (*file_content)(void *context, const char *path, struct content *out, struct error *err);
@@ -103,6 +104,9 @@ void plan_free(struct plan *p);
    Faults in the file, such as a missing input or a pin that names no instance, go to `diagnostics` and fail the
    instance. Other errors of a fact are returned. plan_next then gives newly KEYED instances. */
 int plan_advance(struct plan *p, struct diagnostics *diagnostics, struct error *err);
+
+/* Some answers have come: the next plan_advance asks again for the instances that wait for one. */
+void plan_ask_again(struct plan *p);
 
 /* Gives each wanted KEYED instance once, in the order in which they became KEYED (within one event in matrix order);
    NULL: none now. An instance that is still `behind` may be finished if its results are known; else it is given once

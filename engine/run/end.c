@@ -137,6 +137,7 @@ int run_end(struct run *r, bool *again, struct error *err) {
     bool may_repeat = *again, repeat = may_repeat && is_to_repeat(r);
     struct error fault = {0};
     event_loop_catch_last(&r->loop);
+    facts_defer(r->facts, NULL, NULL);
     if (!repeat)
         report_unreached(r);
     int rc = outcome_code(r, err);

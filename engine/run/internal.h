@@ -5,6 +5,7 @@
  *   loop.c      events and time in, steps out       event_loop.c  the loop, signals
  *   discover.c  plan -> known, or a task            commit.c   durable, then reported
  *   publish.c   known results -> results/           end.c      exit code, run file
+ *   files.c     large files are hashed on workers
  *   report.c    counts, observers, the first fault
  *
  * Everything here is on one thread, but for attempt_prepare, attempt_collect and store_group_write on workers.
@@ -12,6 +13,7 @@
 #ifndef RETORT_ENGINE_RUN_INTERNAL_H
 #define RETORT_ENGINE_RUN_INTERNAL_H
 
+#include <stdatomic.h>
 #include <uv.h>
 
 #include "engine/attempt/attempt.h"
@@ -55,6 +57,16 @@ struct task_list {
     size_t count;
 };
 
+/* files.c */
+struct run_files {
+    struct bytemap jobs;    /* path -> struct file_job */
+    struct file_job *first; /* that waits */
+    struct file_job **last;
+    size_t hashing;
+    bool came;        /* a digest that the plan does not know yet */
+    atomic_bool stop; /* nothing starts any more: hashing ends early */
+};
+
 struct run {
     const struct pipeline *pipeline;
     struct store *store;
@@ -66,6 +78,7 @@ struct run {
     struct drift *drift; /* known results from another Python */
     struct plan *plan;
     struct scheduler *scheduler;
+    struct run_files files;
     struct key_map tasks;
     struct task **all; /* every task, to free */
     size_t task_count, task_capacity;
@@ -132,6 +145,14 @@ bool run_is_interrupted(struct run *r);
 /* Runs what is pending and what follows from it until nothing can go on. */
 int run_execute(struct run *r, struct error *err);
 void run_close_loop(struct run *r);
+
+/* ---- files.c ---- */
+
+void run_defer_file(void *context, const char *path); /* a store_unhashed; the context is the run */
+void run_hash_files(struct run *r);  /* hashes what was deferred, or ends that where the run is stopped */
+void run_take_hashed(struct run *r); /* lets the plan ask again */
+bool run_is_hashing(const struct run *r);
+void run_files_close(struct run_files *f);
 
 /* ---- publish.c ---- */
 

@@ -91,7 +91,9 @@ static void step(struct run *r) {
     for (struct task *t; r->attempts.has_provenance && (t = task_list_pop(&r->ended));)
         task_judge(t);
     run_check_budgets(r);
+    run_take_hashed(r);
     go_on(r);
+    run_hash_files(r);
     attempts_submit(&r->attempts);
     bool idle = r->in_flight == 0;
     int rc = run_commit(r, idle, &err);
@@ -100,7 +102,8 @@ static void step(struct run *r) {
 }
 
 static bool is_busy(const struct run *r) {
-    return r->in_flight > 0 || run_is_committing(r) || !scheduler_idle(r->scheduler) || !r->attempts.has_provenance;
+    return r->in_flight > 0 || run_is_committing(r) || run_is_hashing(r) || !scheduler_idle(r->scheduler) ||
+           !r->attempts.has_provenance;
 }
 
 /* When the scheduler, a commit or a keeper needs the loop. */

@@ -19,9 +19,14 @@ static bool is_stopped(void *context) {
     return event_loop_signals(&r->loop) > 0;
 }
 
+static bool has_work(const struct run *r) {
+    return r->pending_count > 0 || run_is_hashing(r);
+}
+
 static int begin(struct run *r, struct error *err) {
     const struct ledger_observer observer = {.context = r, .note = note, .is_interrupted = is_stopped};
     struct plan_facts facts = facts_table(r->facts);
+    facts_defer(r->facts, run_defer_file, r);
     r->scheduler = scheduler_create(&r->options->limits, r->options->keep_going);
     int rc = r->options->same_platform ? facts_platform(r->facts, &r->platform, err) : 0;
     if (rc == 0)
@@ -37,7 +42,7 @@ static int begin(struct run *r, struct error *err) {
         rc = store_run_begin(r->store, r->pipeline->name, r->pipeline->overrides, err);
     if (rc == 0)
         r->summary->run_id = mem_strdup(store_run_id(r->store));
-    if (rc == 0 && r->pending_count > 0)
+    if (rc == 0 && has_work(r))
         ledger_begin_pass(r->ledger, r->plan, &observer);
     return rc;
 }
@@ -52,6 +57,7 @@ static void close_run(struct run *r) {
     free(r->selects);
     free(r->platform);
     key_map_close(&r->tasks);
+    run_files_close(&r->files);
     scheduler_free(r->scheduler);
     plan_free(r->plan);
     drift_free(r->drift);
@@ -74,7 +80,7 @@ static int run_pass(bool *again, struct tally *tally, const struct pipeline *pip
     *summary = (struct run_summary){0};
     r.drift = drift_create(r.facts);
     int rc = begin(&r, err);
-    if (rc == 0 && r.pending_count > 0)
+    if (rc == 0 && has_work(&r))
         rc = run_execute(&r, err);
     *again &= rc == 0;
     if (rc == 0)

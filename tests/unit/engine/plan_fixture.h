@@ -27,6 +27,7 @@ struct world {
     const char *numpy;   /* version of the package; NULL: "1.0" */
     cJSON *packages;
     size_t file_questions; /* how often content was asked for */
+    const char *late;      /* the content of a file with this in its path comes later */
 
     /* The metrics of an instance; NULL: none. */
     cJSON *(*metrics)(const struct world *w, const struct instance *i);
@@ -41,6 +42,8 @@ static inline int world_file(void *context, const char *path, struct content *ou
     w->file_questions++;
     if (strstr(path, "missing"))
         return error_set(err, ERR_NOT_FOUND, "%s: there is no such file", path_base(path));
+    if (w->late && strstr(path, w->late))
+        return error_set(err, ERR_BUSY, "%s: comes later", path);
     struct buffer text = {0};
     buffer_puts(&text, path_base(path));
     if (w->changed && strstr(path, w->changed))

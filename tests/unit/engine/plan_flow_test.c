@@ -293,6 +293,50 @@ static void a_long_chain(void **state) {
     world_close(&w);
 }
 
+static void an_instance_waits_for_a_file_whose_content_comes_later(void **state) {
+    (void)state;
+    struct world w = {.late = "large"};
+    world_open(&w, "{'retort':1,'name':'t','stages':{"
+                   "'a':{'cmd':['x'],'in':{'f':'large','g':'small','h':['large2','small']},'outs':{'o':'o'}},"
+                   "'b':{'cmd':['x'],'in':{'f':'small'},'outs':{'o':'o'}},"
+                   "'c':{'cmd':['x'],'in':{'f':'${stages.a.outs.o}'},'outs':{'o':'o'}}}}");
+    assert_int_equal(plan_advance(w.plan, &w.faults, NULL), 0);
+    assert_string_equal(instance_name(plan_next(w.plan)), "b");
+    assert_null(plan_next(w.plan));
+    assert_int_equal(world_instance(&w, "a")->state, INSTANCE_WAITING);
+    plan_ask_again(w.plan); /* nothing has come */
+    assert_int_equal(plan_advance(w.plan, &w.faults, NULL), 0);
+    assert_null(plan_next(w.plan));
+    w.late = "large2";
+    plan_ask_again(w.plan);
+    assert_int_equal(plan_advance(w.plan, &w.faults, NULL), 0);
+    assert_null(plan_next(w.plan));
+    w.late = NULL;
+    plan_ask_again(w.plan);
+    assert_int_equal(plan_advance(w.plan, &w.faults, NULL), 0);
+    struct instance *a = plan_next(w.plan);
+    assert_string_equal(instance_name(a), "a");
+    struct digest key = a->key;
+    assert_int_equal(w.faults.errors, 0);
+    world_close(&w);
+    struct world at_once = {0};
+    world_open(&at_once, "{'retort':1,'name':'t','stages':{"
+                         "'a':{'cmd':['x'],'in':{'f':'large','g':'small','h':['large2','small']},'outs':{'o':'o'}}}}");
+    assert_int_equal(plan_advance(at_once.plan, &at_once.faults, NULL), 0);
+    assert_true(digest_equal(&plan_next(at_once.plan)->key, &key));
+    world_close(&at_once);
+}
+
+static void a_fault_of_another_input_is_not_hidden_by_a_late_file(void **state) {
+    (void)state;
+    struct world w = {.late = "large"};
+    world_open(&w, "{'retort':1,'name':'t','stages':{"
+                   "'a':{'cmd':['x'],'in':{'f':'large','g':'missing'},'outs':{'o':'o'}}}}");
+    assert_int_equal(plan_advance(w.plan, &w.faults, NULL), 0);
+    assert_int_equal(world_instance(&w, "a")->state, INSTANCE_FAILED);
+    world_close(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_target_wants_what_it_needs),
@@ -309,6 +353,8 @@ int main(void) {
         cmocka_unit_test(failures_skip_what_depends_on_them),
         cmocka_unit_test(remaining_is_the_longest_path),
         cmocka_unit_test(results_name_their_items),
+        cmocka_unit_test(an_instance_waits_for_a_file_whose_content_comes_later),
+        cmocka_unit_test(a_fault_of_another_input_is_not_hidden_by_a_late_file),
         cmocka_unit_test(a_long_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

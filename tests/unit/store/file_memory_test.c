@@ -176,6 +176,57 @@ static void the_memory_is_used(void **state) {
     free(path);
 }
 
+static void note_path(void *context, const char *path) {
+    struct buffer *paths = context;
+    buffer_printf(paths, "%s\n", path_base(path));
+}
+
+static void a_large_file_is_left_to_the_caller(void **state) {
+    const struct place *p = *state;
+    struct store *s = open_store(p);
+    struct error err = {0};
+    struct object o, folder;
+    struct buffer paths = {0};
+    char *directory = path_join(p->root, "folder");
+    char *large = path_join(directory, "large"), *small = path_join(directory, "small");
+    atomic_bool stop = false;
+    ok(file_make_directory(directory, &err), err);
+    write_text(large, "a text of many bytes", 0644);
+    write_text(small, "abc", 0755);
+    ok(store_file_content(s, directory, &folder, &err), err);
+    assert_int_equal(store_file_recall(s, directory, 3, note_path, &paths, &o, &err), ERR_BUSY);
+    assert_string_equal(buffer_text(&paths), "large\n");
+    store_file_hashed(s, store_file_hash(large, &stop));
+    ok(store_file_recall(s, directory, 3, note_path, &paths, &o, &err), err);
+    assert_true(digest_equal(&o.digest, &folder.digest));
+    assert_int_equal(o.size, folder.size);
+    /* It changed less than two seconds ago: the digest was for one question. */
+    assert_int_equal(store_file_recall(s, large, 3, note_path, &paths, &o, &err), ERR_BUSY);
+    store_file_hashed(s, store_file_hash(large, &stop));
+    write_text(large, "another text of many bytes", 0644);
+    assert_int_equal(store_file_recall(s, large, 3, note_path, &paths, &o, &err), ERR_BUSY);
+    buffer_close(&paths);
+    free(large);
+    free(small);
+    free(directory);
+    store_close(s);
+}
+
+static void a_fault_of_hashing_is_the_answer(void **state) {
+    const struct place *p = *state;
+    struct store *s = open_store(p);
+    struct error err = {0};
+    struct object o;
+    char *path = path_join(p->root, "file");
+    atomic_bool stop = true;
+    write_text(path, "abc", 0644);
+    store_file_hashed(s, store_file_hash(path, &stop));
+    assert_int_equal(store_file_recall(s, path, 0, NULL, NULL, &o, &err), ERR_INTERRUPTED);
+    assert_int_equal(store_file_recall(s, path, 0, NULL, NULL, &o, &err), ERR_BUSY);
+    free(path);
+    store_close(s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(content_is_that_of_the_file, place_setup, place_teardown),
@@ -184,6 +235,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_store_to_a_mapped_page_is_seen, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_directory_with_the_store_is_refused, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(the_memory_is_used, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_large_file_is_left_to_the_caller, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_fault_of_hashing_is_the_answer, place_setup, place_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
