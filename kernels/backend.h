@@ -6,14 +6,14 @@
  *   separable y = skip + pointwise(depthwise3x3(relu(norm(x))))         half a residual block
  *   project   y = pointwise(relu(norm(x)))                              the skip where widths differ, and the head
  *
- * A forward operator whose result is normalised next takes that `norm`: in training it leaves the batch's statistics
- * in norm->coefficients and updates the running ones, so no operator reads a tensor just to take its moments. Going
- * back, a tensor's gradient is first known up to its norm (`norm` of struct gradient): its reader completes it.
+ * A forward operator whose result is normalised next takes that `norm`. In training it leaves the batch's statistics in
+ * norm->coefficients and updates the running ones. So no operator reads a tensor just to take its moments. Going back,
+ * a tensor's gradient is first known up to its norm (`norm` of struct gradient): its reader completes it.
  *
- * Tensors are [N,S,F,C] f32, each element's channels padded to channel_stride(C) floats and the padding kept zero;
- * x of the stem, labels and logits are not padded. Parameters lie in the layouts of deeprx_tensors(). Memory is
- * what allocate() gives: the host may read and write it between operators (another device hands out shared memory and
- * ends its queue in each operator that the host reads from: evaluate nothing lazily past the return of a call).
+ * Tensors are [N,S,F,C] f32. Each element's channels are padded to channel_stride(C) floats, and the padding is kept
+ * zero. Only x of the stem, labels and logits are not padded. Parameters lie in the layouts of deeprx_tensors(). Memory
+ * is what allocate() gives: the host may read and write it between operators. Another device hands out shared memory,
+ * and ends its queue in each operator that the host reads from. No call leaves work for later.
  */
 #ifndef RETORT_KERNELS_BACKEND_H
 #define RETORT_KERNELS_BACKEND_H
@@ -53,8 +53,8 @@ struct norm {
     float *coefficients;
 };
 
-/* The gradient of a loss by a tensor `x`. With `norm`, g is by the output of norm(x) and the reader completes it in
-   place: g <- back through norm at x, plus `add` (may be NULL). Without, g is complete. */
+/* The gradient of a loss by a tensor `x`. With `norm`, g is by the output of norm(x). The reader completes it in place:
+   g <- back through norm at x, plus `add` (may be NULL). Without, g is complete. */
 struct gradient {
     float *g;
     const struct norm *norm;

@@ -4,9 +4,9 @@
 #include <sleef.h>
 
 /*
- * Gray QAM is a PAM in each dimension, whose bit error rate is a sum of erfc over the distances to decision boundaries:
- * P_b = 1/(m sqrt M) sum_i w_i erfc((2i+1) sqrt(3 gamma / (2 (M-1)))), m = log2 sqrt M.
- * Source: Cho and Yoon, "On the general BER expression of one- and two-dimensional amplitude modulations", 2002.
+ * Gray QAM is a PAM in each dimension. Its bit error rate is a sum of erfc over the distances to decision boundaries.
+ * It is P_b = 1/(m sqrt M) sum_i w_i erfc((2i+1) sqrt(3 gamma / (2 (M-1)))), m = log2 sqrt M. Source: Cho and Yoon, "On
+ * the general BER expression of one- and two-dimensional amplitude modulations", 2002.
  */
 enum { MAX_TERMS = 15 };
 

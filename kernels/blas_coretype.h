@@ -6,8 +6,8 @@
 #ifndef RETORT_KERNELS_BLAS_CORETYPE_H
 #define RETORT_KERNELS_BLAS_CORETYPE_H
 
-/* The core type by CPUID ("SKYLAKEX" with AVX-512, "HASWELL" with AVX2), or NULL when OpenBLAS's own choice, or that of
-   OPENBLAS_CORETYPE as it stands, uses these instructions already. */
+/* The core type by CPUID ("SKYLAKEX" with AVX-512, "HASWELL" with AVX2). NULL when the present choice, OpenBLAS's own
+   or that of OPENBLAS_CORETYPE, uses these instructions already. */
 const char *kernels_blas_coretype(void);
 
 /* The core type that OpenBLAS uses in this process ("SkylakeX", "Zen", ...), and its version; for the record of the

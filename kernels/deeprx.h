@@ -5,8 +5,9 @@
  *   x [N,S,F,Cin] -- conv 3x3 --> residual blocks --> BN, ReLU, conv 1x1 --> logits [N,S,F,B]
  *   block: BN-ReLU-depthwise 3x3-pointwise-BN-ReLU-depthwise 3x3-pointwise, plus skip
  *
- * Source: Honkala, Korpi, Huttunen, "DeepRx: Fully Convolutional Deep Learning Receiver", IEEE TWC 2021; where it is
- * silent, the rules of kernels/README.md (bias everywhere, depthwise channel 2c+m, skip 1x1 on the activated tensor).
+ * Source: Honkala, Korpi, Huttunen, "DeepRx: Fully Convolutional Deep Learning Receiver", IEEE TWC 2021.
+ * kernels/README.md has the rules for all else: bias everywhere, depthwise channel 2c+m, skip 1x1 on the activated
+ * tensor.
  */
 #ifndef RETORT_KERNELS_DEEPRX_H
 #define RETORT_KERNELS_DEEPRX_H

@@ -1,7 +1,7 @@
 /*
- * Computation energy of a network from counts and a processor's figures: metrics (0), (1) and (2) of Table I in Labriji
- * and Lbath, "Energy Efficiency in AI for 5G and Beyond: A DeepRx Case Study". None of them holds what memory takes;
- * Eq. 1 adds that. All arguments are positive; units are SI.
+ * Computation energy of a network from counts and a processor's figures. Source: metrics (0), (1) and (2) of Table I in
+ * Labriji and Lbath, "Energy Efficiency in AI for 5G and Beyond: A DeepRx Case Study". None of them holds what memory
+ * takes; Eq. 1 adds that. All arguments are positive; units are SI.
  */
 #ifndef RETORT_KERNELS_ENERGY_METRIC_H
 #define RETORT_KERNELS_ENERGY_METRIC_H

@@ -1,7 +1,7 @@
 /*
  * Elementary functions over arrays, by SLEEF's deterministic variants without fused multiply-add ("cinz"). Those give
- * the same bytes at every vector width, so every code path and every position in an array gives the same value, and
- * with it the link simulator's slots do not depend on the processor. In place is fine where x and y agree.
+ * the same bytes at every vector width. So every code path and every position in an array gives the same value, and the
+ * link simulator's slots do not depend on the processor. In place is fine where x and y agree.
  */
 #ifndef RETORT_KERNELS_LINK_VECTOR_H
 #define RETORT_KERNELS_LINK_VECTOR_H
@@ -22,8 +22,8 @@ struct vector_functions {
     void (*exp)(float *y, const float *x, size_t n);
 };
 
-/* sleef.h offers its AVX variants where the compiler's feature macros do; GCC's target pragma sets those within a file,
-   Clang's does not, and Clang's builds take the portable functions: the same bytes. */
+/* sleef.h offers its AVX variants by the compiler's feature macros. GCC's target pragma sets these within a file.
+   Clang's does not, so Clang's builds use the portable functions, which give the same bytes. */
 #if defined(__x86_64__) && !defined(__clang__)
 #define VECTOR_HAS_X86 1
 extern const struct vector_functions vector_functions_avx2, vector_functions_avx512;

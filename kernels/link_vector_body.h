@@ -1,8 +1,8 @@
 /*
- * The loops of link_vector.h for one vector type, for the file of that code path to include. It defines VECTOR_LANES,
- * VECTOR_LOAD(p), VECTOR_STORE(p, v), VECTOR_PAIR (SLEEF's pair type), VECTOR_SINCOSPI, VECTOR_LOG, VECTOR_EXP,
- * VECTOR_FUNCTIONS (the name of the set) and VECTOR_STORAGE (its storage class and const). The rest of an array goes
- * through SLEEF's scalar twins: the same bytes.
+ * The loops of link_vector.h for one vector type, for the file of that code path to include. That file defines
+ * VECTOR_LANES, VECTOR_LOAD(p), VECTOR_STORE(p, v) and VECTOR_PAIR, SLEEF's pair type. It also defines VECTOR_SINCOSPI,
+ * VECTOR_LOG, VECTOR_EXP, and the set's name VECTOR_FUNCTIONS with its storage class VECTOR_STORAGE. The rest of an
+ * array goes through SLEEF's scalar twins: the same bytes.
  */
 #ifndef RETORT_KERNELS_LINK_VECTOR_BODY_H
 #define RETORT_KERNELS_LINK_VECTOR_BODY_H

@@ -48,7 +48,8 @@ static inline PLATFORM_INLINE void sigma_from_power_body(float *sigma, float *so
 PLATFORM_DISPATCH(sigma_from_power, (float *sigma, float *softplus, const float *z, float inverse_t, size_t n),
                   (sigma, softplus, z, inverse_t, n));
 
-/* sigma = sigmoid(z/T), softplus = ln(1 + exp(z/T)), both from exp(-|z/T|), which cannot overflow. Neither may be z. */
+/* sigma = sigmoid(z/T), softplus = ln(1 + exp(z/T)), both from exp(-|z/T|), since that cannot overflow. Neither may
+   be z. */
 static void sigmoid_softplus(float *sigma, float *softplus, const float *z, float inverse_t, size_t n) {
     for (size_t i = 0; i < n; i++)
         sigma[i] = -fabsf(z[i] * inverse_t);

@@ -32,8 +32,9 @@ struct loss_config {
 struct loss_value {
     double total, bce;
     double kd; /* reduced as asked, times T^2 if asked; 0 without a teacher */
-    /* lambda, the weight of the cross-entropy's mean beside the divergence's mean: alpha / N for the sum, alpha for the
-       mean, N the unmasked labels of the batch (elements for the softmax); 1 without a teacher. */
+    /* lambda, the weight of the cross-entropy's mean beside the divergence's mean. It is alpha / N for the sum and
+       alpha for the mean, with N the unmasked labels of the batch (elements for the softmax). It is 1 without a
+       teacher. */
     double kd_weight;
     uint64_t bit_errors, bit_count; /* of the unmasked labels; logit > 0 is bit 1 */
 };

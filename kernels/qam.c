@@ -43,8 +43,8 @@ void qam_modulate(float complex *x, const uint8_t *bits, size_t symbols, int bit
     }
 }
 
-/* metric [levels, CHUNK]: log-likelihood of each level, -(x - level)^2 / var; best [bits, 2, CHUNK]: raised to
-   the largest among the levels whose bit is 0, and 1. */
+/* metric [levels, CHUNK]: log-likelihood of each level, -(x - level)^2 / var. best [bits, 2, CHUNK]: raised to the
+   largest among the levels with bit 0, and with bit 1. */
 static inline PLATFORM_INLINE void level_metrics_body(float (*metric)[CHUNK], float (*best)[CHUNK], const float *x,
                                                       const float *inverse_var, const float *level, int bits) {
     for (unsigned i = 0; i < 1U << bits; i++) {

@@ -15,8 +15,8 @@ size_t receiver_wiener_workspace_bytes(const struct link_config *c);
 void receiver_estimate_wiener(float complex *h, float *error_var, const struct link_slot *slot,
                               const struct link_config *c, double noise_var, void *workspace);
 
-/* The interferer as the empty comb elements show it: g [pilot symbols, blocks, R], so that a block's covariance about
-   that symbol is N0 I + g g^H. That is the maximum likelihood for one interferer and a known N0: the largest eigenpair
+/* Estimates the interferer from the empty comb elements: g [pilot symbols, blocks, R]. A block's covariance about that
+   symbol is then N0 I + g g^H. That is the maximum likelihood for one interferer and a known N0: the largest eigenpair
    of the sample covariance, less N0. Returns its mean power per antenna. */
 double receiver_estimate_interferer(float complex *g, const struct link_slot *slot, const struct link_config *c);
 

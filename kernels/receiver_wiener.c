@@ -8,12 +8,12 @@
 #include "kernels/tdl.h"
 
 /*
- * With C = E[p p^H] of the noisy pilot estimates p, and b = E[p conj(h)] for an element's channel h, the estimate is
- * b^H C^-1 p and its error E|h|^2 - b^H C^-1 b. Both need only L^-1 b and L^-1 p, where C = L L^H.
+ * Let C = E[p p^H] of the noisy pilot estimates p, and b = E[p conj(h)] for an element's channel h. The estimate is b^H
+ * C^-1 p and its error E|h|^2 - b^H C^-1 b. Both need only L^-1 b and L^-1 p, where C = L L^H.
  *
- * The correlation is J0(time) x frequency + line of sight, so every b is a sum of a few columns: for each pilot symbol
- * q, J0(t_q - t) times the correlations of its pilots to subcarrier k, and the line of sight times ones on its pilots.
- * One matrix holds these and the observations, solved for at once:
+ * The correlation is J0(time) x frequency + line of sight, so every b is a sum of a few columns. Each pilot symbol q
+ * adds J0(t_q - t) times the correlations of its pilots to subcarrier k. It also adds the line of sight times ones on
+ * its pilots. One matrix holds these and the observations, solved for at once:
  *
  *   column  q F + k (k < F, pilot symbols q)  |  ones of each pilot symbol  |  p of each antenna  |  padding
  */

@@ -1,12 +1,11 @@
 /*
  * Tapped delay lines A to E of TR 38.901 section 7.7.2, as channels of one slot.
  *
- * Tap l fades as a sum of 20 sinusoids, h_l(t) = sqrt(P_l/20) sum_n exp j(w_d t cos a_n + phi_n), with
- * a_n = 2 pi n/20 + theta_n, theta_n ~ U(+-pi/20) for each tap and sinusoid, shared by the antennas, and
- * phi_n ~ U(+-pi) for each antenna besides. D and E add sqrt(P_LOS) exp j(0.7 w_d t + phi_0) to the first tap, phi_0
- * for each antenna.
- * The channel of element (k, t) is sum_l h_l(t) exp(-j 2 pi k spacing delay_l), t = symbol x slot / 14, where a slot is
- * 1 ms at 15 kHz and scales inversely with the spacing.
+ * Tap l fades as a sum of 20 sinusoids: h_l(t) = sqrt(P_l/20) sum_n exp j(w_d t cos a_n + phi_n). Here a_n = 2 pi n/20
+ * + theta_n; the antennas share theta_n ~ U(+-pi/20) of each tap and sinusoid. Each antenna has its own phi_n ~
+ * U(+-pi). D and E add sqrt(P_LOS) exp j(0.7 w_d t + phi_0) to the first tap, phi_0 for each antenna. The channel of
+ * element (k, t) is sum_l h_l(t) exp(-j 2 pi k spacing delay_l), t = symbol x slot / 14. A slot is 1 ms at 15 kHz and
+ * scales inversely with the spacing.
  */
 #ifndef RETORT_KERNELS_TDL_H
 #define RETORT_KERNELS_TDL_H

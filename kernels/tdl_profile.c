@@ -122,8 +122,8 @@ double tdl_symbol_period(double spacing_hz) {
 }
 
 double tdl_time_correlation(double doppler_hz, double spacing_hz, int time_lag) {
-    /* J0(x) is the mean of cos(x cos a) over the circle; an even rule of 2*HALF points errs by about 2 J_2HALF(x),
-       below 1e-15 for x < 40 (a slot of 14 symbols at 500 Hz reaches 2.9). */
+    /* J0(x) is the mean of cos(x cos a) over the circle. An even rule of 2*HALF points errs by about 2 J_2HALF(x). That
+       is below 1e-15 for x < 40; a slot of 14 symbols at 500 Hz reaches 2.9. */
     enum { HALF = 48 };
     double turns = 2 * doppler_hz * tdl_symbol_period(spacing_hz) * time_lag; /* x / pi */
     double sum = 0;

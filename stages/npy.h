@@ -4,10 +4,10 @@
  *   \x93 N U M P Y | 1 0 | length of the header, 2 bytes, little endian | header | data
  *   header: {'descr': '<f4', 'fortran_order': False, 'shape': (2, 14, 12, 10), } padded with spaces, "\n" at its end
  *
- * The writer pads so that the data start at a multiple of 64 bytes. The reader is strict: it wants each of the three
- * members of the header once, little-endian or single-byte types, C order, and the size that the shape gives. Files are
- * read and written a part at a time, for they can be larger than memory.
- * Source: numpy.lib.format, "Format Version 1.0".
+ * The writer pads so that the data start at a multiple of 64 bytes. The reader is strict. It wants each of the three
+ * members of the header once, little-endian or single-byte types, and C order. The file must have the size that the
+ * shape gives. Files are read and written a part at a time, for they can be larger than memory. Source:
+ * numpy.lib.format, "Format Version 1.0".
  */
 #ifndef RETORT_STAGES_NPY_H
 #define RETORT_STAGES_NPY_H

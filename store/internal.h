@@ -340,7 +340,7 @@ int session_enter(struct store *s, struct error *err);
 
 /* Returns the locks until the next look-up. Call before anything that takes long. */
 void session_pause(struct store *s);
-void session_pause_if_long(struct store *s); /* where the session has held them for long by now */
+void session_pause_if_long(struct store *s); /* if it has held them for long */
 
 /* One session examines each object once: whether it was examined, and a note that it was. */
 bool session_has_seen(const struct store *s, const struct digest *d);

@@ -1,4 +1,4 @@
-/* What a project says is no part of its folder inputs: the rules of .retortignore, in gitignore's syntax. */
+/* The rules of .retortignore, in gitignore's syntax: they name the entries that are no part of a folder input. */
 #ifndef RETORT_ENGINE_LOOKUP_IGNORE_H
 #define RETORT_ENGINE_LOOKUP_IGNORE_H
 

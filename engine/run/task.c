@@ -145,7 +145,7 @@ static void on_ending(void *context) {
 }
 
 /* The next stage need not wait until the outs of this one are stored. A failed stage keeps its tokens until it is
-   judged, and with a budget so does every stage: then it may be that nothing more starts. */
+   judged. With a budget every stage does, because the budget may stop the next one. */
 static void on_executed(void *context) {
     struct task *t = context;
     if (!ledger_has_budget(t->run->ledger))

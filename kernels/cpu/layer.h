@@ -1,8 +1,8 @@
 /*
  * Shared by the CPU's layer operators: blocks of slots, workspace, normalisation's coefficients, matrix products.
  *
- * A layer works slot by slot. Slots go in fixed blocks (slot_blocks); a block has partial sums of its own, added up in
- * block order, and a thread has scratch memory of its own that stays in its cache from slot to slot.
+ * A layer works slot by slot. Slots go in fixed blocks (slot_blocks). A block has partial sums of its own, added up in
+ * block order. A thread has scratch memory of its own, which stays in its cache from slot to slot.
  */
 #ifndef RETORT_KERNELS_CPU_LAYER_H
 #define RETORT_KERNELS_CPU_LAYER_H
@@ -40,8 +40,8 @@ struct coefficients {
 struct coefficients norm_coefficients(const struct norm *norm);
 void norm_evaluate(const struct norm *norm);
 
-/* Statistics of a batch from each slot's pivot, sum and square sum about the pivot, [N,3,channels] padded; sets the
-   forward coefficients and moves the running statistics (unbiased variance). */
+/* Computes a batch's statistics from each slot's pivot, sum and square sum about the pivot: [N,3,channels], padded.
+   Sets the forward coefficients and moves the running statistics (unbiased variance). */
 enum { MOMENTS = 3 };
 void norm_from_moments(const struct norm *norm, struct grid grid, const float *moments);
 

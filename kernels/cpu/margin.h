@@ -1,7 +1,8 @@
 /*
- * A slot's tensor with a zeroed margin at both ends of each symbol's row, so that the taps of a convolution need no
- * bounds in frequency: [S, margin + F + margin], elements `stride` floats apart. Rows outside the slot are left out of
- * the window instead. Only `kept` rows are in memory, a ring: what is walked over once stays in a smaller cache.
+ * A slot's tensor with a zeroed margin at both ends of each symbol's row. So the taps of a convolution need no bounds
+ * in frequency. Its shape is [S, margin + F + margin], with elements `stride` floats apart. Rows outside the slot are
+ * left out of the window instead. Only `kept` rows are in memory, a ring: what is walked over once stays in a smaller
+ * cache.
  */
 #ifndef RETORT_KERNELS_CPU_MARGIN_H
 #define RETORT_KERNELS_CPU_MARGIN_H

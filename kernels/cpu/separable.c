@@ -196,8 +196,8 @@ static void job_begin(struct job *j) {
     memcpy(k->out_bias, j->s->pointwise.bias, (size_t)j->s->pointwise.channels_out * sizeof *k->out_bias);
 }
 
-/* Makes relu(norm(x)) of the slot up to what the windows about symbols 0..until-1 read, from *ready on: row by row just
-   ahead of its first use, while the rows that are read again are still in the cache. */
+/* Makes rows of relu(norm(x)), from *ready to the last one that the windows about symbols 0..until-1 read. Each row is
+   made just ahead of its first use, while the rows that are read again are still in the cache. */
 static void rectify_ahead(const struct job *j, const struct scratch *t, size_t slot, size_t *ready, size_t until) {
     const size_t symbols = (size_t)j->run->grid.symbols, row = (size_t)j->run->grid.subcarriers * j->z.in;
     const struct coefficients k = norm_coefficients(j->norm);

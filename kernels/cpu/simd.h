@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The up to three rows of a 3x3 window that lie on the grid, with the weights of their three taps: weight[r] is
-   [3, channels]. row[r] points at the element under the middle tap; its neighbours lie `step` floats to either side and
-   are readable (the caller keeps a zeroed margin). Elements of a row are `stride` floats apart. */
+/* The up to three rows of a 3x3 window that lie on the grid, with the weights of their three taps: weight[r] is [3,
+   channels]. row[r] points at the element under the middle tap. Its neighbours lie `step` floats to either side; the
+   caller keeps a zeroed margin, so they can be read. Elements of a row are `stride` floats apart. */
 struct window {
     const float *row[3];
     const float *weight[3];

@@ -38,9 +38,9 @@ INLINE vec masked(vec v, ivec mask) {
     return (vec)((ivec)v & mask);
 }
 
-/* A loop over rows for as many vectors of channels at a time as registers hold: BODY(vectors, from) for each group of
-   channels that begins at `from`. Rows are then read in pieces of up to 256 bytes, and sums that wait for their own
-   last addition have others beside them. */
+/* Loops over rows for as many vectors of channels at a time as registers hold. BODY(vectors, from) is run for each
+   group of channels, which begins at `from`. Rows are then read in pieces of up to 256 bytes, and sums that wait for
+   their own last addition have others beside them. */
 #define SIMD_GROUPS(channels, body)                                                                                    \
     do {                                                                                                               \
         size_t from_ = 0;                                                                                              \

@@ -3,8 +3,8 @@
 #include "kernels/cpu/margin.h"
 
 /*
- * The first convolution, 3x3 without dilation, as three matrix products, one for each row of its window: with a margin
- * of one element, the three taps of a row are 3*Cin floats on end, and the next element's begin Cin floats later. So
+ * The first convolution, 3x3 without dilation, as three matrix products, one for each row of its window. With a margin
+ * of one element, the three taps of a row are 3*Cin floats on end. Those of the next element begin Cin floats later. So
  * the rows of the matrix overlap in memory and nothing is unfolded.
  *
  * Workspace: packed weights | partial gradients, a set a block | moments of each slot | scratch, a set a thread.

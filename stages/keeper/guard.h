@@ -1,6 +1,7 @@
 /*
- * The guard: ends what an engine and its keepers leave when they are killed at the same moment (killall, the kernel
- * when memory ends), and keepers that are stopped. One an engine, under a name of its own, in a session of its own.
+ * The guard ends the processes that an engine and its keepers leave when all are killed at once. killall does that, and
+ * the kernel when memory ends. It also ends stopped keepers. There is one an engine, under a name of its own, in a
+ * session of its own.
  *
  *   engine --posix_spawn, "stage-guard"--> guard: waits for the end of the lifeline and gives the keepers time to do
  *          --lifeline pipe-------------->  their work; then kills every process whose RETORT_SPEC holds the engine's

@@ -99,7 +99,7 @@ int attempt_result_read(struct attempt_result *out, cJSON *json, struct error *e
 void attempt_result_close(struct attempt_result *r);
 
 /* Adds a result to an action record (store/RECORD.md): "wall_s", "energy", and the keeper's members of "resources" and
-   "provenance", which are made where they are missing. What is not known is null. */
+   "provenance", which are made where they are missing. Unknown values are null. */
 void attempt_result_record(cJSON *record, const struct attempt_result *r);
 
 #endif

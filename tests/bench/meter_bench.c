@@ -1,7 +1,7 @@
 /*
- * The cost of measuring: ./meter_bench [seconds]. A fake server of two packages with memory and cores under $TMPDIR, a
- * stage with a process tree of eight, and a meter that samples at its default rate, then at ten a second; and this
- * machine's own counters. Prints the share of one core that each takes.
+ * The cost of measuring: ./meter_bench [seconds]. It measures a fake server of two packages with memory and cores under
+ * $TMPDIR, with a stage of eight processes. The meter samples at its default rate, then at ten a second. Then it
+ * measures this machine's own counters. Prints the share of one core that each takes.
  */
 #include <signal.h>
 #include <stdio.h>

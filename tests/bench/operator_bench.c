@@ -1,7 +1,7 @@
 /*
- * Every operator of a network in a training step: what it has to do, the least time that this core and its memory
- * could take for it (its roofline: the larger of FLOP / peak and bytes / bandwidth, both measured in the same run), and
- * the time that it took. Prints tables; asserts nothing.
+ * Every operator of a network in a training step: its work, its roofline and the time that it took. The roofline is the
+ * least time that this core and its memory could take. It is the larger of FLOP / peak and bytes / bandwidth, both
+ * measured in the same run. Prints tables; asserts nothing.
  *
  * FLOP: the convolutions' multiply-adds, twice over on the way back; what is computed again on the way back, norms and
  * additions are not counted. Bytes: each tensor that the operator is handed, once for reading and once for writing, and

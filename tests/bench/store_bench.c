@@ -1,6 +1,6 @@
 /*
- * The cost of the store: ./store_bench [records]. Records of about 2 kB, each with one small out, in groups of 256, in
- * a directory of its own under $TMPDIR; then opening and finding all. Prints one line a step.
+ * The cost of the store: ./store_bench [records]. It writes records of about 2 kB, each with one small out, in groups
+ * of 256, into a directory of its own under $TMPDIR. Then it opens the store and finds all. Prints one line a step.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the six-stage study while the clock jumps by hours, forward and back, each time that a program reads it, and the
-machine sleeps now and then (clocklib.c).
+"""Runs the six-stage study while the clock jumps by hours, forward and back, each time that a program reads it.
+The machine sleeps now and then (clocklib.c).
 
   clock.py [--rounds 1] [--seed N]
 

@@ -2,8 +2,8 @@
 """Runs several engines at once over one store, with the six-stage study, and kills them at random. Each starts again until
 it ends well. Either each has a project of its own, or all share one and replace the results of another study there.
 
-The same is done beside one gc after another, which are killed too. The store holds an earlier run of the study and a newer
-run of another one, so that everything that the engines look up is garbage.
+The same is done beside one gc after another, which are killed too. The store holds an earlier run of the
+study and a newer run of another one. So everything that the engines look up is garbage.
 
   engines.py [--engines 2,8] [--rounds 1] [--seed N]      each number of engines a line of TAP
 

@@ -7,9 +7,9 @@
  *                                          states FROM to TO-1 of a seed, each rebuilt below DIRECTORY (a tmpfs is
  *                                          fast); twenty failures are enough
  *
- * A state is an instant and a choice. Everything synced before the instant is there: a file's bytes, length
- * and attributes by a sync of the file, a name by a sync of its directory. Each other change is there or not, a write
- * perhaps in part, independent of later changes: only syncs order changes. A rename is there as a whole or not at all.
+ * A state is an instant and a choice. Everything synced before the instant is there. A sync of a file keeps its bytes,
+ * length and attributes. A sync of a directory keeps its names. Each other change is there or not, a write perhaps in
+ * part, independent of later changes: only syncs order changes. A rename is there as a whole or not at all.
  *
  * In each state no stored object is damaged, no record lacks its outs, and no run lacks its records. Results for which
  * store_commit had returned are known and right. A written run is there. No wrong result is served. All other results

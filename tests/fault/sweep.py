@@ -17,7 +17,7 @@ every built-in kind, in place of the engine. After the run with the fault come a
   - fsck finds nothing wrong. No work, temporary file, checkpoint or claim is left.
 
 A counted call may be absent in another run. The last line says how many faults hit nothing, and more than a tenth fails.
-Where the fault hit the publishing of results, the second run is of a changed study, and a third is of the first study again.
+If the fault hit the publishing of results, the second run is of a changed study, and a third is of the first study again.
 """
 import argparse
 import os

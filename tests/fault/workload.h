@@ -1,7 +1,7 @@
 /*
- * The workload of the store's own tests: eight keys with outs of every sort (empty, small, larger than a page,
- * executable, a directory, one shared by two keys). The number of a key gives its outs, so the tests can check
- * everything that a store serves.
+ * The workload of the store's own tests: eight keys with outs of every sort. Outs are empty, small, larger than a page,
+ * executable, directories, or shared by two keys. The number of a key gives its outs, so the tests can check everything
+ * that a store serves.
  */
 #ifndef RETORT_TESTS_FAULT_WORKLOAD_H
 #define RETORT_TESTS_FAULT_WORKLOAD_H

@@ -1,7 +1,7 @@
 /*
  * Fuzz targets: one file a parser, <target>.c, which gives any bytes to it and holds what must be true of the answer.
- * Linked with libFuzzer it looks for bytes that break it (make fuzz); linked with replay.c it takes the files of
- * corpus/<target>/ again, as every test run does.
+ * Linked with libFuzzer it looks for bytes that break the parser (make fuzz). Linked with replay.c it reads the files
+ * of corpus/<target>/ again, as every test run does.
  */
 #ifndef RETORT_TESTS_FUZZ_H
 #define RETORT_TESTS_FUZZ_H

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What is no part of a folder input: caches, version control, and what .retortignore names.
+# Caches, version control and the entries that .retortignore names are no part of a folder input.
 . tests/integration/lib.inc
 cd "$work" || exit 1
 ended() { counts run.json | grep -o "\"$1\":[0-9]*" | cut -d: -f2; }

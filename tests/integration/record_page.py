@@ -2,8 +2,8 @@
 
   record_page.py PAGE STORE
 
-A member that a record or run file has and the page does not list, one of another type, and one that the page lists and
-that no file has, are printed; exit status 1 when there is any. Members that only a machine with counters has are held
+Prints members that a record or run file has and the page does not list, and members of another type. It also
+prints members that only the page has. The exit status is 1 if there is any. Members that only a machine with counters has are held
 to the page by tests/unit/engine/record_page_test.c.
 """
 import glob

@@ -4,7 +4,7 @@
 . tests/integration/lib.inc
 cd "$work" || exit 1
 
-# This stage writes a line for each execution into executed.txt, starts a daemon with two forks, and advances its
+# This stage writes a line for each execution into executed.txt, and starts a daemon with two forks. It advances its
 # checkpoint by as many steps as the file "steps" says. On TERM it exits with 75.
 cat >slow.sh <<'EOF'
 echo "$1" >>"$HERE/executed.txt"

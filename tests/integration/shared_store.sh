@@ -18,8 +18,8 @@ run() { # USER UMASK [OPTION...]
 }
 told() { run "$@" || { status=$?; cat "$work/run.err" "$work/run.json"; return $status; }; }
 # Files that only their maker could write to. Objects, which nobody writes to, are 0444; removing them takes their
-# folders. What stages made below their own folder is as they made it, and where the file system has no ACLs their
-# checkpoint, too.
+# folders. Files that stages made below their own folder keep their
+# modes, and so does their checkpoint on a file system without ACLs.
 closed() {
     find .retort $(ls -d results 2>/dev/null) \( -type d -o -type f ! -path '.retort/objects/*' \) ! -path '*/work/*/dir/*' ! -perm -g+w >"$work/closed"
     if [ -e acl ]; then cat "$work/closed"; else grep -v '/checkpoints/.*/' "$work/closed"; fi

@@ -17,8 +17,8 @@ import torch.nn.functional as F
 
 from network import load, read_safetensors
 
-# |ours - PyTorch's| <= ABSOLUTE * scale + RELATIVE * |PyTorch's|; NaN fails. `scale` is the largest value of the tensor
-# and, for gradients, of the whole network's: a bias before a batch norm has gradient 0, and rounding leaves some.
+# |ours - PyTorch's| <= ABSOLUTE * scale + RELATIVE * |PyTorch's|; NaN fails. `scale` is the largest value of the tensor. For
+# gradients it is that of the whole network: a bias before a batch norm has gradient 0, and rounding leaves some.
 # Ours are single precision; a divergence of nearly equal outputs is a small difference of larger values.
 TOLERANCE = {
     "llr": (2e-6, 1e-5),

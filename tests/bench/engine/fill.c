@@ -3,9 +3,9 @@
  * nothing.
  *
  * RECORD is the JSON of a real record (`retort show --json`); RUN is a file of runs/ that names the stages. Each line
- * is {"record": {...}, "text": "..."}: an RFC 7396 patch that is put over RECORD, and the content of an object that the
- * store gets first; without "text" it has the outs already. Nothing is synced: a store for measuring may be lost in a
- * power cut.
+ * is {"record": {...}, "text": "..."}. "record" is an RFC 7396 patch over RECORD. "text" is the content of an object
+ * that the store gets first; without it the store has the outs already. Nothing is synced: a store for measuring may be
+ * lost in a power cut.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -39,7 +39,7 @@ def template(bench):
 
 
 def line(stage, key, put):
-    """What `fill` reads for an instance. `put`: the store does not have the out yet."""
+    """The line that `fill` reads for an instance. `put`: the store does not have the out yet."""
     a, b = re.match(r"s\[a=(\d+),b=(\d+)\]$", stage).groups()
     text = '{"a": %s, "b": %s}\n' % (a, b)
     return json.dumps({**({"text": text} if put else {}),

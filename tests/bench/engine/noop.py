@@ -11,7 +11,7 @@ SHAPES = {"tree": graphs.tree, "wide": graphs.wide}
 
 
 def commands(bench, count):
-    """What each program is called with; what it says when it had nothing to do, and when it had one thing."""
+    """Each program's command line, and its words when it had nothing to do, and when it had one thing to do."""
     jobs = "-j%d" % bench.jobs
     return {
         "retort": ([bench.tools["retort"], "run", "bench.json", jobs], "^%d known, 0 finished, 0 failed" % count,

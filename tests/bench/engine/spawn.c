@@ -1,6 +1,6 @@
 /*
- * spawn JOBS <COPIES: the least that an engine can do. Each line of COPIES is "IN OUT"; starts `cp IN OUT` for each by
- * posix_spawn, in order, at most JOBS at once, a copy of an unfinished OUT not before that OUT is finished.
+ * spawn JOBS <COPIES: the least that an engine can do. Each line of COPIES is "IN OUT". Starts `cp IN OUT` for each by
+ * posix_spawn, in order, at most JOBS at once. A copy of an unfinished OUT waits until that OUT is finished.
  */
 #include <spawn.h>
 #include <stdio.h>
