@@ -21,7 +21,7 @@ enum { EXACT = 0 };
 #endif
 
 /* Blocks grow fourfold. Large ones use huge pages: one page fault for 2 MiB, not 512. */
-enum { FIRST_BLOCK = 32 << 10, HUGE = 2 << 20, LAST_BLOCK = 8 << 20 };
+enum { ALIGN = _Alignof(void *), FIRST_BLOCK = 32 << 10, HUGE = 2 << 20, LAST_BLOCK = 8 << 20 };
 
 struct block {
     struct block *next;
@@ -117,8 +117,15 @@ static struct block *block_create(size_t size) {
     return b;
 }
 
+/* Sizes of blocks are multiples of ALIGN. */
+static size_t align(size_t size) {
+    return (size + (size == 0) + ALIGN - 1) / ALIGN * ALIGN;
+}
+
 /* Makes a block for one allocation, linked after the block with free space. */
 static void *alloc_alone(struct arena *a, size_t size) {
+    if (!EXACT && size <= PTRDIFF_MAX)
+        size = align(size);
     struct block *b = block_create(size);
     b->used = size;
     struct block **link = a->blocks ? &a->blocks->next : &a->blocks;
@@ -136,13 +143,14 @@ static void add_block(struct arena *a) {
 }
 
 void *arena_alloc(struct arena *a, size_t size) {
-    const size_t align = _Alignof(void *);
-    if (EXACT || size > a->next_size / 4)
-        return alloc_alone(a, size);
-    size = (size + (size == 0) + align - 1) / align * align;
-    if (!a->blocks || a->blocks->size - a->blocks->used < size)
-        add_block(a);
     struct block *b = a->blocks;
+    if (EXACT || !b || b->size - b->used < ALIGN || b->size - b->used < size) {
+        if (EXACT || size > a->next_size / 4)
+            return alloc_alone(a, size);
+        add_block(a);
+        b = a->blocks;
+    }
+    size = align(size);
     void *memory = (char *)b->bytes + b->used;
     b->used += size;
     return memory;

@@ -92,7 +92,14 @@ static bool drop_part(struct buffer *b, size_t root) {
     return true;
 }
 
+/* Most paths are. Some normal ones are not told: "..", names that begin with ".". */
+static bool is_surely_normal(const char *path) {
+    return path[0] && path[0] != '.' && !strstr(path, "//") && !strstr(path, "/.") && path[strlen(path) - 1] != '/';
+}
+
 char *path_normal(const char *path) {
+    if (is_surely_normal(path))
+        return mem_strdup(path);
     struct buffer b = {0};
     size_t root = path[0] == '/';
     if (root)

@@ -6,8 +6,14 @@
 #include "engine/base/memory.h"
 #include "engine/pipeline/reader.h"
 
+static bool is_env_byte(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
 static const char *env_name_fault(const char *name) {
-    size_t letters = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+    size_t letters = 0;
+    while (is_env_byte(name[letters]))
+        letters++;
     if (!name[0] || name[letters] || (name[0] >= '0' && name[0] <= '9'))
         return "a name of the environment is letters, digits and \"_\", and begins with no digit";
     if (strncmp(name, "RETORT_", 7) == 0)

@@ -162,6 +162,15 @@ static void count_destroyed(void *object) {
     ++*(int *)object;
 }
 
+static void an_arena_aligns_behind_a_large_allocation(void **state) {
+    (void)state;
+    struct arena *a = arena_create();
+    char *large = arena_alloc(a, (1 << 20) + 1);
+    large[1 << 20] = 1;
+    assert_int_equal((uintptr_t)arena_alloc(a, 8) % _Alignof(void *), 0);
+    arena_free(a);
+}
+
 static void a_reset_arena_gives_zeroed_memory_again(void **state) {
     (void)state;
     struct arena *a = arena_create();
@@ -188,6 +197,7 @@ int main(void) {
         cmocka_unit_test(growing_keeps_the_content),
         cmocka_unit_test(a_buffer_appends_and_detaches),
         cmocka_unit_test(an_arena_aligns_and_keeps_its_blocks),
+        cmocka_unit_test(an_arena_aligns_behind_a_large_allocation),
         cmocka_unit_test(a_reset_arena_gives_zeroed_memory_again),
     };
     return cmocka_run_group_tests_name("base/memory", tests, NULL, NULL);
