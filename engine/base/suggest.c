@@ -37,7 +37,31 @@ size_t suggest_distance(const char *a, const char *b) {
     return distance;
 }
 
+/* Words of other tools, with ours. */
+static const char *const equivalents[][2] = {
+    {"status", "plan"},      {"diff", "why"},          {"repro", "run"},    {"build", "run"},
+    {"exp", "run"},          {"resume", "run"},        {"dag", "graph"},    {"clean", "gc"},
+    {"prune", "gc"},         {"validate", "check"},    {"lint", "check"},   {"ls", "runs"},
+    {"history", "runs"},     {"plots", "metrics"},     {"deps", "in"},      {"input", "in"},
+    {"inputs", "in"},        {"output", "outs"},       {"outputs", "outs"}, {"command", "cmd"},
+    {"shell", "cmd"},        {"script", "cmd"},        {"run", "cmd"},      {"foreach", "matrix"},
+    {"environment", "env"},  {"rules", "stages"},      {"jobs", "stages"},  {"steps", "stages"},
+    {"vars", "params"},      {"parameters", "params"}, {"cores", "jobs"},   {"threads", "resources"},
+    {"desc", "description"},
+};
+
+static const char *find_equivalent(const char *name, const char *const *candidates, size_t count) {
+    for (size_t i = 0; i < sizeof equivalents / sizeof *equivalents; i++)
+        for (size_t k = 0; strcmp(name, equivalents[i][0]) == 0 && k < count; k++)
+            if (strcmp(candidates[k], equivalents[i][1]) == 0)
+                return candidates[k];
+    return NULL;
+}
+
 const char *suggest_nearest(const char *name, const char *const *candidates, size_t count) {
+    const char *equivalent = find_equivalent(name, candidates, count);
+    if (equivalent)
+        return equivalent;
     const char *nearest = NULL;
     size_t least = 0;
     size_t name_length = strlen(name);

@@ -35,6 +35,8 @@ static const struct option *find_letter(const struct command *c, char letter) {
 }
 
 static int unknown_option(const struct command *c, const char *name, struct error *err) {
+    if (strcmp(name, "dry-run") == 0 || strcmp(name, "dryrun") == 0)
+        return error_set(err, ERR_USAGE, "%s: unknown option --%s; retort plan shows what would run", c->name, name);
     const char **names = mem_array(c->option_count + 1, sizeof *names);
     for (size_t i = 0; i < c->option_count; i++)
         names[i] = c->options[i].name;

@@ -299,6 +299,10 @@ static bool is_include(const struct parser *p, const char *word) {
     return false;
 }
 
+static bool is_variable_name(const char *word) {
+    return word[strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] == '\0';
+}
+
 /* The first word is no root: suggests the nearest. */
 static int fail_root(struct parser *p, const char *word, size_t offset) {
     size_t count = ROOT_WORDS + p->include_count;
@@ -307,6 +311,9 @@ static int fail_root(struct parser *p, const char *word, size_t offset) {
     if (p->include_count)
         memcpy(known + ROOT_WORDS, p->includes, p->include_count * sizeof *known);
     const char *near = suggest_nearest(word, known, count);
+    if (!near && is_variable_name(word))
+        return fail(p, offset, "a reference cannot begin with \"%s\"; for a variable of the shell write $${%s}", word,
+                    word);
     if (near)
         return fail(p, offset, "a reference cannot begin with \"%s\"; did you mean \"%s\"?", word, near);
     return fail(p, offset,

@@ -50,6 +50,17 @@ static int ask_content(struct plan *p, const struct gathered *g, struct known_fi
     return p->facts.file_content(p->facts.context, file->path, &file->content, err);
 }
 
+/* Why a path that users of other tools write names no file; "" for any other. */
+static const char *missing_hint(const char *path) {
+    if (strstr(path, ":/"))
+        return "; an input is a file of the project: fetch the URL first";
+    if (strpbrk(path, "*?["))
+        return "; a path is no pattern: name the files in a list, or their folder";
+    if (strstr(path, "/~/") || strncmp(path, "~/", 2) == 0)
+        return "; \"~\" stands for no home folder: write the path in full";
+    return "";
+}
+
 /* A file whose content comes later is given without it: the other inputs are asked for too. */
 static struct known_file *ask_file(const struct gathered *g, struct scope *s, const char *path,
                                    const struct location *at) {
@@ -64,7 +75,10 @@ static struct known_file *ask_file(const struct gathered *g, struct scope *s, co
     s->waits |= rc == ERR_BUSY;
     if (rc == 0 || rc == ERR_BUSY)
         return file;
-    facts_fault(s, at, &err);
+    if (rc == ERR_NOT_FOUND)
+        scope_fault(s, at, "%s%s", err.message, missing_hint(path));
+    else
+        facts_fault(s, at, &err);
     return NULL;
 }
 

@@ -5,6 +5,10 @@ cd "$work" || exit 1
 says() { "$retort" "$@" 2>said.err; same "exit status $?" "exit status 2"; }
 check "an unknown command is refused" says rnu
 check "the message names the nearest command" has said.err 'did you mean "run"?'
+check "a command of another tool is refused" says status
+check "the message names ours" has said.err 'did you mean "plan"?'
+check "a dry run is refused" says run --dry-run x.json
+check "the message names plan" has said.err "retort plan shows what would run"
 check "an unknown option is refused" says run --keep-goin x.json
 check "the message names the nearest option" has said.err "did you mean --keep-going?"
 check "plan is refused in a folder without a pipeline" says plan

@@ -34,6 +34,15 @@ static void the_nearest_name_is_suggested(void **state) {
     assert_null(suggest_nearest("sxxd", names, count)); /* half of its letters differ */
 }
 
+static void a_word_of_another_tool_suggests_ours(void **state) {
+    (void)state;
+    static const char *const commands[] = {"run", "plan"}, *const keys[] = {"in", "outs", "cmd"};
+    assert_string_equal(suggest_nearest("repro", commands, 2), "run");
+    assert_string_equal(suggest_nearest("status", commands, 2), "plan");
+    assert_string_equal(suggest_nearest("deps", keys, 3), "in");
+    assert_null(suggest_nearest("deps", commands, 2));
+}
+
 static void a_time_is_printed_as_rfc_3339(void **state) {
     (void)state;
     char text[CLOCK_TEXT_SIZE];
@@ -58,6 +67,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_distance_counts_edits),
         cmocka_unit_test(the_nearest_name_is_suggested),
+        cmocka_unit_test(a_word_of_another_tool_suggests_ours),
         cmocka_unit_test(a_time_is_printed_as_rfc_3339),
         cmocka_unit_test(the_clock_moves_on),
     };
