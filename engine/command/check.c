@@ -7,6 +7,7 @@
 #include "engine/base/printable.h"
 #include "engine/command/project.h"
 #include "engine/lookup/programs.h"
+#include "engine/lookup/words.h"
 
 /* The only fact that an expansion without hashing or store needs: whether an input exists. */
 static int file_exists_fact(void *context, const char *path, struct content *out, struct error *err) {
@@ -52,6 +53,7 @@ static int expand(struct project *p, struct error *err) {
     if (code == 0)
         code = plan_advance(p->plan, &p->diagnostics, err);
     programs_warn(p->pipeline, &p->diagnostics);
+    words_warn(p->pipeline, &p->diagnostics);
     int reported = project_report(&p->diagnostics, err);
     return code ? code : reported;
 }

@@ -4,6 +4,7 @@
 
 #include "engine/base/bytemap.h"
 #include "engine/environment/toolchain.h"
+#include "engine/lookup/words.h"
 
 int programs_require(const struct plan *plan, struct error *err) {
     size_t count;
@@ -14,6 +15,11 @@ int programs_require(const struct plan *plan, struct error *err) {
         if (t == last || !instance_is_open(all[i]))
             continue;
         int rc = toolchain_check(t, err);
+        if (rc == 0 && !words_program_found(all[i]->decl))
+            rc = error_set(err, ERR_NOT_FOUND,
+                           "there is no program \"%s\" on its PATH; install it, or name its "
+                           "\"toolchain\"",
+                           words_program(all[i]->decl));
         if (rc < 0)
             return error_prefix(err, "stage %s", instance_name(all[i]));
         last = t;

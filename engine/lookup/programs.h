@@ -4,7 +4,8 @@
 
 #include "engine/plan/plan.h"
 
-/* Whether the toolchain of every stage that may still run is there. ERR_NOT_FOUND names the first stage without. */
+/* Whether toolchain and program of every stage that may still run are there. ERR_NOT_FOUND names the first stage
+   without. */
 int programs_require(const struct plan *plan, struct error *err);
 
 /* Warns of the toolchains that are not there, each at its first stage. */

@@ -36,7 +36,7 @@ static int begin(struct run *r, struct error *err) {
     if (rc == 0 && r->diagnostics->errors > 0)
         rc = error_set(err, ERR_INVALID, "%zu error%s in %s; nothing was run", r->diagnostics->errors,
                        r->diagnostics->errors == 1 ? "" : "s", r->pipeline->path);
-    if (rc == 0 && r->pending_count > 0)
+    if (rc == 0 && r->pending_count > 0 && !r->options->keep_going)
         rc = programs_require(r->plan, err);
     if (rc == 0)
         rc = store_run_begin(r->store, r->pipeline->name, r->pipeline->overrides, err);

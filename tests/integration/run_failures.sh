@@ -35,7 +35,7 @@ check "log finds an attempt that an earlier run made" same "$(said 'bad[i=12]')"
 check "log of a stage shows the last attempt at each instance" same "$(said bad)" "second 1 first 12 first 2 "
 run '"bad": { "cmd": ["sh", "-c", "kill -SEGV $$"] }'
 check "a signal is named" has run.json "killed by signal 11 (Segmentation fault)"
-run '"bad": { "cmd": ["no-such-program"] }'
+run '"bad": { "cmd": ["no-such-program"], "env": { "PATH": "/usr/bin" } }'
 check "a program that is not there" has run.json "no-such-program: no such program on the PATH of the stage"
 run '"bad": { "cmd": ["true"], "outs": { "o": "here/o" } }'
 check "an out that was not written" has run.json 'it did not write its out \"o\" (here/o)'

@@ -1,0 +1,109 @@
+#include "engine/lookup/words.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/file.h"
+#include "engine/environment/toolchain.h"
+
+/* The text of a word without references; NULL for any other. */
+static const char *plain(const struct value *v) {
+    return v->type == VALUE_LITERAL && cJSON_IsString(v->as.literal) ? v->as.literal->valuestring : NULL;
+}
+
+const char *words_program(const struct stage_decl *stage) {
+    const struct value *cmd = stage->cmd;
+    return cmd && cmd->type == VALUE_LIST && cmd->as.list.count > 0 ? plain(cmd->as.list.items[0]) : NULL;
+}
+
+/* ---- programs ---- */
+
+static bool sets_path(const struct stage_decl *stage) {
+    for (size_t i = 0; i < stage->env_count; i++)
+        if (strcmp(stage->env[i].name, "PATH") == 0)
+            return true;
+    for (size_t i = 0; i < stage->pass_env_count; i++)
+        if (strcmp(stage->pass_env[i], "PATH") == 0)
+            return true;
+    return false;
+}
+
+bool words_program_found(const struct stage_decl *stage) {
+    const char *program = words_program(stage);
+    if (!program || strchr(program, '/') || sets_path(stage))
+        return true;
+    char *search = toolchain_path(&stage->toolchain);
+    char *found = path_find_program(program, search, NULL);
+    bool there = found != NULL;
+    free(found);
+    free(search);
+    return there;
+}
+
+/* ---- files of the project ---- */
+
+/* Whether `path` is `place`, or lies in it. */
+static bool lies_in(const char *path, const char *place) {
+    size_t length = strlen(place);
+    return strncmp(path, place, length) == 0 && (path[length] == '\0' || path[length] == '/');
+}
+
+/* Whether the input may stand at `path` in the stage's directory: true where the plan alone knows its place. */
+static bool may_stand_at(const struct input_decl *in, const char *path) {
+    bool varies = in->place ? !plain(in->place) : in->at_own_path && in->type != INPUT_LIST && !plain(in->value);
+    const char *place = in->place ? plain(in->place) : in->at_own_path && in->value ? plain(in->value) : NULL;
+    char *normal = place ? path_normal(place) : NULL;
+    bool may = varies || (normal && lies_in(path, normal));
+    free(normal);
+    for (size_t i = 0; !may && i < in->item_count; i++)
+        may = may_stand_at(&in->items[i], path);
+    return may;
+}
+
+static bool is_given(const struct stage_decl *stage, const char *path) {
+    for (size_t i = 0; i < stage->in_count; i++)
+        if (may_stand_at(&stage->in[i], path))
+            return true;
+    for (size_t i = 0; i < stage->out_count; i++)
+        if (stage->outs[i].template || lies_in(path, stage->outs[i].path))
+            return true;
+    return false;
+}
+
+/* A word with a dot or a slash, relative, that is a file beside the pipeline. */
+static bool names_project_file(const struct stage_decl *stage, const char *word) {
+    struct stat st;
+    if (*word == '/' || *word == '-' || !strpbrk(word, "./"))
+        return false;
+    char *path = path_join(stage->scope->directory, word);
+    bool is = stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    free(path);
+    return is;
+}
+
+static void warn_file(const struct stage_decl *stage, const struct value *v, struct diagnostics *diagnostics) {
+    const char *word = plain(v);
+    if (!word || !names_project_file(stage, word))
+        return;
+    char *normal = path_normal(word);
+    if (!is_given(stage, normal))
+        diagnostics_add(
+            diagnostics, SEVERITY_WARNING, &v->at,
+            "the file \"%s\" will not stand in the stage's directory; declare it: \"in\": [\"%s\"], or name "
+            "a declared one as ${in.NAME}",
+            word, normal);
+    free(normal);
+}
+
+void words_warn(const struct pipeline *p, struct diagnostics *diagnostics) {
+    for (size_t i = 0; i < p->stage_count; i++) {
+        const struct stage_decl *stage = p->stages[i];
+        if (!words_program_found(stage))
+            diagnostics_add(
+                diagnostics, SEVERITY_WARNING, &stage->cmd->at,
+                "there is no program \"%s\" on the PATH of the stage; install it, or name its \"toolchain\"",
+                words_program(stage));
+        for (size_t k = 0; stage->cmd && stage->cmd->type == VALUE_LIST && k < stage->cmd->as.list.count; k++)
+            warn_file(stage, stage->cmd->as.list.items[k], diagnostics);
+    }
+}
