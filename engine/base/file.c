@@ -59,6 +59,8 @@ int file_read(struct buffer *out, const char *path, size_t limit, struct error *
     int rc = 0;
     if (fstat(fd, &st) < 0)
         rc = error_errno(err, errno, "%s: cannot be examined", path);
+    else if (S_ISDIR(st.st_mode))
+        rc = error_errno(err, EISDIR, "%s: cannot be read", path);
     else if (!S_ISREG(st.st_mode))
         rc = error_set(err, ERR_INVALID, "%s: is %s; a regular file is needed", path, file_type_name(st.st_mode));
     else

@@ -15,8 +15,8 @@
    ago gets other times when it changes again. */
 #define FILE_TIME_STEP_NS INT64_C(2000000000)
 
-/* Appends a whole regular file. ERR_INVALID beyond `limit` bytes, and for a FIFO, a device or a directory: reading one
-   could wait for ever. ERR_NOT_FOUND. */
+/* Appends a whole regular file. ERR_INVALID beyond `limit` bytes, and for a FIFO or a device: reading one could wait
+   for ever. ERR_IO for a directory. ERR_NOT_FOUND. */
 int file_read(struct buffer *out, const char *path, size_t limit, struct error *err);
 
 /* The same of any open descriptor, also of a pipe; `path` is for the message. */

@@ -203,7 +203,7 @@ static void files_that_cannot_be_read(void **state) {
     struct diagnostics diagnostics = {0};
     struct error err = {0};
     struct pipeline *p = NULL;
-    assert_int_equal(pipeline_read(&p, "nowhere.json", NULL, 0, &diagnostics, &err), ERR_NOT_FOUND);
+    assert_int_equal(pipeline_read(&p, "nowhere.json", NULL, 0, &diagnostics, &err), ERR_USAGE);
     assert_non_null(strstr(err.message, "nowhere.json"));
     assert_int_equal(pipeline_read(&p, ".", NULL, 0, &diagnostics, &err), ERR_IO);
     assert_null(p);
