@@ -152,8 +152,17 @@ static int make_directories(struct attempt_directory *d, struct error *err) {
     return rc == 0 ? note_folder(d, "", err) : rc;
 }
 
+/* Another stage may have put a link or a pipe in the place of a log while this directory was idle. */
+static void remove_replaced(const char *log) {
+    struct stat st;
+    if (lstat(log, &st) == 0 && !(S_ISREG(st.st_mode) && st.st_nlink == 1))
+        file_remove_tree(log, NULL);
+}
+
 int directory_prepare(struct attempt_directory *d, const char *const *paths, size_t count, struct error *err) {
     int rc = d->root_fd < 0 ? make_directories(d, err) : 0;
+    remove_replaced(d->stdout_log);
+    remove_replaced(d->stderr_log);
     for (size_t i = 1; i < d->folder_count; i++)
         d->folders[i].needed = false;
     if (rc == 0)
