@@ -11,6 +11,7 @@
 
 #include "engine/base/buffer.h"
 #include "engine/base/error.h"
+#include "engine/base/texts.h"
 
 struct store;
 
