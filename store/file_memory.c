@@ -18,10 +18,6 @@
 
 enum { FLUSH_AT = 256, HASH_TRIES = 3, QUEUE_WAIT_MS = 200, LARGE_BYTES = 1 << 16 };
 
-struct stamp {
-    int64_t device, inode, size, mtime, ctime;
-};
-
 /* A file that was hashed on another thread. */
 struct file_hash {
     char *path;
@@ -74,26 +70,27 @@ struct lookup {
     bool found;
 };
 
+static void judge_row(struct store *s, struct lookup *l, const struct file_row *row) {
+    if (!stamp_equal(&row->stamp, &l->stamp))
+        return;
+    struct digest expected = guard_of(s->hash, l->path, &row->stamp, &row->digest);
+    l->found = digest_equal(&row->guard, &expected);
+    l->digest = row->digest;
+}
+
 static int look_up(struct store *s, void *context, struct error *err) {
     struct lookup *l = context;
-    struct digest guard;
+    struct file_row row;
     sqlite3_stmt *q;
     int rc = index_statement(&q, s, SQL_FILE_GET, err);
     if (rc < 0)
         return rc;
     sqlite3_bind_blob(q, 1, l->path, (int)strlen(l->path), SQLITE_STATIC);
     int code = sqlite3_step(q);
-    if (code == SQLITE_ROW) {
-        struct stamp t = {sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1), sqlite3_column_int64(q, 2),
-                          sqlite3_column_int64(q, 3), sqlite3_column_int64(q, 4)};
-        l->found = stamp_equal(&t, &l->stamp) && index_digest(&l->digest, q, 5) && index_digest(&guard, q, 6);
-        if (l->found) {
-            struct digest expected = guard_of(s->hash, l->path, &t, &l->digest);
-            l->found = digest_equal(&guard, &expected);
-        }
-    } else if (code != SQLITE_DONE) {
+    if (code == SQLITE_ROW && file_row_read(&row, q))
+        judge_row(s, l, &row);
+    else if (code != SQLITE_ROW && code != SQLITE_DONE)
         rc = index_error(s, err);
-    }
     sqlite3_reset(q);
     return rc;
 }
@@ -126,8 +123,12 @@ static int recall(struct store *s, const char *path, const struct stamp *stamp, 
         return 0;
     }
     struct lookup l = {.path = path, .stamp = *stamp};
+    file_rows_prepare(s);
     int rc = session_enter(s, err);
-    if (rc == 0)
+    const struct file_row *row = file_rows_find(&s->session.files, path);
+    if (row)
+        judge_row(s, &l, row);
+    if (rc == 0 && !l.found)
         rc = index_retry(s, look_up, &l, err);
     *found = l.found;
     *out = l.digest;

@@ -85,6 +85,8 @@ static const char *const texts[STATEMENT_COUNT] = {
     [SQL_RECORD_BY_DECLARED] = RECORD_PLACE "WHERE r.declared = ?1 " NEWEST_FIRST,
     [SQL_RECORD_BY_KIND] = RECORD_PLACE "WHERE r.kind = ?1 " NEWEST_FIRST,
     [SQL_FILE_GET] = "SELECT device, inode, size, mtime, ctime, digest, guard FROM file WHERE path = ?1",
+    [SQL_FILE_SCAN] = "SELECT device, inode, size, mtime, ctime, digest, guard, path FROM file WHERE path > ?1 "
+                      "ORDER BY path LIMIT ?2",
     [SQL_FILE_SET] = "INSERT OR REPLACE INTO file(path, device, inode, size, mtime, ctime, digest, guard) VALUES(?1, "
                      "?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 };

@@ -14,7 +14,7 @@
  *   index.c       state.db                           segment.c      lines of records on disk
  *   tail.c        segments into the index            rebuild.c      repair of a damaged index
  *   put.c         content into objects/              materialise.c  objects out to a path
- *   file_memory.c digests of the project's files     claim.c        the engine that works on a key
+ *   file_memory.c, file_rows.c  digests of files     claim.c        the engine that works on a key
  *   session.c     many look-ups in a row             find.c, known.c, known_rows.c  look-ups of records
  *   record.c      add                                commit.c       groups of records
  *   run.c, attempts.c
@@ -33,6 +33,7 @@
 #include "engine/base/bytemap.h"
 #include "engine/base/clock.h"
 #include "store/digest_set.h"
+#include "store/file_rows.h"
 #include "store/known_rows.h"
 #include "store/lease.h"
 #include "store/listing.h"
@@ -67,6 +68,7 @@ enum statement {
     SQL_RECORD_BY_DECLARED,
     SQL_RECORD_BY_KIND,
     SQL_FILE_GET,
+    SQL_FILE_SCAN,
     SQL_FILE_SET,
     STATEMENT_COUNT
 };
@@ -120,6 +122,7 @@ struct session {
     unsigned repaired;         /* rows of the index */
     struct digest_set present; /* objects that are known to be there */
     struct known_rows rows;
+    struct file_rows files;
     int rc; /* of the first pause that failed */
     struct error error;
 };

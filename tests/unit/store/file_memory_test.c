@@ -142,16 +142,13 @@ static void a_directory_with_the_store_is_refused(void **state) {
     store_close(s);
 }
 
-static void the_memory_is_used(void **state) {
-    const struct place *p = *state;
+static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/* Writes a row that gives the file the digest of zeros, with a right guard. */
+static void forge_row(const struct place *p, const char *path) {
     char hex[DIGEST_HEX_SIZE];
-    char zeros[DIGEST_HEX_SIZE];
     struct stat st;
-    char *path = path_join(p->root, "file");
-    struct store *s = open_store(p);
-    write_text(path, "abc", 0644);
     assert_int_equal(stat(path, &st), 0);
-    store_close(s);
     int64_t stamp[5] = {(int64_t)st.st_dev, (int64_t)st.st_ino, st.st_size,
                         st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec,
                         st.st_ctim.tv_sec * INT64_C(1000000000) + st.st_ctim.tv_nsec};
@@ -167,12 +164,47 @@ static void the_memory_is_used(void **state) {
         "INSERT INTO file VALUES(CAST('%s' AS BLOB), %lld, %lld, %lld, %lld, %lld, zeroblob(32), x'%s')", path,
         (long long)stamp[0], (long long)stamp[1], (long long)stamp[2], (long long)stamp[3], (long long)stamp[4], hex);
     sql(p, forged);
-    s = open_store(p);
-    memset(zeros, '0', sizeof zeros - 1);
-    zeros[sizeof zeros - 1] = '\0';
+    free(forged);
+}
+
+static void the_memory_is_used(void **state) {
+    const struct place *p = *state;
+    char hex[DIGEST_HEX_SIZE];
+    char *path = path_join(p->root, "file");
+    store_close(open_store(p));
+    write_text(path, "abc", 0644);
+    forge_row(p, path);
+    struct store *s = open_store(p);
     assert_string_equal(content(s, path, hex), zeros);
     store_close(s);
-    free(forged);
+    free(path);
+}
+
+/* The row is deleted meanwhile: only a session that read ahead still knows it. */
+static void a_session_of_many_look_ups_reads_ahead(void **state) {
+    const struct place *p = *state;
+    struct error err = {0};
+    char hex[DIGEST_HEX_SIZE], expected[DIGEST_HEX_SIZE];
+    char *path = path_join(p->root, "file"), *other = path_join(p->root, "other"),
+         *folder = path_join(p->root, "empty");
+    store_close(open_store(p));
+    write_text(path, "abc", 0644);
+    write_text(other, "other", 0644);
+    assert_int_equal(mkdir(folder, 0755), 0);
+    forge_row(p, path);
+    struct store *s = open_store(p);
+    store_read_begin(s);
+    for (int i = 0; i < 256; i++)
+        content(s, other, hex);
+    content(s, folder, hex); /* returns the locks */
+    sql(p, "DELETE FROM file");
+    assert_string_equal(content(s, path, hex), zeros);
+    write_text(path, "changed", 0644);
+    assert_string_equal(content(s, path, hex), hex_of("changed", expected));
+    ok(store_read_end(s, &err), err);
+    store_close(s);
+    free(folder);
+    free(other);
     free(path);
 }
 
@@ -235,6 +267,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_store_to_a_mapped_page_is_seen, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_directory_with_the_store_is_refused, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(the_memory_is_used, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_session_of_many_look_ups_reads_ahead, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_large_file_is_left_to_the_caller, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_fault_of_hashing_is_the_answer, place_setup, place_teardown),
     };
