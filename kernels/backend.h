@@ -89,17 +89,18 @@ struct backend {
     void (*separable_forward)(const struct run *run, const struct separable *s, const float *x, const struct norm *norm,
                               const float *skip, float *y, const struct norm *next);
     /* dx receives the gradient by norm(x)'s output, and norm its own gradients. `add_to_dx`: dx holds a share of the
-       gradient by relu(norm(x)) already (from project_backward with `close` false). */
+       gradient by relu(norm(x)) already (from project_backward with `only_reader` false). */
     void (*separable_backward)(const struct run *run, const struct separable *s, const float *x,
                                const struct norm *norm, const struct gradient *dy, float *dx, bool add_to_dx);
     size_t (*separable_workspace_bytes)(struct grid grid, int threads, const struct separable *s);
 
-    /* dense: y and dy are not padded. Never normalised directly. */
+    /* unpadded: y and dy are not padded. Never normalised directly. */
     void (*project_forward)(const struct run *run, const struct convolution *c, const float *x, const struct norm *norm,
-                            float *y, bool dense);
-    /* close: the only reader of relu(norm(x)): dx as separable_backward's. Otherwise dx is by relu's output. */
+                            float *y, bool unpadded);
+    /* only_reader: the only reader of relu(norm(x)): dx as separable_backward's. Otherwise dx is by relu's output. */
     void (*project_backward)(const struct run *run, const struct convolution *c, const float *x,
-                             const struct norm *norm, const struct gradient *dy, float *dx, bool dense, bool close);
+                             const struct norm *norm, const struct gradient *dy, float *dx, bool unpadded,
+                             bool only_reader);
     size_t (*project_workspace_bytes)(struct grid grid, int threads, const struct convolution *c);
 
     /* kernels/loss.h and kernels/optimizer.h on this device. */

@@ -40,14 +40,14 @@ struct cursor {
     size_t bytes;
 };
 
-static void *take(struct cursor *at, size_t bytes) {
+static void *reserve(struct cursor *at, size_t bytes) {
     void *place = at->base == NULL ? NULL : at->base + at->bytes;
     at->bytes += (bytes + 63) / 64 * 64;
     return place;
 }
 
-static float *take_floats(struct cursor *at, size_t floats) {
-    return take(at, floats * sizeof(float));
+static float *reserve_floats(struct cursor *at, size_t floats) {
+    return reserve(at, floats * sizeof(float));
 }
 
 /* Walks the flat arrays in the order of the layers; NULL arrays (while counting) give NULL. */
@@ -84,7 +84,7 @@ static void bind_norm(struct binder *b, struct cursor *at, const struct layer *l
     n->running_mean = at_offset(b->net->statistics, b->statistic);
     n->running_variance = at_offset(b->net->statistics, b->statistic + channels);
     b->statistic += 2 * channels;
-    n->coefficients = take_floats(at, NORM_COEFFICIENTS * b->net->backend->channel_stride(layer->out));
+    n->coefficients = reserve_floats(at, NORM_COEFFICIENTS * b->net->backend->channel_stride(layer->out));
 }
 
 static void bind_layers(struct deeprx *net, struct cursor *at) {
@@ -133,16 +133,16 @@ static size_t widest(const struct deeprx *net) {
    changes and are one where it does not. */
 static void place_activations(struct deeprx *net, struct cursor *at) {
     const size_t most = widest(net);
-    float *h = net->training ? NULL : take_floats(at, most);
-    float *x = take_floats(at, net->training ? activation_floats(net, net->stem.channels_out) : most);
-    float *spare = net->training ? NULL : take_floats(at, most);
+    float *h = net->training ? NULL : reserve_floats(at, most);
+    float *x = reserve_floats(at, net->training ? activation_floats(net, net->stem.channels_out) : most);
+    float *spare = net->training ? NULL : reserve_floats(at, most);
     for (int i = 0; i < net->config.block_count; i++) {
         struct block *block = &net->blocks[i];
         const size_t floats = activation_floats(net, net->config.blocks[i].width);
         block->x = x;
         if (net->training) {
-            block->h = take_floats(at, floats);
-            block->y = take_floats(at, floats);
+            block->h = reserve_floats(at, floats);
+            block->y = reserve_floats(at, floats);
         } else {
             block->h = h;
             block->y = block->projects ? spare : x;
@@ -175,21 +175,21 @@ static size_t operator_workspace(const struct deeprx *net) {
 static size_t place(struct deeprx *net, char *base) {
     struct cursor at = {.base = base};
     const size_t parameters = deeprx_parameter_count(&net->config), statistics = deeprx_statistic_count(&net->config);
-    net->parameters = take_floats(&at, parameters);
-    net->statistics = take_floats(&at, statistics);
+    net->parameters = reserve_floats(&at, parameters);
+    net->statistics = reserve_floats(&at, statistics);
     if (net->training) {
-        net->gradients = take_floats(&at, parameters);
-        net->moments = take_floats(&at, 2 * parameters);
+        net->gradients = reserve_floats(&at, parameters);
+        net->moments = reserve_floats(&at, 2 * parameters);
     }
     bind_layers(net, &at);
-    net->logits = net->training ? take_floats(&at, elements(net) * (size_t)net->config.bits) : NULL;
+    net->logits = net->training ? reserve_floats(&at, elements(net) * (size_t)net->config.bits) : NULL;
     place_activations(net, &at);
     if (net->training) {
-        net->logits_gradient = take_floats(&at, elements(net) * (size_t)net->config.bits);
+        net->logits_gradient = reserve_floats(&at, elements(net) * (size_t)net->config.bits);
         for (size_t i = 0; i < 3; i++)
-            net->buffers[i] = take_floats(&at, widest(net));
+            net->buffers[i] = reserve_floats(&at, widest(net));
     }
-    net->run.workspace = take(&at, operator_workspace(net));
+    net->run.workspace = reserve(&at, operator_workspace(net));
     return at.bytes;
 }
 

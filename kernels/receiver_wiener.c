@@ -65,7 +65,7 @@ static size_t split_bytes(size_t rows, size_t row) {
     return 2 * workspace_piece(rows * row, sizeof(double));
 }
 
-static struct split split_take(void **at, size_t rows, size_t row) {
+static struct split split_place(void **at, size_t rows, size_t row) {
     struct split m = {.row = row};
     m.re = workspace_next(at, rows * row, sizeof(double));
     m.im = workspace_next(at, rows * row, sizeof(double));
@@ -84,9 +84,9 @@ size_t receiver_wiener_workspace_bytes(const struct link_config *c) {
 static void wiener_place(struct wiener *w, void *workspace) {
     w->lag = workspace_next(&workspace, w->f, sizeof *w->lag);
     w->scratch = workspace_next(&workspace, 2 * w->pilots, sizeof *w->scratch);
-    w->factor = split_take(&workspace, w->pilots, w->pilots);
-    w->column = split_take(&workspace, w->pilots, w->columns);
-    w->product = split_take(&workspace, product_rows(w), w->f);
+    w->factor = split_place(&workspace, w->pilots, w->pilots);
+    w->column = split_place(&workspace, w->pilots, w->columns);
+    w->product = split_place(&workspace, product_rows(w), w->f);
 }
 
 /* E[h(a) conj h(b)] of subcarriers a, b, by its scattered part over frequency. */

@@ -72,7 +72,7 @@ static void skip_spaces(struct cursor *c) {
         c->at++;
 }
 
-static bool take(struct cursor *c, const char *word) {
+static bool accept(struct cursor *c, const char *word) {
     size_t length = strlen(word);
     skip_spaces(c);
     if ((size_t)(c->end - c->at) < length || memcmp(c->at, word, length) != 0)
@@ -86,8 +86,8 @@ static int fault(const struct cursor *c, const char *wanted, struct error *err) 
 }
 
 /* A short quoted text without escapes. */
-static int text_take(char out[MAX_TEXT], struct cursor *c, const char *wanted, struct error *err) {
-    const char *quote = take(c, "'") ? "'" : take(c, "\"") ? "\"" : NULL;
+static int text_parse(char out[MAX_TEXT], struct cursor *c, const char *wanted, struct error *err) {
+    const char *quote = accept(c, "'") ? "'" : accept(c, "\"") ? "\"" : NULL;
     size_t size = 0;
     if (!quote)
         return fault(c, wanted, err);
@@ -97,10 +97,10 @@ static int text_take(char out[MAX_TEXT], struct cursor *c, const char *wanted, s
         out[size++] = *c->at;
     }
     out[size] = '\0';
-    return take(c, quote) ? 0 : fault(c, "the end of a text", err);
+    return accept(c, quote) ? 0 : fault(c, "the end of a text", err);
 }
 
-static int size_take(size_t *out, struct cursor *c, struct error *err) {
+static int size_parse(size_t *out, struct cursor *c, struct error *err) {
     size_t digits = 0;
     skip_spaces(c);
     for (*out = 0; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++, digits++)
@@ -112,27 +112,27 @@ static int size_take(size_t *out, struct cursor *c, struct error *err) {
 }
 
 /* "()", "(3,)", "(2, 3)": one size alone has a comma behind it, or it would be no tuple. */
-static int shape_take(struct npy *out, struct cursor *c, struct error *err) {
-    if (!take(c, "("))
+static int shape_parse(struct npy *out, struct cursor *c, struct error *err) {
+    if (!accept(c, "("))
         return fault(c, "\"(\"", err);
     bool comma = true;
     out->dims = 0;
-    while (!take(c, ")")) {
+    while (!accept(c, ")")) {
         if (!comma)
             return fault(c, "\",\" or \")\"", err);
         if (out->dims == NPY_MAX_DIMS)
             return error_set(err, ERR_INVALID, "header: \"shape\" has more than %d sizes", NPY_MAX_DIMS);
-        int rc = size_take(&out->shape[out->dims++], c, err);
+        int rc = size_parse(&out->shape[out->dims++], c, err);
         if (rc)
             return rc;
-        comma = take(c, ",");
+        comma = accept(c, ",");
     }
     return out->dims == 1 && !comma ? fault(c, "\",\" behind a single size", err) : 0;
 }
 
-static int type_take(struct npy *out, struct cursor *c, struct error *err) {
+static int type_parse(struct npy *out, struct cursor *c, struct error *err) {
     char descr[MAX_TEXT];
-    int rc = text_take(descr, c, "the type as a text", err);
+    int rc = text_parse(descr, c, "the type as a text", err);
     if (rc)
         return rc;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
@@ -145,10 +145,10 @@ static int type_take(struct npy *out, struct cursor *c, struct error *err) {
                      descr);
 }
 
-static int order_take(struct cursor *c, struct error *err) {
-    if (take(c, "False"))
+static int order_parse(struct cursor *c, struct error *err) {
+    if (accept(c, "False"))
         return 0;
-    if (take(c, "True"))
+    if (accept(c, "True"))
         return error_set(err, ERR_INVALID,
                          "header: the array is in Fortran order; numpy's ascontiguousarray puts it in C order");
     return fault(c, "True or False", err);
@@ -156,9 +156,9 @@ static int order_take(struct cursor *c, struct error *err) {
 
 enum { DESCR = 1, ORDER = 2, SHAPE = 4, ALL = 7 };
 
-static int member_take(struct npy *out, unsigned *seen, struct cursor *c, struct error *err) {
+static int member_parse(struct npy *out, unsigned *seen, struct cursor *c, struct error *err) {
     char name[MAX_TEXT];
-    int rc = text_take(name, c, "the name of a member", err);
+    int rc = text_parse(name, c, "the name of a member", err);
     if (rc)
         return rc;
     unsigned member = strcmp(name, "descr") == 0           ? DESCR
@@ -168,23 +168,23 @@ static int member_take(struct npy *out, unsigned *seen, struct cursor *c, struct
     if (!member || (*seen & member))
         return error_set(err, ERR_INVALID, "header: \"%s\" %s", name, member ? "stands twice" : "is no member of it");
     *seen |= member;
-    if (!take(c, ":"))
+    if (!accept(c, ":"))
         return fault(c, "\":\"", err);
-    return member == DESCR ? type_take(out, c, err) : member == ORDER ? order_take(c, err) : shape_take(out, c, err);
+    return member == DESCR ? type_parse(out, c, err) : member == ORDER ? order_parse(c, err) : shape_parse(out, c, err);
 }
 
-static int dictionary_take(struct npy *out, struct cursor *c, struct error *err) {
+static int dictionary_parse(struct npy *out, struct cursor *c, struct error *err) {
     unsigned seen = 0;
     bool comma = true;
-    if (!take(c, "{"))
+    if (!accept(c, "{"))
         return fault(c, "\"{\"", err);
-    while (!take(c, "}")) {
+    while (!accept(c, "}")) {
         if (!comma)
             return fault(c, "\",\" or \"}\"", err);
-        int rc = member_take(out, &seen, c, err);
+        int rc = member_parse(out, &seen, c, err);
         if (rc)
             return rc;
-        comma = take(c, ",");
+        comma = accept(c, ",");
     }
     if (seen != ALL)
         return error_set(err, ERR_INVALID, "header: \"%s\" is missing",
@@ -210,7 +210,7 @@ int npy_header_parse(struct npy *out, size_t *data_offset, const void *bytes, si
                          (unsigned long long)file_size);
     const char *text = (const char *)b + PREFIX_BYTES;
     struct cursor c = {text, text, text + length};
-    int rc = dictionary_take(out, &c, err);
+    int rc = dictionary_parse(out, &c, err);
     if (rc || (rc = npy_count(&count, out, err)))
         return rc;
     *data_offset = PREFIX_BYTES + length;

@@ -28,7 +28,7 @@ static bool is_named(const cJSON *tree, const char *member, const char *path) {
 }
 
 /* Reads a document. The message of ERR_CORRUPT says no way to mend it. */
-static int look(cJSON **out, const char *path, const char *member, struct error *err) {
+static int read_document(cJSON **out, const char *path, const char *member, struct error *err) {
     struct json_document *document = NULL;
     struct error why = {0};
     struct stat st;
@@ -47,7 +47,7 @@ static int look(cJSON **out, const char *path, const char *member, struct error 
 
 int document_read(cJSON **out, const char *path, const char *member, struct error *err) {
     struct error why = {0};
-    int rc = look(out, path, member, &why);
+    int rc = read_document(out, path, member, &why);
     return rc < 0 ? error_set(err, rc, "%s%s", why.message,
                               rc == ERR_CORRUPT ? "; it is damaged: `retort fsck` sets it aside" : "")
                   : 0;
@@ -56,7 +56,7 @@ int document_read(cJSON **out, const char *path, const char *member, struct erro
 int document_examine(const char *path, const char *member, struct error *err) {
     cJSON *tree = NULL;
     struct error why = {0};
-    int rc = look(&tree, path, member, &why);
+    int rc = read_document(&tree, path, member, &why);
     cJSON_Delete(tree);
     if (rc != ERR_CORRUPT)
         return rc < 0 ? error_set(err, rc, "%s", why.message) : 0;

@@ -96,8 +96,8 @@ static int look_up(struct store *s, void *context, struct error *err) {
 }
 
 /* Whether the file has just been hashed on another thread. Its fault is returned. */
-static int take_hashed(struct store *s, const char *path, const struct stamp *stamp, struct digest *out, bool *found,
-                       struct error *err) {
+static int use_hashed(struct store *s, const char *path, const struct stamp *stamp, struct digest *out, bool *found,
+                      struct error *err) {
     struct file_hash *h = bytemap_get(&s->hashed, path, strlen(path));
     if (!h || h->used)
         return 0;
@@ -111,7 +111,7 @@ static int take_hashed(struct store *s, const char *path, const struct stamp *st
 
 static int recall(struct store *s, const char *path, const struct stamp *stamp, struct digest *out, bool *found,
                   struct error *err) {
-    int hashed = take_hashed(s, path, stamp, out, found, err);
+    int hashed = use_hashed(s, path, stamp, out, found, err);
     if (hashed < 0 || *found)
         return hashed;
     for (size_t i = s->file_count; i-- > 0;) {
@@ -202,7 +202,7 @@ static bool is_at_rest(const struct stat *st, int64_t now) {
 /* A process that has the file mapped can write to a dirty page without a new time. Once the kernel has written the
    page out, the next write sets a new time. tmpfs never writes out; overlayfs, below containers, passes on only a
    whole sync. */
-static void settle(int fd) {
+static void write_back_pages(int fd) {
     struct statfs fs;
     if (fstatfs(fd, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC)
         fdatasync(fd);
@@ -219,7 +219,7 @@ static int hash_stable(int fd, const char *path, const atomic_bool *stop, struct
         clock_gettime(CLOCK_REALTIME, &now);
         *began = nanoseconds(now);
         if (is_at_rest(st, *began))
-            settle(fd);
+            write_back_pages(fd);
         if (tries > 0 && lseek(fd, 0, SEEK_SET) < 0)
             return error_errno(err, errno, "%s: cannot be read", path);
         int rc = object_hash(out, &size, fd, false, stop, path, err);

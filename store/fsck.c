@@ -97,7 +97,7 @@ static int check_object(void *context, const struct digest *d, const char *path,
 
 /* ---- records ---- */
 
-static int look_for_out(void *context, const char *name, const struct object *o, struct error *err) {
+static int require_out(void *context, const char *name, const struct object *o, struct error *err) {
     struct fsck *f = context;
     char hex[DIGEST_HEX_SIZE];
     struct error why = {0};
@@ -124,7 +124,7 @@ static int check_span(void *context, const struct segment_span *span, struct err
     }
     f->report.records++;
     f->segment_records++;
-    int rc = record_outs(tree, look_for_out, f, &why);
+    int rc = record_outs(tree, require_out, f, &why);
     if (rc == ERR_NOT_FOUND) {
         f->report.orphaned++;
         tell(f, "actions/%s: the record of %s at byte %" PRId64 " does not count: %s", f->segment, row.stage,

@@ -16,13 +16,13 @@ static int mark(struct gc *g, struct error *err) {
 }
 
 /* Attempts name objects too, so they are removed before objects. */
-static int take(struct gc *g, struct error *err) {
-    int rc = gc_take_runs(g, err);
+static int remove_garbage(struct gc *g, struct error *err) {
+    int rc = gc_remove_runs(g, err);
     if (rc == 0)
-        rc = gc_take_records(g, err);
+        rc = gc_remove_records(g, err);
     if (rc == 0)
-        rc = gc_take_files(g, err);
-    return rc < 0 ? rc : gc_take_objects(g, err);
+        rc = gc_remove_files(g, err);
+    return rc < 0 ? rc : gc_remove_objects(g, err);
 }
 
 static void close_gc(struct gc *g) {
@@ -49,7 +49,7 @@ int store_gc(struct store *s, const struct gc_options *options, struct gc_report
     if (rc == 0)
         rc = mark(&g, err);
     if (rc == 0)
-        rc = take(&g, err);
+        rc = remove_garbage(&g, err);
     close_gc(&g);
     lease_leave(lock);
     return rc;

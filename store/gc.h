@@ -14,7 +14,7 @@
  * with the old segment open sees that its file has no name any more.
  *
  *   gc.c          the whole             gc_runs.c   which runs are kept; pins    gc_size.c   sizes and ages
- *   gc_mark.c     what kept runs need   gc_take.c   removes records, objects     gc_files.c  removes all other files
+ *   gc_mark.c     what kept runs need   gc_remove.c   removes records, objects     gc_files.c  removes all other files
  */
 #ifndef RETORT_STORE_GC_H
 #define RETORT_STORE_GC_H
@@ -84,10 +84,10 @@ int gc_mark_attempts(struct gc *g, struct error *err);
 int gc_keep_record(struct gc *g, const cJSON *record, struct error *err);
 
 /* Each removes its part, or only counts it in a dry run. */
-int gc_take_runs(struct gc *g, struct error *err);
-int gc_take_records(struct gc *g, struct error *err);
-int gc_take_objects(struct gc *g, struct error *err);
-int gc_take_files(struct gc *g, struct error *err);
+int gc_remove_runs(struct gc *g, struct error *err);
+int gc_remove_records(struct gc *g, struct error *err);
+int gc_remove_objects(struct gc *g, struct error *err);
+int gc_remove_files(struct gc *g, struct error *err);
 
 /* Bytes of a file, or of all files below a directory. `newest_s` (may be NULL): time of the last change, or infinity
    where it is unknown, so that the file counts as young. */

@@ -36,7 +36,7 @@ struct kind {
     bool stays; /* could not be removed: it holds another user's files (a container's root) */
 };
 
-struct taking {
+struct removal {
     struct gc *g;
     const struct kind *kind;
     uint64_t *count;
@@ -120,8 +120,8 @@ static bool damaged_goes(const struct gc *g, struct entry *e) {
 
 /* ---- removing ---- */
 
-static int take_entry(void *context, const char *path, const char *name, struct error *err) {
-    const struct taking *t = context;
+static int remove_entry(void *context, const char *path, const char *name, struct error *err) {
+    const struct removal *t = context;
     struct gc *g = t->g;
     struct entry e = {.name = name, .path = path};
     if (!t->kind->goes(g, &e))
@@ -137,17 +137,17 @@ static int take_entry(void *context, const char *path, const char *name, struct 
     return 0;
 }
 
-static int take_folder(struct gc *g, const struct kind *kind, uint64_t *count, struct error *err) {
-    return layout_each(g->s, kind->folder, take_entry, &(struct taking){g, kind, count}, err);
+static int remove_entries(struct gc *g, const struct kind *kind, uint64_t *count, struct error *err) {
+    return layout_each(g->s, kind->folder, remove_entry, &(struct removal){g, kind, count}, err);
 }
 
 /* Holds the claims' lock, so that no engine begins to work on a key meanwhile. */
-static int take_checkpoints(struct gc *g, struct error *err) {
+static int remove_checkpoints(struct gc *g, struct error *err) {
     static const struct kind checkpoints = {"checkpoints", checkpoint_goes, false};
     int lock = -1;
     int rc = g->options->dry_run ? 0 : lease_enter(&lock, &g->book, g->s, err);
     if (rc == 0)
-        rc = take_folder(g, &checkpoints, &g->report->checkpoints, err);
+        rc = remove_entries(g, &checkpoints, &g->report->checkpoints, err);
     lease_leave(lock);
     return rc;
 }
@@ -157,7 +157,7 @@ static bool failed_goes(const struct gc *g, struct entry *e) {
 }
 
 /* A folder for each pipeline, which stays. */
-static int take_failed(struct gc *g, struct error *err) {
+static int remove_failed(struct gc *g, struct error *err) {
     char *path = layout_path(g->s, "failed", "");
     struct folder pipelines;
     const char *name;
@@ -165,7 +165,7 @@ static int take_failed(struct gc *g, struct error *err) {
     while (rc >= 0 && (rc = folder_next(&pipelines, &name, err)) > 0) {
         char *folder = path_join("failed", name);
         const struct kind failed = {folder, failed_goes, true};
-        rc = take_folder(g, &failed, &g->report->leftovers, err);
+        rc = remove_entries(g, &failed, &g->report->leftovers, err);
         free(folder);
     }
     folder_close(&pipelines);
@@ -173,7 +173,7 @@ static int take_failed(struct gc *g, struct error *err) {
     return rc;
 }
 
-int gc_take_files(struct gc *g, struct error *err) {
+int gc_remove_files(struct gc *g, struct error *err) {
     struct gc_report *r = g->report;
     static const struct kind attempts = {"attempts", attempt_goes, false}, logs = {"logs", attempt_goes, false};
     static const struct kind leftovers[] = {
@@ -181,14 +181,14 @@ int gc_take_files(struct gc *g, struct error *err) {
         {"runs", run_goes, false}, {"actions", is_temporary, false},      {"pins", is_temporary, false},
         {"", is_temporary, false},
     };
-    int rc = take_folder(g, &attempts, &r->attempts, err);
+    int rc = remove_entries(g, &attempts, &r->attempts, err);
     if (rc == 0)
-        rc = take_folder(g, &logs, &r->logs, err);
+        rc = remove_entries(g, &logs, &r->logs, err);
     if (rc == 0)
-        rc = take_checkpoints(g, err);
+        rc = remove_checkpoints(g, err);
     if (rc == 0)
-        rc = take_failed(g, err);
+        rc = remove_failed(g, err);
     for (size_t i = 0; rc == 0 && i < sizeof leftovers / sizeof *leftovers; i++)
-        rc = take_folder(g, &leftovers[i], &r->leftovers, err);
+        rc = remove_entries(g, &leftovers[i], &r->leftovers, err);
     return rc < 0 || g->options->dry_run ? rc : store_sweep(g->s, err);
 }

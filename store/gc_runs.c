@@ -189,7 +189,7 @@ int gc_mark_runs(struct gc *g, struct error *err) {
     return rc;
 }
 
-int gc_take_runs(struct gc *g, struct error *err) {
+int gc_remove_runs(struct gc *g, struct error *err) {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < g->dropped.count; i++) {
         char *path = mem_printf("%s/runs/%s.json", g->s->directory, g->dropped.list[i]);

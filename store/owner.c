@@ -55,7 +55,7 @@ struct process {
 };
 
 /* `why` (may be NULL): the error, if /proc refused access. */
-static struct process process_look(int64_t pid, struct error *why) {
+static struct process process_examine(int64_t pid, struct error *why) {
     enum { STATE_TO_START = 19 }; /* fields 3 to 22 */
     struct process p = {0};
     char path[64];
@@ -82,7 +82,7 @@ static struct process process_look(int64_t pid, struct error *why) {
 /* A process that exists and may not be examined may be the one. */
 static bool process_runs(int64_t pid, uint64_t start) {
     struct error why = {0};
-    struct process p = process_look(pid, &why);
+    struct process p = process_examine(pid, &why);
     if (p.shown)
         return !p.over && p.start == start;
     if (pid <= 0)
@@ -98,7 +98,7 @@ int owner_self(struct owner *out, struct error *err) {
     if (rc < 0)
         return rc;
     struct error why = {0};
-    struct process p = process_look(o.pid, &why);
+    struct process p = process_examine(o.pid, &why);
     if (!p.shown && why.code)
         return error_set(err, ERR_IO, "%s", why.message);
     if (!p.shown)
@@ -117,7 +117,7 @@ void owner_format(char text[OWNER_TEXT_SIZE], const struct owner *o) {
 }
 
 /* Reads digits up to `end`. owner_parse compares the whole text, so their form is not checked here. */
-static bool take_number(const char **text, int base, char end, uint64_t *out) {
+static bool parse_number(const char **text, int base, char end, uint64_t *out) {
     char *after;
     *out = strtoull(*text, &after, base);
     bool good = after > *text && (end == '\0' || *after == end);
@@ -134,8 +134,9 @@ bool owner_parse(struct owner *out, const char *text, size_t *length) {
     uint64_t pid = 0;
     uint64_t start = 0;
     uint64_t serial = 0;
-    if (!take_number(&at, 16, '-', &host) || !take_number(&at, 16, '-', &boot) || !take_number(&at, 10, '-', &space) ||
-        !take_number(&at, 10, '-', &pid) || !take_number(&at, 10, '-', &start) || !take_number(&at, 10, '\0', &serial))
+    if (!parse_number(&at, 16, '-', &host) || !parse_number(&at, 16, '-', &boot) ||
+        !parse_number(&at, 10, '-', &space) || !parse_number(&at, 10, '-', &pid) ||
+        !parse_number(&at, 10, '-', &start) || !parse_number(&at, 10, '\0', &serial))
         return false;
     struct owner o = {.host = (uint32_t)host,
                       .boot = (uint32_t)boot,

@@ -170,15 +170,15 @@ static int put_open_file(struct store *s, int fd, const struct stat *st, int at,
 
 /* ---- directories ---- */
 
-enum how { TAKE_MOVE, TAKE_COPY, TAKE_LOOK };
+enum how { PUT_MOVE, PUT_COPY, PUT_HASH };
 
-struct taking {
+struct putting {
     struct store *s;
     enum how how;
     int at; /* paths are relative to this folder */
 };
 
-static int look_at_open_file(int fd, const struct stat *st, const char *path, struct object *out, struct error *err) {
+static int hash_open_file(int fd, const struct stat *st, const char *path, struct object *out, struct error *err) {
     struct object o = {.executable = st->st_mode & S_IXUSR};
     int rc = object_hash(&o.digest, &o.size, fd, false, NULL, path, err);
     if (rc == 0)
@@ -188,22 +188,22 @@ static int look_at_open_file(int fd, const struct stat *st, const char *path, st
     return rc;
 }
 
-static int take_open_file(const struct taking *t, int fd, const struct stat *st, const char *path, struct object *out,
-                          struct error *err) {
-    if (t->how == TAKE_LOOK)
-        return look_at_open_file(fd, st, path, out, err);
-    return t->how == TAKE_COPY ? copy_open_file(t->s, fd, st, path, out, err)
-                               : put_open_file(t->s, fd, st, t->at, path, out, err);
+static int store_open_file(const struct putting *t, int fd, const struct stat *st, const char *path, struct object *out,
+                           struct error *err) {
+    if (t->how == PUT_HASH)
+        return hash_open_file(fd, st, path, out, err);
+    return t->how == PUT_COPY ? copy_open_file(t->s, fd, st, path, out, err)
+                              : put_open_file(t->s, fd, st, t->at, path, out, err);
 }
 
-static int take_file(const struct taking *t, const char *path, struct object *out, struct error *err) {
+static int put_file(const struct putting *t, const char *path, struct object *out, struct error *err) {
     struct stat st = {0};
     int fd = -1;
     int rc = open_source(&fd, &st, t->at, path, false, err);
     if (rc == 0 && !S_ISREG(st.st_mode))
         rc = error_set(err, ERR_FAILED, "%s: changed while it was stored: a process that wrote it still runs", path);
     if (rc == 0)
-        rc = take_open_file(t, fd, &st, path, out, err);
+        rc = store_open_file(t, fd, &st, path, out, err);
     if (fd >= 0)
         close(fd);
     return rc;
@@ -220,19 +220,19 @@ static int note_file(void *context, const char *path, const struct stat *seen, s
 }
 
 struct taken_files {
-    const struct taking *t;
+    const struct putting *t;
     const char *folder;
     struct listing *l;
 };
 
-static int take_entry(void *context, size_t index, struct error *err) {
+static int put_entry(void *context, size_t index, struct error *err) {
     const struct taken_files *f = context;
     struct listing_entry *e = &f->l->entries[index];
     struct object o = {0};
     if (e->directory)
         return 0;
     char *path = path_join(f->folder, e->path);
-    int rc = take_file(f->t, path, &o, err);
+    int rc = put_file(f->t, path, &o, err);
     free(path);
     if (rc < 0)
         return rc;
@@ -242,9 +242,9 @@ static int take_entry(void *context, size_t index, struct error *err) {
     return 0;
 }
 
-static int take_files(const struct taking *t, const char *folder, struct listing *l, struct error *err) {
+static int put_files(const struct putting *t, const char *folder, struct listing *l, struct error *err) {
     struct taken_files f = {t, folder, l};
-    int rc = side_by_side(l->count, FILES_A_THREAD, take_entry, &f, err);
+    int rc = side_by_side(l->count, FILES_A_THREAD, put_entry, &f, err);
     for (size_t i = 0; i < l->count; i++)
         l->size += l->entries[i].size;
     return rc;
@@ -266,33 +266,33 @@ static int write_listing(struct store *s, const struct buffer *text, const struc
     return rc;
 }
 
-static int take_listing(const struct taking *t, struct listing *l, struct object *out, struct error *err) {
+static int put_listing(const struct putting *t, struct listing *l, struct object *out, struct error *err) {
     struct object o = {.directory = true, .size = l->size};
     struct buffer text = {0};
     listing_write(&text, l);
     listing_digest(&o.digest, text.data, text.size);
-    int rc = t->how == TAKE_LOOK ? 0 : write_listing(t->s, &text, &o, err);
+    int rc = t->how == PUT_HASH ? 0 : write_listing(t->s, &text, &o, err);
     buffer_close(&text);
     if (rc == 0)
         *out = o;
     return rc;
 }
 
-static int take(struct store *s, int at, const char *path, enum how how, struct object *out, struct error *err) {
-    struct taking t = {s, how, at};
+static int put(struct store *s, int at, const char *path, enum how how, struct object *out, struct error *err) {
+    struct putting t = {s, how, at};
     struct listing l = {0};
     struct stat st = {0};
     int fd = -1;
-    int rc = open_source(&fd, &st, at, path, how == TAKE_COPY, err);
+    int rc = open_source(&fd, &st, at, path, how == PUT_COPY, err);
     if (rc == 0 && S_ISREG(st.st_mode)) {
-        rc = take_open_file(&t, fd, &st, path, out, err);
+        rc = store_open_file(&t, fd, &st, path, out, err);
     } else if (rc == 0) {
-        rc = tree_walk(&l, at, path, &(struct tree_options){.follow = how == TAKE_COPY}, note_file, NULL, err);
+        rc = tree_walk(&l, at, path, &(struct tree_options){.follow = how == PUT_COPY}, note_file, NULL, err);
         if (rc == 0)
-            rc = take_files(&t, path, &l, err);
+            rc = put_files(&t, path, &l, err);
         if (rc == 0)
-            rc = take_listing(&t, &l, out, err);
-        if (rc == 0 && how == TAKE_MOVE)
+            rc = put_listing(&t, &l, out, err);
+        if (rc == 0 && how == PUT_MOVE)
             file_remove_tree_at(at, path, NULL); /* the sweep of work/ removes the rest */
     }
     listing_close(&l);
@@ -302,13 +302,13 @@ static int take(struct store *s, int at, const char *path, enum how how, struct 
 }
 
 int store_object_put(struct store *s, int at, const char *path, struct object *out, struct error *err) {
-    return take(s, at, path, TAKE_MOVE, out, err);
+    return put(s, at, path, PUT_MOVE, out, err);
 }
 
 int store_object_copy(struct store *s, const char *path, struct object *out, struct error *err) {
-    return take(s, AT_FDCWD, path, TAKE_COPY, out, err);
+    return put(s, AT_FDCWD, path, PUT_COPY, out, err);
 }
 
 int store_object_hash(int at, const char *path, struct object *out, struct error *err) {
-    return take(NULL, at, path, TAKE_LOOK, out, err);
+    return put(NULL, at, path, PUT_HASH, out, err);
 }

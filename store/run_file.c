@@ -128,7 +128,7 @@ void run_file_add_stage(struct buffer *stages, const struct run_file_stage *stag
     buffer_putc(stages, '}');
 }
 
-void run_file_take_stages(cJSON *run, struct buffer *stages) {
+void run_file_set_stages(cJSON *run, struct buffer *stages) {
     buffer_puts(stages, stages->size == 0 ? "[]" : "\n  ]");
     cJSON_AddRawToObject(run, "stages", stages->data);
     buffer_close(stages);

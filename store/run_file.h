@@ -3,7 +3,7 @@
  * names.
  *
  *   store_run_begin   writes run_file_head; the file of a killed run holds no more
- *   store_run_write   adds run_file_end with run_file_take_stages
+ *   store_run_write   adds run_file_end with run_file_set_stages
  *
  * Reading never fails: a missing member (the run was killed, or goes on) is "", NaN or NULL. Texts and trees belong to
  * the run's tree.
@@ -84,6 +84,6 @@ cJSON *run_file_end(const struct run_file_end *end);
 void run_file_add_stage(struct buffer *stages, const struct run_file_stage *stage, const char *reason);
 
 /* Adds the text to the run as "stages" and closes the buffer. */
-void run_file_take_stages(cJSON *run, struct buffer *stages);
+void run_file_set_stages(cJSON *run, struct buffer *stages);
 
 #endif

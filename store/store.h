@@ -27,9 +27,9 @@
  * key the earliest valid one counts. Several engines may use one store at once: correctness comes from the first record
  * winning; claims only save work.
  *
- * Threads: store_object_put, _copy, _path, _check, _verify, store_materialise, store_file_hash and store_group_write may
- * run on worker threads, also at the same time. All other functions need one thread. A process that forks opens a store
- * of its own in the child.
+ * Threads: store_object_put, _copy, _path, _check, _verify, store_materialise, store_file_hash and store_group_write
+ * may run on worker threads, also at the same time. All other functions need one thread. A process that forks opens a
+ * store of its own in the child.
  */
 #ifndef RETORT_STORE_STORE_H
 #define RETORT_STORE_STORE_H

@@ -38,7 +38,7 @@ static int sync_folder(void *context, size_t index, struct error *err) {
     return rc;
 }
 
-static void take_dirty(struct store *s, struct syncing *x) {
+static void collect_dirty(struct store *s, struct syncing *x) {
     pthread_mutex_lock(&s->lock);
     for (unsigned folder = 0; folder < FOLDERS; folder++)
         if (s->dirty[folder / 64] >> folder % 64 & 1)
@@ -47,7 +47,7 @@ static void take_dirty(struct store *s, struct syncing *x) {
     pthread_mutex_unlock(&s->lock);
 }
 
-static void give_back(struct store *s, const struct syncing *x) {
+static void return_dirty(struct store *s, const struct syncing *x) {
     struct digest d = {{0}};
     for (unsigned i = 0; i < x->count; i++) {
         d.bytes[0] = x->folders[i];
@@ -57,7 +57,7 @@ static void give_back(struct store *s, const struct syncing *x) {
 
 int objects_sync(struct store *s, struct error *err) {
     struct syncing x = {.s = s};
-    take_dirty(s, &x);
+    collect_dirty(s, &x);
     if (x.count == 0)
         return 0;
     int rc = side_by_side(x.count, 1, sync_folder, &x, err);
@@ -65,6 +65,6 @@ int objects_sync(struct store *s, struct error *err) {
     if (rc == 0 && fsync(s->objects_fd) < 0)
         rc = error_errno(err, errno, "%s/objects: cannot be synced", s->directory);
     if (rc < 0)
-        give_back(s, &x); /* the next commit syncs all of them again */
+        return_dirty(s, &x); /* the next commit syncs all of them again */
     return rc;
 }

@@ -137,7 +137,7 @@ void attempt_free(struct attempt *a) {
 
 /* ---- its directory ---- */
 
-static struct attempt_directory *take_directory(struct attempts *all) {
+static struct attempt_directory *acquire_directory(struct attempts *all) {
     struct attempt_directory *d = all->idle;
     if (d) {
         all->idle = d->next;
@@ -276,18 +276,18 @@ static void on_prepared(uv_work_t *work, int status) {
 }
 
 /* The scheduler starts no stage whose GPUs are not free. */
-static int take_gpus(struct attempt *a, struct error *err) {
+static int acquire_gpus(struct attempt *a, struct error *err) {
     size_t count = (size_t)a->instance->decl->resources.gpus;
     return count > 0 ? gpus_take(&a->gpus, a->all->options.gpus, count, err) : 0;
 }
 
 static int begin(struct attempt *a, struct error *err) {
-    a->directory = take_directory(a->all);
+    a->directory = acquire_directory(a->all);
     a->worked_in = mem_strdup(a->directory->stage);
     /* With the checkpoint that an interrupted run left, a verification would not execute everything. */
     if (a->only_look && attempt_uses_checkpoint(a->instance))
         a->checkpoint = path_join(a->directory->root, "checkpoint");
-    int rc = take_gpus(a, err);
+    int rc = acquire_gpus(a, err);
     return rc == 0 ? inputs_check_before(a, err) : rc;
 }
 

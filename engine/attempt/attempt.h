@@ -185,7 +185,7 @@ void outcome_close(struct outcome *o);
 
 /* outs.c. Takes the outs into the store, or looks at them, and reads the metrics. ERR_FAILED, ERR_INVALID: an out is
    not as declared. ERR_IO. */
-int attempt_take_outs(struct attempt *a, struct error *err);
+int attempt_store_outs(struct attempt *a, struct error *err);
 
 /* Whether it is a metrics out inside a directory out, with which its file is stored. */
 bool attempt_out_is_inside(const struct action *action, const struct out_decl *out);

@@ -47,7 +47,7 @@ static bool reads_in_place(const struct attempt *a, const struct action_input *i
                       : a->instance->action->kind && !item->content.directory;
 }
 
-static int look_at_files(struct attempt *a, struct error *err) {
+static int examine_files(struct attempt *a, struct error *err) {
     const struct action *action = a->instance->action;
     struct way way = {0};
     int rc = 0;
@@ -65,7 +65,7 @@ int inputs_check_before(struct attempt *a, struct error *err) {
     const struct action *action = a->instance->action;
     struct error fault = {0};
     store_read_begin(a->all->options.store);
-    int rc = look_at_files(a, err);
+    int rc = examine_files(a, err);
     for (size_t i = 0; rc == 0 && i < action->pin_count; i++)
         rc = given_look_program(&a->inputs.programs[i], &action->pins[i], a->all->options.facts, err);
     int ended = store_read_end(a->all->options.store, &fault);

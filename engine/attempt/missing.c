@@ -72,7 +72,7 @@ static bool is_told(const struct search *s, const char *name) {
 }
 
 /* Tells of a name that the project has and that this stage does not write. */
-static bool look_at(struct search *s, const char *name) {
+static bool check_name(struct search *s, const char *name) {
     char *path = path_join(s->directory, name);
     bool there = *name && *name != '/' && strncmp(name, "..", 2) != 0 && file_exists(path);
     free(path);
@@ -82,7 +82,7 @@ static bool look_at(struct search *s, const char *name) {
 }
 
 /* A module of Python: its file or folder, at the top or in src/. */
-static void look_for_module(struct search *s, const char *module) {
+static void search_module(struct search *s, const char *module) {
     static const char *const folders[] = {"", "src/"}, *const ends[] = {".py", ""};
     char *below = mem_strdup(module);
     bool there = false;
@@ -90,13 +90,13 @@ static void look_for_module(struct search *s, const char *module) {
         *dot = '/';
     for (size_t i = 0; i < 4 && !there; i++) {
         char *name = mem_printf("%s%s%s", folders[i / 2], below, ends[i % 2]);
-        there = look_at(s, name);
+        there = check_name(s, name);
         free(name);
     }
     free(below);
 }
 
-static void look_at_word(struct search *s, const char *word, size_t length, bool any, bool module) {
+static void search_word(struct search *s, const char *word, size_t length, bool any, bool module) {
     char text[PATH_LIMIT];
     if (length == 0 || length >= sizeof text)
         return;
@@ -110,14 +110,14 @@ static void look_at_word(struct search *s, const char *word, size_t length, bool
     name += name != text && *name == '/';
     char *normal = path_normal(*name ? name : ".");
     if (module)
-        look_for_module(s, normal);
+        search_module(s, normal);
     else if (strcmp(normal, ".") != 0 && (any || strpbrk(normal, "./")))
-        look_at(s, normal);
+        check_name(s, normal);
     free(normal);
 }
 
 /* A word ends at a blank, a quote or a bracket; signs at its end belong to the sentence. */
-static void look_at_line(struct search *s, const char *line, size_t length) {
+static void search_line(struct search *s, const char *line, size_t length) {
     char *text = mem_strndup(line, length);
     bool any = false, module = strstr(text, "No module named") != NULL;
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
@@ -128,7 +128,7 @@ static void look_at_line(struct search *s, const char *line, size_t length) {
         size_t kept = word;
         while (kept > 0 && strchr(".:!?", at[kept - 1]))
             kept--;
-        look_at_word(s, at, kept, any, module);
+        search_word(s, at, kept, any, module);
         at += word + (at[word] != '\0');
     }
     free(text);
@@ -138,7 +138,7 @@ void missing_explain(struct buffer *out, struct attempt *a, const char *text) {
     struct search s = {.a = a, .directory = a->instance->decl->scope->directory, .out = out};
     for (const char *line = text; *line && s.count < MOST;) {
         size_t length = strcspn(line, "\n");
-        look_at_line(&s, line, length);
+        search_line(&s, line, length);
         line += length + (line[length] != '\0');
     }
     for (size_t i = 0; i < s.count; i++)

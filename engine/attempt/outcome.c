@@ -153,7 +153,7 @@ static int collect(struct attempt *a, struct buffer *why, struct error *err) {
     int rc = inputs_check_shared(a, err);
     if (why->size > 0) /* damage is set aside even when the stage failed; the failure is what is told */
         return check_space(a, why, err);
-    return rc == 0 ? attempt_take_outs(a, err) : rc;
+    return rc == 0 ? attempt_store_outs(a, err) : rc;
 }
 
 int attempt_collect(struct attempt *a, struct error *err) {

@@ -164,7 +164,7 @@ static int check_one(struct attempt *a, size_t index, int *folder, struct error 
 }
 
 /* Every out is checked before the first is taken. */
-int attempt_take_outs(struct attempt *a, struct error *err) {
+int attempt_store_outs(struct attempt *a, struct error *err) {
     const struct action *action = a->instance->action;
     struct outcome *o = &a->outcome;
     o->metrics = cJSON_CreateObject();

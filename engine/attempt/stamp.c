@@ -160,7 +160,7 @@ static bool is_at_rest(const struct walk *w, struct timespec now) {
 }
 
 /* Comes to a folder, unless it stands there already. */
-static void way_look(struct way *way, const char *path) {
+static void way_examine(struct way *way, const char *path) {
     struct walk w = {.strict = true};
     struct timespec now;
     char *folder = path_directory(path);
@@ -194,7 +194,7 @@ void sight_read(struct sight *out, const char *path, struct way *way) {
     struct walk w = {.strict = true};
     struct timespec now;
     struct digest found;
-    way_look(way, path);
+    way_examine(way, path);
     clock_gettime(CLOCK_REALTIME, &now);
     add_target(&w, path);
     finish(&w, 0, &found);

@@ -39,7 +39,7 @@ static int cell_read(struct buffer *cell, struct reader *r, struct error *err) {
     return 0;
 }
 
-static void cell_take(struct csv *out, const struct buffer *cell) {
+static void cell_append(struct csv *out, const struct buffer *cell) {
     mem_grow(out->cells, &out->cell_capacity, out->cell_count + 1);
     out->cells[out->cell_count++] = mem_strdup(buffer_text(cell));
     out->columns[out->rows - 1]++;
@@ -52,7 +52,7 @@ static int line_read(struct csv *out, struct reader *r, struct buffer *cell, str
         int rc = cell_read(cell, r, err);
         if (rc)
             return rc;
-        cell_take(out, cell);
+        cell_append(out, cell);
         if (r->at >= r->end || *r->at != ',')
             break;
         r->at++;

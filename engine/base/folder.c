@@ -8,26 +8,26 @@
 #include "engine/base/memory.h"
 
 /* `entries` is NULL, with errno, if the folder could not be opened. */
-static int take(struct folder *out, DIR *entries, const char *path, struct error *err) {
+static int hold_entries(struct folder *out, DIR *entries, const char *path, struct error *err) {
     int failed = entries ? 0 : errno;
     *out = (struct folder){entries, mem_strdup(path)};
     return failed ? error_errno(err, failed, "%s: cannot be opened", path) : 0;
 }
 
 int folder_open(struct folder *out, const char *path, struct error *err) {
-    return take(out, opendir(path), path, err);
+    return hold_entries(out, opendir(path), path, err);
 }
 
 int folder_open_if_there(struct folder *out, const char *path, struct error *err) {
     DIR *entries = opendir(path);
     if (entries || errno != ENOENT)
-        return take(out, entries, path, err);
+        return hold_entries(out, entries, path, err);
     *out = (struct folder){0};
     return 0;
 }
 
 int folder_open_fd(struct folder *out, int fd, const char *path, struct error *err) {
-    int rc = take(out, fd < 0 ? NULL : fdopendir(fd), path, err);
+    int rc = hold_entries(out, fd < 0 ? NULL : fdopendir(fd), path, err);
     if (rc < 0 && fd >= 0)
         close(fd);
     return rc;

@@ -25,7 +25,7 @@ static EVP_MD *algorithm;
 static pthread_once_t algorithm_once = PTHREAD_ONCE_INIT;
 
 /* libcrypto 3.0 uses memory before it checks that it got any. */
-static void *take(size_t size, const char *file, int line) {
+static void *allocate(size_t size, const char *file, int line) {
     (void)file, (void)line;
     return size ? mem_checked(malloc(size)) : NULL;
 }
@@ -43,7 +43,8 @@ static void *resize(void *memory, size_t size, const char *file, int line) {
 }
 
 static void fetch_algorithm(void) {
-    CRYPTO_set_mem_functions(take, resize, give); /* fails if another library called it first, which changes nothing */
+    CRYPTO_set_mem_functions(allocate, resize,
+                             give); /* fails if another library called it first, which changes nothing */
     OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL); /* none changes SHA-256 */
     algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
 }

@@ -56,8 +56,8 @@ static void add_given(struct arguments *a, const struct option *option, const ch
 }
 
 /* Moves `*index` on if the value is the next word. */
-static int take(struct arguments *a, const struct option *option, const char *attached, int argc, char **argv,
-                int *index, struct error *err) {
+static int add_option(struct arguments *a, const struct option *option, const char *attached, int argc, char **argv,
+                      int *index, struct error *err) {
     if (!option->argument) {
         if (attached)
             return error_set(err, ERR_USAGE, "%s: --%s takes no value", a->command->name, option->name);
@@ -71,7 +71,7 @@ static int take(struct arguments *a, const struct option *option, const char *at
     return 0;
 }
 
-static int take_long(struct arguments *a, int argc, char **argv, int *index, struct error *err) {
+static int parse_long(struct arguments *a, int argc, char **argv, int *index, struct error *err) {
     const char *word = argv[*index] + 2;
     const char *equals = strchr(word, '=');
     size_t length = equals ? (size_t)(equals - word) : strlen(word);
@@ -82,16 +82,16 @@ static int take_long(struct arguments *a, int argc, char **argv, int *index, str
         free(name);
         return code;
     }
-    return take(a, option, equals ? equals + 1 : NULL, argc, argv, index, err);
+    return add_option(a, option, equals ? equals + 1 : NULL, argc, argv, index, err);
 }
 
-static int take_letter(struct arguments *a, int argc, char **argv, int *index, struct error *err) {
+static int parse_letter(struct arguments *a, int argc, char **argv, int *index, struct error *err) {
     const char *word = argv[*index];
     const struct option *option = find_letter(a->command, word[1]);
     if (!option)
         return error_set(err, ERR_USAGE, "%s: unknown option -%c; retort %s --help lists them", a->command->name,
                          word[1], a->command->name);
-    return take(a, option, word[2] ? word + 2 : NULL, argc, argv, index, err);
+    return add_option(a, option, word[2] ? word + 2 : NULL, argc, argv, index, err);
 }
 
 /* Whether a word names a pipeline; any other word is a stage. */
@@ -137,9 +137,9 @@ int arguments_parse(struct arguments **out, const struct command *c, int argc, c
         if (!only_operands && strcmp(word, "--") == 0)
             only_operands = true;
         else if (!only_operands && strncmp(word, "--", 2) == 0)
-            code = take_long(a, argc, argv, &i, err);
+            code = parse_long(a, argc, argv, &i, err);
         else if (!only_operands && word[0] == '-' && word[1])
-            code = take_letter(a, argc, argv, &i, err);
+            code = parse_letter(a, argc, argv, &i, err);
         else {
             mem_grow(a->operands, &a->operand_capacity, a->operand_count + 2);
             a->operands[a->operand_count++] = word;

@@ -87,7 +87,7 @@ static void say(void *context, const char *line) {
 }
 
 /* 1: the folder exists; 0: it does not; ERR_IO. */
-static int look_for_store(const char *path, struct error *err) {
+static int find_store(const char *path, struct error *err) {
     struct stat st;
     int rc = file_stat(&st, path, err);
     return rc > 0 ? S_ISDIR(st.st_mode) : rc;
@@ -97,7 +97,7 @@ static int look_for_store(const char *path, struct error *err) {
 static int open_store_at(struct store **out, const struct arguments *a, const char *root, bool create,
                          struct error *err) {
     char *path = project_store_path(a, root);
-    int code = create ? 1 : look_for_store(path, err);
+    int code = create ? 1 : find_store(path, err);
     if (code > 0)
         code = store_open(out, path, create, err);
     else if (code == 0)
@@ -136,7 +136,7 @@ static int open_empty_store(struct project *p, struct error *err) {
 
 static int open_store_of(struct project *p, const struct arguments *a, enum project_store store, struct error *err) {
     char *path = project_store_path(a, p->root);
-    int there = store == PROJECT_STORE_OR_EMPTY ? look_for_store(path, err) : 1;
+    int there = store == PROJECT_STORE_OR_EMPTY ? find_store(path, err) : 1;
     free(path);
     if (there < 0)
         return there;

@@ -38,7 +38,7 @@ struct energy_ledger {
     double base_window_s;
     struct spending all, *stages; /* by index of the declaration */
     struct error refusal;
-    bool has_budget, used_up, told;
+    bool has_budget, used_up, reported;
 
     /* The members below belong to the pass. */
     struct ledger_observer observer;
@@ -212,9 +212,9 @@ void ledger_sample(struct energy_ledger *l) {
 }
 
 int ledger_check(struct energy_ledger *l, struct error *err) {
-    if (!l->used_up || l->told)
+    if (!l->used_up || l->reported)
         return 0;
-    l->told = true;
+    l->reported = true;
     return ledger_refusal(l, err);
 }
 

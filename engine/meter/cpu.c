@@ -24,14 +24,14 @@ static const char *line_value(const char *line, const char *name, size_t *length
 }
 
 /* Keeps the first value given: a machine lists every logical processor. */
-static void take_text(char *out, size_t size, const char *line, const char *name) {
+static void read_text(char *out, size_t size, const char *line, const char *name) {
     size_t length;
     const char *value = line_value(line, name, &length);
     if (value && out[0] == '\0')
         snprintf(out, size, "%.*s", (int)length, value);
 }
 
-static void take_count(int *out, const char *line, const char *name) {
+static void read_count(int *out, const char *line, const char *name) {
     size_t length;
     const char *value = line_value(line, name, &length);
     if (value && *out == 0) {
@@ -50,10 +50,10 @@ int cpu_info_read(struct cpu_info *out, const char *root, struct error *err) {
     for (const char *line = buffer_text(&text); *line;) {
         size_t length;
         cpu.logical += line_value(line, "processor", &length) != NULL;
-        take_text(cpu.model, sizeof cpu.model, line, "model name");
-        take_text(cpu.microcode, sizeof cpu.microcode, line, "microcode");
-        take_count(&cpu.siblings, line, "siblings");
-        take_count(&cpu.cores, line, "cpu cores");
+        read_text(cpu.model, sizeof cpu.model, line, "model name");
+        read_text(cpu.microcode, sizeof cpu.microcode, line, "microcode");
+        read_count(&cpu.siblings, line, "siblings");
+        read_count(&cpu.cores, line, "cpu cores");
         line += strcspn(line, "\n");
         line += *line == '\n';
     }

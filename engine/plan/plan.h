@@ -73,8 +73,8 @@ static inline bool instance_is_open(const struct instance *i) {
     return i->wanted && i->decl->type != STAGE_SELECT && (i->state == INSTANCE_KEYED || i->state == INSTANCE_WAITING);
 }
 
-/* The plan's questions to the world. Each fails with an error that names the path. `file_content` may return ERR_BUSY: the
-   answer comes later, and plan_ask_again asks once more. */
+/* The plan's questions to the world. Each fails with an error that names the path. `file_content` may return ERR_BUSY:
+   the answer comes later, and plan_ask_again asks once more. */
 struct plan_facts {
     void *context;
     int (*file_content)(void *context, const char *path, struct content *out, struct error *err);

@@ -12,7 +12,7 @@ enum { PROGRESS_EVERY_S = 10 };
 /* A running stage, for the lines about progress. */
 struct running {
     const struct instance *instance;
-    uint64_t started_ns, told_ns;
+    uint64_t started_ns, shown_ns;
 };
 
 struct progress {
@@ -119,9 +119,9 @@ static void on_stage(void *context, const struct instance *i, enum stage_event e
 static void on_progress(void *context, const struct instance *i, double done, double total, const char *unit) {
     struct progress *p = context;
     struct running *r = find_running(p, i);
-    if (!r || p->style != PROGRESS_PLAIN || seconds_since(r->told_ns) < PROGRESS_EVERY_S)
+    if (!r || p->style != PROGRESS_PLAIN || seconds_since(r->shown_ns) < PROGRESS_EVERY_S)
         return;
-    r->told_ns = clock_monotonic_ns();
+    r->shown_ns = clock_monotonic_ns();
     printable_printf(p->stream, "%7.1fs  %-11s %s  %.0f", seconds_since(p->began_ns), "running", instance_name(i),
                      done);
     if (total >= done)

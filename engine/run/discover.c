@@ -79,7 +79,7 @@ static void join(struct run *r, struct task *t, struct instance *i, bool *done) 
 }
 
 /* A cached stage that has a record does not wait for an uncached stage with the same key, which runs each time. */
-static int take(struct run *r, struct instance *i, bool *known, struct error *err) {
+static int submit(struct run *r, struct instance *i, bool *known, struct error *err) {
     struct task *same = key_map_get(&r->tasks, &i->key);
     int rc = 0;
     *known = false;
@@ -155,7 +155,7 @@ static int discover(struct run *r, struct error *err) {
         again = false;
         for (struct instance *i; (i = plan_next(r->plan));) {
             bool known;
-            rc = take(r, i, &known, err);
+            rc = submit(r, i, &known, err);
             if (rc < 0)
                 return rc;
             again = again || known;

@@ -83,7 +83,7 @@ static int write_run(struct run *r, int code, struct error *err) {
     for (size_t k = 0; k < count; k++)
         if (all[k]->wanted && all[k]->decl->type != STAGE_SELECT)
             describe_stage(&stages, r, all[k]);
-    run_file_take_stages(run, &stages);
+    run_file_set_stages(run, &stages);
     int rc = store_run_write(r->store, run, err);
     cJSON_Delete(run);
     return rc;

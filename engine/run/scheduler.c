@@ -205,7 +205,7 @@ static uint64_t later(uint64_t now_ms, uint64_t wait_ms) {
     return now_ms > UINT64_MAX - 1 - wait_ms ? UINT64_MAX - 1 : now_ms + wait_ms;
 }
 
-static void take_tokens(struct scheduler *s, const struct job_class *c, int sign) {
+static void charge_tokens(struct scheduler *s, const struct job_class *c, int sign) {
     for (size_t i = 0; i < c->need_count; i++)
         s->tokens[c->needs[i].token].used += sign * c->needs[i].amount;
 }
@@ -213,7 +213,7 @@ static void take_tokens(struct scheduler *s, const struct job_class *c, int sign
 static void start(struct scheduler *s, struct job *job, uint64_t now_ms) {
     heap_remove(&job->job_class->ready, job);
     s->ready_count--;
-    take_tokens(s, job->job_class, 1);
+    charge_tokens(s, job->job_class, 1);
     s->exclusive_running = job->exclusive;
     job->running_slot = s->running_count;
     mem_grow(s->running, &s->running_capacity, s->running_count + 1);
@@ -229,7 +229,7 @@ void scheduler_release(struct scheduler *s, struct job *job) {
     if (job->state != JOB_RUNNING || job->released)
         return;
     job->released = true;
-    take_tokens(s, job->job_class, -1);
+    charge_tokens(s, job->job_class, -1);
     s->exclusive_running = false;
     set_timer(s, job, UINT64_MAX);
 }

@@ -67,7 +67,7 @@ void task_release(struct task *t) {
 }
 
 /* Takes a result that another engine made meanwhile; the stage counts as known. */
-static void take_known(struct task *t) {
+static void finish_known(struct task *t) {
     struct run *r = t->run;
     task_release(t);
     t->durable = true;
@@ -98,7 +98,7 @@ static int claim(struct task *t, struct error *err) {
         rc = known_lookup(&known, r->plan, r->store, r->options->same_platform ? r->platform : NULL, NULL, t->instance,
                           err);
         if (rc == 0 && known)
-            take_known(t);
+            finish_known(t);
         else if (rc == 0)
             wait_for_owner(t, err->message);
         return rc;
@@ -109,7 +109,7 @@ static int claim(struct task *t, struct error *err) {
     rc =
         known_lookup(&known, r->plan, r->store, r->options->same_platform ? r->platform : NULL, NULL, t->instance, err);
     if (rc == 0 && known)
-        take_known(t);
+        finish_known(t);
     return rc < 0 ? rc : !known;
 }
 

@@ -95,7 +95,7 @@ static size_t next_piece(size_t left) {
 
 static void product_pieces(const struct product *p) {
     struct product piece = *p;
-    piece.apart = true;
+    piece.from_zero = true;
     for (size_t at = 0; at < p->k; at += piece.k) {
         piece.k = next_piece(p->k - at);
         piece.a = p->a + at * p->a_step;

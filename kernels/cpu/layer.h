@@ -80,9 +80,9 @@ void separable_backward(const struct run *run, const struct separable *s, const 
                         const struct gradient *dy, float *dx, bool add_to_dx);
 size_t separable_workspace_bytes(struct grid grid, int threads, const struct separable *s);
 void project_forward(const struct run *run, const struct convolution *c, const float *x, const struct norm *norm,
-                     float *y, bool dense);
+                     float *y, bool unpadded);
 void project_backward(const struct run *run, const struct convolution *c, const float *x, const struct norm *norm,
-                      const struct gradient *dy, float *dx, bool dense, bool close);
+                      const struct gradient *dy, float *dx, bool unpadded, bool only_reader);
 size_t project_workspace_bytes(struct grid grid, int threads, const struct convolution *c);
 
 #endif

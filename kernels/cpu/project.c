@@ -22,7 +22,7 @@ struct job {
     float *y;
     const struct gradient *dy;
     float *dx;
-    bool dense, close; /* kernels/backend.h: project_forward, project_backward */
+    bool unpadded, only_reader; /* kernels/backend.h: project_forward, project_backward */
 };
 
 struct partial {
@@ -123,12 +123,12 @@ static void forward_block(void *context, size_t block, int thread) {
                 .a_step = 1,
                 .b = j->weight,
                 .b_row = z->out,
-                .c = j->dense ? out_tile : j->y + at * z->out,
+                .c = j->unpadded ? out_tile : j->y + at * z->out,
                 .c_row = z->out,
                 .bias = j->bias,
             };
             product_run(&product);
-            if (j->dense) {
+            if (j->unpadded) {
                 const size_t row = (size_t)j->c->channels_out;
                 copy_rows(j->y + at * row, row, out_tile, z->out, elements);
             }
@@ -136,8 +136,8 @@ static void forward_block(void *context, size_t block, int thread) {
 }
 
 void project_forward(const struct run *run, const struct convolution *c, const float *x, const struct norm *norm,
-                     float *y, bool dense) {
-    struct job j = {.run = run, .c = c, .x = x, .norm = norm, .y = y, .dense = dense};
+                     float *y, bool unpadded) {
+    struct job j = {.run = run, .c = c, .x = x, .norm = norm, .y = y, .unpadded = unpadded};
     job_begin(&j);
     parallel_for(run->parallel, slot_blocks(run->grid), forward_block, &j);
 }
@@ -148,7 +148,7 @@ static void backward_tile(const struct job *j, const struct partial *p, float *i
     const struct coefficients k = norm_coefficients(j->norm);
     const float *x = j->x + at * z->in, *g = out_tile;
     float *dx = j->dx + at * z->in;
-    if (j->dense)
+    if (j->unpadded)
         copy_rows(out_tile, z->out, j->dy->g + at * (size_t)j->c->channels_out, (size_t)j->c->channels_out, elements);
     else
         g = j->dy->g + at * z->out;
@@ -182,7 +182,7 @@ static void backward_tile(const struct job *j, const struct partial *p, float *i
         .c_row = z->in,
     };
     product_run(&by_input);
-    if (j->close)
+    if (j->only_reader)
         simd_for(z->in)->rectify_gradient(dx, x, k.scale, k.shift, k.mean, p->sum, p->sum_centred, elements, z->in);
 }
 
@@ -195,7 +195,7 @@ static void backward_block(void *context, size_t block, int thread) {
     slot_range(j->run->grid, block, &first, &last);
     memset(p.weight, 0, j->z.partial * sizeof *p.weight);
     for (size_t slot = first; slot < last; slot++) {
-        if (!j->dense)
+        if (!j->unpadded)
             gradient_complete(j->dy, slot * symbols * subcarriers, symbols * subcarriers, j->z.out);
         for (size_t s = 0, count; s < symbols; s += count) {
             count = tile_count(j, s);
@@ -205,8 +205,9 @@ static void backward_block(void *context, size_t block, int thread) {
 }
 
 void project_backward(const struct run *run, const struct convolution *c, const float *x, const struct norm *norm,
-                      const struct gradient *dy, float *dx, bool dense, bool close) {
-    struct job j = {.run = run, .c = c, .x = x, .norm = norm, .dy = dy, .dx = dx, .dense = dense, .close = close};
+                      const struct gradient *dy, float *dx, bool unpadded, bool only_reader) {
+    struct job j = {
+        .run = run, .c = c, .x = x, .norm = norm, .dy = dy, .dx = dx, .unpadded = unpadded, .only_reader = only_reader};
     job_begin(&j);
     parallel_for(run->parallel, slot_blocks(run->grid), backward_block, &j);
     partial_reduce(run->parallel, job_partials(&j), j.z.partial, slot_blocks(run->grid));
@@ -214,6 +215,6 @@ void project_backward(const struct run *run, const struct convolution *c, const 
     const struct matrix_layout layout = project_layout(&j);
     matrix_unpack(&layout, total.weight, c->weight_gradient);
     memcpy(c->bias_gradient, total.bias, (size_t)c->channels_out * sizeof *total.bias);
-    if (close)
+    if (only_reader)
         norm_from_gradient(norm, run->grid, total.sum, total.sum_centred);
 }

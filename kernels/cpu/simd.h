@@ -22,8 +22,8 @@ struct window {
 
 /* c[m,n] = init + bias + a * b. a[i,p] = a[i*a_row + p*a_step], and one of the two steps is 1; b and c are rows of `n`
    floats, `b_row` and `c_row` apart. `init` [m,n] (may be c itself) and `bias` [n] may be NULL. n: a multiple of the
-   lanes. Each element's sum begins with bias + init and adds the k products in order. With `apart` the sum begins with
-   0, and is added to bias + init at the end. */
+   lanes. Each element's sum begins with bias + init and adds the k products in order. With `from_zero` the sum begins
+   with 0, and is added to bias + init at the end. */
 struct product {
     size_t m, n, k;
     const float *a;
@@ -35,7 +35,7 @@ struct product {
     const float *init;
     size_t init_row;
     const float *bias;
-    bool apart;
+    bool from_zero;
 };
 
 struct simd {

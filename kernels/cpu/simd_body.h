@@ -287,7 +287,7 @@ INLINE vec SIMD_NAME(tile_start)(const struct product *g, size_t i, size_t j) {
 }
 
 /* One tile of the product, held in registers: `rows` and `vectors` are constants where this is taken in. */
-INLINE void SIMD_NAME(tile)(int rows, int vectors, bool transposed, bool apart, const struct product *g, size_t i,
+INLINE void SIMD_NAME(tile)(int rows, int vectors, bool transposed, bool from_zero, const struct product *g, size_t i,
                             size_t j) {
     vec sum[SIMD_TILE_ROWS][SIMD_TILE_VECTORS];
 #pragma GCC unroll 3
@@ -295,7 +295,7 @@ INLINE void SIMD_NAME(tile)(int rows, int vectors, bool transposed, bool apart, 
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
             sum[r][v] = (vec){0};
-            if (!apart)
+            if (!from_zero)
                 sum[r][v] = SIMD_NAME(tile_start)(g, i + (size_t)r, j + (size_t)v * SIMD_LANES);
         }
     const size_t row = transposed ? 1 : g->a_row, step = transposed ? g->a_step : 1, b_row = g->b_row;
@@ -318,33 +318,33 @@ INLINE void SIMD_NAME(tile)(int rows, int vectors, bool transposed, bool apart, 
 #pragma GCC unroll 3
         for (int v = 0; v < vectors; v++) {
             const size_t at = j + (size_t)v * SIMD_LANES;
-            if (apart)
+            if (from_zero)
                 sum[r][v] = SIMD_NAME(tile_start)(g, i + (size_t)r, at) + sum[r][v];
             store(g->c + (i + (size_t)r) * g->c_row + at, sum[r][v]);
         }
 }
 
-INLINE void SIMD_NAME(panel)(int vectors, bool transposed, bool apart, const struct product *g, size_t j) {
+INLINE void SIMD_NAME(panel)(int vectors, bool transposed, bool from_zero, const struct product *g, size_t j) {
     size_t i = 0;
     for (; i + SIMD_TILE_ROWS <= g->m; i += SIMD_TILE_ROWS)
-        SIMD_NAME(tile)(SIMD_TILE_ROWS, vectors, transposed, apart, g, i, j);
+        SIMD_NAME(tile)(SIMD_TILE_ROWS, vectors, transposed, from_zero, g, i, j);
     for (; i + 2 <= g->m; i += 2)
-        SIMD_NAME(tile)(2, vectors, transposed, apart, g, i, j);
+        SIMD_NAME(tile)(2, vectors, transposed, from_zero, g, i, j);
     for (; i < g->m; i++)
-        SIMD_NAME(tile)(1, vectors, transposed, apart, g, i, j);
+        SIMD_NAME(tile)(1, vectors, transposed, from_zero, g, i, j);
 }
 
-INLINE void SIMD_NAME(product_as)(const struct product *g, bool transposed, bool apart) {
+INLINE void SIMD_NAME(product_as)(const struct product *g, bool transposed, bool from_zero) {
     for (size_t j = 0; j < g->n;) {
         const size_t left = (g->n - j) / SIMD_LANES;
         size_t vectors = left < 2 ? 1 : 2;
         if (SIMD_TILE_VECTORS == 3 && left >= 3 && left != 4) { /* four are two and two, not three and one */
             vectors = 3;
-            SIMD_NAME(panel)(SIMD_TILE_VECTORS, transposed, apart, g, j);
+            SIMD_NAME(panel)(SIMD_TILE_VECTORS, transposed, from_zero, g, j);
         } else if (vectors == 2) {
-            SIMD_NAME(panel)(2, transposed, apart, g, j);
+            SIMD_NAME(panel)(2, transposed, from_zero, g, j);
         } else {
-            SIMD_NAME(panel)(1, transposed, apart, g, j);
+            SIMD_NAME(panel)(1, transposed, from_zero, g, j);
         }
         j += vectors * SIMD_LANES;
     }
@@ -352,9 +352,9 @@ INLINE void SIMD_NAME(product_as)(const struct product *g, bool transposed, bool
 
 static void SIMD_NAME(product)(const struct product *g) {
     const bool transposed = g->a_row == 1;
-    if (transposed && g->apart)
+    if (transposed && g->from_zero)
         SIMD_NAME(product_as)(g, true, true);
-    else if (g->apart)
+    else if (g->from_zero)
         SIMD_NAME(product_as)(g, false, true);
     else if (transposed)
         SIMD_NAME(product_as)(g, true, false);

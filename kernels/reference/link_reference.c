@@ -179,21 +179,21 @@ static void eliminate(double complex *m, int n, int columns) {
 
 void receiver_wiener_reference(double complex *h, double *error_var, const struct link_slot *slot,
                                const struct link_config *c, double noise_var, double complex *workspace) {
-    int f = link_subcarriers(c), per = f / 2, pilots = per * c->pilots, columns = 2 * pilots, antennas = c->antennas;
+    int f = link_subcarriers(c), comb = f / 2, pilots = comb * c->pilots, columns = 2 * pilots, antennas = c->antennas;
     double complex *inverse = workspace, *b = workspace + (size_t)pilots * (size_t)columns, *weight = b + pilots;
     struct tdl_profile p;
     tdl_profile_get(&p, slot->draw.profile);
     for (int i = 0; i < pilots; i++)
         for (int j = 0; j < pilots; j++) {
-            inverse[i * columns + j] = correlation(&p, &slot->draw, c->spacing_hz, i % per * 2, i < per ? 2 : 11,
-                                                   j % per * 2, j < per ? 2 : 11);
+            inverse[i * columns + j] = correlation(&p, &slot->draw, c->spacing_hz, i % comb * 2, i < comb ? 2 : 11,
+                                                   j % comb * 2, j < comb ? 2 : 11);
             inverse[i * columns + j] += i == j ? noise_var : 0;
             inverse[i * columns + pilots + j] = i == j;
         }
     eliminate(inverse, pilots, columns);
     for (int e = 0; e < SLOT_SYMBOLS * f; e++) {
         for (int i = 0; i < pilots; i++)
-            b[i] = correlation(&p, &slot->draw, c->spacing_hz, i % per * 2, i < per ? 2 : 11, e % f, e / f);
+            b[i] = correlation(&p, &slot->draw, c->spacing_hz, i % comb * 2, i < comb ? 2 : 11, e % f, e / f);
         error_var[e] = 1;
         for (int a = 0; a < antennas; a++)
             h[e * antennas + a] = 0;
@@ -201,7 +201,7 @@ void receiver_wiener_reference(double complex *h, double *error_var, const struc
             weight[i] = 0;
             for (int j = 0; j < pilots; j++)
                 weight[i] += conj(b[j]) * inverse[j * columns + pilots + i];
-            int at = (i < per ? 2 : 11) * f + i % per * 2;
+            int at = (i < comb ? 2 : 11) * f + i % comb * 2;
             for (int a = 0; a < antennas; a++)
                 h[e * antennas + a] +=
                     weight[i] * wide(slot->received[at * antennas + a]) * conj(wide(slot->pilots[at]));

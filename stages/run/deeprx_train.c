@@ -94,7 +94,7 @@ static void identity_make(char hex[DIGEST_HEX_SIZE], const struct stage *s) {
     free(with);
 }
 
-static void sums_take(struct train_sums *sums, const struct loss_value *v) {
+static void sums_add(struct train_sums *sums, const struct loss_value *v) {
     sums->loss += v->total;
     sums->bce += v->bce;
     sums->kd += v->kd;
@@ -121,9 +121,9 @@ static void history_line(struct train *t) {
 static void step_record(struct train *t, const struct loss_value *v) {
     uint64_t every = (t->steps + HISTORY_LINES - 1) / HISTORY_LINES, tenth = (t->steps + 9) / 10;
     t->state.lambda = v->kd_weight;
-    sums_take(&t->state.line, v);
+    sums_add(&t->state.line, v);
     if (t->state.step > t->steps - tenth)
-        sums_take(&t->state.tail, v);
+        sums_add(&t->state.tail, v);
     if (t->state.step % every == 0 || t->state.step == t->steps)
         history_line(t);
     stage_progress(t->stage, (double)t->state.step, (double)t->steps, "step");

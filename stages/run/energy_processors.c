@@ -24,23 +24,23 @@ static struct processor *by_name(const struct list *list, const char *name) {
 }
 
 /* Sets `*out` to a member times `unit`, if the member is there and positive. */
-static void take(double *out, const cJSON *object, const char *name, double unit) {
+static void read_figure(double *out, const cJSON *object, const char *name, double unit) {
     double value = json_double(object, name, 0);
     if (value > 0)
         *out = value * unit;
 }
 
-static void processor_take(struct processor *p, const cJSON *object) {
+static void processor_read(struct processor *p, const cJSON *object) {
     double int8_flops_per_s = (double)NAN;
-    take(&p->cores, object, "cores", 1);
-    take(&p->clock_hz, object, "ghz", 1e9);
-    take(&p->flop_per_clock, object, "flop_per_clock", 1);
-    take(&p->power_w, object, "tdp_w", 1);
-    take(&p->kappa_f, object, "kappa_f", 1);
-    take(&p->convolution_a_j, object, "convolution_a_j", 1);
-    take(&p->convolution_b_j, object, "convolution_b_j", 1);
-    take(&p->memory_j_per_byte, object, "memory_j_per_byte", 1);
-    take(&int8_flops_per_s, object, "int8_tops", 1e12);
+    read_figure(&p->cores, object, "cores", 1);
+    read_figure(&p->clock_hz, object, "ghz", 1e9);
+    read_figure(&p->flop_per_clock, object, "flop_per_clock", 1);
+    read_figure(&p->power_w, object, "tdp_w", 1);
+    read_figure(&p->kappa_f, object, "kappa_f", 1);
+    read_figure(&p->convolution_a_j, object, "convolution_a_j", 1);
+    read_figure(&p->convolution_b_j, object, "convolution_b_j", 1);
+    read_figure(&p->memory_j_per_byte, object, "memory_j_per_byte", 1);
+    read_figure(&int8_flops_per_s, object, "int8_tops", 1e12);
     double product = p->cores * p->clock_hz * p->flop_per_clock;
     if (!isnan(product))
         p->flops_per_s = product;
@@ -48,7 +48,7 @@ static void processor_take(struct processor *p, const cJSON *object) {
         p->flops_per_s = int8_flops_per_s;
 }
 
-static void list_take(struct list *list, const cJSON *objects) {
+static void list_add(struct list *list, const cJSON *objects) {
     const double unknown = (double)NAN;
     const cJSON *object;
     cJSON_ArrayForEach(object, objects) {
@@ -68,7 +68,7 @@ static void list_take(struct list *list, const cJSON *objects) {
                                     .memory_j_per_byte = unknown};
             snprintf(p->name, sizeof p->name, "%s", name);
         }
-        processor_take(p, object);
+        processor_read(p, object);
     }
 }
 
@@ -115,8 +115,8 @@ int processors_read(struct processor **out, size_t *count, const cJSON *own, con
     cJSON *table = NULL;
     int rc = meter_processors(&table, err);
     if (rc == 0) {
-        list_take(&list, cJSON_GetObjectItemCaseSensitive(table, "processors"));
-        list_take(&list, own);
+        list_add(&list, cJSON_GetObjectItemCaseSensitive(table, "processors"));
+        list_add(&list, own);
         if (cJSON_GetArraySize(only) > 0)
             rc = keep_only(&list, only, err);
     }

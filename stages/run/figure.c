@@ -162,23 +162,23 @@ static void series_data(struct buffer *out, const struct figure *f, size_t index
     buffer_puts(out, "RETORT_END_OF_DATA\n");
 }
 
-struct look {
+struct appearance {
     const char *colour;
     int mark, dash;
 };
 
-static struct look look_of(const struct figure_series *s) {
+static struct appearance appearance_of(const struct figure_series *s) {
     size_t round = s->round + s->colour / ROUND;
     if (s->reference)
-        return (struct look){reference_colours[s->colour % 2], reference_marks[s->colour % ROUND], 2};
-    return (struct look){colours[s->colour % ROUND],
-                         round % 2 ? reference_marks[s->colour % ROUND] : marks[s->colour % ROUND],
-                         1 + 2 * (int)(round % 3)};
+        return (struct appearance){reference_colours[s->colour % 2], reference_marks[s->colour % ROUND], 2};
+    return (struct appearance){colours[s->colour % ROUND],
+                               round % 2 ? reference_marks[s->colour % ROUND] : marks[s->colour % ROUND],
+                               1 + 2 * (int)(round % 3)};
 }
 
 static void series_plot(struct buffer *out, const struct figure *f, size_t index, bool spread) {
     const struct figure_series *s = &f->series[index];
-    const struct look look = look_of(s);
+    const struct appearance appearance = appearance_of(s);
     buffer_printf(out, "$series%zu ", index);
     if (f->style == FIGURE_BARS) {
         if (spread)
@@ -186,17 +186,17 @@ static void series_plot(struct buffer *out, const struct figure *f, size_t index
         else
             buffer_puts(out, "using 1:2:(");
         json_number(out, bar_width(f));
-        buffer_printf(out, ") with %s lc rgb '%s' %s title ", spread ? "boxerrorbars" : "boxes", look.colour,
+        buffer_printf(out, ") with %s lc rgb '%s' %s title ", spread ? "boxerrorbars" : "boxes", appearance.colour,
                       s->reference ? "fs empty" : "fs solid 0.85 border lc rgb '#222222'");
     } else {
         bool line = f->style == FIGURE_LINES;
         if (spread) /* the bars first and without a name, so that they take no place in the legend */
             buffer_printf(out, "using 1:2:3:4 with yerrorbars lc rgb '%s' lw 1.4 pt -1 notitle, $series%zu ",
-                          look.colour, index);
-        buffer_printf(out, "using 1:2 with %s lc rgb '%s' pt %d ps 0.9 ", line ? "linespoints" : "points", look.colour,
-                      look.mark);
+                          appearance.colour, index);
+        buffer_printf(out, "using 1:2 with %s lc rgb '%s' pt %d ps 0.9 ", line ? "linespoints" : "points",
+                      appearance.colour, appearance.mark);
         if (line)
-            buffer_printf(out, "lw 2 dt %d ", look.dash);
+            buffer_printf(out, "lw 2 dt %d ", appearance.dash);
         buffer_puts(out, "title ");
     }
     quote(out, s->name);

@@ -47,7 +47,7 @@ static void dataset_read(struct dataset *d, struct stage *s) {
     d->labels = elements * (size_t)d->link.bits;
 }
 
-static void memory_take(struct dataset *d, const struct parallel *p) {
+static void memory_allocate(struct dataset *d, const struct parallel *p) {
     d->memory = slot_memory_create(&d->link, p, 0);
     d->x = slot_array(BATCH * d->inputs * sizeof *d->x);
     d->label = mem_array(BATCH, d->labels);
@@ -160,7 +160,7 @@ int run_link_dataset(struct stage *s, struct error *err) {
     else if (d.total > UINT32_MAX)
         rc = error_set(err, ERR_INVALID, "%zu points of %zu slots are more slots than a stream has", d.points, d.slots);
     else {
-        memory_take(&d, p);
+        memory_allocate(&d, p);
         if (!(rc = slots_write(&d, p, err)) && !(rc = mask_write(&d, err)))
             rc = results_write(&d, err);
     }

@@ -109,7 +109,7 @@ static int state_parse(struct train_state *out, const char *text, uint64_t steps
 }
 
 /* Everything is checked before anything of `t` is changed. */
-static int contents_take(struct train *t, const struct safetensors *f, const char *identity, struct error *err) {
+static int contents_restore(struct train *t, const struct safetensors *f, const char *identity, struct error *err) {
     const char *whose = safetensors_metadata(f, "identity"), *state = safetensors_metadata(f, "state");
     const char *history = safetensors_metadata(f, "history");
     struct safetensor arrays[ARRAYS];
@@ -134,7 +134,7 @@ static int contents_take(struct train *t, const struct safetensors *f, const cha
     return 0;
 }
 
-static int checkpoint_take(struct train *t, const struct buffer *file, const char *identity, struct error *err) {
+static int checkpoint_restore(struct train *t, const struct buffer *file, const char *identity, struct error *err) {
     struct safetensors *f = NULL;
     struct digest digest;
     char hex[DIGEST_HEX_SIZE];
@@ -146,7 +146,7 @@ static int checkpoint_take(struct train *t, const struct buffer *file, const cha
         return error_set(err, ERR_CORRUPT, "its bytes are not those that were written");
     int rc = safetensors_parse(&f, file->data + DIGEST_BYTES, file->size - DIGEST_BYTES, err);
     if (!rc)
-        rc = contents_take(t, f, identity, err);
+        rc = contents_restore(t, f, identity, err);
     safetensors_close(f);
     return rc;
 }
@@ -179,7 +179,7 @@ int train_checkpoint_load(struct train *t, const char *identity, struct error *e
     } else {
         bool there = rc != ERR_NOT_FOUND;
         if (!rc)
-            rc = checkpoint_take(t, &file, identity, &fault);
+            rc = checkpoint_restore(t, &file, identity, &fault);
         if (rc && there)
             stage_note(t->stage, "the checkpoint is not used, training starts afresh: %s", fault.message);
         rc = !rc;

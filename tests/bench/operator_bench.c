@@ -138,24 +138,25 @@ static void separable_backward(const struct run *run, const struct separable *s,
 }
 
 static void project_forward(const struct run *run, const struct convolution *c, const float *x, const struct norm *norm,
-                            float *y, bool dense) {
+                            float *y, bool unpadded) {
     const double begin = measure_cpu_s(), values = product_values(c);
-    trace.real->project_forward(run, c, x, norm, y, dense);
+    trace.real->project_forward(run, c, x, norm, y, unpadded);
     struct operation *o = operation_of(c);
-    snprintf(o->name, sizeof o->name, "%s %d > %d", dense ? "head" : "skip", c->channels_in, c->channels_out);
+    snprintf(o->name, sizeof o->name, "%s %d > %d", unpadded ? "head" : "skip", c->channels_in, c->channels_out);
     record(o, FORWARD, values * elements(run),
            row_bytes(run, c->channels_in) +
-               (dense ? dense_bytes(run, c->channels_out) : row_bytes(run, c->channels_out)),
+               (unpadded ? dense_bytes(run, c->channels_out) : row_bytes(run, c->channels_out)),
            values, begin);
 }
 
 static void project_backward(const struct run *run, const struct convolution *c, const float *x,
-                             const struct norm *norm, const struct gradient *dy, float *dx, bool dense, bool close) {
+                             const struct norm *norm, const struct gradient *dy, float *dx, bool unpadded,
+                             bool only_reader) {
     const double begin = measure_cpu_s(), values = product_values(c);
-    trace.real->project_backward(run, c, x, norm, dy, dx, dense, close);
+    trace.real->project_backward(run, c, x, norm, dy, dx, unpadded, only_reader);
     record(operation_of(c), BACKWARD, values * elements(run),
            2 * row_bytes(run, c->channels_in) +
-               (dense ? dense_bytes(run, c->channels_out) : gradient_bytes(run, dy, c->channels_out)),
+               (unpadded ? dense_bytes(run, c->channels_out) : gradient_bytes(run, dy, c->channels_out)),
            values, begin);
 }
 

@@ -68,7 +68,7 @@ static int collect_all(struct store *s, struct error *err) {
 }
 
 /* Only its lease says what a living engine uses, and an unreadable lease says nothing. */
-static void gc_takes_nothing_when_it_cannot_tell_who_lives(void **state) {
+static void gc_removes_nothing_when_it_cannot_tell_who_lives(void **state) {
     const struct place *p = *state;
     char hex[DIGEST_HEX_SIZE];
     RUN(p, "study", "old");
@@ -95,7 +95,7 @@ static void gc_takes_nothing_when_it_cannot_tell_who_lives(void **state) {
 }
 
 /* Records of attempts name objects, runs name records: half a list of either would condemn what the rest names. */
-static void gc_takes_nothing_on_half_a_list(void **state) {
+static void gc_removes_nothing_on_half_a_list(void **state) {
     static const char *const folders[] = {"attempts", "runs", "actions"};
     const struct place *p = *state;
     RUN(p, "study", "old");
@@ -157,8 +157,8 @@ static void no_store_is_made_where_something_may_stand(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(gc_takes_nothing_when_it_cannot_tell_who_lives, place_setup, place_mended),
-        cmocka_unit_test_setup_teardown(gc_takes_nothing_on_half_a_list, place_setup, place_mended),
+        cmocka_unit_test_setup_teardown(gc_removes_nothing_when_it_cannot_tell_who_lives, place_setup, place_mended),
+        cmocka_unit_test_setup_teardown(gc_removes_nothing_on_half_a_list, place_setup, place_mended),
         cmocka_unit_test_setup_teardown(fsck_does_not_call_a_store_whole_that_it_cannot_read, place_setup,
                                         place_mended),
         cmocka_unit_test_setup_teardown(a_list_of_runs_is_whole_or_none, place_setup, place_mended),

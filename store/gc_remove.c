@@ -29,7 +29,7 @@ static int keep_line(struct gc *g, struct gc_segment *segment, struct gc_line *l
     return rc;
 }
 
-static int look_again(struct gc *g, struct gc_segment *segment, bool all, struct error *err) {
+static int keep_needed(struct gc *g, struct gc_segment *segment, bool all, struct error *err) {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < segment->count; i++) {
         struct gc_line *line = &segment->lines[i];
@@ -138,7 +138,7 @@ static int replace_segment(struct gc *g, struct gc_segment *segment, struct erro
     if (rc < 0)
         return rc;
     bool quiet = flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_size == segment->size;
-    rc = look_again(g, segment, !quiet, err);
+    rc = keep_needed(g, segment, !quiet, err);
     bool torn = segment->count == 0 ||
                 segment->lines[segment->count - 1].offset + segment->lines[segment->count - 1].length < segment->size;
     if (rc == 0 && quiet && (segment->going > 0 || torn)) {
@@ -156,7 +156,7 @@ static int replace_segment(struct gc *g, struct gc_segment *segment, struct erro
     return rc;
 }
 
-int gc_take_records(struct gc *g, struct error *err) {
+int gc_remove_records(struct gc *g, struct error *err) {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < g->segment_count; i++) {
         int lock = -1;
@@ -189,7 +189,7 @@ static bool is_needed(const struct gc *g, const struct digest *d) {
     return digest_set_has(&g->objects, d) || digest_set_has(&g->book.notes, d);
 }
 
-static int take_object(struct gc *g, const struct victim *v, struct error *err) {
+static int remove_object(struct gc *g, const struct victim *v, struct error *err) {
     char name[OBJECT_NAME_SIZE];
     object_name(name, &v->digest);
     if (!g->options->dry_run && unlinkat(g->s->objects_fd, name, 0) < 0 && errno != ENOENT)
@@ -200,13 +200,13 @@ static int take_object(struct gc *g, const struct victim *v, struct error *err) 
 }
 
 /* Keeps objects that an engine has noted meanwhile. */
-static int take_batch(struct batch *b, struct error *err) {
+static int remove_batch(struct batch *b, struct error *err) {
     struct gc *g = b->g;
     int lock = -1;
     int rc = b->count == 0 || g->options->dry_run ? 0 : lease_enter(&lock, &g->book, g->s, err);
     for (size_t i = 0; rc == 0 && i < b->count; i++)
         if (!is_needed(g, &b->items[i].digest))
-            rc = take_object(g, &b->items[i], err);
+            rc = remove_object(g, &b->items[i], err);
     lease_leave(lock);
     b->count = 0;
     return rc;
@@ -229,15 +229,15 @@ static int judge_object(void *context, const struct digest *d, const char *path,
         return 0;
     }
     b->items[b->count++] = (struct victim){*d, (uint64_t)st.st_size};
-    return b->count == BATCH ? take_batch(b, err) : 0;
+    return b->count == BATCH ? remove_batch(b, err) : 0;
 }
 
-int gc_take_objects(struct gc *g, struct error *err) {
+int gc_remove_objects(struct gc *g, struct error *err) {
     struct batch *b = mem_alloc(sizeof *b);
     b->g = g;
     int rc = object_each(g->s, judge_object, b, err);
     if (rc == 0)
-        rc = take_batch(b, err);
+        rc = remove_batch(b, err);
     free(b);
     return rc;
 }
