@@ -155,7 +155,7 @@ static int make_directories(struct attempt_directory *d, struct error *err) {
 /* Another stage may have put a link or a pipe in the place of a log while this directory was idle. */
 static void remove_replaced(const char *log) {
     struct stat st;
-    if (lstat(log, &st) == 0 && !(S_ISREG(st.st_mode) && st.st_nlink == 1))
+    if (lstat(log, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_nlink > 1))
         file_remove_tree(log, NULL);
 }
 
