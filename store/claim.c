@@ -2,6 +2,9 @@
  * Claims: claims/<key> holds "<owner> <host name>\n" of the engine that works on the key. Claims are read and changed
  * under a short exclusive lock on claims/.lock, which the kernel releases when its holder dies. They are files, not
  * rows: they need no sync, since a claim never outlives its boot, and they survive a rebuild of the index.
+ *
+ * All claims of an engine have the same content. So a key that has no claim gets a hard link to one that the engine holds.
+ * That needs no lock, as a link never replaces a file, and no new inode.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -114,18 +117,34 @@ static int read_claim(enum holder *out, struct error *who, struct store *s, cons
     return rc;
 }
 
-static int write_claim(const struct store *s, const char *path, struct error *err) {
+/* 1: another engine has linked its claim there meanwhile. */
+static int write_claim(struct store *s, const char *path, struct error *err) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return errno == EEXIST ? 1 : error_errno(err, errno, "%s: cannot be made", path);
     char *text = mem_printf("%s %s\n", s->owner_text, s->host_name);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    int rc = fd < 0 ? error_errno(err, errno, "%s: cannot be made", path) : 0;
-    if (rc == 0)
-        rc = file_write_all(fd, text, strlen(text), path, err);
-    if (fd >= 0)
-        close(fd);
-    if (rc < 0 && fd >= 0)
-        unlink(path);
+    int rc = file_write_all(fd, text, strlen(text), path, err);
     free(text);
+    if (rc < 0)
+        unlink(path);
+    if (s->claim_fd >= 0)
+        close(s->claim_fd);
+    s->claim_fd = fd;
     return rc;
+}
+
+/* Removes a dead owner's claim. It is not written over, since other claims may be links to it. */
+static int remove_claim(const char *path, struct error *err) {
+    return unlink(path) < 0 && errno != ENOENT ? error_errno(err, errno, "%s: cannot be removed", path) : 0;
+}
+
+/* Whether nobody had the key, and a link to the last claim that was written is its claim now. */
+static bool link_claim(const struct store *s, const char *path) {
+    char own[32];
+    if (s->claim_fd < 0)
+        return false;
+    snprintf(own, sizeof own, "/proc/self/fd/%d", s->claim_fd);
+    return linkat(AT_FDCWD, own, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0;
 }
 
 /* ---- ours ---- */
@@ -158,23 +177,44 @@ static int refresh(struct store *s, void *context, struct error *err) {
     return tail_refresh(s, err);
 }
 
+/* Takes a free key, or that of a dead owner. `*holder`: the owner before. 1: it was taken at the same moment. */
+static int take_key(struct store *s, const struct digest *key, const char *path, enum holder *holder,
+                    struct error *err) {
+    struct error who = {0};
+    int rc = read_claim(holder, &who, s, key, path, err);
+    if (rc == 0 && *holder == HOLDER_OTHER)
+        return error_set(err, ERR_BUSY, "%s", who.message);
+    if (rc == 0 && *holder == HOLDER_DEAD)
+        rc = remove_claim(path, err);
+    return rc < 0 || *holder == HOLDER_US ? rc : write_claim(s, path, err);
+}
+
+/* For a key that has a claim, and for an engine that has none to link to. */
+static int claim_locked(struct store *s, const struct digest *key, const char *path, enum holder *holder,
+                        struct error *err) {
+    int lock = -1;
+    bool was_dead = false;
+    int rc = lock_claims(&lock, s, err);
+    if (rc < 0)
+        return rc;
+    do {
+        rc = take_key(s, key, path, holder, err);
+        was_dead |= *holder == HOLDER_DEAD;
+    } while (rc > 0);
+    close(lock);
+    if (was_dead)
+        *holder = HOLDER_DEAD;
+    return rc;
+}
+
 int store_claim(struct store *s, const struct digest *key, struct error *err) {
     enum holder holder = HOLDER_NONE;
-    struct error who = {0};
-    int lock = -1;
     claim_heartbeat(s);
     int rc = read_only_refuse(s, err);
-    if (rc == 0)
-        rc = lock_claims(&lock, s, err);
     if (rc < 0)
         return rc;
     char *path = claim_path(s, key);
-    rc = read_claim(&holder, &who, s, key, path, err);
-    if (rc == 0 && holder == HOLDER_OTHER)
-        rc = error_set(err, ERR_BUSY, "%s", who.message);
-    else if (rc == 0 && holder != HOLDER_US)
-        rc = write_claim(s, path, err);
-    close(lock);
+    rc = link_claim(s, path) ? 0 : claim_locked(s, key, path, &holder, err);
     free(path);
     if (rc < 0)
         return rc;
@@ -193,8 +233,8 @@ int store_release(struct store *s, const struct digest *key, struct error *err) 
         return rc;
     char *path = claim_path(s, key);
     rc = read_claim(&holder, &who, s, key, path, err);
-    if (rc == 0 && holder == HOLDER_US && unlink(path) < 0)
-        rc = error_errno(err, errno, "%s: cannot be removed", path);
+    if (rc == 0 && holder == HOLDER_US)
+        rc = remove_claim(path, err);
     close(lock);
     free(path);
     drop(s, key);
@@ -219,8 +259,8 @@ int claim_remove_dead(struct store *s, const struct digest *key, struct error *e
         return rc;
     char *path = claim_path(s, key);
     rc = read_claim(&holder, &who, s, key, path, err);
-    if (rc == 0 && holder == HOLDER_DEAD && unlink(path) < 0 && errno != ENOENT)
-        rc = error_errno(err, errno, "%s: cannot be removed", path);
+    if (rc == 0 && holder == HOLDER_DEAD)
+        rc = remove_claim(path, err);
     close(lock);
     free(path);
     return rc;
@@ -234,6 +274,9 @@ void claim_release_all(struct store *s) {
     }
     free(s->claims);
     free(s->foreign);
+    if (s->claim_fd >= 0)
+        close(s->claim_fd);
+    s->claim_fd = -1;
     s->claims = NULL;
     s->foreign = NULL;
 }

@@ -156,6 +156,7 @@ struct store {
     double run_began_s;
     cJSON *run_head;
 
+    int claim_fd; /* the last claim that was written; -1: none */
     struct digest *claims;
     size_t claim_count, claim_capacity;
     uint64_t heartbeat_ns;

@@ -140,7 +140,7 @@ static struct store *store_alloc(const char *directory) {
     struct store *s = mem_alloc(sizeof *s);
     s->directory = mem_strdup(directory);
     s->hash = sha256_create();
-    s->objects_fd = s->actions_fd = s->lease.fd = s->lease.lock_fd = s->writer.fd = -1;
+    s->objects_fd = s->actions_fd = s->lease.fd = s->lease.lock_fd = s->writer.fd = s->claim_fd = -1;
     pthread_mutex_init(&s->lock, NULL);
     return s;
 }
