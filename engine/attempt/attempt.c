@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "engine/attempt/environment.h"
+#include "engine/attempt/view.h"
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/environment/gpus.h"
@@ -76,6 +77,7 @@ void attempts_free(struct attempts *all) {
     free(all->platform);
     free(all->run);
     free(all->name);
+    free(all->project);
     free(all->prepared);
 }
 
@@ -103,6 +105,7 @@ struct attempt *attempt_create(struct attempts *all, const struct attempt_option
     attempt_result_init(&a->outcome.result);
     instance_hold_action(a->instance);
     inputs_init(&a->inputs, a->instance->action);
+    view_choose(a);
     if (!a->only_look) {
         a->account = attempt_record_head(a);
         a->account_path = store_attempt_path(store, a->id);
@@ -120,6 +123,7 @@ void attempt_free(struct attempt *a) {
     if (a->checkpoint_fd >= 0)
         close(a->checkpoint_fd);
     inputs_close(&a->inputs);
+    view_close(a);
     instance_release_action(a->instance);
     outcome_close(&a->outcome);
     events_close(&a->events);
@@ -180,6 +184,7 @@ static void end(struct attempt *a) {
 static void keep_directory(struct attempt *a) {
     const struct attempts_options *o = &a->all->options;
     struct error fault = {0};
+    view_link_binds(a);
     int rc = directory_keep(a->directory, a->kept, &fault);
     if (rc == 0)
         rc = store_failed_prune(o->store, o->pipeline->name, o->keep_failed, &fault);

@@ -41,11 +41,14 @@ struct attempts_options {
     const char *run;      /* its id, for records; copied; NULL: there is none */
     const char *name;     /* names of directories begin with it; copied */
     size_t keep_failed;   /* directories of failed attempts that stay */
+    const char *project;  /* the folder that commands do not see; NULL: they see all. It outlives all */
 };
 
 struct attempts {
     struct attempts_options options;
     char *platform, *run, *name;
+    char *project; /* NULL: the machine allows no isolation, or nobody wants it */
+    bool probed;   /* whether the machine was asked */
     struct executor *executor;
     int work_fd;                    /* the store's work/ */
     struct attempt_directory *idle; /* directories that the next attempts use */
@@ -119,10 +122,13 @@ struct attempt {
     int number, cpus;
     char *gpus; /* those that it holds, "0,2"; NULL: none */
     bool only_look;
-    bool object_lost; /* an input from the store is damaged or gone, and must be made again */
-    bool cancelled;   /* asked to leave, or killed, before it was submitted */
-    bool keeps;       /* its directory stays if it fails: */
-    char *kept;       /* there; NULL before the stage has ended */
+    bool object_lost;           /* an input from the store is damaged or gone, and must be made again */
+    struct isolation isolation; /* of a command; without a cover where it sees the project */
+    char **places;              /* targets of its binds */
+    size_t keep_count, keep_capacity, bind_capacity, place_capacity;
+    bool cancelled; /* asked to leave, or killed, before it was submitted */
+    bool keeps;     /* its directory stays if it fails: */
+    char *kept;     /* there; NULL before the stage has ended */
 
     struct attempt_directory *directory; /* from attempt_start to attempt_remove */
     char *worked_in;                     /* the stage's working directory, for the record */
@@ -167,6 +173,9 @@ void attempt_cancel(struct attempt *a, enum cancel how, bool failed);
 
 /* The record of an attempt that has ended (store/RECORD.md). The caller deletes it. */
 cJSON *attempt_record(const struct attempt *a);
+
+/* An out in a record: one that may be a file or a directory by what it is. The caller deletes it. */
+cJSON *attempt_out_json(const struct out_decl *out, const struct object *object);
 
 /* Gives its directory back. Before attempt_free, where only_look. */
 void attempt_remove(struct attempt *a);

@@ -114,3 +114,29 @@ static int copy_folder(const char *from, const char *to, const struct folder_fil
 int copy_tree(const char *from, const char *to, const struct folder_filter *filter, struct error *err) {
     return file_is_directory(from) ? copy_folder(from, to, filter, err) : copy_file(from, to, 0, err);
 }
+
+/* ---- whether anything stays behind ---- */
+
+static bool is_whole(const char *path, const struct folder_filter *filter) {
+    struct folder folder;
+    const char *name;
+    int rc = folder_open(&folder, path, NULL);
+    bool whole = rc == 0;
+    while (whole && (rc = folder_next(&folder, &name, NULL)) > 0) {
+        char *entry = path_join(path, name);
+        struct stat st;
+        bool there = lstat(entry, &st) == 0, directory = there && S_ISDIR(st.st_mode);
+        whole = there && !folder_skips_name(name) && !is_skipped(filter, entry, directory) &&
+                (!directory || is_whole(entry, filter));
+        free(entry);
+    }
+    folder_close(&folder);
+    return whole && rc == 0;
+}
+
+bool copy_is_whole(const char *path, const struct folder_filter *filter) {
+    char *real = realpath(path, NULL);
+    bool whole = real && is_whole(real, filter);
+    free(real);
+    return whole;
+}

@@ -10,4 +10,7 @@
    ERR_NOT_FOUND; ERR_INVALID: it may not be read; ERR_IO. */
 int copy_tree(const char *from, const char *to, const struct folder_filter *filter, struct error *err);
 
+/* Whether a copy of the folder would have every entry. False where it cannot be read. */
+bool copy_is_whole(const char *path, const struct folder_filter *filter);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "engine/attempt/attempt.h"
 #include "engine/attempt/stamp.h"
+#include "engine/attempt/view.h"
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
 
@@ -79,7 +80,7 @@ int inputs_check_after(const struct attempt *a, const char *when, struct error *
     int rc = 0;
     for (const struct given_file *g = a->inputs.files; rc == 0 && g < a->inputs.files + count; g++)
         if (g->item)
-            rc = given_check(g, file_is_in_place(a, g), a->all->options.facts, &way, when, err);
+            rc = given_check(g, g->bound || file_is_in_place(a, g), a->all->options.facts, &way, when, err);
     for (size_t i = 0; rc == 0 && i < action->pin_count; i++)
         rc = given_check_program(&a->inputs.programs[i], a->all->options.facts, when, err);
     way_close(&way);
@@ -157,6 +158,13 @@ static int make_item_folder(const struct attempt *a, const char *relative, struc
     return rc;
 }
 
+/* A file of the project that may have changed is copied: the copy tells. */
+static int give_file(struct attempt *a, struct given_file *g, const char *path, struct error *err) {
+    g->bound = g->sight.at_rest && view_binds(a, g->item);
+    return g->bound ? view_bind(a, g->item, path, err)
+                    : given_copy(g, path, store_input_filter(a->all->options.store), err);
+}
+
 static int give_item(struct attempt *a, const struct action_input *input, size_t index, struct error *err) {
     const struct action_item *item = &input->items[index];
     if (reads_in_place(a, input, index))
@@ -166,7 +174,7 @@ static int give_item(struct attempt *a, const struct action_input *input, size_t
     char *path = path_join(a->directory->stage, buffer_text(&relative));
     int rc = input->list && !item->place ? make_item_folder(a, buffer_text(&relative), err) : 0;
     if (rc == 0)
-        rc = item->path ? given_copy(given_item(a, input, index), path, store_input_filter(a->all->options.store), err)
+        rc = item->path ? give_file(a, given_item(a, input, index), path, err)
                         : give_object(a, input->name, item, path, err);
     free(path);
     buffer_close(&relative);

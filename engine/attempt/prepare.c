@@ -12,6 +12,7 @@
 #include "engine/attempt/attempt.h"
 #include "engine/attempt/environment.h"
 #include "engine/attempt/stamp.h"
+#include "engine/attempt/view.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
@@ -134,6 +135,7 @@ int attempt_prepare(struct attempt *a, struct error *err) {
     if (action->kind)
         set_kind_argv(a);
     a->environment = environment_create(a);
+    view_keep(a);
     return rc;
 }
 
@@ -144,7 +146,7 @@ struct attempt_request attempt_request(const struct attempt *a) {
                                     .environment = a->environment,
                                     .directory = a->directory->stage,
                                     .checkpoint = a->checkpoint,
-
+                                    .isolation = a->isolation,
                                     .logs = {{.path = a->directory->stdout_log, .kept = a->stdout_log},
                                              {.path = a->directory->stderr_log, .kept = a->stderr_log}},
                                     .gpus = a->instance->decl->resources.gpus,

@@ -17,17 +17,16 @@ static void add_hex(cJSON *object, const char *name, const struct digest *d) {
     cJSON_AddStringToObject(object, name, hex);
 }
 
-static void add_out(cJSON *outs, const struct out_decl *out, const struct object *object) {
+cJSON *attempt_out_json(const struct out_decl *out, const struct object *object) {
     enum out_type found = object->directory ? OUT_DIRECTORY : OUT_FILE;
-    enum out_type type = out->type == OUT_ANY ? found : out->type;
-    cJSON_AddItemToObject(outs, out->name, record_out_json(object, action_out_type(type)));
+    return record_out_json(object, action_out_type(out->type == OUT_ANY ? found : out->type));
 }
 
 static void add_outs(cJSON *record, const struct attempt *a) {
     const struct action *action = a->instance->action;
     cJSON *outs = cJSON_AddObjectToObject(record, "outs");
     for (size_t i = 0; a->outcome.finished && i < action->out_count; i++)
-        add_out(outs, &action->outs[i], &a->outcome.outs[i]);
+        cJSON_AddItemToObject(outs, action->outs[i].name, attempt_out_json(&action->outs[i], &a->outcome.outs[i]));
     cJSON_AddItemToObject(record, "metrics",
                           a->outcome.finished ? cJSON_Duplicate(a->outcome.metrics, true) : cJSON_CreateObject());
 }
@@ -150,6 +149,7 @@ static void add_provenance(cJSON *record, const struct attempt *a) {
     cJSON_AddNumberToObject(p, "tolerance", a->instance->decl->tolerance);
     add_gpus(p, a);
     add_argv(p, a);
+    cJSON_AddStringToObject(p, "isolation", a->isolation.cover ? "namespace" : "none");
     add_environment(p, a);
     add_programs(p, a);
     add_inputs(p, a->instance->action);

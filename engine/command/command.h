@@ -52,6 +52,8 @@ int command_find(const struct command **out, const char *name, struct error *err
     { "jobs", 'j', "N", "Cpu tokens to share out among stages (default: the cores of this machine)" }
 #define OPTION_GPUS                                                                                                    \
     { "gpus", 0, "LIST", "The GPUs to share out among stages: 0,1 or none (default: those of the caller or machine)" }
+#define OPTION_NO_ISOLATION                                                                                            \
+    { "no-isolation", 0, NULL, "Let commands see all of the project (also: RETORT_ISOLATION=off)" }
 #define OPTION_JSON                                                                                                    \
     { "json", 0, NULL, "Print JSON" }
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

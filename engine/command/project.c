@@ -324,3 +324,18 @@ void project_close(struct project *p) {
     free(p->stage_program);
     *p = (struct project){0};
 }
+
+static bool holds_home(const char *root) {
+    const char *home = getenv("HOME");
+    char *real = home && *home ? realpath(home, NULL) : NULL;
+    size_t length = strlen(root);
+    bool holds = real && strncmp(real, root, length) == 0 && strchr("/", real[length]);
+    free(real);
+    return holds || strcmp(root, "/") == 0;
+}
+
+const char *project_cover(const struct project *p, const struct arguments *a) {
+    const char *wanted = getenv("RETORT_ISOLATION");
+    bool off = argument_given(a, "no-isolation") || (wanted && strcmp(wanted, "off") == 0);
+    return off || holds_home(p->root) ? NULL : p->root;
+}

@@ -30,6 +30,7 @@ static int run_it(struct project *p, const struct arguments *a, enum progress_st
     options->observer = progress_observer(progress);
     options->stage_program = p->stage_program;
     options->results = results;
+    options->project = project_cover(p, a);
     options->targets = operands_from(a, 1);
     options->target_count = operand_count(a) > 1 ? operand_count(a) - 1 : 0;
     int code = run_pipeline(p->pipeline, p->store, options, &summary, &p->diagnostics, err);
@@ -75,6 +76,7 @@ static const struct option options[] = {
     {"progress", 0, "STYLE", "auto, plain, json (one object per line) or none"},
     {"keep-failed", 0, "N",
      "Keep the directories of the last N failed stages (default: 10), until gc or their success"},
+    OPTION_NO_ISOLATION,
     {"same-platform", 0, NULL, "Use only results of this code path and library versions"},
     {"base-power", 0, NULL,
      "Measure the machine at rest, half a minute before the first stage and after the last, if a counter can be read"},

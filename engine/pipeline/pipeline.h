@@ -163,6 +163,7 @@ struct stage_decl {
     const char *const *pin; /* programs whose digest enters the key */
     size_t pin_count;
     bool checkpoint; /* commands that ask for one; kinds say it themselves */
+    bool isolation;  /* commands, where the machine allows it; default true */
 
     struct resources resources;
     int retries;

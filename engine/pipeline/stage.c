@@ -47,6 +47,10 @@ static void read_checkpoint(struct draft *d, const cJSON *node) {
     read_bool(d->part, node, &d->decl.checkpoint);
 }
 
+static void read_isolation(struct draft *d, const cJSON *node) {
+    read_bool(d->part, node, &d->decl.isolation);
+}
+
 static void read_stage_resources(struct draft *d, const cJSON *node) {
     read_resources(d->part, node, &d->decl.resources);
 }
@@ -122,6 +126,7 @@ static const struct stage_field {
     {"toolchain", COMMAND, read_toolchain, "a kind has its own program"},
     {"pin", COMMAND, read_pin, "a kind has a version instead"},
     {"checkpoint", COMMAND, read_checkpoint, "a kind says itself whether it keeps checkpoints"},
+    {"isolation", COMMAND, read_isolation, "a kind reads its inputs alone"},
     {"resources", RUNS, read_stage_resources, NULL},
     {"retries", RUNS, read_retries, NULL},
     {"timeout", RUNS, read_timeout, NULL},
@@ -240,6 +245,7 @@ static void read_defaults(struct part *part) {
     static const char *const keys[] = {"in", "resources", "retries", "timeout", "env", "pass_env", "toolchain"};
     part->defaults.cache = true;
     part->defaults.deterministic = true;
+    part->defaults.isolation = true;
     part->defaults.resources.cpus = 1;
     const cJSON *node = cJSON_GetObjectItemCaseSensitive(part->root, "defaults");
     if (!node || !need_object(part, node, "\"defaults\""))
@@ -268,6 +274,7 @@ static void copy_defaults(struct stage_decl *decl, const struct stage_decl *defa
         decl->toolchain = defaults->toolchain;
     decl->cache = defaults->cache;
     decl->deterministic = defaults->deterministic;
+    decl->isolation = defaults->isolation;
 }
 
 /* Of a stage with several types, reads only the fields that fit all of them. Other fields have another meaning for

@@ -35,7 +35,8 @@ static int open_run(struct run *r, struct error *err) {
                                              .platform = r->platform,
                                              .run = store_run_id(r->store),
                                              .name = store_run_id(r->store),
-                                             .keep_failed = r->options->keep_failed};
+                                             .keep_failed = r->options->keep_failed,
+                                             .project = r->options->project};
     rc = attempts_open(&r->attempts, &options, err);
     if (rc == 0)
         open_energy(r);

@@ -54,7 +54,7 @@ static bool is_other(const cJSON *recorded, const struct object *now) {
 
 static int compare_out(cJSON *outs, const struct attempt *a, size_t index, const cJSON *recorded, struct error *err) {
     const struct out_decl *decl = &a->instance->action->outs[index];
-    cJSON *now = record_out_json(&a->outcome.outs[index], action_out_type(decl->type));
+    cJSON *now = attempt_out_json(decl, &a->outcome.outs[index]);
     cJSON *first = NULL;
     int rc = 0;
     if (recorded && json_equal(recorded, now)) {

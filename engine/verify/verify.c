@@ -255,7 +255,8 @@ static int execute(struct verification *v, struct error *err) {
                                              .gpus = v->options->gpus,
                                              .pipeline = v->pipeline,
                                              .platform = v->platform,
-                                             .name = v->id};
+                                             .name = v->id,
+                                             .project = v->options->project};
     int rc = event_loop_open(&v->loop, err);
     if (rc == 0)
         rc = attempts_open(&v->attempts, &options, err);

@@ -24,7 +24,9 @@ struct start {
     pid_t keeper;
     int null_fd;
     const int *log_fds;
-    int failure; /* an errno; 0: the program runs */
+    struct isolation_identity identity;
+    int failure;             /* an errno; 0: the program runs */
+    const char *not_covered; /* the path at which isolation failed; NULL: it did not */
 };
 
 static bool ignored[SIGNALS];
@@ -68,6 +70,12 @@ __attribute__((no_sanitize("address", "thread", "undefined"))) static int become
     umask(022);
     bool ready = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == s->keeper;
     reset_signals();
+    if (ready && s->request->isolation.cover) {
+        s->failure = isolation_enter(&s->request->isolation, &s->identity, &s->not_covered);
+        if (s->failure)
+            _exit(127);
+        s->not_covered = NULL;
+    }
     if (ready && set_descriptors(s) && chdir(s->request->directory) == 0)
         execve(s->program, s->request->argv, s->request->environment);
     s->failure = errno ? errno : ESRCH;
@@ -98,10 +106,18 @@ int leader_start(pid_t *pid, const struct attempt_request *r, int null_fd, const
         return error_set(err, ERR_NOT_FOUND, "%s: no such program on the PATH of the stage (%s)", r->argv[0],
                          stage_path(r));
     struct start s = {.request = r, .program = program, .keeper = getpid(), .null_fd = null_fd, .log_fds = log_fds};
-    pid_t child = clone(become_leader, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &s);
+    int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
+    if (r->isolation.cover) {
+        s.identity = isolation_identity();
+        flags |= isolation_flags();
+    }
+    pid_t child = clone(become_leader, stack + sizeof stack, flags, &s);
     int rc = 0;
     if (child < 0)
         rc = error_errno(err, errno, "%s: cannot be started", r->argv[0]);
+    else if (s.not_covered)
+        rc = error_errno(err, s.failure, "%s: cannot be isolated from the project (\"isolation\": false turns it off)",
+                         s.not_covered);
     else if (s.failure) /* the child is a zombie, which the keeper reaps with the rest */
         rc = error_errno(err, s.failure, "%s: cannot be executed", program);
     else

@@ -22,6 +22,7 @@
 #include "engine/base/buffer.h"
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
+#include "stages/protocol/isolate.h"
 
 /* Descriptors that a keeper inherits; a stage inherits the events alone. */
 enum { ATTEMPT_EVENTS_FD = 3, ATTEMPT_CONTROL_FD = 4 };
@@ -63,6 +64,7 @@ struct attempt_request {
     char **environment;         /* NULL-terminated, all of it, "NAME=value" */
     const char *directory;      /* absolute: where the stage works */
     const char *checkpoint;     /* absolute; NULL: the stage has none */
+    struct isolation isolation; /* its view of the file system */
     struct attempt_log logs[2]; /* stdout, stderr */
     double gpus;                /* that it holds, for the meter */
     struct attempt_account account;
@@ -70,7 +72,7 @@ struct attempt_request {
 
 cJSON *attempt_request_json(const struct attempt_request *r); /* the caller deletes */
 
-/* `json` must live as long as `out`. ERR_INVALID. Closed by attempt_request_close, which frees the two lists. */
+/* `json` must live as long as `out`. ERR_INVALID. Closed by attempt_request_close, which frees the lists. */
 int attempt_request_read(struct attempt_request *out, const cJSON *json, struct error *err);
 void attempt_request_close(struct attempt_request *r);
 

@@ -7,7 +7,8 @@
 static const char argv[] = "argv", environment[] = "environment", program[] = "program", directory[] = "directory",
                   checkpoint[] = "checkpoint", stdout_log[] = "stdout", stderr_log[] = "stderr", log_path[] = "path",
                   log_kept[] = "kept", gpus[] = "gpus", account[] = "account", account_path[] = "path",
-                  account_every[] = "every_ms", account_record[] = "record";
+                  account_every[] = "every_ms", account_record[] = "record", isolation[] = "isolation",
+                  isolation_cover[] = "cover", isolation_keep[] = "keep", isolation_binds[] = "binds";
 
 static void add_list(cJSON *json, const char *name, char *const *list) {
     cJSON *array = cJSON_AddArrayToObject(json, name);
@@ -40,6 +41,20 @@ static void add_account(cJSON *json, const struct attempt_account *a) {
     cJSON_AddItemReferenceToObject(object, account_record, a->record);
 }
 
+/* Binds are a list of sources and targets in turn. */
+static void add_isolation(cJSON *json, const struct isolation *x) {
+    if (!x->cover)
+        return;
+    cJSON *object = cJSON_AddObjectToObject(json, isolation);
+    add_text(object, isolation_cover, x->cover);
+    add_list(object, isolation_keep, x->keep);
+    cJSON *binds = cJSON_AddArrayToObject(object, isolation_binds);
+    for (size_t i = 0; i < x->bind_count; i++) {
+        cJSON_AddItemToArray(binds, cJSON_CreateStringReference(x->binds[i].source));
+        cJSON_AddItemToArray(binds, cJSON_CreateStringReference(x->binds[i].target));
+    }
+}
+
 cJSON *attempt_request_json(const struct attempt_request *r) {
     cJSON *json = cJSON_CreateObject();
     add_text(json, program, r->program);
@@ -51,6 +66,7 @@ cJSON *attempt_request_json(const struct attempt_request *r) {
     add_log(json, stderr_log, &r->logs[1]);
     cJSON_AddNumberToObject(json, gpus, r->gpus);
     add_account(json, &r->account);
+    add_isolation(json, &r->isolation);
     return json;
 }
 
@@ -71,6 +87,26 @@ static char **read_list(const cJSON *json, const char *name) {
     return list;
 }
 
+/* False: it lacks a member. */
+static bool read_isolation(struct isolation *out, const cJSON *json) {
+    *out = (struct isolation){.cover = json_text(json, isolation_cover, NULL)};
+    if (!json)
+        return true;
+    char **binds = read_list(json, isolation_binds);
+    out->keep = read_list(json, isolation_keep);
+    size_t count = 0;
+    while (binds && binds[count])
+        count++;
+    struct isolation_bind *pairs = mem_array(count / 2 + 1, sizeof *pairs);
+    for (size_t i = 0; i < count / 2; i++)
+        pairs[i] = (struct isolation_bind){binds[2 * i], binds[2 * i + 1]};
+    bool whole = out->cover && out->keep && binds;
+    free(binds);
+    out->binds = pairs;
+    out->bind_count = count / 2;
+    return whole;
+}
+
 int attempt_request_read(struct attempt_request *out, const cJSON *json, struct error *err) {
     const cJSON *a = cJSON_GetObjectItemCaseSensitive(json, account);
     *out = (struct attempt_request){.program = json_text(json, program, NULL),
@@ -84,7 +120,8 @@ int attempt_request_read(struct attempt_request *out, const cJSON *json, struct 
                                     .account = {.path = json_text(a, account_path, NULL),
                                                 .every_ms = (int)json_double(a, account_every, 0),
                                                 .record = cJSON_GetObjectItemCaseSensitive(a, account_record)}};
-    bool whole = out->argv && out->argv[0] && out->environment && out->directory && out->logs[0].path &&
+    bool isolated = read_isolation(&out->isolation, cJSON_GetObjectItemCaseSensitive(json, isolation));
+    bool whole = isolated && out->argv && out->argv[0] && out->environment && out->directory && out->logs[0].path &&
                  out->logs[0].kept && out->logs[1].path && out->logs[1].kept;
     return whole ? 0 : error_set(err, ERR_INVALID, "the attempt's request lacks a member");
 }
@@ -92,5 +129,7 @@ int attempt_request_read(struct attempt_request *out, const cJSON *json, struct 
 void attempt_request_close(struct attempt_request *r) {
     free(r->argv);
     free(r->environment);
+    free(r->isolation.keep);
+    free(r->isolation.binds);
     *r = (struct attempt_request){0};
 }

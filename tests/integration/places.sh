@@ -37,6 +37,7 @@ check "executing nothing" same "$(ended known)$(ended finished)" 50
 check "an out's path may hold the instance's value" has show.json '"path": "m/2.txt"'
 "$retort" show t.json prepare --json >show.json
 check "the record says that the out is a directory" has show.json '"type": "directory"'
+check "verify finds the same outs, files and folders" "$retort" verify t.json
 echo 3 >data/raw/a
 check "data that changed" run t.json
 check "runs what reads other bytes" same "$(ended known)$(ended finished)" 14

@@ -1,0 +1,129 @@
+#include "engine/attempt/view.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/attempt/attempt.h"
+#include "engine/attempt/copy.h"
+#include "engine/base/file.h"
+#include "engine/base/memory.h"
+
+enum { LARGE_BYTES = 1 << 20 }; /* a smaller input is copied as fast as it is bound */
+
+void view_choose(struct attempt *a) {
+    struct attempts *all = a->all;
+    if (a->instance->action->kind || !a->instance->decl->isolation || !all->options.project)
+        return;
+    if (!all->probed && isolation_probe(all->options.project))
+        all->project = mem_strdup(all->options.project);
+    all->probed = true;
+    a->isolation.cover = all->project;
+}
+
+bool view_binds(const struct attempt *a, const struct action_item *item) {
+    return a->isolation.cover && a->isolation.bind_count < ISOLATION_MOST / 2 && item->content.size >= LARGE_BYTES &&
+           !item->only &&
+           (!item->content.directory || copy_is_whole(item->path, store_input_filter(a->all->options.store)));
+}
+
+int view_bind(struct attempt *a, const struct action_item *item, const char *place, struct error *err) {
+    int fd = -1, rc = 0;
+    if (item->content.directory)
+        rc = mkdir(place, 0777) < 0 ? error_errno(err, errno, "%s: cannot be made", place) : 0;
+    else if ((fd = open(place, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) < 0)
+        rc = error_errno(err, errno, "%s: cannot be made", place);
+    if (fd >= 0)
+        close(fd);
+    mem_grow(a->isolation.binds, &a->bind_capacity, a->isolation.bind_count + 1);
+    mem_grow(a->places, &a->place_capacity, a->isolation.bind_count + 1);
+    char *target = a->places[a->isolation.bind_count] = mem_strdup(place);
+    a->isolation.binds[a->isolation.bind_count++] = (struct isolation_bind){item->path, target};
+    return rc;
+}
+
+/* ---- kept paths ---- */
+
+static bool lies_in(const char *path, const char *folder) {
+    size_t length = strlen(folder);
+    return strncmp(path, folder, length) == 0 && path[length] == '/';
+}
+
+/* The cover hides the path itself, or the one that its links lead to. */
+static void keep(struct attempt *a, const char *path) {
+    const char *cover = a->isolation.cover;
+    char *real = realpath(path, NULL);
+    const char *place = lies_in(path, cover) ? path : real && lies_in(real, cover) ? real : NULL;
+    if (place && real) {
+        mem_grow(a->isolation.keep, &a->keep_capacity, a->keep_count + 2);
+        a->isolation.keep[a->keep_count++] = mem_strdup(place);
+        a->isolation.keep[a->keep_count] = NULL;
+    }
+    free(real);
+}
+
+/* A folder of programs with what belongs to it: of .venv/bin all of .venv. */
+static void keep_programs(struct attempt *a, const char *folder) {
+    char *prefix = path_directory(folder);
+    bool whole = strcmp(path_base(folder), "bin") == 0 && lies_in(prefix, a->isolation.cover);
+    keep(a, whole ? prefix : folder);
+    free(prefix);
+}
+
+static void keep_path(struct attempt *a, const char *search) {
+    while (*search) {
+        size_t length = strcspn(search, ":");
+        char *folder = mem_strndup(search, length);
+        if (*folder == '/')
+            keep_programs(a, folder);
+        free(folder);
+        search += length + (search[length] == ':');
+    }
+}
+
+/* A program that argv names by its absolute path: in a "bin" with its prefix, else the file alone. */
+static void keep_program(struct attempt *a, const char *program) {
+    char *folder = path_directory(program);
+    if (*program == '/' && strcmp(path_base(folder), "bin") == 0)
+        keep_programs(a, folder);
+    else if (*program == '/')
+        keep(a, program);
+    free(folder);
+}
+
+void view_keep(struct attempt *a) {
+    static const char path[] = "PATH=";
+    if (!a->isolation.cover)
+        return;
+    a->isolation.keep = mem_array(1, sizeof *a->isolation.keep);
+    a->keep_capacity = 1;
+    for (char **variable = a->environment; *variable; variable++)
+        if (strncmp(*variable, path, sizeof path - 1) == 0)
+            keep_path(a, *variable + sizeof path - 1);
+    if (a->argc > 0)
+        keep_program(a, a->argv[0]);
+    keep(a, a->directory->root);
+    if (a->checkpoint)
+        keep(a, a->checkpoint);
+}
+
+void view_link_binds(const struct attempt *a) {
+    for (size_t i = 0; i < a->isolation.bind_count; i++) {
+        const struct isolation_bind *bind = &a->isolation.binds[i];
+        if (unlink(bind->target) == 0 || rmdir(bind->target) == 0)
+            (void)!symlink(bind->source, bind->target);
+    }
+}
+
+void view_close(struct attempt *a) {
+    for (size_t i = 0; i < a->keep_count; i++)
+        free(a->isolation.keep[i]);
+    free(a->isolation.keep);
+    for (size_t i = 0; i < a->isolation.bind_count; i++)
+        free(a->places[i]);
+    free(a->places);
+    free(a->isolation.binds);
+}

@@ -1,0 +1,46 @@
+/*
+ * A command's own view of the file system: it sees its directory and the system, and nothing else of the project.
+ *
+ *   the project    covered by an empty mount, in which only kept paths stand
+ *   its inputs     stand in its directory by read-only bind
+ *
+ * The mounts are made in a namespace that ends with the command. An ordinary user gets a user namespace too, which
+ * maps the user to itself. Root needs none, and loses the right to mount before the command runs.
+ */
+#ifndef RETORT_STAGES_PROTOCOL_ISOLATE_H
+#define RETORT_STAGES_PROTOCOL_ISOLATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct isolation_bind {
+    const char *source, *target; /* absolute; the target is there, of the source's type */
+};
+
+/* Texts are borrowed. */
+struct isolation {
+    const char *cover;            /* the project's folder; NULL: no isolation */
+    char **keep;                  /* files and folders below it that stay, NULL-terminated; the later ones on top */
+    struct isolation_bind *binds; /* read-only */
+    size_t bind_count;
+};
+
+enum { ISOLATION_MOST = 1024 }; /* kept paths and binds together */
+
+/* The flags of clone(2) for a process that calls isolation_enter. */
+int isolation_flags(void);
+
+/* The caller, as isolation_enter needs it; read before the clone. */
+struct isolation_identity {
+    char users[32], groups[32];
+    bool maps;
+};
+struct isolation_identity isolation_identity(void);
+
+/* In the new process, which may share its parent's memory: only system calls. 0, or an errno, and what failed. */
+int isolation_enter(const struct isolation *x, const struct isolation_identity *identity, const char **what);
+
+/* Whether this machine allows it: covers a folder for real, in a process of its own. */
+bool isolation_probe(const char *cover);
+
+#endif
