@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/attempt/attempt.h"
+#include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/environment/toolchain.h"
 
@@ -90,6 +91,32 @@ static void set_declared(struct variables *v, struct attempt *a) {
     }
 }
 
+/* The copies of editable installs come before the originals, which a .pth file or a finder adds at the end. */
+static void set_modules(struct variables *v, struct attempt *a) {
+    const struct action *action = a->instance->action;
+    struct buffer path = {0};
+    for (size_t i = 0; i < action->input_count; i++) {
+        const struct action_input *in = &action->inputs[i];
+        bool folders = strcmp(in->name, ACTION_PYTHON_PATH) == 0;
+        for (size_t k = 0; (folders || strcmp(in->name, ACTION_PYTHON_MODULES) == 0) && k < in->count; k++) {
+            struct buffer item = {0};
+            inputs_item_path(a, in, k, &item);
+            char *folder = folders ? mem_strdup(buffer_text(&item)) : path_directory(buffer_text(&item));
+            buffer_printf(&path, "%s%s/%s", path.size ? ":" : "", a->directory->stage, folder);
+            free(folder);
+            buffer_close(&item);
+        }
+    }
+    append(v, NULL);
+    const char *own = environment_value(v->items, "PYTHONPATH");
+    v->count--;
+    if (path.size > 0 && *own)
+        buffer_printf(&path, ":%s", own);
+    if (path.size > 0)
+        set(v, "PYTHONPATH", buffer_text(&path));
+    buffer_close(&path);
+}
+
 static void set_protocol(struct variables *v, const struct attempt *a) {
     char number[16];
     snprintf(number, sizeof number, "%d", ATTEMPT_EVENTS_FD);
@@ -105,6 +132,7 @@ char **environment_create(struct attempt *a) {
     set_threads(&v, a);
     set_declared(&v, a);
     set_gpus(&v, a);
+    set_modules(&v, a);
     set_protocol(&v, a);
     append(&v, NULL);
     return v.items;

@@ -63,7 +63,7 @@ static void add_command_programs(cJSON *provenance, cJSON *programs, const struc
     }
     const struct interpreter *python = interpreter_of_command(facts, path, search, &a->instance->decl->toolchain);
     if (python)
-        cJSON_AddItemToObject(provenance, "python", interpreter_record(python));
+        cJSON_AddItemToObject(provenance, "python", interpreter_record(python, a->instance->decl));
     free(path);
 }
 

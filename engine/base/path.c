@@ -120,3 +120,24 @@ char *path_normal(const char *path) {
         buffer_putc(&b, '.');
     return buffer_detach(&b);
 }
+
+char *path_repository(const char *directory) {
+    char *here = realpath(directory, NULL);
+    char *start = here ? mem_strdup(here) : mem_strdup(directory);
+    while (here) {
+        char *git = path_join(here, ".git");
+        bool found = file_exists(git);
+        free(git);
+        if (found) {
+            free(start);
+            return here;
+        }
+        if (strcmp(here, "/") == 0)
+            break;
+        char *parent = path_directory(here);
+        free(here);
+        here = parent;
+    }
+    free(here);
+    return start;
+}

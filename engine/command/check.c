@@ -47,8 +47,8 @@ static cJSON *machine_fact(void *context) {
 }
 
 static int expand(struct project *p, struct error *err) {
-    struct plan_facts facts = {NULL,      file_exists_fact, program_fact, packages_fact,
-                               path_fact, machine_fact,     NULL,         members_fact};
+    struct plan_facts facts = {NULL, file_exists_fact, program_fact, packages_fact, path_fact, machine_fact,
+                               NULL, members_fact,     NULL};
     int code = plan_create(&p->plan, p->pipeline, &facts, NULL, 0, err);
     if (code == 0)
         code = plan_advance(p->plan, &p->diagnostics, err);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/file.h"
 #include "engine/base/printable.h"
 #include "engine/command/project.h"
 
@@ -33,7 +34,7 @@ static bool is_damage(const struct fsck_report *r) {
 }
 
 static int run(const struct arguments *a, struct error *err) {
-    char *root = project_root(".");
+    char *root = path_repository(".");
     char *path = project_store_path(a, root);
     struct fsck_report report = {0};
     int code = store_fsck(path, &report, say, NULL, err);

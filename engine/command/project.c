@@ -11,27 +11,6 @@
 #include "engine/base/memory.h"
 #include "engine/base/printable.h"
 
-char *project_root(const char *directory) {
-    char *here = realpath(directory, NULL);
-    char *start = here ? mem_strdup(here) : mem_strdup(directory);
-    while (here) {
-        char *git = path_join(here, ".git");
-        bool found = file_exists(git);
-        free(git);
-        if (found) {
-            free(start);
-            return here;
-        }
-        if (strcmp(here, "/") == 0)
-            break;
-        char *parent = path_directory(here);
-        free(here);
-        here = parent;
-    }
-    free(here);
-    return start;
-}
-
 int project_stage_program(char **out, struct error *err) {
     char self[4096];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -109,7 +88,7 @@ static int open_store_at(struct store **out, const struct arguments *a, const ch
 }
 
 int project_open_store(struct store **out, const struct arguments *a, struct error *err) {
-    char *root = project_root(".");
+    char *root = path_repository(".");
     int code = open_store_at(out, a, root, false, err);
     free(root);
     return code;
@@ -270,7 +249,7 @@ int project_open(struct project *p, const struct arguments *a, enum project_stor
     int code = read_pipeline(p, a, err);
     if (code)
         return code;
-    p->root = project_root(p->pipeline->directory);
+    p->root = path_repository(p->pipeline->directory);
     code = project_stage_program(&p->stage_program, err);
     if (code || store == PROJECT_NO_STORE)
         return code;

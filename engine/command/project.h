@@ -45,7 +45,6 @@ void project_close(struct project *p);
    working directory. */
 int project_open_store(struct store **out, const struct arguments *a, struct error *err);
 char *project_store_path(const struct arguments *a, const char *root); /* the caller frees */
-char *project_root(const char *directory);                             /* the caller frees */
 
 /* The folder that commands do not see: the project's root. NULL where --no-isolation or RETORT_ISOLATION=off turns that
    off, or where the root holds the user's home, and so programs of the user. */

@@ -13,6 +13,10 @@ static bool lies_below(const char *path, const char *folder) {
     return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
+bool python_path_lies_in(const struct python_path *p, const char *folder) {
+    return lies_below(p->path, folder);
+}
+
 static void add_path(struct python *p, const char *module, const char *path) {
     for (size_t i = 0; i < p->path_count; i++)
         if (strcmp(p->paths[i].path, path) == 0)

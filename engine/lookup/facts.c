@@ -28,6 +28,7 @@ void facts_free(struct facts *f) {
     for (size_t i = 0; i < f->paths.count; i++)
         free(f->paths.entries[i].value);
     bytemap_close(&f->paths);
+    free(f->modules);
     interpreters_free(&f->interpreters);
     free(f->platform);
     free(f->stage_program);
@@ -159,12 +160,21 @@ static const cJSON *packages(void *context, const char *name, const char *search
     return interpreter_packages(context, name, search);
 }
 
+static size_t modules(void *context, const struct stage_decl *stage, const struct module_place **out) {
+    struct facts *f = context;
+    free(f->modules);
+    size_t count = interpreter_modules(f, stage, &f->modules);
+    *out = f->modules;
+    return count;
+}
+
 struct plan_facts facts_table(struct facts *f) {
     return (struct plan_facts){.context = f,
                                .file_content = file_content,
                                .program = program,
                                .packages = packages,
                                .stage_path = stage_path,
+                               .modules = modules,
                                .machine = machine,
                                .tick = tick,
                                .file_members = file_members};

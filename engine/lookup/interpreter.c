@@ -104,8 +104,32 @@ const cJSON *interpreter_packages(struct facts *f, const char *name, const char 
     return found ? found->python->packages : NULL;
 }
 
-cJSON *interpreter_record(const struct interpreter *i) {
-    char hex[DIGEST_HEX_SIZE];
+/* Not the project's own folder: with its store and results it is no input. Not a part of a package, as "a.b". */
+static bool is_covered(const struct python_path *p, const struct stage_decl *stage, const char *root) {
+    bool dotted = p->module && strchr(p->module, '.');
+    return stage->toolchain.type != TOOLCHAIN_SYSTEM && !dotted && python_path_lies_in(p, root) &&
+           strcmp(p->path, root) != 0;
+}
+
+size_t interpreter_modules(struct facts *f, const struct stage_decl *stage, struct module_place **out) {
+    const struct interpreter *i = interpreter_of_stage(f, stage);
+    size_t count = 0;
+    *out = NULL;
+    if (!i || i->python->path_count == 0)
+        return 0;
+    char *root = path_repository(stage->scope->directory);
+    *out = mem_array(i->python->path_count, sizeof **out);
+    for (size_t k = 0; k < i->python->path_count; k++) {
+        const struct python_path *p = &i->python->paths[k];
+        if (is_covered(p, stage, root))
+            (*out)[count++] = (struct module_place){p->module, p->path};
+    }
+    free(root);
+    return count;
+}
+
+cJSON *interpreter_record(const struct interpreter *i, const struct stage_decl *stage) {
+    char hex[DIGEST_HEX_SIZE], *root = path_repository(stage->scope->directory);
     cJSON *out = cJSON_CreateObject();
     digest_hex(hex, &i->digest);
     cJSON_AddStringToObject(out, "prefix", i->python->prefix);
@@ -114,7 +138,9 @@ cJSON *interpreter_record(const struct interpreter *i) {
     cJSON_AddItemToObject(out, "packages", cJSON_Duplicate(i->python->packages, true));
     cJSON *uncovered = cJSON_AddArrayToObject(out, "uncovered");
     for (size_t k = 0; k < i->python->path_count; k++)
-        cJSON_AddItemToArray(uncovered, cJSON_CreateString(i->python->paths[k].path));
+        if (!is_covered(&i->python->paths[k], stage, root))
+            cJSON_AddItemToArray(uncovered, cJSON_CreateString(i->python->paths[k].path));
+    free(root);
     return out;
 }
 

@@ -41,6 +41,10 @@ struct action_item {
     size_t label_count;
 };
 
+/* Names of the inputs that a stage gets besides its own (modules.c). */
+#define ACTION_PYTHON_MODULES "python.modules"
+#define ACTION_PYTHON_PATH "python.path"
+
 struct action_input {
     const char *name;
     bool list;

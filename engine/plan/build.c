@@ -79,6 +79,8 @@ int build_action(struct action **out, struct scope *s) {
     if (rc == 0)
         rc = build_env(a, s);
     if (rc == 0)
+        rc = build_modules(a, s);
+    if (rc == 0)
         rc = build_pins(a, s);
     if (rc == 0 && decl->kind && decl->kind->measures_machine)
         a->machine = machine(s->plan);

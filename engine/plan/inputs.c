@@ -313,6 +313,15 @@ static int build_input(struct action_input *out, struct scope *s, const struct i
     return rc;
 }
 
+int file_item(struct action_item *out, struct scope *s, const char *path, const struct location *at) {
+    const struct gathered whole = {0};
+    const struct known_file *file = known_file(&whole, s, "", path, at);
+    if (!file)
+        return ERR_INVALID;
+    *out = (struct action_item){.name = file->name, .content = file->content, .path = file->path};
+    return 0;
+}
+
 static int by_name(const void *a, const void *b) {
     const struct action_input *x = a, *y = b;
     return strcmp(x->name, y->name);

@@ -105,6 +105,9 @@ struct stage_plan {
     /* Kinds: where it is the same for all instances, made once. */
     const cJSON *with, *reduced;
 
+    const struct action_input *modules; /* commands: its editable installs; NULL: not asked yet */
+    size_t module_count;
+
     /* Selects, once decided. */
     const struct candidate *candidates, *winner;
     size_t candidate_count;
@@ -242,6 +245,9 @@ int resolve_matrix(struct matrix_member *out, struct scope *s, const struct refe
 
 /* inputs.c, outs.c, words.c, with.c, build.c */
 int build_inputs(struct action *a, struct scope *s);
+/* A file of the project as an item without labels. */
+int file_item(struct action_item *out, struct scope *s, const char *path, const struct location *at);
+int build_modules(struct action *a, struct scope *s); /* modules.c */
 int build_outs(struct action *a, struct scope *s);
 /* The out of an instance with the path that it has there, in the scope's arena; NULL after a fault. */
 const struct out_decl *node_out(struct scope *s, struct node *n, size_t index);

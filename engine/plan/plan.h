@@ -73,6 +73,12 @@ static inline bool instance_is_open(const struct instance *i) {
     return i->wanted && i->decl->type != STAGE_SELECT && (i->state == INSTANCE_KEYED || i->state == INSTANCE_WAITING);
 }
 
+/* An editable install: a package or module under the name by which it is imported, or a folder of modules. */
+struct module_place {
+    const char *module; /* NULL: a folder of modules */
+    const char *path;   /* absolute */
+};
+
 /* The plan's questions to the world. Each fails with an error that names the path. `file_content` may return ERR_BUSY:
    the answer comes later, and plan_ask_again asks once more. */
 struct plan_facts {
@@ -89,6 +95,9 @@ struct plan_facts {
     /* Content of a data file with these members alone. */
     int (*file_members)(void *context, const char *path, const char *const *names, size_t count, struct content *out,
                         struct error *err);
+    /* Editable installs of the stage's Python that lie in the project; returns their number. They live until the next
+       call. NULL: there are none. */
+    size_t (*modules)(void *context, const struct stage_decl *stage, const struct module_place **out);
 };
 
 struct plan;

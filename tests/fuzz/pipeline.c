@@ -85,8 +85,8 @@ static void hold_end(struct plan *plan, const struct pipeline *p) {
 }
 
 static void carry_out(const struct pipeline *p) {
-    struct plan_facts facts = {NULL,      give_content, give_program, give_packages,
-                               give_path, give_machine, NULL,         give_members};
+    struct plan_facts facts = {NULL,         give_content, give_program, give_packages, give_path,
+                               give_machine, NULL,         give_members, NULL};
     struct plan *plan = NULL;
     struct diagnostics faults = {0};
     struct error err = {0};

@@ -65,17 +65,17 @@ check "a toolchain is no part of the key" same "$(key plain.json caller)" "$(key
 
 # ---- the record of a Python ----
 site=$(echo venv/lib/python3.*/site-packages)
-mkdir -p "$site/NumPy-1.26.4.dist-info" lib && echo "$work/lib" >"$site/mine.pth"
+mkdir -p "$site/NumPy-1.26.4.dist-info" && echo /usr/share >"$site/mine.pth"
 "$retort" run t.json prefix --progress none --store recorded
 python() { "$retort" show t.json prefix --store recorded --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["provenance"]["python"]'"$1"')'; }
 check "the record names the prefix" same "$(python '["prefix"]')" "$work/venv"
 check "the record names the version" same "$(python '["version"]')" "$(venv/bin/python3 -c 'import platform; print(platform.python_version())')"
 check "the record lists the packages" same "$(python '["packages"]')" "{'numpy': '1.26.4'}"
-check "the record lists paths that no key covers" same "$(python '["uncovered"]')" "['$work/lib']"
+check "the record lists paths that no key covers" same "$(python '["uncovered"]')" "['/usr/share']"
 "$retort" show t.json prefix --store recorded >told
 check "show prints the program" has told "  $work/venv/bin/python3"
 check "show prints a package" has told "    numpy 1.26.4"
-check "show prints a path that no key covers" has told "imports from $work/lib are not covered by the key"
+check "show prints a path that no key covers" has told "imports from /usr/share are not covered by the key"
 
 # ---- a pinned Python ----
 sed 's/"prefix": { "cmd"/"prefix": { "pin": ["python3"], "cmd"/' t.json >pinned.json
@@ -104,6 +104,44 @@ mv recorded/state.db state.db.before && "$retort" fsck --store recorded >told 2>
 mv "$site/NumPy-1.26.4.dist-info" "$site/NumPy-2.0.dist-info"
 "$retort" plan t.json prefix --store recorded >told 2>said
 check "an index that was made anew knows it as well" same "$(cat said)" "$line"
+
+# ---- an editable install in the project ----
+# As setuptools writes it for a package, and as others do for a source folder.
+mkdir -p project/pkg project/src/other && cp -r venv project/venv && cd project && git init -q . || exit 1
+sed -i "s,$work/venv,$work/project/venv,g" venv/pyvenv.cfg venv/bin/activate
+echo 'value = "first"' >pkg/__init__.py && echo 'value = 1' >src/other/__init__.py
+site=$(echo venv/lib/python3.*/site-packages)
+cat >"$site/__editable___pkg_0_1_finder.py" <<END
+import sys
+from importlib.util import spec_from_file_location
+MAPPING: dict[str, str] = {'pkg': '$work/project/pkg'}
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if name in MAPPING: return spec_from_file_location(name, MAPPING[name] + '/__init__.py')
+def install(): sys.meta_path.append(Finder)
+END
+echo 'import __editable___pkg_0_1_finder; __editable___pkg_0_1_finder.install()' >"$site/__editable__.pkg-0.1.pth"
+echo "$work/project/src" >"$site/_other.pth"
+cat >e.json <<'END'
+{ "retort": 1, "name": "e", "stages": { "use": { "toolchain": { "prefix": "venv" },
+  "cmd": ["python3", "-c", "import pkg, other; print(pkg.value, other.value, pkg.__file__, other.__file__, file=open('o', 'w'))"], "outs": { "o": "o" } } } }
+END
+check "a stage imports its editable installs" "$retort" run e.json --progress none --store ../store-e
+said() { cat ../store-e/objects/"$("$retort" show e.json use --store ../store-e --json | sed -n '/"outs"/,/^  }/s/.*"sha256": "\(..\)\(.*\)".*/\1\/\2/p' | head -n 1)"; }
+check "they are those of the project" same "$(said | cut -d' ' -f1,2)" "first 1"
+check "their copies in the stage's directory are what runs" same "$(said | grep -o '/in/python[^ ]*' | tr '\n' ' ')" \
+    "/in/python.modules/0/pkg/__init__.py /in/python.path/0/src/other/__init__.py "
+"$retort" show e.json use --store ../store-e >told
+check "they are not listed as uncovered" exits 1 has told "$work/project/src are not covered"
+check "the path outside of the project is" has told "imports from /usr/share are not covered"
+echo 'value = "second"' >pkg/__init__.py
+"$retort" why e.json use --store ../store-e >told
+check "an edit of the package is another key, and why says so" has told "in.python.modules[0]: pkg "
+"$retort" run e.json --progress none --store ../store-e
+check "the next run uses the edited package" same "$(said | cut -d' ' -f1)" second
+sed 's/"toolchain": { "prefix": "venv" }/"toolchain": "system"/' e.json >s.json
+check "the system's toolchain takes no editable installs into the key" same "$("$retort" plan s.json --json --store ../none | grep -c modules)" 0
+cd .. && site=$(echo venv/lib/python3.*/site-packages)
 
 sed 's/"prefix": "venv"/"prefix": "gone"/' t.json >gone.json
 check "check warns of a prefix that is not there" "$retort" check gone.json

@@ -124,8 +124,8 @@ static inline struct diagnostics world_read(struct world *w, const char *json) {
 }
 
 static inline int world_plan(struct world *w, const char *const *targets, size_t count, struct error *err) {
-    struct plan_facts facts = {w,          world_file,    world_program, world_packages,
-                               world_path, world_machine, NULL,          world_members};
+    struct plan_facts facts = {w,    world_file,    world_program, world_packages, world_path, world_machine,
+                               NULL, world_members, NULL};
     return plan_create(&w->plan, w->pipeline, &facts, targets, count, err);
 }
 
