@@ -6,6 +6,7 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/lookup/words.h"
 
 /* The facts remember it under the path of the program. */
 struct remembered {
@@ -68,16 +69,6 @@ static const char *literal_text(const struct value *v) {
     return v->type == VALUE_LITERAL ? cJSON_GetStringValue(v->as.literal) : NULL;
 }
 
-/* The first word of a command. */
-static const char *program_name(const struct stage_decl *stage) {
-    const struct value *cmd = stage->cmd;
-    if (!cmd)
-        return NULL;
-    if (cmd->type == VALUE_LIST)
-        return literal_text(cmd->as.list.items[0]);
-    return cmd->type == VALUE_LITERAL ? cJSON_GetStringValue(cJSON_GetArrayItem(cmd->as.literal, 0)) : NULL;
-}
-
 /* The PATH of a stage; NULL: it depends on the instance. */
 static const char *search_path(struct facts *f, const struct stage_decl *stage) {
     for (size_t i = 0; i < stage->env_count; i++)
@@ -87,7 +78,7 @@ static const char *search_path(struct facts *f, const struct stage_decl *stage) 
 }
 
 const struct interpreter *interpreter_of_stage(struct facts *f, const struct stage_decl *stage) {
-    const char *name = program_name(stage), *search = name ? search_path(f, stage) : NULL;
+    const char *name = words_program(stage), *search = name ? search_path(f, stage) : NULL;
     if (!search)
         return NULL;
     bool own = *name != '/' && strchr(name, '/'); /* an input */

@@ -50,6 +50,7 @@ struct tally {
     struct energy_ledger *ledger;
     struct key_map finished; /* digests of names */
     size_t known_again;      /* in this pass: finished by one before */
+    bool compared;           /* programs were compared with the caller's */
 };
 
 struct task_list {

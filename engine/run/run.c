@@ -38,6 +38,9 @@ static int begin(struct run *r, struct error *err) {
                        r->diagnostics->errors == 1 ? "" : "s", r->pipeline->path);
     if (rc == 0 && r->pending_count > 0 && !r->options->keep_going)
         rc = programs_require(r->plan, err);
+    if (rc == 0 && r->pending_count > 0 && !r->tally->compared)
+        programs_compare(r->plan, note, r);
+    r->tally->compared = true;
     if (rc == 0)
         rc = store_run_begin(r->store, r->pipeline->name, r->pipeline->overrides, err);
     if (rc == 0)

@@ -87,6 +87,26 @@ check "another version is another key" sh -c '[ "$1" != "$2" ]' sh "$(key pinned
 "$retort" why pinned.json prefix >told
 check "why names the package and both versions" has told 'pin.python3/numpy: "1.26.4" -> "2.0"'
 
+# ---- the caller's own program ----
+program shell/bin/cut mine
+cat >c.json <<'END'
+{ "retort": 1, "name": "c", "stages": {
+  "a": { "cmd": ["cut", "--version"] }, "b": { "matrix": { "n": [1, 2] }, "cmd": ["cut", "-c${matrix.n}", "/dev/null"] },
+  "sure": { "toolchain": "system", "cmd": ["cut", "--help"] } } }
+END
+system_cut=$(PATH=$system command -v cut)
+mine="cut is $system_cut for stages, and $work/shell/bin/cut for your shell"
+( PATH=$work/shell/bin:$PATH "$retort" check c.json >told 2>&1 )
+check "check says once that the shell finds another program" same "$(grep -c "$mine" told)" 1
+( PATH=$work/shell/bin:$PATH "$retort" run c.json --progress plain --store cut >told 2>&1 )
+check "run says it once" same "$(grep -c "$mine" told)" 1
+( PATH=$work/shell/bin:$PATH "$retort" run c.json --progress plain --store cut >told 2>&1 )
+check "a run that has nothing to do does not" same "$(grep -c "$mine" told)" 0
+( PATH=$work/shell/bin:$PATH "$retort" run c.json sure --progress plain --store cut-again >told 2>&1 )
+check "nor one whose stages say their toolchain" same "$(grep -c "$mine" told)" 0
+( PATH=/bin:/usr/bin "$retort" check c.json >told 2>&1 )
+check "the same file under another name is the same program" same "$(grep -c "for your shell" told)" 0
+
 # ---- results of other packages ----
 line='1 stage is known from another Python environment: numpy 1.26.4 -> 2.0; "pin": ["python3"] beside "toolchain" puts it in the key'
 "$retort" plan t.json prefix --store recorded >told 2>said
