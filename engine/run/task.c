@@ -92,11 +92,11 @@ static void wait_for_owner(struct task *t, const char *who) {
 /* 1: the key is claimed and has to run. 0: it is known, or another engine has it; the scheduler has been told. */
 static int claim(struct task *t, struct error *err) {
     struct run *r = t->run;
+    const char *platform = r->options->same_platform ? r->platform : NULL;
     bool known;
     int rc = store_claim(r->store, &t->instance->key, err);
     if (rc == ERR_BUSY) {
-        rc = known_lookup(&known, r->plan, r->store, r->options->same_platform ? r->platform : NULL, NULL, t->instance,
-                          err);
+        rc = known_lookup(&known, r->plan, r->store, platform, NULL, t->instance, err);
         if (rc == 0 && known)
             finish_known(t);
         else if (rc == 0)
@@ -106,8 +106,7 @@ static int claim(struct task *t, struct error *err) {
     if (rc < 0)
         return rc;
     t->claimed = true;
-    rc =
-        known_lookup(&known, r->plan, r->store, r->options->same_platform ? r->platform : NULL, NULL, t->instance, err);
+    rc = known_lookup(&known, r->plan, r->store, platform, NULL, t->instance, err);
     if (rc == 0 && known)
         finish_known(t);
     return rc < 0 ? rc : !known;
