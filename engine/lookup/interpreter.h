@@ -21,8 +21,8 @@ const struct interpreter *interpreter_of_stage(struct facts *f, const struct sta
 /* The packages of the Python that a program is; NULL: it is none. Lives until an interpreter is asked for again. */
 const cJSON *interpreter_packages(struct facts *f, const char *name, const char *search);
 
-/* Fills `out`, which the caller frees, with the places of a stage's Python whose code the key can cover: those in the
-   project of its file, but not that folder itself. Returns their number; the texts belong to the facts. */
+/* Fills `out` with the places of a stage's Python whose code can be an input: those in the project of its file, but not
+   its top folder. Returns their number. The caller frees `out`; the texts belong to the facts. */
 size_t interpreter_modules(struct facts *f, const struct stage_decl *stage, struct module_place **out);
 
 /* The member "python" of a record's provenance (store/RECORD.md) of a stage. The caller deletes. */

@@ -1,6 +1,6 @@
 /*
- * Editable installs that lie in the project: the stage gets their code as inputs, so that it is in the key, and its copy
- * comes before the original on the module search path.
+ * Editable installs that lie in the project. The stage gets their code as inputs, so it is in the key. The copy comes
+ * before the original on the module search path.
  *
  *   python.modules   packages and modules, each under the name by which it is imported
  *   python.path      folders of modules
