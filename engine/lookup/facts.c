@@ -28,7 +28,8 @@ void facts_free(struct facts *f) {
     for (size_t i = 0; i < f->paths.count; i++)
         free(f->paths.entries[i].value);
     bytemap_close(&f->paths);
-    free(f->modules);
+    if (f->modules)
+        arena_free(f->modules);
     interpreters_free(&f->interpreters);
     free(f->platform);
     free(f->stage_program);
@@ -162,9 +163,13 @@ static const cJSON *packages(void *context, const char *name, const char *search
 
 static size_t modules(void *context, const struct stage_decl *stage, const struct module_place **out) {
     struct facts *f = context;
-    free(f->modules);
-    size_t count = interpreter_modules(f, stage, &f->modules);
-    *out = f->modules;
+    struct module_place *places;
+    if (f->modules)
+        arena_reset(f->modules);
+    else
+        f->modules = arena_create();
+    size_t count = interpreter_modules(f, stage, f->modules, &places);
+    *out = places;
     return count;
 }
 

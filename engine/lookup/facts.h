@@ -9,12 +9,12 @@
 struct facts {
     struct store *store;
     char *stage_program, *keeper_program;
-    char *platform;               /* NULL until asked */
-    cJSON *machine;               /* NULL until asked */
-    struct bytemap paths;         /* prefix of a toolchain -> its PATH */
-    struct module_place *modules; /* of the last stage that was asked for */
-    struct bytemap interpreters;  /* path of a program -> what interpreter.c remembers */
-    store_unhashed *defer;        /* NULL: a plan waits until a file is hashed */
+    char *platform;              /* NULL until asked */
+    cJSON *machine;              /* NULL until asked */
+    struct bytemap paths;        /* prefix of a toolchain -> its PATH */
+    struct arena *modules;       /* those of the last stage that was asked for; NULL: none was */
+    struct bytemap interpreters; /* path of a program -> what interpreter.c remembers */
+    store_unhashed *defer;       /* NULL: a plan waits until a file is hashed */
     void *defer_context;
 };
 

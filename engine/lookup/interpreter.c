@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/lookup/words.h"
@@ -95,32 +96,65 @@ const cJSON *interpreter_packages(struct facts *f, const char *name, const char 
     return found ? found->python->packages : NULL;
 }
 
-/* Not the project's own folder: with its store and results it is no input. Not a part of a package, as "a.b". */
+/* Not the project's top folder: with its store and results it is no input. Not a part of a package, as "a.b". */
 static bool is_covered(const struct python_path *p, const struct stage_decl *stage, const char *root) {
     bool dotted = p->module && strchr(p->module, '.');
     return stage->toolchain.type != TOOLCHAIN_SYSTEM && !dotted && python_path_lies_in(p, root) &&
            strcmp(p->path, root) != 0;
 }
 
-size_t interpreter_modules(struct facts *f, const struct stage_decl *stage, struct module_place **out) {
+struct module_list {
+    struct arena *arena;
+    struct module_place *places;
+    size_t count, capacity;
+};
+
+static void add_module(struct module_list *list, const char *module, const char *path) {
+    arena_grow(list->arena, list->places, &list->capacity, list->count + 1);
+    list->places[list->count++] =
+        (struct module_place){module ? arena_strdup(list->arena, module) : NULL, arena_strdup(list->arena, path)};
+}
+
+static void add_packages(struct module_list *list, const char *folder) {
+    struct folder f;
+    const char *name;
+    int rc = folder_open_if_there(&f, folder, NULL);
+    while (rc >= 0 && (rc = folder_next(&f, &name, NULL)) > 0) {
+        char *package = path_join(folder, name), *init = path_join(package, "__init__.py");
+        if (file_exists(init))
+            add_module(list, name, package);
+        free(package);
+        free(init);
+    }
+    folder_close(&f);
+}
+
+static int by_module(const void *a, const void *b) {
+    const struct module_place *x = a, *y = b;
+    return strcmp(x->path, y->path);
+}
+
+size_t interpreter_modules(struct facts *f, const struct stage_decl *stage, struct arena *arena,
+                           struct module_place **out) {
     const struct interpreter *i = interpreter_of_stage(f, stage);
-    size_t count = 0;
-    *out = NULL;
-    if (!i || i->python->path_count == 0)
-        return 0;
-    char *root = path_repository(stage->scope->directory);
-    *out = mem_array(i->python->path_count, sizeof **out);
-    for (size_t k = 0; k < i->python->path_count; k++) {
+    struct module_list list = {.arena = arena};
+    char *root = i && i->python->path_count > 0 ? path_repository(stage->scope->directory) : NULL;
+    for (size_t k = 0; root && k < i->python->path_count; k++) {
         const struct python_path *p = &i->python->paths[k];
         if (is_covered(p, stage, root))
-            (*out)[count++] = (struct module_place){p->module, p->path};
+            add_module(&list, p->module, p->path);
+        else if (stage->toolchain.type != TOOLCHAIN_SYSTEM && strcmp(p->path, root) == 0)
+            add_packages(&list, root);
     }
+    if (list.count > 1)
+        qsort(list.places, list.count, sizeof *list.places, by_module);
     free(root);
-    return count;
+    *out = list.places;
+    return list.count;
 }
 
 cJSON *interpreter_record(const struct interpreter *i, const struct stage_decl *stage) {
-    char hex[DIGEST_HEX_SIZE], *root = path_repository(stage->scope->directory);
+    char hex[DIGEST_HEX_SIZE], *root = i->python->path_count > 0 ? path_repository(stage->scope->directory) : NULL;
     cJSON *out = cJSON_CreateObject();
     digest_hex(hex, &i->digest);
     cJSON_AddStringToObject(out, "prefix", i->python->prefix);

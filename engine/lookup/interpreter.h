@@ -21,9 +21,10 @@ const struct interpreter *interpreter_of_stage(struct facts *f, const struct sta
 /* The packages of the Python that a program is; NULL: it is none. Lives until an interpreter is asked for again. */
 const cJSON *interpreter_packages(struct facts *f, const char *name, const char *search);
 
-/* Fills `out` with the places of a stage's Python whose code can be an input: those in the project of its file, but not
-   its top folder. Returns their number. The caller frees `out`; the texts belong to the facts. */
-size_t interpreter_modules(struct facts *f, const struct stage_decl *stage, struct module_place **out);
+/* Fills `out` with the places of a stage's Python whose code can be an input: those in the project of its file. Of the
+   project's top folder these are its packages, the folders with an __init__.py. Returns their number. Memory of `arena`. */
+size_t interpreter_modules(struct facts *f, const struct stage_decl *stage, struct arena *arena,
+                           struct module_place **out);
 
 /* The member "python" of a record's provenance (store/RECORD.md) of a stage. The caller deletes. */
 cJSON *interpreter_record(const struct interpreter *i, const struct stage_decl *stage);

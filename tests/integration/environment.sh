@@ -159,6 +159,10 @@ echo 'value = "second"' >pkg/__init__.py
 check "an edit of the package is another key, and why says so" has told "in.python.modules[0]: pkg "
 "$retort" run e.json --progress none --store ../store-e
 check "the next run uses the edited package" same "$(said | cut -d' ' -f1)" second
+# As hatchling and poetry install a package that lies in the project's top folder.
+rm "$site"/__editable__* && echo "$work/project" >"$site/_pkg.pth" && echo 'value = "third"' >pkg/__init__.py
+"$retort" run e.json --progress none --store ../store-e
+check "a package in the project's top folder is an input too" same "$(said | grep -o 'third.*/in/python.modules[^ ]*' | sed 's,/.*/in/,in/,')" "third 1 in/python.modules/0/pkg/__init__.py"
 sed 's/"toolchain": { "prefix": "venv" }/"toolchain": "system"/' e.json >s.json
 check "the system's toolchain takes no editable installs into the key" same "$("$retort" plan s.json --json --store ../none | grep -c modules)" 0
 cd .. && site=$(echo venv/lib/python3.*/site-packages)
