@@ -1,12 +1,13 @@
+/* libcrypto's SHA256_* functions: its newer interface hashes with the same code, but takes a millisecond to start and
+   allocates for each digest. */
+#define OPENSSL_API_COMPAT 10101 /* else they warn */
 #include "engine/base/sha256.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <pthread.h>
-#include <stdio.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,60 +15,21 @@
 
 #include "engine/base/memory.h"
 
-enum { EXIT_ENVIRONMENT = 3, READ_SIZE = 256 * 1024 };
+enum { READ_SIZE = 256 * 1024 };
 
 struct sha256 {
-    EVP_MD_CTX *context;
+    SHA256_CTX context;
 };
 
-/* Fetched once: a fetch costs more than the hash of a small object. */
-static EVP_MD *algorithm;
-static pthread_once_t algorithm_once = PTHREAD_ONCE_INIT;
-
-/* libcrypto 3.0 uses memory before it checks that it got any. */
-static void *allocate(size_t size, const char *file, int line) {
-    (void)file, (void)line;
-    return size ? mem_checked(malloc(size)) : NULL;
-}
-
-static void give(void *memory, const char *file, int line) {
-    (void)file, (void)line;
-    free(memory);
-}
-
-static void *resize(void *memory, size_t size, const char *file, int line) {
-    if (size)
-        return mem_checked(realloc(memory, size));
-    give(memory, file, line);
-    return NULL;
-}
-
-static void fetch_algorithm(void) {
-    CRYPTO_set_mem_functions(allocate, resize,
-                             give); /* fails if another library called it first, which changes nothing */
-    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL); /* none changes SHA-256 */
-    algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
-}
-
-/* Nothing can be stored or found without the hash. libcrypto fails only when it is broken or out of memory. */
-static void require(int ok) {
-    if (ok)
-        return;
-    fputs("retort: libcrypto does not provide SHA-256: it is broken, or out of memory\n", stderr);
-    _exit(EXIT_ENVIRONMENT);
-}
-
 struct sha256 *sha256_create(void) {
-    require(pthread_once(&algorithm_once, fetch_algorithm) == 0 && algorithm != NULL);
     struct sha256 *h = mem_alloc(sizeof *h);
-    h->context = EVP_MD_CTX_new();
-    require(h->context && EVP_DigestInit_ex2(h->context, algorithm, NULL));
+    SHA256_Init(&h->context);
     return h;
 }
 
 void sha256_update(struct sha256 *h, const void *bytes, size_t size) {
     if (size > 0)
-        require(EVP_DigestUpdate(h->context, bytes, size));
+        SHA256_Update(&h->context, bytes, size);
 }
 
 void sha256_field(struct sha256 *h, const void *bytes, size_t size) {
@@ -83,26 +45,25 @@ void sha256_field(struct sha256 *h, const void *bytes, size_t size) {
 }
 
 void sha256_free(struct sha256 *h) {
-    if (!h)
-        return;
-    EVP_MD_CTX_free(h->context);
     free(h);
 }
 
 void sha256_finish(struct sha256 *h, struct digest *out) {
-    require(EVP_DigestFinal_ex(h->context, out->bytes, NULL));
+    SHA256_Final(out->bytes, &h->context);
     sha256_free(h);
 }
 
 void sha256_restart(struct sha256 *h, struct digest *out) {
-    require(EVP_DigestFinal_ex(h->context, out->bytes, NULL));
-    require(EVP_DigestInit_ex2(h->context, NULL, NULL));
+    SHA256_Final(out->bytes, &h->context);
+    SHA256_Init(&h->context);
 }
 
+/* libcrypto's own SHA256() would start its newer interface. */
 void sha256_bytes(struct digest *out, const void *bytes, size_t size) {
-    struct sha256 *h = sha256_create();
-    sha256_update(h, bytes, size);
-    sha256_finish(h, out);
+    struct sha256 h;
+    SHA256_Init(&h.context);
+    sha256_update(&h, bytes, size);
+    SHA256_Final(out->bytes, &h.context);
 }
 
 static int open_regular(const char *path, struct error *err) {
