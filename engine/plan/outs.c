@@ -56,8 +56,24 @@ int build_outs(struct action *a, struct scope *s) {
 
 /* ---- places ---- */
 
+struct places {
+    struct scope *scope;
+    const struct out_decl *outs;
+    size_t first_out; /* the index of the first out among the paths */
+};
+
+/* A metrics out may lie in a directory out. */
+static bool may_lie_in(const struct places *p, const struct placed_path *folder, const struct placed_path *inside) {
+    return folder->index >= p->first_out && inside->index >= p->first_out && folder->length < inside->length &&
+           p->outs[folder->index - p->first_out].type == OUT_DIRECTORY &&
+           p->outs[inside->index - p->first_out].type == OUT_METRICS;
+}
+
 static void report_overlap(void *context, const struct placed_path *folder, const struct placed_path *inside) {
-    struct scope *s = context;
+    const struct places *p = context;
+    struct scope *s = p->scope;
+    if (may_lie_in(p, folder, inside))
+        return;
     scope_fault(s, &s->node->pub.decl->at,
                 "the places of %s and %s in the directory of %s are equal, or one lies in the other", folder->path,
                 inside->path, instance_name(&s->node->pub));
@@ -73,8 +89,9 @@ int build_check_places(const struct action *a, struct scope *s) {
         if (in->count > 0 && !in->items[0].place)
             paths_add(&paths, arena_printf(s->arena, "in/%s", in->name), in->name, NULL);
     }
+    struct places places = {s, a->outs, paths.count};
     for (size_t i = 0; i < a->out_count; i++)
         paths_add(&paths, a->outs[i].path, a->outs[i].name, NULL);
-    paths_check(&paths, report_overlap, s);
+    paths_check(&paths, report_overlap, &places);
     return s->fault ? ERR_INVALID : 0;
 }
