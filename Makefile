@@ -145,7 +145,7 @@ $(BUILD)/tests/fault/mutate $(BUILD)/tests/fault/powercut: %: %.o $(BUILD)/tests
 
 BUILD_PACKAGES = gcc libc6-dev make git pkg-config libuv1-dev libcjson-dev libyaml-dev libgit2-dev libsqlite3-dev libopenblas-pthread-dev \
 	gfortran libsleef-dev librandom123-dev libssl-dev gnuplot-nox graphviz
-TEST_PACKAGES = libcmocka-dev python3 python3-jsonschema procps
+TEST_PACKAGES = libcmocka-dev python3 python3-jsonschema python3-yaml procps
 LINT_PACKAGES = clang-tidy clang clang-format cppcheck
 
 # Debian packages, as root or through sudo, after saying which; nothing when all are there.
@@ -194,7 +194,7 @@ results: deps
 
 # A test is a target, and its prerequisites are the programs that it runs. TESTS holds words: make builds and runs the
 # tests whose path holds one of them.
-SCRIPTS = $(wildcard tests/integration/*.sh)
+SCRIPTS = $(wildcard tests/integration/*.sh tests/ports/*.sh)
 PEER_SCRIPTS = $(wildcard tests/peers/*.sh)
 PROGRAM_RUNNERS = $(patsubst %.c,$(BUILD)/%,$(shell grep -lE "stage_program.h|executor_fixture.h|keeper/fixture.h" tests/unit/*/*_test.c))
 $(SCRIPTS) $(PEER_SCRIPTS) $(PROGRAM_RUNNERS): | all
