@@ -8,8 +8,7 @@ static int by_text(const void *a, const void *b) {
 }
 
 /* The sorted variables of the pipeline's stage "s", which gets three cpus; one a line. The caller frees. */
-static char *environment_of(const char *pipeline, const char *checkpoint) {
-    struct world w = {0};
+static char *environment_in(struct world w, const char *pipeline, const char *checkpoint) {
     struct buffer text = {0};
     char root[] = "/store/work/7", stage[] = "/store/work/7/dir", spec[] = "/store/work/7/spec.json";
     world_open(&w, pipeline);
@@ -29,6 +28,10 @@ static char *environment_of(const char *pipeline, const char *checkpoint) {
     environment_free(variables);
     world_close(&w);
     return buffer_detach(&text);
+}
+
+static char *environment_of(const char *pipeline, const char *checkpoint) {
+    return environment_in((struct world){0}, pipeline, checkpoint);
 }
 
 #define PIPELINE(stage) "{'retort':1,'name':'t','stages':{'s':{" stage "}}}"
@@ -129,6 +132,17 @@ static void a_prefix_comes_first_on_the_fixed_path(void **state) {
         free(all[i]);
 }
 
+/* The originals come last on the module search path; what the user asked for comes between. */
+static void copies_of_editable_installs_come_first_on_the_module_path(void **state) {
+    (void)state;
+    static const struct module_place places[] = {{"pkg", "/p/folder/pkg"}, {NULL, "/p/folder/src"}};
+    const struct world w = {.modules = places, .module_count = 2};
+    char *found = environment_in(w, PIPELINE("'cmd':['true'],'toolchain':'caller','env':{'PYTHONPATH':'/mine'}"), NULL);
+    assert_non_null(strstr(found, "\nPYTHONPATH=/store/work/7/dir/in/python.modules/0:"
+                                  "/store/work/7/dir/in/python.path/0/src:/mine\n"));
+    free(found);
+}
+
 /* The stage's own words are nearest. */
 static void env_replaces_a_variable_of_the_toolchain(void **state) {
     (void)state;
@@ -145,6 +159,7 @@ int main(void) {
         cmocka_unit_test(a_variable_that_is_let_through_replaces_the_engine_s),
         cmocka_unit_test(the_caller_s_toolchain_takes_the_active_environment),
         cmocka_unit_test(a_prefix_comes_first_on_the_fixed_path),
+        cmocka_unit_test(copies_of_editable_installs_come_first_on_the_module_path),
         cmocka_unit_test(env_replaces_a_variable_of_the_toolchain),
         cmocka_unit_test(a_kind_has_one_blas_thread_and_no_other_limit),
     };

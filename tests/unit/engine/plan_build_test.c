@@ -222,6 +222,49 @@ static void packages_of_a_pinned_python_are_in_no_key_without_a_toolchain(void *
     assert_true(digest_equal(&before, &after));
 }
 
+/* The key of the stage "a" beside two editable installs; the number of its inputs in `*inputs`. */
+static struct digest key_with_modules(const char *toolchain, const char *changed, size_t *inputs) {
+    static const struct module_place places[] = {{"pkg", "/p/folder/pkg"}, {NULL, "/p/folder/src"}};
+    struct world w = {.modules = places, .module_count = 2, .changed = changed};
+    char *text = mem_printf(HEAD "'a':{'cmd':['x','${in.z}'],'in':{'z':'f.csv'},%s'outs':{'o':'o'}}}}", toolchain);
+    world_open(&w, text);
+    world_advance(&w);
+    struct instance *i = world_instance(&w, "a");
+    instance_hold_action(i);
+    *inputs = i->action->input_count;
+    if (*inputs == 3) {
+        assert_string_equal(i->action->inputs[0].name, "python.modules");
+        assert_string_equal(i->action->inputs[0].items[0].name, "pkg");
+        assert_string_equal(i->action->inputs[1].name, "python.path");
+        assert_string_equal(i->action->inputs[1].items[0].name, "src");
+        assert_string_equal(i->action->inputs[2].name, "z");
+    }
+    struct digest key = i->key;
+    free(text);
+    world_close(&w);
+    return key;
+}
+
+static void editable_installs_are_inputs_where_the_toolchain_is_not_the_system_s(void **state) {
+    (void)state;
+    size_t with, without;
+    key_with_modules("'toolchain':'caller',", NULL, &with);
+    key_with_modules("'toolchain':'system',", NULL, &without);
+    assert_int_equal(with, 3);
+    assert_int_equal(without, 1);
+}
+
+static void an_edit_of_an_editable_install_is_another_key(void **state) {
+    (void)state;
+    size_t count;
+    struct digest before = key_with_modules("'toolchain':'caller',", NULL, &count);
+    struct digest module = key_with_modules("'toolchain':'caller',", "pkg", &count);
+    struct digest folder = key_with_modules("'toolchain':'caller',", "src", &count);
+    assert_false(digest_equal(&before, &module));
+    assert_false(digest_equal(&before, &folder));
+    assert_false(digest_equal(&module, &folder));
+}
+
 static void equal_work_has_one_key(void **state) {
     (void)state;
     struct world w = {0};
@@ -441,6 +484,8 @@ int main(void) {
         cmocka_unit_test(each_part_of_the_key_changes_it),
         cmocka_unit_test(packages_of_a_pinned_python_are_in_the_key_where_a_toolchain_is_declared),
         cmocka_unit_test(packages_of_a_pinned_python_are_in_no_key_without_a_toolchain),
+        cmocka_unit_test(editable_installs_are_inputs_where_the_toolchain_is_not_the_system_s),
+        cmocka_unit_test(an_edit_of_an_editable_install_is_another_key),
         cmocka_unit_test(equal_work_has_one_key),
         cmocka_unit_test(early_cutoff),
         cmocka_unit_test(defaults_of_a_kind_are_in_no_key),

@@ -23,8 +23,10 @@ struct world {
     struct pipeline *pipeline;
     struct plan *plan;
     struct diagnostics faults;
-    const char *changed; /* a file with this in its path has other content */
-    const char *numpy;   /* version of the package; NULL: "1.0" */
+    const char *changed;                /* a file with this in its path has other content */
+    const struct module_place *modules; /* editable installs */
+    size_t module_count;
+    const char *numpy; /* version of the package; NULL: "1.0" */
     cJSON *packages;
     size_t file_questions; /* how often content was asked for */
     const char *late;      /* the content of a file with this in its path comes later */
@@ -95,6 +97,13 @@ static inline const cJSON *world_packages(void *context, const char *name, const
     return w->packages;
 }
 
+static inline size_t world_modules(void *context, const struct stage_decl *stage, const struct module_place **out) {
+    struct world *w = context;
+    (void)stage;
+    *out = w->modules;
+    return w->module_count;
+}
+
 static inline const char *world_path(void *context, const struct stage_decl *stage) {
     (void)context;
     (void)stage;
@@ -125,7 +134,7 @@ static inline struct diagnostics world_read(struct world *w, const char *json) {
 
 static inline int world_plan(struct world *w, const char *const *targets, size_t count, struct error *err) {
     struct plan_facts facts = {w,    world_file,    world_program, world_packages, world_path, world_machine,
-                               NULL, world_members, NULL};
+                               NULL, world_members, world_modules};
     return plan_create(&w->plan, w->pipeline, &facts, targets, count, err);
 }
 
