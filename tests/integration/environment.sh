@@ -87,6 +87,17 @@ check "another version is another key" sh -c '[ "$1" != "$2" ]' sh "$(key pinned
 "$retort" why pinned.json prefix >told
 check "why names the package and both versions" has told 'pin.python3/numpy: "1.26.4" -> "2.0"'
 
+# The environment lies outside of the project, which the first stage does not see.
+mkdir pinning && cat >pinning/p.json <<END
+{ "retort": 1, "name": "p", "stages": {
+  "install": { "cmd": ["mkdir", "$work/$site/new-1.dist-info"] },
+  "use": { "toolchain": { "prefix": "../venv" }, "pin": ["python3"], "cmd": ["python3", "-c", "open('o', 'w')"], "outs": { "o": "o" } } } }
+END
+( cd pinning && git init -q . && "$retort" run p.json -j 1 --progress json >../run.json 2>../run.err )
+check "a stage does not start once the packages of its pinned Python have changed" has run.json \
+    "the packages of python3 changed before the stage began, run again"
+rm -r "$site/new-1.dist-info"
+
 # ---- the caller's own program ----
 program shell/bin/cut mine
 cat >c.json <<'END'
