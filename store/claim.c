@@ -85,6 +85,15 @@ static bool elsewhere_lives(struct store *s, const struct digest *key, const cha
     return clock_awake_ns() - f->since_ns < ELSEWHERE_DEAD_NS;
 }
 
+/* Only another owner is looked up below /proc. */
+static enum holder judge_owner(struct store *s, const struct owner *o, const struct digest *key, const char *path) {
+    if (owner_equal(o, &s->owner))
+        return HOLDER_US;
+    enum owner_state state = owner_state(o, &s->owner);
+    bool lives = state == OWNER_ALIVE || (state == OWNER_ELSEWHERE && elsewhere_lives(s, key, path));
+    return lives ? HOLDER_OTHER : HOLDER_DEAD;
+}
+
 /* Reads the claim at `path`: the holder of its key. */
 static int read_claim(enum holder *out, struct error *who, struct store *s, const struct digest *key, const char *path,
                       struct error *err) {
@@ -103,15 +112,9 @@ static int read_claim(enum holder *out, struct error *who, struct store *s, cons
         *out = HOLDER_DEAD; /* cut off: its writer died */
         rc = 0;
     } else {
-        enum owner_state state = owner_state(&o, &s->owner);
         text.data[text.size - 1] = '\0';
         error_set(who, ERR_BUSY, "process %lld on %s works on this", (long long)o.pid, text.data + used + 1);
-        if (owner_equal(&o, &s->owner))
-            *out = HOLDER_US;
-        else if (state == OWNER_ALIVE || (state == OWNER_ELSEWHERE && elsewhere_lives(s, key, path)))
-            *out = HOLDER_OTHER;
-        else
-            *out = HOLDER_DEAD;
+        *out = judge_owner(s, &o, key, path);
     }
     buffer_close(&text);
     return rc;
