@@ -126,12 +126,15 @@ const char *sha256_library(void) {
     return OpenSSL_version(OPENSSL_VERSION_STRING);
 }
 
+/* The two digits of each byte. */
+#define SIXTEEN(d) d "0" d "1" d "2" d "3" d "4" d "5" d "6" d "7" d "8" d "9" d "a" d "b" d "c" d "d" d "e" d "f"
+static const char digits[] =
+    SIXTEEN("0") SIXTEEN("1") SIXTEEN("2") SIXTEEN("3") SIXTEEN("4") SIXTEEN("5") SIXTEEN("6") SIXTEEN("7") SIXTEEN("8")
+        SIXTEEN("9") SIXTEEN("a") SIXTEEN("b") SIXTEEN("c") SIXTEEN("d") SIXTEEN("e") SIXTEEN("f");
+
 void digest_hex(char hex[DIGEST_HEX_SIZE], const struct digest *d) {
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < sizeof d->bytes; i++) {
-        hex[2 * i] = digits[d->bytes[i] >> 4];
-        hex[2 * i + 1] = digits[d->bytes[i] & 15];
-    }
+    for (size_t i = 0; i < sizeof d->bytes; i++)
+        memcpy(hex + 2 * i, digits + (size_t)2 * d->bytes[i], 2);
     hex[DIGEST_HEX_SIZE - 1] = '\0';
 }
 
