@@ -357,12 +357,26 @@ static int directory_content(struct question *q, const char *path, struct object
     return rc;
 }
 
-/* A stage with the store as its input would contain its own directory. */
-static bool holds_store(const struct store *s, const char *absolute) {
-    size_t length = strlen(absolute);
-    if (strncmp(s->directory, absolute, length) != 0)
+/* Whether a folder is the other path, or holds it. */
+static bool holds(const char *folder, const char *path) {
+    size_t length = strlen(folder);
+    if (strncmp(path, folder, length) != 0)
         return false;
-    return absolute[length - 1] == '/' || s->directory[length] == '/' || s->directory[length] == '\0';
+    return folder[length - 1] == '/' || path[length] == '/' || path[length] == '\0';
+}
+
+int store_check_folder(const char *store, const char *results, const char *folder, struct error *err) {
+    if (holds(folder, store))
+        return error_set(err, ERR_INVALID,
+                         "%s: holds the store (%s), which changes with every run: name the needed files and folders in "
+                         "it, or put the store elsewhere (--store)",
+                         folder, store);
+    if (results && holds(folder, results))
+        return error_set(err, ERR_INVALID,
+                         "%s: holds the pipeline's own results (%s), so that a run would change its inputs: name the "
+                         "needed files and folders in it",
+                         folder, results);
+    return 0;
 }
 
 static int own_directory(struct question *q, const char *path, struct object *out, struct error *err) {
@@ -370,12 +384,7 @@ static int own_directory(struct question *q, const char *path, struct object *ou
     int rc = 0;
     if (!absolute)
         rc = way_fault(errno, path, err);
-    else if (holds_store(q->s, absolute))
-        rc = error_set(err, ERR_INVALID,
-                       "%s: holds the store (%s), which changes with every run: name the needed files and folders in "
-                       "it, or put the store elsewhere (--store)",
-                       path, q->s->directory);
-    else
+    else if ((rc = store_check_folder(q->s->directory, q->s->results, absolute, err)) == 0)
         rc = directory_content(q, absolute, out, err);
     free(absolute);
     return rc;
@@ -408,6 +417,10 @@ int store_file_content(struct store *s, const char *path, struct object *out, st
 
 void store_filter_inputs(struct store *s, const struct folder_filter *filter) {
     s->filter = *filter;
+}
+
+void store_name_results(struct store *s, const char *results) {
+    s->results = results;
 }
 
 const struct folder_filter *store_input_filter(const struct store *s) {

@@ -177,6 +177,7 @@ struct store {
     size_t notice_count, notice_capacity;
     atomic_uint temporaries;
     struct folder_filter filter; /* of folder inputs */
+    const char *results;         /* folder of the pipeline's own results; NULL: not known */
     atomic_bool no_reflink;
     atomic_bool read_only; /* read_only.c */
 };

@@ -9,12 +9,26 @@
 #include "engine/lookup/programs.h"
 #include "engine/lookup/words.h"
 
-/* The only fact that an expansion without hashing or store needs: whether an input exists. */
+/* Folders that change with every run. */
+struct places {
+    char *store;
+    const char *results;
+};
+
+static int check_folder(const struct places *p, const char *path, struct error *err) {
+    char *real = realpath(path, NULL);
+    int rc = real ? store_check_folder(p->store, p->results, real, err) : 0;
+    free(real);
+    return rc;
+}
+
+/* Without hashing or store: whether an input exists, and may be one. */
 static int file_exists_fact(void *context, const char *path, struct content *out, struct error *err) {
-    (void)context;
     struct stat st;
     if (stat(path, &st) != 0)
         return error_set(err, ERR_NOT_FOUND, "%s: there is no such file", path);
+    if (S_ISDIR(st.st_mode) && check_folder(context, path, err) < 0)
+        return ERR_INVALID;
     *out = (struct content){.size = (uint64_t)st.st_size, .directory = S_ISDIR(st.st_mode)};
     return 0;
 }
@@ -46,12 +60,14 @@ static cJSON *machine_fact(void *context) {
     return cJSON_CreateObject();
 }
 
-static int expand(struct project *p, struct error *err) {
-    struct plan_facts facts = {NULL, file_exists_fact, program_fact, packages_fact, path_fact, machine_fact,
-                               NULL, members_fact,     NULL};
+static int expand(struct project *p, const struct arguments *a, struct error *err) {
+    struct places places = {project_store_path(a, p->root), p->results};
+    struct plan_facts facts = {&places, file_exists_fact, program_fact, packages_fact, path_fact, machine_fact,
+                               NULL,    members_fact,     NULL};
     int code = plan_create(&p->plan, p->pipeline, &facts, NULL, 0, err);
     if (code == 0)
         code = plan_advance(p->plan, &p->diagnostics, err);
+    free(places.store);
     programs_warn(p->pipeline, &p->diagnostics);
     words_warn(p->pipeline, &p->diagnostics);
     int reported = project_report(&p->diagnostics, err);
@@ -74,7 +90,7 @@ static int run(const struct arguments *a, struct error *err) {
     struct project p;
     int code = project_open(&p, a, PROJECT_NO_STORE, err);
     if (code == 0)
-        code = expand(&p, err);
+        code = expand(&p, a, err);
     if (code == 0)
         say_sound(&p);
     project_close(&p);

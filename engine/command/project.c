@@ -250,6 +250,8 @@ int project_open(struct project *p, const struct arguments *a, enum project_stor
     if (code)
         return code;
     p->root = path_repository(p->pipeline->directory);
+    if (p->pipeline->result_count > 0)
+        p->results = mem_printf("%s/results/%s", p->root, p->pipeline->name);
     code = project_stage_program(&p->stage_program, err);
     if (code || store == PROJECT_NO_STORE)
         return code;
@@ -260,6 +262,7 @@ int project_open(struct project *p, const struct arguments *a, enum project_stor
         return code;
     const struct folder_filter filter = ignore_filter(p->ignore);
     store_filter_inputs(p->store, &filter);
+    store_name_results(p->store, p->results);
     p->facts = facts_create(p->store, p->stage_program);
     return 0;
 }
@@ -300,6 +303,7 @@ void project_close(struct project *p) {
     free(p->override_files);
     free(p->platform);
     free(p->root);
+    free(p->results);
     free(p->stage_program);
     *p = (struct project){0};
 }

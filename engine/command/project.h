@@ -16,6 +16,7 @@ struct project {
     struct diagnostics diagnostics;
     struct store *store;   /* NULL: not asked for */
     char *empty_store;     /* folder of an empty store that replaces a missing one */
+    char *results;         /* folder of the pipeline's own results; NULL: it has none */
     struct ignore *ignore; /* rules of the project; NULL: none */
     struct facts *facts;
     struct plan *plan;   /* after project_plan */

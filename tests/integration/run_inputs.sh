@@ -171,6 +171,22 @@ sed -i 's/"text": "text"/"text": "."/' t.json
 check "an input that holds the store is refused" exits 2 run
 check "in words" has run.err "holds the store ("
 check "before anything ran" test -z "$(grep started run.json)"
+check "check refuses it too" exits 2 "$retort" check t.json
+mkdir -p published/results && mv t.json published/ && cat >published/t.json <<'EOF'
+{ "retort": 1, "name": "t", "stages": {
+    "slow": { "cmd": ["sh", "-c", "ls $1 >o", "sh", "${in.text}"], "in": { "text": "results" }, "outs": { "o": "o" } } },
+  "results": { "o": "${stages.slow.outs.o}" } }
+EOF
+check "an input that holds the pipeline's own results is refused" exits 2 "$retort" check published/t.json
+( cd published && run ) && echo ran >published/run.err
+check "by run too, before anything ran" has published/run.err "holds the pipeline's own results ("
+sed -i 's/"text": "results"/"text": "results\/other"/' published/t.json && mkdir published/results/other
+check "results of another pipeline may be one" "$retort" check published/t.json
+rm -r published
+cat >t.json <<EOF
+{ "retort": 1, "name": "t", "stages": {
+    "slow": { "cmd": ["sh", "-c", "cat \$1 >o", "sh", "\${in.text}"], "in": { "text": "." }, "outs": { "o": "o" } } } }
+EOF
 
 # One that may not be read: a fault with its place, where a system that fails is none.
 other=; [ "$(id -u)" -ne 0 ] || other="setpriv --reuid=65534 --regid=65534 --clear-groups"
