@@ -170,9 +170,14 @@ void attempt_remove(struct attempt *a) {
 
 /* ---- the end ---- */
 
-static void end(struct attempt *a) {
-    if (a->gpus)
+static void return_gpus(struct attempt *a) {
+    if (a->holds_gpus)
         gpus_return(a->all->options.gpus, a->gpus);
+    a->holds_gpus = false;
+}
+
+static void end(struct attempt *a) {
+    return_gpus(a);
     if (a->code < 0)
         attempt_remove(a);
     else if (!a->only_look)
@@ -215,6 +220,7 @@ static void on_ended(void *context, struct attempt_result *result, int status) {
     a->outcome.keeper_status = status;
     if (result)
         a->outcome.result = *result;
+    return_gpus(a); /* the next stage may start now */
     if (result && result->exit == 0 && !result->error && a->observer.executed)
         a->observer.executed(a->observer.context);
     if (a->events.refused > 0 && a->observer.note) {
@@ -283,7 +289,9 @@ static void on_prepared(uv_work_t *work, int status) {
 /* The scheduler starts no stage whose GPUs are not free. */
 static int acquire_gpus(struct attempt *a, struct error *err) {
     size_t count = (size_t)a->instance->decl->resources.gpus;
-    return count > 0 ? gpus_take(&a->gpus, a->all->options.gpus, count, err) : 0;
+    int rc = count > 0 ? gpus_take(&a->gpus, a->all->options.gpus, count, err) : 0;
+    a->holds_gpus = rc == 0 && count > 0;
+    return rc;
 }
 
 static int begin(struct attempt *a, struct error *err) {

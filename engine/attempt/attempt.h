@@ -120,7 +120,8 @@ struct attempt {
     struct attempt_observer observer;
     char *id;
     int number, cpus;
-    char *gpus; /* those that it holds, "0,2"; NULL: none */
+    char *gpus;      /* those that it got, "0,2"; NULL: none */
+    bool holds_gpus; /* until its processes are gone */
     bool only_look;
     bool object_lost;           /* an input from the store is damaged or gone, and must be made again */
     struct isolation isolation; /* of a command; without a cover where it sees the project */

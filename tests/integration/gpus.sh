@@ -34,4 +34,11 @@ check "the record of a stage without GPUs names none" same "$(held none)" ""
 
 rm -rf held.* here.*
 check "verify hands out GPUs too" "$retort" verify t.json -j 2 --gpus 1,4,6
+
+# The outs take a while to be stored. Meanwhile the next stage has the GPU.
+cat >one.json <<'END'
+{ "retort": 1, "name": "one", "stages": {
+  "s": { "matrix": { "n": [1, 2, 3, 4] }, "cmd": ["sh", "-c", "truncate -s 200M o; echo $1 >>o", "sh", "${matrix.n}"], "resources": { "gpus": 1 }, "outs": { "o": "o" } } } }
+END
+check "stages take turns with one GPU" "$retort" run one.json -j 4 --gpus 0 --progress none
 finish

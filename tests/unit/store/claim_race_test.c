@@ -10,8 +10,8 @@
 
 enum { PROCESSES = 4, ROUNDS = 25, PAUSE_US = 2000 };
 
-/* Stands before the C library's. Each process waits before it makes its claim, and before it writes it. Whoever may look
-   meanwhile finds no claim, or an empty one. */
+/* Stands before the C library's. Each process waits before it makes its claim, and before it writes it. Then a process
+   that may look finds no claim, or an empty one. */
 int open(const char *path, int flags, ...) {
     va_list arguments;
     va_start(arguments, flags);
