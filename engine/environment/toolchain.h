@@ -17,6 +17,9 @@
 typedef void toolchain_visit(void *context, const char *name, const char *value);
 void toolchain_variables(const struct toolchain *t, toolchain_visit *visit, void *context);
 
+/* The program that a script in pyenv's shims would start for a stage; a copy of any other path. The caller frees. */
+char *toolchain_real_program(const struct toolchain *t, const char *program);
+
 /* Its PATH. The caller frees. */
 char *toolchain_path(const struct toolchain *t);
 

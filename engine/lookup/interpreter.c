@@ -7,6 +7,7 @@
 #include "engine/base/folder.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/environment/toolchain.h"
 #include "engine/lookup/words.h"
 
 /* The facts remember it under the path of the program. */
@@ -54,13 +55,21 @@ static const struct interpreter *interpreter_at(struct facts *f, const char *pat
     return r->interpreter.python ? &r->interpreter : NULL;
 }
 
+/* Of the program that a script of pyenv would start. */
+static const struct interpreter *interpreter_behind(struct facts *f, const char *path, const struct toolchain *t) {
+    char *real = toolchain_real_program(t, path);
+    const struct interpreter *found = interpreter_at(f, real);
+    free(real);
+    return found;
+}
+
 const struct interpreter *interpreter_of_command(struct facts *f, const char *path, const char *search,
                                                  const struct toolchain *t) {
-    const struct interpreter *found = path ? interpreter_at(f, path) : NULL;
+    const struct interpreter *found = path ? interpreter_behind(f, path, t) : NULL;
     if (found || t->type == TOOLCHAIN_SYSTEM)
         return found;
     char *python = facts_find_program("python3", search);
-    found = python ? interpreter_at(f, python) : NULL;
+    found = python ? interpreter_behind(f, python, t) : NULL;
     free(python);
     return found;
 }

@@ -102,7 +102,7 @@ static void read_prefix(struct part *part, const cJSON *node, struct toolchain *
 static void read_any_toolchain(struct part *part, const cJSON *node, struct toolchain *out) {
     static const char *const names[] = {"system", "caller"}; /* by enum toolchain_type */
     enum { NAMES = sizeof names / sizeof *names };
-    *out = (struct toolchain){.is_declared = true};
+    *out = (struct toolchain){.directory = part->pipeline->directory, .is_declared = true};
     if (cJSON_IsObject(node)) {
         read_prefix(part, node, out);
         return;

@@ -117,8 +117,9 @@ enum toolchain_type {
 
 struct toolchain {
     enum toolchain_type type;
-    const char *prefix; /* TOOLCHAIN_PREFIX: its folder, absolute; else NULL */
-    bool is_declared;   /* by the stage or by "defaults" */
+    const char *prefix;    /* TOOLCHAIN_PREFIX: its folder, absolute; else NULL */
+    const char *directory; /* of the file that declares it; NULL: none does */
+    bool is_declared;      /* by the stage or by "defaults" */
 };
 
 enum stage_type { STAGE_KIND, STAGE_COMMAND, STAGE_SELECT };

@@ -77,6 +77,25 @@ check "show prints the program" has told "  $work/venv/bin/python3"
 check "show prints a package" has told "    numpy 1.26.4"
 check "show prints a path that no key covers" has told "imports from /usr/share are not covered by the key"
 
+# ---- pyenv: scripts in shims/ choose a version ----
+mkdir -p pyenv/shims pyenv/versions/3.11.9/lib/python3.11/site-packages/rich-13.7.dist-info local && echo 3.12.1 >pyenv/version
+for v in 3.11.9 3.12.1; do
+    mkdir -p pyenv/versions/$v/bin && printf '#!/bin/sh\necho %s >o\n' $v >pyenv/versions/$v/bin/python${v%.*}
+    ln -s python${v%.*} pyenv/versions/$v/bin/python3
+done
+printf '#!/bin/sh\nexec "%s/pyenv/versions/${PYENV_VERSION-$(cat %s/pyenv/version)}/bin/python3" "$@"\n' "$work" "$work" >pyenv/shims/python3
+chmod +x pyenv/shims/python3 pyenv/versions/*/bin/* && echo 3.11.9 >local/.python-version
+cat >local/v.json <<'END'
+{ "retort": 1, "name": "v", "stages": { "use": { "toolchain": "caller", "cmd": ["python3"], "outs": { "o": "o" } } },
+  "results": { "o": "${stages.use.outs.o}" } }
+END
+( unset PYENV_VERSION; cd local && git init -q . && PATH=$work/pyenv/shims:/usr/bin:/bin "$retort" run v.json --progress none )
+check "a stage gets the version of pyenv that is local to the project" same "$(cat local/results/v/o)" 3.11.9
+version() { python3 -c 'import json, sys; print(json.load(sys.stdin)["provenance"]["python"]'"$1"')'; }
+( cd local && "$retort" show v.json use --json >../shown.json )
+check "the record names that version's Python, not the script" same "$(version '["prefix"]' <shown.json)" "$work/pyenv/versions/3.11.9"
+check "and its packages" same "$(version '["packages"]' <shown.json)" "{'rich': '13.7'}"
+
 # ---- a pinned Python ----
 sed 's/"prefix": { "cmd"/"prefix": { "pin": ["python3"], "cmd"/' t.json >pinned.json
 before=$(key pinned.json prefix)
