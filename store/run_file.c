@@ -43,6 +43,7 @@ struct run_file_stage run_file_stage_read(const cJSON *item) {
         .stage = json_text(item, "stage", ""),
         .key = json_text(item, "key", ""),
         .state = json_text(item, "state", ""),
+        .left_out = json_bool(item, "left_out", false),
         .attempt = json_text(item, "attempt", NULL),
     };
 }
@@ -123,6 +124,8 @@ void run_file_add_stage(struct buffer *stages, const struct run_file_stage *stag
     put_member(stages, ", \"state\": ", stage->state);
     if (stage->attempt)
         put_member(stages, ", \"attempt\": ", stage->attempt);
+    if (stage->left_out)
+        buffer_puts(stages, ", \"left_out\": true");
     if (reason)
         put_member(stages, ", \"reason\": ", reason);
     buffer_putc(stages, '}');

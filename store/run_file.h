@@ -44,6 +44,7 @@ struct run_file_stage {
     const char *key;     /* 64 hex digits; "": it has none */
     const char *state;   /* as above, or "waiting" */
     const char *attempt; /* the last one of this run; NULL: none */
+    bool left_out;       /* it failed, and a quorum went on without it */
 };
 /* Reads one item of `stages`. */
 struct run_file_stage run_file_stage_read(const cJSON *item);

@@ -6,6 +6,7 @@
 #include "engine/base/memory.h"
 #include "engine/command/project.h"
 #include "engine/report/progress.h"
+#include "store/run_file.h"
 
 enum { KEEP_FAILED = 10 };
 
@@ -22,6 +23,37 @@ static int read_style(const struct arguments *a, enum progress_style *out, struc
     return 0;
 }
 
+/* Adds the instances that failed in a run of this pipeline, less those of stages that are gone. */
+static void add_failed(struct texts *names, const struct project *p, const struct run_file *run) {
+    const cJSON *item;
+    cJSON_ArrayForEach(item, run->stages) {
+        const struct run_file_stage stage = run_file_stage_read(item);
+        char *name = mem_strndup(stage.stage, strcspn(stage.stage, "["));
+        if (strcmp(stage.state, "failed") == 0 && pipeline_stage(p->pipeline, name))
+            texts_add(names, mem_strdup(stage.stage));
+        free(name);
+    }
+}
+
+/* The instances that failed in the last run of the pipeline that ended. */
+static int find_failed(struct texts *names, const struct project *p, struct error *err) {
+    struct texts ids = {0};
+    bool found = false;
+    int code = store_run_list(p->store, &ids, err);
+    for (size_t k = 0; code == 0 && !found && k < ids.count; k++) {
+        cJSON *tree = NULL;
+        if (store_run_read(p->store, ids.list[k], &tree, NULL) < 0)
+            continue;
+        const struct run_file run = run_file_read(tree);
+        found = run.ended && strcmp(run.pipeline, p->pipeline->name) == 0;
+        if (found)
+            add_failed(names, p, &run);
+        cJSON_Delete(tree);
+    }
+    texts_close(&ids);
+    return code;
+}
+
 static int run_it(struct project *p, const struct arguments *a, enum progress_style style, struct run_options *options,
                   struct error *err) {
     struct run_summary summary = {0};
@@ -31,8 +63,10 @@ static int run_it(struct project *p, const struct arguments *a, enum progress_st
     options->stage_program = p->stage_program;
     options->results = results;
     options->project = project_cover(p, a);
-    options->targets = operands_from(a, 1);
-    options->target_count = operand_count(a) > 1 ? operand_count(a) - 1 : 0;
+    if (!options->retry_failed) {
+        options->targets = operands_from(a, 1);
+        options->target_count = operand_count(a) > 1 ? operand_count(a) - 1 : 0;
+    }
     int code = run_pipeline(p->pipeline, p->store, options, &summary, &p->diagnostics, err);
     if (p->diagnostics.count > 0)
         project_report(&p->diagnostics, NULL);
@@ -44,9 +78,26 @@ static int run_it(struct project *p, const struct arguments *a, enum progress_st
     return code;
 }
 
+static int run_failed(struct project *p, const struct arguments *a, enum progress_style style,
+                      struct run_options *options, struct error *err) {
+    struct texts names = {0};
+    if (operand_count(a) > 1)
+        return error_set(err, ERR_USAGE, "run: --retry-failed takes no STAGE: it runs what failed in the last run");
+    int code = find_failed(&names, p, err);
+    options->targets = (const char *const *)names.list;
+    options->target_count = names.count;
+    if (code == 0 && names.count == 0)
+        fprintf(stderr, "nothing failed in the last run\n");
+    else if (code == 0)
+        code = run_it(p, a, style, options, err);
+    texts_close(&names);
+    return code;
+}
+
 static int run(const struct arguments *a, struct error *err) {
     enum progress_style style = PROGRESS_PLAIN;
     struct run_options options = {.keep_going = argument_given(a, "keep-going"),
+                                  .retry_failed = argument_given(a, "retry-failed"),
                                   .same_platform = argument_given(a, "same-platform"),
                                   .base_window_s = argument_given(a, "base-power") ? 1 : 0};
     struct project p;
@@ -63,7 +114,7 @@ static int run(const struct arguments *a, struct error *err) {
     if (code == 0)
         code = project_gpus(&options.gpus, &options.limits, &p, a, err);
     if (code == 0)
-        code = run_it(&p, a, style, &options, err);
+        code = options.retry_failed ? run_failed(&p, a, style, &options, err) : run_it(&p, a, style, &options, err);
     gpus_free(options.gpus);
     project_close(&p);
     return code;
@@ -73,6 +124,7 @@ static const struct option options[] = {
     OPTION_JOBS,
     OPTION_GPUS,
     {"keep-going", 'k', NULL, "Go on with stages that do not depend on a failed one"},
+    {"retry-failed", 0, NULL, "Run only what failed in the last run, also failures that a quorum left out"},
     {"progress", 0, "STYLE", "auto, plain, json (one object per line) or none"},
     {"keep-failed", 0, "N",
      "Keep the directories of the last N failed stages (default: 10), until gc or their success"},

@@ -106,6 +106,8 @@ struct select_decl {
     const char *metric; /* minimized or maximized */
     bool maximize;
     enum pick_type pick;
+    double quorum;       /* how many instances must have succeeded; 0: all */
+    bool quorum_is_part; /* `quorum` is a part of them, above 0 to 1 */
 };
 
 /* The origin of a command's programs. */

@@ -1,5 +1,6 @@
 /* Reads and checks "select", which chooses one group of a stage's instances by its metrics. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/pipeline/reader.h"
@@ -128,9 +129,32 @@ static void read_from(struct draft *d, const cJSON *node, struct select_decl *se
         select->from = NULL;
 }
 
+/* 40 or "80%". */
+static void read_quorum(struct part *part, const cJSON *node, struct select_decl *select) {
+    enum { MOST = 1000000 };
+    int count = 0;
+    const cJSON *value = compile_constant(part, node);
+    if (!value)
+        return;
+    if (!cJSON_IsString(value)) {
+        if (read_integer(part, node, 1, MOST, &count))
+            select->quorum = count;
+        return;
+    }
+    char *end;
+    double percent = strtod(value->valuestring, &end);
+    bool good = end != value->valuestring && strcmp(end, "%") == 0 && percent > 0 && percent <= 100;
+    if (!good)
+        report_value(part, node,
+                     "a quorum is a number of instances, as in 40, or a part of them, as in \"80%%\"; found %s",
+                     describe(part->reader, value));
+    select->quorum = good ? percent / 100 : 0;
+    select->quorum_is_part = good;
+}
+
 void read_select(struct draft *d, const cJSON *node) {
-    static const char *const keys[] = {"from",       "group_by", "reduce",   "where",
-                                       "where_each", "minimize", "maximize", "pick"};
+    static const char *const keys[] = {"from",     "group_by", "reduce", "where", "where_each",
+                                       "minimize", "maximize", "pick",   "quorum"};
     struct part *part = d->part;
     d->axes_broken = true;
     if (!need_object(part, node, "\"select\""))
@@ -146,6 +170,7 @@ void read_select(struct draft *d, const cJSON *node) {
     const cJSON *where = cJSON_GetObjectItemCaseSensitive(node, "where");
     const cJSON *where_each = cJSON_GetObjectItemCaseSensitive(node, "where_each");
     const cJSON *pick = cJSON_GetObjectItemCaseSensitive(node, "pick");
+    const cJSON *quorum = cJSON_GetObjectItemCaseSensitive(node, "quorum");
     if (group_by)
         select->group_by = read_texts(part, group_by, &select->group_by_count, NULL);
     if (!group_by || (cJSON_IsArray(group_by) && !group_by->child))
@@ -154,6 +179,8 @@ void read_select(struct draft *d, const cJSON *node) {
     select->reduce = choice < 0 ? REDUCE_MEAN : (enum reduce_type)choice;
     choice = pick ? read_choice(part, pick, pick_names, 3) : -1;
     select->pick = choice < 0 ? PICK_ALL : (enum pick_type)(PICK_BEST + choice);
+    if (quorum)
+        read_quorum(part, quorum, select);
     if (where)
         select->where = read_where(d, where, &select->where_count);
     if (where_each)

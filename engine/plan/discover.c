@@ -184,12 +184,29 @@ static void follow(struct scope *s, struct stage_plan *stage, bool first) {
     stage_plan_request(s->plan, stage);
 }
 
+/* Rows that have not succeeded do not stop the select. */
+static void need_quorum(struct scope *s, const struct match *m) {
+    s->node->stage->row_count = m->count;
+    s->node->stage->left_out_count = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        enum instance_state state = m->rows[i]->pub.state;
+        if (state == INSTANCE_FAILED || state == INSTANCE_SKIPPED)
+            quorum_lose(s->plan, s->node, m->rows[i]);
+        else
+            scope_need(s, m->rows[i]);
+    }
+}
+
 static void discover_from(struct scope *s, const struct stage_decl *decl) {
     struct match m;
     const struct reference *from = decl->select->from;
     if (!pins_ready(s, from) || !scope_need_stage(s, &s->plan->stages[from->stage->index]))
         return;
-    if (from->stage->type != STAGE_SELECT && match_from(&m, s, from, &decl->at) == 0)
+    if (from->stage->type == STAGE_SELECT || match_from(&m, s, from, &decl->at))
+        return;
+    if (has_quorum(s->node))
+        need_quorum(s, &m);
+    else
         need_rows(s, &m);
 }
 

@@ -111,6 +111,9 @@ struct stage_plan {
     /* Selects, once decided. */
     const struct candidate *candidates, *winner;
     size_t candidate_count;
+    size_t row_count;             /* with a quorum: instances that it chooses from, once they are known */
+    const struct node **left_out; /* of them, those that FAILED or were SKIPPED */
+    size_t left_out_count, left_out_capacity;
     const struct fixed_axis *fixed; /* the winner's grouped values */
     size_t fixed_count;
     cJSON *table; /* NULL until it is asked for */
@@ -157,6 +160,9 @@ struct plan {
     struct node_queue asking; /* wait for a fact */
     uint32_t stamp;
     uint32_t value_count;
+    bool has_quorum;                         /* of a select */
+    size_t chain;                            /* how many instances the question for a quorum has passed */
+    size_t losing;                           /* how many it is about */
     const struct metric_names *metric_names; /* those of the last instance that had metrics */
     struct bytemap metric_sets;              /* names, joined -> struct metric_names */
     struct bytemap values;                   /* canonical text of an identity -> struct axis_value */
@@ -286,6 +292,10 @@ void node_fail(struct plan *p, struct node *n, const char *reason);
 void node_skip(struct plan *p, struct node *n, const struct node *cause);
 /* Its key is known. */
 void node_key(struct plan *p, struct node *n);
+/* Something that it waited for has come. */
+void node_wake(struct plan *p, struct node *n);
+/* Calls `visit` for each instance that waits for one. False from `visit` ends the walk, and is returned. */
+bool node_each_waiter(struct plan *p, const struct node *n, bool (*visit)(struct plan *p, struct node *waiter));
 void node_queue_push(struct node_queue *q, struct node *n);
 struct node *node_queue_pop(struct node_queue *q); /* NULL when it is empty */
 /* The instances of the stage are waited for: its expansion is queued. */
@@ -312,6 +322,15 @@ struct metrics {
 const struct metrics *metrics_create(struct plan *p, const cJSON *object);
 /* Appends why a metric is no finite number: "is missing", "is NaN". */
 void metrics_put_fault(struct buffer *out, const struct metrics *m, const char *name);
+
+/* quorum.c */
+bool has_quorum(const struct node *n);
+/* How many instances must have succeeded. */
+size_t quorum_needed(const struct stage_plan *select);
+/* The select goes on without a row that failed or was skipped. */
+void quorum_lose(struct plan *p, struct node *select, const struct node *row);
+/* Drops the rows that have not succeeded. */
+void quorum_rows(struct plan *p, struct match *m);
 
 /* watch.c */
 /* Marks the stages whose metrics selects read. */

@@ -124,6 +124,19 @@ void node_key(struct plan *p, struct node *n) {
     queue_keyed(p, n);
 }
 
+void node_wake(struct plan *p, struct node *n) {
+    if (is_ready(n))
+        make_pending(p, n);
+}
+
+bool node_each_waiter(struct plan *p, const struct node *n, bool (*visit)(struct plan *p, struct node *waiter)) {
+    struct waiters waiters = node_waiters(p, n);
+    bool go_on = true;
+    for (uint32_t waiter; go_on && next_waiter(p, &waiters, &waiter);)
+        go_on = !waiting_stage(p, waiter) && visit(p, waiting_node(p, waiter));
+    return go_on;
+}
+
 /* All instances of a stage that it follows are done: it may run. */
 static void leader_done(struct plan *p, struct node *n) {
     if (--n->open_leaders > 0)
@@ -143,8 +156,8 @@ void node_done(struct plan *p, struct node *n) {
         struct node *dependent = stage ? NULL : waiting_node(p, waiter);
         if (stage && --stage->open == 0)
             queue_expansion(p, stage);
-        if (dependent && --dependent->open_needs == 0 && is_ready(dependent))
-            make_pending(p, dependent);
+        if (dependent && --dependent->open_needs == 0)
+            node_wake(p, dependent);
     }
     if (--n->stage->undone > 0)
         return;
@@ -175,9 +188,15 @@ struct spreading {
     struct node_queue stack;
 };
 
-static void spread_to(struct spreading *s, struct node *n) {
+static void spread_to(struct spreading *s, struct node *n, const struct node *from) {
     if (!is_held_back(n))
         return;
+    if (from && has_quorum(n)) {
+        quorum_lose(s->plan, n, from);
+        n->open_needs--;
+        node_wake(s->plan, n);
+        return;
+    }
     skip(n, s->cause, s->reason);
     node_queue_push(&s->stack, n);
 }
@@ -192,10 +211,10 @@ static void spread(struct plan *p, struct node *first) {
         struct waiters waiters = node_waiters(p, n);
         for (uint32_t waiter; next_waiter(p, &waiters, &waiter);)
             if (!waiting_stage(p, waiter))
-                spread_to(&s, waiting_node(p, waiter));
+                spread_to(&s, waiting_node(p, waiter), n);
         n->stage->unended = n;
         for (size_t i = 0; i < n->stage->follower_count; i++)
-            spread_to(&s, n->stage->followers[i]);
+            spread_to(&s, n->stage->followers[i], NULL);
         waiters = node_waiters(p, n);
         for (uint32_t waiter; next_waiter(p, &waiters, &waiter);)
             if (waiting_stage(p, waiter))

@@ -126,6 +126,11 @@ struct instance *plan_next(struct plan *p);
    or NULL. */
 void plan_finish(struct plan *p, struct instance *i, const struct content *outs, const cJSON *metrics);
 
+/* Whether a select with a quorum goes on without an instance, and nothing else needs it. After a failure: whether the
+   select was decided without it, or may still be. */
+bool plan_is_left_out(struct plan *p, const struct instance *i);
+/* Whether a select has a quorum. */
+bool plan_has_quorum(const struct plan *p);
 /* Gives each warning once: a select names a metric that the first record of its stage does not have. Lines belong to
    the plan until the call returns. */
 void plan_warnings(struct plan *p, void (*say)(void *context, const char *line), void *context);

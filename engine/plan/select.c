@@ -111,6 +111,15 @@ static void fail_without_winner(struct plan *p, struct node *n) {
     buffer_close(&text);
 }
 
+static void fail_below_quorum(struct plan *p, struct node *n, size_t succeeded) {
+    const struct stage_plan *stage = n->stage;
+    char *text =
+        mem_printf("%zu of %zu instances succeeded, and the quorum is %zu; %s did not", succeeded, stage->row_count,
+                   quorum_needed(stage), stage->left_out_count ? instance_name(&stage->left_out[0]->pub) : "more");
+    node_fail(p, n, text);
+    free(text);
+}
+
 void select_decide(struct plan *p, struct node *n) {
     const struct stage_decl *decl = n->pub.decl;
     struct scope s = {.plan = p, .arena = p->scratch, .node = n};
@@ -118,6 +127,13 @@ void select_decide(struct plan *p, struct node *n) {
     if (match_from(&m, &s, decl->select->from, &decl->at)) {
         node_fail(p, n, s.fault);
         return;
+    }
+    if (has_quorum(n)) {
+        quorum_rows(p, &m);
+        if (m.count < quorum_needed(n->stage)) {
+            fail_below_quorum(p, n, m.count);
+            return;
+        }
     }
     candidates_collect(n->stage, &m);
     n->stage->winner = find_winner(n->stage);

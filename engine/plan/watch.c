@@ -10,8 +10,10 @@
 void watch_selects(struct plan *p) {
     for (size_t i = 0; i < p->stage_count; i++) {
         const struct stage_decl *decl = p->pipeline->stages[i];
-        if (decl->type == STAGE_SELECT && p->stages[decl->index].needed)
-            p->stages[decl->source->index].is_watched = true;
+        if (decl->type != STAGE_SELECT || !p->stages[decl->index].needed)
+            continue;
+        p->stages[decl->source->index].is_watched = true;
+        p->has_quorum |= decl->select->quorum > 0;
     }
 }
 

@@ -93,6 +93,9 @@ static int submit(struct run *r, struct instance *i, bool *known, struct error *
         join(r, same, i, known);
         return 0;
     }
+    *known = quorum_recall(r, i);
+    if (*known)
+        return 0;
     key_map_add(&r->tasks, &i->key, task_create(r, i));
     mem_grow(r->pending, &r->pending_capacity, r->pending_count + 1);
     r->pending[r->pending_count++] = i;

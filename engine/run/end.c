@@ -56,6 +56,7 @@ static void describe_stage(struct buffer *stages, const struct run *r, const str
         .key = i->keyed ? hex : NULL,
         .state = state_of(r, i),
         .attempt = t ? t->attempt_id : NULL, /* the last one of this run; twins share it */
+        .left_out = quorum_leaves_out(r, i),
     };
     run_file_add_stage(stages, &stage, i->reason);
 }
@@ -92,7 +93,7 @@ static int write_run(struct run *r, int code, struct error *err) {
 static int outcome_code(const struct run *r, struct error *err) {
     size_t count;
     struct instance *const *all = plan_instances(r->plan, &count);
-    size_t failed = r->summary->failed;
+    size_t left_out = quorum_left_out(r), failed = r->summary->failed - left_out;
     const struct instance *select = NULL;
     for (size_t k = 0; k < count && !select; k++)
         if (all[k]->wanted && all[k]->decl->type == STAGE_SELECT && all[k]->state == INSTANCE_FAILED)

@@ -5,8 +5,8 @@
  *   loop.c      events and time in, steps out       event_loop.c  the loop, signals
  *   discover.c  plan -> known, or a task            commit.c   durable, then reported
  *   publish.c   known results -> results/           end.c      exit code, run file
- *   files.c     large files are hashed on workers
- *   report.c    counts, observers, the first fault
+ *   report.c    counts, observers, the first fault  files.c    large files are hashed on workers
+ *   quorum.c    failures that a select goes on without
  *
  * Everything here is on one thread, but for attempt_prepare, attempt_collect and store_group_write on workers.
  */
@@ -177,6 +177,19 @@ void task_stop(struct task *t, enum schedule_type how); /* the scheduler's TERM 
 void task_judge(struct task *t);
 void task_release(struct task *t); /* releases its claim */
 void task_free(struct task *t);
+
+/* ---- quorum.c ---- */
+
+/* Whether a quorum goes on without all instances of the task. */
+bool quorum_tolerates(const struct task *t);
+/* Remembers the failure under the task's key; `record` is that of its attempt. */
+void quorum_remember(struct task *t, cJSON *record);
+void quorum_forget(struct task *t);
+/* Fails an instance that failed before and that a quorum goes on without; false: it has to run. */
+bool quorum_recall(struct run *r, struct instance *i);
+/* Whether it failed, and a quorum went on without it; how many did. */
+bool quorum_leaves_out(const struct run *r, const struct instance *i);
+size_t quorum_left_out(const struct run *r);
 
 /* ---- end.c ---- */
 

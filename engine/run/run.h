@@ -45,6 +45,7 @@ struct run_options {
     struct gpus *gpus; /* those that stages may get (engine/environment/gpus.h); as many as limits.gpus */
     bool keep_going;
     size_t keep_failed;        /* directories of failed attempts that stay */
+    bool retry_failed;         /* run failures again that a quorum left out */
     bool same_platform;        /* only results of this platform are known */
     const char *stage_program; /* path of retort-stage */
     const char *project;       /* folder that commands do not see; NULL: they see all */

@@ -269,7 +269,7 @@ void scheduler_exit(struct scheduler *s, struct job *job, enum job_exit how, uin
         back_off(s, job, later(now_ms, backoff_ms(s, job->attempt)));
     } else {
         job->state = JOB_FAILED;
-        s->failed = true;
+        s->failed |= !job->tolerated;
     }
 }
 

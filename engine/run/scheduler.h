@@ -28,6 +28,7 @@ struct job {
     bool exclusive; /* runs alone (a kind that measures the machine) */
     int retries;
     uint64_t timeout_ms;
+    bool tolerated;  /* its failure stops nothing: a quorum goes on without it */
     double priority; /* larger first: longest remaining path; ties: order of submission */
 
     /* Kept by the scheduler. */

@@ -265,10 +265,33 @@ static bool is_own_failure(const struct task *t) {
     return !refused && (!t->job.terminating || t->job.timed_out);
 }
 
+/* A failure of the stage itself, that the same work would meet again. */
+static bool is_by_status(const struct task *t) {
+    const struct outcome *o = &t->attempt->outcome;
+    return is_own_failure(t) && !o->finished && !o->result.signal && !t->job.timed_out;
+}
+
+/* A quorum goes on without the stage. A signal or a timeout may be the machine's fault, so one more try comes first. */
+static void tolerate(struct task *t) {
+    const struct outcome *o = &t->attempt->outcome;
+    t->job.tolerated = quorum_tolerates(t);
+    if (t->job.tolerated && t->job.retries < 1 && (o->result.signal || t->job.timed_out))
+        t->job.retries = 1;
+}
+
+static void remember(struct task *t, const char *reason) {
+    cJSON *record = attempt_record(t->attempt);
+    json_add_text(record, "state", "failed");
+    json_add_text(record, "reason", reason);
+    quorum_remember(t, record);
+    cJSON_Delete(record);
+}
+
 static void judge_failed(struct task *t) {
     struct run *r = t->run;
     struct outcome *o = &t->attempt->outcome;
     struct error fault = {0};
+    tolerate(t);
     bool left = t->job.terminating && (o->result.exit == ATTEMPT_LEFT_STATUS || o->result.signal == SIGTERM);
     const char *prefix = t->job.timed_out ? "timed out: " : "";
     const char *why = o->reason ? o->reason : t->attempt->error.message;
@@ -284,6 +307,8 @@ static void judge_failed(struct task *t) {
         if (store_checkpoint_remove(r->store, &t->instance->key, r->platform, &fault) < 0)
             run_note(r, t->instance, fault.message);
     }
+    if (t->job.tolerated && t->job.state == JOB_FAILED && is_by_status(t))
+        remember(t, reason);
     task_release(t);
     if (t->job.state == JOB_BACKOFF)
         run_report(r, t->instance, STAGE_RETRYING, detail);
@@ -315,6 +340,7 @@ static void finish_all(struct task *t) {
     for (size_t i = 0; i < t->twin_count; i++)
         plan_finish_like(r->plan, t->twins[i], t->instance);
     free(outs);
+    quorum_forget(t);
     if (store_failed_any(r->store, r->pipeline->name))
         remove_failed(r, t->instance);
 }

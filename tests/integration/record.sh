@@ -23,6 +23,8 @@ cat >study.json <<'END'
   "names": { "cmd": ["sh", "-c", "mkdir d; date +%N >d/text; head -c 9999 /dev/urandom >d/binary; echo >d/$(date +%N)"], "outs": { "d": { "path": "d", "type": "directory" } } },
   "python": { "toolchain": { "prefix": "venv" }, "cmd": ["python3", "-c", "open('o', 'w')"], "resources": { "gpus": 1 }, "outs": { "o": "o" } },
   "uncached": { "cmd": ["true"], "cache": false },
+  "sweep": { "matrix": { "n": [1, 2] }, "cmd": ["sh", "-c", "[ $1 = 1 ] || exit 1; echo '{\"loss\": 1}' >m.json", "sh", "${matrix.n}"], "outs": { "m": { "path": "m.json", "type": "metrics" } } },
+  "choice": { "select": { "from": "sweep", "group_by": ["n"], "minimize": "metrics.loss", "quorum": 1 } },
   "fails": { "cmd": ["false"] },
   "left": { "after": ["fails"], "cmd": ["true"] } }, "results": { "o.txt": "${stages.reads.outs.o}" } }
 END

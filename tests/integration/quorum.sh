@@ -1,0 +1,67 @@
+#!/bin/sh
+# A select with a quorum goes on without instances that failed, says so, and remembers which failed.
+. tests/integration/lib.inc
+cd "$work" || exit 1
+cat >q.json <<EOT
+{ "retort": 1, "name": "q", "params": { "quorum": 3, "how": "exit 7" }, "stages": {
+  "t": { "matrix": { "n": [1, 2, 3, 4, 5] }, "outs": { "m": { "path": "m.json", "type": "metrics" } },
+         "cmd": ["sh", "-c", "echo \$1 >>$work/ran; [ \$1 != 2 ] || [ -e $work/mended ] || eval \$2; echo {\\\\\"loss\\\\\": \$1} >m.json", "sh", "\${matrix.n}", "\${params.how}"] },
+  "best": { "select": { "from": "t", "group_by": ["n"], "maximize": "metrics.loss", "quorum": "\${params.quorum}" } },
+  "use": { "cmd": ["sh", "-c", "echo \$1 >o", "sh", "\${stages.best.matrix.n}"], "outs": { "o": "o" } } },
+  "results": { "o": "\${stages.use.outs.o}" } }
+EOT
+run() { : >ran; "$retort" run q.json "$@" >told 2>&1; }
+repeats() { same "$(grep -c "^$1$" ran)" "$2"; }
+
+check "a run goes on without a failed instance, and ends with 0" exits 0 run -j 1
+check "the select chooses among the others" has told "n=5 of 4"
+check "the run says which instance was left out" has told "left out: t[n=2]"
+check "the result of the choice is published" same "$(cat results/q/o)" 5
+check "the run file marks the instance that was left out" python3 -c '
+import glob, json
+stages = json.load(open(glob.glob(".retort/runs/*.json")[0]))["stages"]
+assert [s["stage"] for s in stages if s.get("left_out")] == ["t[n=2]"], stages'
+check "a second run ends with 0" exits 0 run
+check "a second run repeats no failure that was left out" repeats 2 0
+check "a second run says that it failed before" has told "failed before: exit status 7"
+check "fsck takes the record of the failure" "$retort" fsck
+check "a run that needs all instances runs the failed one again, and fails" exits 1 run --set-json 'params.quorum="100%"'
+check "an instance that a quorum cannot leave out is repeated" repeats 2 1
+check "the message says how many succeeded" has told "4 of 5 instances succeeded, and the quorum is 5; t[n=2] did not"
+check "80 % of five are four" exits 0 run --set-json 'params.quorum="80%"'
+check "90 % of five are five" exits 1 run --set-json 'params.quorum="90%"'
+check "a quorum of more than there are is not met" exits 1 run --set params.quorum=6
+check "--retry-failed runs what failed" exits 1 run --retry-failed
+check "--retry-failed runs only what failed" same "$(cat ran)" 2
+touch mended
+check "--retry-failed succeeds once the cause is mended" exits 0 run --retry-failed
+check "a run after that leaves nothing out" exits 0 run
+check "the choice is among all" has told "n=5 of 5"
+check "--retry-failed has nothing to do then" exits 0 run --retry-failed
+check "--retry-failed says so" has told "nothing failed in the last run"
+check "--retry-failed takes no stage" exits 2 run --retry-failed t
+rm mended
+
+# A signal may be the machine's fault: the stage is tried twice, left out aloud, and never remembered.
+check "a run goes on without an instance that a signal killed" exits 0 run --set 'params.how=kill -9 $$'
+check "a killed instance is tried again first" repeats 2 2
+check "the run says that it was left out" has told "left out: t[n=2]"
+check "the next run tries it again" exits 0 run --set 'params.how=kill -9 $$'
+check "a signal is not remembered" repeats 2 2
+
+# A failure that something else needs too is a failure.
+sed 's/"use": {/"all": { "cmd": ["true"], "in": { "m": "${stages.t[*].outs.m}" } }, "use": {/; s/"cmd": \["true"\]/"cmd": ["ls", "${in.m}"]/' q.json >both.json
+check "an instance that another stage needs is no loss that a quorum takes" exits 1 "$retort" run both.json --set 'params.how=exit 8' --keep-going --progress none
+# A stage between the instance and the select is skipped with it.
+cat >chain.json <<'EOT'
+{ "retort": 1, "name": "chain", "stages": {
+  "train": { "matrix": { "n": [1, 2, 3] }, "cmd": ["sh", "-c", "[ $1 != 1 ] || exit 1; echo $1 >o", "sh", "${matrix.n}"], "outs": { "o": "o" } },
+  "eval": { "matrix": { "n": [1, 2, 3] }, "in": { "o": "${stages.train.outs.o}" }, "cmd": ["sh", "-c", "echo {\\\"loss\\\": $(cat $1)} >m.json", "sh", "${in.o}"], "outs": { "m": { "path": "m.json", "type": "metrics" } } },
+  "best": { "select": { "from": "eval", "group_by": ["n"], "minimize": "metrics.loss", "quorum": 2 } } } }
+EOT
+check "a failure before the instances is left out too" exits 0 "$retort" run chain.json -j 1
+for q in 0 '"80"' '"120%"' 1.5 true; do
+    sed "s/\"quorum\": 2/\"quorum\": $q/" chain.json >bad.json
+    check "a quorum of $q is refused" exits 2 "$retort" check bad.json
+done
+finish
