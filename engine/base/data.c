@@ -114,6 +114,10 @@ const char *data_nonfinite(const cJSON *value) {
     return wrapped(value, nonfinite);
 }
 
+cJSON *data_nonfinite_create(double number) {
+    return data_from_nonfinite(isnan(number) ? "NaN" : number < 0 ? "-Infinity" : "Infinity");
+}
+
 const char *data_integer(const cJSON *value) {
     return wrapped(value, integer);
 }

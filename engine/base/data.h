@@ -34,6 +34,9 @@ bool data_number(double *out, const cJSON *value);
 /* "NaN", "Infinity" or "-Infinity"; NULL for any other value. */
 const char *data_nonfinite(const cJSON *value);
 
+/* {"nonfinite": ...} of a number that is not finite. The caller deletes it. */
+cJSON *data_nonfinite_create(double number);
+
 /* The digits of an integer that a double would round; NULL for any other value. */
 const char *data_integer(const cJSON *value);
 

@@ -33,7 +33,9 @@ static const struct kind_input inputs[] = {
 
 static const struct kind_out outs[] = {
     {"svg", "plot.svg", "file", "The picture."},
-    {"data", "data.csv", "file", "The bars as drawn: series, x, y, low, high, count, reference."},
+    {"data", "data.csv", "file",
+     "The bars as drawn: series, x, y, low, high, count, reference. low and high are empty where there is no "
+     "spread."},
 };
 
 static void check(const cJSON *with, struct kind_checker *c) {
@@ -42,11 +44,13 @@ static void check(const cJSON *with, struct kind_checker *c) {
 
 const struct kind kind_plot_bars = {
     .name = "plot/bars",
-    .version = 2,
+    .version = 3,
     .summary = "draws values as groups of bars, with published values beside them",
     .doc = "Reads every row of its inputs, adds the labels of the file that it came from, and draws a group of bars "
            "for each value of x, one bar for each combination of the series labels. Means have their spread as a line "
-           "upon the bar. The numbers drawn are an out of their own.",
+           "upon the bar. The numbers drawn are an out of their own. A value that is NaN or infinite, or not positive "
+           "on a logarithmic axis, is left out, and the picture says how many were. There, an error bar that reaches "
+           "below zero has no lower end.",
     KIND_PARAMS(params),
     KIND_INPUTS(inputs),
     KIND_OUTS(outs),

@@ -36,7 +36,9 @@ static const struct kind_input inputs[] = {
 
 static const struct kind_out outs[] = {
     {"svg", "plot.svg", "file", "The picture."},
-    {"data", "data.csv", "file", "The points as drawn: series, x, y, low, high, count, reference."},
+    {"data", "data.csv", "file",
+     "The points as drawn: series, x, y, low, high, count, reference. low and high are empty where there is no "
+     "spread."},
 };
 
 static void ranges_check(const cJSON *with, struct kind_checker *c) {
@@ -46,11 +48,13 @@ static void ranges_check(const cJSON *with, struct kind_checker *c) {
 
 const struct kind kind_plot_lines = {
     .name = "plot/lines",
-    .version = 1,
+    .version = 2,
     .summary = "draws curves or metrics over a sweep, with published values beside them",
     .doc = "Reads every row of its inputs, adds the labels of the file that it came from, and draws y over x, one line "
-           "for each combination of the series labels. The numbers drawn are an out of their own. On a logarithmic "
-           "axis, values that are not positive are left out of the picture and stay in the data.",
+           "for each combination of the series labels. The numbers drawn are an out of their own. A value that is "
+           "NaN or infinite, or not positive on a logarithmic axis, leaves a gap. The picture says how many were left "
+           "out, and they stay in the data. On a logarithmic axis, an error bar that reaches below zero has no lower "
+           "end.",
     KIND_PARAMS(params),
     KIND_INPUTS(inputs),
     KIND_OUTS(outs),

@@ -104,7 +104,7 @@ static bool drawable(const struct figure *f, const struct figure_point *p) {
     return isfinite(p->y) && (!f->x.log || p->x > 0) && (!f->y.log || p->y > 0);
 }
 
-/* The smallest value shown: where a bar that would reach below zero ends on a logarithmic axis. */
+/* The smallest value shown. On a logarithmic axis an open bar is drawn down to half of it. */
 static double smallest_y(const struct figure *f) {
     double least = INFINITY;
     for (size_t i = 0; i < f->series_count; i++)
@@ -144,20 +144,54 @@ static double bar_shift(const struct figure *f, size_t index) {
     return ((double)bars_among(f, index) - middle) * bar_width(f);
 }
 
+/* On a logarithmic axis, an error bar that reaches below zero has no lower end. */
+static bool is_open(const struct figure *f, const struct figure_point *p) {
+    return f->y.log && p->low <= 0 && p->high > p->low;
+}
+
+static bool any_open(const struct figure *f, const struct figure_series *s) {
+    bool any = false;
+    for (size_t i = 0; i < s->count; i++)
+        any = any || (drawable(f, &s->points[i]) && is_open(f, &s->points[i]));
+    return any;
+}
+
+/* The ends of the bar that is drawn closed; y itself for a point without one. */
+static double bar_low(const struct figure *f, const struct figure_point *p) {
+    return isnan(p->low) || is_open(f, p) ? p->y : p->low;
+}
+
+static double bar_high(const struct figure *f, const struct figure_point *p) {
+    return isnan(p->high) || is_open(f, p) ? p->y : p->high;
+}
+
+static void data_line(struct buffer *out, double x, double y, double low, double high) {
+    const double values[] = {x, y, low, high};
+    for (size_t k = 0; k < 4; k++) {
+        json_number(out, values[k]);
+        buffer_putc(out, k < 3 ? ' ' : '\n');
+    }
+}
+
 static void series_data(struct buffer *out, const struct figure *f, size_t index, double floor_y) {
     const struct figure_series *s = &f->series[index];
     double shift = f->style == FIGURE_BARS ? bar_shift(f, index) : 0;
     buffer_printf(out, "$series%zu << RETORT_END_OF_DATA\n", index);
     for (size_t i = 0; i < s->count; i++) {
         const struct figure_point *p = &s->points[i];
-        if (!drawable(f, p))
-            continue;
-        double low = f->y.log && p->low <= 0 ? fmin(p->y, floor_y) / 2 : p->low;
-        double values[] = {p->x + shift, p->y, low, p->high};
-        for (size_t k = 0; k < 4; k++) {
-            json_number(out, values[k]);
-            buffer_putc(out, k < 3 ? ' ' : '\n');
-        }
+        if (drawable(f, p))
+            data_line(out, p->x + shift, p->y, bar_low(f, p), bar_high(f, p));
+        else
+            buffer_putc(out, '\n'); /* a gap: its neighbours are not joined */
+    }
+    buffer_puts(out, "RETORT_END_OF_DATA\n");
+    if (!any_open(f, s))
+        return;
+    buffer_printf(out, "$open%zu << RETORT_END_OF_DATA\n", index);
+    for (size_t i = 0; i < s->count; i++) {
+        const struct figure_point *p = &s->points[i];
+        if (drawable(f, p) && is_open(f, p))
+            data_line(out, p->x + shift, p->y, fmin(p->y, floor_y) / 2, p->high);
     }
     buffer_puts(out, "RETORT_END_OF_DATA\n");
 }
@@ -174,6 +208,10 @@ static struct appearance appearance_of(const struct figure_series *s) {
     return (struct appearance){colours[s->colour % ROUND],
                                round % 2 ? reference_marks[s->colour % ROUND] : marks[s->colour % ROUND],
                                1 + 2 * (int)(round % 3)};
+}
+
+static const char *error_colour(const struct figure *f, const struct appearance *appearance) {
+    return f->style == FIGURE_BARS ? "#222222" : appearance->colour;
 }
 
 static void series_plot(struct buffer *out, const struct figure *f, size_t index, bool spread) {
@@ -200,6 +238,11 @@ static void series_plot(struct buffer *out, const struct figure *f, size_t index
         buffer_puts(out, "title ");
     }
     quote(out, s->name);
+    if (any_open(f, s)) /* an arrow from below, whose flat head is the upper cap */
+        buffer_printf(out,
+                      ", $open%zu using 1:3:(0):($4-$3) with vectors head size screen 0.0035,90 nofilled lc rgb '%s' "
+                      "lw 1.4 notitle",
+                      index, error_colour(f, &appearance));
 }
 
 static void axis_commands(struct buffer *out, const char *axis, const struct figure_axis *a) {
@@ -328,11 +371,40 @@ static void head_commands(struct buffer *out, const struct figure *f, const char
     key_command(out, f);
 }
 
+/* Values that no axis can show. */
+static size_t count_below(const struct figure *f) {
+    size_t count = 0;
+    for (size_t i = 0; i < f->series_count; i++)
+        for (size_t k = 0; k < f->series[i].count; k++) {
+            const struct figure_point *p = &f->series[i].points[k];
+            count += isfinite(p->y) && !drawable(f, p);
+        }
+    return count;
+}
+
+static void left_out_command(struct buffer *out, const struct figure *f) {
+    size_t below = count_below(f);
+    struct buffer text = {0};
+    if (f->left_out)
+        buffer_printf(&text, "%zu not finite", f->left_out);
+    if (below)
+        buffer_printf(&text, "%s%zu not above zero", f->left_out ? ", " : "", below);
+    if (text.size) {
+        buffer_puts(out, "set label 1 ");
+        char *words = mem_printf("left out: %s", buffer_text(&text));
+        quote(out, words);
+        free(words);
+        buffer_puts(out, " at screen 0.01, screen 0.025 font ',9' textcolor rgb '#666666'\n");
+    }
+    buffer_close(&text);
+}
+
 int figure_script(struct buffer *out, const struct figure *f, const char *terminal, struct error *err) {
     double floor_y = smallest_y(f);
     const char *separator = "plot ";
     bool spread;
     head_commands(out, f, terminal);
+    left_out_command(out, f);
     for (size_t i = 0; i < f->series_count; i++)
         if (series_drawable(f, &f->series[i], &spread))
             series_data(out, f, i, floor_y);
@@ -365,7 +437,10 @@ void figure_csv(struct buffer *out, const struct figure *f) {
             double values[] = {p->y, p->low, p->high};
             for (size_t v = 0; v < 3; v++) {
                 buffer_putc(out, ',');
-                json_number(out, values[v]);
+                if (isfinite(values[v]))
+                    json_number(out, values[v]);
+                else if (v == 0) /* no spread is an empty cell */
+                    buffer_puts(out, isnan(p->y) ? "NaN" : p->y < 0 ? "-Infinity" : "Infinity");
             }
             buffer_printf(out, ",%zu,%s\n", p->count, s->reference ? "true" : "false");
         }

@@ -12,8 +12,9 @@
 #include "engine/base/error.h"
 
 struct figure_point {
-    double x, y, low, high;
-    size_t count; /* values that the mean is of */
+    double x, y;      /* y NaN or infinite: a gap */
+    double low, high; /* NaN: it has no spread */
+    size_t count;     /* values that the mean is of */
 };
 
 struct figure_series {
@@ -41,6 +42,7 @@ struct figure {
     enum figure_style style;
     struct figure_axis x, y;
     char **categories; /* text of x = 0, 1, ...; NULL: x is a number */
+    size_t left_out;   /* values that are NaN or infinite, or whose x is */
     size_t category_count, category_capacity;
     struct figure_series *series;
     size_t series_count, series_capacity;

@@ -100,6 +100,7 @@ static void mean_spread(struct mean *m, const double *values, enum spread spread
         high = fmax(high, values[i]);
     }
     double deviation = m->count > 1 ? sqrt(squares / (double)(m->count - 1)) : 0;
+    m->has_spread = spread != SPREAD_NONE && m->count > 1;
     m->low = spread == SPREAD_STD ? m->value - deviation : spread == SPREAD_RANGE ? low : m->value;
     m->high = spread == SPREAD_STD ? m->value + deviation : spread == SPREAD_RANGE ? high : m->value;
 }
@@ -110,11 +111,16 @@ int group_mean(struct mean *out, const struct rows *rows, const struct group *g,
     size_t *members = mem_array(g->count, sizeof *members);
     double sum = 0;
     *out = (struct mean){0};
-    for (size_t i = 0; i < g->count; i++)
-        if (row_number(&values[out->count], &rows->row[g->rows[i]], name)) {
+    for (size_t i = 0; i < g->count; i++) {
+        const struct row *row = &rows->row[g->rows[i]];
+        double other;
+        if (row_number(&values[out->count], row, name)) {
             sum += values[out->count];
             members[out->count++] = g->rows[i];
+        } else if (row_nonfinite(&other, row, name) && out->left_out++ == 0) {
+            out->other = other;
         }
+    }
     int rc = check_distinct(rows, members, out->count, name, average_over, err);
     if (!rc && out->count) {
         out->value = sum / (double)out->count;

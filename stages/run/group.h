@@ -30,6 +30,9 @@ struct mean {
     double value;
     double low, high; /* as the spread says; the value itself where there is none */
     size_t count;     /* 0: no row has the value */
+    bool has_spread;  /* it is asked for, and there are two values */
+    size_t left_out;  /* rows whose value is NaN or infinite */
+    double other;     /* the first of those */
 };
 
 /* The mean of `name` over a group's rows. ERR_INVALID when two of them are alike in `average_over` ("" : when there are

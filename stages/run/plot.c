@@ -1,5 +1,6 @@
 #include "stages/run/plot.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "stages/run/group.h"
@@ -44,6 +45,15 @@ static bool row_x(double *x, const struct plot *p, const struct row *row) {
     return row_value(row, p->x) != NULL;
 }
 
+static struct figure_point point_of(const struct mean *m, double x) {
+    const double none = (double)NAN;
+    return (struct figure_point){.x = x,
+                                 .y = m->count ? m->value : m->other,
+                                 .low = m->has_spread ? m->low : none,
+                                 .high = m->has_spread ? m->high : none,
+                                 .count = m->count};
+}
+
 static int series_add(struct plot *p, const struct plot_form *form, const struct group *g, struct error *err) {
     const enum spread spread = spread_read(stage_text(p->stage, "spread"));
     struct buffer name = {0}, hue = {0};
@@ -60,8 +70,12 @@ static int series_add(struct plot *p, const struct plot_form *form, const struct
         struct mean mean;
         double x;
         rc = group_mean(&mean, &p->rows, &points.group[i], p->y, p->average_over, spread, err);
-        if (!rc && mean.count && row_x(&x, p, &p->rows.row[points.group[i].rows[0]]))
-            figure_point_add(series, (struct figure_point){x, mean.value, mean.low, mean.high, mean.count});
+        if (rc || !(mean.count || mean.left_out))
+            continue;
+        bool placed = row_x(&x, p, &p->rows.row[points.group[i].rows[0]]);
+        if (placed)
+            figure_point_add(series, point_of(&mean, x));
+        p->figure.left_out += mean.left_out + (placed ? 0 : mean.count);
     }
     figure_points_sort(series);
     groups_close(&points);

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,7 +75,7 @@ static int add_references(struct plot *p, struct error *err) {
         struct figure_series *series = figure_add(&p->figure, label, label, true);
         cJSON_ArrayForEach(value, cJSON_GetObjectItemCaseSensitive(reference, "values")) {
             double x = (double)figure_category(&p->figure, value->string), y = value->valuedouble;
-            figure_point_add(series, (struct figure_point){x, y, y, y, 1});
+            figure_point_add(series, (struct figure_point){x, y, NAN, NAN, 1});
         }
         figure_points_sort(series);
     }

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <string.h>
 
 #include "engine/base/json.h"
@@ -8,7 +9,8 @@ static bool x_is_number(const struct plot *p) {
     bool number = true;
     double x;
     for (size_t i = 0; i < p->rows.count; i++)
-        number = number && (!row_value(&p->rows.row[i], p->x) || row_number(&x, &p->rows.row[i], p->x));
+        number = number && (!row_value(&p->rows.row[i], p->x) || row_number(&x, &p->rows.row[i], p->x) ||
+                            row_nonfinite(&x, &p->rows.row[i], p->x));
     return number;
 }
 
@@ -28,7 +30,7 @@ static int add_references(struct plot *p, struct error *err) {
         struct figure_series *series = figure_add(&p->figure, label, label, true);
         cJSON_ArrayForEach(point, cJSON_GetObjectItemCaseSensitive(reference, "points")) {
             double x = point->child->valuedouble, y = point->child->next->valuedouble;
-            figure_point_add(series, (struct figure_point){x, y, y, y, 1});
+            figure_point_add(series, (struct figure_point){x, y, NAN, NAN, 1});
         }
     }
     return 0;

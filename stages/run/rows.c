@@ -26,7 +26,9 @@ static void cell_add(cJSON *values, const char *name, const char *text) {
     double number = strtod(text, &end);
     if (!*text)
         return;
-    if (*end == '\0' && end != text && isfinite(number))
+    if (*end == '\0' && end != text && !isfinite(number))
+        cJSON_AddItemToObject(values, name, data_nonfinite_create(number));
+    else if (*end == '\0' && end != text)
         cJSON_AddNumberToObject(values, name, number);
     else
         cJSON_AddStringToObject(values, name, text);
@@ -145,6 +147,13 @@ const cJSON *row_value(const struct row *row, const char *name) {
 
 bool row_number(double *out, const struct row *row, const char *name) {
     return data_number(out, row_value(row, name));
+}
+
+bool row_nonfinite(double *out, const struct row *row, const char *name) {
+    const char *text = data_nonfinite(row_value(row, name));
+    if (text)
+        *out = strtod(text, NULL);
+    return text != NULL;
 }
 
 void value_text(struct buffer *out, const cJSON *value) {

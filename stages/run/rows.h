@@ -37,6 +37,9 @@ const cJSON *row_value(const struct row *row, const char *name);
 /* A number, and only that. */
 bool row_number(double *out, const struct row *row, const char *name);
 
+/* NaN or infinite, and only that. */
+bool row_nonfinite(double *out, const struct row *row, const char *name);
+
 /* Appends a value as text: an object by its "label", numbers as ECMAScript writes them; nothing for NULL. */
 void value_text(struct buffer *out, const cJSON *value);
 void row_text(struct buffer *out, const struct row *row, const char *name);

@@ -36,7 +36,7 @@ use 'x ${stages.t[lr=10].metrics.top}'
 check "a reference to Infinity in a text is refused" exits 2 quiet run use.json
 sed 's/"best": .*/"use": { "env": { "L": "${stages.t[lr=10].metrics.loss}" }, "cmd": ["env"] } } }/' diverged.json >env.json
 check "a reference to NaN in env is refused" exits 2 quiet run env.json
-sed 's/"best": .*/"use": { "uses": "plot\/lines@1", "in": { "curves": "a.csv" }, "with": { "x": "x", "y": "y", "title": "${stages.t[lr=10].metrics.loss}" } } } }/' diverged.json >with.json
+sed 's/"best": .*/"use": { "uses": "plot\/lines@2", "in": { "curves": "a.csv" }, "with": { "x": "x", "y": "y", "title": "${stages.t[lr=10].metrics.loss}" } } } }/' diverged.json >with.json
 printf 'x,y\n1,2\n' >a.csv
 check "a reference to NaN in with is refused" exits 2 quiet run with.json
 check "the message names the instance again" has told 't[lr=10] gave NaN'
@@ -80,7 +80,7 @@ check "the message names all of them" has told 'm.json: the name "a.b" is given 
 # A misspelt metric is told when the first record shows the names.
 cat >misspelt.json <<'EOT'
 { "retort": 1, "name": "misspelt", "stages": {
-  "t": { "matrix": { "n": [1, 2, 3] }, "cmd": ["sh", "-c", "echo '{\"loss\": 1, \"accuracy\": '$1'}' >m.json", "sh", "${matrix.n}"], "outs": { "m": { "path": "m.json", "type": "metrics" } } },
+  "t": { "matrix": { "n": [1, 2, 3] }, "cmd": ["sh", "-c", "sleep 0.5; echo '{\"loss\": 1, \"accuracy\": '$1'}' >m.json", "sh", "${matrix.n}"], "outs": { "m": { "path": "m.json", "type": "metrics" } } },
   "best": { "select": { "from": "t", "group_by": ["n"], "minimize": "metrics.los", "where": [{ "metric": "metrics.acuracy", "at_least": 1 }] } } } }
 EOT
 check "a select by a misspelt metric fails" exits 1 quiet run misspelt.json -j 1

@@ -91,7 +91,7 @@ static void every_fault_is_named(void **state) {
           "5 stands behind 9");
     FAULT("plot/table@2", "{\"columns\":[\"a\"],\"reference\":[{\"row\":{}}]}", "", false,
           "reference needs \"values\"");
-    FAULT("plot/lines@1", "{\"x\":\"a\",\"y\":\"b\",\"reference\":[{\"label\":\"p\",\"points\":[[1,2,3]]}]}", "", false,
+    FAULT("plot/lines@2", "{\"x\":\"a\",\"y\":\"b\",\"reference\":[{\"label\":\"p\",\"points\":[[1,2,3]]}]}", "", false,
           "a list of 2 numbers");
 }
 
@@ -101,8 +101,8 @@ static void rules_between_parameters_are_checked(void **state) {
     FAULT("deeprx/train@1", "{\"size\":11,\"ladder\":{\"5\":6,\"9\":12}}", "size", false, "allowed are 5, 9");
     FAULT("deeprx/train@1", "{\"size\":11,\"ladder\":{\"11\":0}}", "11", false, "\"channels\" is 0", "from 1 to 4096");
     FAULT("deeprx/train@1", "{\"size\":11,\"blocks\":[{\"dilation\":[1,1]}]}", "", false, "a block without channels");
-    FAULT("plot/lines@1", "{\"x\":\"a\",\"y\":\"b\",\"x_range\":[1]}", "x_range", false, "has one number");
-    FAULT("plot/lines@1", "{\"x\":\"a\",\"y\":\"b\",\"y_log\":true,\"y_range\":[0,1]}", "y_range", false,
+    FAULT("plot/lines@2", "{\"x\":\"a\",\"y\":\"b\",\"x_range\":[1]}", "x_range", false, "has one number");
+    FAULT("plot/lines@2", "{\"x\":\"a\",\"y\":\"b\",\"y_log\":true,\"y_range\":[0,1]}", "y_range", false,
           "must start above 0");
     assert_int_equal(check("deeprx/train@1", "{\"size\":5,\"ladder\":{\"5\":6}}").count, 0);
 }
