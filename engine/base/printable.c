@@ -34,22 +34,38 @@ static bool is_bidirectional(uint32_t c) {
     return c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
 }
 
+/* Appends one character, or a byte that is none. Returns its length. */
+static size_t append_character(struct buffer *out, const unsigned char *at, size_t size, bool line) {
+    uint32_t c;
+    size_t length = read_character(&c, at, size);
+    if (length == 0)
+        buffer_printf(out, "\\x%02x", *at);
+    else if (c == '\n' || c == '\t')
+        buffer_puts(out, !line ? (c == '\n' ? "\n" : "\t") : c == '\n' ? "\\n" : "\\t");
+    else if (c < 0x20 || c == 0x7F)
+        buffer_printf(out, "\\x%02x", (unsigned)c);
+    else if ((c >= 0x80 && c <= 0x9F) || is_bidirectional(c))
+        buffer_printf(out, "\\u%04x", (unsigned)c);
+    else
+        buffer_append(out, (const char *)at, length);
+    return length ? length : 1;
+}
+
+static size_t printable_ascii_length(const unsigned char *text, size_t size) {
+    size_t length = 0;
+    while (length < size && text[length] >= 0x20 && text[length] < 0x7F)
+        length++;
+    return length;
+}
+
 static void append(struct buffer *out, const char *text, size_t size, bool line) {
     const unsigned char *at = (const unsigned char *)text, *end = at + size;
     while (at < end) {
-        uint32_t c;
-        size_t length = read_character(&c, at, (size_t)(end - at));
-        if (length == 0)
-            buffer_printf(out, "\\x%02x", *at);
-        else if (c == '\n' || c == '\t')
-            buffer_puts(out, !line ? (c == '\n' ? "\n" : "\t") : c == '\n' ? "\\n" : "\\t");
-        else if (c < 0x20 || c == 0x7F)
-            buffer_printf(out, "\\x%02x", (unsigned)c);
-        else if ((c >= 0x80 && c <= 0x9F) || is_bidirectional(c))
-            buffer_printf(out, "\\u%04x", (unsigned)c);
-        else
-            buffer_append(out, (const char *)at, length);
-        at += length ? length : 1;
+        size_t plain = printable_ascii_length(at, (size_t)(end - at));
+        buffer_append(out, (const char *)at, plain);
+        at += plain;
+        if (at < end)
+            at += append_character(out, at, (size_t)(end - at), line);
     }
 }
 
