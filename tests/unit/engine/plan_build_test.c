@@ -265,6 +265,20 @@ static void an_edit_of_an_editable_install_is_another_key(void **state) {
     assert_false(digest_equal(&module, &folder));
 }
 
+/* "defaults" is only where it is written. */
+static void variables_of_defaults_give_the_key_of_the_same_in_the_stage(void **state) {
+    (void)state;
+    static const char *const variants[] = {
+        "{'retort':1,'name':'t','defaults':{'env':{'A':1,'B':'x'},'toolchain':'caller'},"
+        "'stages':{'a':{'cmd':['x'],'env':{'B':'y'},'outs':{'o':'o'}}}}",
+        "{'retort':1,'name':'t','stages':{'a':{'cmd':['x'],'env':{'B':'y','A':1},'outs':{'o':'o'}}}}",
+    };
+    struct digest keys[2];
+    for (int i = 0; i < 2; i++)
+        digest_of(&keys[i], variants[i], "a", NULL);
+    assert_true(digest_equal(&keys[0], &keys[1]));
+}
+
 static void equal_work_has_one_key(void **state) {
     (void)state;
     struct world w = {0};
@@ -486,6 +500,7 @@ int main(void) {
         cmocka_unit_test(packages_of_a_pinned_python_are_in_no_key_without_a_toolchain),
         cmocka_unit_test(editable_installs_are_inputs_where_the_toolchain_is_not_the_system_s),
         cmocka_unit_test(an_edit_of_an_editable_install_is_another_key),
+        cmocka_unit_test(variables_of_defaults_give_the_key_of_the_same_in_the_stage),
         cmocka_unit_test(equal_work_has_one_key),
         cmocka_unit_test(early_cutoff),
         cmocka_unit_test(defaults_of_a_kind_are_in_no_key),
