@@ -269,6 +269,11 @@ int object_check_file(struct store *s, const struct digest *d, bool listing, boo
 /* Reads, hashes and parses the listing of a directory object. ERR_NOT_FOUND; ERR_CORRUPT. */
 int listing_load(struct listing *out, struct store *s, const struct digest *d, struct error *err);
 
+/* The listing of a folder in a stored folder. `*found`: the object of a file, else only that it is a directory.
+   ERR_INVALID: there is none. */
+int listing_load_part(struct listing *out, struct store *s, const struct digest *whole, const char *part,
+                      struct object *found, struct error *err);
+
 /* ---- copy.c ---- */
 
 /* Copies all bytes, hashing them on the way unless `h` is NULL. */

@@ -153,13 +153,15 @@ static int materialise_entry(void *context, size_t index, struct error *err) {
     return rc;
 }
 
-static int materialise_directory(struct store *s, const struct object *o, const char *path, enum materialise how,
-                                 struct error *err) {
+/* `part` NULL: the whole directory. */
+static int materialise_directory(struct store *s, const struct object *o, const char *part, const char *path,
+                                 enum materialise how, struct error *err) {
     struct listing l = {0};
+    struct object found;
     struct leaving_files files = {s, path, &l, how};
     int rc = object_check_file(s, &o->digest, true, false, err);
     if (rc == 0)
-        rc = listing_load(&l, s, &o->digest, err);
+        rc = part ? listing_load_part(&l, s, &o->digest, part, &found, err) : listing_load(&l, s, &o->digest, err);
     if (rc == 0)
         rc = make_folders(path, &l, err);
     if (rc == 0)
@@ -177,6 +179,14 @@ int store_materialise(struct store *s, const struct object *o, const char *path,
     free(parent);
     if (rc < 0)
         return rc;
-    return o->directory ? materialise_directory(s, o, path, how, err)
+    return o->directory ? materialise_directory(s, o, NULL, path, how, err)
                         : materialise_file(s, &o->digest, o->executable, path, how, err);
+}
+
+int store_materialise_part(struct store *s, const struct object *whole, const char *part, const char *path,
+                           enum materialise how, struct error *err) {
+    char *parent = path_directory(path);
+    int rc = file_make_directory(parent, err);
+    free(parent);
+    return rc < 0 ? rc : materialise_directory(s, whole, part, path, how, err);
 }

@@ -82,6 +82,11 @@ int store_object_copy(struct store *s, const char *path, struct object *out, str
 /* Computes the object that store_object_put would make, and changes nothing. Any thread. */
 int store_object_hash(int at, const char *path, struct object *out, struct error *err);
 
+/* A file or folder in a directory object. A file is an object of its own; a folder has the digest that it would have.
+   ERR_INVALID: there is none; else as for store_object_check. */
+int store_object_part(struct store *s, const struct object *whole, const char *part, struct object *out,
+                      struct error *err);
+
 /* The path of an object that is a file. The caller frees. */
 char *store_object_path(const struct store *s, const struct digest *d);
 
@@ -104,6 +109,10 @@ enum materialise { MATERIALISE_LINK, MATERIALISE_COPY };
    ERR_NOT_FOUND when it is missing. After an error, files of a directory that were made stay. */
 int store_materialise(struct store *s, const struct object *o, const char *path, enum materialise how,
                       struct error *err);
+
+/* The same for a folder in a directory object. */
+int store_materialise_part(struct store *s, const struct object *whole, const char *part, const char *path,
+                           enum materialise how, struct error *err);
 
 /* ---- digests of the project's files, remembered by path, inode, size, mtime, ctime ---- */
 

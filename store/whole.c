@@ -1,6 +1,7 @@
 /* Checks whole objects: a file, or a directory with all files of its listing. */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/file.h"
 #include "store/internal.h"
@@ -71,5 +72,61 @@ int store_object_require(struct store *s, const struct object *o, struct error *
         rc = require_files(s, o, err);
     if (rc == 0)
         session_see(s, &o->digest);
+    return rc;
+}
+
+/* ---- parts ---- */
+
+/* Leaves the entries below a folder, with their paths from there on. */
+static void keep_below(struct listing *l, const char *folder) {
+    size_t length = strlen(folder), kept = 0;
+    l->size = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        struct listing_entry e = l->entries[i];
+        if (strncmp(e.path, folder, length) == 0 && e.path[length] == '/') {
+            memmove(e.path, e.path + length + 1, strlen(e.path + length + 1) + 1);
+            l->size += e.size;
+            l->entries[kept++] = e;
+        } else {
+            free(e.path);
+        }
+    }
+    l->count = kept;
+}
+
+int listing_load_part(struct listing *out, struct store *s, const struct digest *whole, const char *part,
+                      struct object *found, struct error *err) {
+    int rc = listing_load(out, s, whole, err);
+    if (rc < 0)
+        return rc;
+    *found = (struct object){.directory = true};
+    bool empty = false;
+    for (size_t i = 0; i < out->count; i++) {
+        const struct listing_entry *e = &out->entries[i];
+        if (strcmp(e->path, part) != 0)
+            continue;
+        empty = e->directory;
+        if (!empty)
+            *found = (struct object){.digest = e->digest, .size = e->size, .executable = e->executable};
+    }
+    keep_below(out, part);
+    if (!found->directory || out->count > 0 || empty)
+        return 0;
+    listing_close(out);
+    return error_set(err, ERR_INVALID, "the folder has no \"%s\"", part);
+}
+
+int store_object_part(struct store *s, const struct object *whole, const char *part, struct object *out,
+                      struct error *err) {
+    struct listing l = {0};
+    struct buffer text = {0};
+    int rc = listing_load_part(&l, s, &whole->digest, part, out, err);
+    if (rc == 0 && out->directory) {
+        listing_write(&text, &l);
+        listing_digest(&out->digest, text.data, text.size);
+        out->size = l.size;
+    }
+    buffer_close(&text);
+    listing_close(&l);
     return rc;
 }

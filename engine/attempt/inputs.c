@@ -139,8 +139,12 @@ static int check_object(struct attempt *a, const char *input, const struct actio
 static int give_object(struct attempt *a, const char *input, const struct action_item *item, const char *path,
                        struct error *err) {
     struct object o = {item->content.digest, item->content.size, item->content.directory, item->content.executable};
+    const bool folder_part = item->part && item->content.directory;
     struct digest stamp;
-    int rc = store_materialise(a->all->options.store, &o, path, MATERIALISE_LINK, err);
+    if (folder_part)
+        o = (struct object){item->whole.digest, item->whole.size, true, false};
+    int rc = folder_part ? store_materialise_part(a->all->options.store, &o, item->part, path, MATERIALISE_LINK, err)
+                         : store_materialise(a->all->options.store, &o, path, MATERIALISE_LINK, err);
     if (rc < 0)
         return note_lost(a, rc);
     stamp_read(&stamp, path);

@@ -63,7 +63,7 @@ static cJSON *machine_fact(void *context) {
 static int expand(struct project *p, const struct arguments *a, struct error *err) {
     struct places places = {project_store_path(a, p->root), p->results};
     struct plan_facts facts = {&places, file_exists_fact, program_fact, packages_fact, path_fact, machine_fact,
-                               NULL,    members_fact,     NULL};
+                               NULL,    members_fact,     NULL,         NULL};
     int code = plan_create(&p->plan, p->pipeline, &facts, NULL, 0, err);
     if (code == 0)
         code = plan_advance(p->plan, &p->diagnostics, err);

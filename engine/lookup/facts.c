@@ -83,6 +83,17 @@ static int file_members(void *context, const char *path, const char *const *name
     return facts_members(path, names, count, out, err);
 }
 
+static int object_part(void *context, const struct content *whole, const char *part, struct content *out,
+                       struct error *err) {
+    const struct facts *f = context;
+    const struct object o = {whole->digest, whole->size, true, false};
+    struct object found;
+    int rc = store_object_part(f->store, &o, part, &found, err);
+    if (rc == 0)
+        *out = (struct content){found.digest, found.size, found.directory, found.executable};
+    return rc;
+}
+
 static int file_content(void *context, const char *path, struct content *out, struct error *err) {
     struct facts *f = context;
     return ask_store(f, path, f->defer ? FACTS_HASHED_AT_ONCE : UINT64_MAX, f->defer, out, err);
@@ -182,5 +193,6 @@ struct plan_facts facts_table(struct facts *f) {
                                .modules = modules,
                                .machine = machine,
                                .tick = tick,
-                               .file_members = file_members};
+                               .file_members = file_members,
+                               .object_part = object_part};
 }

@@ -58,8 +58,8 @@ static void read_label(struct draft *d, const cJSON *node, struct input_decl *ou
                      describe(d->part->reader, node));
 }
 
-/* Compiles a path in the stage's directory. NULL after a reported fault. */
-static const struct value *compile_place(struct draft *d, const cJSON *node) {
+/* Compiles a path in the stage's directory, or in a folder out. NULL after a reported fault. */
+static const struct value *compile_path(struct draft *d, const cJSON *node) {
     struct scope scope = {.part = d->part, .draft = d, .place = &place_path, .uses = &d->uses};
     const struct value *v = value_compile(&scope, node);
     if (value_is_broken(v))
@@ -69,10 +69,11 @@ static const struct value *compile_place(struct draft *d, const cJSON *node) {
     const cJSON *json = v->type == VALUE_LITERAL ? v->as.literal : node;
     const char *fault = cJSON_IsString(json) ? input_place_fault(json->valuestring) : NULL;
     if (!cJSON_IsString(json))
-        report_value(d->part, node, "\"as\" is a path in the stage's directory; found %s",
+        report_value(d->part, node, "\"%s\" is a path in %s; found %s", node->string,
+                     strcmp(node->string, "as") == 0 ? "the stage's directory" : "the folder",
                      describe(d->part->reader, json));
     else if (fault)
-        report_value(d->part, node, "the path \"%s\" of \"as\" %s", json->valuestring, fault);
+        report_value(d->part, node, "the path \"%s\" of \"%s\" %s", json->valuestring, node->string, fault);
     return fault || !cJSON_IsString(json) ? NULL : v;
 }
 
@@ -81,7 +82,7 @@ static void read_place(struct draft *d, const cJSON *node, struct input_decl *ou
         report_key(d->part, node, "\"as\" does not fit a stage with \"uses\": a kind reads its inputs where they are");
         return;
     }
-    out->place = compile_place(d, node);
+    out->place = compile_path(d, node);
     d->broken |= !out->place;
     d->decl.places_vary = true;
 }
@@ -115,11 +116,12 @@ static void read_only(struct draft *d, const cJSON *node, const cJSON *source, s
 }
 
 static void read_object(struct draft *d, const cJSON *node, struct input_decl *out) {
-    static const char *const keys[] = {"path", "from", "as", "only", "label"};
+    static const char *const keys[] = {"path", "from", "as", "only", "part", "label"};
     CHECK_KEYS(d->part, node, keys);
     const cJSON *label = cJSON_GetObjectItemCaseSensitive(node, "label");
     const cJSON *place = cJSON_GetObjectItemCaseSensitive(node, "as");
     const cJSON *only = cJSON_GetObjectItemCaseSensitive(node, "only");
+    const cJSON *part = cJSON_GetObjectItemCaseSensitive(node, "part");
     const cJSON *source = item_source(d, node);
     if (label)
         read_label(d, label, out);
@@ -127,6 +129,9 @@ static void read_object(struct draft *d, const cJSON *node, struct input_decl *o
         read_place(d, place, out);
     if (only)
         read_only(d, only, source, out);
+    if (part)
+        out->part = compile_path(d, part);
+    d->broken |= part && !out->part;
     if (!source)
         return;
     struct scope scope = {.part = d->part, .draft = d, .place = &place_in, .uses = &d->uses};
@@ -134,6 +139,8 @@ static void read_object(struct draft *d, const cJSON *node, struct input_decl *o
     if (out->type == INPUT_REFERENCE && strcmp(source->string, "path") == 0 &&
         out->value->as.reference->root == REFERENCE_STAGE)
         report_value(d->part, source, "\"path\" is a file of the project: give an out as \"from\"");
+    if (part && out->type != INPUT_REFERENCE)
+        report_key(d->part, part, "\"part\" stands beside \"from\", a folder out of a stage");
 }
 
 static void read_item(struct draft *d, const cJSON *node, struct input_decl *out) {

@@ -64,6 +64,7 @@ struct input_decl {
     const struct value *value;
     const struct value *label; /* {"from": ..., "label": {...}}: an object, or NULL */
     const struct value *place; /* "as": a path in the stage's directory that may refer to the matrix; NULL: none */
+    const struct value *part;  /* of a folder out: a path in it that may refer to the matrix; NULL: all of it */
     const char *const *only;   /* members of a data file that the stage gets alone, by name; NULL: all of it */
     size_t only_count;
     bool at_own_path; /* of a list of "in": without "as" it stands at its own path */

@@ -7,7 +7,7 @@
 
 const struct place place_constant = {"here", 0, false, false};
 const struct place place_in = {"in \"in\"", ALLOW_MATRIX | ALLOW_STAGE_OUTS, true, true};
-const struct place place_path = {"in a path of \"as\" and \"outs\"", ALLOW_MATRIX, true, false};
+const struct place place_path = {"in a path of \"as\", \"part\" and \"outs\"", ALLOW_MATRIX, true, false};
 const struct place place_label = {"in \"label\"", ALLOW_MATRIX | ALLOW_STAGE_VALUES, true, false};
 const struct place place_with = {"in \"with\"", ALLOW_MATRIX | ALLOW_STAGE_VALUES, true, true};
 const struct place place_cmd = {

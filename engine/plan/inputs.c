@@ -243,6 +243,52 @@ static int add_labels(struct gathered *g, struct scope *s, const struct value *l
     return 0;
 }
 
+/* ---- parts of folders ---- */
+
+/* NULL after a fault. */
+static const struct content *find_part(struct scope *s, const struct input_decl *in, const struct content *whole,
+                                       const char *part) {
+    struct plan *p = s->plan;
+    struct error err = {0};
+    size_t length = strlen(part), size = sizeof whole->digest + length;
+    char *key = arena_alloc(s->arena, size + 1);
+    memcpy(key, &whole->digest, sizeof whole->digest);
+    memcpy(key + sizeof whole->digest, part, length);
+    const struct content *known = bytemap_get(&p->parts, key, size);
+    if (known)
+        return known;
+    struct content *content = arena_alloc(p->arena, sizeof *content);
+    if (p->facts.object_part(p->facts.context, whole, part, content, &err)) {
+        facts_fault(s, &in->at, &err);
+        return NULL;
+    }
+    char *kept = arena_alloc(p->arena, size + 1);
+    memcpy(kept, key, size);
+    bytemap_put(&p->parts, kept, size, content);
+    return content;
+}
+
+static int take_parts(struct gathered *g, struct scope *s, const struct input_decl *in, size_t first) {
+    const char *part = resolve_path(s, in->part);
+    const char *fault = part ? path_fault(part) : NULL;
+    if (fault)
+        return scope_fault(s, &in->part->at, "the path \"%s\" of \"part\" %s", part, fault);
+    for (size_t i = first; part && i < g->count; i++) {
+        struct action_item *item = &g->items[i];
+        if (item->path || !item->content.directory)
+            return scope_fault(s, &in->part->at, "\"part\" takes a part of a folder out; %s is none", item->name);
+        const struct content *content = find_part(s, in, &item->content, part);
+        if (!content)
+            return ERR_INVALID;
+        item->whole = item->content;
+        item->content = *content;
+        item->part = part;
+        item->name = path_base(part);
+        item->place = item->place ? arena_printf(s->arena, "%s/%s", item->place, part) : NULL;
+    }
+    return part ? 0 : ERR_INVALID;
+}
+
 /* ---- places ---- */
 
 static int check_place(struct scope *s, const struct input_decl *in, const char *place) {
@@ -286,6 +332,8 @@ static int gather(struct gathered *g, struct scope *s, const struct input_decl *
         rc = gather(g, s, &in->items[i]);
     bool list = g->list;
     g->list |= outer;
+    if (rc == 0 && in->part)
+        rc = take_parts(g, s, in, first);
     if (rc == 0 && in->label)
         rc = add_labels(g, s, in->label, first);
     if (rc == 0 && in->place)

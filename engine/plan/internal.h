@@ -166,7 +166,7 @@ struct plan {
     const struct metric_names *metric_names; /* those of the last instance that had metrics */
     struct bytemap metric_sets;              /* names, joined -> struct metric_names */
     struct bytemap values;                   /* canonical text of an identity -> struct axis_value */
-    struct bytemap files, programs;
+    struct bytemap files, parts, programs;
     cJSON *machine;
     struct buffer warnings;    /* lines, for plan_warnings */
     struct diagnostics faults; /* found since the last plan_advance */

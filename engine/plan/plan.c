@@ -122,6 +122,7 @@ void plan_free(struct plan *p) {
     free(p->asking.items);
     bytemap_close(&p->values);
     bytemap_close(&p->files);
+    bytemap_close(&p->parts);
     bytemap_close(&p->programs);
     bytemap_close(&p->metric_sets);
     cJSON_Delete(p->machine);

@@ -98,6 +98,9 @@ struct plan_facts {
     /* Editable installs of the stage's Python that lie in the project; returns their number. They live until the next
        call. NULL: there are none. */
     size_t (*modules)(void *context, const struct stage_decl *stage, const struct module_place **out);
+    /* Content of a file or folder in a folder of the store. ERR_INVALID: there is none. */
+    int (*object_part)(void *context, const struct content *whole, const char *part, struct content *out,
+                       struct error *err);
 };
 
 struct plan;

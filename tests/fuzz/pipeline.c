@@ -49,6 +49,12 @@ static int give_members(void *context, const char *path, const char *const *name
     return give_content(context, path, out, err);
 }
 
+static int give_part(void *context, const struct content *whole, const char *part, struct content *out,
+                     struct error *err) {
+    (void)whole;
+    return give_content(context, part, out, err);
+}
+
 static cJSON *give_machine(void *context) {
     (void)context;
     return cJSON_Parse("{\"host\":\"h\",\"cpu\":\"c\",\"meter\":\"m\"}");
@@ -86,7 +92,7 @@ static void hold_end(struct plan *plan, const struct pipeline *p) {
 
 static void carry_out(const struct pipeline *p) {
     struct plan_facts facts = {NULL,         give_content, give_program, give_packages, give_path,
-                               give_machine, NULL,         give_members, NULL};
+                               give_machine, NULL,         give_members, NULL,          give_part};
     struct plan *plan = NULL;
     struct diagnostics faults = {0};
     struct error err = {0};

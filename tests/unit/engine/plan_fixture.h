@@ -74,6 +74,18 @@ static inline int world_members(void *context, const char *path, const char *con
     return 0;
 }
 
+/* A part of a folder: its path; one with a dot is a file. */
+static inline int world_part(void *context, const struct content *whole, const char *part, struct content *out,
+                             struct error *err) {
+    (void)whole;
+    if (strstr(part, "missing"))
+        return error_set(err, ERR_INVALID, "the folder has no \"%s\"", part);
+    ((struct world *)context)->file_questions++;
+    *out = (struct content){.directory = !strchr(part, '.')};
+    sha256_bytes(&out->digest, part, strlen(part));
+    return 0;
+}
+
 static inline int world_program(void *context, const char *name, const char *search, struct digest *out,
                                 struct error *err) {
     (void)context;
@@ -134,7 +146,7 @@ static inline struct diagnostics world_read(struct world *w, const char *json) {
 
 static inline int world_plan(struct world *w, const char *const *targets, size_t count, struct error *err) {
     struct plan_facts facts = {w,    world_file,    world_program, world_packages, world_path, world_machine,
-                               NULL, world_members, world_modules};
+                               NULL, world_members, world_modules, world_part};
     return plan_create(&w->plan, w->pipeline, &facts, targets, count, err);
 }
 
