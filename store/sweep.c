@@ -56,22 +56,15 @@ static int sweep_claim(void *context, const char *path, const char *name, struct
     return rc;
 }
 
-/* A checkpoint's name begins with its key. It is removed only for the platform of the record. */
-static int sweep_checkpoint(void *context, const char *entry, const char *name, struct error *err) {
+/* A checkpoint's name begins with its key. Only the one for the platform of the record is removed. */
+static int sweep_checkpoint(void *context, const char *path, const char *name, struct error *err) {
     struct store *s = context;
     char hex[DIGEST_HEX_SIZE];
     struct digest key;
-    int rc = 0;
-    (void)entry;
+    (void)path;
     snprintf(hex, sizeof hex, "%.64s", name);
     cJSON *record = digest_parse(&key, hex) ? find_done(s, &key) : NULL;
-    if (!record)
-        return 0;
-    const char *platform = record_read(record).platform;
-    char *path = store_checkpoint_path(s, &key, platform);
-    if (strcmp(path_base(path), name) == 0)
-        rc = store_checkpoint_remove(s, &key, platform, err);
-    free(path);
+    int rc = record ? store_checkpoint_remove(s, &key, record_read(record).platform, err) : 0;
     cJSON_Delete(record);
     return rc;
 }

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <signal.h>
 
 #include "engine/base/clock.h"
 #include "stages/run/energy_inference.h"
@@ -420,10 +421,13 @@ static void inference_without_a_counter_has_no_joules(void **state) {
 /* A package that draws 50 W, whatever is run on it. The test moves the meter's clock by 5 ms at each look. So no
    round is too short for the counter, however busy this machine is. */
 static char *package_path;
+static unsigned package_looks, asked_at; /* SIGTERM comes at this look; 0: never */
 
 static uint64_t package_now_ns(void) {
     static uint64_t us;
     us += 5000;
+    if (++package_looks == asked_at)
+        raise(SIGTERM);
     FILE *file = fopen(package_path, "w");
     assert_non_null(file);
     fprintf(file, "%llu\n", (unsigned long long)us * 50);
@@ -431,16 +435,21 @@ static uint64_t package_now_ns(void) {
     return us * 1000;
 }
 
-static void inference_with_a_counter_has_measured_joules(void **state) {
-    (void)state;
+static char *make_package(void) {
     char *root = fixture_directory();
-    struct model_file model = make_model();
     put(root, "proc/cpuinfo", "processor\t: 0\nmodel name\t: Quantum Abacus 3000\n");
     put(root, "proc/stat", "cpu  100 0 0 0 0 0 0 0 0 0\n");
     put(root, "sys/class/powercap/intel-rapl:0/name", "package-0\n");
     put(root, "sys/class/powercap/intel-rapl:0/max_energy_range_uj", "262143328850\n");
     put(root, "sys/class/powercap/intel-rapl:0/energy_uj", "1000000\n");
     package_path = path_join(root, "sys/class/powercap/intel-rapl:0/energy_uj");
+    return root;
+}
+
+static void inference_with_a_counter_has_measured_joules(void **state) {
+    (void)state;
+    char *root = make_package();
+    struct model_file model = make_model();
     const struct meter_options options = {.root = root, .no_thread = true, .now_ns = package_now_ns};
     char *directory = measure(&options, model.path);
     free(package_path);
@@ -468,6 +477,41 @@ static void inference_with_a_counter_has_measured_joules(void **state) {
     fixture_remove(root);
 }
 
+/* The return value of a measurement of three rounds that SIGTERM asks to stop at a look at the counter. */
+static int measure_until(unsigned look, const struct meter_options *options, const char *model) {
+    static const char with[] = "{\"round_s\":0.01,\"min_rounds\":3,\"max_rounds\":3,\"base_windows\":15}";
+    const struct given given[] = {{"model", model, NULL}, {NULL, NULL, NULL}};
+    struct error err = {0};
+    struct stage *s = NULL;
+    char *directory = fixture_directory();
+    char *spec = fixture_spec(directory, "energy/inference@1", with, given, 1);
+    assert_int_equal(stage_open(&s, spec, &err), 0);
+    package_looks = 0;
+    asked_at = look;
+    int rc = energy_inference_measure(s, options, 0.01, &err);
+    asked_at = 0;
+    stage_close(s);
+    free(spec);
+    fixture_remove(directory);
+    return rc;
+}
+
+static void a_measurement_of_base_power_stops(void **state) {
+    (void)state;
+    char *root = make_package();
+    struct model_file model = make_model();
+    const struct meter_options options = {.root = root, .no_thread = true, .now_ns = package_now_ns};
+    assert_int_equal(measure_until(0, &options, model.path), 0);
+    unsigned whole = package_looks; /* the last of them are of the base power after the rounds */
+    assert_int_equal(measure_until(whole - 2, &options, model.path), STAGE_INTERRUPTED);
+    assert_int_equal(measure_until(3, &options, model.path), STAGE_INTERRUPTED); /* before the rounds */
+    assert_true(package_looks < 10);
+    free(package_path);
+    fixture_remove(model.directory);
+    free(model.path);
+    fixture_remove(root);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_six_processors_have_their_estimates),
@@ -482,6 +526,7 @@ int main(void) {
         cmocka_unit_test(the_mean_has_the_uncertainty_by_hand),
         cmocka_unit_test(inference_without_a_counter_has_no_joules),
         cmocka_unit_test(inference_with_a_counter_has_measured_joules),
+        cmocka_unit_test(a_measurement_of_base_power_stops),
     };
     return cmocka_run_group_tests_name("energy_kinds", tests, NULL, NULL);
 }

@@ -94,6 +94,12 @@ static void a_measurement_of_energy_stops(void **state) {
     assert_int_equal(run_with_model("energy/inference@1", "{\"round_s\":0.01}"), STAGE_INTERRUPTED);
 }
 
+/* Finding how many calls make a round of an hour takes a quarter of it. */
+static void a_measurement_of_energy_stops_before_its_rounds(void **state) {
+    (void)state;
+    assert_int_equal(run_with_model("energy/inference@1", "{\"round_s\":3600}"), STAGE_INTERRUPTED);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_training_stops_before_its_next_step),
@@ -103,6 +109,7 @@ int main(void) {
         cmocka_unit_test(an_inference_stops),
         cmocka_unit_test(a_teacher_s_logits_stop),
         cmocka_unit_test(a_measurement_of_energy_stops),
+        cmocka_unit_test(a_measurement_of_energy_stops_before_its_rounds),
     };
     return cmocka_run_group_tests_name("stop", tests, NULL, NULL);
 }

@@ -247,6 +247,26 @@ static bool has_checkpoint(struct store *s, const char *name) {
     return there;
 }
 
+static void a_sweep_removes_the_checkpoint_of_a_record_s_platform_alone(void **state) {
+    const struct place *p = *state;
+    struct error err = {0};
+    struct store *s = open_store(p);
+    struct digest key = key_of("done");
+    char *other = store_checkpoint_path(s, &key, "elsewhere"),
+         *foreign = mem_printf("%s/checkpoints/notes", p->directory);
+    commit_text(s, "done", "done");
+    make_checkpoint(p, s, "done");
+    make_checkpoint(p, s, "begun");
+    ok(file_make_directory(other, &err), err);
+    ok(file_make_directory(foreign, &err), err);
+    ok(store_sweep(s, &err), err);
+    assert_false(has_checkpoint(s, "done"));
+    assert_true(has_checkpoint(s, "begun") && file_exists(other) && file_exists(foreign));
+    free(foreign);
+    free(other);
+    store_close(s);
+}
+
 static void checkpoints_of_unfinished_work_stay(void **state) {
     const struct place *p = *state;
     struct error err = {0};
@@ -398,6 +418,7 @@ int main(void) {
         TEST(lines_that_stay_are_the_same_bytes),
         TEST(a_line_that_stands_twice_is_kept_once),
         TEST(torn_and_damaged_lines_go),
+        TEST(a_sweep_removes_the_checkpoint_of_a_record_s_platform_alone),
         TEST(checkpoints_of_unfinished_work_stay),
         TEST(attempts_and_logs_go_with_their_runs),
         TEST(what_containers_left_goes),
