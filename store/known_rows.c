@@ -4,7 +4,7 @@
 
 #include "store/internal.h"
 
-enum { FIRST_LOOK_UPS = 256, ROWS_A_LOOK_UP = 16, CHUNK = 4096, MOST_BYTES = 64 << 20 };
+enum { FIRST_LOOK_UPS = 256, ROWS_A_LOOK_UP = 16, CHUNK = 4096, MOST_ROWS = 1 << 18, MOST_BYTES = 64 << 20 };
 
 struct key_rows {
     struct digest key;
@@ -88,9 +88,9 @@ static bool is_worth_it(struct store *s, size_t look_ups) {
     sqlite3_stmt *q;
     if (index_statement(&q, s, SQL_RECORD_LAST, NULL) < 0)
         return false;
-    bool worth = sqlite3_step(q) == SQLITE_ROW && (uint64_t)sqlite3_column_int64(q, 0) <= ROWS_A_LOOK_UP * look_ups;
+    uint64_t rows = sqlite3_step(q) == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(q, 0) : UINT64_MAX;
     sqlite3_reset(q);
-    return worth;
+    return rows <= ROWS_A_LOOK_UP * look_ups && rows <= MOST_ROWS;
 }
 
 void known_rows_prepare(struct store *s) {
