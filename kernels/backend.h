@@ -111,7 +111,7 @@ struct backend {
                      const struct optimizer_config *config, uint64_t step, double rate);
 };
 
-/* The CPU of this process, by the code path of kernels/platform.h. */
+/* The CPU of this process, by the code path of kernels/code_path.h. */
 const struct backend *backend_cpu(void);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <sleef.h>
 
-#include "kernels/platform.h"
+#include "kernels/code_path.h"
 
 #define VECTOR_LANES 1
 #define VECTOR_LOAD(p) (*(p))

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/code_path.h"
 #include "kernels/link_vector.h"
-#include "kernels/platform.h"
 
 /* One slot's part of the batch's value. */
 struct share {

@@ -1,6 +1,6 @@
 #include "kernels/peak.h"
 
-#include "kernels/platform.h"
+#include "kernels/code_path.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>

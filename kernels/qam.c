@@ -2,8 +2,8 @@
 
 #include <math.h>
 
+#include "kernels/code_path.h"
 #include "kernels/link_vector.h"
-#include "kernels/platform.h"
 
 /* Both dimensions of a Gray QAM symbol are the same PAM: even bits give I, odd bits give Q. */
 enum { MAX_LEVELS = 1 << (MAX_BITS / 2), CHUNK = 128 /* symbols at a time */ };

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/code_path.h"
 #include "kernels/link_workspace.h"
-#include "kernels/platform.h"
 #include "kernels/tdl.h"
 
 /*

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/code_path.h"
 #include "kernels/link_vector.h"
-#include "kernels/platform.h"
 
 enum { WORDS = 4, CHUNK = 1024 /* words at a time in the fills; even */ };
 

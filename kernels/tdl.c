@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/code_path.h"
 #include "kernels/link_vector.h"
-#include "kernels/platform.h"
 
 enum {
     WAVES = TDL_TAPS * TDL_SINUSOIDS, /* [sinusoid][tap]: sums over sinusoids run along vectors of taps */

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "kernels/blas_coretype.h"
-#include "kernels/platform.h"
+#include "kernels/code_path.h"
 
 struct platform {
     const char *name, *core, *tunables;

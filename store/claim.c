@@ -3,8 +3,8 @@
  * under a short exclusive lock on claims/.lock, which the kernel releases when its holder dies. They are files, not
  * rows: they need no sync, since a claim never outlives its boot, and they survive a rebuild of the index.
  *
- * All claims of an engine have the same content. So a key that has no claim gets a hard link to one that the engine holds.
- * That needs no lock, as a link never replaces a file, and no new inode.
+ * All claims of an engine have the same content. So a key that has no claim gets a hard link to one that the engine
+ * holds. That needs no lock, as a link never replaces a file, and no new inode.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /*
- * Digests of the project's files as the index has them, many of them in memory. A scan costs less than as many look-ups,
- * so a session reads more rows the more look-ups it makes, in the order of paths. They may be out of date: a file whose
- * row does not match is looked up as before.
+ * Digests of the project's files as the index has them, many of them in memory. A scan costs less than as many
+ * look-ups, so a session reads more rows the more look-ups it makes, in the order of paths. They may be out of date: a
+ * file whose row does not match is looked up as before.
  */
 #ifndef RETORT_STORE_FILE_ROWS_H
 #define RETORT_STORE_FILE_ROWS_H

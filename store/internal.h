@@ -17,7 +17,7 @@
  *   file_memory.c, file_rows.c  digests of files     claim.c        the engine that works on a key
  *   session.c     many look-ups in a row             find.c, known.c, known_rows.c  look-ups of records
  *   record.c      add                                commit.c       groups of records
- *   run.c, attempts.c
+ *   run_documents.c, attempts.c
  *   sweep.c       files of dead engines              open.c         the store as a whole
  *   gc*.c         removal of garbage                 fsck.c         checks of everything
  */
@@ -402,7 +402,7 @@ struct coming_record *coming_add(struct coming_records *list);
 void coming_close(struct coming_records *list);
 void unindexed_close(struct unindexed *u);
 
-/* ---- document.c, run.c: the files of runs/ (whose `member` is "id") and attempts/ ("attempt") ---- */
+/* ---- document.c, run_documents.c: the files of runs/ (whose `member` is "id") and attempts/ ("attempt") ---- */
 
 /* The suffix of files that fsck found damaged. */
 #define DOCUMENT_ASIDE ".damaged"

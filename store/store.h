@@ -139,9 +139,9 @@ void store_file_hashed(struct store *s, struct file_hash *h);
    never are. The filter's context outlives the store. */
 void store_filter_inputs(struct store *s, const struct folder_filter *filter);
 
-/* A folder input that holds the store, or the pipeline's own results (an absolute path without links; NULL: none), would
-   change with every run. store_file_content refuses it too, once store_name_results has told the results' folder, which
-   outlives the store. ERR_INVALID. */
+/* A folder input that holds the store, or the pipeline's own results (an absolute path without links; NULL: none),
+   would change with every run. store_file_content refuses it too, once store_name_results has told the results' folder,
+   which outlives the store. ERR_INVALID. */
 int store_check_folder(const char *store, const char *results, const char *folder, struct error *err);
 void store_name_results(struct store *s, const char *results);
 const struct folder_filter *store_input_filter(const struct store *s);

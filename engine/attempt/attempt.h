@@ -200,7 +200,7 @@ int attempt_store_outs(struct attempt *a, struct error *err);
 /* Whether it is a metrics out inside a directory out, with which its file is stored. */
 bool attempt_out_is_inside(const struct action *action, const struct out_decl *out);
 
-/* record.c: the members of the record that are known before the attempt runs. The caller deletes it. */
+/* attempt_record.c: the members of the record that are known before the attempt runs. The caller deletes it. */
 cJSON *attempt_record_head(const struct attempt *a);
 
 #endif

@@ -13,15 +13,15 @@ struct action_item;
 /* Decides whether the attempt is isolated. The machine is asked once for all attempts. */
 void view_choose(struct attempt *a);
 
-/* Whether the file or folder of the project is to stand in the command's directory by bind. It is large, and the command
-   is isolated. A folder with entries that are no part of an input is copied. */
+/* Whether the file or folder of the project is to stand in the command's directory by bind. It is large, and the
+   command is isolated. A folder with entries that are no part of an input is copied. */
 bool view_binds(const struct attempt *a, const struct action_item *item);
 
 /* Makes a place for such an input at a path that does not exist yet, and notes the bind. ERR_IO. */
 int view_bind(struct attempt *a, const struct action_item *item, const char *place, struct error *err);
 
-/* Notes the paths that stay visible, once argv and environment are known: the command's directory and checkpoint. Programs
-   of the project stay too, if its PATH or argv[0] names them. */
+/* Notes the paths that stay visible, once argv and environment are known: the command's directory and checkpoint.
+   Programs of the project stay too, if its PATH or argv[0] names them. */
 void view_keep(struct attempt *a);
 
 /* After the command: puts links to bound inputs in their places, so that a directory that is kept shows them. */

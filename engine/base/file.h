@@ -75,8 +75,8 @@ bool path_is_temporary_of(const char *entry, const char *name);
    Relative folders are below `directory`; NULL: they are skipped. The caller frees. */
 char *path_find_program(const char *name, const char *search, const char *directory);
 
-/* The nearest folder at or above `directory` that holds a ".git"; without one `directory` itself. Links resolved. The caller
-   frees. */
+/* The nearest folder at or above `directory` that holds a ".git"; without one `directory` itself. Links resolved. The
+   caller frees. */
 char *path_repository(const char *directory);
 
 /* The lexically normal form: no ".", no "x/..", no double slash. The caller frees. */

@@ -7,8 +7,8 @@
 /* Edits (insert, delete, replace, swap of neighbours) between two names. */
 size_t suggest_distance(const char *a, const char *b);
 
-/* The candidate that is our word for `name` of another tool (DVC, Snakemake, Nextflow, make), as "in" is for "deps". Else
-   the nearest candidate, if at most a third of its letters differ. Else NULL. */
+/* The candidate that is our word for `name` of another tool (DVC, Snakemake, Nextflow, make), as "in" is for "deps".
+   Else the nearest candidate, if at most a third of its letters differ. Else NULL. */
 const char *suggest_nearest(const char *name, const char *const *candidates, size_t count);
 
 #endif

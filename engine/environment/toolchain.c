@@ -8,8 +8,8 @@
 
 enum { VERSION_LIMIT = 4096 };
 
-/* Besides PATH and PYENV_VERSION: a venv's, conda's, pyenv's, and those of modules. PYTHONPATH is none of them: it changes
-   what a program imports, so "pass_env" has to name it. */
+/* Besides PATH and PYENV_VERSION: a venv's, conda's, pyenv's, and those of modules. PYTHONPATH is none of them: it
+   changes what a program imports, so "pass_env" has to name it. */
 static const char *const caller_names[] = {
     "VIRTUAL_ENV",      "CONDA_PREFIX",       "CONDA_DEFAULT_ENV", "CONDA_EXE",
     "CONDA_PYTHON_EXE", "PYENV_ROOT",         "PYENV_VIRTUAL_ENV", "LOADEDMODULES",

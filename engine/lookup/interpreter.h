@@ -22,7 +22,8 @@ const struct interpreter *interpreter_of_stage(struct facts *f, const struct sta
 const cJSON *interpreter_packages(struct facts *f, const char *name, const char *search);
 
 /* Fills `out` with the places of a stage's Python whose code can be an input: those in the project of its file. Of the
-   project's top folder these are its packages, the folders with an __init__.py. Returns their number. Memory of `arena`. */
+   project's top folder these are its packages, the folders with an __init__.py. Returns their number. Memory of
+   `arena`. */
 size_t interpreter_modules(struct facts *f, const struct stage_decl *stage, struct arena *arena,
                            struct module_place **out);
 

@@ -3,7 +3,7 @@
 #include <cblas.h>
 #include <string.h>
 
-#include "kernels/platform.h"
+#include "kernels/code_path.h"
 
 enum { BLOCKS_MAX = 16, TILE_ELEMENTS = 240 };
 

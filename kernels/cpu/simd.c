@@ -1,6 +1,6 @@
 #include "kernels/cpu/simd.h"
 
-#include "kernels/platform.h"
+#include "kernels/code_path.h"
 
 const struct simd *simd_for(size_t channels) {
 #if defined(__x86_64__)

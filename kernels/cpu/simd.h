@@ -62,7 +62,7 @@ struct simd {
     void (*product)(const struct product *p);
 };
 
-/* The set for rows of `channels` floats on the path in use (kernels/platform.h). */
+/* The set for rows of `channels` floats on the path in use (kernels/code_path.h). */
 const struct simd *simd_for(size_t channels);
 
 /* Every padded channel count is a multiple of this, whatever the path. */

@@ -7,7 +7,7 @@
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "stages/curve.h"
-#include "stages/run/run.h"
+#include "stages/run/kind_functions.h"
 
 enum reach { REACHED, STAYS_ABOVE, STARTS_BELOW };
 

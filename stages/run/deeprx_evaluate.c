@@ -3,8 +3,8 @@
 
 #include "engine/base/json.h"
 #include "stages/run/count.h"
+#include "stages/run/kind_functions.h"
 #include "stages/run/link_params.h"
-#include "stages/run/run.h"
 
 static void job_read(struct count_job *job, const struct stage *s) {
     const cJSON *with = stage_with(s);

@@ -3,8 +3,8 @@
 
 #include "engine/base/memory.h"
 #include "stages/npy.h"
+#include "stages/run/kind_functions.h"
 #include "stages/run/network_model.h"
-#include "stages/run/run.h"
 
 enum { BATCH = 16 };
 

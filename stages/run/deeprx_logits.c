@@ -2,9 +2,9 @@
 #include <stdlib.h>
 
 #include "stages/npy.h"
+#include "stages/run/kind_functions.h"
 #include "stages/run/link_params.h"
 #include "stages/run/network_model.h"
-#include "stages/run/run.h"
 #include "stages/run/slot_memory.h"
 
 enum { BATCH = 32 };

@@ -3,9 +3,9 @@
 
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "stages/run/kind_functions.h"
 #include "stages/run/link_params.h"
 #include "stages/run/network_model.h"
-#include "stages/run/run.h"
 
 struct line {
     char name[64], block[32];

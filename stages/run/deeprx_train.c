@@ -7,8 +7,8 @@
 #include "engine/base/memory.h"
 #include "engine/base/sha256.h"
 #include "stages/run/count.h"
+#include "stages/run/kind_functions.h"
 #include "stages/run/link_params.h"
-#include "stages/run/run.h"
 #include "stages/run/train.h"
 
 enum {

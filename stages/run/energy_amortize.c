@@ -8,8 +8,8 @@
 #include "engine/meter/data.h"
 #include "stages/run/energy_processors.h"
 #include "stages/run/energy_rows.h"
+#include "stages/run/kind_functions.h"
 #include "stages/run/rows.h"
-#include "stages/run/run.h"
 
 enum { POINTS_PER_DECADE = 4 };
 

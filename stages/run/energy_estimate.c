@@ -8,8 +8,8 @@
 #include "kernels/energy_metric.h"
 #include "stages/run/energy_processors.h"
 #include "stages/run/energy_rows.h"
+#include "stages/run/kind_functions.h"
 #include "stages/run/rows.h"
-#include "stages/run/run.h"
 
 /* The work of an inference, from the profile's layers. */
 struct work {

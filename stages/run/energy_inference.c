@@ -16,8 +16,8 @@
 #include "kernels/peak.h"
 #include "kernels/rng.h"
 #include "stages/run/energy_rows.h"
+#include "stages/run/kind_functions.h"
 #include "stages/run/network_model.h"
-#include "stages/run/run.h"
 
 /* Runs of the peak kernel of about this long each; the fastest counts. */
 #define PEAK_RUN_S 0.05

@@ -1,4 +1,4 @@
-#include "stages/run/run.h"
+#include "stages/run/kind_functions.h"
 
 #define CODE(id) {&kind_##id, run_##id},
 static const struct {

@@ -7,8 +7,8 @@
 #include "engine/base/memory.h"
 #include "stages/kinds/shared.h"
 #include "stages/run/count.h"
+#include "stages/run/kind_functions.h"
 #include "stages/run/link_params.h"
-#include "stages/run/run.h"
 
 /* A flat channel: one symbol at a time over `branches` antennas, combined by maximum ratio. */
 struct flat {

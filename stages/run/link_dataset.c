@@ -5,8 +5,8 @@
 #include "engine/base/memory.h"
 #include "stages/npy.h"
 #include "stages/run/count.h"
+#include "stages/run/kind_functions.h"
 #include "stages/run/link_params.h"
-#include "stages/run/run.h"
 #include "stages/run/slot_memory.h"
 
 enum { BATCH = 16 };

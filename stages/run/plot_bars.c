@@ -4,8 +4,8 @@
 
 #include "engine/base/json.h"
 #include "stages/run/group.h"
+#include "stages/run/kind_functions.h"
 #include "stages/run/plot.h"
-#include "stages/run/run.h"
 
 static bool is_number(const char *text) {
     char *end;

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "engine/base/json.h"
+#include "stages/run/kind_functions.h"
 #include "stages/run/plot.h"
-#include "stages/run/run.h"
 
 static bool x_is_number(const struct plot *p) {
     bool number = true;

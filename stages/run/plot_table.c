@@ -4,7 +4,7 @@
 
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
-#include "stages/run/run.h"
+#include "stages/run/kind_functions.h"
 #include "stages/run/table.h"
 
 static struct line *line_add(struct table *t) {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "engine/base/memory.h"
-#include "kernels/platform.h"
+#include "kernels/code_path.h"
 #include "tests/bench/measure.h"
 #include "tests/bench/peer.h"
 

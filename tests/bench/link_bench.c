@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "kernels/code_path.h"
 #include "kernels/link.h"
-#include "kernels/platform.h"
 #include "tests/unit/kernels/link_laptop.h"
 
 static double now_us(void) {

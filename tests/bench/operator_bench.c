@@ -14,7 +14,7 @@
 #include <stdlib.h>
 
 #include "kernels/backend.h"
-#include "kernels/platform.h"
+#include "kernels/code_path.h"
 #include "tests/bench/measure.h"
 #include "tests/bench/networks.h"
 

@@ -13,8 +13,8 @@
 
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
+#include "kernels/code_path.h"
 #include "kernels/link.h"
-#include "kernels/platform.h"
 #include "stages/run/train.h"
 #include "tests/bench/measure.h"
 #include "tests/bench/networks.h"

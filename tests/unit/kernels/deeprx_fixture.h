@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
+#include "kernels/code_path.h"
 #include "kernels/deeprx.h"
-#include "kernels/platform.h"
 #include "tests/unit/kernels/trial.h"
 
 /* Uniform in [-1,1); a generator of its own, so that these tests do not rest on kernels/rng. */

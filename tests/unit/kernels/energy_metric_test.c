@@ -6,9 +6,9 @@
 
 #include <cmocka.h>
 
+#include "kernels/code_path.h"
 #include "kernels/energy_metric.h"
 #include "kernels/peak.h"
-#include "kernels/platform.h"
 
 static void assert_close(double actual, double expected, double share) {
     if (!(fabs(actual - expected) <= share * fabs(expected)))

@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
+#include "kernels/code_path.h"
 #include "kernels/link.h"
-#include "kernels/platform.h"
 #include "tests/unit/kernels/link_laptop.h"
 #include "tests/unit/kernels/trial.h"
 

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "kernels/platform.h"
+#include "kernels/code_path.h"
 #include "kernels/reference/compare.h"
 
 static char trial_text[200] = "scalars";

@@ -1,4 +1,4 @@
-#include "kernels/platform.h"
+#include "kernels/code_path.h"
 
 #include <stdatomic.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  * Kernels with several paths ask platform_path(). A path is a set of instructions, ordered: a processor that has one
  * has those before it. PLATFORM_DISPATCH makes such a kernel out of one body: the same C, compiled once for each path.
  */
-#ifndef RETORT_KERNELS_PLATFORM_H
-#define RETORT_KERNELS_PLATFORM_H
+#ifndef RETORT_KERNELS_CODE_PATH_H
+#define RETORT_KERNELS_CODE_PATH_H
 
 enum platform_path {
     PLATFORM_PORTABLE,   /* the compiler's baseline */
