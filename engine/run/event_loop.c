@@ -71,7 +71,7 @@ static void make_threads(struct event_loop *l) {
 
 /* ---- signals ---- */
 
-static const int numbers[EVENT_LOOP_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
+static const int numbers[EVENT_LOOP_SIGNALS] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 
 static volatile sig_atomic_t caught; /* one that came since event_loop_catch_last, and is not counted yet */
 
@@ -89,13 +89,14 @@ static void count_caught(struct event_loop *l) {
 
 static void on_signal(uv_signal_t *handle, int number) {
     struct event_loop *l = handle->data;
-    (void)number;
-    l->signals_seen++;
+    if (number != SIGPIPE || !l->output_lost)
+        l->signals_seen++;
+    l->output_lost |= number == SIGPIPE;
 }
 
 static bool is_ignored(int number) {
     struct sigaction now;
-    return number == SIGHUP && sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+    return (number == SIGHUP || number == SIGPIPE) && sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
 int event_loop_signals(struct event_loop *l) {
@@ -106,10 +107,12 @@ int event_loop_signals(struct event_loop *l) {
 }
 
 void event_loop_catch_last(struct event_loop *l) {
-    const struct sigaction once = {.sa_handler = on_last_signal, .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
-    for (size_t i = 0; l->is_open && i < EVENT_LOOP_SIGNALS; i++)
+    for (size_t i = 0; l->is_open && i < EVENT_LOOP_SIGNALS; i++) {
+        const int once = numbers[i] == SIGPIPE ? 0 : (int)SA_RESETHAND; /* each line that is written brings one more */
+        const struct sigaction last = {.sa_handler = on_last_signal, .sa_flags = once | SA_RESTART};
         if (uv_is_active((uv_handle_t *)&l->signals[i])) /* stopping it would leave a moment without a handler */
-            sigaction(numbers[i], &once, NULL);
+            sigaction(numbers[i], &last, NULL);
+    }
 }
 
 /* ---- the loop ---- */
@@ -147,6 +150,8 @@ void event_loop_close(struct event_loop *l) {
 void event_loop_free(struct event_loop *l) {
     if (l->is_open)
         uv_loop_close(&l->uv);
+    if (l->output_lost)
+        signal(SIGPIPE, SIG_IGN); /* the last lines would else end this program before its exit status */
     l->is_open = false;
 }
 

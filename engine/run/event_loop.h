@@ -1,6 +1,7 @@
 /*
  * The event loop of a run or a verification: its timer, its worker threads, and the signals that ask it to end. These
- * are SIGINT, SIGTERM and SIGHUP; a SIGHUP that was ignored before, as by nohup, stays ignored.
+ * are SIGINT, SIGTERM, SIGHUP, and SIGPIPE: whoever read this program's output has gone. A SIGHUP or SIGPIPE that was
+ * ignored before, as by nohup, stays ignored. SIGPIPE counts once, however much is written after it.
  */
 #ifndef RETORT_ENGINE_RUN_EVENT_LOOP_H
 #define RETORT_ENGINE_RUN_EVENT_LOOP_H
@@ -11,7 +12,7 @@
 
 #include "engine/base/error.h"
 
-enum { EVENT_LOOP_SIGNALS = 3 };
+enum { EVENT_LOOP_SIGNALS = 4 };
 
 struct event_loop {
     bool is_open;
@@ -19,6 +20,7 @@ struct event_loop {
     uv_timer_t timer;
     uv_signal_t signals[EVENT_LOOP_SIGNALS];
     int signals_seen;
+    bool output_lost; /* SIGPIPE has come */
     uv_work_t first_work;
 };
 
