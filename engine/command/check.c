@@ -67,6 +67,8 @@ static int expand(struct project *p, const struct arguments *a, struct error *er
     int code = plan_create(&p->plan, p->pipeline, &facts, NULL, 0, err);
     if (code == 0)
         code = plan_advance(p->plan, &p->diagnostics, err);
+    if (code == 0)
+        plan_foresee(p->plan, &p->diagnostics);
     free(places.store);
     programs_warn(p->pipeline, &p->diagnostics);
     words_warn(p->pipeline, &p->diagnostics);

@@ -19,6 +19,8 @@ struct diagnostic {
     char *message;                 /* owns one block that also holds file and pointer */
     const char *file;
     const char *pointer; /* JSON Pointer; "" for the root */
+    const char *subject; /* the instance that has it; "" for none */
+    size_t repeats;      /* of other subjects; after diagnostics_print */
 };
 
 struct diagnostics {
@@ -30,6 +32,10 @@ struct diagnostics {
 /* Copies file and place: diagnostics outlive the pipeline that `at` points into. */
 void diagnostics_add(struct diagnostics *d, enum severity severity, const struct location *at, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* The same for a fault that the instance `subject` has. Others may have it too: they are counted when it is printed. */
+void diagnostics_add_of(struct diagnostics *d, enum severity severity, const struct location *at, const char *subject,
+                        const char *message);
 
 /* For a file that is no JSON, which has positions but no nodes. */
 void diagnostics_add_at(struct diagnostics *d, enum severity severity, const char *file, struct json_position position,

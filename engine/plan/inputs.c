@@ -343,6 +343,11 @@ static int gather(struct gathered *g, struct scope *s, const struct input_decl *
     return rc;
 }
 
+int input_check(struct scope *s, const struct input_decl *in) {
+    struct gathered g = {0};
+    return gather(&g, s, in);
+}
+
 static int check_list(struct scope *s, const struct input_decl *in, const struct gathered *g) {
     const struct kind *kind = s->node->pub.decl->kind;
     const struct kind_input *declared = kind ? kind_input(kind, in->name) : NULL;

@@ -261,6 +261,9 @@ const struct out_decl *node_out(struct scope *s, struct node *n, size_t index);
 int build_check_places(const struct action *a, struct scope *s);
 /* A value that is a path, as text in the scope's arena; NULL after a fault. */
 const char *resolve_path(struct scope *s, const struct value *v);
+/* Whether one input, or one word (`list`: of argv), has a fault; all that it refers to is known. */
+int input_check(struct scope *s, const struct input_decl *in);
+int word_check(struct scope *s, const struct value *v, bool list);
 int build_command(struct action *a, struct scope *s);
 int build_env(struct action *a, struct scope *s);
 int build_with(struct action *a, struct scope *s);

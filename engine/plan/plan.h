@@ -125,6 +125,9 @@ void plan_ask_again(struct plan *p);
    more when it may run. */
 struct instance *plan_next(struct plan *p);
 
+/* Adds the faults of values that waiting instances have by themselves. Call after plan_advance. */
+void plan_foresee(struct plan *p, struct diagnostics *diagnostics);
+
 /* Finishes an instance whose results are known, from a record or a run. Copies its arguments. `metrics`: an object,
    or NULL. */
 void plan_finish(struct plan *p, struct instance *i, const struct content *outs, const cJSON *metrics);

@@ -22,7 +22,9 @@ int scope_fault(struct scope *s, const struct location *at, const char *format, 
     buffer_vprintf(&text, format, args);
     va_end(args);
     if (!s->silent)
-        diagnostics_add(&s->plan->faults, SEVERITY_ERROR, at, "%s", buffer_text(&text));
+        diagnostics_add_of(&s->plan->faults, SEVERITY_ERROR, at,
+                           s->node && instance_coordinate_count(&s->node->pub) > 0 ? instance_name(&s->node->pub) : "",
+                           buffer_text(&text));
     if (!s->fault)
         s->fault = arena_strdup(s->plan->arena, buffer_text(&text));
     buffer_close(&text);

@@ -166,6 +166,12 @@ static int push_value(struct draft *d, const struct value *v, bool list) {
     return push_resolved(d, v, list);
 }
 
+int word_check(struct scope *s, const struct value *v, bool list) {
+    const struct action none = {0};
+    struct draft d = begin(s, &none);
+    return push_value(&d, v, list);
+}
+
 int build_command(struct action *a, struct scope *s) {
     const struct value *cmd = s->node->pub.decl->cmd;
     struct draft d = begin(s, a);

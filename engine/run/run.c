@@ -33,7 +33,9 @@ static int begin(struct run *r, struct error *err) {
         rc = plan_create(&r->plan, r->pipeline, &facts, r->options->targets, r->options->target_count, err);
     if (rc == 0)
         rc = run_discover(r, err);
-    if (rc == 0 && r->diagnostics->errors > 0)
+    if (rc == 0 && r->pending_count > 0)
+        plan_foresee(r->plan, r->diagnostics);
+    if (rc == 0 && r->diagnostics->errors > 0 && !r->options->keep_going)
         rc = error_set(err, ERR_INVALID, "%zu error%s in %s; nothing was run", r->diagnostics->errors,
                        r->diagnostics->errors == 1 ? "" : "s", r->pipeline->path);
     if (rc == 0 && r->pending_count > 0 && !r->options->keep_going)

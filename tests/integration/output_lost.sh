@@ -1,5 +1,5 @@
 #!/bin/sh
-# Whoever reads a run's output goes away: the run asks its stages to leave, as after a hang-up, and loses nothing.
+# The reader of a run's output goes away. The run asks its stages to leave, as after a hang-up, and loses nothing.
 . tests/integration/lib.inc
 cd "$work" || exit 1
 cat >p.json <<'EOT'

@@ -1,6 +1,6 @@
 #!/bin/sh
-# A sweep over a training script in a venv, as PyTorch's users have it: imports from the project, nested metrics in a folder
-# of outs, runs that diverge.
+# A sweep over a training script in a venv, as PyTorch's users have it. The script imports from the project, and writes
+# nested metrics into a folder. Some runs diverge.
 . tests/integration/lib.inc
 cp -r tests/ports/sweep "$work/project" && cd "$work/project" || exit 1
 /usr/bin/python3 -m venv --without-pip .venv 2>venv.err || skip "python3 makes no venv here"

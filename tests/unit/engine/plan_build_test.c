@@ -129,7 +129,7 @@ static void a_list_within_a_text_is_refused(void **state) {
     world_open(&w, HEAD "'src':{'cmd':['x','${matrix.s}'],'outs':{'o':'o'},'matrix':{'s':[1,2]}},"
                         "'a':{'cmd':['cat','v${matrix.v}'],'outs':{'o':'o'},'matrix':{'v':[[1,2],3]}}}}");
     world_run(&w);
-    expect_fault(&w, "a list cannot stand inside a text (at /stages/a/cmd/1)");
+    expect_fault(&w, "a list cannot stand inside a text (at /stages/a/cmd/1, in a[v=[1,2]])");
     expect_state(&w, "a[v=[1,2]]", INSTANCE_FAILED);
     expect_state(&w, "a[v=3]", INSTANCE_DONE);
     world_close(&w);
