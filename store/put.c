@@ -76,8 +76,8 @@ static int seal_and_place(struct store *s, int fd, int at, const char *path, con
 
 /* ---- files ---- */
 
-static int open_source(int *fd, struct stat *st, int at, const char *path, bool follow, struct error *err) {
-    *fd = openat(at, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (follow ? 0 : O_NOFOLLOW));
+static int open_source(int *fd, struct stat *st, int at, const char *path, struct error *err) {
+    *fd = openat(at, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
     if (*fd < 0 && errno == ENOENT)
         return error_set(err, ERR_NOT_FOUND, "%s: does not exist", path);
     if (*fd < 0 && errno == ELOOP)
@@ -170,7 +170,7 @@ static int put_open_file(struct store *s, int fd, const struct stat *st, int at,
 
 /* ---- directories ---- */
 
-enum how { PUT_MOVE, PUT_COPY, PUT_HASH };
+enum how { PUT_MOVE, PUT_HASH };
 
 struct putting {
     struct store *s;
@@ -192,14 +192,13 @@ static int store_open_file(const struct putting *t, int fd, const struct stat *s
                            struct error *err) {
     if (t->how == PUT_HASH)
         return hash_open_file(fd, st, path, out, err);
-    return t->how == PUT_COPY ? copy_open_file(t->s, fd, st, path, out, err)
-                              : put_open_file(t->s, fd, st, t->at, path, out, err);
+    return put_open_file(t->s, fd, st, t->at, path, out, err);
 }
 
 static int put_file(const struct putting *t, const char *path, struct object *out, struct error *err) {
     struct stat st = {0};
     int fd = -1;
-    int rc = open_source(&fd, &st, t->at, path, false, err);
+    int rc = open_source(&fd, &st, t->at, path, err);
     if (rc == 0 && !S_ISREG(st.st_mode))
         rc = error_set(err, ERR_FAILED, "%s: changed while it was stored: a process that wrote it still runs", path);
     if (rc == 0)
@@ -283,11 +282,11 @@ static int put(struct store *s, int at, const char *path, enum how how, struct o
     struct listing l = {0};
     struct stat st = {0};
     int fd = -1;
-    int rc = open_source(&fd, &st, at, path, how == PUT_COPY, err);
+    int rc = open_source(&fd, &st, at, path, err);
     if (rc == 0 && S_ISREG(st.st_mode)) {
         rc = store_open_file(&t, fd, &st, path, out, err);
     } else if (rc == 0) {
-        rc = tree_walk(&l, at, path, &(struct tree_options){.follow = how == PUT_COPY}, note_file, NULL, err);
+        rc = tree_walk(&l, at, path, &(struct tree_options){0}, note_file, NULL, err);
         if (rc == 0)
             rc = put_files(&t, path, &l, err);
         if (rc == 0)
@@ -303,10 +302,6 @@ static int put(struct store *s, int at, const char *path, enum how how, struct o
 
 int store_object_put(struct store *s, int at, const char *path, struct object *out, struct error *err) {
     return put(s, at, path, PUT_MOVE, out, err);
-}
-
-int store_object_copy(struct store *s, const char *path, struct object *out, struct error *err) {
-    return put(s, AT_FDCWD, path, PUT_COPY, out, err);
 }
 
 int store_object_hash(int at, const char *path, struct object *out, struct error *err) {

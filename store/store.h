@@ -27,7 +27,7 @@
  * key the earliest valid one counts. Several engines may use one store at once: correctness comes from the first record
  * winning; claims only save work.
  *
- * Threads: store_object_put, _copy, _path, _check, _verify, store_materialise, store_file_hash and store_group_write
+ * Threads: store_object_put, _path, _check, _verify, store_materialise, store_file_hash and store_group_write
  * may run on worker threads, also at the same time. All other functions need one thread. A process that forks opens a
  * store of its own in the child.
  */
@@ -75,9 +75,6 @@ struct object {
    another user are copied, and may stay. Links, devices and sockets are refused. The next store_commit syncs the
    folders. */
 int store_object_put(struct store *s, int at, const char *path, struct object *out, struct error *err);
-
-/* The same for the user's own file: copied (reflink where possible), never moved. */
-int store_object_copy(struct store *s, const char *path, struct object *out, struct error *err);
 
 /* Computes the object that store_object_put would make, and changes nothing. Any thread. */
 int store_object_hash(int at, const char *path, struct object *out, struct error *err);

@@ -61,10 +61,6 @@ static int put_linked(struct store *s, const char *path, struct object *out, str
     return rc;
 }
 
-static int copy(struct store *s, const char *path, struct object *out, struct error *err) {
-    return store_object_copy(s, path, out, err);
-}
-
 static int look(struct store *s, const char *path, struct object *out, struct error *err) {
     (void)s;
     return store_object_hash(AT_FDCWD, path, out, err);
@@ -96,7 +92,7 @@ static void check(const struct place *p, take_call *take, enum change change) {
 }
 
 static void check_each(void **state, enum change change) {
-    static take_call *const takes[] = {put, put_linked, copy, look};
+    static take_call *const takes[] = {put, put_linked, look};
     for (size_t i = 0; i < sizeof takes / sizeof *takes; i++)
         check(*state, takes[i], change);
 }
