@@ -1,10 +1,10 @@
 #include <math.h>
-#include <string.h>
 
 #include "engine/base/csv.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "stages/run/curve_gain.h"
+#include "stages/run/table.h"
 
 static double mean_value(const struct mean *m) {
     return m->count ? m->value : (double)NAN;
@@ -130,15 +130,6 @@ void gains_json(struct buffer *out, const struct gains *g) {
     json_pretty(out, root);
     buffer_putc(out, '\n');
     cJSON_Delete(root);
-}
-
-/* Escapes Markdown's signs, and replaces control characters by spaces. */
-static void markdown_text(struct buffer *out, const char *text) {
-    for (; *text; text++) {
-        if (strchr("|\\`*_<>[]#&", *text))
-            buffer_putc(out, '\\');
-        buffer_putc(out, (char)((unsigned char)*text < 0x20 ? ' ' : *text));
-    }
 }
 
 static void markdown_label(struct buffer *out, const struct row *row, const char *name) {

@@ -130,8 +130,7 @@ void table_json(struct buffer *out, const struct table *t) {
     buffer_puts(out, "\n  ]\n}\n");
 }
 
-/* Text in a Markdown table: its own signs stand as they are, and a line stays a line. */
-static void markdown_text(struct buffer *out, const char *text) {
+void markdown_text(struct buffer *out, const char *text) {
     for (; *text; text++) {
         if (strchr("|\\`*_<>[]#&", *text))
             buffer_putc(out, '\\');

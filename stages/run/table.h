@@ -36,4 +36,7 @@ void table_csv(struct buffer *out, const struct table *t);
 void table_markdown(struct buffer *out, const struct table *t);
 void table_json(struct buffer *out, const struct table *t);
 
+/* Appends text for Markdown: escapes its signs, and replaces control characters by spaces. */
+void markdown_text(struct buffer *out, const char *text);
+
 #endif
