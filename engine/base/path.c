@@ -126,7 +126,7 @@ char *path_repository(const char *directory) {
     char *start = here ? mem_strdup(here) : mem_strdup(directory);
     while (here) {
         char *git = path_join(here, ".git");
-        bool found = file_exists(git);
+        bool found = access(git, F_OK) == 0;
         free(git);
         if (found) {
             free(start);

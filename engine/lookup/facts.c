@@ -50,23 +50,6 @@ void facts_defer(struct facts *f, store_unhashed *defer, void *context) {
     f->defer_context = context;
 }
 
-static int ask_store(struct facts *f, const char *path, uint64_t most, store_unhashed *defer, struct content *out,
-                     struct error *err) {
-    struct object o;
-    int rc = store_file_recall(f->store, path, most, defer, f->defer_context, &o, err);
-    if (rc == 0)
-        *out = (struct content){o.digest, o.size, o.directory, o.executable};
-    return rc;
-}
-
-int facts_file(struct facts *f, const char *path, struct content *out, struct error *err) {
-    return ask_store(f, path, UINT64_MAX, NULL, out, err);
-}
-
-int facts_recall(struct facts *f, const char *path, struct content *out, struct error *err) {
-    return ask_store(f, path, FACTS_HASHED_AT_ONCE, NULL, out, err);
-}
-
 int facts_members(const char *path, const char *const *names, size_t count, struct content *out, struct error *err) {
     struct buffer text = {0};
     int rc = members_read(&text, path, names, count, err);
@@ -95,52 +78,11 @@ static int object_part(void *context, const struct content *whole, const char *p
 }
 
 static int file_content(void *context, const char *path, struct content *out, struct error *err) {
-    struct facts *f = context;
-    return ask_store(f, path, f->defer ? FACTS_HASHED_AT_ONCE : UINT64_MAX, f->defer, out, err);
-}
-
-char *facts_find_program(const char *name, const char *search) {
-    return *name == '/' ? mem_strdup(name) : path_find_program(name, search, NULL);
-}
-
-int facts_program(struct facts *f, const char *name, const char *search, struct digest *out, struct error *err) {
-    struct content content;
-    char *path = facts_find_program(name, search);
-    if (!path)
-        return error_set(err, ERR_NOT_FOUND, "%s: no such program on the PATH of the stage (%s)", name, search);
-    int rc = facts_file(f, path, &content, err);
-    if (rc == 0)
-        *out = content.digest;
-    free(path);
-    return rc;
+    return facts_content(context, path, out, err);
 }
 
 static int program(void *context, const char *name, const char *search, struct digest *out, struct error *err) {
     return facts_program(context, name, search, out, err);
-}
-
-static bool passes_path(const struct stage_decl *stage) {
-    for (size_t i = 0; i < stage->pass_env_count; i++)
-        if (strcmp(stage->pass_env[i], "PATH") == 0)
-            return getenv("PATH") != NULL;
-    return false;
-}
-
-static const char *prefix_path(struct facts *f, const struct toolchain *t) {
-    size_t length = strlen(t->prefix);
-    char *path = bytemap_get(&f->paths, t->prefix, length);
-    if (!path) {
-        path = toolchain_path(t);
-        bytemap_put(&f->paths, t->prefix, length, path);
-    }
-    return path;
-}
-
-const char *facts_stage_path(struct facts *f, const struct stage_decl *stage) {
-    const char *callers = getenv("PATH");
-    if (passes_path(stage) || (stage->toolchain.type == TOOLCHAIN_CALLER && callers))
-        return callers;
-    return stage->toolchain.type == TOOLCHAIN_PREFIX ? prefix_path(f, &stage->toolchain) : TOOLCHAIN_SYSTEM_PATH;
 }
 
 static const char *stage_path(void *context, const struct stage_decl *stage) {

@@ -36,6 +36,9 @@ void facts_defer(struct facts *f, store_unhashed *defer, void *context);
 /* Content of a file outside the store, from memory if it has not changed. */
 int facts_file(struct facts *f, const char *path, struct content *out, struct error *err);
 
+/* The same as a plan asks: ERR_BUSY for a file that is deferred (facts_defer). */
+int facts_content(struct facts *f, const char *path, struct content *out, struct error *err);
+
 /* The same, but ERR_BUSY for a large file that is not in memory. */
 int facts_recall(struct facts *f, const char *path, struct content *out, struct error *err);
 typedef int facts_ask(struct facts *f, const char *path, struct content *out, struct error *err); /* one of the two */

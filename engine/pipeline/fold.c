@@ -5,10 +5,6 @@
 #include "engine/base/json.h"
 #include "engine/pipeline/reader.h"
 
-struct param_slot *find_param(const struct part *part, const char *name) {
-    return bytemap_get(&part->params_by_name, name, strlen(name));
-}
-
 /* Reports params of the includer that the part does not declare. */
 static void check_include_params(struct part *part, const cJSON *given) {
     struct reader *r = part->reader;

@@ -61,3 +61,7 @@ void lookup_close(struct reader *r) {
     }
     bytemap_close(&r->indexes);
 }
+
+struct param_slot *find_param(const struct part *part, const char *name) {
+    return bytemap_get(&part->params_by_name, name, strlen(name));
+}
