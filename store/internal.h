@@ -15,7 +15,7 @@
  *   tail.c        segments into the index            rebuild.c      repair of a damaged index
  *   put.c         content into objects/              materialise.c  objects out to a path
  *   file_memory.c, file_rows.c  digests of files     claim.c        the engine that works on a key
- *   session.c     many look-ups in a row             find.c, known.c, known_rows.c  look-ups of records
+ *   session.c, read.c  many look-ups in a row           find.c, known.c, known_rows.c  look-ups of records
  *   record.c      add                                commit.c       groups of records
  *   run_documents.c, attempts.c
  *   sweep.c       files of dead engines              open.c         the store as a whole

@@ -5,10 +5,6 @@
 enum { LOOK_UPS = 1024, CLOCK_EVERY = 64, MOST_PRESENT = 1 << 16 };
 #define HELD_NS UINT64_C(20000000)
 
-void store_read_begin(struct store *s) {
-    s->session.open = true;
-}
-
 /* The first error is kept for store_read_end. */
 void session_pause(struct store *s) {
     struct session *x = &s->session;
@@ -18,17 +14,6 @@ void session_pause(struct store *s) {
     int rc = lease_batch_end(s, x->rc == 0 ? &x->error : NULL);
     x->rc = x->rc == 0 ? rc : x->rc;
     x->held = false;
-}
-
-int store_read_end(struct store *s, struct error *err) {
-    struct session *x = &s->session;
-    session_pause(s);
-    int rc = x->rc < 0 ? error_set(err, x->rc, "%s", x->error.message) : 0;
-    digest_set_close(&x->present);
-    known_rows_close(&x->rows);
-    file_rows_close(&x->files);
-    *x = (struct session){0};
-    return rc;
 }
 
 static bool is_held_long(const struct session *x) {
