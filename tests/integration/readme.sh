@@ -1,7 +1,7 @@
 #!/bin/sh
 # The pipeline that the README prints runs, is known afterwards, and does what the text below it says.
 . tests/integration/lib.inc
-awk '/^```json$/ { on = 1; next } /^```$/ { on = 0 } on' README.md >"$work/pi.json" && cd "$work" || exit 1
+awk '/^```json$/ { on = 1; next } /^```$/ && on { exit } on' README.md >"$work/pi.json" && cd "$work" || exit 1
 
 run() { "$retort" run pi.json --progress json >run.json; }
 ended() { tail -n 1 run.json | grep -o "\"$1\":[0-9]*" | cut -d: -f2; }
