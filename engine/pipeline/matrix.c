@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "engine/base/json.h"
-#include "engine/pipeline/reader.h"
+#include "engine/pipeline/axes.h"
 
 /* ---- reading ---- */
 
@@ -38,14 +38,24 @@ static const struct value *compile_items(struct draft *d, const cJSON *node, siz
     return list_of(d, items, count, &at);
 }
 
+/* The values of {"range": ...} and the other forms. */
+static const struct value *expand_axis(struct draft *d, const cJSON *node) {
+    struct reader *r = d->part->reader;
+    struct location at = locate_value(d->part, node);
+    const cJSON *list = axis_expand(d->part, node);
+    d->broken |= !list;
+    return list ? value_structured(r, value_literal(r, list, &at)) : NULL;
+}
+
 static const struct value *compile_axis(struct draft *d, const cJSON *node, size_t own_index) {
     struct reader *r = d->part->reader;
     if (cJSON_IsArray(node))
         return compile_items(d, node, own_index);
+    if (cJSON_IsObject(node))
+        return expand_axis(d, node);
     if (!cJSON_IsString(node) || !strstr(node->valuestring, "${")) {
-        bool scalar = !cJSON_IsObject(node) && !cJSON_IsNull(node);
         report_value(d->part, node, "the axis \"%s\" is a list of values; found %s%s", node->string, describe(r, node),
-                     scalar ? " (put it in brackets)" : "");
+                     cJSON_IsNull(node) ? "" : " (put it in brackets)");
         d->broken = true;
         return NULL;
     }

@@ -1,0 +1,22 @@
+/*
+ * Axes that stand as an object of one form, as {"range": {"start": 1, "stop": 9, "step": 2}} does. Each form gives the
+ * list of values that could stand there instead. The numbers depend on nothing but the file: no mathematics library.
+ */
+#ifndef RETORT_ENGINE_PIPELINE_AXES_H
+#define RETORT_ENGINE_PIPELINE_AXES_H
+
+#include "engine/pipeline/reader.h"
+
+enum { MAX_AXIS_VALUES = 100000 };
+
+/* The values of an axis that is an object: a list that lives in the arena. NULL after a reported fault. */
+const cJSON *axis_expand(struct part *part, const cJSON *axis);
+
+/* One form each. `spec` is the member of that name. The caller deletes the list; NULL after a reported fault. */
+cJSON *axis_range(struct part *part, const cJSON *spec);
+cJSON *axis_logspace(struct part *part, const cJSON *spec);
+
+/* low * (high / low)^share for a share from 0 to 1, rounded to 12 significant digits: equal on every machine. */
+double axis_geometric(double low, double high, double share);
+
+#endif
