@@ -2,8 +2,8 @@
 
 typedef cJSON *expand(struct part *part, const cJSON *spec);
 
-static const char *const form_names[] = {"range", "logspace"};
-static expand *const forms[] = {axis_range, axis_logspace};
+static const char *const form_names[] = {"range", "logspace", "glob"};
+static expand *const forms[] = {axis_range, axis_logspace, axis_glob};
 
 enum { FORMS = sizeof forms / sizeof *forms };
 

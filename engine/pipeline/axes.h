@@ -1,6 +1,6 @@
 /*
  * Axes that stand as an object of one form, as {"range": {"start": 1, "stop": 9, "step": 2}} does. Each form gives the
- * list of values that could stand there instead. The numbers depend on nothing but the file: no mathematics library.
+ * list of values that could stand there instead. Numbers depend on the pipeline file alone, not on a mathematics library.
  */
 #ifndef RETORT_ENGINE_PIPELINE_AXES_H
 #define RETORT_ENGINE_PIPELINE_AXES_H
@@ -15,6 +15,7 @@ const cJSON *axis_expand(struct part *part, const cJSON *axis);
 /* One form each. `spec` is the member of that name. The caller deletes the list; NULL after a reported fault. */
 cJSON *axis_range(struct part *part, const cJSON *spec);
 cJSON *axis_logspace(struct part *part, const cJSON *spec);
+cJSON *axis_glob(struct part *part, const cJSON *spec); /* reads folders */
 
 /* low * (high / low)^share for a share from 0 to 1, rounded to 12 significant digits: equal on every machine. */
 double axis_geometric(double low, double high, double share);

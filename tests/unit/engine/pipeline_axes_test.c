@@ -1,12 +1,18 @@
 /* Axes that stand as an object: the values that reading makes of them. */
+#include <sys/stat.h>
+
 #include "tests/unit/engine/pipeline_fixture.h"
+
+/* A pipeline whose axis x is `axis`; the caller frees it. */
+static char *with_axis(const char *axis) {
+    return mem_printf("{\"retort\":1,\"name\":\"n\",\"params\":{\"three\":3},\"stages\":{\"s\":{\"matrix\":{\"x\":%s},"
+                      "\"cmd\":[\"echo\",\"${matrix.x}\"]}}}",
+                      axis);
+}
 
 /* Compares the values of the axis x, as canonical JSON, with a list. */
 static void expect_values(const char *axis, const char *expected) {
-    char *text =
-        mem_printf("{\"retort\":1,\"name\":\"n\",\"params\":{\"three\":3},\"stages\":{\"s\":{\"matrix\":{\"x\":%s},"
-                   "\"cmd\":[\"echo\",\"${matrix.x}\"]}}}",
-                   axis);
+    char *text = with_axis(axis);
     struct pipeline *p = read_good(text);
     const struct value *list = stage(p, "s")->matrix.axes[0].values;
     struct buffer found = {0};
@@ -67,6 +73,95 @@ static void the_numbers_of_a_logspace_have_one_ratio(void **state) {
     expect_values("{\"logspace\":{\"start\":1,\"stop\":2,\"count\":4}}", "[1,1.25992104989,1.58740105197,2]");
 }
 
+/* ---- glob ---- */
+
+static void make_files(const char *const *paths, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        char *directory = path_directory(paths[i]);
+        assert_int_equal(file_make_directory(directory, NULL), 0);
+        write_file(paths[i], "");
+        free(directory);
+    }
+}
+
+static void a_glob_finds_its_files_in_order(void **state) {
+    (void)state;
+    static const char *const paths[] = {"raw/b_R1.fastq.gz", "raw/a_R1.fastq.gz", "raw/a_R2.fastq.gz", "raw/c_R1.txt"};
+    make_files(paths, 4);
+    expect_values("{\"glob\":\"raw/{sample}_R1.fastq.gz\"}",
+                  "[{\"label\":\"a\",\"name\":\"a_R1.fastq.gz\",\"path\":\"raw/a_R1.fastq.gz\",\"sample\":\"a\","
+                  "\"stem\":\"a_R1.fastq\"},"
+                  "{\"label\":\"b\",\"name\":\"b_R1.fastq.gz\",\"path\":\"raw/b_R1.fastq.gz\",\"sample\":\"b\","
+                  "\"stem\":\"b_R1.fastq\"}]");
+}
+
+static void a_glob_without_captures_labels_by_path(void **state) {
+    (void)state;
+    static const char *const paths[] = {"plain/x.csv"};
+    make_files(paths, 1);
+    expect_values("{\"glob\":\"plain/*.csv\"}",
+                  "[{\"label\":\"plain/x.csv\",\"name\":\"x.csv\",\"path\":\"plain/x.csv\",\"stem\":\"x\"}]");
+}
+
+static void a_capture_takes_as_much_as_it_can(void **state) {
+    (void)state;
+    static const char *const paths[] = {"lanes/S1_L001_R1.fq"};
+    make_files(paths, 1);
+    expect_values("{\"glob\":\"lanes/{sample}_{read}.fq\"}",
+                  "[{\"label\":\"S1_L001/R1\",\"name\":\"S1_L001_R1.fq\",\"path\":\"lanes/S1_L001_R1.fq\","
+                  "\"read\":\"R1\",\"sample\":\"S1_L001\",\"stem\":\"S1_L001_R1\"}]");
+}
+
+static void a_glob_finds_folders_and_goes_through_them(void **state) {
+    (void)state;
+    static const char *const paths[] = {"study/p1/run/data", "study/p2/run/data", "study/p3/other"};
+    make_files(paths, 3);
+    expect_values("{\"glob\":\"study/{who}/run\"}",
+                  "[{\"label\":\"p1\",\"name\":\"run\",\"path\":\"study/p1/run\",\"stem\":\"run\",\"who\":\"p1\"},"
+                  "{\"label\":\"p2\",\"name\":\"run\",\"path\":\"study/p2/run\",\"stem\":\"run\",\"who\":\"p2\"}]");
+}
+
+static void a_glob_leaves_out_hidden_files_and_pipes(void **state) {
+    (void)state;
+    static const char *const paths[] = {"some/.hidden", "some/__pycache__/x", "some/seen"};
+    make_files(paths, 3);
+    assert_int_equal(mkfifo("some/pipe", 0600), 0);
+    expect_values("{\"glob\":\"some/{f}\"}",
+                  "[{\"f\":\"seen\",\"label\":\"seen\",\"name\":\"seen\",\"path\":\"some/seen\","
+                  "\"stem\":\"seen\"}]");
+}
+
+static void expect_axis_fault(const char *axis, const char *message) {
+    char *text = with_axis(axis);
+    expect_fault(text, NULL, 0, message);
+    free(text);
+}
+
+static void files_that_no_capture_tells_apart_are_a_fault(void **state) {
+    (void)state;
+    static const char *const paths[] = {"twice/b/x.csv", "twice/a/x.csv"};
+    make_files(paths, 2);
+    expect_axis_fault("{\"glob\":\"twice/*/{f}.csv\"}",
+                      "\"glob\" finds twice/a/x.csv and twice/b/x.csv, which differ in no capture");
+}
+
+static void a_name_that_is_no_utf_8_is_a_fault(void **state) {
+    (void)state;
+    static const char *const paths[] = {"odd/x\xff.csv"};
+    make_files(paths, 1);
+    expect_axis_fault("{\"glob\":\"odd/*.csv\"}", "\"glob\" finds odd/x\\xff.csv; rename it");
+}
+
+/* Without a memory of what failed, this takes longer than anyone waits. */
+static void many_wildcards_take_no_exponential_time(void **state) {
+    (void)state;
+    char name[250] = "deep/";
+    memset(name + 5, 'a', 200);
+    const char *const paths[] = {name};
+    make_files(paths, 1);
+    expect_axis_fault("{\"glob\":\"deep/*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b\"}", "\"glob\" finds nothing");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_range_includes_its_stop),
@@ -76,6 +171,14 @@ int main(void) {
         cmocka_unit_test(powers_of_ten_in_a_logspace_are_exact),
         cmocka_unit_test(other_numbers_of_a_logspace_have_twelve_digits),
         cmocka_unit_test(the_numbers_of_a_logspace_have_one_ratio),
+        cmocka_unit_test(a_glob_finds_its_files_in_order),
+        cmocka_unit_test(a_glob_without_captures_labels_by_path),
+        cmocka_unit_test(a_capture_takes_as_much_as_it_can),
+        cmocka_unit_test(a_glob_finds_folders_and_goes_through_them),
+        cmocka_unit_test(a_glob_leaves_out_hidden_files_and_pipes),
+        cmocka_unit_test(files_that_no_capture_tells_apart_are_a_fault),
+        cmocka_unit_test(a_name_that_is_no_utf_8_is_a_fault),
+        cmocka_unit_test(many_wildcards_take_no_exponential_time),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
