@@ -62,5 +62,5 @@ sed -i 's/"data\/tmp", "as": "tmp"/"linked", "as": "tmp"/' f.json
 check "a folder behind a link" run f.json
 check "has the same parts" same "$(tr '\n' ' ' <results/f/b)" "keep "
 rm .retortignore && mkdir .retortignore
-check "rules that cannot be read are an error" exits 2 run t.json
+check "rules that cannot be read are an error" exits 3 run t.json
 finish

@@ -20,11 +20,11 @@ check "check warns of a script that is no input" warned 'the file "./train.sh" w
 check "the message shows how to declare it" has said.err '"in": ["train.sh"]'
 pipeline '{"cmd": ["./train.sh"], "in": ["train.sh"]}'
 check "a declared script is no warning" quiet
-pipeline '{"cmd": ["python3", "src/a.py"], "in": ["src"]}'
+pipeline '{"cmd": ["sh", "src/a.py"], "in": ["src"]}'
 check "a script in a declared folder is no warning" quiet
-pipeline '{"cmd": ["python3", "src/a.py"], "in": {"s": "src/a.py"}}'
+pipeline '{"cmd": ["sh", "src/a.py"], "in": {"s": "src/a.py"}}'
 check "check warns of a script that stands elsewhere" warned 'name a declared one as ${in.NAME}'
-pipeline '{"cmd": ["python3", "b.py"], "in": {"s": {"path": "src/a.py", "as": "b.py"}}}'
+pipeline '{"cmd": ["sh", "b.py"], "in": {"s": {"path": "src/a.py", "as": "b.py"}}}'
 check "a script with a place of its own is no warning" quiet
 pipeline '{"cmd": ["sh", "-c", "src/a.py"], "outs": {"o": "src/a.py"}}'
 check "a word that names an out is no warning" quiet
