@@ -9,10 +9,11 @@
 struct reader {
     const char *at, *end;
     size_t line;
+    char separator;
 };
 
 static bool at_delimiter(const struct reader *r) {
-    return r->at >= r->end || *r->at == ',' || *r->at == '\n' || *r->at == '\r';
+    return r->at >= r->end || *r->at == r->separator || *r->at == '\n' || *r->at == '\r';
 }
 
 static int quoted_read(struct buffer *cell, struct reader *r, struct error *err) {
@@ -29,7 +30,7 @@ static int quoted_read(struct buffer *cell, struct reader *r, struct error *err)
     return error_set(err, ERR_INVALID, "line %zu: a quote is not closed", opened);
 }
 
-/* Reads one cell. Leaves `at` on the comma, line break or end after it. */
+/* Reads one cell. Leaves `at` on the separator, line break or end after it. */
 static int cell_read(struct buffer *cell, struct reader *r, struct error *err) {
     buffer_clear(cell);
     if (r->at < r->end && *r->at == '"')
@@ -53,7 +54,7 @@ static int line_read(struct csv *out, struct reader *r, struct buffer *cell, str
         if (rc)
             return rc;
         cell_append(out, cell);
-        if (r->at >= r->end || *r->at != ',')
+        if (r->at >= r->end || *r->at != r->separator)
             break;
         r->at++;
     }
@@ -65,8 +66,8 @@ static int line_read(struct csv *out, struct reader *r, struct buffer *cell, str
     return 0;
 }
 
-int csv_parse(struct csv *out, const char *text, size_t size, struct error *err) {
-    struct reader r = {text, size ? text + size : text, 1}; /* an empty text may be NULL */
+int csv_parse(struct csv *out, const char *text, size_t size, char separator, struct error *err) {
+    struct reader r = {text, size ? text + size : text, 1, separator}; /* an empty text may be NULL */
     struct buffer cell = {0};
     int rc = 0;
     *out = (struct csv){0};

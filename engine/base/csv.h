@@ -1,4 +1,4 @@
-/* CSV (RFC 4180): cells separated by commas, quoted if they hold a comma, a quote or a line break. */
+/* CSV (RFC 4180): cells separated by commas, quoted if they hold a comma, a quote or a line break. TSV has tabs instead. */
 #ifndef RETORT_BASE_CSV_H
 #define RETORT_BASE_CSV_H
 
@@ -14,9 +14,9 @@ struct csv {
     size_t rows, row_capacity;
 };
 
-/* Reads CSV; skips empty lines. ERR_INVALID, with "line N: ...", for an unclosed quote, text after a closed one, or
-   a NUL. */
-int csv_parse(struct csv *out, const char *text, size_t size, struct error *err);
+/* Reads cells that `separator` parts, ',' or '\t'; skips empty lines. ERR_INVALID, with "line N: ...", for an unclosed
+   quote, text after a closed one, or a NUL. */
+int csv_parse(struct csv *out, const char *text, size_t size, char separator, struct error *err);
 void csv_close(struct csv *csv);
 
 /* Appends a cell, quoted if needed. */

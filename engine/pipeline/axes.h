@@ -12,10 +12,10 @@ enum { MAX_AXIS_VALUES = 100000 };
 /* The values of an axis that is an object: a list that lives in the arena. NULL after a reported fault. */
 const cJSON *axis_expand(struct part *part, const cJSON *axis);
 
-/* One form each. `spec` is the member of that name. The caller deletes the list; NULL after a reported fault. */
-cJSON *axis_range(struct part *part, const cJSON *spec);
-cJSON *axis_logspace(struct part *part, const cJSON *spec);
-cJSON *axis_glob(struct part *part, const cJSON *spec); /* reads folders */
+/* One form each. The caller deletes the list; NULL after a reported fault. */
+typedef cJSON *axis_form(struct part *part, const cJSON *axis);
+axis_form axis_range, axis_logspace;
+axis_form axis_glob, axis_rows; /* read folders and files */
 
 /* low * (high / low)^share for a share from 0 to 1, rounded to 12 significant digits: equal on every machine. */
 double axis_geometric(double low, double high, double share);

@@ -298,7 +298,8 @@ static void close_glob(struct glob *g) {
     free(g->found);
 }
 
-cJSON *axis_glob(struct part *part, const cJSON *spec) {
+cJSON *axis_glob(struct part *part, const cJSON *axis) {
+    const cJSON *spec = cJSON_GetObjectItemCaseSensitive(axis, "glob");
     const cJSON *pattern = compile_constant(part, spec);
     if (!pattern)
         return NULL;

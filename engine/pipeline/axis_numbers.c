@@ -106,7 +106,8 @@ static int64_t count_steps(struct part *part, const cJSON *spec, struct decimal 
     return -1;
 }
 
-cJSON *axis_range(struct part *part, const cJSON *spec) {
+cJSON *axis_range(struct part *part, const cJSON *axis) {
+    const cJSON *spec = cJSON_GetObjectItemCaseSensitive(axis, "range");
     static const char *const keys[] = {"start", "stop", "step"};
     double read[3];
     struct decimal n[3];
@@ -144,7 +145,8 @@ double axis_geometric(double low, double high, double share) {
     return strtod(text, NULL);
 }
 
-cJSON *axis_logspace(struct part *part, const cJSON *spec) {
+cJSON *axis_logspace(struct part *part, const cJSON *axis) {
+    const cJSON *spec = cJSON_GetObjectItemCaseSensitive(axis, "logspace");
     static const char *const keys[] = {"start", "stop", "count"};
     double ends[2];
     int count = 0;

@@ -107,7 +107,7 @@ int rows_parse(struct rows *out, const char *text, size_t size, const char *name
         return rc;
     }
     struct csv csv = {0};
-    rc = csv_parse(&csv, text, size, err);
+    rc = csv_parse(&csv, text, size, ',', err);
     if (rc)
         error_prefix(err, "%s", name);
     else

@@ -24,12 +24,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct buffer text = {0};
     struct error err = {0};
     bool empty_row = false;
-    if (csv_parse(&csv, (const char *)data, size, &err) == 0) {
+    if (csv_parse(&csv, (const char *)data, size, ',', &err) == 0) {
         size_t cell = 0;
         for (size_t row = 0; row < csv.rows; cell += csv.columns[row++]) /* a row of one empty cell is an empty line */
             empty_row |= csv.columns[row] == 1 && *csv.cells[cell] == '\0';
         write_rows(&text, &csv);
-        HOLDS(csv_parse(&again, text.data, text.size, &err) == 0);
+        HOLDS(csv_parse(&again, text.data, text.size, ',', &err) == 0);
         HOLDS(empty_row || (again.rows == csv.rows && again.cell_count == csv.cell_count));
         for (size_t i = 0; !empty_row && i < csv.cell_count; i++)
             HOLDS(strcmp(csv.cells[i], again.cells[i]) == 0);

@@ -7,10 +7,10 @@
 
 #include "engine/base/csv.h"
 
-static void expect_cells(const char *text, const char *const *cells, size_t count, size_t rows) {
+static void expect_cells(char separator, const char *text, const char *const *cells, size_t count, size_t rows) {
     struct csv csv;
     struct error err = {0};
-    if (csv_parse(&csv, text, strlen(text), &err))
+    if (csv_parse(&csv, text, strlen(text), separator, &err))
         fail_msg("%s", err.message);
     assert_int_equal(csv.rows, rows);
     assert_int_equal(csv.cell_count, count);
@@ -21,10 +21,10 @@ static void expect_cells(const char *text, const char *const *cells, size_t coun
 
 static void reads_csv_of_rfc_4180(void **state) {
     (void)state;
-    expect_cells("a,b\r\n1,\r\n", (const char *const[]){"a", "b", "1", ""}, 4, 2);
-    expect_cells("\"x, y\",\"say \"\"hi\"\"\"\n\"two\nlines\",\"\"",
+    expect_cells(',', "a,b\r\n1,\r\n", (const char *const[]){"a", "b", "1", ""}, 4, 2);
+    expect_cells(',', "\"x, y\",\"say \"\"hi\"\"\"\n\"two\nlines\",\"\"",
                  (const char *const[]){"x, y", "say \"hi\"", "two\nlines", ""}, 4, 2);
-    expect_cells("\n\na\n\n\nb\n", (const char *const[]){"a", "b"}, 2, 2);
+    expect_cells(',', "\n\na\n\n\nb\n", (const char *const[]){"a", "b"}, 2, 2);
 }
 
 static void refuses_faulty_csv(void **state) {
@@ -39,7 +39,7 @@ static void refuses_faulty_csv(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct csv csv;
         struct error err = {0};
-        assert_int_equal(csv_parse(&csv, cases[i].text, strlen(cases[i].text), &err), ERR_INVALID);
+        assert_int_equal(csv_parse(&csv, cases[i].text, strlen(cases[i].text), ',', &err), ERR_INVALID);
         assert_string_equal(err.message, cases[i].part);
         csv_close(&csv);
     }
@@ -53,12 +53,19 @@ static void a_cell_reads_back_as_it_was_written(void **state) {
         buffer_puts(&out, i ? "," : "");
         csv_cell(&out, texts[i]);
     }
-    expect_cells(buffer_text(&out), texts, 5, 1);
+    expect_cells(',', buffer_text(&out), texts, 5, 1);
     buffer_close(&out);
+}
+
+static void tabs_part_the_cells_of_tsv(void **state) {
+    (void)state;
+    static const char *const cells[] = {"a", "b,c", "d\te", "f"};
+    expect_cells('\t', "a\tb,c\n\"d\te\"\tf\n", cells, 4, 2);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tabs_part_the_cells_of_tsv),
         cmocka_unit_test(reads_csv_of_rfc_4180),
         cmocka_unit_test(refuses_faulty_csv),
         cmocka_unit_test(a_cell_reads_back_as_it_was_written),

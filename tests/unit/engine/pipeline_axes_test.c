@@ -162,6 +162,74 @@ static void many_wildcards_take_no_exponential_time(void **state) {
     expect_axis_fault("{\"glob\":\"deep/*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*a*b\"}", "\"glob\" finds nothing");
 }
 
+/* ---- rows ---- */
+
+static void the_rows_of_a_csv_are_objects_of_texts(void **state) {
+    (void)state;
+    write_file("s.csv", "id,age,note\r\n01,34,\"a, b\"\r\n02,7,${x}\r\n");
+    expect_values("{\"rows\":\"s.csv\",\"label\":\"id\"}",
+                  "[{\"age\":\"34\",\"id\":\"01\",\"label\":\"01\",\"note\":\"a, b\"},"
+                  "{\"age\":\"7\",\"id\":\"02\",\"label\":\"02\",\"note\":\"${x}\"}]");
+}
+
+static void types_make_cells_numbers_and_booleans(void **state) {
+    (void)state;
+    write_file("t.tsv", "\xEF\xBB\xBFlabel\tage\told\na\t34.50\ttrue\nb\t7\tfalse\n");
+    expect_values("{\"rows\":\"t.tsv\",\"types\":{\"age\":\"number\",\"old\":\"boolean\"}}",
+                  "[{\"age\":34.5,\"label\":\"a\",\"old\":true},{\"age\":7,\"label\":\"b\",\"old\":false}]");
+}
+
+static void rows_of_json_and_yaml_keep_their_types(void **state) {
+    (void)state;
+    static const char *const expected = "[{\"id\":1,\"label\":\"1\",\"lr\":0.1,\"on\":\"yes\"}]";
+    write_file("r.json", "[{\"id\":1,\"lr\":0.1,\"on\":\"yes\"}]");
+    write_file("r.yaml", "- id: 1\n  lr: 0.1\n  on: yes\n");
+    expect_values("{\"rows\":\"r.json\",\"label\":\"id\"}", expected);
+    expect_values("{\"rows\":\"r.yaml\",\"label\":\"id\"}", expected);
+}
+
+static void faulty_rows_name_the_row(void **state) {
+    (void)state;
+    write_file("f.csv", "id,age\na,1\nb,old\n");
+    expect_axis_fault("{\"rows\":\"f.csv\",\"label\":\"id\",\"types\":{\"age\":\"number\"}}",
+                      "f.csv: row 2 has \"old\" as \"age\", which is no number");
+    expect_axis_fault("{\"rows\":\"f.csv\",\"label\":\"id\",\"types\":{\"agee\":\"number\"}}",
+                      "f.csv has no column \"agee\"; did you mean \"age\"?");
+    expect_axis_fault("{\"rows\":\"f.csv\"}", "f.csv: row 1 has no \"label\"");
+    write_file("f.csv", "id,age\na,1\nb\n");
+    expect_axis_fault("{\"rows\":\"f.csv\",\"label\":\"id\"}", "f.csv: row 2 has 1 cells, and the header 2");
+    write_file("f.csv", "id,id\na,1\n");
+    expect_axis_fault("{\"rows\":\"f.csv\",\"label\":\"id\"}", "f.csv: two columns are named \"id\"");
+    write_file("f.csv", "id,label\na,1\n");
+    expect_axis_fault("{\"rows\":\"f.csv\",\"label\":\"id\"}", "f.csv: row 1 has a \"label\" already");
+    write_file("f.csv", "id\na\xff\n");
+    expect_axis_fault("{\"rows\":\"f.csv\",\"label\":\"id\"}", "f.csv: it is not UTF-8");
+    write_file("f.csv", "id,age\na,1\na,2\n");
+    expect_axis_fault("{\"rows\":\"f.csv\",\"label\":\"id\"}", "two values of the axis \"x\" have the label \"a\"");
+}
+
+static void files_without_rows_are_a_fault(void **state) {
+    (void)state;
+    write_file("e.csv", "");
+    expect_axis_fault("{\"rows\":\"e.csv\"}", "e.csv: it has no rows");
+    write_file("e.csv", "label\n");
+    expect_axis_fault("{\"rows\":\"e.csv\"}", "e.csv: it has no rows");
+    write_file("e.json", "[]");
+    expect_axis_fault("{\"rows\":\"e.json\"}", "e.json: it has no rows");
+    write_file("e.json", "{\"a\":1}");
+    expect_axis_fault("{\"rows\":\"e.json\"}", "e.json: it is a list of objects; found an object");
+    write_file("e.json", "[7]");
+    expect_axis_fault("{\"rows\":\"e.json\"}", "e.json: row 1 is no object");
+    write_file("e.json", "[{\"label\":1,\"a\":1,\"a\":2}]");
+    expect_axis_fault("{\"rows\":\"e.json\"}", "e.json: row 1 has a name twice");
+}
+
+static void rows_of_a_pipe_are_refused(void **state) {
+    (void)state;
+    assert_int_equal(mkfifo("pipe.csv", 0600), 0);
+    expect_axis_fault("{\"rows\":\"pipe.csv\"}", "pipe.csv");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_range_includes_its_stop),
@@ -179,6 +247,12 @@ int main(void) {
         cmocka_unit_test(files_that_no_capture_tells_apart_are_a_fault),
         cmocka_unit_test(a_name_that_is_no_utf_8_is_a_fault),
         cmocka_unit_test(many_wildcards_take_no_exponential_time),
+        cmocka_unit_test(the_rows_of_a_csv_are_objects_of_texts),
+        cmocka_unit_test(types_make_cells_numbers_and_booleans),
+        cmocka_unit_test(rows_of_json_and_yaml_keep_their_types),
+        cmocka_unit_test(faulty_rows_name_the_row),
+        cmocka_unit_test(files_without_rows_are_a_fault),
+        cmocka_unit_test(rows_of_a_pipe_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
