@@ -9,6 +9,7 @@ static const struct form {
     {"range", axis_range, {"range"}, 1},
     {"logspace", axis_logspace, {"logspace"}, 1},
     {"glob", axis_glob, {"glob"}, 1},
+    {"sample", axis_sample, {"sample", "count", "seed"}, 3},
     {"rows", axis_rows, {"rows", "label", "types"}, 3},
 };
 

@@ -14,10 +14,16 @@ const cJSON *axis_expand(struct part *part, const cJSON *axis);
 
 /* One form each. The caller deletes the list; NULL after a reported fault. */
 typedef cJSON *axis_form(struct part *part, const cJSON *axis);
-axis_form axis_range, axis_logspace;
+axis_form axis_range, axis_logspace, axis_sample;
 axis_form axis_glob, axis_rows; /* read folders and files */
 
-/* low * (high / low)^share for a share from 0 to 1, rounded to 12 significant digits: equal on every machine. */
+/* Rounds to 12 significant digits, so that the last bits of a sum or product do not matter. */
+double axis_round(double number);
+
+/* low * (high / low)^share, rounded: equal on every machine. Low and high are from AXIS_LEAST to AXIS_MOST, whose square
+   roots have a quotient that is a double; `share` is from 0 to 1. */
+#define AXIS_LEAST 1e-300
+#define AXIS_MOST 1e300
 double axis_geometric(double low, double high, double share);
 
 #endif

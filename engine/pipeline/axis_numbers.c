@@ -6,10 +6,6 @@
 
 #include "engine/pipeline/axes.h"
 
-/* Of logspace: square roots of these and their quotient are doubles. */
-#define LEAST 1e-300
-#define MOST 1e300
-
 /* ---- range ---- */
 
 /* digits * 10^exponent. Sums of decimals are exact: 0 to 0.3 by 0.1 has 0.3, which sums of doubles miss. */
@@ -126,6 +122,12 @@ cJSON *axis_range(struct part *part, const cJSON *axis) {
 
 /* ---- logspace ---- */
 
+double axis_round(double number) {
+    char text[32];
+    snprintf(text, sizeof text, "%.11e", number);
+    return strtod(text, NULL);
+}
+
 /* Uses square roots and products, which IEEE 754 rounds in one way everywhere. Their error is below the digits kept. */
 double axis_geometric(double low, double high, double share) {
     double root = sqrt(high) / sqrt(low); /* high / low could be too large for a double */
@@ -140,9 +142,7 @@ double axis_geometric(double low, double high, double share) {
         }
         root = sqrt(root);
     }
-    char text[32];
-    snprintf(text, sizeof text, "%.11e", value);
-    return strtod(text, NULL);
+    return axis_round(value);
 }
 
 cJSON *axis_logspace(struct part *part, const cJSON *axis) {
@@ -150,7 +150,7 @@ cJSON *axis_logspace(struct part *part, const cJSON *axis) {
     static const char *const keys[] = {"start", "stop", "count"};
     double ends[2];
     int count = 0;
-    if (!read_members(part, spec, LEAST, MOST, keys, ends, 2, &count))
+    if (!read_members(part, spec, AXIS_LEAST, AXIS_MOST, keys, ends, 2, &count))
         return NULL;
     cJSON *list = cJSON_CreateArray();
     for (int i = 0; i < count; i++) {

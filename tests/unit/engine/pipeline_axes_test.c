@@ -73,6 +73,66 @@ static void the_numbers_of_a_logspace_have_one_ratio(void **state) {
     expect_values("{\"logspace\":{\"start\":1,\"stop\":2,\"count\":4}}", "[1,1.25992104989,1.58740105197,2]");
 }
 
+/* ---- sample ---- */
+
+#define SPACE                                                                                                          \
+    "\"sample\":{\"lr\":{\"log_uniform\":[1e-5,0.1]},\"drop\":{\"uniform\":[0,0.5]},\"n\":{\"integer\":[1,8]},"        \
+    "\"width\":{\"choice\":[32,64]}}"
+
+/* A program in Python gave the numbers, with hashlib and decimals of 60 digits. u is the first 8 bytes of
+   SHA-256("retort-sample-1 1 0 lr") as an integer, shifted right by 11, over 2^53. lr is 1e-5 * (0.1 / 1e-5)^u. */
+static void draws_are_those_of_their_definition(void **state) {
+    (void)state;
+    expect_values("{" SPACE ",\"count\":3,\"seed\":1}",
+                  "[{\"drop\":0.338394502095,\"label\":\"draw-1\",\"lr\":0.000155266514028,\"n\":6,\"width\":32},"
+                  "{\"drop\":0.327584540498,\"label\":\"draw-2\",\"lr\":0.00265387286819,\"n\":4,\"width\":64},"
+                  "{\"drop\":0.334904546272,\"label\":\"draw-3\",\"lr\":0.000456164526397,\"n\":2,\"width\":32}]");
+}
+
+static struct pipeline *read_axis(const char *axis) {
+    char *text = with_axis(axis);
+    struct pipeline *p = read_good(text);
+    free(text);
+    return p;
+}
+
+static const cJSON *value_at(const struct pipeline *p, size_t i) {
+    return stage(p, "s")->matrix.axes[0].values->as.list.items[i]->as.literal;
+}
+
+static void more_draws_and_members_change_no_draw(void **state) {
+    (void)state;
+    struct pipeline *few = read_axis("{\"sample\":{\"lr\":{\"log_uniform\":[1e-5,0.1]}},\"count\":50,\"seed\":7}");
+    struct pipeline *many = read_axis("{" SPACE ",\"count\":100,\"seed\":7}");
+    for (size_t i = 0; i < 50; i++)
+        assert_true(json_double(value_at(few, i), "lr", 0) == json_double(value_at(many, i), "lr", 1));
+    pipeline_free(few);
+    pipeline_free(many);
+}
+
+/* The mean of 10,000 draws from 0 to 1 has a standard deviation of 0.0029. Each of 4 choices comes 2,500 times, give or
+   take 43. */
+static void draws_fill_their_ranges(void **state) {
+    (void)state;
+    struct pipeline *p = read_axis("{\"sample\":{\"u\":{\"uniform\":[0,1]},\"l\":{\"log_uniform\":[1,100]},"
+                                   "\"n\":{\"integer\":[-1,2]}},\"count\":10000,\"seed\":1}");
+    double sum = 0, above_ten = 0, counts[4] = {0};
+    for (size_t i = 0; i < 10000; i++) {
+        const cJSON *value = value_at(p, i);
+        double l = json_double(value, "l", 0), n = json_double(value, "n", 9);
+        assert_true(l >= 1 && l <= 100);
+        assert_true(n >= -1 && n <= 2);
+        sum += json_double(value, "u", 0);
+        above_ten += l > 10;
+        counts[(int)n + 1]++;
+    }
+    assert_true(sum / 10000 > 0.485 && sum / 10000 < 0.515);
+    assert_true(above_ten > 4750 && above_ten < 5250);
+    for (size_t i = 0; i < 4; i++)
+        assert_true(counts[i] > 2280 && counts[i] < 2720);
+    pipeline_free(p);
+}
+
 /* ---- glob ---- */
 
 static void make_files(const char *const *paths, size_t count) {
@@ -239,6 +299,9 @@ int main(void) {
         cmocka_unit_test(powers_of_ten_in_a_logspace_are_exact),
         cmocka_unit_test(other_numbers_of_a_logspace_have_twelve_digits),
         cmocka_unit_test(the_numbers_of_a_logspace_have_one_ratio),
+        cmocka_unit_test(draws_are_those_of_their_definition),
+        cmocka_unit_test(more_draws_and_members_change_no_draw),
+        cmocka_unit_test(draws_fill_their_ranges),
         cmocka_unit_test(a_glob_finds_its_files_in_order),
         cmocka_unit_test(a_glob_without_captures_labels_by_path),
         cmocka_unit_test(a_capture_takes_as_much_as_it_can),
