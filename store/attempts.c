@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,7 +15,7 @@
 #include "store/record_format.h"
 
 enum { LIST_BYTES = 1 << 20 };
-static const char record_suffix[] = ".json";
+static const char record_suffix[] = ".json", failure_prefix[] = "failed-";
 
 /* ---- records among the attempts ---- */
 
@@ -36,6 +37,68 @@ void store_attempt_remove(struct store *s, const char *attempt) {
     char *path = store_attempt_path(s, attempt);
     unlink(path);
     free(path);
+}
+
+char *store_failure_id(const struct digest *key) {
+    char hex[DIGEST_HEX_SIZE];
+    digest_hex(hex, key);
+    return mem_printf("%s%s", failure_prefix, hex);
+}
+
+/* ---- attempts at a key ---- */
+
+struct search {
+    bool (*wanted)(void *context, const struct digest *key);
+    void (*visit)(void *context, const struct digest *key, const cJSON *record);
+    void *context;
+};
+
+/* Searches the text, which is cheaper than reading its tree. */
+static bool may_be_wanted(const struct search *x, const char *text) {
+    static const char member[] = "\"key\": \"";
+    while ((text = strstr(text, member))) {
+        char hex[DIGEST_HEX_SIZE];
+        struct digest key;
+        text += strlen(member);
+        snprintf(hex, sizeof hex, "%s", text);
+        if (digest_parse(&key, hex) && x->wanted(x->context, &key))
+            return true;
+    }
+    return false;
+}
+
+static void search_file(const struct search *x, const char *path) {
+    struct buffer text = {0};
+    struct digest key;
+    cJSON *record = NULL;
+    if (file_read(&text, path, JSON_MAX_BYTES, NULL) == 0 && may_be_wanted(x, buffer_text(&text)) &&
+        document_read(&record, path, "attempt", NULL) == 0 && record_key(&key, record) && x->wanted(x->context, &key))
+        x->visit(x->context, &key, record);
+    cJSON_Delete(record);
+    buffer_close(&text);
+}
+
+static int is_own_record(const struct dirent *e) {
+    return document_is(e->d_name) && strncmp(e->d_name, failure_prefix, strlen(failure_prefix)) != 0;
+}
+
+int store_attempt_search(struct store *s, bool (*wanted)(void *context, const struct digest *key),
+                         void (*visit)(void *context, const struct digest *key, const cJSON *record), void *context,
+                         struct error *err) {
+    const struct search x = {wanted, visit, context};
+    struct dirent **entries = NULL;
+    char *folder = layout_path(s, "attempts", "");
+    int count = scandir(folder, &entries, is_own_record, versionsort); /* ids begin with the time of their run */
+    int rc = count < 0 && errno != ENOENT ? error_errno(err, errno, "%s: cannot be read", folder) : 0;
+    for (int i = count; i-- > 0;) {
+        char *path = path_join(folder, entries[i]->d_name);
+        search_file(&x, path);
+        free(path);
+        free(entries[i]);
+    }
+    free(entries);
+    free(folder);
+    return rc;
 }
 
 /* ---- attempts that worked on a checkpoint ---- */

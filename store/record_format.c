@@ -22,6 +22,8 @@ struct record_view record_read(const cJSON *record) {
         .run = json_text(record, "run", ""),
         .attempt = json_text(record, "attempt", ""),
         .state = json_text(record, "state", ""),
+        .reason = json_text(record, "reason", ""),
+        .end = json_text(member(record, "provenance"), "end", ""),
         .platform = json_text(record, "platform", ""),
         .wall_s = json_double(record, "wall_s", unknown),
         .user_s = json_double(resources, "user_s", unknown),

@@ -18,6 +18,8 @@ struct record_view {
     const char *run;      /* id of the run that made it */
     const char *attempt;  /* id of the attempt that made it */
     const char *state;    /* of an attempt's own record: how it ended; "": it is an action record */
+    const char *reason;   /* of an attempt's own record: why it failed; "": it does not say */
+    const char *end;      /* when it ended, as RECORD.md writes times; "": unknown */
     const char *platform; /* code path, BLAS and libc that computed it */
     double wall_s, user_s, system_s, max_rss_bytes;
     const cJSON *components; /* of the key, by name */

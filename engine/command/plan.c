@@ -86,9 +86,9 @@ static void print_prediction(struct buffer *out, const struct project *p, bool j
     plan_prediction_close(&x);
 }
 
-static void print_plan(const struct project *p, bool json, bool predict) {
+static void print_plan(const struct project *p, const struct failures *failures, bool json, bool predict) {
     struct buffer out = {0}, rows = {0};
-    struct earlier_records earlier = {.store = p->store};
+    struct earlier_records earlier = {.store = p->store, .failures = failures};
     size_t count, counts[3] = {0};
     struct instance *const *all = plan_instances(p->plan, &count);
     if (json)
@@ -131,6 +131,7 @@ static void say(void *context, const char *line) {
 
 static int run(const struct arguments *a, struct error *err) {
     struct project p;
+    struct failures failures = {0};
     int code = project_open(&p, a, PROJECT_STORE_OR_EMPTY, err);
     if (code == 0)
         p.drift = drift_create(p.facts);
@@ -139,7 +140,10 @@ static int run(const struct arguments *a, struct error *err) {
     if (code == 0)
         drift_report(p.drift, p.store, p.platform, say, NULL);
     if (code == 0)
-        print_plan(&p, argument_given(a, "json"), argument_given(a, "predict"));
+        code = failures_find(&failures, &p, err);
+    if (code == 0)
+        print_plan(&p, &failures, argument_given(a, "json"), argument_given(a, "predict"));
+    failures_close(&failures);
     project_close(&p);
     return code;
 }
@@ -156,7 +160,8 @@ const struct command command_plan = {
     .operands = "[PIPELINE] [STAGE...]",
     .summary = "show what would run and why, running nothing",
     .doc = "Lists every stage with its state and the reason. A stage is known, or it has to run because no record has "
-           "its key. Or it waits: its key or its instances depend on results still to come.\n"
+           "its key. Or it waits: its key or its instances depend on results still to come. If the last attempt at "
+           "the key failed, the reason says when and how.\n"
            "The last line predicts time and joules from the median of the nearest earlier records, with their spread; "
            "modelled joules are labelled.\n"
            "--json prints one array of {\"stage\",\"key\",\"state\",\"reason\"}; with --predict an object with "

@@ -92,7 +92,19 @@ const cJSON *earlier_nearest(struct earlier_records *e, const struct instance *i
 
 /* ---- reasons ---- */
 
+static void put_failure(struct buffer *out, const struct failure *f) {
+    buffer_printf(out, "failed%s%s: %s", *f->when ? " at " : "", f->when,
+                  *f->reason ? f->reason : "no reason is known");
+    if (f->remembered)
+        buffer_puts(out, "; a quorum goes on without it, run --retry-failed runs it again");
+}
+
 static void reason_to_run(struct buffer *out, struct earlier_records *e, const struct instance *i) {
+    const struct failure *failure = e->failures ? failures_get(e->failures, i) : NULL;
+    if (failure) {
+        put_failure(out, failure);
+        return;
+    }
     if (!earlier_exist(e, i)) {
         buffer_puts(out, "never run");
         return;

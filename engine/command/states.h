@@ -2,6 +2,7 @@
 #ifndef RETORT_ENGINE_COMMAND_STATES_H
 #define RETORT_ENGINE_COMMAND_STATES_H
 
+#include "engine/command/failures.h"
 #include "engine/command/project.h"
 
 enum { SIMILAR_RECORDS = 16 };
@@ -13,9 +14,11 @@ struct record_list {
 
 /* Records that may explain why an instance has to run: its own, those of its stage and of its kind. The latter are
    read once for consecutive instances of a stage. A command has no kind: a command of another stage explains
-   nothing. Begin with `{.store = s}`; close with earlier_close. */
+   nothing. Begin with `{.store = s}`, and `failures` where a
+   failure is a reason; close with earlier_close. */
 struct earlier_records {
     struct store *store;
+    const struct failures *failures; /* may be NULL */
     const struct kind *kind;
     const struct stage_decl *decl;
     struct record_list of_kind, of_stage, of_instance;

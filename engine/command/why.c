@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/file.h"
 #include "engine/base/printable.h"
 #include "engine/command/states.h"
 #include "engine/plan/why.h"
@@ -10,6 +11,7 @@
 struct explanation {
     struct buffer text;
     struct earlier_records earlier;
+    struct failures failures;
 };
 
 /* The PATH on which the stage finds its programs now; NULL: it holds places in the stage's directory. */
@@ -73,8 +75,17 @@ static void explain_known(struct buffer *out, const struct project *p, const str
     cJSON_Delete(record);
 }
 
+static void explain_failure(struct buffer *out, const struct project *p, const struct instance *i) {
+    char *kept = store_failed_path(p->store, p->pipeline->name, instance_name(i));
+    if (file_is_directory(kept))
+        buffer_printf(out, "  the directory of its last failure: %s\n", kept);
+    free(kept);
+}
+
 static void explain_run(struct explanation *x, const struct project *p, const struct instance *i) {
     struct buffer *out = &x->text, lines = {0};
+    if (failures_get(&x->failures, i))
+        explain_failure(out, p, i);
     cJSON *components = instance_components(i);
     const cJSON *nearest = earlier_nearest(&x->earlier, i, components);
     if (!nearest) {
@@ -130,7 +141,10 @@ static int run(const struct arguments *a, struct error *err) {
     int code = project_open(&p, a, PROJECT_STORE_OR_EMPTY, err);
     if (code == 0)
         code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
+    if (code == 0)
+        code = failures_find(&x.failures, &p, err);
     x.earlier.store = p.store;
+    x.earlier.failures = &x.failures;
     if (code == 0)
         state_each_named(&p, explain, &x);
     if (code == 0 && x.text.size == 0)
@@ -138,6 +152,7 @@ static int run(const struct arguments *a, struct error *err) {
     printable_print(stdout, buffer_text(&x.text));
     buffer_close(&x.text);
     earlier_close(&x.earlier);
+    failures_close(&x.failures);
     project_close(&p);
     return code;
 }
@@ -149,7 +164,8 @@ const struct command command_why = {
     .operands = "[PIPELINE] STAGE...",
     .summary = "explain why a stage is known or would run",
     .doc = "Prints for each named instance that it is known, or which component of its key changed, with both values, "
-           "against the nearest earlier record. For a select it shows the candidates and the winner.",
+           "against the nearest earlier record. If the last attempt at the key failed, it says when and how, and "
+           "where its log and its directory are. For a select it shows the candidates and the winner.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

@@ -9,12 +9,6 @@
 #include "engine/run/internal.h"
 #include "store/attempts.h"
 
-static char *memory_id(const struct instance *i) {
-    char hex[DIGEST_HEX_SIZE];
-    digest_hex(hex, &i->key);
-    return mem_printf("failed-%s", hex);
-}
-
 bool quorum_tolerates(const struct task *t) {
     struct plan *plan = t->run->plan;
     bool tolerated = plan_has_quorum(plan) && plan_is_left_out(plan, t->instance);
@@ -25,7 +19,7 @@ bool quorum_tolerates(const struct task *t) {
 
 void quorum_remember(struct task *t, cJSON *record) {
     struct error fault = {0};
-    char *id = memory_id(t->instance);
+    char *id = store_failure_id(&t->instance->key);
     cJSON_ReplaceItemInObjectCaseSensitive(record, "attempt", cJSON_CreateString(id)); /* the name of the file */
     if (store_attempt_write(t->run->store, id, record, &fault) < 0)
         run_note(t->run, t->instance, fault.message);
@@ -35,7 +29,7 @@ void quorum_remember(struct task *t, cJSON *record) {
 void quorum_forget(struct task *t) {
     if (!plan_has_quorum(t->run->plan))
         return;
-    char *id = memory_id(t->instance);
+    char *id = store_failure_id(&t->instance->key);
     store_attempt_remove(t->run->store, id);
     free(id);
 }
@@ -44,7 +38,7 @@ bool quorum_recall(struct run *r, struct instance *i) {
     cJSON *record = NULL;
     if (!plan_has_quorum(r->plan) || r->options->retry_failed || !plan_is_left_out(r->plan, i))
         return false;
-    char *id = memory_id(i);
+    char *id = store_failure_id(&i->key);
     bool failed = store_attempt_read(r->store, id, &record, NULL) == 0;
     if (failed) {
         char *reason =

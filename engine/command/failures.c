@@ -1,0 +1,86 @@
+#include "engine/command/failures.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/memory.h"
+#include "store/attempts.h"
+#include "store/record_format.h"
+
+/* Interrupted attempts and those of `verify` tell nothing about the stage. */
+static void note(struct failure *f, const struct record_view *r) {
+    bool failed = strcmp(r->state, "failed") == 0;
+    f->searched = failed || strcmp(r->state, "finished") == 0;
+    if (!failed)
+        return;
+    f->reason = mem_strdup(r->reason);
+    f->when = mem_strdup(r->end);
+}
+
+static struct failure *find(const struct failures *all, const struct digest *key) {
+    return bytemap_get(&all->by_key, key->bytes, sizeof key->bytes);
+}
+
+static bool is_wanted(void *context, const struct digest *key) {
+    const struct failure *f = find(context, key);
+    return f && !f->searched;
+}
+
+static void visit(void *context, const struct digest *key, const cJSON *record) {
+    struct failure *f = find(context, key);
+    const struct record_view r = record_read(record);
+    note(f, &r);
+}
+
+/* A run leaves it out again as long as the file is there. */
+static void recall(struct failure *f, const struct project *p) {
+    cJSON *record = NULL;
+    if (!plan_is_left_out(p->plan, f->instance))
+        return;
+    char *id = store_failure_id(&f->instance->key);
+    f->remembered = store_attempt_read(p->store, id, &record, NULL) == 0;
+    if (f->remembered && !f->reason) {
+        const struct record_view r = record_read(record);
+        note(f, &r);
+    }
+    cJSON_Delete(record);
+    free(id);
+}
+
+static void add_open(struct failures *out, const struct project *p) {
+    size_t count;
+    struct instance *const *all = plan_instances(p->plan, &count);
+    out->items = mem_array(count + 1, sizeof *out->items);
+    for (size_t k = 0; k < count; k++) {
+        const struct instance *i = all[k];
+        if (!i->wanted || i->state != INSTANCE_KEYED || i->decl->type == STAGE_SELECT || find(out, &i->key))
+            continue;
+        struct failure *f = &out->items[out->count++];
+        *f = (struct failure){.instance = i};
+        bytemap_put(&out->by_key, i->key.bytes, sizeof i->key.bytes, f);
+    }
+}
+
+int failures_find(struct failures *out, const struct project *p, struct error *err) {
+    *out = (struct failures){0};
+    add_open(out, p);
+    int code = out->count > 0 ? store_attempt_search(p->store, is_wanted, visit, out, err) : 0;
+    for (size_t k = 0; code == 0 && k < out->count && plan_has_quorum(p->plan); k++)
+        recall(&out->items[k], p);
+    return code;
+}
+
+void failures_close(struct failures *f) {
+    for (size_t k = 0; k < f->count; k++) {
+        free(f->items[k].reason);
+        free(f->items[k].when);
+    }
+    free(f->items);
+    bytemap_close(&f->by_key);
+    *f = (struct failures){0};
+}
+
+const struct failure *failures_get(const struct failures *f, const struct instance *i) {
+    const struct failure *found = i->state == INSTANCE_KEYED ? find(f, &i->key) : NULL;
+    return found && found->reason ? found : NULL;
+}
