@@ -1,6 +1,8 @@
 /* The directories of failed attempts: failed/<pipeline>/<stage>, the last of each stage. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/folder.h"
@@ -25,15 +27,20 @@ char *store_failed_path(const struct store *s, const char *pipeline, const char 
     return path;
 }
 
-bool store_failed_any(const struct store *s, const char *pipeline) {
-    char *path = layout_path(s, "failed", pipeline);
-    bool any = file_is_directory(path);
-    free(path);
-    return any;
+int store_failed_open(const struct store *s, const char *pipeline, bool make) {
+    int store = open(s->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    char *folder = path_join("failed", pipeline);
+    if (store >= 0 && make)
+        mkdirat(store, folder, 0777); /* through a link it makes a folder, which is then refused */
+    int fd = store < 0 ? -1 : file_open_beneath(store, folder, O_RDONLY | O_DIRECTORY);
+    if (store >= 0)
+        close(store);
+    free(folder);
+    return fd;
 }
 
 struct kept {
-    char *path;
+    char *name;
     struct timespec changed; /* when it was moved here */
 };
 
@@ -44,28 +51,25 @@ static int newest_first(const void *a, const void *b) {
     return (x->tv_nsec < y->tv_nsec) - (x->tv_nsec > y->tv_nsec);
 }
 
-int store_failed_prune(const struct store *s, const char *pipeline, size_t most, struct error *err) {
-    char *folder = layout_path(s, "failed", pipeline);
+void store_failed_prune(int failed, size_t most) {
     struct kept *kept = NULL;
     size_t count = 0, capacity = 0;
     struct folder entries;
     const char *name;
-    int rc = folder_open_if_there(&entries, folder, err);
-    while (rc >= 0 && (rc = folder_next(&entries, &name, err)) > 0) {
+    int rc = folder_open_fd(&entries, openat(failed, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), "failed", NULL);
+    while (rc >= 0 && (rc = folder_next(&entries, &name, NULL)) > 0) {
         struct stat st;
-        char *path = path_join(folder, name);
         mem_grow(kept, &capacity, count + 1);
-        kept[count++] = (struct kept){path, lstat(path, &st) == 0 ? st.st_ctim : (struct timespec){0}};
+        kept[count++] = (struct kept){
+            mem_strdup(name), fstatat(failed, name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_ctim : (struct timespec){0}};
     }
     folder_close(&entries);
     if (count > 0)
         qsort(kept, count, sizeof *kept, newest_first);
     for (size_t i = 0; i < count; i++) {
-        if (rc == 0 && i >= most)
-            rc = file_remove_tree(kept[i].path, err);
-        free(kept[i].path);
+        if (i >= most)
+            file_remove_tree_at(failed, kept[i].name, NULL);
+        free(kept[i].name);
     }
     free(kept);
-    free(folder);
-    return rc;
 }

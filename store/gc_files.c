@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
@@ -153,19 +154,24 @@ static int remove_checkpoints(struct gc *g, struct error *err) {
 }
 
 static bool failed_goes(const struct gc *g, struct entry *e) {
-    return !gc_is_young(g, newest(e));
+    (void)g, (void)e;
+    return true;
 }
 
-/* A folder for each pipeline, which stays. */
+/* A folder for each pipeline, which stays. A link is not followed: it leads to something that is not the store's. */
 static int remove_failed(struct gc *g, struct error *err) {
     char *path = layout_path(g->s, "failed", "");
     struct folder pipelines;
     const char *name;
     int rc = folder_open_if_there(&pipelines, path, err);
     while (rc >= 0 && (rc = folder_next(&pipelines, &name, err)) > 0) {
+        int failed = store_failed_open(g->s, name, false);
+        if (failed < 0)
+            continue;
+        close(failed);
         char *folder = path_join("failed", name);
-        const struct kind failed = {folder, failed_goes, true};
-        rc = remove_entries(g, &failed, &g->report->leftovers, err);
+        const struct kind kind = {folder, failed_goes, true};
+        rc = remove_entries(g, &kind, &g->report->leftovers, err);
         free(folder);
     }
     folder_close(&pipelines);

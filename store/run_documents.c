@@ -146,7 +146,7 @@ static int newest_run(struct store *s, char **out, struct error *err) {
     int rc = store_run_list(s, &ids, err);
     if (rc == 0 && ids.count == 0)
         rc = error_set(err, ERR_NOT_FOUND, "%s/runs: there is no run yet", s->directory);
-    *out = rc == 0 ? mem_strdup(ids.list[0]) : NULL;
+    *out = rc == 0 && ids.count > 0 ? mem_strdup(ids.list[0]) : NULL;
     texts_close(&ids);
     return rc;
 }

@@ -227,11 +227,12 @@ int store_release(struct store *s, const struct digest *key, struct error *err);
 /* failed/<pipeline>/<stage>: for the directory of the stage's last failed attempt. The caller frees. */
 char *store_failed_path(const struct store *s, const char *pipeline, const char *stage);
 
-/* Whether there may be any of this pipeline. */
-bool store_failed_any(const struct store *s, const char *pipeline);
+/* Opens failed/<pipeline>, and makes it first if asked. -1: there is none, or there is a link on the way, which is not
+   followed. The caller closes it. */
+int store_failed_open(const struct store *s, const char *pipeline, bool make);
 
-/* Removes all but the newest `most` of a pipeline. ERR_IO. Any thread. */
-int store_failed_prune(const struct store *s, const char *pipeline, size_t most, struct error *err);
+/* Removes all but the newest `most` below such a folder, as far as it can: others may do so too. Any thread. */
+void store_failed_prune(int failed, size_t most);
 
 /* ---- runs ---- */
 

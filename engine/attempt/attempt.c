@@ -185,14 +185,25 @@ static void end(struct attempt *a) {
     a->observer.ended(a->observer.context);
 }
 
+/* Whether the failure is the stage's own. A full disk is not kept full by what filled it. */
+static bool is_worth_keeping(const struct attempt *a) {
+    return a->keeps && !a->outcome.finished && a->code == 0 && !a->outcome.short_of_space;
+}
+
 /* Says in the failure where its directory is, or why it is gone. */
 static void keep_directory(struct attempt *a) {
     const struct attempts_options *o = &a->all->options;
     struct error fault = {0};
-    view_link_binds(a);
-    int rc = directory_keep(a->directory, a->kept, &fault);
+    int folder = store_failed_open(o->store, o->pipeline->name, true);
+    int rc = folder < 0 ? error_set(&fault, ERR_IO, "its place %s cannot be opened, or is a link", a->kept) : 0;
     if (rc == 0)
-        rc = store_failed_prune(o->store, o->pipeline->name, o->keep_failed, &fault);
+        rc = inputs_leave(a, &fault);
+    if (rc == 0)
+        rc = directory_keep(a->directory, folder, path_base(a->kept), &fault);
+    if (rc == 0)
+        store_failed_prune(folder, o->keep_failed);
+    if (folder >= 0)
+        close(folder);
     char *detail = rc < 0 ? mem_printf("%s\n  its directory is not kept: %s", a->outcome.detail, fault.message)
                           : mem_printf("%s\n  its directory is kept: %s", a->outcome.detail, a->kept);
     free(a->outcome.detail);
@@ -202,7 +213,7 @@ static void keep_directory(struct attempt *a) {
 static void collect(uv_work_t *work) {
     struct attempt *a = work->data;
     a->code = attempt_collect(a, &a->error);
-    if (a->keeps && !a->outcome.finished)
+    if (is_worth_keeping(a))
         keep_directory(a);
     if (!a->only_look)
         directory_reset(a->directory);
@@ -305,6 +316,7 @@ static int begin(struct attempt *a, struct error *err) {
 }
 
 int attempt_enter(struct attempt *a, struct error *err) {
+    a->own_inputs = true;
     int rc = begin(a, err);
     return rc < 0 ? rc : attempt_prepare(a, err);
 }

@@ -127,9 +127,10 @@ struct attempt {
     struct isolation isolation; /* of a command; without a cover where it sees the project */
     char **places;              /* targets of its binds */
     size_t keep_count, keep_capacity, bind_capacity, place_capacity;
-    bool cancelled; /* asked to leave, or killed, before it was submitted */
-    bool keeps;     /* its directory stays if it fails: */
-    char *kept;     /* there; NULL before the stage has ended */
+    bool cancelled;  /* asked to leave, or killed, before it was submitted */
+    bool own_inputs; /* they are copies, which whoever works there may change */
+    bool keeps;      /* its directory stays if it fails: */
+    char *kept;      /* there; NULL before the stage has ended */
 
     struct attempt_directory *directory; /* from attempt_start to attempt_remove */
     char *worked_in;                     /* the stage's working directory, for the record */

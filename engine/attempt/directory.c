@@ -217,18 +217,14 @@ int directory_check(const struct attempt_directory *d, struct error *err) {
     return error_set(err, ERR_FAILED, "it replaced its working directory, %s; nothing is taken from there", d->stage);
 }
 
-int directory_keep(struct attempt_directory *d, const char *path, struct error *err) {
-    char *folder = path_directory(path);
+int directory_keep(struct attempt_directory *d, int folder, const char *name, struct error *err) {
     int rc = directory_check(d, err);
     if (rc == 0)
-        rc = file_make_directory(folder, err);
-    if (rc == 0)
-        rc = file_remove_tree(path, err);
-    if (rc == 0 && renameat(d->work_fd, path_base(d->root), AT_FDCWD, path) < 0)
-        rc = error_errno(err, errno, "%s: cannot be moved to %s", d->root, path);
+        rc = file_remove_tree_at(folder, name, err);
+    if (rc == 0 && renameat(d->work_fd, path_base(d->root), folder, name) < 0)
+        rc = error_errno(err, errno, "%s: cannot be moved", d->root);
     if (rc == 0)
         leave(d);
-    free(folder);
     return rc;
 }
 

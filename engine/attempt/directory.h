@@ -55,9 +55,9 @@ int directory_write_spec(const struct attempt_directory *d, const void *bytes, s
 /* ERR_FAILED: the stage put something else in the place of the directory that it was given. */
 int directory_check(const struct attempt_directory *d, struct error *err);
 
-/* Moves it to `path` on the same file system, where it replaces what is there; the next attempt gets a new one. ERR_IO;
-   ERR_FAILED as of directory_check. */
-int directory_keep(struct attempt_directory *d, const char *path, struct error *err);
+/* Moves it into an open folder of the same file system, where it replaces what has that name; the next attempt gets a
+   new one. ERR_IO; ERR_FAILED as of directory_check. */
+int directory_keep(struct attempt_directory *d, int folder, const char *name, struct error *err);
 
 /* Empties it for the next attempt. */
 void directory_reset(struct attempt_directory *d);

@@ -1,8 +1,11 @@
 #include "engine/attempt/inputs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine/attempt/attempt.h"
 #include "engine/attempt/stamp.h"
@@ -143,8 +146,9 @@ static int give_object(struct attempt *a, const char *input, const struct action
     struct digest stamp;
     if (folder_part)
         o = (struct object){item->whole.digest, item->whole.size, true, false};
-    int rc = folder_part ? store_materialise_part(a->all->options.store, &o, item->part, path, MATERIALISE_LINK, err)
-                         : store_materialise(a->all->options.store, &o, path, MATERIALISE_LINK, err);
+    const enum materialise how = a->own_inputs ? MATERIALISE_COPY : MATERIALISE_LINK;
+    int rc = folder_part ? store_materialise_part(a->all->options.store, &o, item->part, path, how, err)
+                         : store_materialise(a->all->options.store, &o, path, how, err);
     if (rc < 0)
         return note_lost(a, rc);
     stamp_read(&stamp, path);
@@ -164,7 +168,7 @@ static int make_item_folder(const struct attempt *a, const char *relative, struc
 
 /* A file of the project that may have changed is copied: the copy tells. */
 static int give_file(struct attempt *a, struct given_file *g, const char *path, struct error *err) {
-    g->bound = g->sight.at_rest && view_binds(a, g->item);
+    g->bound = !a->own_inputs && g->sight.at_rest && view_binds(a, g->item);
     return g->bound ? view_bind(a, g->item, path, err)
                     : given_copy(g, path, store_input_filter(a->all->options.store), err);
 }
@@ -221,4 +225,43 @@ int inputs_check_shared(struct attempt *a, struct error *err) {
                              s->input, damage.message);
     }
     return 0;
+}
+
+/* ---- a directory that is kept ---- */
+
+/* Removes a path of the stage's directory, and names it with its source. The stage may have put links on the way. */
+static int leave_one(const struct attempt *a, struct buffer *list, const char *path, const char *source,
+                     struct error *err) {
+    size_t length = strlen(a->directory->stage);
+    if (strncmp(path, a->directory->stage, length) != 0 || path[length] != '/')
+        return 0; /* read in place */
+    char *folder = path_directory(path + length + 1);
+    int fd = file_open_beneath(a->directory->stage_fd, folder, O_RDONLY | O_DIRECTORY);
+    int rc = fd < 0 ? 0 : file_remove_tree_at(fd, path_base(path), err);
+    buffer_printf(list, "%s <- %s\n", path + length + 1, source);
+    if (fd >= 0)
+        close(fd);
+    free(folder);
+    return rc;
+}
+
+int inputs_leave(const struct attempt *a, struct error *err) {
+    struct buffer list = {0};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < a->inputs.shared_count; i++) {
+        char *object = store_object_path(a->all->options.store, &a->inputs.shared[i].object.digest);
+        rc = leave_one(a, &list, a->inputs.shared[i].path, object, err);
+        free(object);
+    }
+    for (size_t i = 0; rc == 0 && i < a->isolation.bind_count; i++)
+        rc = leave_one(a, &list, a->isolation.binds[i].target, a->isolation.binds[i].source, err);
+    int fd = rc == 0 && list.size > 0
+                 ? openat(a->directory->root_fd, "inputs.txt", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
+                 : -1;
+    if (fd >= 0) {
+        rc = file_write_all(fd, list.data, list.size, "inputs.txt", err);
+        close(fd);
+    }
+    buffer_close(&list);
+    return rc;
 }

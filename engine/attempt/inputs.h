@@ -44,6 +44,10 @@ int inputs_give(struct attempt *a, struct error *err);
 /* After the stage: whether the objects that it shared are whole. A damaged one is set aside. ERR_FAILED; ERR_IO. */
 int inputs_check_shared(struct attempt *a, struct error *err);
 
+/* For a directory that is kept: takes out the inputs that it shares with the store or the project, which must
+   not be changed there. Names them in inputs.txt beside the spec. ERR_IO. */
+int inputs_leave(const struct attempt *a, struct error *err);
+
 /* Appends where the stage finds an item: an action_item_path with an attempt as its context. */
 void inputs_item_path(void *context, const struct action_input *input, size_t index, struct buffer *path);
 

@@ -74,7 +74,8 @@ static bool is_told(const struct search *s, const char *name) {
 /* Tells of a name that the project has and that this stage does not write. */
 static bool check_name(struct search *s, const char *name) {
     char *path = path_join(s->directory, name);
-    bool there = *name && *name != '/' && strncmp(name, "..", 2) != 0 && file_exists(path);
+    bool there = *name && *name != '/' && strncmp(name, "..", 2) != 0 &&
+                 !lies_in(path, store_directory(s->a->all->options.store)) && file_exists(path);
     free(path);
     if (there && s->count < MOST && !is_told(s, name) && !is_out(s->a->instance->action, name))
         tell(s, name);

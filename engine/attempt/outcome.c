@@ -129,12 +129,13 @@ static void append_tail(struct buffer *text, const char *path) {
 static void describe_failure(struct attempt *a, const char *why) {
     struct outcome *o = &a->outcome;
     struct buffer text = {0}, tail = {0}, said = {0};
-    const char *log = o->stderr_log.size > 0 ? a->stderr_log : o->stdout_log.size > 0 ? a->stdout_log : NULL;
+    const char *log = o->stderr_log.size > 0 ? a->stderr_log : a->stdout_log;
+    bool spoke = o->stderr_log.size > 0 || o->stdout_log.size > 0;
     buffer_puts(&text, why);
-    if (log)
+    if (spoke)
         buffer_printf(&text, " (log: %s)", log);
     append_tail(&tail, a->stderr_log);
-    if (log && !a->instance->action->kind) {
+    if (spoke && !a->instance->action->kind) {
         append_tail(&said, log);
         missing_explain(&text, a, buffer_text(&said));
     }

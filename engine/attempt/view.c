@@ -110,14 +110,6 @@ void view_keep(struct attempt *a) {
         keep(a, a->checkpoint);
 }
 
-void view_link_binds(const struct attempt *a) {
-    for (size_t i = 0; i < a->isolation.bind_count; i++) {
-        const struct isolation_bind *bind = &a->isolation.binds[i];
-        if (unlink(bind->target) == 0 || rmdir(bind->target) == 0)
-            (void)!symlink(bind->source, bind->target);
-    }
-}
-
 void view_close(struct attempt *a) {
     for (size_t i = 0; i < a->keep_count; i++)
         free(a->isolation.keep[i]);

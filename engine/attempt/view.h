@@ -24,9 +24,6 @@ int view_bind(struct attempt *a, const struct action_item *item, const char *pla
    Programs of the project stay too, if its PATH or argv[0] names them. */
 void view_keep(struct attempt *a);
 
-/* After the command: puts links to bound inputs in their places, so that a directory that is kept shows them. */
-void view_link_binds(const struct attempt *a);
-
 void view_close(struct attempt *a);
 
 #endif

@@ -180,6 +180,7 @@ const struct command command_shell = {
     .summary = "open a shell where a stage would run",
     .doc = "Prepares the directory of one instance, with its inputs, as a run would, and opens a shell in it. The "
            "shell has exactly the stage's environment. It is the one that SHELL names, else /bin/sh.\n"
+           "Its inputs are copies, and the shell sees the whole project, which an isolated stage does not.\n"
            "The stage's command is printed; typed there, it does what the stage would do. Nothing is recorded, and the "
            "directory is removed when the shell ends.",
     .options = options,

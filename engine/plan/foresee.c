@@ -97,7 +97,7 @@ void plan_foresee(struct plan *p, struct diagnostics *diagnostics) {
     for (size_t i = 0; i < p->instance_count; i++) {
         struct node *n = (struct node *)p->instances[i];
         const struct stage_decl *decl = n->pub.decl;
-        if (n->pub.state != INSTANCE_WAITING || !n->values || decl->type == STAGE_SELECT)
+        if (n->pub.state != INSTANCE_WAITING || n->stage->state != STAGE_OPEN || decl->type == STAGE_SELECT)
             continue;
         struct scope s = {.plan = p, .arena = p->scratch, .node = n};
         for (size_t k = 0; k < decl->in_count; k++)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"
@@ -287,6 +288,17 @@ static void remember(struct task *t, const char *reason) {
     cJSON_Delete(record);
 }
 
+/* Removes the directory of an earlier, failed attempt. */
+static void remove_failed(const struct run *r, const struct instance *i) {
+    int failed = store_failed_open(r->store, r->pipeline->name, false);
+    if (failed < 0)
+        return;
+    char *path = store_failed_path(r->store, r->pipeline->name, instance_name(i));
+    file_remove_tree_at(failed, path_base(path), NULL);
+    free(path);
+    close(failed);
+}
+
 static void judge_failed(struct task *t) {
     struct run *r = t->run;
     struct outcome *o = &t->attempt->outcome;
@@ -302,6 +314,8 @@ static void judge_failed(struct task *t) {
     scheduler_exit(r->scheduler, &t->job, left ? EXIT_INTERRUPTED : EXIT_FAILED, run_now_ms());
     bool interrupted = t->job.state == JOB_INTERRUPTED;
     write_attempt(t, t->attempt, interrupted ? "interrupted" : "failed", reason);
+    if (!interrupted && r->options->keep_failed == 0)
+        remove_failed(r, t->instance);
     if (!interrupted && o->checkpoint_stuck && is_own_failure(t)) {
         run_note(r, t->instance, "its checkpoint is dropped: the attempt failed without advancing it");
         if (store_checkpoint_remove(r->store, &t->instance->key, r->platform, &fault) < 0)
@@ -321,13 +335,6 @@ static void judge_failed(struct task *t) {
     drop_attempt(t);
 }
 
-/* The directory of an earlier, failed attempt. */
-static void remove_failed(const struct run *r, const struct instance *i) {
-    char *path = store_failed_path(r->store, r->pipeline->name, instance_name(i));
-    file_remove_tree(path, NULL);
-    free(path);
-}
-
 static void finish_all(struct task *t) {
     struct run *r = t->run;
     size_t count = t->instance->decl->out_count;
@@ -341,8 +348,7 @@ static void finish_all(struct task *t) {
         plan_finish_like(r->plan, t->twins[i], t->instance);
     free(outs);
     quorum_forget(t);
-    if (store_failed_any(r->store, r->pipeline->name))
-        remove_failed(r, t->instance);
+    remove_failed(r, t->instance);
 }
 
 static void judge_finished(struct task *t) {

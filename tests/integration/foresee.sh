@@ -13,6 +13,7 @@ cat >late.json <<'EOT'
              "cmd": ["cat", "${in.o}", "${in.x}"] },
   "words": { "matrix": { "l": [[1, 2], 3] }, "in": { "o": "${stages.first.outs.o}" }, "cmd": ["echo", "x${matrix.l}", "${in.o}"],
              "env": { "V": "${matrix.l}" } },
+  "alone": { "in": { "o": "${stages.first.outs.o}", "x": "missing.txt" }, "cmd": ["cat", "${in.o}", "${in.x}"] },
   "every": { "matrix": { "n": [1, 2, 3] }, "in": { "o": "${stages.first.outs.o}", "x": "none.txt" }, "cmd": ["echo", "${matrix.n}", "${in.o}"] } } }
 EOT
 found() { "$retort" check late.json 2>said.err; same "exit status $?" "exit status 2"; }
@@ -22,7 +23,8 @@ check "an input that is missing is named with its instance" has said.err 'data-a
 check "a list within a word is named with its instance" has said.err 'a list cannot stand inside a text (at /stages/words/cmd/1, in words[l=[1,2]])'
 check "a list as a variable is named with its instance" has said.err '(at /stages/words/env/V, in words[l=[1,2]])'
 check "a fault of all instances is told once" has said.err 'none.txt: there is no such file (at /stages/every/in/x, in every[n=1] and 2 more)'
-check "there are five faults" has said.err "5 errors; nothing was run"
+check "an input of a stage without a matrix is found" has said.err 'missing.txt: there is no such file (at /stages/alone/in/x)'
+check "there are six faults" has said.err "6 errors; nothing was run"
 refused() { "$retort" run late.json --progress json >run.json 2>run.err; same "exit status $?" "exit status 2"; }
 check "run refuses a file whose waiting instances have faults" refused
 check "nothing was started" sh -c '! grep -q started run.json'

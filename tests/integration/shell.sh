@@ -34,5 +34,9 @@ check "the shell's exit status is passed on" sh -c 'echo "exit 7" | "$1" shell p
 before=$(find .retort/actions .retort/objects -type f | sort)
 echo true | enter made
 check "the stage may be named without the only pipeline" has said.err "made in "
+echo 'chmod u+w in/made/o; echo edited >in/made/o; cat in/made/o' | "$retort" shell p.json "used[x=1]" >edited.txt 2>&1
+check "an input may be edited in the shell" grep -qx edited edited.txt
+check "the store keeps its object" "$retort" fsck
+check "the result is still known" sh -c '"$1" plan p.json made | grep -q "^known"' sh "$retort"
 check "nothing is recorded" same "$(find .retort/actions .retort/objects -type f | sort)" "$before"
 finish
