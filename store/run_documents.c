@@ -144,11 +144,14 @@ int run_list_damaged(struct store *s, struct texts *ids, struct error *err) {
 static int newest_run(struct store *s, char **out, struct error *err) {
     struct texts ids = {0};
     int rc = store_run_list(s, &ids, err);
-    if (rc == 0 && ids.count == 0)
-        rc = error_set(err, ERR_NOT_FOUND, "%s/runs: there is no run yet", s->directory);
-    *out = rc == 0 && ids.count > 0 ? mem_strdup(ids.list[0]) : NULL;
+    *out = NULL;
+    if (rc == 0 && ids.count > 0)
+        *out = mem_strdup(ids.list[0]);
     texts_close(&ids);
-    return rc;
+    if (rc < 0 || *out)
+        return rc;
+    error_set(err, ERR_NOT_FOUND, "%s/runs: there is no run yet", s->directory);
+    return ERR_NOT_FOUND;
 }
 
 /* Of an encoded name. The caller frees. */
