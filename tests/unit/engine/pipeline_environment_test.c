@@ -101,5 +101,5 @@ int main(void) {
         cmocka_unit_test(a_stage_s_own_toolchain_replaces_that_of_defaults),
         cmocka_unit_test(a_stage_that_says_nothing_has_the_system_s_toolchain_undeclared),
     };
-    return cmocka_run_group_tests_name("pipeline_environment", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }
