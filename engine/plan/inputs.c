@@ -310,13 +310,17 @@ static int set_places(struct gathered *g, struct scope *s, const struct input_de
     return 0;
 }
 
-static int check_own_path(struct gathered *g, struct scope *s, const struct input_decl *in, bool list) {
-    if (list)
+/* Outs of several instances have paths of their own only if these hold a value of the matrix. */
+static int check_own_paths(struct gathered *g, struct scope *s, const struct input_decl *in, size_t first) {
+    if (g->count - first > 1 && strcmp(g->items[first].place, g->items[first + 1].place) == 0)
         return scope_fault(s, &in->at,
                            "a list of %zu files cannot stand at one path: write {\"from\": ..., \"as\": a folder}",
-                           g->count);
-    g->place = g->items ? g->items->place : "";
-    return check_place(s, in, g->place);
+                           g->count - first);
+    int rc = 0;
+    for (size_t i = first; rc == 0 && i < g->count; i++)
+        rc = check_place(s, in, g->items[i].place);
+    g->place = g->count > first ? g->items[first].place : "";
+    return rc;
 }
 
 static int gather(struct gathered *g, struct scope *s, const struct input_decl *in) {
@@ -339,7 +343,7 @@ static int gather(struct gathered *g, struct scope *s, const struct input_decl *
     if (rc == 0 && in->place)
         rc = set_places(g, s, in, first, list);
     else if (rc == 0 && in->at_own_path)
-        rc = check_own_path(g, s, in, list);
+        rc = check_own_paths(g, s, in, first);
     return rc;
 }
 

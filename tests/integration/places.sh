@@ -20,9 +20,10 @@ cat >t.json <<'EOF'
     "see": { "cmd": ["sh", "-c", "find deep in src -type f | sort >o; mkdir -p m; echo ${matrix.n} >m/${matrix.n}.txt"], "matrix": { "n": [1, 2] }, "outs": { "o": "o", "m": "m/${matrix.n}.txt" },
              "in": { "raw": { "path": "data/raw", "as": "deep/raw-${matrix.n}" }, "plain": "src/train.sh" } },
     "gather": { "cmd": ["sh", "-c", "cat parts/*/* >all"], "outs": ["all"],
-                "in": [{ "from": "${stages.see[*].outs.o}", "as": "parts" }] } },
+                "in": [{ "from": "${stages.see[*].outs.o}", "as": "parts" }] },
+    "beside": { "cmd": ["sh", "-c", "cat m/1.txt m/2.txt >both"], "outs": ["both"], "in": ["${stages.see[*].outs.m}"] } },
   "results": { "model": "${stages.train.outs[\"model.pkl\"]}", "see/": "${stages.see[*].outs.o}",
-               "all": "${stages.gather.outs.all}", "prepared": "${stages.prepare.outs[\"data/prepared\"]}" } }
+               "all": "${stages.gather.outs.all}", "both": "${stages.beside.outs.both}", "prepared": "${stages.prepare.outs[\"data/prepared\"]}" } }
 EOF
 check "the pipeline is sound" "$retort" check t.json
 check "scripts run unchanged" run t.json
@@ -31,8 +32,9 @@ check "an out of a list may be a folder" test -s results/t/prepared/all
 check "an input stands where \"as\" says" same "$(tr '\n' ' ' <results/t/see/n=2)" \
     "deep/raw-2/a deep/raw-2/b in/plain/train.sh src/prepare.sh src/train.sh "
 check "a list stands in a folder of its own" same "$(wc -l <results/t/all)" 10
+check "outs of instances stand where each wrote its own" same "$(tr '\n' ' ' <results/t/both)" "1 2 "
 check "again: known" run t.json
-check "executing nothing" same "$(ended known)$(ended finished)" 50
+check "executing nothing" same "$(ended known)$(ended finished)" 60
 "$retort" show t.json 'see[n=2]' --json >show.json
 check "an out's path may hold the instance's value" has show.json '"path": "m/2.txt"'
 "$retort" show t.json prepare --json >show.json
@@ -40,7 +42,7 @@ check "the record says that the out is a directory" has show.json '"type": "dire
 check "verify finds the same outs, files and folders" "$retort" verify t.json
 echo 3 >data/raw/a
 check "data that changed" run t.json
-check "runs what reads other bytes" same "$(ended known)$(ended finished)" 14
+check "runs what reads other bytes" same "$(ended known)$(ended finished)" 24
 
 # The cpus of a stage in its words and environment.
 cat >c.json <<'EOF'

@@ -438,6 +438,16 @@ static void a_list_cannot_stand_at_one_path(void **state) {
     world_close(&w);
 }
 
+static void outs_of_instances_stand_at_their_own_paths(void **state) {
+    (void)state;
+    struct world w = {0};
+    world_open(&w, HEAD "'a':{'cmd':['x'],'outs':['m/${matrix.n}'],'matrix':{'n':[1,2]}},"
+                        "'b':{'cmd':['x'],'in':['${stages.a[*].outs[\\\"m/${matrix.n}\\\"]}'],'outs':[]}}}");
+    world_run(&w);
+    expect_state(&w, "b", INSTANCE_DONE);
+    world_close(&w);
+}
+
 /* Equal work is done once: the path in the project is in no key, the place in the stage's directory is. */
 static void the_key_holds_the_place_and_not_the_path(void **state) {
     (void)state;
@@ -508,6 +518,7 @@ int main(void) {
         cmocka_unit_test(inputs_stand_where_as_says),
         cmocka_unit_test(inputs_of_a_list_stand_at_their_own_paths),
         cmocka_unit_test(a_place_in_another_is_a_fault_of_its_instance),
+        cmocka_unit_test(outs_of_instances_stand_at_their_own_paths),
         cmocka_unit_test(a_list_cannot_stand_at_one_path),
         cmocka_unit_test(the_key_holds_the_place_and_not_the_path),
         cmocka_unit_test(the_number_of_cpus_is_in_no_key),
