@@ -1,11 +1,11 @@
 /* YAML 1.2 by its core schema. libyaml gives the nodes; their scalars are read here. */
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "engine/base/data_internal.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/base/yaml_node.h"
 
 enum { MAX_NODES = 1000000 }; /* with those that aliases repeat */
 
@@ -105,9 +105,9 @@ static size_t characters(const char *text) {
 }
 
 /* Whether "!!str" stands before the scalar. libyaml gives that tag to a scalar without a tag too. */
-static bool has_tag(const struct reader *r, const yaml_node_t *node) {
+static bool has_tag(const yaml_node_t *node, const char *text) {
     size_t written = node->end_mark.index - node->start_mark.index, shown = characters((char *)node->data.scalar.value);
-    const char *at = r->text;
+    const char *at = text;
     if (written <= shown)
         return false;
     for (size_t left = node->start_mark.index + 1; *at && left > 0; at++)
@@ -115,12 +115,15 @@ static bool has_tag(const struct reader *r, const yaml_node_t *node) {
     return memchr(at - 1, '!', strnlen(at - 1, written - shown)) != NULL;
 }
 
+bool yaml_is_plain(const yaml_node_t *node, const char *text) {
+    return node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !has_tag(node, text);
+}
+
 static int from_scalar(cJSON **out, struct reader *r, const yaml_node_t *node) {
     const char *text = (const char *)node->data.scalar.value;
     if (strlen(text) != node->data.scalar.length)
         return fail(r, node, "a NUL byte in a text");
-    bool plain = node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !has_tag(r, node);
-    *out = plain ? from_plain(text, node->data.scalar.length) : cJSON_CreateString(text);
+    *out = yaml_is_plain(node, r->text) ? from_plain(text, node->data.scalar.length) : cJSON_CreateString(text);
     return 0;
 }
 

@@ -79,3 +79,9 @@ const char *suggest_nearest(const char *name, const char *const *candidates, siz
     }
     return nearest;
 }
+
+void suggest_put(struct buffer *out, const char *name, const char *const *candidates, size_t count) {
+    const char *nearest = suggest_nearest(name, candidates, count);
+    if (nearest)
+        buffer_printf(out, "; did you mean \"%s\"?", nearest);
+}

@@ -7,12 +7,62 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/base/suggest.h"
+#include "engine/base/texts.h"
 
-static int check_found(const char *path, const char *const *names, const bool *found, size_t count, struct error *err) {
-    for (size_t i = 0; i < count; i++)
-        if (!found[i])
-            return error_set(err, ERR_INVALID, "%s: has no member \"%s\"", path, names[i]);
-    return 0;
+enum { MOST_NAMES = 10000 }; /* that a missing one is compared with */
+
+static void add_names(struct texts *names, const cJSON *object, const char *prefix) {
+    const cJSON *member;
+    cJSON_ArrayForEach(member, object) {
+        if (names->count == MOST_NAMES)
+            return;
+        char *name = mem_printf("%s%s%s", prefix, *prefix ? "." : "", member->string);
+        texts_add(names, name);
+        if (cJSON_IsObject(member))
+            add_names(names, member, name);
+    }
+}
+
+/* A file that data_parse refuses has no names to suggest. */
+static void suggest_member(struct buffer *message, const char *path, const struct buffer *text, const char *name) {
+    struct error ignored;
+    struct texts names = {0};
+    cJSON *data = NULL;
+    if (data_parse(&data, path, buffer_text(text), text->size, &ignored) == 0)
+        add_names(&names, data, "");
+    suggest_put(message, name, (const char *const *)names.list, names.count);
+    cJSON_Delete(data);
+    texts_close(&names);
+}
+
+/* The other name that it lies in; NULL: there is none. */
+static const char *outer_name(const char *name, const char *const *names, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(names[i]);
+        if (strncmp(name, names[i], length) == 0 && name[length] == '.')
+            return names[i];
+    }
+    return NULL;
+}
+
+static int check_found(const char *path, const struct buffer *text, const char *const *names, const bool *found,
+                       size_t count, struct error *err) {
+    size_t i = 0;
+    while (i < count && found[i])
+        i++;
+    if (i == count)
+        return 0;
+    const char *outer = outer_name(names[i], names, count);
+    if (outer)
+        return error_set(err, ERR_INVALID, "%s: \"%s\" lies in \"%s\", which \"only\" names too: name one of them",
+                         path, names[i], outer);
+    struct buffer message = {0};
+    buffer_printf(&message, "%s: has no member \"%s\"", path, names[i]);
+    suggest_member(&message, path, text, names[i]);
+    int rc = error_set(err, ERR_INVALID, "%s", buffer_text(&message));
+    buffer_close(&message);
+    return rc;
 }
 
 int members_read(struct buffer *out, const char *path, const char *const *names, size_t count, struct error *err) {
@@ -29,7 +79,7 @@ int members_read(struct buffer *out, const char *path, const char *const *names,
     }
     buffer_putc(out, '\n');
     if (rc == 0)
-        rc = check_found(path, names, found, count, err);
+        rc = check_found(path, &text, names, found, count, err);
     buffer_close(&text);
     free(wanted);
     free(found);

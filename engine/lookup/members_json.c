@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/base/json.h"
+#include "engine/base/json_scan.h"
 #include "engine/base/memory.h"
 #include "engine/lookup/members.h"
 
@@ -83,21 +84,40 @@ static void put_json(struct buffer *out, const struct json_source *s, const cJSO
         buffer_putc(out, ']');
     } else if (cJSON_IsNumber(value)) {
         const char *number = s->text + json_value_offset(s->places, value);
-        buffer_append(out, number, strspn(number, "+-.0123456789eE"));
+        buffer_append(out, number, strspn(number, "+-.0123456789eENaInfity"));
     } else {
         json_canonical(out, value);
     }
 }
 
+/* A copy of the text in which strict JSON can hold every number, with all values in their places. The caller frees;
+   NULL after an error. */
+static char *make_strict(const char *text, size_t size, struct error *err) {
+    struct json_odd *odd = NULL;
+    struct json_position at;
+    size_t count = 0;
+    int rc = json_scan_loose(&odd, &count, text, size, &at, err);
+    char *strict = rc == 0 ? mem_strndup(text, size) : NULL;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        memset(strict + odd[i].offset, ' ', odd[i].length);
+        strict[odd[i].offset] = '0';
+    }
+    free(odd);
+    return strict;
+}
+
 int members_json(struct buffer *out, const char *text, size_t size, const struct wanted *names, size_t count,
                  struct error *err) {
     struct json_document *doc = NULL;
-    if (json_parse(&doc, text, size, NULL, err) < 0)
-        return ERR_INVALID;
-    struct json_source s = {text, json_places_create(json_root(doc), text, size)};
-    if (cJSON_IsObject(json_root(doc)))
-        put_object(out, &s, json_root(doc), names, count);
-    json_places_free(s.places);
+    char *strict = make_strict(text, size, err);
+    int rc = strict ? json_parse(&doc, strict, size, NULL, err) : ERR_INVALID;
+    if (rc == 0) {
+        struct json_source s = {text, json_places_create(json_root(doc), strict, size)};
+        if (cJSON_IsObject(json_root(doc)))
+            put_object(out, &s, json_root(doc), names, count);
+        json_places_free(s.places);
+    }
     json_free(doc);
-    return 0;
+    free(strict);
+    return rc;
 }

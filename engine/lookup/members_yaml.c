@@ -1,16 +1,17 @@
 /* Members of a YAML file. A plain scalar stays plain, so that each reader takes it for what it took it before. */
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/base/yaml_node.h"
 #include "engine/lookup/members.h"
 
 enum { MAX_NODES = 1000000 }; /* with those that aliases repeat */
 
 struct source {
     yaml_document_t *document;
+    const char *text;
     struct error *err;
     size_t nodes;
     int depth;
@@ -25,20 +26,38 @@ static const char *scalar_text(const yaml_node_t *node) {
 }
 
 /* Within brackets such a text would mean another thing without quotes. It is a text for every reader. */
-static bool is_plain(const yaml_node_t *node) {
+static bool stays_plain(const yaml_node_t *node) {
     const char *text = scalar_text(node);
-    return node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && *text && !strpbrk(text, ",[]{}\n") &&
-           !strstr(text, ": ") && !strstr(text, " #");
+    return !strpbrk(text, ",[]{}\n") && !strstr(text, ": ") && !strstr(text, " #");
 }
 
-static void put_scalar(struct buffer *out, const yaml_node_t *node) {
-    bool nothing = node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && !*scalar_text(node);
-    if (nothing)
+/* In quotes. A text between two NULs is one piece. */
+static void put_quoted(struct buffer *out, const yaml_node_t *node) {
+    const char *piece = scalar_text(node), *end = piece + node->data.scalar.length;
+    struct buffer quoted = {0};
+    buffer_putc(out, '"');
+    while (true) {
+        json_string(&quoted, piece);
+        buffer_append(out, quoted.data + 1, quoted.size - 2);
+        buffer_clear(&quoted);
+        piece += strlen(piece);
+        if (piece == end)
+            break;
+        buffer_puts(out, "\\u0000");
+        piece++;
+    }
+    buffer_putc(out, '"');
+    buffer_close(&quoted);
+}
+
+static void put_scalar(struct buffer *out, const struct source *s, const yaml_node_t *node) {
+    bool plain = yaml_is_plain(node, s->text);
+    if (plain && !*scalar_text(node))
         buffer_puts(out, "null");
-    else if (is_plain(node))
+    else if (plain && stays_plain(node))
         buffer_puts(out, scalar_text(node));
     else
-        json_string(out, scalar_text(node));
+        put_quoted(out, node);
 }
 
 /* A pair of a mapping. */
@@ -47,7 +66,15 @@ struct pair {
 };
 
 static int by_key(const void *a, const void *b) {
-    return strcmp(scalar_text(((const struct pair *)a)->key), scalar_text(((const struct pair *)b)->key));
+    const yaml_node_t *x = ((const struct pair *)a)->key, *y = ((const struct pair *)b)->key;
+    size_t left = x->data.scalar.length, right = y->data.scalar.length;
+    int order = memcmp(scalar_text(x), scalar_text(y), left < right ? left : right);
+    return order ? order : (left > right) - (left < right);
+}
+
+/* The name as text; "" for one with a NUL, which nobody can ask for. */
+static const char *askable(const yaml_node_t *key) {
+    return strlen(scalar_text(key)) == key->data.scalar.length ? scalar_text(key) : "";
 }
 
 /* The pairs of a mapping in order of their names. The caller frees. */
@@ -81,11 +108,11 @@ static int put_mapping(struct buffer *out, struct source *s, const yaml_node_t *
     buffer_putc(out, '{');
     for (size_t i = 0; rc == 0 && i < count; i++) {
         bool whole = !wanted;
-        size_t kept = wanted ? members_below(below, wanted, wanted_count, scalar_text(pairs[i].key), &whole) : 0;
+        size_t kept = wanted ? members_below(below, wanted, wanted_count, askable(pairs[i].key), &whole) : 0;
         if (!whole && (kept == 0 || pairs[i].value->type != YAML_MAPPING_NODE))
             continue;
         buffer_puts(out, put++ ? ", " : "");
-        put_scalar(out, pairs[i].key);
+        put_scalar(out, s, pairs[i].key);
         buffer_puts(out, ": ");
         rc = whole ? put_node(out, s, pairs[i].value) : put_mapping(out, s, pairs[i].value, below, kept);
     }
@@ -120,7 +147,7 @@ static int put_node(struct buffer *out, struct source *s, const yaml_node_t *nod
     if (has_own_tag(node))
         buffer_printf(out, "!<%s> ", (const char *)node->tag);
     if (node->type == YAML_SCALAR_NODE) {
-        put_scalar(out, node);
+        put_scalar(out, s, node);
         return 0;
     }
     if (++s->depth > JSON_MAX_DEPTH)
@@ -142,7 +169,7 @@ int members_yaml(struct buffer *out, const char *text, size_t size, const struct
                  : error_set(err, ERR_INVALID, "%zu:%zu: %s", parser.problem_mark.line + 1,
                              parser.problem_mark.column + 1, parser.problem ? parser.problem : "this is no YAML");
     if (rc == 0) {
-        struct source s = {.document = &document, .err = err};
+        struct source s = {.document = &document, .text = text, .err = err};
         const yaml_node_t *root = yaml_document_get_root_node(&document);
         if (root && root->type == YAML_MAPPING_NODE)
             rc = put_mapping(out, &s, root, names, count);

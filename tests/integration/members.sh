@@ -64,4 +64,56 @@ echo '{"lr": 2, "n": 0}' >p.json
 check "a change of another member meanwhile is none" run s.json
 echo '{"lr": 1, "n": 0}' >p.json
 check "a change of the member fails the stage" exits 1 run s.json
+# Each of these YAML texts means the same in the file and in the stage's copy.
+cat >texts.yaml <<'EOT'
+version: !!str 1.0
+anchored: &a !!str 010
+nothing: !!str
+nul: "a\0b"
+"k\0": 1
+!!str 2: x
+number: 1.0
+EOT
+cat >copy.json <<'EOT'
+{ "retort": 1, "name": "copy", "stages": { "a": { "cmd": ["cp", "texts.yaml", "o"], "outs": ["o"],
+  "in": [{ "path": "texts.yaml", "only": ["version", "anchored", "nothing", "nul", "number", "2"] }] } },
+  "results": { "copy": "${stages.a.outs.o}" } }
+EOT
+check "a stage takes texts of YAML" run copy.json
+check "a text that its tag alone makes one stays a text, and a NUL stays" same "$(cat results/copy/copy)" \
+    '{"2": x, anchored: "010", nothing: "", nul: "a\u0000b", number: 1.0, version: "1.0"}'
+
+# Members that no stage takes do no harm.
+cat >huge.json <<'EOT'
+{ "lr": 0.1, "nan": NaN, "max": 1e999, "min": -Infinity, "digits": DIGITS }
+EOT
+sed -i "s/DIGITS/$(printf '9%.0s' $(seq 400))/" huge.json
+only() { # MEMBERS
+    cat >only.json <<EOT
+{ "retort": 1, "name": "only", "stages": { "w": { "cmd": ["sh", "-c", "echo x > o"], "outs": ["o"] },
+  "a": { "cmd": ["cp", "huge.json", "o"], "outs": ["o"], "in": ["\${stages.w.outs.o}", { "path": "huge.json", "as": "huge.json", "only": $1 }] } } }
+EOT
+    sed -i 's/"${stages.w.outs.o}"/{ "from": "${stages.w.outs.o}", "as": "w" }/' only.json
+    sed -i 's/} } }$/} },\n  "results": { "copy": "${stages.a.outs.o}" } }/' only.json
+}
+only '["lr"]'
+check "numbers beyond a double do no harm where they are not taken" run only.json
+check "the member alone is there" same "$(cat results/only/copy)" '{"lr": 0.1}'
+only '["max", "nan"]'
+check "such numbers can be taken" run only.json
+check "and stay as the file writes them" same "$(cat results/only/copy)" '{"max": 1e999, "nan": NaN}'
+rm -rf .retort/objects .retort/actions .retort/state.db
+only '["lrr"]'
+check "check foresees a missing member of a stage that waits" exits 2 "$retort" check only.json
+check "run does, too" exits 2 run only.json
+check "nothing ran" sh -c '! grep -q started run.json'
+check "the nearest member is named" has run.err 'huge.json: has no member "lrr"; did you mean "lr"?'
+printf '{"train": {"lr": 1}}\n' >huge.json
+only '["train", "train.lr"]'
+check "a member and one that lies in it are refused" exits 2 "$retort" check only.json
+run only.json
+check "both are named" has run.err 'huge.json: "train.lr" lies in "train", which "only" names too: name one of them'
+only '["train.lrr"]'
+run only.json
+check "the nearest name within a member is named" has run.err 'has no member "train.lrr"; did you mean "train.lr"?'
 finish
