@@ -17,7 +17,7 @@ for folder in objects/tmp actions/none runs/none pins attempts work logs claims 
     check "fsck accepts a store that lost $folder" "$retort" fsck --store copy
 done
 mkfifo fifo
-refused() { name=$1; shift; timeout 10 "$@" 2>said.err; same "exit status $?" "exit status 2" && has said.err "$name: is a named pipe"; }
+refused() { name=$1; shift; timeout 60 "$@" 2>said.err; same "exit status $?" "exit status 2" && has said.err "$name: is a named pipe"; }
 rm -rf copy && cp -r .retort copy && rm copy/format && mkfifo copy/format
 check "a format file that is a named pipe is refused" refused copy/format "$retort" plan p.json --store copy
 echo '{"retort": 1, "name": "i", "include": {"x": {"path": "fifo"}}, "stages": {}}' >include.json

@@ -77,13 +77,21 @@ EOT
 check "names that are given twice fail the stage" exits 1 quiet run twice.json
 check "the message names all of them" has told 'm.json: the name "a.b" is given twice; the name "c" is given twice'
 
-# A misspelt metric is told when the first record shows the names.
-cat >misspelt.json <<'EOT'
+# A misspelt metric is told when the first record shows the names. The second instance waits for that.
+gate=$(mktemp -d)
+trap 'rm -rf "$work" "$gate"' EXIT
+cat >misspelt.json <<EOT
 { "retort": 1, "name": "misspelt", "stages": {
-  "t": { "matrix": { "n": [1, 2, 3] }, "cmd": ["sh", "-c", "sleep 0.5; echo '{\"loss\": 1, \"accuracy\": '$1'}' >m.json", "sh", "${matrix.n}"], "outs": { "m": { "path": "m.json", "type": "metrics" } } },
+  "t": { "matrix": { "n": [1, 2, 3] }, "cmd": ["sh", "-c", "[ \$1 != 2 ] || until [ -e $gate/told ]; do sleep 0.02; done; echo '{\"loss\": 1, \"accuracy\": '\$1'}' >m.json", "sh", "\${matrix.n}"], "outs": { "m": { "path": "m.json", "type": "metrics" } } },
   "best": { "select": { "from": "t", "group_by": ["n"], "minimize": "metrics.los", "where": [{ "metric": "metrics.acuracy", "at_least": 1 }] } } } }
 EOT
-check "a select by a misspelt metric fails" exits 1 quiet run misspelt.json -j 1
+"$retort" run misspelt.json -j 1 >told 2>&1 & engine=$!
+for try in $(seq 600); do
+    grep -q "gave no metric" told && break
+    sleep 0.1
+done
+echo >"$gate/told"
+check "a select by a misspelt metric fails" exits 1 wait $engine
 check "the misspelt metric is told before the last instance starts" python3 -c '
 lines = open("told").read().splitlines()
 told = [i for i, l in enumerate(lines) if "t gave no metric \"los\"; did you mean \"loss\"? It gave loss, accuracy" in l]

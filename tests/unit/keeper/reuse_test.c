@@ -20,11 +20,11 @@ static void a_burner_leaves_no_usage_to_the_next(void **state) {
     use_program(t, "true");
     submit(t);
     await_result(t);
-    assert_true(t->result.user_s + t->result.system_s < 0.05);
+    assert_true(t->result.user_s + t->result.system_s < 1);
     assert_true(t->result.max_rss_bytes < BURN_BYTES / 10.0);
     assert_true(t->result.max_rss_bytes > 0);
     double cpu_s = json_double(t->result.energy, "cpu_s", -1);
-    assert_true(cpu_s >= 0 && cpu_s < 0.05);
+    assert_true(cpu_s >= 0 && cpu_s < 1);
     assert_true(json_double(t->result.energy, "memory_bytes", -1) < BURN_BYTES / 10.0);
 }
 
@@ -79,19 +79,22 @@ static int count_descriptors(pid_t pid) {
     return count;
 }
 
-/* While an attempt is under way. */
+/* While an attempt is under way. A keeper that passes a signal on has done all that belongs to the start. */
 static int count_under_way(struct trial *t) {
-    char *go = place(t, "go"), *ready = place(t, "ready");
-    use_script(t, "touch ../ready; while [ ! -e ../go ]; do sleep 0.01; done");
+    static const char *const names[] = {"go", "ready", "asked"};
+    use_script(t, "trap ': >../asked' TERM; : >../ready; while [ ! -e ../go ]; do sleep 0.01; done");
     submit(t);
     await_file(t, "ready");
+    send_frame(t, FRAME_TERMINATE);
+    await_file(t, "asked");
     int count = count_descriptors(t->keeper);
     make_file(t, "go", "", 0644);
     await_result(t);
-    unlink(go);
-    unlink(ready);
-    free(go);
-    free(ready);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = place(t, names[i]);
+        unlink(path);
+        free(path);
+    }
     return count;
 }
 
