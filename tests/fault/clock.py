@@ -108,7 +108,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default=os.environ.get("BUILD", "build/release"))
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=int(os.environ.get("SEED", time.time())))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("SEED", 1)))
     arguments = parser.parse_args()
     programs, scratch = os.path.abspath(arguments.build), tempfile.mkdtemp(prefix="retort-clock-")
     generator = random.Random(arguments.seed)

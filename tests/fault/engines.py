@@ -150,7 +150,7 @@ def main():
     parser.add_argument("--build", default=os.environ.get("BUILD", "build/release"))
     parser.add_argument("--engines", default="2,8")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=int(os.environ.get("SEED", time.time())))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("SEED", 1)))
     arguments = parser.parse_args()
     programs, scratch = os.path.abspath(arguments.build), tempfile.mkdtemp(prefix="retort-engines-")
     generator = random.Random(arguments.seed)

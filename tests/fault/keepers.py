@@ -99,7 +99,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default=os.environ.get("BUILD", "build/release"))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=int(os.environ.get("SEED", time.time())))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("SEED", 1)))
     arguments = parser.parse_args()
     scratch = tempfile.mkdtemp(prefix="retort-keepers-")
     generator = random.Random(arguments.seed)

@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
 from study import Place, Wrong, check_gone, check_mended, undisturbed
 
@@ -58,7 +57,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default=os.environ.get("BUILD", "build/release"))
     parser.add_argument("--cases", type=int, default=6)
-    parser.add_argument("--seed", type=int, default=int(os.environ.get("SEED", time.time())))
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("SEED", 1)))
     arguments = parser.parse_args()
     programs, scratch = os.path.abspath(arguments.build), tempfile.mkdtemp(prefix="retort-space-")
     generator = random.Random(arguments.seed)

@@ -56,15 +56,14 @@ check "why names the alpha" has why.txt "with.alpha: "
 check "no stage before by-alpha runs again" same "$(grep -E '^run ' plan.txt | grep -cE 'scratch|by-teacher')" 0
 
 # Kills at ten random moments while stages run, five times the engine alone and five times its process group.
-seed=${SEED:-$(date +%s)}
-echo "# seed $seed"
+echo "# seed $SEED"
 events() { grep -c "\"state\":\"$1\"" kill.json; }
 running() { [ "$(events started)" -gt "$(events finished)" ]; }
 gone() { python3 "$repository/tests/fault/study.py" gone "$work/killed"; }
 begin() { : >kill.json; setsid "$retort" run $pipeline $small --store "$work/killed" -j 2 --progress json >kill.json 2>kill.log & engine=$!; }
 hits=0
 for round in $(seq 10); do
-    wanted=$(awk -v s="$seed" -v n="$round" 'BEGIN { srand(s); while (n-- > 0) x = rand(); print int(9 * x) }')
+    wanted=$(awk -v s="$SEED" -v n="$round" 'BEGIN { srand(s); while (n-- > 0) x = rand(); print int(9 * x) }')
     begin
     while kill -0 $engine 2>/dev/null; do
         if [ "$(events finished)" -ge "$wanted" ] && running; then break; fi

@@ -1,5 +1,6 @@
 /* References become instances: matching, pins, collecting, errors that name the mend. */
 #include "tests/unit/engine/plan_fixture.h"
+#include "tests/unit/seed.h"
 
 #define HEAD "{'retort':1,'name':'t','stages':{"
 #define A                                                                                                              \
@@ -152,7 +153,7 @@ static void a_metric_that_was_not_given_is_named(void **state) {
     world_close(&w);
 }
 
-/* ---- random matrices against a plain scan; RETORT_TEST_SEED repeats a run ---- */
+/* ---- random matrices against a plain scan; SEED makes another run ---- */
 
 enum { RANDOM_AXES = 3, RANDOM_VALUES = 4, RANDOM_ROUNDS = 150 };
 enum use { USE_MATCH, USE_PIN, USE_COLLECT };
@@ -267,9 +268,7 @@ static void check_instance(const struct random_case *c, struct instance *b) {
 
 static void random_references_mean_what_a_scan_finds(void **state) {
     (void)state;
-    const char *given = getenv("RETORT_TEST_SEED");
-    random_state = given ? strtoull(given, NULL, 10) : 20261121;
-    printf("RETORT_TEST_SEED=%llu\n", (unsigned long long)random_state);
+    random_state = test_seed();
     for (int round = 0; round < RANDOM_ROUNDS; round++) {
         struct random_case c;
         struct buffer text = {0};

@@ -1,6 +1,6 @@
 /*
  * The scheduler against a simulated machine: random jobs that succeed, fail, hang or ignore TERM, failures from
- * elsewhere, and interrupts. Invariants are counted here, apart from the scheduler. RETORT_TEST_SEED repeats a run.
+ * elsewhere, and interrupts. Invariants are counted here, apart from the scheduler. SEED makes another run.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "engine/run/scheduler.h"
+#include "tests/unit/seed.h"
 
 enum { JOBS = 60, GRACE_MS = 500, ROUNDS = 400 };
 enum behaviour { SUCCEEDS, FAILS, HANGS, IGNORES_TERM };
@@ -199,9 +200,7 @@ static void finish(const struct model *m) {
 
 static void random_jobs_keep_the_rules(void **state) {
     (void)state;
-    const char *given = getenv("RETORT_TEST_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 10) : 20261121;
-    printf("RETORT_TEST_SEED=%llu\n", (unsigned long long)seed);
+    uint64_t seed = test_seed();
     for (int round = 0; round < ROUNDS; round++) {
         random_state = seed + (uint64_t)round;
         struct model *m = calloc(1, sizeof *m);

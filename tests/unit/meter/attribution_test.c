@@ -5,6 +5,7 @@
 #include "engine/meter/attribution.h"
 #include "engine/meter/cputime.h"
 #include "tests/unit/meter/fixture.h"
+#include "tests/unit/seed.h"
 
 static void assert_sum(const struct attribution *a) {
     double sum = a->idle_j + a->other_j;
@@ -90,10 +91,7 @@ static void a_stage_that_came_late_has_its_share(void **state) {
 
 static void random_shares_add_up_to_the_counter(void **state) {
     (void)state;
-    const char *given = getenv("SEED");
-    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
-    print_message("# seed %u\n", seed);
-    srand(seed);
+    srand((unsigned)test_seed());
     struct attribution a = {.base = {.median_w = 35, .mad_w = 1, .windows = 60}};
     double counter_j = 0;
     for (int stage = 0; stage < 7; stage++)

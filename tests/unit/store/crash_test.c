@@ -2,6 +2,7 @@
  * An engine is killed at any instant. A child puts, adds and commits, and reports through a pipe when store_commit has
  * returned. It is killed at a random time. Every reported record must be there, and every record must be whole.
  */
+#include "tests/unit/seed.h"
 #include "tests/unit/store/fixture.h"
 
 #include <signal.h>
@@ -92,13 +93,10 @@ static void check_said(struct store *s, const struct said *said, size_t count) {
 
 static void a_reported_record_survives_a_kill(void **state) {
     const struct place *p = *state;
-    const char *given = getenv("RETORT_TEST_SEED");
-    unsigned seed = given ? (unsigned)strtoul(given, NULL, 10) : (unsigned)time(NULL);
     struct said *said = NULL;
     size_t count = 0;
     long first_us = 0;
-    print_message("RETORT_TEST_SEED=%u\n", seed);
-    srandom(seed);
+    srandom((unsigned)test_seed());
     for (int round = 0; round < ROUNDS; round++) {
         struct error err = {0};
         size_t before = count;
