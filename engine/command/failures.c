@@ -32,21 +32,6 @@ static void visit(void *context, const struct digest *key, const cJSON *record) 
     note(f, &r);
 }
 
-/* A run leaves it out again as long as the file is there. */
-static void recall(struct failure *f, const struct project *p) {
-    cJSON *record = NULL;
-    if (!plan_is_left_out(p->plan, f->instance))
-        return;
-    char *id = store_failure_id(&f->instance->key);
-    f->remembered = store_attempt_read(p->store, id, &record, NULL) == 0;
-    if (f->remembered && !f->reason) {
-        const struct record_view r = record_read(record);
-        note(f, &r);
-    }
-    cJSON_Delete(record);
-    free(id);
-}
-
 static void add_open(struct failures *out, const struct project *p) {
     size_t count;
     struct instance *const *all = plan_instances(p->plan, &count);
@@ -56,7 +41,6 @@ static void add_open(struct failures *out, const struct project *p) {
         if (!i->wanted || i->state != INSTANCE_KEYED || i->decl->type == STAGE_SELECT || find(out, &i->key))
             continue;
         struct failure *f = &out->items[out->count++];
-        *f = (struct failure){.instance = i};
         bytemap_put(&out->by_key, i->key.bytes, sizeof i->key.bytes, f);
     }
 }
@@ -64,10 +48,7 @@ static void add_open(struct failures *out, const struct project *p) {
 int failures_find(struct failures *out, const struct project *p, struct error *err) {
     *out = (struct failures){0};
     add_open(out, p);
-    int code = out->count > 0 ? store_attempt_search(p->store, is_wanted, visit, out, err) : 0;
-    for (size_t k = 0; code == 0 && k < out->count && plan_has_quorum(p->plan); k++)
-        recall(&out->items[k], p);
-    return code;
+    return out->count > 0 ? store_attempt_search(p->store, is_wanted, visit, out, err) : 0;
 }
 
 void failures_close(struct failures *f) {

@@ -6,11 +6,9 @@
 #include "engine/command/project.h"
 
 struct failure {
-    const struct instance *instance; /* the first with this key */
-    bool searched;                   /* its last attempt was found */
-    char *reason;    /* "exit status 7 (log: PATH)"; NULL: the last attempt did not fail, or there is none */
-    char *when;      /* UTC, ISO 8601; "": unknown */
-    bool remembered; /* a quorum goes on without it, until `run --retry-failed` */
+    bool searched; /* its last attempt was found */
+    char *reason;  /* "exit status 7 (log: PATH)"; NULL: the last attempt did not fail, or there is none */
+    char *when;    /* UTC, ISO 8601; "": unknown */
 };
 
 struct failures {

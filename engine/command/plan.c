@@ -45,7 +45,7 @@ static void print_row(struct buffer *out, bool json, const char *stage, const ch
     if (json)
         print_json_row(out, stage, key, state, reason);
     else
-        print_text_row(out, stage, state, strcmp(state, "known") == 0 ? "" : reason);
+        print_text_row(out, stage, state, strcmp(reason, "known") == 0 ? "" : reason);
 }
 
 /* Prints one row for each stage whose instances are unknown yet. */
@@ -86,10 +86,21 @@ static void print_prediction(struct buffer *out, const struct project *p, bool j
     plan_prediction_close(&x);
 }
 
+static void print_counts(struct buffer *out, bool json, const size_t counts[3], size_t left_out) {
+    if (json) {
+        buffer_puts(out, "\n]\n");
+        return;
+    }
+    buffer_printf(out, "%zu known, %zu to run, %zu waiting", counts[0], counts[1], counts[2]);
+    if (left_out > 0)
+        buffer_printf(out, ", %zu left out by a quorum", left_out);
+    buffer_putc(out, '\n');
+}
+
 static void print_plan(const struct project *p, const struct failures *failures, bool json, bool predict) {
     struct buffer out = {0}, rows = {0};
     struct earlier_records earlier = {.store = p->store, .failures = failures};
-    size_t count, counts[3] = {0};
+    size_t count, counts[3] = {0}, left_out = 0;
     struct instance *const *all = plan_instances(p->plan, &count);
     if (json)
         buffer_puts(&rows, "[\n");
@@ -102,18 +113,18 @@ static void print_plan(const struct project *p, const struct failures *failures,
         struct buffer reason = {0};
         char key[DIGEST_HEX_SIZE];
         digest_hex(key, &i->key);
-        state_reason(&reason, &earlier, i);
-        print_row(&rows, json, instance_name(i), i->keyed ? key : NULL, state_name(i), buffer_text(&reason));
+        state_reason(&reason, &earlier, p->plan, i);
+        print_row(&rows, json, instance_name(i), i->keyed ? key : NULL, state_name(p->plan, i), buffer_text(&reason));
         buffer_close(&reason);
-        counts[i->state == INSTANCE_DONE ? 0 : i->state == INSTANCE_KEYED ? 1 : 2]++;
+        if (plan_was_left_out(p->plan, i))
+            left_out++;
+        else
+            counts[i->state == INSTANCE_DONE ? 0 : i->state == INSTANCE_KEYED ? 1 : 2]++;
     }
     store_read_end(p->store, NULL);
     earlier_close(&earlier);
     print_unexpanded(&rows, p, json);
-    if (json)
-        buffer_puts(&rows, "\n]\n");
-    else
-        buffer_printf(&rows, "%zu known, %zu to run, %zu waiting\n", counts[0], counts[1], counts[2]);
+    print_counts(&rows, json, counts, left_out);
     buffer_printf(&out, "%s%s", json && predict ? "{\"plan\":" : "", buffer_text(&rows));
     buffer_close(&rows);
     print_prediction(&out, p, json, predict);
@@ -135,6 +146,7 @@ static int run(const struct arguments *a, struct error *err) {
     int code = project_open(&p, a, PROJECT_STORE_OR_EMPTY, err);
     if (code == 0)
         p.drift = drift_create(p.facts);
+    p.recall = RECALL_REMEMBERED;
     if (code == 0)
         code = project_plan(&p, operands_from(a, 1), operand_count(a) > 1 ? operand_count(a) - 1 : 0, err);
     if (code == 0)
@@ -161,7 +173,7 @@ const struct command command_plan = {
     .summary = "show what would run and why, running nothing",
     .doc = "Lists every stage with its state and the reason. A stage is known, or it has to run because no record has "
            "its key. Or it waits: its key or its instances depend on results still to come. If the last attempt at "
-           "the key failed, the reason says when and how.\n"
+           "the key failed, the reason says when and how. An instance that a quorum goes on without is known.\n"
            "The last line predicts time and joules from the median of the nearest earlier records, with their spread; "
            "modelled joules are labelled.\n"
            "--json prints one array of {\"stage\",\"key\",\"state\",\"reason\"}; with --predict an object with "

@@ -267,13 +267,28 @@ int project_open(struct project *p, const struct arguments *a, enum project_stor
     return 0;
 }
 
+/* The selects that were decided without instances that failed. */
+static void say_left_out(const struct project *p) {
+    size_t count;
+    struct instance *const *all = plan_instances(p->plan, &count);
+    for (size_t k = 0; plan_has_quorum(p->plan) && k < count; k++) {
+        struct buffer names = {0};
+        if (all[k]->wanted && all[k]->state == INSTANCE_DONE && all[k]->decl->type == STAGE_SELECT)
+            plan_select_left_out(&names, p->plan, all[k]);
+        if (names.size > 0)
+            printable_printf(stderr, "%s: %s\n", instance_name(all[k]), buffer_text(&names));
+        buffer_close(&names);
+    }
+}
+
 int project_plan(struct project *p, const char *const *targets, size_t target_count, struct error *err) {
     struct plan_facts facts = facts_table(p->facts);
     int code = plan_create(&p->plan, p->pipeline, &facts, targets, target_count, err);
     if (code)
         return code;
-    code = known_lookup_plan(p->plan, p->store, p->platform, p->drift, &p->diagnostics, err);
+    code = known_lookup_plan(p->plan, p->store, p->platform, p->drift, p->recall, &p->diagnostics, err);
     plan_warnings(p->plan, say, NULL);
+    say_left_out(p);
     if (p->diagnostics.count > 0) {
         int reported = project_report(&p->diagnostics, err);
         if (code == 0)

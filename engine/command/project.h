@@ -21,6 +21,7 @@ struct project {
     struct facts *facts;
     struct plan *plan;   /* after project_plan */
     struct drift *drift; /* set before project_plan: known results from another Python; NULL: not asked for */
+    enum recall recall;  /* set before project_plan: failures that a quorum goes on without */
     char *platform;      /* NULL: any */
     char *root;          /* the git root of the pipeline, else its folder: holds .retort/ and results/ */
     char *stage_program; /* retort-stage beside this program */

@@ -23,7 +23,8 @@ struct shown_record {
 struct shown {
     struct shown_record *items;
     size_t count, capacity;
-    bool select; /* one was named */
+    bool select;                     /* one was named */
+    const struct instance *left_out; /* the last named that a quorum goes on without; NULL: none */
     int code;
     struct error *err;
 };
@@ -118,6 +119,8 @@ static void add(void *context, const struct project *p, const struct instance *i
     struct shown *s = context;
     cJSON *record = NULL;
     s->select |= i->decl->type == STAGE_SELECT;
+    if (plan_was_left_out(p->plan, i))
+        s->left_out = i;
     if (i->decl->type == STAGE_SELECT || s->code || (i->state != INSTANCE_DONE && i->decl->cache))
         return;
     if (i->state == INSTANCE_DONE)
@@ -190,6 +193,15 @@ static void print_shown(const struct shown *s, bool json) {
     buffer_close(&out);
 }
 
+static int explain_none(const struct shown *s, const char *named, struct error *err) {
+    if (s->left_out)
+        return error_set(err, ERR_NOT_FOUND, "%s has no record: a quorum goes on without it; it %s", named,
+                         s->left_out->reason);
+    return error_set(err, ERR_NOT_FOUND, "%s has no record%s", named,
+                     s->select ? ": a select makes none; retort why shows its candidates"
+                               : " yet; retort why says what it waits for");
+}
+
 static void shown_close(struct shown *s) {
     for (size_t i = 0; i < s->count; i++)
         cJSON_Delete(s->items[i].record);
@@ -212,9 +224,7 @@ static int run(const struct arguments *a, struct error *err) {
         code = add_uncached(&shown, &p, err);
     keep_found(&shown);
     if (code == 0 && shown.count == 0)
-        code = error_set(err, ERR_NOT_FOUND, "%s has no record%s", operand(a, 1),
-                         shown.select ? ": a select makes none; retort why shows its candidates"
-                                      : " yet; retort why says what it waits for");
+        code = explain_none(&shown, operand(a, 1), err);
     if (code == 0)
         print_shown(&shown, argument_given(a, "json"));
     shown_close(&shown);

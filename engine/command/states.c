@@ -7,7 +7,9 @@
 #include "engine/plan/why.h"
 #include "store/record_format.h"
 
-const char *state_name(const struct instance *i) {
+const char *state_name(struct plan *plan, const struct instance *i) {
+    if (plan_was_left_out(plan, i))
+        return "known";
     switch (i->state) {
     case INSTANCE_DONE:
         return "known";
@@ -95,8 +97,6 @@ const cJSON *earlier_nearest(struct earlier_records *e, const struct instance *i
 static void put_failure(struct buffer *out, const struct failure *f) {
     buffer_printf(out, "failed%s%s: %s", *f->when ? " at " : "", f->when,
                   *f->reason ? f->reason : "no reason is known");
-    if (f->remembered)
-        buffer_puts(out, "; a quorum goes on without it, run --retry-failed runs it again");
 }
 
 static void reason_to_run(struct buffer *out, struct earlier_records *e, const struct instance *i) {
@@ -135,7 +135,9 @@ static void reason_to_wait(struct buffer *out, const struct instance *i) {
         buffer_puts(out, "its inputs");
 }
 
-void state_reason(struct buffer *out, struct earlier_records *e, const struct instance *i) {
+void state_reason(struct buffer *out, struct earlier_records *e, struct plan *plan, const struct instance *i) {
+    if (plan_was_left_out(plan, i))
+        buffer_puts(out, "left out: ");
     if (i->state == INSTANCE_DONE)
         buffer_puts(out, "known");
     else if (i->state == INSTANCE_KEYED)

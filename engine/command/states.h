@@ -31,11 +31,11 @@ bool earlier_exist(struct earlier_records *e, const struct instance *i);
 /* The record nearest to the instance's present components; NULL: none. Valid until the next call. */
 const cJSON *earlier_nearest(struct earlier_records *e, const struct instance *i, const cJSON *components);
 
-/* "known", "run" or "waiting". */
-const char *state_name(const struct instance *i);
+/* "known", "run" or "waiting". One that is left out is known: no run repeats it. */
+const char *state_name(struct plan *plan, const struct instance *i);
 
 /* Appends one line: the reason for the instance's state. */
-void state_reason(struct buffer *out, struct earlier_records *e, const struct instance *i);
+void state_reason(struct buffer *out, struct earlier_records *e, struct plan *plan, const struct instance *i);
 
 /* Calls `each` for every instance that the plan's targets name, in plan order; returns their number. */
 size_t state_each_named(const struct project *p,

@@ -118,13 +118,16 @@ static void explain_select(struct buffer *out, const struct project *p, const st
 static void explain(void *context, const struct project *p, const struct instance *i) {
     struct explanation *x = context;
     struct buffer *out = &x->text, reason = {0};
-    state_reason(&reason, &x->earlier, i);
+    state_reason(&reason, &x->earlier, p->plan, i);
     buffer_printf(out, "%s: ", instance_name(i));
     if (i->decl->type == STAGE_SELECT) {
         buffer_printf(out, "%s\n", i->state == INSTANCE_DONE ? "selected" : buffer_text(&reason));
         explain_select(out, p, i);
     } else if (i->state == INSTANCE_DONE) {
         explain_known(out, p, i);
+    } else if (plan_was_left_out(p->plan, i)) {
+        buffer_printf(out, "%s\n", buffer_text(&reason));
+        explain_failure(out, p, i);
     } else {
         buffer_printf(out, "%s: %s\n", i->state == INSTANCE_KEYED ? "runs" : "waiting", buffer_text(&reason));
         if (i->state == INSTANCE_KEYED)
@@ -139,6 +142,7 @@ static int run(const struct arguments *a, struct error *err) {
     struct project p;
     struct explanation x = {0};
     int code = project_open(&p, a, PROJECT_STORE_OR_EMPTY, err);
+    p.recall = RECALL_REMEMBERED;
     if (code == 0)
         code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
     if (code == 0)

@@ -55,14 +55,14 @@ int known_lookup(bool *known, struct plan *plan, struct store *store, const char
 }
 
 static int look_up_all(struct plan *plan, struct store *store, const char *platform, struct drift *drift,
-                       struct diagnostics *diagnostics, struct error *err) {
+                       enum recall recall, struct diagnostics *diagnostics, struct error *err) {
     for (;;) {
         bool any = false;
         int rc = plan_advance(plan, diagnostics, err);
         for (struct instance *i; rc == 0 && (i = plan_next(plan));) {
             bool known;
             rc = known_lookup(&known, plan, store, platform, drift, i, err);
-            any = any || known;
+            any |= known || (rc == 0 && recall_failure(plan, store, recall, i));
         }
         if (rc < 0 || !any)
             return rc;
@@ -70,10 +70,10 @@ static int look_up_all(struct plan *plan, struct store *store, const char *platf
 }
 
 int known_lookup_plan(struct plan *plan, struct store *store, const char *platform, struct drift *drift,
-                      struct diagnostics *diagnostics, struct error *err) {
+                      enum recall recall, struct diagnostics *diagnostics, struct error *err) {
     struct error fault = {0};
     store_read_begin(store);
-    int rc = look_up_all(plan, store, platform, drift, diagnostics, err);
+    int rc = look_up_all(plan, store, platform, drift, recall, diagnostics, err);
     int ended = store_read_end(store, &fault);
     return rc == 0 && ended < 0 ? error_set(err, ended, "%s", fault.message) : rc;
 }

@@ -3,6 +3,7 @@
 #define RETORT_ENGINE_LOOKUP_KNOWN_H
 
 #include "engine/lookup/drift.h"
+#include "engine/lookup/recall.h"
 #include "engine/plan/plan.h"
 #include "store/store.h"
 
@@ -12,9 +13,9 @@
 int known_lookup(bool *known, struct plan *plan, struct store *store, const char *platform, struct drift *drift,
                  struct instance *i, struct error *err);
 
-/* Finishes every known instance of a plan, until no more can be; runs nothing. An instance that stays KEYED would
-   run. */
+/* Finishes every known instance of a plan, until no more can be, and fails those that `recall` tells; runs nothing. An
+   instance that stays KEYED would run. */
 int known_lookup_plan(struct plan *plan, struct store *store, const char *platform, struct drift *drift,
-                      struct diagnostics *diagnostics, struct error *err);
+                      enum recall recall, struct diagnostics *diagnostics, struct error *err);
 
 #endif

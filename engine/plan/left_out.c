@@ -26,6 +26,11 @@ static bool tolerates(struct plan *p, struct node *waiter) {
 }
 
 bool plan_is_left_out(struct plan *p, const struct instance *i) {
-    p->losing = i->state != INSTANCE_FAILED; /* one that failed is counted */
+    p->losing = i->state != INSTANCE_FAILED && i->state != INSTANCE_SKIPPED; /* else it is counted */
     return is_tolerated(p, (const struct node *)i);
+}
+
+bool plan_was_left_out(struct plan *p, const struct instance *i) {
+    bool ended = i->state == INSTANCE_FAILED || i->state == INSTANCE_SKIPPED;
+    return ended && p->has_quorum && plan_is_left_out(p, i);
 }

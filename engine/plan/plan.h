@@ -135,6 +135,8 @@ void plan_finish(struct plan *p, struct instance *i, const struct content *outs,
 /* Whether a select with a quorum goes on without an instance, and nothing else needs it. After a failure: whether the
    select was decided without it, or may still be. */
 bool plan_is_left_out(struct plan *p, const struct instance *i);
+/* The same of one that failed, or was skipped with what it needs. */
+bool plan_was_left_out(struct plan *p, const struct instance *i);
 /* Whether a select has a quorum. */
 bool plan_has_quorum(const struct plan *p);
 /* Gives each warning once: a select names a metric that the first record of its stage does not have. Lines belong to
@@ -187,5 +189,8 @@ const cJSON *plan_select_table(struct plan *p, const struct instance *select);
 
 /* Appends which group a select chose, as "size=7,alpha=5 of 40", and a line for each tie; nothing when it has none. */
 void plan_select_choice(struct buffer *out, const struct plan *p, const struct instance *select);
+
+/* Appends "left out: t[n=2], t[n=3] and 4 more" for a select that a quorum let go on; nothing if none was. */
+void plan_select_left_out(struct buffer *out, const struct plan *p, const struct instance *select);
 
 #endif

@@ -68,10 +68,11 @@ static void put_group(struct buffer *out, const struct select_decl *select, cons
         buffer_printf(out, "%s%s=%s", i ? "," : "", select->group_by[i], c->group[i]->label);
 }
 
-static void put_left_out(struct buffer *out, const struct stage_plan *stage) {
+void plan_select_left_out(struct buffer *out, const struct plan *p, const struct instance *select) {
     enum { SHOWN = 10 };
+    const struct stage_plan *stage = &p->stages[select->decl->index];
     for (size_t i = 0; i < stage->left_out_count && i < SHOWN; i++)
-        buffer_printf(out, "%s%s", i ? ", " : "\nleft out: ", instance_name(&stage->left_out[i]->pub));
+        buffer_printf(out, "%s%s", i ? ", " : "left out: ", instance_name(&stage->left_out[i]->pub));
     if (stage->left_out_count > SHOWN)
         buffer_printf(out, " and %zu more", stage->left_out_count - SHOWN);
 }
@@ -82,7 +83,8 @@ void plan_select_choice(struct buffer *out, const struct plan *p, const struct i
         return;
     put_group(out, stage->decl->select, stage->winner);
     buffer_printf(out, " of %zu", stage->candidate_count);
-    put_left_out(out, stage);
+    buffer_puts(out, stage->left_out_count ? "\n" : "");
+    plan_select_left_out(out, p, select);
     for (size_t i = 0; i < stage->candidate_count; i++) {
         if (!is_tie(stage, &stage->candidates[i]))
             continue;

@@ -182,8 +182,8 @@ void task_free(struct task *t);
 
 /* Whether a quorum goes on without all instances of the task. */
 bool quorum_tolerates(const struct task *t);
-/* Remembers the failure under the task's key; `record` is that of its attempt. */
-void quorum_remember(struct task *t, cJSON *record);
+/* Keeps the failure of the task's attempt under its key; `remembered`: later runs do not repeat it. */
+void quorum_keep(struct task *t, bool remembered, const char *reason);
 void quorum_forget(struct task *t);
 /* Fails an instance that failed before and that a quorum goes on without; false: it has to run. */
 bool quorum_recall(struct run *r, struct instance *i);

@@ -58,7 +58,7 @@ static int plan_all(struct plan **out, struct run *r, struct error *err) {
     const char *platform = r->options->same_platform ? r->platform : NULL;
     int rc = plan_create(out, r->pipeline, &facts, NULL, 0, err);
     do
-        rc = rc < 0 ? rc : known_lookup_plan(*out, r->store, platform, NULL, &ignored, err);
+        rc = rc < 0 ? rc : known_lookup_plan(*out, r->store, platform, NULL, RECALL_LEFT_OUT, &ignored, err);
     while (rc == 0 && finish_uncached(*out, r));
     diagnostics_close(&ignored);
     return rc;

@@ -1,11 +1,12 @@
 /*
- * Failures that a quorum leaves out. One by exit status is remembered under its key, as attempts/failed-<key>.json: the
- * same work would fail again. A signal or a timeout may be the machine's fault, so it is retried and never remembered.
+ * Failures that a quorum leaves out, kept under their keys as attempts/failed-<key>.json. One by exit status is
+ * remembered: the same work would fail again. A signal or a timeout may be the machine's fault, so it is retried, and
+ * the next run tries it again.
  */
 #include <stdlib.h>
 
 #include "engine/base/json.h"
-#include "engine/base/memory.h"
+#include "engine/lookup/recall.h"
 #include "engine/run/internal.h"
 #include "store/attempts.h"
 
@@ -17,12 +18,16 @@ bool quorum_tolerates(const struct task *t) {
     return tolerated;
 }
 
-void quorum_remember(struct task *t, cJSON *record) {
+void quorum_keep(struct task *t, bool remembered, const char *reason) {
     struct error fault = {0};
+    cJSON *record = attempt_record(t->attempt);
     char *id = store_failure_id(&t->instance->key);
     cJSON_ReplaceItemInObjectCaseSensitive(record, "attempt", cJSON_CreateString(id)); /* the name of the file */
+    json_add_text(record, "state", remembered ? recall_remembered : recall_left_out);
+    json_add_text(record, "reason", reason);
     if (store_attempt_write(t->run->store, id, record, &fault) < 0)
         run_note(t->run, t->instance, fault.message);
+    cJSON_Delete(record);
     free(id);
 }
 
@@ -35,20 +40,9 @@ void quorum_forget(struct task *t) {
 }
 
 bool quorum_recall(struct run *r, struct instance *i) {
-    cJSON *record = NULL;
-    if (!plan_has_quorum(r->plan) || r->options->retry_failed || !plan_is_left_out(r->plan, i))
-        return false;
-    char *id = store_failure_id(&i->key);
-    bool failed = store_attempt_read(r->store, id, &record, NULL) == 0;
-    if (failed) {
-        char *reason =
-            mem_printf("failed before: %s; run --retry-failed runs it again", json_text(record, "reason", "?"));
-        plan_fail(r->plan, i, reason);
-        run_report(r, i, STAGE_FAILED, reason);
-        free(reason);
-    }
-    cJSON_Delete(record);
-    free(id);
+    bool failed = recall_failure(r->plan, r->store, r->options->retry_failed ? RECALL_NONE : RECALL_REMEMBERED, i);
+    if (failed)
+        run_report(r, i, STAGE_FAILED, i->reason);
     return failed;
 }
 
@@ -61,6 +55,5 @@ size_t quorum_left_out(const struct run *r) {
 }
 
 bool quorum_leaves_out(const struct run *r, const struct instance *i) {
-    return plan_has_quorum(r->plan) && i->wanted && i->state == INSTANCE_FAILED && i->decl->type != STAGE_SELECT &&
-           plan_is_left_out(r->plan, i);
+    return i->wanted && i->state == INSTANCE_FAILED && i->decl->type != STAGE_SELECT && plan_was_left_out(r->plan, i);
 }

@@ -280,14 +280,6 @@ static void tolerate(struct task *t) {
         t->job.retries = 1;
 }
 
-static void remember(struct task *t, const char *reason) {
-    cJSON *record = attempt_record(t->attempt);
-    json_add_text(record, "state", "failed");
-    json_add_text(record, "reason", reason);
-    quorum_remember(t, record);
-    cJSON_Delete(record);
-}
-
 /* Removes the directory of an earlier, failed attempt. */
 static void remove_failed(const struct run *r, const struct instance *i) {
     int failed = store_failed_open(r->store, r->pipeline->name, false);
@@ -321,8 +313,8 @@ static void judge_failed(struct task *t) {
         if (store_checkpoint_remove(r->store, &t->instance->key, r->platform, &fault) < 0)
             run_note(r, t->instance, fault.message);
     }
-    if (t->job.tolerated && t->job.state == JOB_FAILED && is_by_status(t))
-        remember(t, reason);
+    if (t->job.tolerated && t->job.state == JOB_FAILED)
+        quorum_keep(t, is_by_status(t), reason);
     task_release(t);
     if (t->job.state == JOB_BACKOFF)
         run_report(r, t->instance, STAGE_RETRYING, detail);

@@ -73,7 +73,7 @@ static void note_instance(struct verification *v, struct instance *i, struct key
     if (!(i->named || (v->options->all && i->wanted)) || i->decl->type == STAGE_SELECT || !i->decl->cache)
         return;
     if (i->state != INSTANCE_DONE) {
-        v->summary->unrecorded++;
+        v->summary->unrecorded += !plan_was_left_out(v->plan, i);
         return;
     }
     if (key_map_get(seen, &i->key))

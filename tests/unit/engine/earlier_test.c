@@ -214,7 +214,7 @@ static void assert_reasons(struct bench *b, const char *reason) {
     records_read = 0;
     for (size_t k = 0; k < count; k++) {
         struct buffer text = {0};
-        state_reason(&text, &earlier, all[k]);
+        state_reason(&text, &earlier, b->world.plan, all[k]);
         assert_string_equal(buffer_text(&text), reason);
         buffer_close(&text);
     }
