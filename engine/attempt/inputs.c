@@ -27,9 +27,9 @@ void inputs_init(struct attempt_inputs *out, const struct action *action) {
 }
 
 void inputs_close(struct attempt_inputs *inputs) {
-    for (size_t i = 0; i < inputs->shared_count; i++)
-        free(inputs->shared[i].path);
-    free(inputs->shared);
+    for (size_t i = 0; i < inputs->watched_count; i++)
+        free(inputs->watched[i].path);
+    free(inputs->watched);
     free(inputs->files);
     free(inputs->programs);
 }
@@ -119,11 +119,14 @@ static int note_lost(struct attempt *a, int rc) {
     return rc;
 }
 
-static void note_shared(struct attempt *a, const char *input, const char *path, const struct object *o,
-                        const struct digest *stamp) {
-    mem_grow(a->inputs.shared, &a->inputs.shared_capacity, a->inputs.shared_count + 1);
-    a->inputs.shared[a->inputs.shared_count++] =
-        (struct shared_input){.input = input, .path = mem_strdup(path), .object = *o, .stamp = *stamp};
+/* `object` NULL: a copy of a file of the project stands at the path. */
+static void watch(struct attempt *a, const char *input, const char *path, const struct object *object,
+                  const struct digest *stamp) {
+    mem_grow(a->inputs.watched, &a->inputs.watched_capacity, a->inputs.watched_count + 1);
+    struct watched_input *w = &a->inputs.watched[a->inputs.watched_count++];
+    *w = (struct watched_input){.input = input, .path = mem_strdup(path), .copy = !object, .stamp = *stamp};
+    if (object)
+        w->object = *object;
 }
 
 /* A kind reads an object in place: no stage reads a damaged one. */
@@ -134,7 +137,7 @@ static int check_object(struct attempt *a, const char *input, const struct actio
     stamp_read(&stamp, path);
     int rc = note_lost(a, store_object_check(a->all->options.store, &o, err));
     if (rc == 0)
-        note_shared(a, input, path, &o, &stamp);
+        watch(a, input, path, &o, &stamp);
     free(path);
     return rc;
 }
@@ -152,7 +155,7 @@ static int give_object(struct attempt *a, const char *input, const struct action
     if (rc < 0)
         return note_lost(a, rc);
     stamp_read(&stamp, path);
-    note_shared(a, input, path, &o, &stamp);
+    watch(a, input, path, &o, &stamp);
     return 0;
 }
 
@@ -167,10 +170,17 @@ static int make_item_folder(const struct attempt *a, const char *relative, struc
 }
 
 /* A file of the project that may have changed is copied: the copy tells. */
-static int give_file(struct attempt *a, struct given_file *g, const char *path, struct error *err) {
+static int give_file(struct attempt *a, const char *input, struct given_file *g, const char *path, struct error *err) {
+    struct digest stamp;
     g->bound = !a->own_inputs && g->sight.at_rest && view_binds(a, g->item);
-    return g->bound ? view_bind(a, g->item, path, err)
-                    : given_copy(g, path, store_input_filter(a->all->options.store), err);
+    if (g->bound)
+        return view_bind(a, g->item, path, err);
+    int rc = given_copy(g, path, store_input_filter(a->all->options.store), err);
+    if (rc < 0 || a->isolation.cover || a->instance->action->kind)
+        return rc;
+    stamp_copy(&stamp, path);
+    watch(a, input, path, NULL, &stamp);
+    return 0;
 }
 
 static int give_item(struct attempt *a, const struct action_input *input, size_t index, struct error *err) {
@@ -182,49 +192,74 @@ static int give_item(struct attempt *a, const struct action_input *input, size_t
     char *path = path_join(a->directory->stage, buffer_text(&relative));
     int rc = input->list && !item->place ? make_item_folder(a, buffer_text(&relative), err) : 0;
     if (rc == 0)
-        rc = item->path ? give_file(a, given_item(a, input, index), path, err)
+        rc = item->path ? give_file(a, input->name, given_item(a, input, index), path, err)
                         : give_object(a, input->name, item, path, err);
+    if (!input->list || item->place)
+        view_seal(a, path);
     free(path);
     buffer_close(&relative);
     return rc;
 }
 
+/* A list has a folder of its own, which holds nothing else. */
+static void seal_list(struct attempt *a, const struct action_input *input) {
+    char *folder = mem_printf("%s/in/%s", a->directory->stage, input->name);
+    if (input->list && input->count > 0 && !input->items[0].place)
+        view_seal(a, folder);
+    free(folder);
+}
+
 int inputs_give(struct attempt *a, struct error *err) {
     const struct action *action = a->instance->action;
     for (size_t i = 0; i < action->input_count; i++) {
-        for (size_t k = 0; k < action->inputs[i].count; k++) {
-            const struct action_input *input = &action->inputs[i];
+        const struct action_input *input = &action->inputs[i];
+        for (size_t k = 0; k < input->count; k++) {
             int rc = give_item(a, input, k, err);
             if (rc < 0)
                 return rc == ERR_FAILED ? rc : error_prefix(err, "in.%s", input->name);
         }
+        seal_list(a, input);
     }
     return 0;
 }
 
 /* ---- after ---- */
 
-/* A hard link lets a stage that ignores the mode write to the object itself, which others read: then the object is set
-   aside. A kind writes to none: it was somebody else. */
-int inputs_check_shared(struct attempt *a, struct error *err) {
-    for (size_t i = 0; i < a->inputs.shared_count; i++) {
-        const struct shared_input *s = &a->inputs.shared[i];
-        struct digest now;
-        stamp_read(&now, s->path);
-        if (digest_equal(&now, &s->stamp))
-            continue;
-        struct error damage = {0};
-        int rc = store_object_verify(a->all->options.store, &s->object, &damage);
-        if (rc == ERR_IO)
-            return error_set(err, rc, "%s", damage.message);
-        a->object_lost |= rc < 0;
-        if (rc < 0)
-            return error_set(err, ERR_FAILED,
-                             a->instance->action->kind ? "its input \"%s\" was changed while it ran: %s"
-                                                       : "it changed its input \"%s\", which is read-only: %s",
-                             s->input, damage.message);
-    }
-    return 0;
+/* `damage` tells of the object; NULL: it is whole. A kind writes to none of its inputs: it was somebody else. */
+static int changed_input(const struct attempt *a, const char *input, const char *damage, struct error *err) {
+    const char *colon = damage ? ": " : "";
+    if (a->instance->action->kind)
+        return error_set(err, ERR_FAILED, "its input \"%s\" was changed while it ran%s%s", input, colon,
+                         damage ? damage : "");
+    return error_set(err, ERR_FAILED, "it changed its input \"%s\", which is read-only; let it write to a copy%s%s",
+                     input, colon, damage ? damage : "");
+}
+
+/* Through a hard link, a stage that ignores the mode writes to the object itself, which others read: then the object
+   is set aside. */
+static int check_watched(struct attempt *a, const struct watched_input *w, struct error *err) {
+    struct digest now;
+    struct error damage = {0};
+    if (w->copy)
+        stamp_copy(&now, w->path);
+    else
+        stamp_read(&now, w->path);
+    if (digest_equal(&now, &w->stamp))
+        return 0;
+    int rc = w->copy ? 0 : store_object_verify(a->all->options.store, &w->object, &damage);
+    if (rc == ERR_IO)
+        return error_set(err, rc, "%s", damage.message);
+    a->object_lost |= rc < 0;
+    if (rc == 0 && a->instance->action->kind)
+        return 0;
+    return changed_input(a, w->input, rc < 0 ? damage.message : NULL, err);
+}
+
+int inputs_check_watched(struct attempt *a, struct error *err) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < a->inputs.watched_count; i++)
+        rc = check_watched(a, &a->inputs.watched[i], err);
+    return rc;
 }
 
 /* ---- a directory that is kept ---- */
@@ -248,13 +283,16 @@ static int leave_one(const struct attempt *a, struct buffer *list, const char *p
 int inputs_leave(const struct attempt *a, struct error *err) {
     struct buffer list = {0};
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < a->inputs.shared_count; i++) {
-        char *object = store_object_path(a->all->options.store, &a->inputs.shared[i].object.digest);
-        rc = leave_one(a, &list, a->inputs.shared[i].path, object, err);
+    for (size_t i = 0; rc == 0 && i < a->inputs.watched_count; i++) {
+        if (a->inputs.watched[i].copy)
+            continue;
+        char *object = store_object_path(a->all->options.store, &a->inputs.watched[i].object.digest);
+        rc = leave_one(a, &list, a->inputs.watched[i].path, object, err);
         free(object);
     }
     for (size_t i = 0; rc == 0 && i < a->isolation.bind_count; i++)
-        rc = leave_one(a, &list, a->isolation.binds[i].target, a->isolation.binds[i].source, err);
+        if (!isolation_stands(&a->isolation.binds[i]))
+            rc = leave_one(a, &list, a->isolation.binds[i].target, a->isolation.binds[i].source, err);
     int fd = rc == 0 && list.size > 0
                  ? openat(a->directory->root_fd, "inputs.txt", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)
                  : -1;

@@ -1,6 +1,7 @@
 /*
  * The inputs of an attempt: objects of the store and files of the project, as the stage gets them. A kind reads them in
- * place. A command, and every stage with a directory object, gets them in its directory.
+ * place. A command, and every stage with a directory object, gets them in its directory. No stage may change one: in an
+ * isolated directory they are mounted read-only, elsewhere their stamps are compared.
  */
 #ifndef RETORT_ENGINE_ATTEMPT_INPUTS_H
 #define RETORT_ENGINE_ATTEMPT_INPUTS_H
@@ -10,17 +11,18 @@
 
 struct attempt;
 
-/* An object that the stage reads where others do: through a hard link, or in its place in the store. */
-struct shared_input {
+/* An input that the stage might change. */
+struct watched_input {
     const char *input; /* its name */
     char *path;
-    struct object object;
-    struct digest stamp; /* of the file at `path`, when it was given */
+    bool copy;            /* of a file of the project; else an object: a hard link to it, or its place in the store */
+    struct object object; /* none of a copy */
+    struct digest stamp;  /* of the file at `path`, when it was given */
 };
 
 struct attempt_inputs {
-    struct shared_input *shared;
-    size_t shared_count, shared_capacity;
+    struct watched_input *watched;
+    size_t watched_count, watched_capacity;
     struct given_file *files;       /* one an item of the action's inputs, in their order; empty for an object */
     struct given_program *programs; /* the action's pins */
 };
@@ -41,8 +43,8 @@ int inputs_check_after(const struct attempt *a, const char *when, struct error *
    attempt_start. */
 int inputs_give(struct attempt *a, struct error *err);
 
-/* After the stage: whether the objects that it shared are whole. A damaged one is set aside. ERR_FAILED; ERR_IO. */
-int inputs_check_shared(struct attempt *a, struct error *err);
+/* After the stage: whether it changed an input. A damaged object is set aside. ERR_FAILED; ERR_IO. */
+int inputs_check_watched(struct attempt *a, struct error *err);
 
 /* For a directory that is kept: takes out the inputs that it shares with the store or the project, which must
    not be changed there. Names them in inputs.txt beside the spec. ERR_IO. */

@@ -151,7 +151,7 @@ static void describe_failure(struct attempt *a, const char *why) {
 /* 0: the outs are taken, or `why` says how the stage failed. */
 static int collect(struct attempt *a, struct buffer *why, struct error *err) {
     describe_end(why, &a->outcome);
-    int rc = inputs_check_shared(a, err);
+    int rc = inputs_check_watched(a, err);
     if (why->size > 0) /* damage is set aside even when the stage failed; the failure is what is told */
         return check_space(a, why, err);
     return rc == 0 ? attempt_store_outs(a, err) : rc;

@@ -27,7 +27,8 @@ struct walk {
     size_t file_count, file_capacity;
     char **folders;
     size_t folder_count, folder_capacity;
-    bool strict; /* as sight_read */
+    bool strict;  /* with devices and change times, without the names of folder_skips_name */
+    bool entries; /* with folders, and whatever else is no file or link */
     int links;
     int64_t youngest_ns; /* change time */
     int fault;           /* an errno: not all was seen */
@@ -56,7 +57,7 @@ static void add_folder(struct walk *w, const char *path) {
 static void add_status(struct walk *w, const char *path, const struct stat *st) {
     if (S_ISDIR(st->st_mode))
         add_folder(w, path);
-    if (S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) || w->strict)
+    if (S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) || w->entries)
         add_file(w, path, st);
 }
 
@@ -149,6 +150,12 @@ size_t stamp_read(struct digest *out, const char *path) {
     return w.file_count;
 }
 
+void stamp_copy(struct digest *out, const char *path) {
+    struct walk w = {.strict = true};
+    add(&w, path);
+    finish(&w, strlen(path), out);
+}
+
 void way_close(struct way *w) {
     free(w->folder);
     *w = (struct way){0};
@@ -161,7 +168,7 @@ static bool is_at_rest(const struct walk *w, struct timespec now) {
 
 /* Comes to a folder, unless it stands there already. */
 static void way_examine(struct way *way, const char *path) {
-    struct walk w = {.strict = true};
+    struct walk w = {.strict = true, .entries = true};
     struct timespec now;
     char *folder = path_directory(path);
     if (way->folder && strcmp(way->folder, folder) == 0) {
@@ -191,7 +198,7 @@ static void add_target(struct walk *w, const char *path) {
 }
 
 void sight_read(struct sight *out, const char *path, struct way *way) {
-    struct walk w = {.strict = true};
+    struct walk w = {.strict = true, .entries = true};
     struct timespec now;
     struct digest found;
     way_examine(way, path);

@@ -12,6 +12,10 @@
    change its stamp. */
 size_t stamp_read(struct digest *out, const char *path);
 
+/* Stamps a copy that a stage reads: of its files also devices and change times. Skips the names of folder_skips_name,
+   which are no part of an input. */
+void stamp_copy(struct digest *out, const char *path);
+
 /* A stamp that shows every write to the files, even if the old bytes were restored. */
 struct sight {
     struct digest stamp;

@@ -30,6 +30,19 @@ bool view_binds(const struct attempt *a, const struct action_item *item) {
            (!item->content.directory || copy_is_whole(item->path, store_input_filter(a->all->options.store)));
 }
 
+/* NULL: the place itself. */
+static void add_bind(struct attempt *a, const char *source, const char *place) {
+    mem_grow(a->isolation.binds, &a->bind_capacity, a->isolation.bind_count + 1);
+    mem_grow(a->places, &a->place_capacity, a->isolation.bind_count + 1);
+    char *target = a->places[a->isolation.bind_count] = mem_strdup(place);
+    a->isolation.binds[a->isolation.bind_count++] = (struct isolation_bind){source ? source : target, target};
+}
+
+void view_seal(struct attempt *a, const char *place) {
+    if (a->isolation.cover)
+        add_bind(a, NULL, place);
+}
+
 int view_bind(struct attempt *a, const struct action_item *item, const char *place, struct error *err) {
     int fd = -1, rc = 0;
     if (item->content.directory)
@@ -38,10 +51,7 @@ int view_bind(struct attempt *a, const struct action_item *item, const char *pla
         rc = error_errno(err, errno, "%s: cannot be made", place);
     if (fd >= 0)
         close(fd);
-    mem_grow(a->isolation.binds, &a->bind_capacity, a->isolation.bind_count + 1);
-    mem_grow(a->places, &a->place_capacity, a->isolation.bind_count + 1);
-    char *target = a->places[a->isolation.bind_count] = mem_strdup(place);
-    a->isolation.binds[a->isolation.bind_count++] = (struct isolation_bind){item->path, target};
+    add_bind(a, item->path, place);
     return rc;
 }
 

@@ -1,4 +1,4 @@
-/* The project as an isolated command sees it: kept folders, and large inputs by read-only bind. */
+/* The project as an isolated command sees it: kept folders, and inputs by read-only bind. */
 #ifndef RETORT_ENGINE_ATTEMPT_VIEW_H
 #define RETORT_ENGINE_ATTEMPT_VIEW_H
 
@@ -19,6 +19,9 @@ bool view_binds(const struct attempt *a, const struct action_item *item);
 
 /* Makes a place for such an input at a path that does not exist yet, and notes the bind. ERR_IO. */
 int view_bind(struct attempt *a, const struct action_item *item, const char *place, struct error *err);
+
+/* Notes that what stands at a place in the command's directory is read-only. */
+void view_seal(struct attempt *a, const char *place);
 
 /* Notes the paths that stay visible, once argv and environment are known: the command's directory and checkpoint.
    Programs of the project stay too, if its PATH or argv[0] names them. */

@@ -27,6 +27,10 @@ struct isolation_identity isolation_identity(void) {
     return i;
 }
 
+bool isolation_stands(const struct isolation_bind *b) {
+    return strcmp(b->source, b->target) == 0;
+}
+
 /* ---- in the new process: only system calls ---- */
 
 static bool write_text(const char *path, const char *text) {
@@ -81,14 +85,14 @@ static bool attach_kept(int tree, const char *path) {
     return fstat(tree, &st) == 0 && make_place(path, S_ISDIR(st.st_mode)) && attach(tree, path);
 }
 
-/* Takes all trees before the project is covered: most lie in it. */
+/* Takes trees before the project is covered: most lie in it. */
 static bool take_trees(int *trees, const struct isolation *x, const char **what) {
     size_t count = 0;
     for (char **keep = x->keep; keep && *keep; keep++)
         if ((trees[count++] = take_tree(*what = *keep)) < 0)
             return false;
     for (size_t i = 0; i < x->bind_count; i++)
-        if ((trees[count++] = take_tree(*what = x->binds[i].source)) < 0)
+        if (!isolation_stands(&x->binds[i]) && (trees[count++] = take_tree(*what = x->binds[i].source)) < 0)
             return false;
     return true;
 }
@@ -98,10 +102,12 @@ static bool attach_trees(const int *trees, const struct isolation *x, const char
     for (char **keep = x->keep; keep && *keep; keep++)
         if (!attach_kept(trees[count++], *what = *keep))
             return false;
-    for (size_t i = 0; i < x->bind_count; i++, count++) {
+    for (size_t i = 0; i < x->bind_count; i++) {
         *what = x->binds[i].target;
-        if (!make_read_only(trees[count], "") || !attach(trees[count], *what))
+        int tree = isolation_stands(&x->binds[i]) ? take_tree(*what) : trees[count++];
+        if (tree < 0 || !make_read_only(tree, "") || !attach(tree, *what))
             return false;
+        close(tree); /* there may be more inputs than descriptors */
     }
     return true;
 }
@@ -113,7 +119,9 @@ static bool seal_cover(const char *cover) {
 }
 
 static bool is_small_enough(const struct isolation *x) {
-    size_t count = x->bind_count;
+    size_t count = 0;
+    for (size_t i = 0; i < x->bind_count; i++)
+        count += !isolation_stands(&x->binds[i]);
     for (char **keep = x->keep; keep && *keep; keep++)
         count++;
     errno = E2BIG;

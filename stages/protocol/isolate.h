@@ -2,7 +2,7 @@
  * A command's own view of the file system: it sees its directory and the system, and nothing else of the project.
  *
  *   the project    covered by an empty mount, in which only kept paths stand
- *   its inputs     stand in its directory by read-only bind
+ *   its inputs     stand in its directory by read-only bind: files of the project, and copies in their own places
  *
  * The mounts are made in a namespace that ends with the command. An ordinary user gets a user namespace too, which
  * maps the user to itself. Root needs none, and loses the right to mount before the command runs.
@@ -14,18 +14,21 @@
 #include <stddef.h>
 
 struct isolation_bind {
-    const char *source, *target; /* absolute; the target is there, of the source's type */
+    const char *source, *target; /* absolute; the target is there, of the source's type, or is the source */
 };
+
+/* Whether the target is the source: a copy that is made read-only where it stands. */
+bool isolation_stands(const struct isolation_bind *b);
 
 /* Texts are borrowed. */
 struct isolation {
     const char *cover;            /* the project's folder; NULL: no isolation */
     char **keep;                  /* files and folders below it that stay, NULL-terminated; the later ones on top */
-    struct isolation_bind *binds; /* read-only */
+    struct isolation_bind *binds; /* read-only; the later ones on top */
     size_t bind_count;
 };
 
-enum { ISOLATION_MOST = 1024 }; /* kept paths and binds together */
+enum { ISOLATION_MOST = 1024 }; /* kept paths, and binds of other sources, together */
 
 /* The flags of clone(2) for a process that calls isolation_enter. */
 int isolation_flags(void);

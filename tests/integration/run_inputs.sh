@@ -73,8 +73,8 @@ cat >t.json <<'EOF'
                "outs": { "o": "o" }, "after": ["read"], "retries": 1 } } }
 EOF
 run
-if grep -q '"spoil".*"failed"' run.json; then
-    check "a stage that changes its input fails, and names it" has run.json 'it changed its input \"o\", which is read-only'
+check "a stage that changes its input fails, and names it" has run.json 'it changed its input \"o\", which is read-only'
+if grep -q 'it was set aside' run.json; then
     check "it is not tried again with what it spoilt, nor is what made that" same "$(grep -c started run.json)" 3
     sed -i 's/chmod u+w $1; echo spoilt >$1; //' t.json
     check "the producer of the input runs again" run
