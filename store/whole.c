@@ -79,12 +79,13 @@ int store_object_require(struct store *s, const struct object *o, struct error *
 
 /* Leaves the entries below a folder, with their paths from there on. */
 static void keep_below(struct listing *l, const char *folder) {
-    size_t length = strlen(folder), kept = 0;
+    size_t kept = 0;
     l->size = 0;
     for (size_t i = 0; i < l->count; i++) {
         struct listing_entry e = l->entries[i];
-        if (strncmp(e.path, folder, length) == 0 && e.path[length] == '/') {
-            memmove(e.path, e.path + length + 1, strlen(e.path + length + 1) + 1);
+        const char *below = path_below(e.path, folder);
+        if (below && *below) {
+            memmove(e.path, below, strlen(below) + 1);
             l->size += e.size;
             l->entries[kept++] = e;
         } else {

@@ -21,24 +21,20 @@ struct search {
     size_t count;
 };
 
-static bool lies_in(const char *path, const char *folder) {
-    size_t length = strlen(folder);
-    return strncmp(path, folder, length) == 0 && (path[length] == '/' || !path[length]);
-}
-
 /* The input that the file is or lies in; NULL: none. */
 static const struct action_item *find_item(const struct action *action, const char *path, size_t *input,
                                            size_t *index) {
     for (*input = 0; *input < action->input_count; ++*input)
         for (*index = 0; *index < action->inputs[*input].count; ++*index)
-            if (action->inputs[*input].items[*index].path && lies_in(path, action->inputs[*input].items[*index].path))
+            if (action->inputs[*input].items[*index].path &&
+                path_below(path, action->inputs[*input].items[*index].path))
                 return &action->inputs[*input].items[*index];
     return NULL;
 }
 
 static bool is_out(const struct action *action, const char *name) {
     for (size_t i = 0; i < action->out_count; i++)
-        if (lies_in(name, action->outs[i].path) || lies_in(action->outs[i].path, name))
+        if (path_below(name, action->outs[i].path) || path_below(action->outs[i].path, name))
             return true;
     return false;
 }
@@ -55,7 +51,7 @@ static void tell(struct search *s, const char *name) {
         inputs_item_path(s->a, &action->inputs[input], index, &place);
     if (!item)
         buffer_printf(s->out, "; %s exists and is no input of this stage; add it to \"in\"", name);
-    else if (!lies_in(name, buffer_text(&place)))
+    else if (!path_below(name, buffer_text(&place)))
         buffer_printf(s->out, "; %s is an input of this stage, but stands at %s; give it its place with \"as\"", name,
                       buffer_text(&place));
     if (s->out->size > before)
@@ -75,7 +71,7 @@ static bool is_told(const struct search *s, const char *name) {
 static bool check_name(struct search *s, const char *name) {
     char *path = path_join(s->directory, name);
     bool there = *name && *name != '/' && strncmp(name, "..", 2) != 0 &&
-                 !lies_in(path, store_directory(s->a->all->options.store)) && file_exists(path);
+                 !path_below(path, store_directory(s->a->all->options.store)) && file_exists(path);
     free(path);
     if (there && s->count < MOST && !is_told(s, name) && !is_out(s->a->instance->action, name))
         tell(s, name);
@@ -103,12 +99,11 @@ static void search_word(struct search *s, const char *word, size_t length, bool 
         return;
     memcpy(text, word, length);
     text[length] = '\0';
-    const char *stage = s->a->directory->stage, *name = text;
-    if (lies_in(name, stage))
-        name += strlen(stage);
-    else if (lies_in(name, s->directory))
-        name += strlen(s->directory);
-    name += name != text && *name == '/';
+    const char *name = path_below(text, s->a->directory->stage);
+    if (!name)
+        name = path_below(text, s->directory);
+    if (!name)
+        name = text;
     char *normal = path_normal(*name ? name : ".");
     if (module)
         search_module(s, normal);

@@ -141,8 +141,7 @@ static int put_out(struct object *object, struct attempt *a, int folder, const s
 bool attempt_out_is_inside(const struct action *action, const struct out_decl *out) {
     for (size_t i = 0; out->type == OUT_METRICS && i < action->out_count; i++) {
         const struct out_decl *folder = &action->outs[i];
-        size_t length = strlen(folder->path);
-        if (folder->type == OUT_DIRECTORY && strncmp(out->path, folder->path, length) == 0 && out->path[length] == '/')
+        if (folder->type == OUT_DIRECTORY && path_below(out->path, folder->path))
             return true;
     }
     return false;

@@ -58,8 +58,8 @@ int view_bind(struct attempt *a, const struct action_item *item, const char *pla
 /* ---- kept paths ---- */
 
 static bool lies_in(const char *path, const char *folder) {
-    size_t length = strlen(folder);
-    return strncmp(path, folder, length) == 0 && path[length] == '/';
+    const char *below = path_below(path, folder);
+    return below && *below;
 }
 
 /* The cover hides the path itself, or the one that its links lead to. */

@@ -62,6 +62,10 @@ char *path_directory(const char *path);
 /* The part after the last "/". Points into `path`. */
 const char *path_base(const char *path);
 
+/* The part of `path` below `folder`, "" when both are the same; NULL: it lies elsewhere. Compares the texts, so both are
+   normal (path_normal), and absolute or relative alike. Points into `path`. */
+const char *path_below(const char *path, const char *folder);
+
 /* ".<name>.tmp-<mark>" beside `path`: a temporary file that a rename makes `path`, or that a kill leaves. The caller
    frees. */
 char *path_temporary(const char *path, const char *mark);

@@ -29,6 +29,13 @@ const char *path_base(const char *path) {
     return slash ? slash + 1 : path;
 }
 
+const char *path_below(const char *path, const char *folder) {
+    size_t length = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
+    if (strncmp(path, folder, length) != 0 || (path[length] != '\0' && path[length] != '/'))
+        return NULL;
+    return path + length + (path[length] == '/');
+}
+
 static const char TEMPORARY[] = ".tmp-";
 
 char *path_temporary(const char *path, const char *mark) {

@@ -326,10 +326,9 @@ void project_close(struct project *p) {
 static bool holds_home(const char *root) {
     const char *home = getenv("HOME");
     char *real = home && *home ? realpath(home, NULL) : NULL;
-    size_t length = strlen(root);
-    bool holds = real && strncmp(real, root, length) == 0 && strchr("/", real[length]);
+    bool holds = path_below(real ? real : "/", root);
     free(real);
-    return holds || strcmp(root, "/") == 0;
+    return holds;
 }
 
 const char *project_cover(const struct project *p, const struct arguments *a) {

@@ -46,9 +46,6 @@ void python_free(struct python *p); /* NULL is fine */
 /* False: packages may have been installed or removed since. */
 bool python_is_current(const struct python *p);
 
-/* Whether a place lies in a folder, or is it. */
-bool python_path_lies_in(const struct python_path *p, const char *folder);
-
 /* python_paths.c: adds the places that a .pth file, or a finder that it imports, names. */
 void python_read_pth(struct python *p, const char *site, const char *name);
 

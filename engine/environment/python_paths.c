@@ -8,20 +8,11 @@
 
 enum { FILE_LIMIT = 1 << 20 };
 
-static bool lies_below(const char *path, const char *folder) {
-    size_t length = strlen(folder);
-    return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
-}
-
-bool python_path_lies_in(const struct python_path *p, const char *folder) {
-    return lies_below(p->path, folder);
-}
-
 static void add_path(struct python *p, const char *module, const char *path) {
     for (size_t i = 0; i < p->path_count; i++)
         if (strcmp(p->paths[i].path, path) == 0)
             return;
-    if (lies_below(path, p->prefix) || !file_exists(path))
+    if (path_below(path, p->prefix) || !file_exists(path))
         return;
     mem_grow(p->paths, &p->path_capacity, p->path_count + 1);
     p->paths[p->path_count++] = (struct python_path){module ? mem_strdup(module) : NULL, mem_strdup(path)};

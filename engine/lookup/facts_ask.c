@@ -44,13 +44,6 @@ int facts_program(struct facts *f, const char *name, const char *search, struct 
     return rc;
 }
 
-static bool passes_path(const struct stage_decl *stage) {
-    for (size_t i = 0; i < stage->pass_env_count; i++)
-        if (strcmp(stage->pass_env[i], "PATH") == 0)
-            return getenv("PATH") != NULL;
-    return false;
-}
-
 static const char *prefix_path(struct facts *f, const struct toolchain *t) {
     size_t length = strlen(t->prefix);
     char *path = bytemap_get(&f->paths, t->prefix, length);
@@ -63,7 +56,7 @@ static const char *prefix_path(struct facts *f, const struct toolchain *t) {
 
 const char *facts_stage_path(struct facts *f, const struct stage_decl *stage) {
     const char *callers = getenv("PATH");
-    if (passes_path(stage) || (stage->toolchain.type == TOOLCHAIN_CALLER && callers))
+    if (callers && (stage->toolchain.type == TOOLCHAIN_CALLER || stage_passes(stage, "PATH")))
         return callers;
     return stage->toolchain.type == TOOLCHAIN_PREFIX ? prefix_path(f, &stage->toolchain) : TOOLCHAIN_SYSTEM_PATH;
 }

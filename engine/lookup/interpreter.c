@@ -74,17 +74,10 @@ const struct interpreter *interpreter_of_command(struct facts *f, const char *pa
     return found;
 }
 
-/* A text of the file; NULL: it is no literal text. */
-static const char *literal_text(const struct value *v) {
-    return v->type == VALUE_LITERAL ? cJSON_GetStringValue(v->as.literal) : NULL;
-}
-
 /* The PATH of a stage; NULL: it depends on the instance. */
 static const char *search_path(struct facts *f, const struct stage_decl *stage) {
-    for (size_t i = 0; i < stage->env_count; i++)
-        if (strcmp(stage->env[i].name, "PATH") == 0)
-            return literal_text(stage->env[i].value);
-    return facts_stage_path(f, stage);
+    const struct value *own = stage_env(stage, "PATH");
+    return own ? value_text(own) : facts_stage_path(f, stage);
 }
 
 const struct interpreter *interpreter_of_stage(struct facts *f, const struct stage_decl *stage) {
@@ -108,8 +101,8 @@ const cJSON *interpreter_packages(struct facts *f, const char *name, const char 
 /* Not the project's top folder: with its store and results it is no input. Not a part of a package, as "a.b". */
 static bool is_covered(const struct python_path *p, const struct stage_decl *stage, const char *root) {
     bool dotted = p->module && strchr(p->module, '.');
-    return stage->toolchain.type != TOOLCHAIN_SYSTEM && !dotted && python_path_lies_in(p, root) &&
-           strcmp(p->path, root) != 0;
+    const char *below = path_below(p->path, root);
+    return stage->toolchain.type != TOOLCHAIN_SYSTEM && !dotted && below && *below;
 }
 
 struct module_list {

@@ -34,13 +34,7 @@ int programs_require(const struct plan *plan, struct error *err) {
 /* The first word of a command whose programs come from the fixed PATH, unasked; NULL: of any other. */
 static const char *default_program(const struct stage_decl *stage) {
     const char *name = stage->toolchain.is_declared ? NULL : words_program(stage);
-    for (size_t i = 0; name && i < stage->env_count; i++)
-        if (strcmp(stage->env[i].name, "PATH") == 0)
-            return NULL;
-    for (size_t i = 0; name && i < stage->pass_env_count; i++)
-        if (strcmp(stage->pass_env[i], "PATH") == 0)
-            return NULL;
-    return name && !strchr(name, '/') ? name : NULL;
+    return name && !strchr(name, '/') && !stage_sets(stage, "PATH") ? name : NULL;
 }
 
 /* The places of a program for stages and for the caller. The caller frees. False: they are the same file. */

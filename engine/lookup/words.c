@@ -6,31 +6,16 @@
 #include "engine/base/file.h"
 #include "engine/environment/toolchain.h"
 
-/* The text of a word without references; NULL for any other. */
-static const char *plain(const struct value *v) {
-    return v->type == VALUE_LITERAL && cJSON_IsString(v->as.literal) ? v->as.literal->valuestring : NULL;
-}
-
 const char *words_program(const struct stage_decl *stage) {
     const struct value *cmd = stage->cmd;
-    return cmd && cmd->type == VALUE_LIST && cmd->as.list.count > 0 ? plain(cmd->as.list.items[0]) : NULL;
+    return cmd && cmd->type == VALUE_LIST && cmd->as.list.count > 0 ? value_text(cmd->as.list.items[0]) : NULL;
 }
 
 /* ---- programs ---- */
 
-static bool sets_path(const struct stage_decl *stage) {
-    for (size_t i = 0; i < stage->env_count; i++)
-        if (strcmp(stage->env[i].name, "PATH") == 0)
-            return true;
-    for (size_t i = 0; i < stage->pass_env_count; i++)
-        if (strcmp(stage->pass_env[i], "PATH") == 0)
-            return true;
-    return false;
-}
-
 bool words_program_found(const struct stage_decl *stage) {
     const char *program = words_program(stage);
-    if (!program || strchr(program, '/') || sets_path(stage))
+    if (!program || strchr(program, '/') || stage_sets(stage, "PATH"))
         return true;
     char *search = toolchain_path(&stage->toolchain);
     char *found = path_find_program(program, search, NULL);
@@ -42,18 +27,13 @@ bool words_program_found(const struct stage_decl *stage) {
 
 /* ---- files of the project ---- */
 
-/* Whether `path` is `place`, or lies in it. */
-static bool lies_in(const char *path, const char *place) {
-    size_t length = strlen(place);
-    return strncmp(path, place, length) == 0 && (path[length] == '\0' || path[length] == '/');
-}
-
 /* Whether the input may stand at `path` in the stage's directory: true where the plan alone knows its place. */
 static bool may_stand_at(const struct input_decl *in, const char *path) {
-    bool varies = in->place ? !plain(in->place) : in->at_own_path && in->type != INPUT_LIST && !plain(in->value);
-    const char *place = in->place ? plain(in->place) : in->at_own_path && in->value ? plain(in->value) : NULL;
+    bool varies =
+        in->place ? !value_text(in->place) : in->at_own_path && in->type != INPUT_LIST && !value_text(in->value);
+    const char *place = in->place ? value_text(in->place) : in->at_own_path ? value_text(in->value) : NULL;
     char *normal = place ? path_normal(place) : NULL;
-    bool may = varies || (normal && lies_in(path, normal));
+    bool may = varies || (normal && path_below(path, normal));
     free(normal);
     for (size_t i = 0; !may && i < in->item_count; i++)
         may = may_stand_at(&in->items[i], path);
@@ -65,7 +45,7 @@ static bool is_given(const struct stage_decl *stage, const char *path) {
         if (may_stand_at(&stage->in[i], path))
             return true;
     for (size_t i = 0; i < stage->out_count; i++)
-        if (stage->outs[i].template || lies_in(path, stage->outs[i].path))
+        if (stage->outs[i].template || path_below(path, stage->outs[i].path))
             return true;
     return false;
 }
@@ -82,7 +62,7 @@ static bool names_project_file(const struct stage_decl *stage, const char *word)
 }
 
 static void warn_file(const struct stage_decl *stage, const struct value *v, struct diagnostics *diagnostics) {
-    const char *word = plain(v);
+    const char *word = value_text(v);
     if (!word || !names_project_file(stage, word))
         return;
     char *normal = path_normal(word);

@@ -148,18 +148,22 @@ void read_default_environment(struct part *part, const cJSON *defaults) {
         read_any_toolchain(part, toolchain, &part->defaults.toolchain);
 }
 
-static bool has_variable(const struct stage_decl *decl, const char *name) {
-    for (size_t i = 0; i < decl->env_count; i++)
-        if (strcmp(decl->env[i].name, name) == 0)
+const struct value *stage_env(const struct stage_decl *stage, const char *name) {
+    for (size_t i = 0; i < stage->env_count; i++)
+        if (strcmp(stage->env[i].name, name) == 0)
+            return stage->env[i].value;
+    return NULL;
+}
+
+bool stage_passes(const struct stage_decl *stage, const char *name) {
+    for (size_t i = 0; i < stage->pass_env_count; i++)
+        if (strcmp(stage->pass_env[i], name) == 0)
             return true;
     return false;
 }
 
-static bool passes(const struct stage_decl *decl, const char *name) {
-    for (size_t i = 0; i < decl->pass_env_count; i++)
-        if (strcmp(decl->pass_env[i], name) == 0)
-            return true;
-    return false;
+bool stage_sets(const struct stage_decl *stage, const char *name) {
+    return stage_env(stage, name) || stage_passes(stage, name);
 }
 
 void add_default_environment(struct draft *d) {
@@ -172,12 +176,12 @@ void add_default_environment(struct draft *d) {
     const char **pass_env = arena_array(arena, own.pass_env_count + defaults->pass_env_count, sizeof *pass_env);
     d->decl.env_count = d->decl.pass_env_count = 0;
     for (size_t i = 0; i < defaults->env_count; i++)
-        if (!has_variable(&own, defaults->env[i].name) && !passes(&own, defaults->env[i].name))
+        if (!stage_sets(&own, defaults->env[i].name))
             env[d->decl.env_count++] = defaults->env[i];
     for (size_t i = 0; i < own.env_count; i++)
         env[d->decl.env_count++] = own.env[i];
     for (size_t i = 0; i < defaults->pass_env_count; i++)
-        if (!has_variable(&own, defaults->pass_env[i]) && !passes(&own, defaults->pass_env[i]))
+        if (!stage_sets(&own, defaults->pass_env[i]))
             pass_env[d->decl.pass_env_count++] = defaults->pass_env[i];
     for (size_t i = 0; i < own.pass_env_count; i++)
         pass_env[d->decl.pass_env_count++] = own.pass_env[i];

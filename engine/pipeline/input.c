@@ -186,14 +186,9 @@ static void read_named(struct draft *d, const cJSON *member, struct input_decl *
 
 /* ---- inputs at their own paths ---- */
 
-/* The text of a literal; NULL: it is none. */
-static const char *literal_text(const struct value *v) {
-    return v && v->type == VALUE_LITERAL && cJSON_IsString(v->as.literal) ? v->as.literal->valuestring : NULL;
-}
-
 /* The place of the input as far as the file shows it; NULL: only the plan knows it. */
 static const char *own_place(struct draft *d, const struct input_decl *in) {
-    const char *text = literal_text(in->place ? in->place : in->value);
+    const char *text = value_text(in->place ? in->place : in->value);
     if (!text || in->place)
         return text;
     char *normal = path_normal(text);

@@ -206,8 +206,9 @@ static const char *check_label(struct draft *d, const char *axis, const struct v
                "an object as a value of the axis \"%s\" needs a \"label\", which names it in \"[%s=...]\"", axis, axis);
     if (!label)
         return NULL;
-    if (label->type == VALUE_LITERAL && cJSON_IsString(label->as.literal) && label->as.literal->valuestring[0])
-        return label->as.literal->valuestring;
+    const char *text = value_text(label);
+    if (text && *text)
+        return text;
     report(r, &label->at, "the \"label\" of a value of the axis \"%s\" is plain text; found %s", axis,
            label->type != VALUE_LITERAL         ? "a reference"
            : !cJSON_IsString(label->as.literal) ? describe(r, label->as.literal)

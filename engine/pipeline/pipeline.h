@@ -244,6 +244,11 @@ const struct stage_decl *pipeline_stage(const struct pipeline *p, const char *fu
 /* The out of that name, and its place among `outs` (`index` may be NULL); NULL when there is none. */
 const struct out_decl *stage_out(const struct stage_decl *stage, const char *name, size_t *index);
 
+/* The value of a variable in "env"; NULL: it is not there. */
+const struct value *stage_env(const struct stage_decl *stage, const char *name);
+bool stage_passes(const struct stage_decl *stage, const char *name); /* "pass_env" names the variable */
+bool stage_sets(const struct stage_decl *stage, const char *name);   /* one of the two */
+
 /* Each parses "params.steps=500", of --set and --set-json. ERR_USAGE. Freed by override_close. */
 int override_parse(struct override *out, const char *argument, struct error *err);
 int override_parse_json(struct override *out, const char *argument, struct error *err);

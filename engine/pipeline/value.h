@@ -95,4 +95,7 @@ struct value {
     } as;
 };
 
+/* The text of a literal string; NULL for any other value, and for NULL. */
+const char *value_text(const struct value *v);
+
 #endif

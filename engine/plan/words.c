@@ -150,9 +150,7 @@ static int push_resolved(struct draft *d, const struct value *v, bool list) {
 
 /* One element of argv, or (not `list`) the value of a variable. */
 static int push_value(struct draft *d, const struct value *v, bool list) {
-    const char *text = v->type == VALUE_REFERENCE ? coordinate_text(d->scope, v->as.reference) : NULL;
-    if (v->type == VALUE_LITERAL && cJSON_IsString(v->as.literal))
-        text = v->as.literal->valuestring;
+    const char *text = v->type == VALUE_REFERENCE ? coordinate_text(d->scope, v->as.reference) : value_text(v);
     if (text) {
         push_text(d, text);
         return 0;

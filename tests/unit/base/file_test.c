@@ -234,6 +234,19 @@ static void paths_are_joined_and_shortened(void **state) {
         assert_taken(path_normal(normal[i][0]), normal[i][1]);
 }
 
+static void a_path_below_a_folder_is_told_from_one_beside_it(void **state) {
+    (void)state;
+    assert_string_equal(path_below("/a/b/c", "/a"), "b/c");
+    assert_string_equal(path_below("/a", "/a"), "");
+    assert_string_equal(path_below("/a", "/"), "a");
+    assert_string_equal(path_below("/", "/"), "");
+    assert_string_equal(path_below("a/b", "a"), "b");
+    assert_null(path_below("/ab", "/a"));
+    assert_null(path_below("/a", "/a/b"));
+    assert_null(path_below("/b/a", "/a"));
+    assert_null(path_below("a", "/"));
+}
+
 static void temporary_names_are_told_apart(void **state) {
     const char *mark = NULL;
     char *path = path_temporary("results/p/o.tmp-1.csv", "42");
@@ -347,6 +360,7 @@ int main(void) {
         in_directory(a_link_at_the_end_of_a_path_beneath_is_not_followed),
         in_directory(a_link_on_the_way_of_a_path_beneath_is_not_followed),
         cmocka_unit_test(paths_are_joined_and_shortened),
+        cmocka_unit_test(a_path_below_a_folder_is_told_from_one_beside_it),
         cmocka_unit_test(temporary_names_are_told_apart),
         in_directory(a_missing_file_is_told_from_an_unknown_one),
         in_directory(a_program_is_found_on_the_path),
