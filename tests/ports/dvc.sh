@@ -12,6 +12,14 @@ check "the metrics are those of the scripts run by hand" same "$(cat results/dvc
 check "the model is that of the scripts run by hand" same "$(cat results/dvc-port/model.json)" "$(cat model.json)"
 check "nested metrics are joined by dots" sh -c '"$1" metrics --csv | head -n 1 | grep -q "test.mse"' sh "$retort"
 rm -rf data/prepared model.json eval src/__pycache__
+
+# The same project from its dvc.yaml. Its stages have params.yaml as a whole, so two keys are others.
+check "import-dvc writes the pipeline" "$retort" import-dvc -o imported.json
+check "the imported pipeline is sound" "$retort" check imported.json
+check "it runs without an edit" run imported.json
+check "its metrics are those of the scripts run by hand" same "$(cat results/project/eval/metrics.json)" \
+    "$(cat results/dvc-port/metrics.json)"
+rm imported.json
 sed -i 's/ridge: 0.1/ridge: 5/' params.yaml
 check "a changed parameter runs" run
 check "only the stages after it run" same "$(counts run.json)" '{"event":"end","known":1,"finished":2,"failed":0,"interrupted":0,"skipped":0}'
