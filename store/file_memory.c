@@ -190,6 +190,10 @@ void file_memory_close(struct store *s) {
     for (size_t i = 0; i < s->hashed.count; i++)
         file_hash_free(s->hashed.entries[i].value);
     bytemap_close(&s->hashed);
+    for (size_t i = 0; i < s->told.count; i++)
+        free(s->told.entries[i].value);
+    bytemap_close(&s->told);
+    free(s->way.folder);
 }
 
 /* ---- content ---- */
@@ -236,28 +240,13 @@ static int hash_stable(int fd, const char *path, const atomic_bool *stop, struct
     return error_set(err, ERR_FAILED, "%s: is being written to; start again when it is finished", path);
 }
 
-/* Faults in the path are the user's to mend (ERR_INVALID); all others are the system's. */
-static int way_fault(int errnum, const char *path, struct error *err) {
-    switch (errnum) {
-    case ENOENT:
-    case ENOTDIR:
-        return error_set(err, ERR_NOT_FOUND, "%s: does not exist", path);
-    case ELOOP:
-        return error_set(err, ERR_INVALID, "%s: is a link that leads in a circle", path);
-    case EACCES:
-        return error_set(err, ERR_INVALID, "%s: may not be read (permission denied)", path);
-    default:
-        return error_errno(err, errnum, "%s: cannot be opened", path);
-    }
-}
-
 /* Hashes a file without the store. `*at_rest`: it may be remembered. */
 static int hash_path(const char *path, const atomic_bool *stop, struct stat *st, struct digest *out, bool *at_rest,
                      struct error *err) {
     int64_t began = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
-        return way_fault(errno, path, err);
+        return tree_fault(errno, path, err);
     int rc = fstat(fd, st) < 0 ? error_errno(err, errno, "%s: cannot be examined", path)
                                : hash_stable(fd, path, stop, st, out, &began, err);
     close(fd);
@@ -315,7 +304,7 @@ struct question {
 static int leave_unhashed(struct question *q, const char *path, struct error *err) {
     q->open = true;
     if (access(path, R_OK) < 0)
-        return way_fault(errno, path, err);
+        return tree_fault(errno, path, err);
     if (q->unhashed)
         q->unhashed(q->context, path);
     return 0;
@@ -341,64 +330,13 @@ static int file_content(void *context, const char *path, const struct stat *seen
     return rc;
 }
 
-static int directory_content(struct question *q, const char *path, struct object *out, struct error *err) {
-    struct listing l = {0};
-    struct buffer text = {0};
-    session_pause(q->s); /* opening a folder may take long */
-    const struct tree_options options = {.follow = true, .filter = &q->s->filter};
-    int rc = tree_walk(&l, AT_FDCWD, path, &options, file_content, q, err);
-    if (rc == 0) {
-        *out = (struct object){.directory = true, .size = l.size};
-        listing_write(&text, &l);
-        listing_digest(&out->digest, text.data, text.size);
-    }
-    buffer_close(&text);
-    listing_close(&l);
-    return rc;
-}
-
-/* Whether a folder is the other path, or holds it. */
-static bool holds(const char *folder, const char *path) {
-    size_t length = strlen(folder);
-    if (strncmp(path, folder, length) != 0)
-        return false;
-    return folder[length - 1] == '/' || path[length] == '/' || path[length] == '\0';
-}
-
-int store_check_folder(const char *store, const char *results, const char *folder, struct error *err) {
-    if (holds(folder, store))
-        return error_set(err, ERR_INVALID,
-                         "%s: holds the store (%s), which changes with every run: name the needed files and folders in "
-                         "it, or put the store elsewhere (--store)",
-                         folder, store);
-    if (results && holds(folder, results))
-        return error_set(err, ERR_INVALID,
-                         "%s: holds the pipeline's own results (%s), so that a run would change its inputs: name the "
-                         "needed files and folders in it",
-                         folder, results);
-    return 0;
-}
-
-static int own_directory(struct question *q, const char *path, struct object *out, struct error *err) {
-    char *absolute = realpath(path, NULL);
-    int rc = 0;
-    if (!absolute)
-        rc = way_fault(errno, path, err);
-    else if ((rc = store_check_folder(q->s->directory, q->s->results, absolute, err)) == 0)
-        rc = directory_content(q, absolute, out, err);
-    free(absolute);
-    return rc;
-}
-
 static int answer(struct question *q, const char *path, struct object *out, struct error *err) {
     struct stat st;
-    if (stat(path, &st) < 0)
-        return way_fault(errno, path, err);
-    if (S_ISDIR(st.st_mode))
-        return own_directory(q, path, out, err);
-    if (S_ISREG(st.st_mode))
-        return file_content(q, path, &st, out, err);
-    return error_set(err, ERR_INVALID, "%s: is %s; an input is a file or a folder", path, file_type_name(st.st_mode));
+    int rc = input_examine(&st, path, &q->s->rules, &q->s->way, err);
+    if (rc < 0 || S_ISREG(st.st_mode))
+        return rc < 0 ? rc : file_content(q, path, &st, out, err);
+    session_pause(q->s); /* opening a folder may take long */
+    return input_folder(out, path, &q->s->rules, file_content, q, err);
 }
 
 int store_file_recall(struct store *s, const char *path, uint64_t most, store_unhashed *unhashed, void *context,
@@ -415,14 +353,23 @@ int store_file_content(struct store *s, const char *path, struct object *out, st
     return store_file_recall(s, path, UINT64_MAX, NULL, NULL, out, err);
 }
 
-void store_filter_inputs(struct store *s, const struct folder_filter *filter) {
-    s->filter = *filter;
+/* Each once: a run asks for the same folder many times. */
+static void note_link(void *context, const char *line) {
+    struct store *s = context;
+    if (bytemap_get(&s->told, line, strlen(line)))
+        return;
+    char *kept = mem_strdup(line);
+    bytemap_put(&s->told, kept, strlen(kept), kept);
+    notice(s, "%s", line);
 }
 
-void store_name_results(struct store *s, const char *results) {
-    s->results = results;
+void store_set_input_rules(struct store *s, const struct input_rules *rules) {
+    s->rules = *rules;
+    s->rules.store = s->directory;
+    s->rules.say = note_link;
+    s->rules.context = s;
 }
 
 const struct folder_filter *store_input_filter(const struct store *s) {
-    return &s->filter;
+    return &s->rules.filter;
 }

@@ -10,6 +10,7 @@
  *   object.c      one file below objects/            lease.c        what living engines use
  *   whole.c       an object with its files           remove.c       removal by several engines at once
  *   tree.c        a folder into a listing            document.c     the files of runs/ and attempts/
+ *   input.c       files and folders of the project
  *   sync.c        the names below objects/           record_row.c, known_row.c   from a record's tree
  *   index.c       state.db                           segment.c      lines of records on disk
  *   tail.c        segments into the index            rebuild.c      repair of a damaged index
@@ -130,6 +131,12 @@ struct session {
 struct remembered_file; /* file_memory.c */
 struct foreign_claim;   /* claim.c */
 
+/* The folder of the last input that was examined, without a final "/". Its owner frees the name. */
+struct input_way {
+    char *folder; /* NULL: none was */
+    bool outside; /* a link leads it out of the project */
+};
+
 struct store {
     char *directory;
     struct owner owner;
@@ -176,8 +183,9 @@ struct store {
     char **notices;
     size_t notice_count, notice_capacity;
     atomic_uint temporaries;
-    struct folder_filter filter; /* of folder inputs */
-    const char *results;         /* folder of the pipeline's own results; NULL: not known */
+    struct input_rules rules;
+    struct input_way way;
+    struct bytemap told; /* lines about links, each noted once; owns them */
     atomic_bool no_reflink;
     atomic_bool read_only; /* read_only.c */
 };
@@ -273,6 +281,16 @@ int listing_load(struct listing *out, struct store *s, const struct digest *d, s
    ERR_INVALID: there is none. */
 int listing_load_part(struct listing *out, struct store *s, const struct digest *whole, const char *part,
                       struct object *found, struct error *err);
+
+/* ---- input.c ---- */
+
+/* Examines an input, links followed. ERR_NOT_FOUND; ERR_INVALID: it is neither file nor folder; ERR_IO. */
+int input_examine(struct stat *st, const char *path, const struct input_rules *rules, struct input_way *way,
+                  struct error *err);
+
+/* Lists a folder. `file` as for tree_walk. */
+int input_folder(struct object *out, const char *path, const struct input_rules *rules, tree_file *file, void *context,
+                 struct error *err);
 
 /* ---- copy.c ---- */
 

@@ -47,13 +47,18 @@ void listing_digest(struct digest *out, const void *text, size_t size);
 /* Whether stored bytes begin like a listing. */
 bool listing_begins(const char *text, size_t size);
 
-/* Lists a directory. `file` gives the object of each regular file, whose stat it gets. Links, devices, sockets and
-   names that are not UTF-8 are refused. */
-struct tree_options {
-    bool follow;                        /* the directory itself may be a link */
-    const struct folder_filter *filter; /* a folder input: without the entries that are no part of it; NULL: all */
-};
+/* Lists a directory. `file` gives the object of each regular file, whose stat it gets. Devices, sockets, names that are
+   not UTF-8, and links unless they are followed, are refused. */
 typedef int tree_file(void *context, const char *path, const struct stat *st, struct object *out, struct error *err);
+typedef int tree_link(void *context, const char *path, bool directory, struct error *err);
+struct tree_options {
+    const struct folder_filter *filter; /* a folder input: without the entries that are no part of it; NULL: all */
+    tree_link *follow; /* called for each link, which is then followed; NULL: none is. `at` is the working directory. */
+    void *follow_context;
+};
+
+/* The error for a path of the project that cannot be opened, or whose link leads nowhere. */
+int tree_fault(int errnum, const char *path, struct error *err);
 int tree_walk(struct listing *out, int at, const char *directory, const struct tree_options *options, tree_file *file,
               void *context, struct error *err);
 

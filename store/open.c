@@ -152,6 +152,7 @@ static int make_absolute(struct store *s, struct error *err) {
         return error_errno(err, errno, "%s: cannot be resolved", s->directory);
     free(s->directory);
     s->directory = absolute;
+    s->rules.store = absolute;
     return 0;
 }
 

@@ -114,9 +114,9 @@ int store_materialise_part(struct store *s, const struct object *whole, const ch
 /* ---- digests of the project's files, remembered by path, inode, size, mtime, ctime ---- */
 
 /* Digest of a file or directory outside the store, from memory when it has not changed since. A file that changed
-   just before it was hashed is not remembered. A link is followed at the top and refused inside a directory.
-   ERR_FAILED for a file that is being written to. ERR_INVALID for one that may not be read, and for a directory that
-   holds this store. */
+   just before it was hashed is not remembered. Links are followed. ERR_FAILED for a file that is being written to.
+   ERR_INVALID for one that may not be read, a link that leads nowhere or in a circle, and a directory that the input
+   rules refuse. */
 int store_file_content(struct store *s, const char *path, struct object *out, struct error *err);
 
 /* The same without a long wait: no more than `most` bytes are hashed. ERR_BUSY: more has to be. Then `unhashed` (may be
@@ -132,16 +132,23 @@ struct file_hash *store_file_hash(const char *path, const atomic_bool *stop);
 /* Takes the result over, for the next question about this file. */
 void store_file_hashed(struct store *s, struct file_hash *h);
 
-/* Entries of folders outside the store that are no part of their content; besides those of folder_skips_name, which
-   never are. The filter's context outlives the store. */
-void store_filter_inputs(struct store *s, const struct folder_filter *filter);
+/* Rules of a project for its inputs. All zeros: none. */
+struct input_rules {
+    struct folder_filter filter; /* entries of folders that are no part of them, besides those of folder_skips_name */
+    /* Absolute, without links; NULL: none. No input may hold one of the first two: they change with every run. A link
+       that leaves the project is told to `say`: one line for a folder input, or for the files of one folder. */
+    const char *store, *results, *project;
+    void (*say)(void *context, const char *line);
+    void *context;
+};
 
-/* A folder input that holds the store, or the pipeline's own results (an absolute path without links; NULL: none),
-   would change with every run. store_file_content refuses it too, once store_name_results has told the results' folder,
-   which outlives the store. ERR_INVALID. */
-int store_check_folder(const char *store, const char *results, const char *folder, struct error *err);
-void store_name_results(struct store *s, const char *results);
+/* Sets the rules of store_file_content, and of store_file_recall. Their texts and the filter outlive the store. Links
+   that leave the project become notices. */
+void store_set_input_rules(struct store *s, const struct input_rules *rules);
 const struct folder_filter *store_input_filter(const struct store *s);
+
+/* Finds the faults that store_file_content would find, without a store and without hashing: `*out` has no digest. */
+int store_input_examine(struct object *out, const char *path, const struct input_rules *rules, struct error *err);
 
 /* ---- action records ---- */
 

@@ -1,6 +1,8 @@
 /* Reads a directory into a listing. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/folder.h"
@@ -15,11 +17,30 @@ struct walk {
     struct buffer path; /* of the current directory or entry */
     size_t root;        /* length of the part above the listing, with its "/" */
     int depth;
-    bool follow; /* follow a link at the top */
-    const struct folder_filter *filter;
+    const struct tree_options *options;
+    const struct followed *followed; /* NULL: on no link */
     tree_file *file;
     void *context;
 };
+
+/* Faults in the path are the user's to mend (ERR_INVALID); all others are the system's. */
+int tree_fault(int errnum, const char *path, struct error *err) {
+    char target[PATH_MAX];
+    ssize_t length = errnum == ENOENT ? readlink(path, target, sizeof target - 1) : -1;
+    if (length >= 0)
+        return error_set(err, ERR_INVALID, "%s: is a link to %.*s, which does not exist", path, (int)length, target);
+    switch (errnum) {
+    case ENOENT:
+    case ENOTDIR:
+        return error_set(err, ERR_NOT_FOUND, "%s: does not exist", path);
+    case ELOOP:
+        return error_set(err, ERR_INVALID, "%s: is a link that leads in a circle", path);
+    case EACCES:
+        return error_set(err, ERR_INVALID, "%s: may not be read (permission denied)", path);
+    default:
+        return error_errno(err, errnum, "%s: cannot be opened", path);
+    }
+}
 
 static int walk_directory(struct walk *w, struct error *err);
 
@@ -53,26 +74,47 @@ static int walk_kept(struct walk *w, const char *name, const struct stat *st, st
                      file_type_name(st->st_mode));
 }
 
+/* `st`: of what the link leads to. */
+static int walk_linked(struct walk *w, const char *name, const struct stat *st, struct error *err) {
+    const struct followed *outer = w->followed;
+    struct followed f = {0};
+    bool directory = S_ISDIR(st->st_mode);
+    int rc = directory ? followed_enter(&f, outer, w->path.data, err) : 0;
+    if (rc == 0)
+        rc = w->options->follow(w->options->follow_context, w->path.data, directory, err);
+    w->followed = directory ? &f : outer;
+    if (rc == 0)
+        rc = walk_kept(w, name, st, err);
+    w->followed = outer;
+    followed_leave(&f);
+    return rc;
+}
+
 static bool is_skipped(const struct walk *w, const struct stat *st) {
-    const struct folder_filter *f = w->filter;
+    const struct folder_filter *f = w->options->filter;
     return f && f->skips && f->skips(f->context, w->path.data, S_ISDIR(st->st_mode));
 }
 
 /* 0, SKIPPED: the entry is no part of the folder; or an error. */
+static int walk_found(struct walk *w, const char *name, struct stat *st, struct error *err) {
+    bool link = w->options->follow && S_ISLNK(st->st_mode);
+    int fault = link && stat(w->path.data, st) < 0 ? errno : 0;
+    if (is_skipped(w, st))
+        return SKIPPED;
+    if (fault)
+        return tree_fault(fault, w->path.data, err);
+    return link ? walk_linked(w, name, st, err) : walk_kept(w, name, st, err);
+}
+
 static int walk_entry(struct walk *w, const char *name, struct error *err) {
     struct stat st;
     size_t length = w->path.size;
-    if (w->filter && folder_skips_name(name))
+    if (w->options->filter && folder_skips_name(name))
         return SKIPPED;
     buffer_putc(&w->path, '/');
     buffer_puts(&w->path, name);
-    int rc = 0;
-    if (fstatat(w->at, w->path.data, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        rc = walk_lost(w, errno, err);
-    else if (!is_skipped(w, &st))
-        rc = walk_kept(w, name, &st, err);
-    else
-        rc = SKIPPED;
+    int rc = fstatat(w->at, w->path.data, &st, AT_SYMLINK_NOFOLLOW) < 0 ? walk_lost(w, errno, err)
+                                                                        : walk_found(w, name, &st, err);
     w->path.size = length;
     w->path.data[length] = '\0';
     return rc;
@@ -94,8 +136,7 @@ static int walk_entries(struct walk *w, struct folder *entries, struct error *er
 static int walk_directory(struct walk *w, struct error *err) {
     if (w->depth == MAX_DEPTH)
         return error_set(err, ERR_INVALID, "%s: directories nest deeper than %d", w->path.data, MAX_DEPTH);
-    int fd =
-        openat(w->at, w->path.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (w->follow && w->depth == 0 ? 0 : O_NOFOLLOW));
+    int fd = openat(w->at, w->path.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (w->options->follow ? 0 : O_NOFOLLOW));
     struct folder entries;
     int rc = folder_open_fd(&entries, fd, w->path.data, err);
     w->depth++;
@@ -108,8 +149,7 @@ static int walk_directory(struct walk *w, struct error *err) {
 
 int tree_walk(struct listing *out, int at, const char *directory, const struct tree_options *options, tree_file *file,
               void *context, struct error *err) {
-    struct walk w = {
-        .out = out, .at = at, .follow = options->follow, .filter = options->filter, .file = file, .context = context};
+    struct walk w = {.out = out, .at = at, .options = options, .file = file, .context = context};
     buffer_puts(&w.path, directory);
     while (w.path.size > 1 && w.path.data[w.path.size - 1] == '/')
         w.path.data[--w.path.size] = '\0';

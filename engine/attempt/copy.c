@@ -29,16 +29,16 @@ static int open_fault(int errnum, const char *path, struct error *err) {
     if (errnum == ENOENT || errnum == ENOTDIR)
         return error_set(err, ERR_NOT_FOUND, "%s: does not exist", path);
     if (errnum == ELOOP)
-        return error_set(err, ERR_INVALID, "%s: is a link; an input holds files and directories", path);
+        return error_set(err, ERR_INVALID, "%s: is a link that leads in a circle", path);
     if (errnum == EACCES)
         return error_set(err, ERR_INVALID, "%s: may not be read (permission denied)", path);
     return error_errno(err, errnum, "%s: cannot be opened", path);
 }
 
-static int copy_file(const char *from, const char *to, int flags, struct error *err) {
+static int copy_file(const char *from, const char *to, struct error *err) {
     struct stat st;
     int rc = 0, target = -1;
-    int source = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
+    int source = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (source < 0)
         return open_fault(errno, from, err);
     if (fstat(source, &st) < 0) {
@@ -61,10 +61,15 @@ out:
     return rc;
 }
 
-static int copy_entry(const char *from, const char *to, const char *name, const struct folder_filter *filter,
-                      struct error *err);
+/* The folder that is copied, and the way to it over links. */
+struct copied {
+    const struct folder_filter *filter;
+    const struct followed *followed; /* NULL: over none */
+};
 
-static int copy_directory(const char *from, const char *to, const struct folder_filter *filter, struct error *err) {
+static int copy_entry(const char *from, const char *to, const char *name, const struct copied *in, struct error *err);
+
+static int copy_directory(const char *from, const char *to, const struct copied *in, struct error *err) {
     struct folder folder;
     const char *name;
     int fd = open(from, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -74,7 +79,7 @@ static int copy_directory(const char *from, const char *to, const struct folder_
     if (rc == 0 && mkdir(to, 0777) < 0)
         rc = error_errno(err, errno, "%s: cannot be made", to);
     while (rc >= 0 && (rc = folder_next(&folder, &name, err)) > 0)
-        rc = folder_skips_name(name) ? 0 : copy_entry(from, to, name, filter, err);
+        rc = folder_skips_name(name) ? 0 : copy_entry(from, to, name, in, err);
     folder_close(&folder);
     return rc;
 }
@@ -83,19 +88,31 @@ static bool is_skipped(const struct folder_filter *filter, const char *path, boo
     return filter->skips && filter->skips(filter->context, path, directory);
 }
 
-static int copy_entry(const char *from, const char *to, const char *name, const struct folder_filter *filter,
-                      struct error *err) {
+/* A link is followed: the copy has what it leads to. */
+static int copy_linked(const char *from, const char *to, const struct copied *in, struct error *err) {
+    struct followed f = {0};
+    int rc = followed_enter(&f, in->followed, from, err);
+    if (rc == 0)
+        rc = copy_directory(from, to, &(struct copied){in->filter, &f}, err);
+    followed_leave(&f);
+    return rc;
+}
+
+static int copy_entry(const char *from, const char *to, const char *name, const struct copied *in, struct error *err) {
     char *source = path_join(from, name), *target = path_join(to, name);
     struct stat st;
-    int rc = 0;
-    if (lstat(source, &st) < 0)
-        rc = open_fault(errno, source, err);
-    else if (is_skipped(filter, source, S_ISDIR(st.st_mode)))
+    int rc = 0, fault = lstat(source, &st) < 0 ? errno : 0;
+    bool link = !fault && S_ISLNK(st.st_mode);
+    if (link && stat(source, &st) < 0)
+        fault = errno;
+    if (is_skipped(in->filter, source, S_ISDIR(st.st_mode)))
         rc = 0;
+    else if (fault)
+        rc = open_fault(fault, source, err);
     else if (S_ISDIR(st.st_mode))
-        rc = copy_directory(source, target, filter, err);
+        rc = link ? copy_linked(source, target, in, err) : copy_directory(source, target, in, err);
     else
-        rc = copy_file(source, target, O_NOFOLLOW, err);
+        rc = copy_file(source, target, err);
     free(source);
     free(target);
     return rc;
@@ -103,16 +120,17 @@ static int copy_entry(const char *from, const char *to, const char *name, const 
 
 /* Rules are for paths without links. */
 static int copy_folder(const char *from, const char *to, const struct folder_filter *filter, struct error *err) {
+    const struct copied in = {.filter = filter};
     if (!filter->skips)
-        return copy_directory(from, to, filter, err);
+        return copy_directory(from, to, &in, err);
     char *real = realpath(from, NULL);
-    int rc = real ? copy_directory(real, to, filter, err) : open_fault(errno, from, err);
+    int rc = real ? copy_directory(real, to, &in, err) : open_fault(errno, from, err);
     free(real);
     return rc;
 }
 
 int copy_tree(const char *from, const char *to, const struct folder_filter *filter, struct error *err) {
-    return file_is_directory(from) ? copy_folder(from, to, filter, err) : copy_file(from, to, 0, err);
+    return file_is_directory(from) ? copy_folder(from, to, filter, err) : copy_file(from, to, err);
 }
 
 /* ---- whether anything stays behind ---- */
@@ -126,7 +144,7 @@ static bool is_whole(const char *path, const struct folder_filter *filter) {
         char *entry = path_join(path, name);
         struct stat st;
         bool there = lstat(entry, &st) == 0, directory = there && S_ISDIR(st.st_mode);
-        whole = there && !folder_skips_name(name) && !is_skipped(filter, entry, directory) &&
+        whole = there && !S_ISLNK(st.st_mode) && !folder_skips_name(name) && !is_skipped(filter, entry, directory) &&
                 (!directory || is_whole(entry, filter));
         free(entry);
     }

@@ -5,12 +5,12 @@
 #include "engine/base/folder.h"
 
 /* Copies a file or a directory to a path that does not exist yet. Entries that are no part of an input stay behind. By
-   reference if the file system can. A file's owner-executable bit is kept. A link at the top is followed; links inside
-   a directory and devices are refused (ERR_INVALID). Files that are written to meanwhile are copied as they are.
+   reference if the file system can. A file's owner-executable bit is kept. Links are followed: the copy has none. Devices
+   and links in a circle are refused (ERR_INVALID). Files that are written to meanwhile are copied as they are.
    ERR_NOT_FOUND; ERR_INVALID: it may not be read; ERR_IO. */
 int copy_tree(const char *from, const char *to, const struct folder_filter *filter, struct error *err);
 
-/* Whether a copy of the folder would have every entry. False where it cannot be read. */
+/* Whether a copy of the folder would have every entry, and no link is followed for it. False where it cannot be read. */
 bool copy_is_whole(const char *path, const struct folder_filter *filter);
 
 #endif

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/base/bytemap.h"
 #include "engine/base/file.h"
 #include "engine/base/folder.h"
 #include "engine/base/memory.h"
@@ -21,14 +22,19 @@ struct file {
     int64_t facts[7];
 };
 
+struct folder_id {
+    uint64_t device, inode;
+};
+
 /* The state of the walk. Folders are read in this order; folders found on the way are added at the end. */
 struct walk {
     struct file *files;
     size_t file_count, file_capacity;
     char **folders;
     size_t folder_count, folder_capacity;
-    bool strict;  /* with devices and change times, without the names of folder_skips_name */
-    bool entries; /* with folders, and whatever else is no file or link */
+    struct bytemap seen; /* ids of the folders; owns them */
+    bool strict;         /* with devices and change times, without the names of folder_skips_name */
+    bool all;            /* with folders, whatever else is no file, and the targets of links */
     int links;
     int64_t youngest_ns; /* change time */
     int fault;           /* an errno: not all was seen */
@@ -49,15 +55,22 @@ static void add_file(struct walk *w, const char *path, const struct stat *st) {
         w->youngest_ns = nanoseconds(st->st_ctim);
 }
 
-static void add_folder(struct walk *w, const char *path) {
+/* Each once, whatever links lead to it: a circle of links ends. */
+static void add_folder(struct walk *w, const char *path, const struct stat *st) {
+    struct folder_id id = {.device = st->st_dev, .inode = st->st_ino};
+    if (bytemap_get(&w->seen, &id, sizeof id))
+        return;
+    struct folder_id *kept = mem_alloc(sizeof *kept);
+    *kept = id;
+    bytemap_put(&w->seen, kept, sizeof *kept, kept);
     mem_grow(w->folders, &w->folder_capacity, w->folder_count + 1);
     w->folders[w->folder_count++] = mem_strdup(path);
 }
 
 static void add_status(struct walk *w, const char *path, const struct stat *st) {
     if (S_ISDIR(st->st_mode))
-        add_folder(w, path);
-    if (S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) || w->entries)
+        add_folder(w, path, st);
+    if (S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) || w->all)
         add_file(w, path, st);
 }
 
@@ -67,25 +80,6 @@ static void add(struct walk *w, const char *path) {
         add_status(w, path, &st);
     else if (errno != ENOENT)
         w->fault = errno;
-}
-
-static void read_folder(struct walk *w, const char *path) {
-    struct folder folder;
-    const char *name;
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        w->fault = errno;
-    int rc = folder_open_fd(&folder, fd, path, NULL);
-    while (rc >= 0 && (rc = folder_next(&folder, &name, NULL)) > 0) {
-        if (w->strict && folder_skips_name(name))
-            continue;
-        char *entry = path_join(path, name);
-        add(w, entry);
-        free(entry);
-    }
-    if (rc < 0 && fd >= 0)
-        w->fault = EIO;
-    folder_close(&folder);
 }
 
 static void add_links(struct walk *w, const char *path);
@@ -117,6 +111,44 @@ static void add_links(struct walk *w, const char *path) {
     }
 }
 
+/* Adds the file at the path and, if it is a link, its target. One that leads nowhere is seen as the link alone. */
+static void add_target(struct walk *w, const char *path) {
+    struct stat st;
+    int fault = lstat(path, &st) < 0 ? errno : 0;
+    bool link = !fault && S_ISLNK(st.st_mode);
+    w->links = 0;
+    if (link)
+        add_link(w, path, &st);
+    if (link && stat(path, &st) < 0)
+        fault = errno;
+    if (!fault)
+        add_status(w, path, &st);
+    else if (!link || fault != ENOENT)
+        w->fault = fault;
+}
+
+static void read_folder(struct walk *w, const char *path) {
+    struct folder folder;
+    const char *name;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        w->fault = errno;
+    int rc = folder_open_fd(&folder, fd, path, NULL);
+    while (rc >= 0 && (rc = folder_next(&folder, &name, NULL)) > 0) {
+        if (w->strict && folder_skips_name(name))
+            continue;
+        char *entry = path_join(path, name);
+        if (w->all)
+            add_target(w, entry);
+        else
+            add(w, entry);
+        free(entry);
+    }
+    if (rc < 0 && fd >= 0)
+        w->fault = EIO;
+    folder_close(&folder);
+}
+
 static int by_path(const void *a, const void *b) {
     const struct file *left = a, *right = b;
     return strcmp(left->path, right->path);
@@ -139,6 +171,9 @@ static void finish(struct walk *w, size_t root, struct digest *out) {
     if (w->fault)
         sha256_update(h, &w->fault, sizeof w->fault);
     sha256_finish(h, out);
+    for (size_t i = 0; i < w->seen.count; i++)
+        free(w->seen.entries[i].value);
+    bytemap_close(&w->seen);
     free(w->folders);
     free(w->files);
 }
@@ -168,7 +203,7 @@ static bool is_at_rest(const struct walk *w, struct timespec now) {
 
 /* Comes to a folder, unless it stands there already. */
 static void way_examine(struct way *way, const char *path) {
-    struct walk w = {.strict = true, .entries = true};
+    struct walk w = {.strict = true, .all = true};
     struct timespec now;
     char *folder = path_directory(path);
     if (way->folder && strcmp(way->folder, folder) == 0) {
@@ -183,22 +218,8 @@ static void way_examine(struct way *way, const char *path) {
     way->folder = folder;
 }
 
-/* Adds the file at the path and, if it is a link, its target. */
-static void add_target(struct walk *w, const char *path) {
-    struct stat st;
-    int failed = lstat(path, &st);
-    if (!failed && S_ISLNK(st.st_mode)) {
-        add_link(w, path, &st);
-        failed = stat(path, &st);
-    }
-    if (failed)
-        w->fault = errno;
-    else
-        add_status(w, path, &st);
-}
-
 void sight_read(struct sight *out, const char *path, struct way *way) {
-    struct walk w = {.strict = true, .entries = true};
+    struct walk w = {.strict = true, .all = true};
     struct timespec now;
     struct digest found;
     way_examine(way, path);

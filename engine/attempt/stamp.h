@@ -31,8 +31,8 @@ struct way {
 };
 void way_close(struct way *w); /* frees the folder's name */
 
-/* Skips the names of folder_skips_name. Stamps the file or directory at a path, links followed, with the links on the
-   way, its folders, devices and change times. Nobody can set a change time. Not seen are a write to mapped memory on
+/* Skips the names of folder_skips_name. Stamps the file or directory at a path, links followed also inside, with the
+   links on the way, its folders, devices and change times. Nobody can set a change time. Not seen are a write to mapped memory on
    tmpfs, which sets no time, and a folder above that was renamed and renamed back. The links on the way to the folder
    are as when `way` read them. */
 void sight_read(struct sight *out, const char *path, struct way *way);

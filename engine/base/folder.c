@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/base/file.h"
 #include "engine/base/memory.h"
 
 /* `entries` is NULL, with errno, if the folder could not be opened. */
@@ -51,6 +52,30 @@ bool folder_skips_name(const char *name) {
         if (strcmp(name, names[i]) == 0)
             return true;
     return false;
+}
+
+bool folder_holds(const char *folder, const char *path) {
+    size_t length = strlen(folder);
+    if (strncmp(path, folder, length) != 0)
+        return false;
+    return folder[length - 1] == '/' || path[length] == '/' || path[length] == '\0';
+}
+
+int followed_enter(struct followed *out, const struct followed *outer, const char *path, struct error *err) {
+    char *beside = path_directory(path), *target = realpath(path, NULL);
+    *out = (struct followed){outer, realpath(beside, NULL)};
+    bool circle = false;
+    int rc = target && out->folder ? 0 : error_errno(err, errno, "%s: cannot be followed", path);
+    for (const struct followed *f = out; target && f && f->folder; f = f->outer)
+        circle |= folder_holds(target, f->folder);
+    free(beside);
+    free(target);
+    return circle ? error_set(err, ERR_INVALID, "%s: is a link that leads in a circle", path) : rc;
+}
+
+void followed_leave(struct followed *f) {
+    free(f->folder);
+    f->folder = NULL;
 }
 
 void folder_close(struct folder *f) {

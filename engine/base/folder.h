@@ -41,6 +41,20 @@ void folder_close(struct folder *f);
 /* Whether an entry is no part of a folder input: caches of Python and notebooks, .git, notes of a file manager. */
 bool folder_skips_name(const char *name);
 
+/* The folders that hold the links on the way of a walk that follows links. All zeros: the walk began here. */
+struct followed {
+    const struct followed *outer;
+    char *folder; /* its path without links */
+};
+
+/* Enters the folder that the link at `path` leads to; `outer` may be NULL. ERR_INVALID: the folder holds one on the way,
+   so the walk would never end. ERR_IO. followed_leave is allowed then too. */
+int followed_enter(struct followed *out, const struct followed *outer, const char *path, struct error *err);
+void followed_leave(struct followed *f);
+
+/* Whether the path, both without "." and "..", is the folder or lies in it. */
+bool folder_holds(const char *folder, const char *path);
+
 /* Entries that a project says are no part of its folder inputs. The path is absolute, without links. Any thread. */
 struct folder_filter {
     bool (*skips)(void *context, const char *path, bool directory); /* NULL: none */

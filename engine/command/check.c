@@ -1,36 +1,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "engine/base/printable.h"
 #include "engine/command/project.h"
 #include "engine/lookup/programs.h"
 #include "engine/lookup/words.h"
 
-/* Folders that change with every run. */
-struct places {
-    char *store;
-    const char *results;
-};
-
-static int check_folder(const struct places *p, const char *path, struct error *err) {
-    char *real = realpath(path, NULL);
-    int rc = real ? store_check_folder(p->store, p->results, real, err) : 0;
-    free(real);
+/* Without hashing or store: whether an input may be one. */
+static int examine_fact(void *context, const char *path, struct content *out, struct error *err) {
+    struct object o;
+    int rc = store_input_examine(&o, path, context, err);
+    if (rc == 0)
+        *out = (struct content){.size = o.size, .directory = o.directory};
     return rc;
 }
 
-/* Without hashing or store: whether an input exists, and may be one. */
-static int file_exists_fact(void *context, const char *path, struct content *out, struct error *err) {
-    struct stat st;
-    if (stat(path, &st) != 0)
-        return error_set(err, ERR_NOT_FOUND, "%s: there is no such file", path);
-    if (S_ISDIR(st.st_mode) && check_folder(context, path, err) < 0)
-        return ERR_INVALID;
-    *out = (struct content){.size = (uint64_t)st.st_size, .directory = S_ISDIR(st.st_mode)};
-    return 0;
+static void warn(void *context, const char *line) {
+    struct project *p = context;
+    diagnostics_add_at(&p->diagnostics, SEVERITY_WARNING, p->pipeline->path, (struct json_position){0}, line);
 }
 
 static int program_fact(void *context, const char *name, const char *search, struct digest *out, struct error *err) {
@@ -61,15 +49,22 @@ static cJSON *machine_fact(void *context) {
 }
 
 static int expand(struct project *p, const struct arguments *a, struct error *err) {
-    struct places places = {project_store_path(a, p->root), p->results};
-    struct plan_facts facts = {&places, file_exists_fact, program_fact, packages_fact, path_fact, machine_fact,
-                               NULL,    members_fact,     NULL,         NULL};
+    char *store = project_store_path(a, p->root), *real = realpath(store, NULL);
+    struct input_rules rules = {.filter = ignore_filter(p->ignore),
+                                .store = real ? real : store,
+                                .results = p->results,
+                                .project = p->root,
+                                .say = warn,
+                                .context = p};
+    struct plan_facts facts = {&rules,       examine_fact, program_fact, packages_fact, path_fact,
+                               machine_fact, NULL,         members_fact, NULL,          NULL};
     int code = plan_create(&p->plan, p->pipeline, &facts, NULL, 0, err);
     if (code == 0)
         code = plan_advance(p->plan, &p->diagnostics, err);
     if (code == 0)
         plan_foresee(p->plan, &p->diagnostics);
-    free(places.store);
+    free(store);
+    free(real);
     programs_warn(p->pipeline, &p->diagnostics);
     words_warn(p->pipeline, &p->diagnostics);
     int reported = project_report(&p->diagnostics, err);

@@ -253,16 +253,15 @@ int project_open(struct project *p, const struct arguments *a, enum project_stor
     if (p->pipeline->result_count > 0)
         p->results = mem_printf("%s/results/%s", p->root, p->pipeline->name);
     code = project_stage_program(&p->stage_program, err);
+    if (code == 0)
+        code = ignore_open(&p->ignore, p->root, err);
     if (code || store == PROJECT_NO_STORE)
         return code;
     code = open_store_of(p, a, store, err);
-    if (code == 0)
-        code = ignore_open(&p->ignore, p->root, err);
     if (code)
         return code;
-    const struct folder_filter filter = ignore_filter(p->ignore);
-    store_filter_inputs(p->store, &filter);
-    store_name_results(p->store, p->results);
+    const struct input_rules rules = {.filter = ignore_filter(p->ignore), .results = p->results, .project = p->root};
+    store_set_input_rules(p->store, &rules);
     p->facts = facts_create(p->store, p->stage_program);
     return 0;
 }

@@ -54,7 +54,6 @@ EXCEPTIONS = [
     (DIRECTORY, "openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)",
      "the line before makes the folder: only a process between the two calls could put a link there"),
     ("engine/attempt/prepare.c", "O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC", "the keeper refuses the link too, and starts nothing"),
-    ("engine/attempt/copy.c", "copy_file(source, target, O_NOFOLLOW, err)", "a folder that holds a link is refused before it has a key"),
     (GUARD, '    prctl(PR_SET_NAME, "stage-guard");\n', "a name for people who list processes"),
 ]
 MUTANTS = [

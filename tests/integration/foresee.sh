@@ -19,11 +19,11 @@ EOT
 found() { "$retort" check late.json 2>said.err; same "exit status $?" "exit status 2"; }
 check "faults of waiting instances are found" found
 check "a value of with that does not fit is named with its instance" has said.err '"pilots" is the text "seven"; allowed is an integer from 0 to 2 (at /stages/score/with/pilots, in score[pilots=seven])'
-check "an input that is missing is named with its instance" has said.err 'data-absent.txt: there is no such file (at /stages/file/in/x, in file[a=absent])'
+check "an input that is missing is named with its instance" has said.err 'data-absent.txt: does not exist (at /stages/file/in/x, in file[a=absent])'
 check "a list within a word is named with its instance" has said.err 'a list cannot stand inside a text (at /stages/words/cmd/1, in words[l=[1,2]])'
 check "a list as a variable is named with its instance" has said.err '(at /stages/words/env/V, in words[l=[1,2]])'
-check "a fault of all instances is told once" has said.err 'none.txt: there is no such file (at /stages/every/in/x, in every[n=1] and 2 more)'
-check "an input of a stage without a matrix is found" has said.err 'missing.txt: there is no such file (at /stages/alone/in/x)'
+check "a fault of all instances is told once" has said.err 'none.txt: does not exist (at /stages/every/in/x, in every[n=1] and 2 more)'
+check "an input of a stage without a matrix is found" has said.err 'missing.txt: does not exist (at /stages/alone/in/x)'
 check "there are six faults" has said.err "6 errors; nothing was run"
 refused() { "$retort" run late.json --progress json >run.json 2>run.err; same "exit status $?" "exit status 2"; }
 check "run refuses a file whose waiting instances have faults" refused

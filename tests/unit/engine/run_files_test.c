@@ -134,9 +134,9 @@ static void test_copy_refuses_what_is_no_file(void **state) {
     assert_int_equal(mkfifo("pipe", 0600), 0);
     assert_int_equal(copy_tree("pipe", "x", &everything, &err), ERR_INVALID);
     assert_int_equal(mkdir("links", 0755), 0);
-    assert_int_equal(symlink("/etc/passwd", "links/l"), 0);
+    assert_int_equal(symlink("../links", "links/l"), 0);
     assert_int_equal(copy_tree("links", "y", &everything, &err), ERR_INVALID);
-    assert_non_null(strstr(err.message, "links/l"));
+    assert_non_null(strstr(err.message, "links/l: is a link that leads in a circle"));
     write_text("there", "mine", 0644);
     write_text("from", "theirs", 0644);
     assert_int_equal(copy_tree("from", "there", &everything, &err), ERR_IO);
@@ -145,12 +145,69 @@ static void test_copy_refuses_what_is_no_file(void **state) {
     free(mine);
 }
 
+static void test_copy_has_what_links_lead_to(void **state) {
+    struct stat st;
+    (void)state;
+    assert_int_equal(mkdir("elsewhere", 0755), 0);
+    assert_int_equal(mkdir("from", 0755), 0);
+    write_text("elsewhere/a", "A", 0755);
+    assert_int_equal(symlink("../elsewhere/a", "from/file"), 0);
+    assert_int_equal(symlink("../elsewhere", "from/folder"), 0);
+    assert_false(
+        copy_is_whole("from", &everything)); /* so it never stands by bind, where its links would lead nowhere */
+    assert_int_equal(copy_tree("from", "to", &everything, NULL), 0);
+    assert_int_equal(lstat("to/file", &st), 0);
+    assert_int_equal(st.st_mode, S_IFREG | 0755);
+    assert_int_equal(lstat("to/folder/a", &st), 0);
+    assert_true(S_ISREG(st.st_mode));
+}
+
+static void expect_seen(const char *path, void (*change)(void)) {
+    struct sight before, after;
+    struct way way = {0};
+    sight_read(&before, path, &way);
+    change();
+    sight_read(&after, path, &way);
+    assert_false(digest_equal(&before.stamp, &after.stamp));
+    way_close(&way);
+}
+
+static void rewrite_target(void) {
+    write_text("elsewhere/deep/a", "longer", 0644);
+}
+
+static void rewrite_again(void) {
+    write_text("elsewhere/deep/a", "the longest", 0644);
+}
+
+static void add_beside_target(void) {
+    write_text("elsewhere/deep/b", "b", 0644);
+}
+
+static void test_a_stamp_shows_what_links_in_a_folder_lead_to(void **state) {
+    (void)state;
+    assert_int_equal(file_make_directory("elsewhere/deep", NULL), 0);
+    assert_int_equal(mkdir("links", 0755), 0);
+    write_text("elsewhere/deep/a", "A", 0644);
+    assert_int_equal(symlink("../elsewhere", "links/folder"), 0);
+    assert_int_equal(symlink("../links", "elsewhere/circle"), 0); /* ends */
+    expect_seen("links", rewrite_target);
+    expect_seen("links", add_beside_target);
+    assert_int_equal(unlink("links/folder"), 0);
+    assert_int_equal(symlink("../elsewhere/deep/a", "links/file"), 0);
+    expect_seen("links", rewrite_again);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        TEST(test_key_map_finds_what_was_added),     TEST(test_key_map_tells_keys_of_one_slot_apart),
-        TEST(test_stamp_changes_with_what_is_below), TEST(test_copy_is_a_file_of_its_own),
+        TEST(test_key_map_finds_what_was_added),
+        TEST(test_key_map_tells_keys_of_one_slot_apart),
+        TEST(test_stamp_changes_with_what_is_below),
+        TEST(test_copy_is_a_file_of_its_own),
         TEST(test_copy_refuses_what_is_no_file),
+        TEST(test_copy_has_what_links_lead_to),
+        TEST(test_a_stamp_shows_what_links_in_a_folder_lead_to),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

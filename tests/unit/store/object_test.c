@@ -141,7 +141,8 @@ static void links_pipes_and_sockets_are_refused(void **state) {
         assert_int_equal(store_object_put(s, AT_FDCWD, folder, &o, &err), ERR_INVALID);
         assert_non_null(strstr(err.message, inside));
         assert_non_null(strstr(err.message, said[i]));
-        assert_int_equal(store_file_content(s, folder, &o, &err), ERR_INVALID);
+        if (strcmp(names[i], "link") != 0) /* of an input it is followed */
+            assert_int_equal(store_file_content(s, folder, &o, &err), ERR_INVALID);
         free(inside);
         free(folder);
         free(path);

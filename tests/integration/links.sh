@@ -1,0 +1,97 @@
+#!/bin/sh
+# Links in inputs are followed. One that leads nowhere or in a circle is an error, in check as in run.
+. tests/integration/lib.inc
+unset RETORT_ISOLATION
+mkdir -p "$work/project/.git" "$work/scratch" && cd "$work/project" || exit 1
+ended() { counts run.json | grep -o "\"$1\":[0-9]*" | cut -d: -f2; }
+run() { "$retort" run "$@" --progress json >run.json 2>run.err; }
+says() { "$retort" check "$1" >said 2>&1; } # FILE
+told() { # FILE TEXT: check and run fail, with the same words
+    says "$1"; same "check: $?" "check: 2" && has said "$2" && { run "$1"; same "run: $?" "run: 2"; } && has run.err "$2"
+}
+folder() { # FILE MORE
+    cat >"$1.json" <<END
+{ "retort": 1, "name": "$1", "stages": {
+    "see": { "cmd": ["sh", "-c", "find $1 | sort >o; find $1 -type l >>o; find $1 -type f | sort | xargs cat >>o"], "in": ["$1"], "outs": ["o"]$2 } },
+  "results": { "o": "\${stages.see.outs.o}" } }
+END
+}
+
+mkdir data shared && echo one >shared/one && echo two >"$work/scratch/two"
+ln -s ../shared data/folder && ln -s ../shared/one data/file
+folder data
+check "a folder with links into the project" run data.json
+check "is given with what they lead to" same "$(tr '\n' ' ' <results/data/o)" "data data/file data/folder data/folder/one one one "
+check "check finds it sound" says data.json
+check "and says nothing about links" same "$(grep -c link said)" 0
+check "run neither" same "$(grep -c link run.json run.err | tr '\n' ' ')" "run.json:0 run.err:0 "
+run data.json
+check "the second run executes nothing" same "$(ended known)$(ended finished)" 10
+echo more >>shared/one
+run data.json
+check "a change of a target re-runs the stage" same "$(ended known)$(ended finished)" 01
+check "and it gets the new content" same "$(grep -c more results/data/o)" 2
+
+# Content counts, not how it is reached.
+mkdir plain plain/folder && cp shared/one plain/file && cp shared/one plain/folder/one && mv data linked && mv plain data
+run data.json
+check "a folder with the same files and no links has the same key" same "$(ended known)$(ended finished)" 10
+rm -r data && mv linked data
+
+# Out of the project.
+ln -s "$work/scratch" data/scratch
+check "check warns of a link that leads out of the project" says data.json
+check "and names it with its target" has said "data/scratch: is reached by a link that leads out of the project, to $work/scratch"
+check "a run over it succeeds" "$retort" run data.json --progress plain
+check "and says so once" same "$(grep -c "data/scratch: is reached by a link that leads out" "$work/said")" 1
+check "and gives what is there" has results/data/o two
+echo three >>"$work/scratch/two"
+run data.json
+check "a change outside re-runs the stage" same "$(ended finished)$(grep -c three results/data/o)" 11
+rm data/scratch
+
+ln -s "$work/scratch" away
+cat >away.json <<'END'
+{ "retort": 1, "name": "away", "stages": { "see": { "cmd": ["cat", "away/two"], "in": ["away"] },
+    "one": { "cmd": ["cat", "two"], "in": [{ "path": "away/two", "as": "two" }] } } }
+END
+check "an input that is such a link itself is found sound" says away.json
+check "with a warning" has said "project/away: is reached by a link that leads out of the project, to $work/scratch"
+check "and is given" run away.json
+
+# Links that lead nowhere.
+ln -s gone data/dangling
+check "a link that leads nowhere is an error of check and run" told data.json "project/data/dangling: is a link to gone, which does not exist"
+echo '/data/dangling' >.retortignore
+check "unless it is no part of the folder" run data.json
+rm .retortignore data/dangling
+ln -s loop data/loop
+check "a link to itself is an error of check and run" told data.json "project/data/loop: is a link that leads in a circle"
+rm data/loop
+ln -s .. data/up
+check "so is one to a folder above" told data.json "project/data/up: is a link that leads in a circle"
+rm data/up
+ln -s ../data shared/back
+check "so is one that comes back over another folder" told data.json "project/data/folder/back: is a link that leads in a circle"
+rm shared/back
+ln -s ../.retort data/store
+check "a link to the store is refused by check and run" told data.json "holds the store"
+rm data/store
+mkfifo data/pipe
+check "a named pipe is refused by check and run" told data.json "project/data/pipe: is a named pipe"
+rm data/pipe
+ln -s nothing absent
+folder absent
+check "an input that is a link to nothing is an error of check and run" told absent.json "project/absent: is a link to nothing, which does not exist"
+
+# A large folder may stand by bind; what its links lead to must be there all the same.
+mkdir big && head -c 3000000 /dev/zero >big/zeros && ln -s ../shared/one big/relative && ln -s "$PWD/shared" big/absolute
+sleep 3
+cat >big.json <<'END'
+{ "retort": 1, "name": "big", "stages": {
+    "see": { "cmd": ["sh", "-c", "find big | sort >o; cat big/relative big/absolute/one >>o"], "in": ["big"], "outs": ["o"] } },
+  "results": { "o": "${stages.see.outs.o}" } }
+END
+check "a large folder with links out of it" run big.json
+check "is given with what they lead to" same "$(tr '\n' ' ' <results/big/o)" "big big/absolute big/absolute/one big/relative big/zeros one more one more "
+finish
