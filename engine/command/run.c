@@ -4,9 +4,8 @@
 
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
-#include "engine/command/project.h"
+#include "engine/command/retry.h"
 #include "engine/report/progress.h"
-#include "store/run_file.h"
 
 enum { KEEP_FAILED = 10 };
 
@@ -21,37 +20,6 @@ static int read_style(const struct arguments *a, enum progress_style *out, struc
     else
         return error_set(err, ERR_USAGE, "run: --progress is auto, plain, json or none, not \"%s\"", style);
     return 0;
-}
-
-/* Adds the instances that failed in a run of this pipeline, less those of stages that are gone. */
-static void add_failed(struct texts *names, const struct project *p, const struct run_file *run) {
-    const cJSON *item;
-    cJSON_ArrayForEach(item, run->stages) {
-        const struct run_file_stage stage = run_file_stage_read(item);
-        char *name = mem_strndup(stage.stage, strcspn(stage.stage, "["));
-        if (strcmp(stage.state, "failed") == 0 && pipeline_stage(p->pipeline, name))
-            texts_add(names, mem_strdup(stage.stage));
-        free(name);
-    }
-}
-
-/* The instances that failed in the last run of the pipeline that ended. */
-static int find_failed(struct texts *names, const struct project *p, struct error *err) {
-    struct texts ids = {0};
-    bool found = false;
-    int code = store_run_list(p->store, &ids, err);
-    for (size_t k = 0; code == 0 && !found && k < ids.count; k++) {
-        cJSON *tree = NULL;
-        if (store_run_read(p->store, ids.list[k], &tree, NULL) < 0)
-            continue;
-        const struct run_file run = run_file_read(tree);
-        found = run.ended && strcmp(run.pipeline, p->pipeline->name) == 0;
-        if (found)
-            add_failed(names, p, &run);
-        cJSON_Delete(tree);
-    }
-    texts_close(&ids);
-    return code;
 }
 
 static int run_it(struct project *p, const struct arguments *a, enum progress_style style, struct run_options *options,
@@ -82,8 +50,9 @@ static int run_failed(struct project *p, const struct arguments *a, enum progres
                       struct run_options *options, struct error *err) {
     struct texts names = {0};
     if (operand_count(a) > 1)
-        return error_set(err, ERR_USAGE, "run: --retry-failed takes no STAGE: it runs what failed in the last run");
-    int code = find_failed(&names, p, err);
+        return error_set(err, ERR_USAGE,
+                         "run: --retry-failed takes no STAGE: it runs what failed, and what depends on that");
+    int code = retry_targets(&names, p, err);
     options->targets = (const char *const *)names.list;
     options->target_count = names.count;
     if (code == 0 && names.count == 0)
@@ -124,7 +93,8 @@ static const struct option options[] = {
     OPTION_JOBS,
     OPTION_GPUS,
     {"keep-going", 'k', NULL, "Go on with stages that do not depend on a failed one"},
-    {"retry-failed", 0, NULL, "Run only what failed in the last run, also failures that a quorum left out"},
+    {"retry-failed", 0, NULL,
+     "Run only what failed in the last run or was left out by a quorum, and what depends on that"},
     {"progress", 0, "STYLE", "auto, plain, json (one object per line) or none"},
     {"keep-failed", 0, "N",
      "Keep the directories of the last N failed stages (default: 10), until gc or their success"},

@@ -299,6 +299,9 @@ void node_key(struct plan *p, struct node *n);
 void node_wake(struct plan *p, struct node *n);
 /* Calls `visit` for each instance that waits for one. False from `visit` ends the walk, and is returned. */
 bool node_each_waiter(struct plan *p, const struct node *n, bool (*visit)(struct plan *p, struct node *waiter));
+/* Calls one of the two for each that waits for a node: an instance, or a stage whose expansion waits. */
+void node_each_dependent(struct plan *p, const struct node *n, void (*on_node)(void *context, struct node *n),
+                         void (*on_stage)(void *context, struct stage_plan *stage), void *context);
 void node_queue_push(struct node_queue *q, struct node *n);
 struct node *node_queue_pop(struct node_queue *q); /* NULL when it is empty */
 /* The instances of the stage are waited for: its expansion is queued. */

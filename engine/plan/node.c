@@ -137,6 +137,18 @@ bool node_each_waiter(struct plan *p, const struct node *n, bool (*visit)(struct
     return go_on;
 }
 
+void node_each_dependent(struct plan *p, const struct node *n, void (*on_node)(void *context, struct node *n),
+                         void (*on_stage)(void *context, struct stage_plan *stage), void *context) {
+    struct waiters waiters = node_waiters(p, n);
+    for (uint32_t waiter; next_waiter(p, &waiters, &waiter);) {
+        struct stage_plan *stage = waiting_stage(p, waiter);
+        if (stage)
+            on_stage(context, stage);
+        else
+            on_node(context, waiting_node(p, waiter));
+    }
+}
+
 /* All instances of a stage that it follows are done: it may run. */
 static void leader_done(struct plan *p, struct node *n) {
     if (--n->open_leaders > 0)

@@ -168,6 +168,16 @@ struct instance *const *plan_instances(const struct plan *p, size_t *count);
 /* Writes up to `capacity` wanted declarations that still wait for their expansion; returns their total number. */
 size_t plan_unexpanded(const struct plan *p, const struct stage_decl **out, size_t capacity);
 
+/* Visits instances of a plan and all that depends on them, each once. These are instances, and stages whose expansion
+   waits. One that follows them with `after` depends on them too. */
+struct dependents_visitor {
+    void *context;
+    void (*instance)(void *context, const struct instance *i);
+    void (*stage)(void *context, const struct stage_decl *decl);
+};
+void plan_dependents(struct plan *p, const struct instance *const *from, size_t count,
+                     const struct dependents_visitor *visitor);
+
 /* Sets `remaining_s` of all instances: the longest path of estimates from it to an end. `estimate(context, i)` gives
    the expected seconds of an instance. */
 void plan_order(struct plan *p, double (*estimate)(void *context, const struct instance *i), void *context);
