@@ -1,7 +1,7 @@
 /*
- * Files that the scripts of a stage use and dvc.yaml does not name: modules that Python imports, files that R sources, and
- * texts that are paths of the project. Scripts are read, never run. Most projects of other teams read files that they
- * never declare, and a stage gets what is declared alone.
+ * Files that the scripts of a stage use and dvc.yaml does not name: modules that Python imports, and texts that are paths
+ * of the project. Scripts are read, never run. A stage gets only the files that it declares, and most projects read others
+ * too.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -167,7 +167,7 @@ static bool is_folder_of_outs(const struct scan *s, const char *path) {
     return false;
 }
 
-/* A text counts if it names an out, a file, or a folder by a path that holds a "/": a word alone is often no path. */
+/* A text counts if it names an out or a file. A folder's path must hold a "/": a word alone is often no path. */
 static void read_text(struct scan *s, const char *text, size_t length, const char *how) {
     char name[NAME_BYTES], path[NAME_BYTES * 2];
     if (length < 2 || length >= sizeof name || *text == '/')
