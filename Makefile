@@ -50,15 +50,16 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 lib = $(BUILD)/lib$(1).a
 
 LIBS_retort = $(call lib,engine) $(call lib,protocol) $(call lib,kinds) $(call lib,store) $(call lib,meter) $(call lib,base)
-# A static archive: programs that start by the thousand do not load one library more.
+# Static archives: programs that start by the thousand do not load two libraries more. Of libcrypto SHA-256 alone is linked.
 YAML = -l:libyaml.a
+CRYPTO = -l:libcrypto.a
 
-SYSLIBS_retort = -luv -lgit2 -lsqlite3 $(YAML) -lcjson -lcrypto -lpthread -lm
+SYSLIBS_retort = -luv -lsqlite3 $(YAML) -lcjson $(CRYPTO) -lpthread -lm
 LIBS_retort-stage = $(call lib,stages) $(call lib,kinds) $(call lib,kernels) $(call lib,meter) $(call lib,base)
-SYSLIBS_retort-stage = $(BLAS_LIBS) -lsleef $(YAML) -lcjson -lcrypto -lpthread -lm
+SYSLIBS_retort-stage = $(BLAS_LIBS) -lsleef $(YAML) -lcjson $(CRYPTO) -lpthread -lm
 
 LIBS_retort-keeper = $(call lib,keeper) $(call lib,protocol) $(call lib,meter) $(call lib,base)
-SYSLIBS_retort-keeper = -Wl,--as-needed -lcjson -lcrypto -lpthread -lm
+SYSLIBS_retort-keeper = -Wl,--as-needed -lcjson $(CRYPTO) -lpthread -lm
 
 all: $(BUILD)/retort $(BUILD)/retort-stage $(BUILD)/retort-keeper
 	@[ $(BUILD) != build/release ] || ln -sf release/retort release/retort-stage release/retort-keeper build/
@@ -103,7 +104,7 @@ TEST_LIBS_kernels = $(call lib,kernels)
 TEST_LIBS_stages = $(LIBS_retort-stage)
 TEST_LIBS_keeper = $(LIBS_retort-keeper)
 TEST_LIBS_engine = $(LIBS_retort)
-TEST_SYSLIBS_base = $(YAML) -lcjson -lcrypto -lm
+TEST_SYSLIBS_base = $(YAML) -lcjson $(CRYPTO) -lm
 TEST_SYSLIBS_meter = $(TEST_SYSLIBS_base)
 TEST_SYSLIBS_kinds = $(TEST_SYSLIBS_base)
 TEST_SYSLIBS_store = -lsqlite3 $(TEST_SYSLIBS_base) -lpthread
@@ -111,6 +112,7 @@ TEST_SYSLIBS_kernels = $(subst $(BLAS_LIBS),$(BLAS_SHARED),$(SYSLIBS_retort-stag
 TEST_SYSLIBS_stages = $(TEST_SYSLIBS_kernels)
 TEST_SYSLIBS_keeper = $(SYSLIBS_retort-keeper)
 TEST_SYSLIBS_engine = $(SYSLIBS_retort)
+$(BUILD)/tests/unit/engine/provenance_test: TEST_SYSLIBS_engine += -lgit2
 # -O1 compiles them in two thirds of the time.
 $(BUILD)/tests/unit/%.o: CFLAGS_release = -O1 -g
 UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))

@@ -1,13 +1,12 @@
 #include "engine/lookup/ignore.h"
 
-#include <git2.h>
-#include <git2/sys/repository.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
+#include "engine/provenance/libgit.h"
 
 enum { MAX_BYTES = 1 << 20 };
 
@@ -23,8 +22,9 @@ struct ignore {
 static int add_rules(struct ignore *x, const char *text, const char *path, struct error *err) {
     /* The first rule keeps everything: without it the user's own file of git's rules would have the last word. */
     char *all = mem_printf("!*\n%s", text);
-    int failed = git_libgit2_init() < 0 || git_repository_new(&x->rules) < 0 || git_ignore_add_rule(x->rules, all) < 0;
-    const git_error *why = failed ? git_error_last() : NULL;
+    int failed =
+        libgit.libgit2_init() < 0 || libgit.repository_new(&x->rules) < 0 || libgit.ignore_add_rule(x->rules, all) < 0;
+    const git_error *why = failed ? libgit.error_last() : NULL;
     free(all);
     return failed ? error_set(err, ERR_INVALID, "%s: %s", path, why && why->message ? why->message : "cannot be used")
                   : 0;
@@ -35,6 +35,8 @@ int ignore_open(struct ignore **out, const char *root, struct error *err) {
     char *path = path_join(root, IGNORE_FILE);
     *out = NULL;
     int rc = file_exists(path) ? file_read(&text, path, MAX_BYTES, err) : 1;
+    if (rc == 0)
+        rc = libgit_load(err);
     if (rc == 0) {
         struct ignore *x = mem_alloc(sizeof *x);
         *x = (struct ignore){.root = mem_strdup(root), .root_length = strlen(root)};
@@ -54,8 +56,8 @@ int ignore_open(struct ignore **out, const char *root, struct error *err) {
 void ignore_close(struct ignore *x) {
     if (!x)
         return;
-    git_repository_free(x->rules);
-    git_libgit2_shutdown();
+    libgit.repository_free(x->rules);
+    libgit.libgit2_shutdown();
     pthread_mutex_destroy(&x->lock);
     free(x->root);
     free(x);
@@ -69,7 +71,7 @@ static bool skips(void *context, const char *path, bool directory) {
         return false;
     char *below = mem_printf("%s%s", path + x->root_length + 1, directory ? "/" : "");
     pthread_mutex_lock(&x->lock);
-    int failed = git_ignore_path_is_ignored(&ignored, x->rules, below);
+    int failed = libgit.ignore_path_is_ignored(&ignored, x->rules, below);
     pthread_mutex_unlock(&x->lock);
     free(below);
     return !failed && ignored;

@@ -1,4 +1,3 @@
-#include <git2.h>
 #include <gnu/libc-version.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include "engine/base/json.h"
 #include "engine/base/sha256.h"
 #include "engine/meter/cpu.h"
+#include "engine/provenance/libgit.h"
 #include "engine/provenance/provenance.h"
 #include "engine/version.h"
 
@@ -74,9 +74,9 @@ cJSON *provenance_versions(void) {
     int major = 0;
     int minor = 0;
     int revision = 0;
-    char libgit2[48];
-    git_libgit2_version(&major, &minor, &revision);
-    snprintf(libgit2, sizeof libgit2, "%d.%d.%d", major, minor, revision);
+    char libgit2[48] = "";
+    if (libgit_load(NULL) == 0 && libgit.libgit2_version(&major, &minor, &revision) == 0)
+        snprintf(libgit2, sizeof libgit2, "%d.%d.%d", major, minor, revision);
     add_text(out, "retort", RETORT_VERSION);
     add_text(out, "libuv", uv_version_string());
     add_text(out, "libgit2", libgit2);

@@ -21,7 +21,7 @@
  *
  * If git gives no answer: {"unavailable": why}, also how to allow the repository of another user. Or the known members
  * and {"dirty": null, "dirty_unavailable": why}.
- * libgit2 is initialised here and shut down again, so that no other function pays for it.
+ * libgit2 is loaded and initialised here and shut down again, so that no other function pays for it.
  */
 cJSON *provenance_git(const char *path);
 

@@ -1,0 +1,60 @@
+/*
+ * libgit2, loaded by the first function that needs it. Linked to the program, it and the libraries behind it would cost
+ * every start three milliseconds.
+ */
+#ifndef RETORT_ENGINE_PROVENANCE_LIBGIT_H
+#define RETORT_ENGINE_PROVENANCE_LIBGIT_H
+
+#include <git2.h>
+#include <git2/sys/repository.h>
+
+#include "engine/base/error.h"
+
+/* The functions that this program calls, without their "git_". */
+#define LIBGIT_FUNCTIONS(F)                                                                                            \
+    F(buf_dispose)                                                                                                     \
+    F(config_free)                                                                                                     \
+    F(config_iterator_free)                                                                                            \
+    F(config_iterator_new)                                                                                             \
+    F(config_next)                                                                                                     \
+    F(diff_free)                                                                                                       \
+    F(diff_num_deltas)                                                                                                 \
+    F(diff_options_init)                                                                                               \
+    F(diff_print)                                                                                                      \
+    F(diff_tree_to_workdir_with_index)                                                                                 \
+    F(error_last)                                                                                                      \
+    F(error_set_oom)                                                                                                   \
+    F(ignore_add_rule)                                                                                                 \
+    F(ignore_path_is_ignored)                                                                                          \
+    F(libgit2_init)                                                                                                    \
+    F(libgit2_opts)                                                                                                    \
+    F(libgit2_shutdown)                                                                                                \
+    F(libgit2_version)                                                                                                 \
+    F(object_free)                                                                                                     \
+    F(object_id)                                                                                                       \
+    F(object_peel)                                                                                                     \
+    F(oid_tostr)                                                                                                       \
+    F(reference_free)                                                                                                  \
+    F(reference_lookup)                                                                                                \
+    F(reference_symbolic_target)                                                                                       \
+    F(reference_type)                                                                                                  \
+    F(repository_config_snapshot)                                                                                      \
+    F(repository_discover)                                                                                             \
+    F(repository_free)                                                                                                 \
+    F(repository_is_bare)                                                                                              \
+    F(repository_new)                                                                                                  \
+    F(repository_open_ext)                                                                                             \
+    F(revparse_single)
+
+#define LIBGIT_MEMBER(name) __typeof__(git_##name) *(name);
+struct libgit {
+    LIBGIT_FUNCTIONS(LIBGIT_MEMBER)
+};
+
+/* Call libgit_load before the first use; any thread may. */
+extern struct libgit libgit;
+
+/* ERR_IO: the library is not installed, or lacks a function. Repeated calls do nothing. */
+int libgit_load(struct error *err);
+
+#endif
