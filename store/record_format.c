@@ -56,17 +56,6 @@ int record_out_read(struct object *out, const cJSON *item, struct error *err) {
     return 0;
 }
 
-cJSON *record_out_json(const struct object *o, const char *type) {
-    char hex[DIGEST_HEX_SIZE];
-    cJSON *out = cJSON_CreateObject();
-    digest_hex(hex, &o->digest);
-    cJSON_AddStringToObject(out, "sha256", hex);
-    cJSON_AddNumberToObject(out, "size", (double)o->size);
-    cJSON_AddStringToObject(out, "mode", o->executable || o->directory ? mode_executable : mode_file);
-    cJSON_AddStringToObject(out, "type", type);
-    return out;
-}
-
 struct record_program record_program_read(const cJSON *item) {
     return (struct record_program){json_text(item, "name", ""), json_text(item, "path", NULL),
                                    json_text(item, "sha256", NULL)};
@@ -78,4 +67,64 @@ struct record_python record_python_read(const cJSON *python) {
                                   .sha256 = json_text(python, "sha256", ""),
                                   .packages = member(python, "packages"),
                                   .uncovered = member(python, "uncovered")};
+}
+
+/* ---- writing ---- */
+
+/* Adds a member that is absent where it is not known. */
+static void add_known(cJSON *object, const char *name, const char *text) {
+    if (text)
+        cJSON_AddStringToObject(object, name, text);
+}
+
+cJSON *record_create(const struct record_head *head) {
+    cJSON *record = cJSON_CreateObject();
+    cJSON_AddNumberToObject(record, "retort_record", 1);
+    json_add_digest(record, "key", head->key);
+    cJSON_AddStringToObject(record, "stage", head->stage);
+    cJSON_AddStringToObject(record, "kind", head->kind);
+    cJSON_AddStringToObject(record, "pipeline", head->pipeline);
+    add_known(record, "run", head->run);
+    cJSON_AddStringToObject(record, "attempt", head->attempt);
+    cJSON_AddStringToObject(record, "platform", head->platform);
+    return record;
+}
+
+void record_add_result(cJSON *record, cJSON *components, cJSON *outs, cJSON *metrics) {
+    cJSON_AddItemToObject(record, "components", components);
+    cJSON_AddItemToObject(record, "outs", outs);
+    cJSON_AddItemToObject(record, "metrics", metrics);
+}
+
+void record_set_end(cJSON *record, const char *state, const char *reason) {
+    cJSON_AddStringToObject(record, "state", state);
+    add_known(record, "reason", reason);
+}
+
+cJSON *record_out_json(const struct object *o, const char *type) {
+    cJSON *out = cJSON_CreateObject();
+    json_add_digest(out, "sha256", &o->digest);
+    cJSON_AddNumberToObject(out, "size", (double)o->size);
+    cJSON_AddStringToObject(out, "mode", o->executable || o->directory ? mode_executable : mode_file);
+    add_known(out, "type", type);
+    return out;
+}
+
+cJSON *record_program_json(const char *name, const char *path, const struct digest *content) {
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddStringToObject(out, "name", name);
+    add_known(out, "path", path);
+    if (content)
+        json_add_digest(out, "sha256", content);
+    return out;
+}
+
+cJSON *record_python_json(const struct record_python *python) {
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddStringToObject(out, "prefix", python->prefix);
+    cJSON_AddStringToObject(out, "version", python->version);
+    cJSON_AddStringToObject(out, "sha256", python->sha256);
+    json_add_copy(out, "packages", python->packages);
+    json_add_copy(out, "uncovered", python->uncovered);
+    return out;
 }

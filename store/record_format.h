@@ -39,9 +39,6 @@ bool record_key(struct digest *out, const cJSON *record);
 /* One member of "outs": digest, size, and whether it is a directory or executable. ERR_INVALID when it is no out. */
 int record_out_read(struct object *out, const cJSON *item, struct error *err);
 
-/* {"sha256", "size", "mode", "type"}. `type`: "file", "directory", "metrics" or "series". The caller deletes. */
-cJSON *record_out_json(const struct object *o, const char *type);
-
 /* A program that ran: its name, its path and its digest in hex (NULL: not known). */
 struct record_program {
     const char *name, *path, *sha256;
@@ -55,5 +52,28 @@ struct record_python {
     const cJSON *uncovered;                /* an array of paths that modules are imported from, and no key covers */
 };
 struct record_python record_python_read(const cJSON *python);
+
+/* ---- writing; the caller deletes what is made, and trees that are handed over become the record's ---- */
+
+/* The members that are known before the attempt runs. */
+struct record_head {
+    const struct digest *key;
+    const char *stage, *kind, *pipeline, *attempt, *platform;
+    const char *run; /* NULL: of verify, which is no run */
+};
+cJSON *record_create(const struct record_head *head);
+
+/* The parts of the key, and what the stage gave. */
+void record_add_result(cJSON *record, cJSON *components, cJSON *outs, cJSON *metrics);
+
+/* How an attempt ended that made no action record; `reason` NULL: it does not say. */
+void record_set_end(cJSON *record, const char *state, const char *reason);
+
+/* {"sha256", "size", "mode", "type"}. `type`: "file", "directory", "metrics" or "series"; NULL: an input has none. */
+cJSON *record_out_json(const struct object *o, const char *type);
+
+/* `path` and `content` may be NULL: not known. */
+cJSON *record_program_json(const char *name, const char *path, const struct digest *content);
+cJSON *record_python_json(const struct record_python *python);
 
 #endif

@@ -11,38 +11,26 @@
 #include "engine/lookup/interpreter.h"
 #include "store/record_format.h"
 
-static void add_hex(cJSON *object, const char *name, const struct digest *d) {
-    char hex[DIGEST_HEX_SIZE];
-    digest_hex(hex, d);
-    cJSON_AddStringToObject(object, name, hex);
-}
-
 cJSON *attempt_out_json(const struct out_decl *out, const struct object *object) {
     enum out_type found = object->directory ? OUT_DIRECTORY : OUT_FILE;
     return record_out_json(object, action_out_type(out->type == OUT_ANY ? found : out->type));
 }
 
-static void add_outs(cJSON *record, const struct attempt *a) {
+static void add_result(cJSON *record, const struct attempt *a) {
     const struct action *action = a->instance->action;
-    cJSON *outs = cJSON_AddObjectToObject(record, "outs");
+    cJSON *outs = cJSON_CreateObject();
     for (size_t i = 0; a->outcome.finished && i < action->out_count; i++)
         cJSON_AddItemToObject(outs, action->outs[i].name, attempt_out_json(&action->outs[i], &a->outcome.outs[i]));
-    cJSON_AddItemToObject(record, "metrics",
-                          a->outcome.finished ? cJSON_Duplicate(a->outcome.metrics, true) : cJSON_CreateObject());
+    record_add_result(record, action_components(action), outs,
+                      a->outcome.finished ? cJSON_Duplicate(a->outcome.metrics, true) : cJSON_CreateObject());
 }
 
 /* ---- provenance ---- */
 
 static void add_program(cJSON *programs, struct facts *facts, const char *name, const char *path) {
     struct content content;
-    cJSON *program = cJSON_CreateObject();
-    cJSON_AddStringToObject(program, "name", name);
-    if (path) {
-        cJSON_AddStringToObject(program, "path", path);
-        if (facts_file(facts, path, &content, NULL) == 0)
-            add_hex(program, "sha256", &content.digest);
-    }
-    cJSON_AddItemToArray(programs, program);
+    bool known = path && facts_file(facts, path, &content, NULL) == 0;
+    cJSON_AddItemToArray(programs, record_program_json(name, path, known ? &content.digest : NULL));
 }
 
 /* The first word of a command and its pinned programs; the Python that it runs on. */
@@ -79,11 +67,9 @@ static void add_programs(cJSON *provenance, const struct attempt *a) {
 }
 
 static cJSON *input_item(const struct action_item *item) {
-    cJSON *out = cJSON_CreateObject();
+    const struct content *c = &item->content;
+    cJSON *out = record_out_json(&(struct object){c->digest, c->size, c->directory, c->executable}, NULL);
     cJSON_AddStringToObject(out, "name", item->name);
-    add_hex(out, "sha256", &item->content.digest);
-    cJSON_AddNumberToObject(out, "size", (double)item->content.size);
-    cJSON_AddStringToObject(out, "mode", item->content.executable || item->content.directory ? "0755" : "0644");
     if (item->path)
         cJSON_AddStringToObject(out, "path", item->path);
     return out;
@@ -117,7 +103,7 @@ static void add_log(cJSON *logs, const char *name, const struct log *log, const 
         cJSON_AddNullToObject(item, "size");
         return;
     }
-    add_hex(item, "sha256", &log->digest);
+    json_add_digest(item, "sha256", &log->digest);
     cJSON_AddNumberToObject(item, "size", (double)log->size);
     if (log->size > 0)
         cJSON_AddStringToObject(item, "path", path_base(path));
@@ -162,18 +148,14 @@ static void add_provenance(cJSON *record, const struct attempt *a) {
 }
 
 cJSON *attempt_record_head(const struct attempt *a) {
-    const struct action *action = a->instance->action;
-    cJSON *record = cJSON_CreateObject();
-    char *kind = action->kind ? mem_printf("%s@%d", action->kind->name, action->kind->version) : mem_strdup("cmd");
-    cJSON_AddNumberToObject(record, "retort_record", 1);
-    add_hex(record, "key", &a->instance->key);
-    cJSON_AddStringToObject(record, "stage", instance_name(a->instance));
-    cJSON_AddStringToObject(record, "kind", kind);
-    cJSON_AddStringToObject(record, "pipeline", a->all->options.pipeline->name);
-    if (a->all->run)
-        cJSON_AddStringToObject(record, "run", a->all->run);
-    cJSON_AddStringToObject(record, "attempt", a->id);
-    cJSON_AddStringToObject(record, "platform", a->all->platform);
+    char *kind = kind_uses(a->instance->action->kind);
+    cJSON *record = record_create(&(struct record_head){.key = &a->instance->key,
+                                                        .stage = instance_name(a->instance),
+                                                        .kind = kind,
+                                                        .pipeline = a->all->options.pipeline->name,
+                                                        .run = a->all->run,
+                                                        .attempt = a->id,
+                                                        .platform = a->all->platform});
     free(kind);
     return record;
 }
@@ -182,8 +164,7 @@ cJSON *attempt_record(const struct attempt *a) {
     cJSON *record = attempt_record_head(a);
     attempt_result_record(record, &a->outcome.result);
     cJSON_AddNumberToObject(cJSON_GetObjectItemCaseSensitive(record, "resources"), "cpus", a->cpus);
-    cJSON_AddItemToObject(record, "components", action_components(a->instance->action));
-    add_outs(record, a);
+    add_result(record, a);
     add_provenance(record, a);
     return record;
 }

@@ -194,3 +194,10 @@ void json_add_number(cJSON *object, const char *name, double value) {
 void json_add_copy(cJSON *object, const char *name, const cJSON *item) {
     cJSON_AddItemToObject(object, name, item ? cJSON_Duplicate(item, true) : cJSON_CreateNull());
 }
+
+void json_add_digest(cJSON *object, const char *name, const struct digest *d) {
+    char hex[DIGEST_HEX_SIZE];
+    if (d)
+        digest_hex(hex, d);
+    json_add_text(object, name, d ? hex : NULL);
+}

@@ -16,6 +16,7 @@
 #include "engine/base/buffer.h"
 #include "engine/base/bytemap.h"
 #include "engine/base/error.h"
+#include "engine/base/sha256.h"
 
 struct json_position {
     size_t line;   /* from 1 */
@@ -101,6 +102,7 @@ cJSON *json_merge(const cJSON *base, const cJSON *patch);
 void json_add_text(cJSON *object, const char *name, const char *text);
 void json_add_number(cJSON *object, const char *name, double value);
 void json_add_copy(cJSON *object, const char *name, const cJSON *item);
+void json_add_digest(cJSON *object, const char *name, const struct digest *d); /* in hex */
 
 /* Typed reads for documents that we wrote ourselves. The fallback replaces a missing member or one of another type. */
 const char *json_text(const cJSON *object, const char *name, const char *fallback);

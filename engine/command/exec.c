@@ -53,16 +53,14 @@ static int read_with(cJSON **out, const struct arguments *a, const struct kind *
 }
 
 static int read_item(cJSON **out, const char *name, const char *file, struct error *err) {
-    char hex[DIGEST_HEX_SIZE];
     struct digest digest = {0};
     char *path = realpath(file, NULL);
     int code = path ? sha256_file(&digest, NULL, path, err) : error_errno(err, errno, "exec: --in %s: %s", name, file);
     if (code == 0) {
-        digest_hex(hex, &digest);
         cJSON *item = cJSON_CreateObject();
         cJSON_AddStringToObject(item, "path", path);
         cJSON_AddStringToObject(item, "name", path_base(path));
-        cJSON_AddStringToObject(item, "sha256", hex);
+        json_add_digest(item, "sha256", &digest);
         cJSON_AddBoolToObject(item, "executable", false);
         cJSON_AddObjectToObject(item, "labels");
         *out = item;

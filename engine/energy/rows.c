@@ -13,13 +13,11 @@
 cJSON *row_of_attempt(const struct instance *i, const struct attempt_end *end, const cJSON *energy) {
     static const char *const texts[] = {"label", "source"};
     static const char *const numbers[] = {"joules", "uncertainty_j", "cpu_s", "wall_s"};
-    char hex[DIGEST_HEX_SIZE];
     char *kind = kind_uses(i->decl->kind);
     cJSON *row = cJSON_CreateObject();
-    digest_hex(hex, &i->key);
     cJSON_AddStringToObject(row, "row", "stage");
     cJSON_AddStringToObject(row, "stage", instance_name(i));
-    cJSON_AddStringToObject(row, "key", hex);
+    json_add_digest(row, "key", &i->key);
     cJSON_AddStringToObject(row, "kind", kind);
     cJSON_AddNumberToObject(row, "attempt", end->number);
     cJSON_AddBoolToObject(row, "finished", end->finished);

@@ -9,6 +9,7 @@
 #include "engine/base/memory.h"
 #include "engine/environment/toolchain.h"
 #include "engine/lookup/words.h"
+#include "store/record_format.h"
 
 /* The facts remember it under the path of the program. */
 struct remembered {
@@ -17,13 +18,11 @@ struct remembered {
 };
 
 static cJSON *describe(struct facts *f, const struct python *p, const char *path) {
-    char *inner = path_join(p->prefix, "bin/python3"), hex[DIGEST_HEX_SIZE];
+    char *inner = path_join(p->prefix, "bin/python3");
     struct content content;
     cJSON *out = cJSON_CreateObject();
-    if (facts_file(f, file_exists(inner) ? inner : path, &content, NULL) == 0) {
-        digest_hex(hex, &content.digest);
-        cJSON_AddStringToObject(out, "program", hex);
-    }
+    if (facts_file(f, file_exists(inner) ? inner : path, &content, NULL) == 0)
+        json_add_digest(out, "program", &content.digest);
     cJSON_AddStringToObject(out, "version", p->version);
     cJSON_AddItemReferenceToObject(out, "packages", p->packages);
     free(inner);
@@ -157,16 +156,14 @@ size_t interpreter_modules(struct facts *f, const struct stage_decl *stage, stru
 
 cJSON *interpreter_record(const struct interpreter *i, const struct stage_decl *stage) {
     char hex[DIGEST_HEX_SIZE], *root = i->python->path_count > 0 ? path_repository(stage->scope->directory) : NULL;
-    cJSON *out = cJSON_CreateObject();
+    cJSON *uncovered = cJSON_CreateArray();
     digest_hex(hex, &i->digest);
-    cJSON_AddStringToObject(out, "prefix", i->python->prefix);
-    cJSON_AddStringToObject(out, "version", i->python->version);
-    cJSON_AddStringToObject(out, "sha256", hex);
-    cJSON_AddItemToObject(out, "packages", cJSON_Duplicate(i->python->packages, true));
-    cJSON *uncovered = cJSON_AddArrayToObject(out, "uncovered");
     for (size_t k = 0; k < i->python->path_count; k++)
         if (!is_covered(&i->python->paths[k], stage, root))
             cJSON_AddItemToArray(uncovered, cJSON_CreateString(i->python->paths[k].path));
+    cJSON *out = record_python_json(
+        &(struct record_python){i->python->prefix, i->python->version, hex, i->python->packages, uncovered});
+    cJSON_Delete(uncovered);
     free(root);
     return out;
 }

@@ -5,13 +5,11 @@
 static cJSON *spec_item(const struct action_input *in, size_t index, const struct action_given *given) {
     const struct action_item *item = &in->items[index];
     struct buffer path = {0};
-    char hex[DIGEST_HEX_SIZE];
-    digest_hex(hex, &item->content.digest);
     given->item_path(given->context, in, index, &path);
     cJSON *out = cJSON_CreateObject();
     cJSON_AddStringToObject(out, "path", buffer_text(&path));
     cJSON_AddStringToObject(out, "name", item->name);
-    cJSON_AddStringToObject(out, "sha256", hex);
+    json_add_digest(out, "sha256", &item->content.digest);
     cJSON_AddBoolToObject(out, "executable", item->content.executable);
     cJSON_AddItemToObject(out, "labels", action_labels(item->labels, item->label_count));
     buffer_close(&path);

@@ -5,10 +5,10 @@
  */
 #include <stdlib.h>
 
-#include "engine/base/json.h"
 #include "engine/lookup/recall.h"
 #include "engine/run/internal.h"
 #include "store/attempts.h"
+#include "store/record_format.h"
 
 bool quorum_tolerates(const struct task *t) {
     struct plan *plan = t->run->plan;
@@ -23,8 +23,7 @@ void quorum_keep(struct task *t, bool remembered, const char *reason) {
     cJSON *record = attempt_record(t->attempt);
     char *id = store_failure_id(&t->instance->key);
     cJSON_ReplaceItemInObjectCaseSensitive(record, "attempt", cJSON_CreateString(id)); /* the name of the file */
-    json_add_text(record, "state", remembered ? recall_remembered : recall_left_out);
-    json_add_text(record, "reason", reason);
+    record_set_end(record, remembered ? recall_remembered : recall_left_out, reason);
     if (store_attempt_write(t->run->store, id, record, &fault) < 0)
         run_note(t->run, t->instance, fault.message);
     cJSON_Delete(record);

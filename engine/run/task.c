@@ -12,11 +12,11 @@
 #include <unistd.h>
 
 #include "engine/base/file.h"
-#include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/lookup/known.h"
 #include "engine/run/internal.h"
 #include "store/attempts.h"
+#include "store/record_format.h"
 
 enum { BUSY_FIRST_MS = 100, BUSY_LIMIT_MS = 5000, COMMIT_WAIT_MS = 100 };
 
@@ -235,9 +235,7 @@ void task_stop(struct task *t, enum schedule_type how) {
 static void write_attempt(struct task *t, const struct attempt *a, const char *state, const char *reason) {
     struct error fault = {0};
     cJSON *record = attempt_record(a);
-    cJSON_AddStringToObject(record, "state", state);
-    if (reason)
-        cJSON_AddStringToObject(record, "reason", reason);
+    record_set_end(record, state, reason);
     if (store_attempt_write(t->run->store, a->id, record, &fault) < 0)
         run_note(t->run, t->instance, fault.message);
     cJSON_Delete(record);

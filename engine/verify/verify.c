@@ -16,6 +16,7 @@
 #include "engine/run/scheduler.h"
 #include "engine/verify/judge.h"
 #include "store/attempts.h"
+#include "store/record_format.h"
 
 struct choice {
     struct instance *instance;
@@ -163,7 +164,7 @@ static void count_verdict(struct verify_summary *s, const char *verdict) {
 /* Writes a record of the execution among the attempts. It does not hold the options of verify. */
 static int keep(const struct attempt *a, const cJSON *stage, struct error *err) {
     cJSON *record = attempt_record(a);
-    cJSON_AddStringToObject(record, "state", "verified");
+    record_set_end(record, "verified", NULL);
     cJSON_AddItemReferenceToObject(record, "verdict", cJSON_GetObjectItemCaseSensitive(stage, "verdict"));
     cJSON_AddItemReferenceToObject(record, "differences", cJSON_GetObjectItemCaseSensitive(stage, "outs"));
     cJSON_AddItemReferenceToObject(record, "metric_differences", cJSON_GetObjectItemCaseSensitive(stage, "metrics"));
