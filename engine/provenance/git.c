@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/base/sha256.h"
@@ -144,6 +145,8 @@ static char *folder_of(const char *git) {
     return mem_strndup(git, length);
 }
 
+static const char no_repository[] = "not in a git repository";
+
 /* Says why no repository could be opened, and how to allow it. */
 static void add_unavailable(cJSON *out, const char *path, int rc) {
     git_buf found = GIT_BUF_INIT;
@@ -157,17 +160,44 @@ static void add_unavailable(cJSON *out, const char *path, int rc) {
             folder);
     else if (there && config)
         text = mem_printf("git's configuration cannot be read: %s; set HOME to a folder that you can read", why);
-    json_add_text(out, "unavailable", text ? text : rc == GIT_ENOTFOUND ? "not in a git repository" : why);
+    json_add_text(out, "unavailable", text ? text : rc == GIT_ENOTFOUND ? no_repository : why);
     free(text);
     free(folder);
     free(why);
     libgit.buf_dispose(&found);
 }
 
+/* Whether a folder holds a repository, or looks like a bare one. */
+static bool may_be_repository(const char *folder) {
+    char *git = path_join(folder, ".git"), *head = path_join(folder, "HEAD");
+    bool may = file_exists(git) || file_exists(head);
+    free(git);
+    free(head);
+    return may;
+}
+
+/* libgit2 reads all certificates of this machine when it is initialised, which takes longer than a short stage. */
+static bool may_be_in_repository(const char *path) {
+    char *folder = realpath(path, NULL);
+    bool may = !folder || may_be_repository(folder);
+    while (!may && strcmp(folder, "/") != 0) {
+        char *above = path_directory(folder);
+        free(folder);
+        folder = above;
+        may = may_be_repository(folder);
+    }
+    free(folder);
+    return may;
+}
+
 cJSON *provenance_git(const char *path) {
     cJSON *out = cJSON_CreateObject();
     git_repository *repo = NULL;
     struct error err = {0};
+    if (!may_be_in_repository(path)) {
+        json_add_text(out, "unavailable", no_repository);
+        return out;
+    }
     if (libgit_load(&err) < 0 || libgit.libgit2_init() < 0) {
         json_add_text(out, "unavailable", err.code ? err.message : last_error());
         return out;
