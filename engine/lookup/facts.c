@@ -31,7 +31,7 @@ void facts_free(struct facts *f) {
     if (f->modules)
         arena_free(f->modules);
     interpreters_free(&f->interpreters);
-    free(f->platform);
+    facts_drop_platform(f);
     free(f->stage_program);
     free(f->keeper_program);
     free(f);

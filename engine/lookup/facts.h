@@ -2,6 +2,8 @@
 #ifndef RETORT_ENGINE_LOOKUP_FACTS_H
 #define RETORT_ENGINE_LOOKUP_FACTS_H
 
+#include <sys/types.h>
+
 #include "engine/base/bytemap.h"
 #include "engine/plan/plan.h"
 #include "store/store.h"
@@ -9,7 +11,9 @@
 struct facts {
     struct store *store;
     char *stage_program, *keeper_program;
-    char *platform;              /* NULL until asked */
+    char *platform;              /* NULL until the program has answered */
+    pid_t platform_pid;          /* of the program, while it is asked; 0: it is not */
+    int platform_fd;             /* then its answer */
     cJSON *machine;              /* NULL until asked */
     struct bytemap paths;        /* prefix of a toolchain -> its PATH */
     struct arena *modules;       /* those of the last stage that was asked for; NULL: none was */
@@ -26,8 +30,10 @@ void facts_free(struct facts *f);
 struct plan_facts facts_table(struct facts *f);
 
 /* The platform of retort-stage on this machine, "x86-64-avx512 openblas-0.3.21-skylakex glibc-2.36"; asks the
-   program once. The caller frees. */
+   program once. The caller frees. facts_ask_platform only starts the program, for an answer that is needed later. */
 int facts_platform(struct facts *f, char **out, struct error *err);
+int facts_ask_platform(struct facts *f, struct error *err);
+void facts_drop_platform(struct facts *f); /* of facts_free */
 
 /* From now on a plan gets ERR_BUSY for a file that is large and not hashed yet, and `defer` is called for it. NULL ends
    this. */

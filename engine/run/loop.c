@@ -20,11 +20,11 @@ static void open_energy(struct run *r) {
 }
 
 static int open_run(struct run *r, struct error *err) {
-    int rc = r->platform ? 0 : facts_platform(r->facts, &r->platform, err);
-    if (rc == 0)
-        rc = store_sweep(r->store, err);
+    int rc = store_sweep(r->store, err);
     if (rc == 0)
         rc = event_loop_open(&r->loop, err);
+    if (rc == 0 && !r->platform)
+        rc = facts_platform(r->facts, &r->platform, err);
     if (rc < 0)
         return rc;
     const struct attempts_options options = {.loop = &r->loop.uv,

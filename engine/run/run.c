@@ -43,6 +43,8 @@ static int begin(struct run *r, struct error *err) {
     if (rc == 0 && r->pending_count > 0 && !r->tally->compared)
         programs_compare(r->plan, note, r);
     r->tally->compared = true;
+    if (rc == 0 && r->pending_count > 0)
+        rc = facts_ask_platform(r->facts, err); /* it answers while the run is noted on the disk */
     if (rc == 0)
         rc = store_run_begin(r->store, r->pipeline->name, r->pipeline->overrides, err);
     if (rc == 0)
