@@ -35,29 +35,45 @@ static int open_fault(int errnum, const char *path, struct error *err) {
     return error_errno(err, errnum, "%s: cannot be opened", path);
 }
 
+/* Opens a regular file. */
+static int open_source(int *fd, struct stat *st, const char *path, struct error *err) {
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (*fd < 0)
+        return open_fault(errno, path, err);
+    if (fstat(*fd, st) < 0)
+        return error_errno(err, errno, "%s: cannot be examined", path);
+    return S_ISREG(st->st_mode) ? 0 : error_set(err, ERR_INVALID, "%s: is no regular file", path);
+}
+
 static int copy_file(const char *from, const char *to, struct error *err) {
-    struct stat st;
-    int rc = 0, target = -1;
-    int source = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (source < 0)
-        return open_fault(errno, from, err);
-    if (fstat(source, &st) < 0) {
-        rc = error_errno(err, errno, "%s: cannot be examined", from);
-        goto out;
-    }
-    if (!S_ISREG(st.st_mode)) {
-        rc = error_set(err, ERR_INVALID, "%s: is no regular file", from);
-        goto out;
-    }
-    target = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, st.st_mode & S_IXUSR ? 0755 : 0644);
-    if (target < 0)
+    struct stat st = {0};
+    int source, target = -1;
+    int rc = open_source(&source, &st, from, err);
+    if (rc == 0 && (target = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, st.st_mode & S_IXUSR ? 0755 : 0644)) < 0)
         rc = error_errno(err, errno, "%s: cannot be created", to);
-    else if (copy_content(source, target) < 0)
+    if (rc == 0 && copy_content(source, target) < 0)
         rc = error_errno(err, errno, "%s: cannot be copied to %s", from, to);
-out:
-    close(source);
+    if (source >= 0)
+        close(source);
     if (target >= 0 && close(target) < 0 && rc == 0)
         rc = error_errno(err, errno, "%s: cannot be written", to);
+    return rc;
+}
+
+/* Cuts off what a file holds beyond a size. */
+static int shorten(int fd, off_t size) {
+    struct stat st;
+    return fstat(fd, &st) == 0 && (st.st_size <= size || ftruncate(fd, size) == 0) ? 0 : -1;
+}
+
+int copy_over(const char *from, int target, const char *to, struct error *err) {
+    struct stat st = {0};
+    int source;
+    int rc = open_source(&source, &st, from, err);
+    if (rc == 0 && (shorten(target, st.st_size) < 0 || copy_content(source, target) < 0))
+        rc = error_errno(err, errno, "%s: cannot be copied to %s", from, to);
+    if (source >= 0)
+        close(source);
     return rc;
 }
 

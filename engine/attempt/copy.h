@@ -10,6 +10,10 @@
    ERR_NOT_FOUND; ERR_INVALID: it may not be read; ERR_IO. */
 int copy_tree(const char *from, const char *to, const struct folder_filter *filter, struct error *err);
 
+/* Copies a file over an open one that may hold other bytes; `to` is its path, for messages. A file that grows shorter
+   meanwhile leaves old bytes at the end: the caller notices that it was written to. Fails as copy_tree does. */
+int copy_over(const char *from, int target, const char *to, struct error *err);
+
 /* Whether a copy of the folder would have every entry, and no link is followed for it. False where it cannot be read. */
 bool copy_is_whole(const char *path, const struct folder_filter *filter);
 

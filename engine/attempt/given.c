@@ -12,6 +12,8 @@
 
 #define BEFORE "before the stage began"
 
+enum { SMALL_BYTES = 1 << 20 };
+
 static int changed(const char *path, const char *what, const char *when, struct error *err) {
     return error_set(err, ERR_FAILED, "%s %s %s, run again", path, what, when);
 }
@@ -64,19 +66,35 @@ static int copy_members(const struct action_item *item, const char *to, struct e
     return rc;
 }
 
-int given_copy(const struct given_file *g, const char *to, const struct folder_filter *filter, struct error *err) {
+/* A small file gets an inode that served before. */
+static int copy_plain(const struct action_item *item, struct attempt_directory *d, const char *to, const char *path,
+                      const struct folder_filter *filter, struct error *err) {
+    if (item->content.directory || item->content.executable || item->content.size > SMALL_BYTES)
+        return copy_tree(item->path, path, filter, err);
+    int fd = directory_open_copy(d, to);
+    if (fd < 0)
+        return error_errno(err, errno, "%s: cannot be created", path);
+    int rc = copy_over(item->path, fd, path, err);
+    if (close(fd) < 0 && rc == 0)
+        rc = error_errno(err, errno, "%s: cannot be written", path);
+    return rc;
+}
+
+int given_copy(const struct given_file *g, struct attempt_directory *d, const char *to,
+               const struct folder_filter *filter, struct error *err) {
     struct object copy;
     struct way way = {0}; /* looked at after the copy, for each anew */
-    int rc = g->item->only ? copy_members(g->item, to, err) : copy_tree(g->item->path, to, filter, err);
+    char *path = path_join(d->stage, to);
+    int rc = g->item->only ? copy_members(g->item, path, err) : copy_plain(g->item, d, to, path, filter, err);
     bool untouched = rc == 0 && !g->item->only && g->sight.at_rest && is_untouched(g, &way);
     way_close(&way);
-    if (untouched)
-        return 0;
-    if (rc == 0)
-        rc = store_object_hash(AT_FDCWD, to, &copy, err);
-    if (rc == ERR_IO || (rc == 0 && is_as_keyed(g, &copy.digest, copy.executable)))
-        return rc;
-    return changed(g->item->path, "changed", BEFORE, err);
+    if (rc == 0 && !untouched) {
+        rc = store_object_hash(AT_FDCWD, path, &copy, err);
+        if (rc == 0 && !is_as_keyed(g, &copy.digest, copy.executable))
+            rc = ERR_FAILED;
+    }
+    free(path);
+    return rc == 0 || rc == ERR_IO ? rc : changed(g->item->path, "changed", BEFORE, err);
 }
 
 int given_check(const struct given_file *g, bool in_place, struct facts *facts, struct way *way, const char *when,

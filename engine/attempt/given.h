@@ -9,6 +9,7 @@
 #ifndef RETORT_ENGINE_ATTEMPT_GIVEN_H
 #define RETORT_ENGINE_ATTEMPT_GIVEN_H
 
+#include "engine/attempt/directory.h"
 #include "engine/attempt/stamp.h"
 #include "engine/base/folder.h"
 #include "engine/plan/action.h"
@@ -26,9 +27,10 @@ struct given_file {
 int given_inspect(struct given_file *out, const struct action_item *item, struct facts *facts, struct way *way,
                   struct error *err);
 
-/* Copies the file to a path that does not exist yet; of a folder what `filter` leaves. Any thread. ERR_FAILED: the copy
-   is not the file that the key names; ERR_IO. */
-int given_copy(const struct given_file *g, const char *to, const struct folder_filter *filter, struct error *err);
+/* Copies the file into the attempt's directory, to a path relative to the stage's, where nothing is yet; of a folder
+   what `filter` leaves. Any thread. ERR_FAILED: the copy is not the file that the key names; ERR_IO. */
+int given_copy(const struct given_file *g, struct attempt_directory *d, const char *to,
+               const struct folder_filter *filter, struct error *err);
 
 /* Call after the stage; `when` is for the message. ERR_FAILED: a file read `in_place` was written to, or a copied
    one is not the file that the key names any more; ERR_IO. */

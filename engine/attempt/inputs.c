@@ -170,12 +170,13 @@ static int make_item_folder(const struct attempt *a, const char *relative, struc
 }
 
 /* A file of the project that may have changed is copied: the copy tells. */
-static int give_file(struct attempt *a, const char *input, struct given_file *g, const char *path, struct error *err) {
+static int give_file(struct attempt *a, const char *input, struct given_file *g, const char *relative, const char *path,
+                     struct error *err) {
     struct digest stamp;
     g->bound = !a->own_inputs && g->sight.at_rest && view_binds(a, g->item);
     if (g->bound)
         return view_bind(a, g->item, path, err);
-    int rc = given_copy(g, path, store_input_filter(a->all->options.store), err);
+    int rc = given_copy(g, a->directory, relative, store_input_filter(a->all->options.store), err);
     if (rc < 0 || a->isolation.cover || a->instance->action->kind)
         return rc;
     stamp_copy(&stamp, path);
@@ -192,7 +193,7 @@ static int give_item(struct attempt *a, const struct action_input *input, size_t
     char *path = path_join(a->directory->stage, buffer_text(&relative));
     int rc = input->list && !item->place ? make_item_folder(a, buffer_text(&relative), err) : 0;
     if (rc == 0)
-        rc = item->path ? give_file(a, input->name, given_item(a, input, index), path, err)
+        rc = item->path ? give_file(a, input->name, given_item(a, input, index), buffer_text(&relative), path, err)
                         : give_object(a, input->name, item, path, err);
     if (!input->list || item->place)
         view_seal(a, path);

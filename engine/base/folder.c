@@ -34,6 +34,11 @@ int folder_open_fd(struct folder *out, int fd, const char *path, struct error *e
     return rc;
 }
 
+void folder_rewind(struct folder *f) {
+    if (f->entries)
+        rewinddir(f->entries);
+}
+
 int folder_next(struct folder *f, const char **name, struct error *err) {
     const struct dirent *e = NULL;
     do {

@@ -32,6 +32,9 @@ int folder_open_if_there(struct folder *out, const char *path, struct error *err
    message. */
 int folder_open_fd(struct folder *out, int fd, const char *path, struct error *err);
 
+/* Goes back to the first name, for a folder that stays open. */
+void folder_rewind(struct folder *f);
+
 /* 1: `*name` is the next name, valid until the next call, never "." or "..". 0: no more. ERR_IO with the path. */
 int folder_next(struct folder *f, const char **name, struct error *err);
 

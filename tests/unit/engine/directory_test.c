@@ -281,6 +281,128 @@ static void a_spec_that_was_closed_to_its_owner_is_made_anew(void **state) {
     assert_true(st.st_mode & S_IRUSR);
 }
 
+/* ---- copies of inputs ---- */
+
+/* Writes a copy over what the file held, as the engine does. */
+static void copy(struct trial *t, const char *name, const char *text) {
+    int fd = directory_open_copy(t->directory, name);
+    assert_true(fd >= 0);
+    assert_int_equal(file_write_all(fd, text, strlen(text), name, NULL), 0);
+    assert_int_equal(ftruncate(fd, (off_t)strlen(text)), 0);
+    close(fd);
+}
+
+static ino_t inode(struct trial *t, const char *name) {
+    struct stat st;
+    assert_int_equal(stat(in(t, name), &st), 0);
+    return st.st_ino;
+}
+
+static void next_attempt(struct trial *t) {
+    directory_reset(t->directory);
+    prepare(t, "in/x");
+}
+
+static void a_copy_is_gone_for_the_next_attempt(void **state) {
+    struct trial *t = *state;
+    copy(t, "in/x/a", "first");
+    next_attempt(t);
+    assert_false(is_there(t, "work/slot/dir/in/x/a"));
+}
+
+static void the_file_of_a_copy_is_used_again_under_another_name(void **state) {
+    struct trial *t = *state;
+    copy(t, "in/x/a", "first");
+    ino_t before = inode(t, "work/slot/dir/in/x/a");
+    next_attempt(t);
+    copy(t, "in/x/b", "2nd");
+    assert_true(inode(t, "work/slot/dir/in/x/b") == before);
+    assert_content(t, "work/slot/dir/in/x/b", "2nd");
+}
+
+static void a_copy_with_another_name_keeps_its_bytes_there(void **state) {
+    struct trial *t = *state;
+    copy(t, "in/x/a", "first");
+    char *second = mem_strdup(in(t, "second"));
+    assert_int_equal(link(in(t, "work/slot/dir/in/x/a"), second), 0);
+    next_attempt(t);
+    copy(t, "in/x/a", "2nd");
+    assert_content(t, "second", "first");
+    assert_content(t, "work/slot/dir/in/x/a", "2nd");
+    free(second);
+}
+
+static void a_copy_with_another_mode_is_made_anew(void **state) {
+    struct trial *t = *state;
+    struct stat st;
+    copy(t, "in/x/a", "first");
+    assert_int_equal(chmod(in(t, "work/slot/dir/in/x/a"), 0600), 0);
+    next_attempt(t);
+    copy(t, "in/x/a", "2nd");
+    assert_int_equal(stat(in(t, "work/slot/dir/in/x/a"), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0644);
+}
+
+static void a_copy_with_another_attribute_is_made_anew(void **state) {
+    struct trial *t = *state;
+    copy(t, "in/x/a", "first");
+    if (setxattr(in(t, "work/slot/dir/in/x/a"), "user.mine", "1", 1, 0) < 0)
+        skip(); /* this file system has none */
+    next_attempt(t);
+    copy(t, "in/x/a", "2nd");
+    assert_int_equal(listxattr(in(t, "work/slot/dir/in/x/a"), NULL, 0), 0);
+}
+
+static void a_link_in_the_place_of_a_copy_is_not_written_through(void **state) {
+    struct trial *t = *state;
+    copy(t, "in/x/a", "first");
+    move(t, "work/slot/dir/in/x/a", "moved");
+    link_to(t, "work/slot/dir/in/x/a", "victim/spec.json");
+    next_attempt(t);
+    copy(t, "in/x/a", "2nd");
+    assert_content(t, "victim/spec.json", "mine");
+    assert_content(t, "work/slot/dir/in/x/a", "2nd");
+}
+
+static void a_file_in_the_place_of_a_waiting_copy_is_not_used(void **state) {
+    struct trial *t = *state;
+    copy(t, "in/x/a", "first");
+    next_attempt(t);
+    move(t, "work/slot/0", "moved");
+    put(t, "work/slot/0", "another");
+    ino_t other = inode(t, "work/slot/0");
+    int held = open(in(t, "work/slot/0"), O_RDONLY | O_CLOEXEC); /* so that its number stays its own */
+    copy(t, "in/x/a", "2nd");
+    assert_true(inode(t, "work/slot/dir/in/x/a") != other);
+    close(held);
+}
+
+static void more_copies_than_wait_are_made_all_the_same(void **state) {
+    struct trial *t = *state;
+    char name[32];
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < ATTEMPT_COPIES + 2; i++) {
+            snprintf(name, sizeof name, "in/x/%d", i);
+            copy(t, name, name);
+        }
+        assert_content(t, "work/slot/dir/in/x/17", "in/x/17");
+        next_attempt(t);
+    }
+    assert_false(is_there(t, "work/slot/dir/in/x/17"));
+}
+
+static void a_directory_that_is_kept_holds_no_copy_of_another_attempt(void **state) {
+    struct trial *t = *state;
+    copy(t, "in/x/a", "first");
+    next_attempt(t);
+    make(t, "failed");
+    int folder = open(in(t, "failed"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(directory_keep(t->directory, folder, "stage", NULL), 0);
+    assert_true(is_there(t, "failed/stage/dir"));
+    assert_false(is_there(t, "failed/stage/0"));
+    close(folder);
+}
+
 /* ---- logs ---- */
 
 static void an_empty_log_goes_with_its_directory(void **state) {
@@ -323,6 +445,15 @@ int main(void) {
         TEST(a_spec_is_not_written_through_a_link),
         TEST(a_spec_is_not_written_into_a_file_with_another_name),
         TEST(a_spec_that_was_closed_to_its_owner_is_made_anew),
+        TEST(a_copy_is_gone_for_the_next_attempt),
+        TEST(the_file_of_a_copy_is_used_again_under_another_name),
+        TEST(a_copy_with_another_name_keeps_its_bytes_there),
+        TEST(a_copy_with_another_mode_is_made_anew),
+        TEST(a_copy_with_another_attribute_is_made_anew),
+        TEST(a_link_in_the_place_of_a_copy_is_not_written_through),
+        TEST(a_file_in_the_place_of_a_waiting_copy_is_not_used),
+        TEST(more_copies_than_wait_are_made_all_the_same),
+        TEST(a_directory_that_is_kept_holds_no_copy_of_another_attempt),
         TEST(an_empty_log_goes_with_its_directory),
         TEST(a_log_that_holds_something_stays),
     };
