@@ -146,6 +146,7 @@ static int run(const struct arguments *a, struct error *err) {
     int code = project_open(&p, a, PROJECT_STORE_OR_EMPTY, err);
     if (code == 0)
         p.drift = drift_create(p.facts);
+    p.refuses_faults = true;
     p.recall = RECALL_REMEMBERED;
     if (code == 0)
         code = project_plan(&p, operands_from(a, 1), operand_count(a) > 1 ? operand_count(a) - 1 : 0, err);

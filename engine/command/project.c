@@ -288,12 +288,8 @@ int project_plan(struct project *p, const char *const *targets, size_t target_co
     code = known_lookup_plan(p->plan, p->store, p->platform, p->drift, p->recall, &p->diagnostics, err);
     plan_warnings(p->plan, say, NULL);
     say_left_out(p);
-    if (p->diagnostics.count > 0) {
-        int reported = project_report(&p->diagnostics, err);
-        if (code == 0)
-            code = reported;
-    }
-    return code;
+    int reported = project_report(&p->diagnostics, p->refuses_faults ? err : NULL);
+    return code == 0 && p->refuses_faults ? reported : code;
 }
 
 void project_close(struct project *p) {

@@ -21,6 +21,7 @@ struct project {
     struct facts *facts;
     struct plan *plan;   /* after project_plan */
     struct drift *drift; /* set before project_plan: known results from another Python; NULL: not asked for */
+    bool refuses_faults; /* set before project_plan: a fault of the file fails it */
     enum recall recall;  /* set before project_plan: failures that a quorum goes on without */
     char *platform;      /* NULL: any */
     char *root;          /* the git root of the pipeline, else its folder: holds .retort/ and results/ */
@@ -39,7 +40,8 @@ enum project_store { PROJECT_NO_STORE, PROJECT_STORE, PROJECT_STORE_OR_EMPTY, PR
    ERR_INVALID counts them. The caller closes `*p` with project_close in any case. */
 int project_open(struct project *p, const struct arguments *a, enum project_store store, struct error *err);
 
-/* Plans `targets` and finishes all known stages, without running any. Prints faults of the file. */
+/* Plans `targets` and finishes all known stages, without running any. Prints faults of the file; an instance with one
+   has failed, and the others are there. */
 int project_plan(struct project *p, const char *const *targets, size_t target_count, struct error *err);
 void project_close(struct project *p);
 

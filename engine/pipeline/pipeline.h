@@ -109,6 +109,7 @@ struct select_decl {
     enum pick_type pick;
     double quorum;       /* how many instances must have succeeded; 0: all */
     bool quorum_is_part; /* `quorum` is a part of them, above 0 to 1 */
+    struct location quorum_at;
 };
 
 /* The origin of a command's programs. */

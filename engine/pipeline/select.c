@@ -134,6 +134,7 @@ static void read_quorum(struct part *part, const cJSON *node, struct select_decl
     enum { MOST = 1000000 };
     int count = 0;
     const cJSON *value = compile_constant(part, node);
+    select->quorum_at = locate_value(part, node);
     if (!value)
         return;
     if (!cJSON_IsString(value)) {

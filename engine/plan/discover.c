@@ -187,6 +187,12 @@ static void follow(struct scope *s, struct stage_plan *stage, bool first) {
 
 /* Rows that have not succeeded do not stop the select. */
 static void need_quorum(struct scope *s, const struct match *m) {
+    const struct select_decl *select = s->node->pub.decl->select;
+    if (!select->quorum_is_part && select->quorum > (double)m->count) {
+        scope_fault(s, &select->quorum_at, "the quorum is %.0f, and %s has %zu instance%s to choose from",
+                    select->quorum, select->from->stage->full_name, m->count, m->count == 1 ? "" : "s");
+        return;
+    }
     s->node->stage->row_count = m->count;
     s->node->stage->left_out_count = 0;
     for (size_t i = 0; i < m->count; i++) {

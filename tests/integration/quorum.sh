@@ -30,7 +30,11 @@ check "an instance that a quorum cannot leave out is repeated" repeats 2 1
 check "the message says how many succeeded" has told "4 of 5 instances succeeded, and the quorum is 5; t[n=2] did not"
 check "80 % of five are four" exits 0 run --set-json 'params.quorum="80%"'
 check "90 % of five are five" exits 1 run --set-json 'params.quorum="90%"'
-check "a quorum of more than there are is not met" exits 1 run --set params.quorum=6
+check "a quorum of more than there are is refused before anything runs" exits 2 run --set params.quorum=6
+check "the message names both numbers" has told "the quorum is 6, and t has 5 instances to choose from"
+check "nothing ran" test ! -s ran
+check "check refuses it too" exits 2 "$retort" check q.json --set params.quorum=6
+check "a quorum of all is no error" exits 0 "$retort" check q.json --set params.quorum=5
 check "--retry-failed runs what failed, which the quorum takes" exits 0 run --retry-failed
 check "--retry-failed runs only what failed" same "$(cat ran)" 2
 touch mended
@@ -60,7 +64,7 @@ cat >chain.json <<'EOT'
   "best": { "select": { "from": "eval", "group_by": ["n"], "minimize": "metrics.loss", "quorum": 2 } } } }
 EOT
 check "a failure before the instances is left out too" exits 0 "$retort" run chain.json -j 1
-for q in 0 '"80"' '"120%"' 1.5 true; do
+for q in 0 '"0"' '"0%"' '"80"' '"101%"' '"120%"' 1.5 true -1 4; do
     sed "s/\"quorum\": 2/\"quorum\": $q/" chain.json >bad.json
     check "a quorum of $q is refused" exits 2 "$retort" check bad.json
 done
