@@ -14,7 +14,7 @@ static const cJSON *member(const cJSON *object, const char *name) {
 
 struct record_view record_read(const cJSON *record) {
     const double unknown = (double)NAN;
-    const cJSON *resources = member(record, "resources");
+    const cJSON *resources = member(record, "resources"), *memory = member(resources, "memory");
     return (struct record_view){
         .key = json_text(record, "key", ""),
         .stage = json_text(record, "stage", ""),
@@ -29,6 +29,9 @@ struct record_view record_read(const cJSON *record) {
         .user_s = json_double(resources, "user_s", unknown),
         .system_s = json_double(resources, "system_s", unknown),
         .max_rss_bytes = json_double(resources, "max_rss_bytes", unknown),
+        .memory_limit_bytes = json_double(memory, "limit_bytes", unknown),
+        .memory_peak_bytes = json_double(memory, "peak_bytes", unknown),
+        .memory_guard = json_text(memory, "guard", ""),
         .components = member(record, "components"),
         .outs = member(record, "outs"),
         .metrics = member(record, "metrics"),

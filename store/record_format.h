@@ -22,13 +22,15 @@ struct record_view {
     const char *end;      /* when it ended, as RECORD.md writes times; "": unknown */
     const char *platform; /* code path, BLAS and libc that computed it */
     double wall_s, user_s, system_s, max_rss_bytes;
-    const cJSON *components; /* of the key, by name */
-    const cJSON *outs;       /* by name: record_out_read */
-    const cJSON *metrics;    /* numbers by name */
-    const cJSON *energy;     /* energy_view_read (engine/meter) */
-    const cJSON *programs;   /* an array: record_program_read */
-    const cJSON *gpus;       /* an array of texts; NULL: it held none */
-    const cJSON *python;     /* record_python_read; NULL: it ran on none that is known */
+    double memory_limit_bytes, memory_peak_bytes; /* of all processes of the stage together; NaN: none */
+    const char *memory_guard;                     /* "cgroup", "watched"; "": no memory is declared */
+    const cJSON *components;                      /* of the key, by name */
+    const cJSON *outs;                            /* by name: record_out_read */
+    const cJSON *metrics;                         /* numbers by name */
+    const cJSON *energy;                          /* energy_view_read (engine/meter) */
+    const cJSON *programs;                        /* an array: record_program_read */
+    const cJSON *gpus;                            /* an array of texts; NULL: it held none */
+    const cJSON *python;                          /* record_python_read; NULL: it ran on none that is known */
 };
 /* A view of the record, valid as long as its tree. */
 struct record_view record_read(const cJSON *record);

@@ -46,6 +46,16 @@ static int check_space(struct attempt *a, struct buffer *why, struct error *err)
     return 0;
 }
 
+static void describe_memory(struct buffer *text, const struct attempt_memory *m) {
+    const double mib = 1 << 20;
+    buffer_printf(text, "killed for its memory: peak %.0f MiB of %.0f MiB declared", m->peak_bytes / mib,
+                  m->limit_bytes / mib);
+    if (m->in_cgroup)
+        buffer_puts(text, " (held by a cgroup)");
+    else
+        buffer_printf(text, ", %.0f MiB over (watched)", (m->peak_bytes - m->limit_bytes) / mib);
+}
+
 /* Says why it did not end with exit 0; nothing when it did. */
 static void describe_end(struct buffer *text, const struct outcome *o) {
     const struct attempt_result *r = &o->result;
@@ -56,6 +66,8 @@ static void describe_end(struct buffer *text, const struct outcome *o) {
         buffer_printf(text, "its keeper left no result (exit status %d)", WEXITSTATUS(o->keeper_status));
     else if (r->error)
         buffer_puts(text, r->error);
+    else if (r->memory.exceeded)
+        describe_memory(text, &r->memory);
     else if (r->signal)
         buffer_printf(text, "killed by signal %d (%s)", r->signal, strsignal(r->signal));
     else if (r->exit != 0)

@@ -150,5 +150,6 @@ struct attempt_request attempt_request(const struct attempt *a) {
                                     .logs = {{.path = a->directory->stdout_log, .kept = a->stdout_log},
                                              {.path = a->directory->stderr_log, .kept = a->stderr_log}},
                                     .gpus = a->instance->decl->resources.gpus,
+                                    .memory_bytes = (double)a->instance->decl->resources.memory_bytes,
                                     .account = {.path = a->account_path, .every_ms = ACCOUNT_MS, .record = a->account}};
 }

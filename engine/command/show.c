@@ -97,6 +97,15 @@ static void append_gpus(struct buffer *out, const cJSON *gpus) {
     }
 }
 
+/* The peak of the largest process, or of all processes where their sum was seen to be more. */
+static void append_memory(struct buffer *out, const struct record_view *r) {
+    double peak = fmax(r->max_rss_bytes, r->memory_peak_bytes);
+    if (isfinite(peak))
+        buffer_printf(out, ", peak memory %.1f MiB", peak / 1048576);
+    if (isfinite(peak) && isfinite(r->memory_limit_bytes))
+        buffer_printf(out, " of %.1f MiB declared (%s)", r->memory_limit_bytes / 1048576, r->memory_guard);
+}
+
 static void append_text(struct buffer *out, const struct shown_record *item) {
     const struct record_view r = record_read(item->record);
     buffer_printf(out, "%s\n  key %s%s\n  kind %s, run %s\n", r.stage, r.key, item->is_other ? " (an earlier one)" : "",
@@ -104,8 +113,7 @@ static void append_text(struct buffer *out, const struct shown_record *item) {
     append_seconds(out, "  wall", r.wall_s);
     append_seconds(out, ", user", r.user_s);
     append_seconds(out, ", system", r.system_s);
-    if (isfinite(r.max_rss_bytes))
-        buffer_printf(out, ", peak memory %.1f MiB", r.max_rss_bytes / 1048576);
+    append_memory(out, &r);
     buffer_puts(out, "\n");
     append_programs(out, &r);
     append_gpus(out, r.gpus);

@@ -81,13 +81,18 @@ static void move_children(const char *root, const char *directory, pid_t process
     free(path);
 }
 
-struct cpu_group *cpu_group_create(const char *root, pid_t process) {
+/* The folder of a group that this process makes next. The caller frees. */
+static char *next_group(const char *own) {
     static atomic_uint number;
+    return mem_printf("%s/%s%d-%u", own, prefix, (int)getpid(), atomic_fetch_add(&number, 1));
+}
+
+struct cpu_group *cpu_group_create(const char *root, pid_t process) {
     char *own = own_group(root);
     struct cpu_group *g = NULL;
     if (!own)
         return NULL;
-    char *directory = mem_printf("%s/%s%d-%u", own, prefix, (int)getpid(), atomic_fetch_add(&number, 1));
+    char *directory = next_group(own);
     bool made = mkdir(directory, 0755) == 0 || errno == EEXIST;
     g = mem_alloc(sizeof *g);
     g->directory = directory;
@@ -154,4 +159,86 @@ void cpu_group_sweep(const char *root) {
     }
     folder_close(&groups);
     free(own);
+}
+
+/* ---- memory ---- */
+
+struct memory_group {
+    char *directory;
+    int entry_fd;
+};
+
+/* Writes an existing file of a group: only the kernel makes them. */
+static bool set_member(const char *directory, const char *name, const char *value) {
+    char *path = path_join(directory, name);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool set = fd >= 0 && write(fd, value, strlen(value)) == (ssize_t)strlen(value);
+    if (fd >= 0)
+        close(fd);
+    free(path);
+    return set;
+}
+
+/* The number in a file of a group, behind `name` on its line; NaN: unknown. */
+static double member(const char *directory, const char *file, const char *name) {
+    struct buffer text = {0};
+    char *path = path_join(directory, file);
+    file_read(&text, path, SMALL_FILE, NULL);
+    const char *at = strstr(buffer_text(&text), name);
+    double value = at && text.size > 0 ? strtod(at + strlen(name), NULL) : (double)NAN;
+    buffer_close(&text);
+    free(path);
+    return value;
+}
+
+/* The limit holds all the same on machines without swap, and on old kernels that kill one process at a time. */
+static bool set_limit(const char *directory, double bytes) {
+    char text[32];
+    snprintf(text, sizeof text, "%.0f", bytes);
+    set_member(directory, "memory.swap.max", "0");
+    set_member(directory, "memory.oom.group", "1");
+    return set_member(directory, "memory.max", text);
+}
+
+struct memory_group *memory_group_create(const char *root, double bytes) {
+    char *own = own_group(root);
+    if (!own)
+        return NULL;
+    struct memory_group *g = mem_alloc(sizeof *g);
+    char *leave = path_join(own, "cgroup.procs"); /* a process that leaves this group needs it */
+    g->directory = next_group(own);
+    set_member(own, "cgroup.subtree_control", "+memory"); /* refused where this very group holds processes */
+    bool made = mkdir(g->directory, 0755) == 0 || errno == EEXIST;
+    char *entry = path_join(g->directory, "cgroup.procs");
+    bool held = made && access(leave, W_OK) == 0 && set_limit(g->directory, bytes);
+    g->entry_fd = held ? open(entry, O_WRONLY | O_CLOEXEC) : -1;
+    free(leave);
+    free(entry);
+    free(own);
+    if (g->entry_fd >= 0)
+        return g;
+    memory_group_free(g);
+    return NULL;
+}
+
+int memory_group_entry(const struct memory_group *g) {
+    return g->entry_fd;
+}
+
+bool memory_group_exceeded(const struct memory_group *g) {
+    return member(g->directory, "memory.events", "oom_kill ") > 0;
+}
+
+double memory_group_peak(const struct memory_group *g) {
+    return member(g->directory, "memory.peak", "");
+}
+
+void memory_group_free(struct memory_group *g) {
+    if (!g)
+        return;
+    if (g->entry_fd >= 0)
+        close(g->entry_fd);
+    rmdir(g->directory);
+    free(g->directory);
+    free(g);
 }

@@ -264,17 +264,21 @@ static bool is_own_failure(const struct task *t) {
     return !refused && (!t->job.terminating || t->job.timed_out);
 }
 
-/* A failure of the stage itself, that the same work would meet again. */
-static bool is_by_status(const struct task *t) {
-    const struct outcome *o = &t->attempt->outcome;
-    return is_own_failure(t) && !o->finished && !o->result.signal && !t->job.timed_out;
+/* A signal, a timeout or too little memory. */
+static bool may_be_the_machine(const struct task *t) {
+    const struct attempt_result *r = &t->attempt->outcome.result;
+    return r->signal || r->memory.exceeded || t->job.timed_out;
 }
 
-/* A quorum goes on without the stage. A signal or a timeout may be the machine's fault, so one more try comes first. */
+/* A failure of the stage itself, that the same work would meet again. */
+static bool is_by_status(const struct task *t) {
+    return is_own_failure(t) && !t->attempt->outcome.finished && !may_be_the_machine(t);
+}
+
+/* A quorum goes on without the stage. If the machine may be at fault, one more try comes first. */
 static void tolerate(struct task *t) {
-    const struct outcome *o = &t->attempt->outcome;
     t->job.tolerated = quorum_tolerates(t);
-    if (t->job.tolerated && t->job.retries < 1 && (o->result.signal || t->job.timed_out))
+    if (t->job.tolerated && t->job.retries < 1 && may_be_the_machine(t))
         t->job.retries = 1;
 }
 

@@ -58,6 +58,7 @@ void keeper_describe(struct keeper *k, struct attempt_result *out) {
                                 .user_s = k->attempt.user_s,
                                 .system_s = k->attempt.system_s,
                                 .max_rss_bytes = k->attempt.usage.memory_bytes,
+                                .memory = k->attempt.memory,
                                 .read_bytes = k->attempt.read_bytes,
                                 .written_bytes = k->attempt.written_bytes,
                                 .stdout_bytes = k->attempt.log_bytes[0],

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "engine/base/buffer.h"
+#include "engine/meter/cgroup.h"
 #include "engine/meter/meter.h"
 #include "stages/protocol/attempt.h"
 
@@ -27,6 +28,8 @@ struct kept_attempt {
     struct meter_usage usage; /* of the reaped */
     double user_s, system_s, read_bytes, written_bytes;
     struct meter_task *metered;
+    struct memory_group *memory_group; /* NULL: the keeper watches the memory */
+    struct attempt_memory memory;
 };
 
 struct keeper {
@@ -52,6 +55,21 @@ int keeper_next(struct keeper *k, cJSON **request, struct error *err);
 
 /* Sends a signal to the leader's process group, and SIGCONT: a stopped process would not see it. */
 void keeper_signal_leader(struct keeper *k, int number);
+
+/* ---- memory.c ---- */
+
+/* Makes the group that holds the memory of the attempt to its limit, where that can be. */
+void keeper_begin_memory(struct keeper *k);
+
+/* Whether keeper_check_memory has to be called while the stage runs. */
+bool keeper_watches_memory(const struct keeper *k);
+
+/* Compares the memory of the stage's processes with the limit, and notes that they have to be killed. Returns in how
+   many milliseconds it wants to be called again. */
+int keeper_check_memory(struct keeper *k);
+
+/* Completes `k->attempt.memory`, once all processes are reaped. */
+void keeper_end_memory(struct keeper *k);
 
 /* ---- account.c ---- */
 

@@ -179,26 +179,44 @@ static int start(struct keeper *k, struct error *err) {
     dup2(k->attempt.log_fds[1], STDERR_FILENO); /* last words of the keeper itself */
     k->attempt.started_ns = clock_monotonic_ns();
     k->attempt.started_s = clock_wall_s();
-    if (leader_start(&k->attempt.leader, k->attempt.request, k->null_fd, k->attempt.log_fds, &cause) < 0)
+    keeper_begin_memory(k);
+    const struct leader_options options = {
+        .null_fd = k->null_fd,
+        .log_fds = k->attempt.log_fds,
+        .group_fd = k->attempt.memory_group ? memory_group_entry(k->attempt.memory_group) : -1};
+    if (leader_start(&k->attempt.leader, k->attempt.request, &options, &cause) < 0)
         k->attempt.error = mem_strdup(cause.message);
     keeper_begin_meter(k);
     return 0;
 }
 
+static void write_account_so_far(struct keeper *k) {
+    struct attempt_result so_far;
+    keeper_describe_so_far(k, &so_far);
+    keeper_write_account(k, &so_far, "running");
+    attempt_result_close(&so_far);
+}
+
+/* Something that is done at times; UINT64_MAX: never. */
+static bool is_due(uint64_t due) {
+    return due != UINT64_MAX && now_ms() >= due;
+}
+
 static void await_leader(struct keeper *k) {
-    int every = k->attempt.request->account.path ? k->attempt.request->account.every_ms : 0;
-    uint64_t due = now_ms() + (uint64_t)every;
+    const struct attempt_account *account = &k->attempt.request->account;
+    uint64_t every = account->path && account->every_ms > 0 ? (uint64_t)account->every_ms : 0;
+    uint64_t account_due = every ? now_ms() + every : UINT64_MAX;
+    uint64_t memory_due = keeper_watches_memory(k) ? now_ms() : UINT64_MAX;
     while (k->attempt.leader && !k->attempt.kill) {
-        uint64_t now = now_ms();
-        keeper_wait(k, every == 0 ? -1 : due > now ? (int)(due - now) : 0);
+        uint64_t due = account_due < memory_due ? account_due : memory_due, now = now_ms();
+        keeper_wait(k, due == UINT64_MAX ? -1 : due > now ? (int)(due - now) : 0);
         reap(k);
-        if (every == 0 || !k->attempt.leader || now_ms() < due)
-            continue;
-        struct attempt_result so_far;
-        keeper_describe_so_far(k, &so_far);
-        keeper_write_account(k, &so_far, "running");
-        attempt_result_close(&so_far);
-        due = now_ms() + (uint64_t)every;
+        if (k->attempt.leader && is_due(memory_due))
+            memory_due = now_ms() + (uint64_t)keeper_check_memory(k);
+        if (k->attempt.leader && is_due(account_due)) {
+            write_account_so_far(k);
+            account_due = now_ms() + every;
+        }
     }
 }
 
@@ -224,6 +242,7 @@ static int try_run(struct keeper *k, struct error *err) {
     await_leader(k);
     linger(k);
     kill_remaining(k);
+    keeper_end_memory(k);
     if (!k->attempt.ended_ns) { /* it could not start, or hangs in the kernel */
         k->attempt.ended_ns = clock_monotonic_ns();
         k->attempt.status = SIGKILL;

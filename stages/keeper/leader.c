@@ -22,8 +22,7 @@ struct start {
     const struct attempt_request *request;
     const char *program;
     pid_t keeper;
-    int null_fd;
-    const int *log_fds;
+    const struct leader_options *options;
     struct isolation_identity identity;
     int failure;             /* an errno; 0: the program runs */
     const char *not_covered; /* the path at which isolation failed; NULL: it did not */
@@ -58,8 +57,13 @@ static void reset_signals(void) {
 
 /* The keeper's own descriptors stand above ATTEMPT_EVENTS_FD: none of them is overwritten before it was copied. */
 static bool set_descriptors(const struct start *s) {
-    return dup2(s->null_fd, 0) >= 0 && dup2(s->log_fds[0], 1) >= 0 && dup2(s->log_fds[1], 2) >= 0 &&
-           fcntl(ATTEMPT_EVENTS_FD, F_SETFD, 0) >= 0 && close_range(ATTEMPT_EVENTS_FD + 1, ~0U, 0) == 0;
+    return dup2(s->options->null_fd, 0) >= 0 && dup2(s->options->log_fds[0], 1) >= 0 &&
+           dup2(s->options->log_fds[1], 2) >= 0 && fcntl(ATTEMPT_EVENTS_FD, F_SETFD, 0) >= 0 &&
+           close_range(ATTEMPT_EVENTS_FD + 1, ~0U, 0) == 0;
+}
+
+static bool enter_group(int fd) {
+    return fd < 0 || write(fd, "0", 1) == 1;
 }
 
 /* Only async-signal-safe calls. The sanitizers' bookkeeping of this stack would outlive the function, which never
@@ -70,6 +74,7 @@ __attribute__((no_sanitize("address", "thread", "undefined"))) static int become
     umask(022);
     bool ready = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == s->keeper;
     reset_signals();
+    ready = ready && enter_group(s->options->group_fd);
     if (ready && s->request->isolation.cover) {
         s->failure = isolation_enter(&s->request->isolation, &s->identity, &s->not_covered);
         if (s->failure)
@@ -99,13 +104,13 @@ static char *find_program(const struct attempt_request *r) {
                                    : path_find_program(r->argv[0], stage_path(r), r->directory);
 }
 
-int leader_start(pid_t *pid, const struct attempt_request *r, int null_fd, const int log_fds[2], struct error *err) {
+int leader_start(pid_t *pid, const struct attempt_request *r, const struct leader_options *options, struct error *err) {
     static _Alignas(16) char stack[STACK_SIZE];
     char *program = find_program(r);
     if (!program)
         return error_set(err, ERR_NOT_FOUND, "%s: no such program on the PATH of the stage (%s)", r->argv[0],
                          stage_path(r));
-    struct start s = {.request = r, .program = program, .keeper = getpid(), .null_fd = null_fd, .log_fds = log_fds};
+    struct start s = {.request = r, .program = program, .keeper = getpid(), .options = options};
     int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
     if (r->isolation.cover) {
         s.identity = isolation_identity();

@@ -10,9 +10,15 @@
 /* Notes the signals that this process inherited as ignored; a leader resets them. Call once, before leader_start. */
 void leader_note_signals(void);
 
+struct leader_options {
+    int null_fd;        /* stdin */
+    const int *log_fds; /* stdout, stderr */
+    int group_fd;       /* of the control group that it enters first; -1: none */
+};
+
 /* Executes the request's program in its directory, in a process group of its own, with exactly its environment.
-   stdin is `null_fd`, stdout and stderr are `log_fds`, events go to ATTEMPT_EVENTS_FD; nothing else is inherited. It
-   dies with the calling process. ERR_NOT_FOUND: no such program; ERR_IO: it cannot be executed. */
-int leader_start(pid_t *pid, const struct attempt_request *r, int null_fd, const int log_fds[2], struct error *err);
+   Events go to ATTEMPT_EVENTS_FD; nothing else is inherited. It dies with the calling process. ERR_NOT_FOUND: no such
+   program; ERR_IO: it cannot be executed. */
+int leader_start(pid_t *pid, const struct attempt_request *r, const struct leader_options *options, struct error *err);
 
 #endif

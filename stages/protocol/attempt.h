@@ -67,6 +67,7 @@ struct attempt_request {
     struct isolation isolation; /* its view of the file system */
     struct attempt_log logs[2]; /* stdout, stderr */
     double gpus;                /* that it holds, for the meter */
+    double memory_bytes;        /* that all its processes together may hold; 0: no limit */
     struct attempt_account account;
 };
 
@@ -75,6 +76,17 @@ cJSON *attempt_request_json(const struct attempt_request *r); /* the caller dele
 /* `json` must live as long as `out`. ERR_INVALID. Closed by attempt_request_close, which frees the lists. */
 int attempt_request_read(struct attempt_request *out, const cJSON *json, struct error *err);
 void attempt_request_close(struct attempt_request *r);
+
+/* A limit of memory, and how it held. */
+struct attempt_memory {
+    double limit_bytes; /* 0: there was none */
+    bool in_cgroup;     /* the kernel held it; else the keeper watched the processes */
+    double peak_bytes;  /* the most that all processes held at a time, as far as the guard saw it */
+    bool exceeded;      /* the stage was killed for it */
+};
+
+/* The name of the guard: "cgroup" or "watched". */
+const char *attempt_memory_guard(const struct attempt_memory *m);
 
 /* Numbers are NaN, and texts empty, where they are not known. */
 struct attempt_result {
@@ -85,6 +97,7 @@ struct attempt_result {
     char start[CLOCK_TEXT_SIZE], end[CLOCK_TEXT_SIZE];
     double wall_s, user_s, system_s; /* CPU time of all processes of the stage */
     double max_rss_bytes;            /* of the largest of them */
+    struct attempt_memory memory;
     double read_bytes, written_bytes;
     double stdout_bytes, stderr_bytes; /* of the logs */
     cJSON *energy;                     /* the record of engine/meter/meter.h; NULL: none */

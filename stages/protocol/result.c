@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
@@ -10,7 +11,9 @@ static const char exit_status[] = "exit", signal_number[] = "signal", error_text
                   start[] = "start", end[] = "end", wall_s[] = "wall_s", user_s[] = "user_s", system_s[] = "system_s",
                   max_rss_bytes[] = "max_rss_bytes", read_bytes[] = "read_bytes", written_bytes[] = "written_bytes",
                   stdout_bytes[] = "stdout_bytes", stderr_bytes[] = "stderr_bytes", energy[] = "energy",
-                  resources[] = "resources", provenance[] = "provenance", last[] = "last";
+                  resources[] = "resources", provenance[] = "provenance", last[] = "last", memory[] = "memory",
+                  memory_limit[] = "limit_bytes", memory_guard[] = "guard", memory_peak[] = "peak_bytes",
+                  memory_exceeded[] = "exceeded", in_cgroup[] = "cgroup", watched[] = "watched";
 
 static void add_number(cJSON *json, const char *name, double value) {
     cJSON_AddItemToObject(json, name, isfinite(value) ? cJSON_CreateNumber(value) : cJSON_CreateNull());
@@ -32,10 +35,33 @@ static void add_end(cJSON *json, const struct attempt_result *r) {
     add_number(json, survivors, r->survivors);
 }
 
+const char *attempt_memory_guard(const struct attempt_memory *m) {
+    return m->in_cgroup ? in_cgroup : watched;
+}
+
+static void add_memory(cJSON *json, const struct attempt_memory *m) {
+    if (m->limit_bytes <= 0)
+        return;
+    cJSON *object = cJSON_AddObjectToObject(json, memory);
+    add_number(object, memory_limit, m->limit_bytes);
+    add_text(object, memory_guard, attempt_memory_guard(m));
+    add_number(object, memory_peak, m->peak_bytes);
+    cJSON_AddBoolToObject(object, memory_exceeded, m->exceeded);
+}
+
+static struct attempt_memory read_memory(const cJSON *json) {
+    const cJSON *object = cJSON_GetObjectItemCaseSensitive(json, memory);
+    return (struct attempt_memory){.limit_bytes = json_double(object, memory_limit, 0),
+                                   .in_cgroup = strcmp(json_text(object, memory_guard, ""), in_cgroup) == 0,
+                                   .peak_bytes = json_double(object, memory_peak, (double)NAN),
+                                   .exceeded = json_bool(object, memory_exceeded, false)};
+}
+
 static void add_usage(cJSON *json, const struct attempt_result *r) {
     add_number(json, user_s, r->user_s);
     add_number(json, system_s, r->system_s);
     add_number(json, max_rss_bytes, r->max_rss_bytes);
+    add_memory(json, &r->memory);
     add_number(json, read_bytes, r->read_bytes);
     add_number(json, written_bytes, r->written_bytes);
 }
@@ -91,6 +117,7 @@ int attempt_result_read(struct attempt_result *out, cJSON *json, struct error *e
                                    .user_s = json_double(json, user_s, (double)NAN),
                                    .system_s = json_double(json, system_s, (double)NAN),
                                    .max_rss_bytes = json_double(json, max_rss_bytes, (double)NAN),
+                                   .memory = read_memory(json),
                                    .read_bytes = json_double(json, read_bytes, (double)NAN),
                                    .written_bytes = json_double(json, written_bytes, (double)NAN),
                                    .stdout_bytes = json_double(json, stdout_bytes, (double)NAN),

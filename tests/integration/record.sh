@@ -17,7 +17,7 @@ cat >study.json <<'END'
     "cmd": ["sh", "-c", "cat $1 >o; mkdir d; cp o d/x; echo '{\"loss\": 0.5, \"bad\": NaN, \"n\": 12345678901234567890, \"list\": [1, NaN]}' >m.json; echo said; echo warned >&2", "sh", "${in.file}"],
     "outs": { "o": "o", "d": { "path": "d", "type": "directory" }, "m": { "path": "m.json", "type": "metrics" } } },
   "reads": { "in": { "o": "${stages.makes.outs.o}" }, "cmd": ["cp", "${in.o}", "${outs.o}"], "outs": { "o": "o" } },
-  "text": { "cmd": ["sh", "-c", "echo a; date +%N >o; printf '{\"t\": %s}' 1$(date +%N) >m.json"],
+  "text": { "resources": { "memory": "1GiB" }, "cmd": ["sh", "-c", "echo a; date +%N >o; printf '{\"t\": %s}' 1$(date +%N) >m.json"],
     "outs": { "o": "o", "m": { "path": "m.json", "type": "metrics" } } },
   "binary": { "cmd": ["sh", "-c", "head -c 9999 /dev/urandom >o"], "outs": { "o": "o" } },
   "names": { "cmd": ["sh", "-c", "mkdir d; date +%N >d/text; head -c 9999 /dev/urandom >d/binary; echo >d/$(date +%N)"], "outs": { "d": { "path": "d", "type": "directory" } } },
