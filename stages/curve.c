@@ -6,6 +6,7 @@
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "kernels/link.h"
+#include "stages/rows_write.h"
 
 void curve_count(struct curve_point *p, uint64_t errors, uint64_t bits) {
     p->errors = errors;
@@ -54,46 +55,34 @@ bool curve_reaches(double *sinr_db, const struct curve *c, double ber) {
     return false;
 }
 
-static void count_write(struct buffer *out, uint64_t bits, uint64_t count, const char *none) {
-    if (bits)
-        buffer_printf(out, "%llu", (unsigned long long)count);
-    else
-        buffer_puts(out, none);
+/* A list of rows. The caller deletes it. */
+static cJSON *curve_rows(const struct curve *curves, size_t count) {
+    cJSON *rows = cJSON_CreateArray();
+    for (size_t c = 0; c < count; c++)
+        for (size_t i = 0; i < curves[c].count; i++) {
+            const struct curve_point *p = &curves[c].points[i];
+            cJSON *row = cJSON_CreateObject();
+            cJSON_AddStringToObject(row, "curve", curves[c].name);
+            cJSON_AddNumberToObject(row, "sinr_db", p->sinr_db);
+            json_add_number(row, "bits", p->bits ? (double)p->bits : (double)NAN);
+            json_add_number(row, "errors", p->bits ? (double)p->errors : (double)NAN);
+            cJSON_AddNumberToObject(row, "ber", p->ber);
+            cJSON_AddItemToArray(rows, row);
+        }
+    return rows;
 }
 
 void curves_csv(struct buffer *out, const struct curve *curves, size_t count) {
-    buffer_puts(out, "curve,sinr_db,bits,errors,ber\n");
-    for (size_t c = 0; c < count; c++)
-        for (size_t i = 0; i < curves[c].count; i++) {
-            const struct curve_point *p = &curves[c].points[i];
-            buffer_printf(out, "%s,", curves[c].name);
-            json_number(out, p->sinr_db);
-            buffer_putc(out, ',');
-            count_write(out, p->bits, p->bits, "");
-            buffer_putc(out, ',');
-            count_write(out, p->bits, p->errors, "");
-            buffer_putc(out, ',');
-            json_number(out, p->ber);
-            buffer_putc(out, '\n');
-        }
+    static const char *const columns[] = {"curve", "sinr_db", "bits", "errors", "ber", NULL};
+    cJSON *rows = curve_rows(curves, count);
+    rows_csv(out, rows, columns);
+    cJSON_Delete(rows);
 }
 
 void curves_json(struct buffer *out, const struct curve *curves, size_t count) {
-    const char *separator = "\n  ";
-    buffer_puts(out, "{\"rows\": [");
-    for (size_t c = 0; c < count; c++)
-        for (size_t i = 0; i < curves[c].count; i++) {
-            const struct curve_point *p = &curves[c].points[i];
-            buffer_printf(out, "%s{\"curve\": \"%s\", \"sinr_db\": ", separator, curves[c].name);
-            json_number(out, p->sinr_db);
-            buffer_puts(out, ", \"bits\": ");
-            count_write(out, p->bits, p->bits, "null");
-            buffer_puts(out, ", \"errors\": ");
-            count_write(out, p->bits, p->errors, "null");
-            buffer_puts(out, ", \"ber\": ");
-            json_number(out, p->ber);
-            buffer_putc(out, '}');
-            separator = ",\n  ";
-        }
+    cJSON *rows = curve_rows(curves, count);
+    buffer_puts(out, "{\"rows\": ");
+    rows_json(out, rows, "  ");
     buffer_puts(out, "\n]}\n");
+    cJSON_Delete(rows);
 }

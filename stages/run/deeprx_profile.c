@@ -1,8 +1,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "stages/rows_write.h"
 #include "stages/run/kind_functions.h"
 #include "stages/run/link_params.h"
 #include "stages/run/network_model.h"
@@ -66,63 +66,46 @@ static uint64_t line_flops(const struct line *line, const struct profile *p) {
     return 2 * line->macs_element * p->elements;
 }
 
-static const char numbers_header[] = "parameters,macs_element,flops_slot,share,weight_bytes,activation_bytes_slot\n";
-
-static void numbers_csv(struct buffer *out, const struct line *line, const struct profile *p) {
-    buffer_printf(out, ",%llu,%llu,%llu,", (unsigned long long)line->parameters, (unsigned long long)line->macs_element,
-                  (unsigned long long)line_flops(line, p));
-    json_number(out, line_share(line, p));
-    buffer_printf(out, ",%llu,%llu\n", (unsigned long long)line->weight_bytes,
-                  (unsigned long long)line->activation_bytes);
-}
-
-static void layers_csv(struct buffer *out, const struct profile *p) {
-    buffer_printf(out, "layer,block,%s", numbers_header);
-    for (size_t i = 0; i < p->layer_count; i++) {
-        buffer_printf(out, "%s,%s", p->layers[i].name, p->layers[i].block);
-        numbers_csv(out, &p->layers[i], p);
-    }
-}
-
-static void blocks_csv(struct buffer *out, const struct profile *p) {
-    buffer_printf(out, "block,%s", numbers_header);
-    for (size_t i = 0; i < p->block_count; i++) {
-        buffer_puts(out, p->blocks[i].block);
-        numbers_csv(out, &p->blocks[i], p);
-    }
-}
-
-static void lines_json(struct buffer *out, const struct line *lines, size_t count, bool layers,
-                       const struct profile *p) {
+/* The caller deletes the list. */
+static cJSON *line_rows(const struct line *lines, size_t count, const struct profile *p) {
+    cJSON *rows = cJSON_CreateArray();
     for (size_t i = 0; i < count; i++) {
         const struct line *line = &lines[i];
-        buffer_puts(out, i ? ",\n    {" : "\n    {");
-        if (layers)
-            buffer_printf(out, "\"layer\": \"%s\", ", line->name);
-        buffer_printf(
-            out, "\"block\": \"%s\", \"parameters\": %llu, \"macs_element\": %llu, \"flops_slot\": %llu, \"share\": ",
-            line->block, (unsigned long long)line->parameters, (unsigned long long)line->macs_element,
-            (unsigned long long)line_flops(line, p));
-        json_number(out, line_share(line, p));
-        buffer_printf(out, ", \"weight_bytes\": %llu, \"activation_bytes_slot\": %llu}",
-                      (unsigned long long)line->weight_bytes, (unsigned long long)line->activation_bytes);
+        cJSON *row = cJSON_CreateObject();
+        if (*line->name)
+            cJSON_AddStringToObject(row, "layer", line->name);
+        cJSON_AddStringToObject(row, "block", line->block);
+        cJSON_AddNumberToObject(row, "parameters", (double)line->parameters);
+        cJSON_AddNumberToObject(row, "macs_element", (double)line->macs_element);
+        cJSON_AddNumberToObject(row, "flops_slot", (double)line_flops(line, p));
+        cJSON_AddNumberToObject(row, "share", line_share(line, p));
+        cJSON_AddNumberToObject(row, "weight_bytes", (double)line->weight_bytes);
+        cJSON_AddNumberToObject(row, "activation_bytes_slot", (double)line->activation_bytes);
+        cJSON_AddItemToArray(rows, row);
     }
+    return rows;
 }
 
-static void profile_json(struct buffer *out, const struct profile *p) {
-    buffer_puts(out, "{\n  \"rows\": [");
-    lines_json(out, p->layers, p->layer_count, true, p);
-    buffer_puts(out, "\n  ],\n  \"blocks\": [");
-    lines_json(out, p->blocks, p->block_count, false, p);
-    buffer_puts(out, "\n  ]\n}\n");
-}
-
-static int out_write(struct stage *s, const char *name, void (*text)(struct buffer *out, const struct profile *p),
-                     const struct profile *p, struct error *err) {
-    struct buffer bytes = {0};
-    text(&bytes, p);
-    int rc = stage_write(s, name, bytes.data, bytes.size, err);
-    buffer_close(&bytes);
+static int rows_out(struct stage *s, const cJSON *layers, const cJSON *blocks, struct error *err) {
+    static const char *const columns[] = {"layer",      "block", "parameters",   "macs_element",
+                                          "flops_slot", "share", "weight_bytes", "activation_bytes_slot",
+                                          NULL};
+    struct buffer text = {0};
+    rows_csv(&text, layers, columns);
+    int rc = stage_write(s, "profile", text.data, text.size, err);
+    buffer_clear(&text);
+    rows_csv(&text, blocks, columns + 1);
+    if (!rc)
+        rc = stage_write(s, "blocks", text.data, text.size, err);
+    buffer_clear(&text);
+    buffer_puts(&text, "{\n  \"rows\": ");
+    rows_json(&text, layers, "    ");
+    buffer_puts(&text, "\n  ],\n  \"blocks\": ");
+    rows_json(&text, blocks, "    ");
+    buffer_puts(&text, "\n  ]\n}\n");
+    if (!rc)
+        rc = stage_write(s, "json", text.data, text.size, err);
+    buffer_close(&text);
     return rc;
 }
 
@@ -147,9 +130,11 @@ int run_deeprx_profile(struct stage *s, struct error *err) {
     };
     for (size_t i = 0; i < sizeof results / sizeof *results && !rc; i++)
         rc = stage_result(s, results[i].name, results[i].value, err);
-    if (!rc && !(rc = out_write(s, "profile", layers_csv, &p, err)) &&
-        !(rc = out_write(s, "blocks", blocks_csv, &p, err)))
-        rc = out_write(s, "json", profile_json, &p, err);
+    cJSON *layers = line_rows(p.layers, p.layer_count, &p), *blocks = line_rows(p.blocks, p.block_count, &p);
+    if (!rc)
+        rc = rows_out(s, layers, blocks, err);
+    cJSON_Delete(layers);
+    cJSON_Delete(blocks);
     profile_close(&p);
     return rc;
 }

@@ -3,8 +3,8 @@
 #include <math.h>
 
 #include "engine/base/buffer.h"
-#include "engine/base/csv.h"
 #include "engine/base/json.h"
+#include "stages/rows_write.h"
 
 cJSON *energy_row_add(cJSON *list) {
     cJSON *row = cJSON_CreateObject();
@@ -22,27 +22,10 @@ void energy_row_text(cJSON *row, const char *name, const char *text) {
         cJSON_AddStringToObject(row, name, text);
 }
 
-static void cell(struct buffer *out, const cJSON *value) {
-    if (cJSON_IsString(value))
-        csv_cell(out, value->valuestring);
-    else if (cJSON_IsNumber(value))
-        json_number(out, value->valuedouble);
-}
-
 static int csv_write(const struct stage *s, const char *name, const cJSON *list, const char *const *columns,
                      struct error *err) {
     struct buffer text = {0};
-    const cJSON *row;
-    for (size_t c = 0; columns[c]; c++)
-        buffer_printf(&text, "%s%s", c ? "," : "", columns[c]);
-    buffer_putc(&text, '\n');
-    cJSON_ArrayForEach(row, list) {
-        for (size_t c = 0; columns[c]; c++) {
-            buffer_puts(&text, c ? "," : "");
-            cell(&text, cJSON_GetObjectItemCaseSensitive(row, columns[c]));
-        }
-        buffer_putc(&text, '\n');
-    }
+    rows_csv(&text, list, columns);
     int rc = stage_write(s, name, text.data, text.size, err);
     buffer_close(&text);
     return rc;

@@ -7,6 +7,7 @@
 #include "engine/base/csv.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "stages/rows_write.h"
 
 /* The names of what stands in a column, one after another, and their values for a cell. */
 enum { PARTS = 5 };
@@ -81,53 +82,41 @@ void table_csv(struct buffer *out, const struct table *t) {
     }
 }
 
-static void json_member(struct buffer *out, const char *name, double value) {
-    json_string(out, name);
-    buffer_puts(out, ": ");
-    json_number(out, value);
+static cJSON *cell_json(const struct table *t, const struct cell *cell, size_t column) {
+    static const char *const words[PARTS] = {"mean", "std", "min", "max", "n"};
+    cJSON *out = cJSON_CreateObject();
+    for (int part = 0; part < PARTS; part++)
+        if (part_shown(t, part))
+            json_add_number(out, words[part], part_value(&cell->ours, part));
+    if (t->has_published[column])
+        json_add_number(out, t->published_by, cell->published);
+    return out;
 }
 
-static void cell_json(struct buffer *out, const struct table *t, const struct cell *cell, size_t column,
-                      const char *name) {
-    static const char *const words[PARTS] = {"mean", "std", "min", "max", "n"};
-    buffer_puts(out, ", ");
-    json_string(out, name);
-    buffer_puts(out, ": {");
-    for (int part = 0; part < PARTS; part++)
-        if (part_shown(t, part)) {
-            buffer_puts(out, part ? ", " : "");
-            json_member(out, words[part], part_value(&cell->ours, part));
-        }
-    if (t->has_published[column]) {
-        buffer_puts(out, ", ");
-        json_member(out, t->published_by, cell->published);
+static cJSON *line_row(const struct table *t, const struct line *line) {
+    const cJSON *name;
+    size_t k = 0;
+    cJSON *row = cJSON_CreateObject(), *labels = cJSON_AddObjectToObject(row, "labels");
+    cJSON_ArrayForEach(name, t->labels)
+        cJSON_AddStringToObject(labels, name->valuestring, line->labels[k++]);
+    k = 0;
+    cJSON_ArrayForEach(name, t->columns) {
+        cJSON_AddItemToObject(row, name->valuestring, cell_json(t, &line->cells[k], k));
+        k++;
     }
-    buffer_putc(out, '}');
+    return row;
 }
 
 void table_json(struct buffer *out, const struct table *t) {
+    cJSON *rows = cJSON_CreateArray();
+    for (size_t i = 0; i < t->count; i++)
+        cJSON_AddItemToArray(rows, line_row(t, &t->lines[i]));
     buffer_puts(out, "{\n  \"title\": ");
     json_string(out, stage_text(t->stage, "title"));
-    buffer_puts(out, ",\n  \"table\": [");
-    for (size_t i = 0; i < t->count; i++) {
-        const cJSON *name;
-        size_t k = 0;
-        buffer_puts(out, i ? ",\n    {\"labels\": {" : "\n    {\"labels\": {");
-        cJSON_ArrayForEach(name, t->labels) {
-            buffer_puts(out, k ? ", " : "");
-            json_string(out, name->valuestring);
-            buffer_puts(out, ": ");
-            json_string(out, t->lines[i].labels[k++]);
-        }
-        buffer_putc(out, '}');
-        k = 0;
-        cJSON_ArrayForEach(name, t->columns) {
-            cell_json(out, t, &t->lines[i].cells[k], k, name->valuestring);
-            k++;
-        }
-        buffer_putc(out, '}');
-    }
+    buffer_puts(out, ",\n  \"table\": ");
+    rows_json(out, rows, "    ");
     buffer_puts(out, "\n  ]\n}\n");
+    cJSON_Delete(rows);
 }
 
 void markdown_text(struct buffer *out, const char *text) {
