@@ -353,6 +353,16 @@ int store_file_content(struct store *s, const char *path, struct object *out, st
     return store_file_recall(s, path, UINT64_MAX, NULL, NULL, out, err);
 }
 
+int store_made_content(struct store *s, const char *path, struct object *out, struct error *err) {
+    struct question q = {.s = s, .room = UINT64_MAX};
+    const struct tree_options options = {.keep = true};
+    struct stat st;
+    if (lstat(path, &st) < 0)
+        return tree_fault(errno, path, err);
+    return S_ISDIR(st.st_mode) ? tree_object(out, path, &options, file_content, &q, err)
+                               : file_content(&q, path, &st, out, err);
+}
+
 /* Each once: a run asks for the same folder many times. */
 static void note_link(void *context, const char *line) {
     struct store *s = context;

@@ -47,7 +47,7 @@ static int keep_object(void *context, const char *name, const struct object *o, 
         return 0;
     int rc = listing_load(&l, g->s, &o->digest, &why);
     for (size_t i = 0; rc == 0 && i < l.count; i++)
-        if (!l.entries[i].directory)
+        if (listing_is_file(&l.entries[i]))
             digest_set_add(&g->objects, &l.entries[i].digest);
     listing_close(&l);
     return rc == 0 || rc == ERR_NOT_FOUND || rc == ERR_CORRUPT ? 0 : error_set(err, rc, "%s", why.message);

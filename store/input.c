@@ -90,20 +90,11 @@ static int visit_link(void *context, const char *path, bool directory, struct er
 int input_folder(struct object *out, const char *path, const struct input_rules *rules, tree_file *file, void *context,
                  struct error *err) {
     struct visit v = {.rules = rules};
-    const struct tree_options options = {&rules->filter, visit_link, &v};
-    struct listing l = {0};
-    struct buffer text = {0};
+    const struct tree_options options = {.filter = &rules->filter, .follow = visit_link, .follow_context = &v};
     char *real = realpath(path, NULL);
     int rc = real ? check_folder(rules, real, err) : tree_fault(errno, path, err);
     if (rc == 0)
-        rc = tree_walk(&l, AT_FDCWD, real, &options, file, context, err);
-    if (rc == 0) {
-        *out = (struct object){.directory = true, .size = l.size};
-        listing_write(&text, &l);
-        listing_digest(&out->digest, text.data, text.size);
-    }
-    buffer_close(&text);
-    listing_close(&l);
+        rc = tree_object(out, real, &options, file, context, err);
     free(real);
     return rc;
 }

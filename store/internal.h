@@ -6,7 +6,7 @@
  *   copy.c        bytes from file to file            owner.c        which engines live
  *   read_only.c   stores that cannot be written     failed.c       directories of failed attempts
  *   side_by_side.c  work on several threads
- *   listing.c     directories as text                lock.c         whether locks of the file system hold
+ *   listing.c, listing_links.c  directories as text  lock.c         whether locks of the file system hold
  *   object.c      one file below objects/            lease.c        what living engines use
  *   whole.c       an object with its files           remove.c       removal by several engines at once
  *   tree.c        a folder into a listing            document.c     the files of runs/ and attempts/

@@ -5,6 +5,7 @@
  *   f <sha256> <size> "path"      a file
  *   x <sha256> <size> "path"      an executable file
  *   d "path"                      an empty directory
+ *   l "target" "path"             a link, as it was written; a listing with one begins with "retort directory 2"
  *
  * with paths as canonical JSON strings, sorted by their bytes. It is hashed under a tag of its own, so that a file with
  * the same bytes is another object.
@@ -18,12 +19,15 @@
 #include "engine/base/memory.h"
 #include "store/internal.h"
 
-static const char header[] = "retort directory 1\n";
+/* The version rises only where an older engine could not read the text. */
+static const char header[] = "retort directory 1\n", header_of_links[] = "retort directory 2\n";
 static const char tag[] = "retort-directory-1";
 
 void listing_close(struct listing *l) {
-    for (size_t i = 0; i < l->count; i++)
+    for (size_t i = 0; i < l->count; i++) {
         free(l->entries[i].path);
+        free(l->entries[i].link);
+    }
     free(l->entries);
     *l = (struct listing){0};
 }
@@ -36,7 +40,8 @@ void listing_digest(struct digest *out, const void *text, size_t size) {
 }
 
 bool listing_begins(const char *text, size_t size) {
-    return size >= sizeof header - 1 && memcmp(text, header, sizeof header - 1) == 0;
+    return size >= sizeof header - 1 &&
+           (memcmp(text, header, sizeof header - 1) == 0 || memcmp(text, header_of_links, sizeof header - 1) == 0);
 }
 
 /* ---- text ---- */
@@ -47,21 +52,39 @@ static int compare_entries(const void *a, const void *b) {
     return strcmp(left->path, right->path);
 }
 
-void listing_write(struct buffer *out, struct listing *l) {
+void listing_sort(struct listing *l) {
     if (l->count > 0)
         qsort(l->entries, l->count, sizeof *l->entries, compare_entries);
-    buffer_puts(out, header);
-    for (size_t i = 0; i < l->count; i++) {
-        const struct listing_entry *e = &l->entries[i];
-        char hex[DIGEST_HEX_SIZE];
-        digest_hex(hex, &e->digest);
-        if (e->directory)
-            buffer_puts(out, "d ");
-        else
-            buffer_printf(out, "%c %s %" PRIu64 " ", e->executable ? 'x' : 'f', hex, e->size);
-        json_string(out, e->path);
-        buffer_putc(out, '\n');
+}
+
+bool listing_has_links(const struct listing *l) {
+    for (size_t i = 0; i < l->count; i++)
+        if (l->entries[i].link)
+            return true;
+    return false;
+}
+
+static void write_entry(struct buffer *out, const struct listing_entry *e) {
+    char hex[DIGEST_HEX_SIZE];
+    digest_hex(hex, &e->digest);
+    if (e->directory) {
+        buffer_puts(out, "d ");
+    } else if (e->link) {
+        buffer_puts(out, "l ");
+        json_string(out, e->link);
+        buffer_putc(out, ' ');
+    } else {
+        buffer_printf(out, "%c %s %" PRIu64 " ", e->executable ? 'x' : 'f', hex, e->size);
     }
+    json_string(out, e->path);
+    buffer_putc(out, '\n');
+}
+
+void listing_write(struct buffer *out, struct listing *l) {
+    listing_sort(l);
+    buffer_puts(out, listing_has_links(l) ? header_of_links : header);
+    for (size_t i = 0; i < l->count; i++)
+        write_entry(out, &l->entries[i]);
 }
 
 struct listing_entry *listing_add(struct listing *l) {
@@ -82,8 +105,8 @@ static bool safe_path(const char *path) {
     }
 }
 
-/* The JSON string at the end of a line; NULL when there is none. The caller frees. */
-static char *parse_path(const char *text, size_t size) {
+/* A JSON string; NULL when it is none. The caller frees. */
+static char *parse_text(const char *text, size_t size) {
     struct json_document *doc = NULL;
     char *path = NULL;
     if (json_parse(&doc, text, size, NULL, NULL) == 0 && cJSON_IsString(json_root(doc)))
@@ -96,31 +119,55 @@ static char *parse_path(const char *text, size_t size) {
 bool listing_takes(const char *name) {
     struct buffer quoted = {0};
     json_string(&quoted, name);
-    char *again = parse_path(quoted.data, quoted.size);
+    char *again = parse_text(quoted.data, quoted.size);
     buffer_close(&quoted);
     free(again);
     return again != NULL;
 }
 
+/* The length of the JSON string at the beginning, with its quotes; 0: there is none. */
+static size_t quoted_length(const char *text, size_t size) {
+    for (size_t i = 1; i < size && *text == '"'; i++) {
+        if (text[i] == '"')
+            return i + 1;
+        i += text[i] == '\\';
+    }
+    return 0;
+}
+
+/* The parts of a line before its path; returns where that begins. */
+static size_t parse_file(struct listing_entry *e, const char *line, size_t length) {
+    enum { DIGEST_AT = 2, SIZE_AT = DIGEST_AT + DIGEST_HEX_SIZE };
+    char hex[DIGEST_HEX_SIZE] = {0};
+    size_t at = SIZE_AT;
+    if (length < SIZE_AT + 4)
+        return length;
+    memcpy(hex, line + DIGEST_AT, DIGEST_HEX_SIZE - 1);
+    if (!digest_parse(&e->digest, hex))
+        return length;
+    for (; at < length && line[at] >= '0' && line[at] <= '9'; at++)
+        e->size = e->size * 10 + (uint64_t)(line[at] - '0');
+    return at + 1;
+}
+
+static size_t parse_link(struct listing_entry *e, const char *line, size_t length) {
+    enum { TARGET_AT = 2 };
+    size_t target = quoted_length(line + TARGET_AT, length - TARGET_AT);
+    e->link = target ? parse_text(line + TARGET_AT, target) : NULL;
+    return e->link ? TARGET_AT + target + 1 : length;
+}
+
 /* Parses one line without its newline. listing_parse compares the whole text and finds all other faults. */
 static bool parse_line(struct listing *l, const char *line, size_t length) {
-    enum { DIGEST_AT = 2, SIZE_AT = DIGEST_AT + DIGEST_HEX_SIZE };
-    struct listing_entry e = {.directory = length > 2 && line[0] == 'd', .executable = length > 2 && line[0] == 'x'};
-    size_t at = DIGEST_AT;
-    if (!e.directory) {
-        char hex[DIGEST_HEX_SIZE] = {0};
-        if (length < SIZE_AT + 4)
-            return false;
-        memcpy(hex, line + DIGEST_AT, DIGEST_HEX_SIZE - 1);
-        if (!digest_parse(&e.digest, hex))
-            return false;
-        for (at = SIZE_AT; at < length && line[at] >= '0' && line[at] <= '9'; at++)
-            e.size = e.size * 10 + (uint64_t)(line[at] - '0');
-        at++;
-    }
-    e.path = at < length ? parse_path(line + at, length - at) : NULL;
+    enum { FOLDER_AT = 2 };
+    if (length <= FOLDER_AT)
+        return false;
+    struct listing_entry e = {.directory = line[0] == 'd', .executable = line[0] == 'x'};
+    size_t at = e.directory ? FOLDER_AT : line[0] == 'l' ? parse_link(&e, line, length) : parse_file(&e, line, length);
+    e.path = at < length ? parse_text(line + at, length - at) : NULL;
     if (!e.path || !safe_path(e.path)) {
         free(e.path);
+        free(e.link);
         return false;
     }
     *listing_add(l) = e;
@@ -141,7 +188,7 @@ int listing_parse(struct listing *out, const char *text, size_t size, struct err
     }
     if (good)
         listing_write(&again, &l);
-    good = good && again.size == size && memcmp(again.data, text, size) == 0;
+    good = good && again.size == size && memcmp(again.data, text, size) == 0 && listing_check_links(&l, "", NULL) == 0;
     buffer_close(&again);
     if (!good) {
         listing_close(&l);

@@ -145,11 +145,25 @@ struct leaving_files {
 static int materialise_entry(void *context, size_t index, struct error *err) {
     const struct leaving_files *f = context;
     const struct listing_entry *e = &f->l->entries[index];
-    if (e->directory)
+    if (!listing_is_file(e))
         return 0;
     char *path = path_join(f->path, e->path);
     int rc = materialise_file(f->s, &e->digest, e->executable, path, f->how, err);
     free(path);
+    return rc;
+}
+
+/* Call when all files are there: nothing is written through a link. */
+static int make_links(const char *path, const struct listing *l, struct error *err) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < l->count; i++) {
+        const struct listing_entry *e = &l->entries[i];
+        if (!e->link)
+            continue;
+        char *link = path_join(path, e->path);
+        rc = symlink(e->link, link) < 0 ? error_errno(err, errno, "%s: cannot be made", link) : 0;
+        free(link);
+    }
     return rc;
 }
 
@@ -166,6 +180,8 @@ static int materialise_directory(struct store *s, const struct object *o, const 
         rc = make_folders(path, &l, err);
     if (rc == 0)
         rc = side_by_side(l.count, FILES_A_THREAD, materialise_entry, &files, err);
+    if (rc == 0)
+        rc = make_links(path, &l, err);
     if (rc == 0 && how == MATERIALISE_COPY)
         rc = sync_folders(path, &l, err);
     listing_close(&l);

@@ -228,7 +228,7 @@ static int put_entry(void *context, size_t index, struct error *err) {
     const struct taken_files *f = context;
     struct listing_entry *e = &f->l->entries[index];
     struct object o = {0};
-    if (e->directory)
+    if (!listing_is_file(e))
         return 0;
     char *path = path_join(f->folder, e->path);
     int rc = put_file(f->t, path, &o, err);
@@ -286,7 +286,9 @@ static int put(struct store *s, int at, const char *path, enum how how, struct o
     if (rc == 0 && S_ISREG(st.st_mode)) {
         rc = store_open_file(&t, fd, &st, path, out, err);
     } else if (rc == 0) {
-        rc = tree_walk(&l, at, path, &(struct tree_options){0}, note_file, NULL, err);
+        rc = tree_walk(&l, at, path, &(struct tree_options){.keep = true}, note_file, NULL, err);
+        if (rc == 0)
+            rc = listing_check_links(&l, path, err);
         if (rc == 0)
             rc = put_files(&t, path, &l, err);
         if (rc == 0)

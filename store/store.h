@@ -119,6 +119,9 @@ int store_materialise_part(struct store *s, const struct object *whole, const ch
    rules refuse. */
 int store_file_content(struct store *s, const char *path, struct object *out, struct error *err);
 
+/* The same for what store_materialise made: all entries count, and links in a folder are entries. */
+int store_made_content(struct store *s, const char *path, struct object *out, struct error *err);
+
 /* The same without a long wait: no more than `most` bytes are hashed. ERR_BUSY: more has to be. Then `unhashed` (may be
    NULL) was called for each file that is left: hash them and ask again. */
 typedef void store_unhashed(void *context, const char *path);

@@ -55,6 +55,22 @@ static int walk_file(struct walk *w, const struct stat *st, struct error *err) {
     return 0;
 }
 
+static int walk_lost(const struct walk *w, int errnum, struct error *err);
+
+/* A link as an entry of its own. */
+static int walk_link(struct walk *w, struct error *err) {
+    char target[PATH_MAX];
+    ssize_t length = readlinkat(w->at, w->path.data, target, sizeof target - 1);
+    if (length < 0)
+        return walk_lost(w, errno, err);
+    target[length] = '\0';
+    if (!listing_takes(target))
+        return error_set(err, ERR_INVALID, "%s: is a link whose target is not UTF-8", w->path.data);
+    *listing_add(w->out) =
+        (struct listing_entry){.path = mem_strdup(w->path.data + w->root), .link = mem_strdup(target)};
+    return 0;
+}
+
 /* An entry that has just vanished means that somebody works in the folder; all other faults are the system's. */
 static int walk_lost(const struct walk *w, int errnum, struct error *err) {
     if (errnum == ENOENT)
@@ -70,6 +86,8 @@ static int walk_kept(struct walk *w, const char *name, const struct stat *st, st
         return walk_directory(w, err);
     if (S_ISREG(st->st_mode))
         return walk_file(w, st, err);
+    if (S_ISLNK(st->st_mode) && w->options->keep)
+        return walk_link(w, err);
     return error_set(err, ERR_INVALID, "%s: is %s; only files and directories can be stored", w->path.data,
                      file_type_name(st->st_mode));
 }
@@ -156,5 +174,20 @@ int tree_walk(struct listing *out, int at, const char *directory, const struct t
     w.root = w.path.size + 1;
     int rc = walk_directory(&w, err);
     buffer_close(&w.path);
+    return rc;
+}
+
+int tree_object(struct object *out, const char *directory, const struct tree_options *options, tree_file *file,
+                void *context, struct error *err) {
+    struct listing l = {0};
+    struct buffer text = {0};
+    int rc = tree_walk(&l, AT_FDCWD, directory, options, file, context, err);
+    if (rc == 0) {
+        *out = (struct object){.directory = true, .size = l.size};
+        listing_write(&text, &l);
+        listing_digest(&out->digest, text.data, text.size);
+    }
+    buffer_close(&text);
+    listing_close(&l);
     return rc;
 }

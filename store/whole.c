@@ -38,7 +38,7 @@ static int check_object(struct store *s, const struct object *o, bool always, st
         return rc;
     rc = listing_load(&l, s, &o->digest, err);
     for (size_t i = 0; rc == 0 && i < l.count; i++)
-        if (!l.entries[i].directory)
+        if (listing_is_file(&l.entries[i]))
             rc = object_check_file(s, &l.entries[i].digest, false, always, err);
     listing_close(&l);
     return rc;
@@ -58,7 +58,7 @@ static int require_files(struct store *s, const struct object *o, struct error *
     if (rc == 0 && l.size != o->size)
         rc = error_set(err, ERR_CORRUPT, "the directory holds %" PRIu64 " bytes and not %" PRIu64, l.size, o->size);
     for (size_t i = 0; rc == 0 && i < l.count; i++)
-        if (!l.entries[i].directory)
+        if (listing_is_file(&l.entries[i]))
             rc = object_present(s, &l.entries[i].digest, l.entries[i].size, false, false, err);
     listing_close(&l);
     return rc;
@@ -90,9 +90,22 @@ static void keep_below(struct listing *l, const char *folder) {
             l->entries[kept++] = e;
         } else {
             free(e.path);
+            free(e.link);
         }
     }
     l->count = kept;
+}
+
+/* Where a part really is: a link of the whole may lead there. NULL: there is none. The caller frees. */
+static char *find_part(struct object *found, const struct listing *l, const char *part) {
+    char *path = listing_follow(l, part);
+    *found = (struct object){.directory = true};
+    for (size_t i = 0; path && i < l->count; i++) {
+        const struct listing_entry *e = &l->entries[i];
+        if (strcmp(e->path, path) == 0 && !e->directory)
+            *found = (struct object){.digest = e->digest, .size = e->size, .executable = e->executable};
+    }
+    return path;
 }
 
 int listing_load_part(struct listing *out, struct store *s, const struct digest *whole, const char *part,
@@ -100,21 +113,17 @@ int listing_load_part(struct listing *out, struct store *s, const struct digest 
     int rc = listing_load(out, s, whole, err);
     if (rc < 0)
         return rc;
-    *found = (struct object){.directory = true};
-    bool empty = false;
-    for (size_t i = 0; i < out->count; i++) {
-        const struct listing_entry *e = &out->entries[i];
-        if (strcmp(e->path, part) != 0)
-            continue;
-        empty = e->directory;
-        if (!empty)
-            *found = (struct object){.digest = e->digest, .size = e->size, .executable = e->executable};
-    }
-    keep_below(out, part);
-    if (!found->directory || out->count > 0 || empty)
-        return 0;
-    listing_close(out);
-    return error_set(err, ERR_INVALID, "the folder has no \"%s\"", part);
+    char *path = find_part(found, out, part);
+    if (!path)
+        rc = error_set(err, ERR_INVALID, "the folder has no \"%s\"", part);
+    else if (*path)
+        keep_below(out, path);
+    if (rc == 0)
+        rc = listing_check_links(out, part, err);
+    if (rc < 0)
+        listing_close(out);
+    free(path);
+    return rc;
 }
 
 int store_object_part(struct store *s, const struct object *whole, const char *part, struct object *out,

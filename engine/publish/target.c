@@ -37,7 +37,7 @@ int target_read(struct object *out, struct store *store, const char *folder, con
         rc = errno == ENOENT ? 0 : error_errno(err, errno, "%s: cannot be examined", path);
     else if (rc > 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
         rc = error_set(err, ERR_INVALID, "%s: is a link, a device or a pipe; move it away and run again", path);
-    else if (rc > 0 && store_file_content(store, path, out, &fault) < 0)
+    else if (rc > 0 && store_made_content(store, path, out, &fault) < 0)
         rc = error_set(err, fault.code == ERR_IO ? ERR_IO : ERR_INVALID, "%s", fault.message);
     free(path);
     return rc;

@@ -94,4 +94,41 @@ cat >big.json <<'END'
 END
 check "a large folder with links out of it" run big.json
 check "is given with what they lead to" same "$(tr '\n' ' ' <results/big/o)" "big big/absolute big/absolute/one big/relative big/zeros one more one more "
+
+# ---- outs ----
+cat >out.json <<'END'
+{ "retort": 1, "name": "out", "stages": {
+    "make": { "cmd": ["sh", "-c", "mkdir -p d/runs/3 d/__pycache__; echo best >d/runs/3/model; echo x >d/__pycache__/x; ln -s runs/3 d/latest; ln -s latest/model d/model"],
+              "outs": { "d": { "path": "d", "type": "directory" } } },
+    "use": { "cmd": ["sh", "-c", "readlink in/d/d/latest >o; cat in/d/d/model >>o; cat in/m/latest/model in/m/m >>o"],
+             "in": { "d": "${stages.make.outs.d}", "m": { "from": "${stages.make.outs.d}", "part": "latest", "as": "in/m/latest" },
+                     "f": { "from": "${stages.make.outs.d}", "part": "model", "as": "in/m/m" } }, "outs": { "o": "o" } } },
+  "results": { "d": "${stages.make.outs.d}", "o": "${stages.use.outs.o}" } }
+END
+check "an out with links that stay inside" run out.json
+check "is given to other stages with them, and parts are found over them" same "$(tr '\n' ' ' <results/out/o)" "runs/3 best best best "
+check "is published with them" same "$(readlink results/out/d/latest) $(cat results/out/d/model)" "runs/3 best"
+run out.json
+check "the second run executes nothing" same "$(ended known)$(ended finished)" 20
+sed -i 's/readlink in/echo again >p; readlink in/' out.json
+check "a published folder with links, or with a cache, is no edit" run out.json
+check "verify finds the same" "$retort" verify out.json
+"$retort" gc --grace 0 >/dev/null 2>&1
+run out.json
+check "gc keeps it whole" same "$(ended known)$(ended finished)" 20
+check "fsck finds nothing" "$retort" fsck
+ln -sfn runs results/out/d/latest
+sed -i 's/echo again/echo once more/' out.json
+check "a published link that was turned is one" exits 3 run out.json
+check "and is named" has run.err results/out/d
+
+bad() { # NAME LINK-COMMAND TEXT
+    cat >bad.json <<END
+{ "retort": 1, "name": "bad", "stages": { "a": { "cmd": ["sh", "-c", "mkdir d; $1"], "outs": { "d": { "path": "d", "type": "directory" } } } } }
+END
+    exits 1 "$retort" run bad.json --progress plain >bad.out 2>&1 && has bad.out "$2"
+}
+check "an absolute link in an out fails the stage" bad "ln -s /etc/passwd d/l" "d/l: is a link to /etc/passwd"
+check "so does one that leaves the out" bad "echo >x; ln -s ../x d/l" "d/l: is a link to ../x"
+check "so does one that leads nowhere" bad "ln -s gone d/l" "d/l: is a link to gone"
 finish

