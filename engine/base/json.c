@@ -93,12 +93,10 @@ static int check_duplicates(const cJSON *root, const char *text, size_t size, st
 
 /* `at` is not NULL. */
 static int parse(cJSON **out, const char *text, size_t size, struct json_position *at, struct error *err) {
-    int rc = json_scan(text, size, at, err);
+    cJSON *root;
+    int rc = json_build(&root, text, size, at, err);
     if (rc < 0)
         return rc;
-    cJSON *root = cJSON_ParseWithLength(text, size);
-    if (!root)
-        return error_set(err, ERR_INVALID, "1:1: the JSON library refuses this text, or memory ran out");
     rc = check_duplicates(root, text, size, at, err);
     if (rc < 0)
         cJSON_Delete(root);

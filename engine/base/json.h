@@ -1,9 +1,9 @@
 /*
  * Strict JSON (RFC 8259), places in its text, canonical JSON (RFC 8785), merge patch (RFC 7396).
  *
- * cJSON builds the tree but accepts texts that RFC 8259 forbids. So our scanner reads the text first. It refuses text
- * that is not JSON, text after the value, NUL in strings, invalid UTF-8, and lone surrogates. It also refuses integers
- * that a double would round, and nesting beyond a limit. Duplicate names are refused in the tree.
+ * Trees are cJSON's, but its parser accepts texts that RFC 8259 forbids. So our scanner reads the text and builds the
+ * tree. It refuses text that is not JSON, text after the value, NUL in strings, invalid UTF-8, and lone surrogates. It
+ * also refuses integers that a double would round, and nesting beyond a limit. Duplicate names are refused in the tree.
  */
 #ifndef RETORT_BASE_JSON_H
 #define RETORT_BASE_JSON_H

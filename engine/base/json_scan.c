@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/base/memory.h"
+#include "engine/base/utf8.h"
 
 enum {
     MAX_NUMBER_LENGTH = 63, /* cJSON copies a number into 64 bytes and stumbles over the rest */
@@ -27,7 +28,8 @@ struct scanner {
     size_t capacity;
     struct json_position last; /* the place of `last_offset`: marks come in the order of the text */
     size_t last_offset;
-    bool loose; /* take the odd numbers too */
+    bool escaped; /* the last string has escapes */
+    bool loose;   /* take the odd numbers too */
     struct json_odd *odd;
     size_t odd_count, odd_capacity;
     struct json_position *at;
@@ -77,38 +79,6 @@ static int fail_expected(struct scanner *s, const char *expected) {
 static void skip_space(struct scanner *s) {
     for (int c = peek(s); c == ' ' || c == '\t' || c == '\n' || c == '\r'; c = peek(s))
         s->offset++;
-}
-
-/* The length of the UTF-8 character at the scanner, 0 when it is none. Source: Unicode 15, table 3-7. */
-static size_t utf8_length(const struct scanner *s) {
-    const unsigned char *c = s->text + s->offset;
-    size_t left = s->size - s->offset;
-    unsigned low = 0x80;
-    unsigned high = 0xBF;
-    size_t length;
-    if (c[0] >= 0xC2 && c[0] <= 0xDF)
-        length = 2;
-    else if (c[0] >= 0xE0 && c[0] <= 0xEF)
-        length = 3;
-    else if (c[0] >= 0xF0 && c[0] <= 0xF4)
-        length = 4;
-    else
-        return 0;
-    if (c[0] == 0xE0)
-        low = 0xA0; /* shorter forms exist below */
-    if (c[0] == 0xED)
-        high = 0x9F; /* surrogates above */
-    if (c[0] == 0xF0)
-        low = 0x90; /* shorter forms exist below */
-    if (c[0] == 0xF4)
-        high = 0x8F; /* beyond U+10FFFF above */
-    if (left < length || c[1] < low || c[1] > high)
-        return 0;
-    for (size_t i = 2; i < length; i++) {
-        if (c[i] < 0x80 || c[i] > 0xBF)
-            return 0;
-    }
-    return length;
 }
 
 /* Reads the four digits after "\u". */
@@ -171,6 +141,7 @@ static void skip_plain(struct scanner *s) {
 
 static int scan_string(struct scanner *s) {
     size_t start = s->offset++;
+    s->escaped = false;
     for (;;) {
         skip_plain(s);
         int c = peek(s);
@@ -182,13 +153,15 @@ static int scan_string(struct scanner *s) {
             return 0;
         }
         if (c == '\\') {
+            s->escaped = true;
             rc = scan_escape(s);
         } else if (c < 0x20) {
             char what[96];
             snprintf(what, sizeof what, "a control character in a string must be written as \\u%04x", (unsigned)c);
             rc = fail_at(s, s->offset, c == 0 ? "a NUL byte in a string" : what);
         } else {
-            size_t length = utf8_length(s);
+            uint32_t character;
+            size_t length = utf8_read(&character, s->text + s->offset, s->size - s->offset);
             rc = length ? 0 : fail_at(s, s->offset, "this is not UTF-8");
             s->offset += length;
         }
@@ -230,25 +203,67 @@ static int odd_number(struct scanner *s, size_t start, bool whole, const char *w
     return 0;
 }
 
-static int check_number(struct scanner *s, size_t start, bool integer) {
+static int check_number(struct scanner *s, size_t start, bool integer, cJSON *node) {
     const unsigned char *text = s->text + start;
     size_t length = s->offset - start;
     if (length > MAX_NUMBER_LENGTH)
         return odd_number(s, start, integer, "this number has more than 63 characters");
     size_t sign = text[0] == '-';
-    if (integer && integer_fits(text + sign, length - sign))
+    bool fits = integer && integer_fits(text + sign, length - sign);
+    if (fits && !node)
         return 0;
     char copy[MAX_NUMBER_LENGTH + 1];
     memcpy(copy, text, length);
     copy[length] = '\0';
     double value = strtod(copy, NULL);
-    if (integer && !is_exact(copy, value))
+    if (node)
+        cJSON_SetNumberHelper(node, value);
+    if (integer && !fits && !is_exact(copy, value))
         return odd_number(s, start, true,
                           "this integer is beyond 2^53 (9007199254740992) and would be rounded; write it as a string");
     if (!isfinite(value))
         return odd_number(s, start, integer, "this number is beyond the largest double (1.7976931348623157e308)");
     return 0;
 }
+
+/* ---- the tree ---- */
+
+/* Zeroed memory of cJSON's hooks, which never return NULL. */
+static void *allocate(size_t size) {
+    return memset(cJSON_malloc(size), 0, size);
+}
+
+/* A node without a name, behind the other children; as in cJSON, `prev` of the first one is the last. */
+static cJSON *add_child(cJSON *parent) {
+    cJSON *child = allocate(sizeof *child), *first = parent->child;
+    if (!first) {
+        parent->child = child->prev = child;
+        return child;
+    }
+    child->prev = first->prev;
+    first->prev->next = child;
+    first->prev = child;
+    return child;
+}
+
+/* The string that begins at `start` and has just been read. cJSON resolves escapes. */
+static char *take_text(const struct scanner *s, size_t start) {
+    const char *quoted = (const char *)s->text + start;
+    size_t length = s->offset - start;
+    if (s->escaped) {
+        cJSON *node = cJSON_ParseWithLength(quoted, length);
+        char *text = node->valuestring;
+        node->valuestring = NULL;
+        cJSON_Delete(node);
+        return text;
+    }
+    char *text = cJSON_malloc(length - 1);
+    memcpy(text, quoted + 1, length - 2);
+    text[length - 2] = '\0';
+    return text;
+}
+
+/* ---- values; `node` gets the value unless it is NULL ---- */
 
 static int scan_word(struct scanner *s, const char *word) {
     size_t length = strlen(word);
@@ -264,7 +279,7 @@ static int scan_nonfinite(struct scanner *s, size_t start, const char *word) {
     return rc < 0 ? rc : odd_number(s, start, false, word);
 }
 
-static int scan_number(struct scanner *s) {
+static int scan_number(struct scanner *s, cJSON *node) {
     size_t start = s->offset;
     bool integer = true;
     if (peek(s) == '-')
@@ -292,10 +307,10 @@ static int scan_number(struct scanner *s) {
         if (scan_digits(s) == 0)
             return fail_expected(s, "a digit in the exponent");
     }
-    return check_number(s, start, integer);
+    return check_number(s, start, integer, node);
 }
 
-static int scan_value(struct scanner *s, size_t key);
+static int scan_value(struct scanner *s, size_t key, cJSON *node);
 
 /* After an element: 1 if another follows, 0 after the closing bracket. */
 static int scan_separator(struct scanner *s, int close) {
@@ -312,22 +327,24 @@ static int scan_separator(struct scanner *s, int close) {
     return 1;
 }
 
-static int scan_member(struct scanner *s) {
+static int scan_member(struct scanner *s, cJSON *node) {
     size_t key = s->offset;
     if (peek(s) != '"')
         return fail_expected(s, "a member name in double quotes");
     int rc = scan_string(s);
     if (rc < 0)
         return rc;
+    if (node)
+        node->string = take_text(s, key);
     skip_space(s);
     if (peek(s) != ':')
         return fail_expected(s, "':' after the member name");
     s->offset++;
     skip_space(s);
-    return scan_value(s, key);
+    return scan_value(s, key, node);
 }
 
-static int scan_container(struct scanner *s, int close) {
+static int scan_container(struct scanner *s, int close, cJSON *node) {
     if (++s->depth > JSON_MAX_DEPTH)
         return fail_at(s, s->offset, "arrays and objects are nested more than 100 deep");
     s->offset++;
@@ -336,7 +353,8 @@ static int scan_container(struct scanner *s, int close) {
     if (!more)
         s->offset++;
     while (more > 0) {
-        int rc = close == ']' ? scan_value(s, NO_KEY) : scan_member(s);
+        cJSON *child = node ? add_child(node) : NULL;
+        int rc = close == ']' ? scan_value(s, NO_KEY, child) : scan_member(s, child);
         more = rc < 0 ? rc : scan_separator(s, close);
     }
     s->depth--;
@@ -352,30 +370,62 @@ static void mark(struct scanner *s, size_t key) {
     s->marks[s->count++] = m;
 }
 
-/* `key`: the offset of its name, or NO_KEY. */
-static int scan_value(struct scanner *s, size_t key) {
-    if (s->marking)
-        mark(s, key);
-    int c = peek(s);
+/* A string that is a value, not a name. */
+static int scan_text(struct scanner *s, cJSON *node) {
+    size_t start = s->offset;
+    int rc = scan_string(s);
+    if (rc == 0 && node)
+        node->valuestring = take_text(s, start);
+    return rc;
+}
+
+static int type_of(int c) {
     switch (c) {
     case '{':
-        return scan_container(s, '}');
+        return cJSON_Object;
     case '[':
-        return scan_container(s, ']');
+        return cJSON_Array;
     case '"':
-        return scan_string(s);
+        return cJSON_String;
     case 't':
-        return scan_word(s, "true");
+        return cJSON_True;
     case 'f':
+        return cJSON_False;
+    default:
+        return c == '-' || (c >= '0' && c <= '9') ? cJSON_Number : cJSON_NULL;
+    }
+}
+
+/* `key`: the offset of its name, or NO_KEY. */
+static int scan_value(struct scanner *s, size_t key, cJSON *node) {
+    if (s->marking)
+        mark(s, key);
+    int c = peek(s), type = type_of(c);
+    if (node) {
+        node->type = type;
+        node->valueint = type == cJSON_True; /* as cJSON has it */
+    }
+    switch (type) {
+    case cJSON_Object:
+        return scan_container(s, '}', node);
+    case cJSON_Array:
+        return scan_container(s, ']', node);
+    case cJSON_String:
+        return scan_text(s, node);
+    case cJSON_Number:
+        return scan_number(s, node);
+    case cJSON_True:
+        return scan_word(s, "true");
+    case cJSON_False:
         return scan_word(s, "false");
     default:
         if (s->loose && (c == 'N' || c == 'I'))
             return scan_nonfinite(s, s->offset, c == 'N' ? "NaN" : "Infinity");
-        return c == '-' || (c >= '0' && c <= '9') ? scan_number(s) : scan_word(s, "null");
+        return scan_word(s, "null");
     }
 }
 
-static int scan(struct scanner *s) {
+static int scan(struct scanner *s, cJSON *root) {
     int rc = 0;
     if (s->size > JSON_MAX_BYTES)
         rc = fail_at(s, 0, "the text is longer than 64 MiB");
@@ -384,7 +434,7 @@ static int scan(struct scanner *s) {
     if (rc < 0)
         return rc;
     skip_space(s);
-    rc = scan_value(s, NO_KEY);
+    rc = scan_value(s, NO_KEY, root);
     if (rc < 0)
         return rc;
     skip_space(s);
@@ -399,7 +449,20 @@ int json_scan(const char *text, size_t size, struct json_position *at, struct er
     struct scanner s = begin(text, size);
     s.at = at;
     s.err = err;
-    return scan(&s);
+    return scan(&s, NULL);
+}
+
+int json_build(cJSON **out, const char *text, size_t size, struct json_position *at, struct error *err) {
+    struct scanner s = begin(text, size);
+    s.at = at;
+    s.err = err;
+    cJSON *root = allocate(sizeof *root);
+    int rc = scan(&s, root);
+    if (rc < 0)
+        cJSON_Delete(root);
+    else
+        *out = root;
+    return rc;
 }
 
 int json_scan_loose(struct json_odd **odd, size_t *count, const char *text, size_t size, struct json_position *at,
@@ -408,7 +471,7 @@ int json_scan_loose(struct json_odd **odd, size_t *count, const char *text, size
     s.at = at;
     s.err = err;
     s.loose = true;
-    int rc = scan(&s);
+    int rc = scan(&s, NULL);
     *odd = s.odd;
     *count = s.odd_count;
     return rc;
@@ -419,6 +482,6 @@ struct json_mark *json_marks(const char *text, size_t size, size_t *count) {
     struct scanner s = begin(text, size);
     s.at = &at;
     s.marking = true;
-    *count = scan(&s) < 0 ? 0 : s.count;
+    *count = scan(&s, NULL) < 0 ? 0 : s.count;
     return s.marks;
 }

@@ -1,4 +1,5 @@
-/* The strict scanner of JSON text: refuses texts that RFC 8259 refuses, and gives the place of each value. */
+/* The strict reader of JSON text: refuses texts that RFC 8259 refuses, builds the tree of others, and gives the place of
+   each value. */
 #ifndef RETORT_BASE_JSON_SCAN_H
 #define RETORT_BASE_JSON_SCAN_H
 
@@ -18,6 +19,9 @@ struct json_mark {
 /* Checks `size` bytes. ERR_INVALID: the message is "line:column: what is wrong", `*at` the place. Duplicate names
    are found later, in the tree, which holds them unescaped. */
 int json_scan(const char *text, size_t size, struct json_position *at, struct error *err);
+
+/* The same, and builds the tree on the way, as cJSON_ParseWithLength would, in memory of cJSON's hooks. */
+int json_build(cJSON **out, const char *text, size_t size, struct json_position *at, struct error *err);
 
 /* A number of the text that RFC 8259 or a double does not take. */
 struct json_odd {

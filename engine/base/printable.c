@@ -5,30 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The length that the first byte of a character promises; 0: it begins none. */
-static size_t promised_length(unsigned char first) {
-    return first < 0x80                     ? 1
-           : first >= 0xC2 && first <= 0xDF ? 2
-           : first >= 0xE0 && first <= 0xEF ? 3
-           : first >= 0xF0 && first <= 0xF4 ? 4
-                                            : 0;
-}
-
-/* Reads one character. Returns its length; 0: the byte is no UTF-8. Source: Unicode 15, table 3-7. */
-static size_t read_character(uint32_t *out, const unsigned char *text, size_t size) {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t length = promised_length(text[0]);
-    if (length == 0 || length > size)
-        return 0;
-    *out = length == 1 ? text[0] : text[0] & (0x7Fu >> length);
-    for (size_t i = 1; i < length; i++) {
-        if ((text[i] & 0xC0) != 0x80)
-            return 0;
-        *out = *out << 6 | (text[i] & 0x3Fu);
-    }
-    bool surrogate = *out >= 0xD800 && *out <= 0xDFFF;
-    return *out < least[length] || *out > 0x10FFFF || surrogate ? 0 : length;
-}
+#include "engine/base/utf8.h"
 
 static bool is_bidirectional(uint32_t c) {
     return c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
@@ -37,7 +14,7 @@ static bool is_bidirectional(uint32_t c) {
 /* Appends one character, or a byte that is none. Returns its length. */
 static size_t append_character(struct buffer *out, const unsigned char *at, size_t size, bool line) {
     uint32_t c;
-    size_t length = read_character(&c, at, size);
+    size_t length = utf8_read(&c, at, size);
     if (length == 0)
         buffer_printf(out, "\\x%02x", *at);
     else if (c == '\n' || c == '\t')
@@ -81,7 +58,7 @@ size_t printable_open_end(const char *text, size_t size) {
     for (size_t back = 1; back <= 3 && back <= size; back++) {
         unsigned char c = (unsigned char)text[size - back];
         if ((c & 0xC0) != 0x80)
-            return promised_length(c) > back ? back : 0;
+            return utf8_promised_length(c) > back ? back : 0;
     }
     return 0;
 }

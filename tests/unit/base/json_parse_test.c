@@ -376,6 +376,40 @@ static void typed_reads_fall_back_to_their_default(void **state) {
     json_free(doc);
 }
 
+/* The links and values that callers read. */
+static void assert_same_tree(const cJSON *a, const cJSON *b) {
+    assert_int_equal(a->type, b->type);
+    assert_int_equal(a->valueint, b->valueint);
+    assert_memory_equal(&a->valuedouble, &b->valuedouble, sizeof a->valuedouble);
+    assert_string_equal(a->string ? a->string : "none", b->string ? b->string : "none");
+    assert_string_equal(a->valuestring ? a->valuestring : "none", b->valuestring ? b->valuestring : "none");
+    const cJSON *x = a->child, *y = b->child;
+    assert_int_equal(!x, !y);
+    for (const cJSON *before = x ? x->prev : NULL; x && y; before = x, x = x->next, y = y->next) {
+        assert_ptr_equal(x->prev, before);
+        assert_same_tree(x, y);
+    }
+    assert_ptr_equal(x, y); /* both have ended */
+}
+
+static void the_tree_is_the_one_that_cjson_builds(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "{\"a\": [1, -2.5e-3, [], {}, [[\"x\"]]], \"b\": {\"c\": true, \"d\": false, \"e\": null}, \"\": \"\"}",
+        "[0, -0, 2147483647, 2147483648, -2147483648, -2147483649, 9007199254740992, 1e300, 1e-400]",
+        "[\"\", \"plain\", \"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\uD83D\\uDE00\", \"after\", {\"\\u00e9\\n\": "
+        "\"\xC3\xA9\"}]",
+        " \"one\" ",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct json_document *doc = parse(texts[i]);
+        cJSON *expected = cJSON_Parse(texts[i]);
+        assert_same_tree(json_root(doc), expected);
+        cJSON_Delete(expected);
+        json_free(doc);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(valid_texts_are_accepted),
@@ -386,6 +420,7 @@ int main(void) {
         cmocka_unit_test(escapes_are_replaced),
         cmocka_unit_test(every_node_has_its_position_and_pointer),
         cmocka_unit_test(many_values_are_read_in_order),
+        cmocka_unit_test(the_tree_is_the_one_that_cjson_builds),
         cmocka_unit_test(a_tree_in_an_arena_is_the_same),
         cmocka_unit_test(another_thread_is_not_given_the_arena),
         cmocka_unit_test(a_detached_tree_outlives_its_document),
