@@ -95,8 +95,7 @@ int store_run_begin(struct store *s, const char *pipeline, const cJSON *override
     s->run_id = next_id(s);
     s->run_head = run_file_head(s->run_id, pipeline, overrides, s->run_began_s);
     segment_leave(s);
-    int rc = lease_run(s, s->run_id, err);
-    return rc < 0 ? rc : write_run(s, s->run_head, err);
+    return lease_run(s, s->run_id, err);
 }
 
 const char *store_run_id(const struct store *s) {

@@ -2,8 +2,8 @@
  * runs/<id>.json, the record of a run. RECORD.md lists every member with its type and unit; only run_file.c knows their
  * names.
  *
- *   store_run_begin   writes run_file_head; the file of a killed run holds no more
- *   store_run_write   adds run_file_end with run_file_set_stages
+ *   store_run_write   without a tree, when work begins: writes run_file_head; the file of a killed run holds no more
+ *   store_run_write   at the end: adds run_file_end with run_file_set_stages
  *
  * Reading never fails: a missing member (the run was killed, or goes on) is "", NaN or NULL. Texts and trees belong to
  * the run's tree.

@@ -246,14 +246,13 @@ void store_failed_prune(int failed, size_t most);
 
 /* ---- runs ---- */
 
-/* Begins a run. Its id, a UTC time and a random tail, names the record segment and sorts after all earlier runs.
-   Writes the first members of runs/<id>.json, so that a killed run is listed too. */
+/* Begins a run. Its id, a UTC time and a random tail, names the record segment and sorts after all earlier runs. */
 int store_run_begin(struct store *s, const char *pipeline, const cJSON *overrides, struct error *err);
 const char *store_run_id(const struct store *s);
 double store_run_began_s(const struct store *s); /* seconds since 1970, by the clock at that time */
 
-/* Writes runs/<id>.json: the members of store_run_begin, and those of `run` (run_file.h) over them. `run` is not
-   changed. May be called again. */
+/* Writes runs/<id>.json: the members of store_run_begin, and those of `run` (run_file.h; may be NULL) over them. `run`
+   is not changed. May be called again: a first call without `run` lists a run that may be killed. */
 int store_run_write(struct store *s, cJSON *run, struct error *err);
 /* `id` "" or "latest": the newest run. ERR_NOT_FOUND; ERR_CORRUPT. The caller deletes. */
 int store_run_read(struct store *s, const char *id, cJSON **out, struct error *err);

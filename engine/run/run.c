@@ -47,6 +47,8 @@ static int begin(struct run *r, struct error *err) {
         rc = facts_ask_platform(r->facts, err); /* it answers while the run is noted on the disk */
     if (rc == 0)
         rc = store_run_begin(r->store, r->pipeline->name, r->pipeline->overrides, err);
+    if (rc == 0 && (has_work(r) || r->pipeline->result_count > 0))
+        rc = store_run_write(r->store, NULL, err); /* a killed run is listed too; one with nothing to do writes once */
     if (rc == 0)
         r->summary->run_id = mem_strdup(store_run_id(r->store));
     if (rc == 0 && has_work(r))

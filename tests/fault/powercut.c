@@ -57,7 +57,7 @@ static void mark(unsigned promise, bool promised) {
 /* A run that uses the keys used..to-1 and makes those from `from` on. */
 static void produce(struct store *s, unsigned run, unsigned used, unsigned from, unsigned to) {
     struct error err = {0};
-    if (store_run_begin(s, "workload", NULL, &err) < 0)
+    if (store_run_begin(s, "workload", NULL, &err) < 0 || store_run_write(s, NULL, &err) < 0)
         die("beginning", &err);
     for (unsigned i = from; i < to; i++)
         if (workload_produce(s, i, &err) < 0)

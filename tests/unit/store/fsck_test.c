@@ -282,6 +282,7 @@ static void write_documents(const struct place *p, char *paths[2]) {
     struct error err = {0};
     struct store *s = open_store(p);
     ok(store_run_begin(s, "study", NULL, &err), err);
+    ok(store_run_write(s, NULL, &err), err);
     char *attempt = mem_printf("%s-a/b-1", store_run_id(s));
     cJSON *record = cJSON_CreateObject();
     cJSON_AddStringToObject(record, "attempt", attempt);

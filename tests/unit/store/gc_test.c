@@ -66,7 +66,8 @@ static void runs_that_did_not_end_do_not_count(void **state) {
     RUN(p, "study", "good");
     free(make_run(p, "study", 1, (const char *const[NAMES]){"failed"}, true));
     struct store *s = open_store(p);
-    ok(store_run_begin(s, "study", NULL, &err), err); /* and is killed */
+    ok(store_run_begin(s, "study", NULL, &err), err);
+    ok(store_run_write(s, NULL, &err), err); /* and is killed */
     commit_text(s, "killed", "killed");
     store_close(s);
     struct gc_report r = collect(p, 1);
@@ -132,6 +133,7 @@ static void directories_keep_their_files(void **state) {
     struct digest key = key_of("tree");
     struct store *s = open_store(p);
     ok(store_run_begin(s, "study", NULL, &err), err);
+    ok(store_run_write(s, NULL, &err), err);
     char *work = store_work_path(s, "attempt");
     char *sub = path_join(work, "tree/sub");
     char *file = path_join(sub, "file");

@@ -302,6 +302,9 @@ static void runs_are_listed_newest_first_and_read(void **state) {
     assert_int_equal(store_run_write(s, NULL, &err), ERR_USAGE);
     cJSON *overrides = cJSON_Parse("{\"params.steps\":5}");
     ok(store_run_begin(s, "study.json", overrides, &err), err);
+    ok(store_run_list(s, &ids, &err), err);
+    assert_int_equal(ids.count, 0);
+    ok(store_run_write(s, NULL, &err), err);
     char *first = mem_strdup(store_run_id(s));
     usleep(2000); /* ids carry milliseconds */
     ok(store_run_begin(s, "study.json", NULL, &err), err);
