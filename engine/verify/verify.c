@@ -215,6 +215,7 @@ static void step(struct verification *v) {
     struct schedule_action action;
     for (; v->signals_handled < v->loop.signals_seen; v->signals_handled++)
         scheduler_interrupt(v->scheduler, now_ms());
+    attempts_submit(&v->attempts); /* first: one that cannot start ends at once, and is judged next */
     judge_ended(v);
     while (scheduler_next(v->scheduler, now_ms(), &action)) {
         if (action.type == SCHEDULE_START)
@@ -222,7 +223,6 @@ static void step(struct verification *v) {
         else
             stop(action.job->owner, action.type);
     }
-    attempts_submit(&v->attempts);
 }
 
 static uint64_t due_ms(struct verification *v) {
