@@ -51,9 +51,6 @@ struct dvc {
 /* Adds a path in normal form, unless it is there. */
 void paths_add_once(struct dvc *d, struct paths *p, const char *path);
 
-/* Whether a path is a folder or lies in it, both in normal form. */
-bool path_is_in(const char *path, const char *folder);
-
 bool dvc_exists(const struct dvc *d, const char *path);
 
 /* Notes for the user. */

@@ -7,11 +7,6 @@
 #include "engine/base/file.h"
 #include "engine/dvc/internal.h"
 
-bool path_is_in(const char *path, const char *folder) {
-    size_t length = strlen(folder);
-    return strncmp(path, folder, length) == 0 && (path[length] == '\0' || path[length] == '/');
-}
-
 void paths_add_once(struct dvc *d, struct paths *p, const char *path) {
     char *normal = path_normal(path);
     bool there = false;

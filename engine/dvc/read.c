@@ -85,7 +85,7 @@ static const char *in_project(struct dvc *d, const struct dvc_stage *s, const ch
     free(normal);
     if (strstr(path, "://") || strchr(path, ':'))
         dvc_note_left(d, "%s: %s lies elsewhere; fetch it first and name the file", s->name, text);
-    else if (*path == '/' || path_is_in(path, ".."))
+    else if (*path == '/' || path_below(path, ".."))
         dvc_note_left(
             d, "%s: %s lies outside the folder of dvc.yaml; move it there, or write {\"path\": ..., \"as\": ...}",
             s->name, text);
@@ -207,7 +207,7 @@ static void read_metrics(struct dvc *d, const cJSON *list) {
             for (size_t k = 0, count = s->out_count; k < count; k++) {
                 if (strcmp(item->valuestring, s->outs[k].path) == 0)
                     s->outs[k].metrics = s->outs[k].shown = is_data(item->valuestring);
-                else if (path_is_in(item->valuestring, s->outs[k].path)) {
+                else if (path_below(item->valuestring, s->outs[k].path)) {
                     s->outs[k].folder = true;
                     add_out(d, s, arena_strdup(d->arena, item->valuestring), true, true);
                 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/base/buffer.h"
+#include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/dvc/internal.h"
 
@@ -104,7 +105,7 @@ static void add_reference(struct dvc *d, const struct search *s, const char *pin
 
 static void match_instance(struct dvc *d, const struct instance *i, void *context) {
     const struct search *s = context;
-    if (path_is_in(s->dep, i->path) || path_is_in(i->path, s->dep))
+    if (path_below(s->dep, i->path) || path_below(i->path, s->dep))
         add_reference(d, s, *i->pins ? arena_printf(d->arena, "[%s]", i->pins) : "", i->path);
 }
 
@@ -123,7 +124,7 @@ static void match_out(struct dvc *d, struct search *s) {
     const char *path = s->out->path;
     bool holds_axis = strstr(path, "${matrix.") || strstr(s->dep, "${matrix.");
     if (!s->writer->axes || (holds_axis && same_axes(s->reader, s->writer))) {
-        if (path_is_in(s->dep, path) || path_is_in(path, s->dep)) {
+        if (path_below(s->dep, path) || path_below(path, s->dep)) {
             add_reference(d, s, "", path);
             return;
         }

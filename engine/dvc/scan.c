@@ -40,10 +40,10 @@ static bool is_file(const struct dvc *d, const char *path) {
 
 static bool is_declared(const struct scan *s, const char *path) {
     for (size_t i = 0; i < s->stage->deps.count; i++)
-        if (path_is_in(path, s->stage->deps.list[i]))
+        if (path_below(path, s->stage->deps.list[i]))
             return true;
     for (size_t i = 0; i < s->stage->out_count; i++)
-        if (path_is_in(path, s->stage->outs[i].path))
+        if (path_below(path, s->stage->outs[i].path))
             return true;
     return false;
 }
@@ -52,7 +52,7 @@ static bool is_declared(const struct scan *s, const char *path) {
 static const char *writer_of(const struct scan *s, const char *path) {
     for (size_t i = 0; i < s->d->stage_count; i++)
         for (size_t k = 0; k < s->d->stages[i].out_count; k++)
-            if (path_is_in(path, s->d->stages[i].outs[k].path))
+            if (path_below(path, s->d->stages[i].outs[k].path))
                 return s->d->stages[i].name;
     return NULL;
 }
@@ -64,7 +64,7 @@ static void use_file(struct scan *s, const char *path, const char *how) {
     if (is_script(normal))
         paths_add_once(s->d, &s->found, normal);
     const char *writer = writer_of(s, normal);
-    if (!is_declared(s, normal) && *normal != '/' && !path_is_in(normal, "..")) {
+    if (!is_declared(s, normal) && *normal != '/' && !path_below(normal, "..")) {
         if (writer)
             dvc_note_left(s->d, "%s: %s %s %s, an out of %s that it does not depend on; add it to \"in\" if it is read",
                           s->stage->name, s->script, how, normal, writer);
@@ -162,7 +162,7 @@ static void read_import(struct scan *s, const char *line) {
 static bool is_folder_of_outs(const struct scan *s, const char *path) {
     for (size_t i = 0; i < s->d->stage_count; i++)
         for (size_t k = 0; k < s->d->stages[i].out_count; k++)
-            if (path_is_in(s->d->stages[i].outs[k].path, path))
+            if (path_below(s->d->stages[i].outs[k].path, path))
                 return true;
     return false;
 }
@@ -176,7 +176,7 @@ static void read_text(struct scan *s, const char *text, size_t length, const cha
     snprintf(path, sizeof path, "%s/%s", s->stage->folder, name);
     char *normal = path_normal(path);
     bool folder = strchr(name, '/') && !is_file(s->d, normal) && dvc_exists(s->d, normal) && strcmp(normal, ".") != 0 &&
-                  !path_is_in(normal, "..") && !is_folder_of_outs(s, normal);
+                  !path_below(normal, "..") && !is_folder_of_outs(s, normal);
     if (is_file(s->d, normal) || folder || writer_of(s, normal))
         use_file(s, normal, how);
     free(normal);

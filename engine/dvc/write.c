@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/base/buffer.h"
+#include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/dvc/internal.h"
 
@@ -107,7 +108,7 @@ static cJSON *write_stage(struct dvc *d, const struct dvc_stage *s) {
 static bool is_read(const struct dvc *d, const char *path) {
     for (size_t i = 0; i < d->stage_count; i++)
         for (size_t k = 0; k < d->stages[i].deps.count; k++)
-            if (path_is_in(d->stages[i].deps.list[k], path) || path_is_in(path, d->stages[i].deps.list[k]))
+            if (path_below(d->stages[i].deps.list[k], path) || path_below(path, d->stages[i].deps.list[k]))
                 return true;
     return false;
 }
