@@ -41,7 +41,7 @@ SRC_kinds = $(wildcard stages/kinds/*.c)
 SRC_protocol = $(wildcard stages/protocol/*.c)
 SRC_keeper = $(filter-out stages/keeper/main.c,$(wildcard stages/keeper/*.c))
 SRC_store = $(wildcard store/*.c)
-SRC_engine = $(wildcard $(foreach f,pipeline plan environment lookup attempt energy publish run verify provenance report dvc command,engine/$(f)/*.c))
+SRC_engine = $(wildcard $(foreach f,pipeline plan environment lookup transfer attempt energy publish run verify provenance report dvc command,engine/$(f)/*.c))
 SRC_kernels = $(wildcard kernels/*.c kernels/*/*.c)
 SRC_stages = $(filter-out stages/main.c,$(wildcard stages/*.c stages/run/*.c))
 ROOMS = base meter kinds protocol keeper store engine kernels stages
@@ -145,8 +145,8 @@ $(BUILD)/tests/fault/mutate $(BUILD)/tests/fault/powercut: %: %.o $(BUILD)/tests
 
 # ---- packages to install ----
 
-BUILD_PACKAGES = gcc libc6-dev make git pkg-config libuv1-dev libcjson-dev libyaml-dev libgit2-dev libsqlite3-dev libopenblas-pthread-dev \
-	gfortran libsleef-dev librandom123-dev libssl-dev gnuplot-nox graphviz
+BUILD_PACKAGES = gcc libc6-dev make git pkg-config libuv1-dev libcjson-dev libyaml-dev libgit2-dev libcurl4-openssl-dev libsqlite3-dev \
+	libopenblas-pthread-dev gfortran libsleef-dev librandom123-dev libssl-dev gnuplot-nox graphviz
 TEST_PACKAGES = libcmocka-dev python3 python3-jsonschema python3-yaml procps
 LINT_PACKAGES = clang-tidy clang clang-format cppcheck
 

@@ -18,6 +18,7 @@
 #ifndef RETORT_ENGINE_ATTEMPT_ATTEMPT_H
 #define RETORT_ENGINE_ATTEMPT_ATTEMPT_H
 
+#include <stdatomic.h>
 #include <uv.h>
 
 #include "engine/attempt/directory.h"
@@ -127,10 +128,10 @@ struct attempt {
     struct isolation isolation; /* of a command; without a cover where it sees the project */
     char **places;              /* targets of its binds */
     size_t keep_count, keep_capacity, bind_capacity, place_capacity;
-    bool cancelled;  /* asked to leave, or killed, before it was submitted */
-    bool own_inputs; /* they are copies, which whoever works there may change */
-    bool keeps;      /* its directory stays if it fails: */
-    char *kept;      /* there; NULL before the stage has ended */
+    atomic_bool cancelled; /* asked to leave, or killed, before it was submitted */
+    bool own_inputs;       /* they are copies, which whoever works there may change */
+    bool keeps;            /* its directory stays if it fails: */
+    char *kept;            /* there; NULL before the stage has ended */
 
     struct attempt_directory *directory; /* from attempt_start to attempt_remove */
     char *worked_in;                     /* the stage's working directory, for the record */

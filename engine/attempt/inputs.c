@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/attempt/attempt.h"
+#include "engine/attempt/fetch.h"
 #include "engine/attempt/stamp.h"
 #include "engine/attempt/view.h"
 #include "engine/base/file.h"
@@ -129,13 +130,22 @@ static void watch(struct attempt *a, const char *input, const char *path, const 
         w->object = *object;
 }
 
+/* The object that an item is. */
+static int item_object(struct object *out, struct attempt *a, const struct action_item *item, struct error *err) {
+    *out = (struct object){item->content.digest, item->content.size, item->content.directory, item->content.executable};
+    return item->url ? fetch_object(out, a, item, err) : 0;
+}
+
 /* A kind reads an object in place: no stage reads a damaged one. */
 static int check_object(struct attempt *a, const char *input, const struct action_item *item, struct error *err) {
-    struct object o = {item->content.digest, item->content.size, item->content.directory, item->content.executable};
+    struct object o;
     struct digest stamp;
+    int rc = item_object(&o, a, item, err);
+    if (rc < 0)
+        return rc;
     char *path = store_object_path(a->all->options.store, &o.digest);
     stamp_read(&stamp, path);
-    int rc = note_lost(a, store_object_check(a->all->options.store, &o, err));
+    rc = note_lost(a, store_object_check(a->all->options.store, &o, err));
     if (rc == 0)
         watch(a, input, path, &o, &stamp);
     free(path);
@@ -144,14 +154,17 @@ static int check_object(struct attempt *a, const char *input, const struct actio
 
 static int give_object(struct attempt *a, const char *input, const struct action_item *item, const char *path,
                        struct error *err) {
-    struct object o = {item->content.digest, item->content.size, item->content.directory, item->content.executable};
+    struct object o;
     const bool folder_part = item->part && item->content.directory;
     struct digest stamp;
+    int rc = item_object(&o, a, item, err);
+    if (rc < 0)
+        return rc;
     if (folder_part)
         o = (struct object){item->whole.digest, item->whole.size, true, false};
     const enum materialise how = a->own_inputs ? MATERIALISE_COPY : MATERIALISE_LINK;
-    int rc = folder_part ? store_materialise_part(a->all->options.store, &o, item->part, path, how, err)
-                         : store_materialise(a->all->options.store, &o, path, how, err);
+    rc = folder_part ? store_materialise_part(a->all->options.store, &o, item->part, path, how, err)
+                     : store_materialise(a->all->options.store, &o, path, how, err);
     if (rc < 0)
         return note_lost(a, rc);
     stamp_read(&stamp, path);

@@ -5,8 +5,8 @@
 #include "engine/base/file.h"
 #include "engine/pipeline/reader.h"
 
-static const char allowed[] =
-    "a file of the project, a reference to an out, {\"path\": ...}, {\"from\": ...}, or a list of those";
+static const char allowed[] = "a file of the project, a reference to an out, {\"path\": ...}, {\"from\": ...}, "
+                              "{\"url\": ...}, or a list of those";
 
 static void check_path(struct draft *d, const cJSON *node, const char *path) {
     if (path[0] == '/')
@@ -87,20 +87,30 @@ static void read_place(struct draft *d, const cJSON *node, struct input_decl *ou
     d->decl.places_vary = true;
 }
 
-/* The value of "path" or "from". NULL after a reported fault. */
+/* The value of "path", "from" or "url". NULL after a reported fault. */
 static const cJSON *item_source(struct draft *d, const cJSON *node) {
-    const cJSON *path = cJSON_GetObjectItemCaseSensitive(node, "path");
-    const cJSON *from = cJSON_GetObjectItemCaseSensitive(node, "from");
-    const cJSON *source = path ? path : from;
-    if (!source)
-        report_value(d->part, node, "the input needs \"path\", a file of the project, or \"from\", an out");
-    else if (path && from)
-        report_key(d->part, from, "the input has \"path\" and \"from\": keep one of them");
-    else if (cJSON_IsString(source))
+    static const char *const sources[] = {"path", "from", "url"};
+    const cJSON *source = NULL, *found;
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        found = cJSON_GetObjectItemCaseSensitive(node, sources[i]);
+        if (found && source) {
+            report_key(d->part, found, "the input has \"%s\" and \"%s\": keep one of them", source->string,
+                       found->string);
+            d->broken = true;
+            return NULL;
+        }
+        source = source ? source : found;
+    }
+    if (cJSON_IsString(source))
         return source;
+    if (!source)
+        report_value(d->part, node,
+                     "the input needs \"path\", a file of the project, \"from\", an out, or \"url\", a file to fetch");
     else
         report_value(d->part, source, "\"%s\" is %s; found %s", source->string,
-                     path ? "a file of the project" : "a file of the project or a reference to outs",
+                     strcmp(source->string, "from") == 0  ? "a file of the project or a reference to outs"
+                     : strcmp(source->string, "url") == 0 ? "a URL"
+                                                          : "a file of the project",
                      describe(d->part->reader, source));
     d->broken = true;
     return NULL;
@@ -116,7 +126,7 @@ static void read_only(struct draft *d, const cJSON *node, const cJSON *source, s
 }
 
 static void read_object(struct draft *d, const cJSON *node, struct input_decl *out) {
-    static const char *const keys[] = {"path", "from", "as", "only", "part", "label"};
+    static const char *const keys[] = {"path", "from", "url", "sha256", "as", "only", "part", "label"};
     CHECK_KEYS(d->part, node, keys);
     const cJSON *label = cJSON_GetObjectItemCaseSensitive(node, "label");
     const cJSON *place = cJSON_GetObjectItemCaseSensitive(node, "as");
@@ -132,7 +142,13 @@ static void read_object(struct draft *d, const cJSON *node, struct input_decl *o
     if (part)
         out->part = compile_path(d, part);
     d->broken |= part && !out->part;
-    if (!source)
+    const cJSON *sha256 = cJSON_GetObjectItemCaseSensitive(node, "sha256");
+    bool fetched = source && strcmp(source->string, "url") == 0;
+    if (sha256 && source && !fetched)
+        report_key(d->part, sha256, "\"sha256\" stands beside \"url\", a file to fetch");
+    if (fetched)
+        read_url(d, source, sha256, out);
+    if (!source || fetched)
         return;
     struct scope scope = {.part = d->part, .draft = d, .place = &place_in, .uses = &d->uses};
     set_value(d, source, value_compile(&scope, source), out);
@@ -189,7 +205,7 @@ static void read_named(struct draft *d, const cJSON *member, struct input_decl *
 /* The place of the input as far as the file shows it; NULL: only the plan knows it. */
 static const char *own_place(struct draft *d, const struct input_decl *in) {
     const char *text = value_text(in->place ? in->place : in->value);
-    if (!text || in->place)
+    if (!text || in->place || in->type == INPUT_URL)
         return text;
     char *normal = path_normal(text);
     const char *place = arena_strdup(d->part->reader->arena, normal);
@@ -207,7 +223,10 @@ static void read_placed(struct draft *d, const cJSON *node, struct input_decl *o
         return;
     const char *place = own_place(d, out);
     const char *fault = place ? input_place_fault(place) : NULL;
-    if (out->type == INPUT_LIST)
+    if (out->type == INPUT_URL && !out->place)
+        report_value(d->part, node,
+                     "a file to fetch has no path of its own: say where it stands, \"as\": \"data/x.csv\"");
+    else if (out->type == INPUT_LIST)
         report_value(d->part, node, "an item of a list of \"in\" is one file or folder, or outs; found a list");
     else if (fault)
         report_value(d->part, node, "the path \"%s\" %s; or say where it stands: {\"path\": ..., \"as\": ...}", place,

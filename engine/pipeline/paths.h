@@ -5,12 +5,21 @@
 #include <cJSON.h>
 #include <stddef.h>
 
+#include "engine/base/arena.h"
+
 /* The fault of a path below a folder ("is absolute: ..."); NULL for a relative one without ".." and backslash. */
 const char *path_fault(const char *path);
 
 /* The same for a place in a stage's directory: of an input, of an out. */
 const char *input_place_fault(const char *path);
 const char *out_path_fault(const char *path);
+
+/* The fault of a URL that a run shall fetch, and of a SHA-256 in hexadecimal; NULL: none. */
+const char *url_fault(const char *url);
+const char *digest_fault(const char *text);
+
+/* The name of the file that a URL without fault names; "": it names none. */
+const char *url_file_name(struct arena *arena, const char *url);
 
 /* A path of a list in which no path may equal another or lie in it. */
 struct placed_path {

@@ -53,6 +53,7 @@ struct matrix {
 enum input_type {
     INPUT_FILE,      /* a file or directory of the project: `path` */
     INPUT_REFERENCE, /* outs of stages, or something of the matrix that resolves to one */
+    INPUT_URL,       /* a file that is fetched: the value is its URL */
     INPUT_LIST
 };
 
@@ -60,12 +61,14 @@ struct input_decl {
     /* NULL for an item of a list. Of a list of "in": the place, "" where only the plan knows it. */
     const char *name;
     enum input_type type;
-    /* INPUT_FILE: text relative to the declaring file's directory, may hold matrix references. INPUT_REFERENCE. */
+    /* INPUT_FILE: text relative to the declaring file's directory, may hold matrix references. INPUT_REFERENCE.
+       INPUT_URL: text, may hold matrix references. */
     const struct value *value;
-    const struct value *label; /* {"from": ..., "label": {...}}: an object, or NULL */
-    const struct value *place; /* "as": a path in the stage's directory that may refer to the matrix; NULL: none */
-    const struct value *part;  /* of a folder out: a path in it that may refer to the matrix; NULL: all of it */
-    const char *const *only;   /* members of a data file that the stage gets alone, by name; NULL: all of it */
+    const struct value *label;  /* {"from": ..., "label": {...}}: an object, or NULL */
+    const struct value *place;  /* "as": a path in the stage's directory that may refer to the matrix; NULL: none */
+    const struct value *sha256; /* INPUT_URL: its digest in hexadecimal */
+    const struct value *part;   /* of a folder out: a path in it that may refer to the matrix; NULL: all of it */
+    const char *const *only;    /* members of a data file that the stage gets alone, by name; NULL: all of it */
     size_t only_count;
     bool at_own_path; /* of a list of "in": without "as" it stands at its own path */
     const struct input_decl *items;

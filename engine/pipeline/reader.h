@@ -329,6 +329,7 @@ void stages_compile(struct part *part);
 /* Each reads one field of a stage or part, in the file of that name. command.c reads cmd and outs. environment.c reads
    env, pass_env, pin and toolchain. */
 void read_resources(struct part *part, const cJSON *node, struct resources *out);
+void read_url(struct draft *d, const cJSON *url, const cJSON *sha256, struct input_decl *out);
 void read_inputs(struct draft *d, const cJSON *node); /* NULL: the stage has no "in"; those of "defaults" count */
 void read_matrix(struct draft *d, const cJSON *node);
 void read_select(struct draft *d, const cJSON *node);

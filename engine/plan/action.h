@@ -35,6 +35,7 @@ struct action_item {
     const char *place; /* its path in the stage's directory; NULL: in/<input>/... */
     struct content content;
     const char *path; /* a file of the project: absolute path; NULL: an object of the store */
+    const char *url;  /* whence the store gets this object; its size is unknown here; NULL: a stage made it */
     const char *part; /* the path of its content in the folder object `whole`; NULL: it is an object itself */
     struct content whole;
     const char *const *only; /* names of its members that are its content; NULL: all of it */

@@ -40,6 +40,7 @@ static void input_references(const struct input_decl *in, reference_visit *visit
     optional_references(in->label, visit, context);
     optional_references(in->place, visit, context);
     optional_references(in->part, visit, context);
+    optional_references(in->sha256, visit, context);
     for (size_t i = 0; i < in->item_count; i++)
         input_references(&in->items[i], visit, context);
 }

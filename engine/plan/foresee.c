@@ -30,7 +30,8 @@ static bool is_ready(struct scope *s, const struct value *v) {
 static void foresee_input(struct scope *s, const struct input_decl *in) {
     for (size_t i = 0; i < in->item_count; i++)
         foresee_input(s, &in->items[i]);
-    if (in->type == INPUT_LIST || !is_ready(s, in->value) || !is_ready(s, in->label) || !is_ready(s, in->place))
+    if (in->type == INPUT_LIST || !is_ready(s, in->value) || !is_ready(s, in->label) || !is_ready(s, in->place) ||
+        !is_ready(s, in->sha256))
         return;
     input_check(s, in);
 }

@@ -204,6 +204,24 @@ static int add_value(struct gathered *g, struct scope *s, const char *directory,
     return rc;
 }
 
+/* A file that is fetched when a stage needs it: the key has its digest beforehand. */
+static int add_url(struct gathered *g, struct scope *s, const struct input_decl *in) {
+    const char *url = resolve_path(s, in->value), *sha256 = resolve_path(s, in->sha256);
+    if (!url || !sha256)
+        return ERR_INVALID;
+    const char *fault = url_fault(url), *wrong = digest_fault(sha256);
+    if (fault || wrong)
+        return scope_fault(s, fault ? &in->value->at : &in->sha256->at, "the %s \"%s\" %s", fault ? "URL" : "digest",
+                           fault ? url : sha256, fault ? fault : wrong);
+    struct action_item item = {.name = url_file_name(s->arena, url), .url = url};
+    if (!*item.name && !in->place)
+        return scope_fault(s, &in->at, "the URL \"%s\" names no file: say where it stands, \"as\": \"data/x.csv\"",
+                           url);
+    digest_parse(&item.content.digest, sha256);
+    add_item(g, s->arena, &item);
+    return 0;
+}
+
 static bool has_label(const struct label *labels, size_t count, const char *name) {
     for (size_t i = 0; i < count; i++)
         if (strcmp(labels[i].name, name) == 0)
@@ -331,7 +349,11 @@ static int gather(struct gathered *g, struct scope *s, const struct input_decl *
     g->at_own_path = in->at_own_path && !in->place;
     g->only = in->only;
     g->only_count = in->only_count;
-    int rc = in->value && in->type != INPUT_LIST ? add_value(g, s, directory, in->value) : 0;
+    int rc = 0;
+    if (in->type == INPUT_URL)
+        rc = add_url(g, s, in);
+    else if (in->type != INPUT_LIST && in->value)
+        rc = add_value(g, s, directory, in->value);
     for (size_t i = 0; rc == 0 && i < in->item_count; i++)
         rc = gather(g, s, &in->items[i]);
     bool list = g->list;
