@@ -77,7 +77,6 @@ void attempts_free(struct attempts *all) {
     free(all->platform);
     free(all->run);
     free(all->name);
-    free(all->project);
     free(all->prepared);
 }
 

@@ -42,13 +42,13 @@ struct attempts_options {
     const char *run;      /* its id, for records; copied; NULL: there is none */
     const char *name;     /* names of directories begin with it; copied */
     size_t keep_failed;   /* directories of failed attempts that stay */
-    const char *project;  /* the folder that commands do not see; NULL: they see all. It outlives all */
+    char **covers;        /* folders that commands do not see, NULL-terminated; NULL: they see all. It outlives all */
 };
 
 struct attempts {
     struct attempts_options options;
     char *platform, *run, *name;
-    char *project; /* NULL: the machine allows no isolation, or nobody wants it */
+    char **covers; /* NULL: the machine allows no isolation, or nobody wants it */
     bool probed;   /* whether the machine was asked */
     struct executor *executor;
     int work_fd;                    /* the store's work/ */
@@ -125,7 +125,7 @@ struct attempt {
     bool holds_gpus; /* until its processes are gone */
     bool only_look;
     bool object_lost;           /* an input from the store is damaged or gone, and must be made again */
-    struct isolation isolation; /* of a command; without a cover where it sees the project */
+    struct isolation isolation; /* of a command; without covers where it sees the project */
     char **places;              /* targets of its binds */
     size_t keep_count, keep_capacity, bind_capacity, place_capacity;
     atomic_bool cancelled; /* asked to leave, or killed, before it was submitted */

@@ -135,7 +135,7 @@ static void add_provenance(cJSON *record, const struct attempt *a) {
     cJSON_AddNumberToObject(p, "tolerance", a->instance->decl->tolerance);
     add_gpus(p, a);
     add_argv(p, a);
-    cJSON_AddStringToObject(p, "isolation", a->isolation.cover ? "namespace" : "none");
+    cJSON_AddStringToObject(p, "isolation", a->isolation.covers ? "namespace" : "none");
     add_environment(p, a);
     add_programs(p, a);
     add_inputs(p, a->instance->action);

@@ -190,7 +190,7 @@ static int give_file(struct attempt *a, const char *input, struct given_file *g,
     if (g->bound)
         return view_bind(a, g->item, path, err);
     int rc = given_copy(g, a->directory, relative, store_input_filter(a->all->options.store), err);
-    if (rc < 0 || a->isolation.cover || a->instance->action->kind)
+    if (rc < 0 || a->isolation.covers || a->instance->action->kind)
         return rc;
     stamp_copy(&stamp, path);
     watch(a, input, path, NULL, &stamp);

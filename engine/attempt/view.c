@@ -16,16 +16,16 @@ enum { LARGE_BYTES = 1 << 20 }; /* a smaller input is copied as fast as it is bo
 
 void view_choose(struct attempt *a) {
     struct attempts *all = a->all;
-    if (a->instance->action->kind || !a->instance->decl->isolation || !all->options.project)
+    if (a->instance->action->kind || !a->instance->decl->isolation || !all->options.covers)
         return;
-    if (!all->probed && isolation_probe(all->options.project))
-        all->project = mem_strdup(all->options.project);
+    if (!all->probed && isolation_probe(all->options.covers))
+        all->covers = all->options.covers;
     all->probed = true;
-    a->isolation.cover = all->project;
+    a->isolation.covers = all->covers;
 }
 
 bool view_binds(const struct attempt *a, const struct action_item *item) {
-    return a->isolation.cover && a->isolation.bind_count < ISOLATION_MOST / 2 && item->content.size >= LARGE_BYTES &&
+    return a->isolation.covers && a->isolation.bind_count < ISOLATION_MOST / 2 && item->content.size >= LARGE_BYTES &&
            !item->only &&
            (!item->content.directory || copy_is_whole(item->path, store_input_filter(a->all->options.store)));
 }
@@ -39,7 +39,7 @@ static void add_bind(struct attempt *a, const char *source, const char *place) {
 }
 
 void view_seal(struct attempt *a, const char *place) {
-    if (a->isolation.cover)
+    if (a->isolation.covers)
         add_bind(a, NULL, place);
 }
 
@@ -57,17 +57,20 @@ int view_bind(struct attempt *a, const struct action_item *item, const char *pla
 
 /* ---- kept paths ---- */
 
-static bool lies_in(const char *path, const char *folder) {
-    const char *below = path_below(path, folder);
-    return below && *below;
+static bool is_covered(const struct attempt *a, const char *path) {
+    for (char *const *cover = a->isolation.covers; *cover; cover++) {
+        const char *below = path_below(path, *cover);
+        if (below && *below)
+            return true;
+    }
+    return false;
 }
 
-/* The cover hides the path itself, or the one that its links lead to. */
+/* A cover hides the path itself, or the one that its links lead to. */
 static void keep(struct attempt *a, const char *path) {
-    const char *cover = a->isolation.cover;
-    char *real = realpath(path, NULL);
-    const char *place = lies_in(path, cover) ? path : real && lies_in(real, cover) ? real : NULL;
-    if (place && real) {
+    char *real = is_covered(a, path) ? NULL : realpath(path, NULL);
+    const char *place = real ? real : path;
+    if (is_covered(a, place) && file_exists(place)) {
         mem_grow(a->isolation.keep, &a->keep_capacity, a->keep_count + 2);
         a->isolation.keep[a->keep_count++] = mem_strdup(place);
         a->isolation.keep[a->keep_count] = NULL;
@@ -78,7 +81,7 @@ static void keep(struct attempt *a, const char *path) {
 /* A folder of programs with what belongs to it: of .venv/bin all of .venv. */
 static void keep_programs(struct attempt *a, const char *folder) {
     char *prefix = path_directory(folder);
-    bool whole = strcmp(path_base(folder), "bin") == 0 && lies_in(prefix, a->isolation.cover);
+    bool whole = strcmp(path_base(folder), "bin") == 0 && is_covered(a, prefix);
     keep(a, whole ? prefix : folder);
     free(prefix);
 }
@@ -106,7 +109,7 @@ static void keep_program(struct attempt *a, const char *program) {
 
 void view_keep(struct attempt *a) {
     static const char path[] = "PATH=";
-    if (!a->isolation.cover)
+    if (!a->isolation.covers)
         return;
     a->isolation.keep = mem_array(1, sizeof *a->isolation.keep);
     a->keep_capacity = 1;

@@ -312,6 +312,9 @@ void project_close(struct project *p) {
     free(p->overrides);
     free(p->override_files);
     free(p->platform);
+    for (size_t i = 0; i < p->cover_count; i++)
+        free(p->covers[i]);
+    free(p->covers);
     free(p->root);
     free(p->results);
     free(p->stage_program);
@@ -326,8 +329,40 @@ static bool holds_home(const char *root) {
     return holds;
 }
 
-const char *project_cover(const struct project *p, const struct arguments *a) {
+/* Adds a folder, which takes the place of those that lie in it. */
+static void add_cover(struct project *p, char *root) {
+    size_t kept = 0;
+    for (size_t i = 0; i < p->cover_count; i++) {
+        if (path_below(root, p->covers[i])) {
+            free(root);
+            return;
+        }
+    }
+    for (size_t i = 0; i < p->cover_count; i++) {
+        if (path_below(p->covers[i], root))
+            free(p->covers[i]);
+        else
+            p->covers[kept++] = p->covers[i];
+    }
+    mem_grow(p->covers, &p->cover_capacity, kept + 2);
+    p->covers[kept] = root;
+    p->covers[p->cover_count = kept + 1] = NULL;
+}
+
+static void add_covers(struct project *p, const struct pipeline *part) {
+    char *root = path_repository(part->directory);
+    if (holds_home(root))
+        free(root);
+    else
+        add_cover(p, root);
+    for (size_t i = 0; i < part->include_count; i++)
+        add_covers(p, part->includes[i].part);
+}
+
+char **project_covers(struct project *p, const struct arguments *a) {
     const char *wanted = getenv("RETORT_ISOLATION");
     bool off = argument_given(a, "no-isolation") || (wanted && strcmp(wanted, "off") == 0);
-    return off || holds_home(p->root) ? NULL : p->root;
+    if (!off && !holds_home(p->root))
+        add_covers(p, p->pipeline);
+    return p->covers;
 }

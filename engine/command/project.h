@@ -25,6 +25,8 @@ struct project {
     enum recall recall;  /* set before project_plan: failures that a quorum goes on without */
     char *platform;      /* NULL: any */
     char *root;          /* the git root of the pipeline, else its folder: holds .retort/ and results/ */
+    char **covers;       /* of project_covers */
+    size_t cover_count, cover_capacity;
     char *stage_program; /* retort-stage beside this program */
     struct override *overrides;
     size_t override_count;
@@ -50,9 +52,10 @@ void project_close(struct project *p);
 int project_open_store(struct store **out, const struct arguments *a, struct error *err);
 char *project_store_path(const struct arguments *a, const char *root); /* the caller frees */
 
-/* The folder that commands do not see: the project's root. NULL where --no-isolation or RETORT_ISOLATION=off turns that
-   off, or where the root holds the user's home, and so programs of the user. */
-const char *project_cover(const struct project *p, const struct arguments *a);
+/* The folders that commands do not see, NULL-terminated: the roots of the project and of included files; `p` owns them.
+   NULL where --no-isolation or RETORT_ISOLATION=off turns that off, or where the project holds the user's home, and so
+   programs of the user. */
+char **project_covers(struct project *p, const struct arguments *a);
 
 /* Limits of what runs at once, from --jobs and this machine. ERR_USAGE. */
 int project_limits(struct scheduler_limits *out, const struct arguments *a, struct error *err);

@@ -30,7 +30,7 @@ static int run_it(struct project *p, const struct arguments *a, enum progress_st
     options->observer = progress_observer(progress);
     options->stage_program = p->stage_program;
     options->results = results;
-    options->project = project_cover(p, a);
+    options->covers = project_covers(p, a);
     if (!options->retry_failed) {
         options->targets = operands_from(a, 1);
         options->target_count = operand_count(a) > 1 ? operand_count(a) - 1 : 0;

@@ -217,7 +217,7 @@ static int run(const struct arguments *a, struct error *err) {
         store_hold(p.store);
         code = project_plan(&p, operands_from(a, 1), operand_count(a) > 1 ? operand_count(a) - 1 : 0, err);
     }
-    options.project = code == 0 ? project_cover(&p, a) : NULL;
+    options.covers = code == 0 ? project_covers(&p, a) : NULL;
     if (code == 0)
         code = verify(&p, &options, argument_given(a, "json"), err);
     gpus_free(options.gpus);

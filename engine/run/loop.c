@@ -36,7 +36,7 @@ static int open_run(struct run *r, struct error *err) {
                                              .run = store_run_id(r->store),
                                              .name = store_run_id(r->store),
                                              .keep_failed = r->options->keep_failed,
-                                             .project = r->options->project};
+                                             .covers = r->options->covers};
     rc = attempts_open(&r->attempts, &options, err);
     if (rc == 0)
         open_energy(r);

@@ -48,7 +48,7 @@ struct run_options {
     bool retry_failed;         /* run failures again that a quorum left out */
     bool same_platform;        /* only results of this platform are known */
     const char *stage_program; /* path of retort-stage */
-    const char *project;       /* folder that commands do not see; NULL: they see all */
+    char **covers;             /* folders that commands do not see, NULL-terminated; NULL: they see all */
     const char *results;       /* directory that results/<pipeline>/ stands in */
     const char *meter_root;    /* root of /sys and /proc for energy; NULL: "/" */
     double base_window_s;      /* of the windows of the base power, measured before and after; 0: it is not */

@@ -257,7 +257,7 @@ static int execute(struct verification *v, struct error *err) {
                                              .pipeline = v->pipeline,
                                              .platform = v->platform,
                                              .name = v->id,
-                                             .project = v->options->project};
+                                             .covers = v->options->covers};
     int rc = event_loop_open(&v->loop, err);
     if (rc == 0)
         rc = attempts_open(&v->attempts, &options, err);

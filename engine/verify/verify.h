@@ -17,8 +17,8 @@
 
 struct verify_options {
     struct scheduler_limits limits;
-    struct gpus *gpus;   /* as in struct run_options */
-    const char *project; /* folder that commands do not see; NULL: they see all */
+    struct gpus *gpus; /* this and the next as in struct run_options */
+    char **covers;
     const char *stage_program;
     bool all;      /* also stages that the targets do not name */
     double share;  /* share of the recorded stages to choose, 0 to 1; at least one */

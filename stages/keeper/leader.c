@@ -75,7 +75,7 @@ __attribute__((no_sanitize("address", "thread", "undefined"))) static int become
     bool ready = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == s->keeper;
     reset_signals();
     ready = ready && enter_group(s->options->group_fd);
-    if (ready && s->request->isolation.cover) {
+    if (ready && s->request->isolation.covers) {
         s->failure = isolation_enter(&s->request->isolation, &s->identity, &s->not_covered);
         if (s->failure)
             _exit(127);
@@ -112,7 +112,7 @@ int leader_start(pid_t *pid, const struct attempt_request *r, const struct leade
                          stage_path(r));
     struct start s = {.request = r, .program = program, .keeper = getpid(), .options = options};
     int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
-    if (r->isolation.cover) {
+    if (r->isolation.covers) {
         s.identity = isolation_identity();
         flags |= isolation_flags();
     }

@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "engine/base/file.h"
+
 enum { STACK_SIZE = 64 * 1024, PATH_SIZE = 4096 };
 
 int isolation_flags(void) {
@@ -55,16 +57,16 @@ static bool make_read_only(int fd, const char *path) {
     return mount_setattr(fd, path, (*path ? 0 : AT_EMPTY_PATH) | AT_RECURSIVE, &attributes, sizeof attributes) == 0;
 }
 
-/* Makes the folders above a path, and at the path a folder or a file, where there is none. */
-static bool make_place(const char *path, bool folder) {
+/* Makes the folders above a path in a cover, and at the path a folder or a file, where there is none. */
+static bool make_place(const char *path, const char *cover, bool folder) {
     char part[PATH_SIZE];
-    size_t length = strlen(path);
-    if (length >= sizeof part) {
+    size_t length = strlen(path), covered = strlen(cover);
+    if (length >= sizeof part || length <= covered) {
         errno = ENAMETOOLONG;
         return false;
     }
     memcpy(part, path, length + 1);
-    for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+    for (char *slash = strchr(part + covered + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (mkdir(part, 0755) < 0 && errno != EEXIST && errno != EROFS)
             return false;
@@ -80,9 +82,11 @@ static bool attach(int tree, const char *path) {
     return move_mount(tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) == 0;
 }
 
-static bool attach_kept(int tree, const char *path) {
+static bool attach_kept(int tree, const char *path, char *const *covers) {
     struct stat st;
-    return fstat(tree, &st) == 0 && make_place(path, S_ISDIR(st.st_mode)) && attach(tree, path);
+    while (*covers && !path_below(path, *covers))
+        covers++;
+    return *covers && fstat(tree, &st) == 0 && make_place(path, *covers, S_ISDIR(st.st_mode)) && attach(tree, path);
 }
 
 /* Takes trees before the project is covered: most lie in it. */
@@ -100,7 +104,7 @@ static bool take_trees(int *trees, const struct isolation *x, const char **what)
 static bool attach_trees(const int *trees, const struct isolation *x, const char **what) {
     size_t count = 0;
     for (char **keep = x->keep; keep && *keep; keep++)
-        if (!attach_kept(trees[count++], *what = *keep))
+        if (!attach_kept(trees[count++], *what = *keep, x->covers))
             return false;
     for (size_t i = 0; i < x->bind_count; i++) {
         *what = x->binds[i].target;
@@ -112,10 +116,25 @@ static bool attach_trees(const int *trees, const struct isolation *x, const char
     return true;
 }
 
-/* The cover alone: what is mounted below it stays as it is. */
-static bool seal_cover(const char *cover) {
+static bool cover_projects(char *const *covers, const char **what) {
+    for (; *covers; covers++)
+        if (mount("none", *what = *covers, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m") < 0)
+            return false;
+    return true;
+}
+
+/* The covers alone: what is mounted below them stays as it is. */
+static bool seal_covers(char *const *covers, const char **what) {
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
-    return mount_setattr(AT_FDCWD, cover, 0, &attributes, sizeof attributes) == 0;
+    for (; *covers; covers++)
+        if (mount_setattr(AT_FDCWD, *what = *covers, 0, &attributes, sizeof attributes) < 0)
+            return false;
+    return true;
+}
+
+/* Of an ordinary user's namespace no mount leads back: the kernel makes the copies slaves. */
+static bool part_mounts(const struct isolation_identity *identity) {
+    return identity->maps || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
 static bool is_small_enough(const struct isolation *x) {
@@ -130,37 +149,32 @@ static bool is_small_enough(const struct isolation *x) {
 
 int isolation_enter(const struct isolation *x, const struct isolation_identity *identity, const char **what) {
     int trees[ISOLATION_MOST];
-    *what = x->cover;
-    bool good = is_small_enough(x) && map_identity(identity) && mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-                take_trees(trees, x, what);
-    if (good) {
-        *what = x->cover;
-        good = mount("none", x->cover, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m") == 0 &&
-               attach_trees(trees, x, what) && seal_cover(*what = x->cover) &&
-               (identity->maps || prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) == 0);
-    }
+    *what = *x->covers;
+    bool good = is_small_enough(x) && map_identity(identity) && part_mounts(identity) && take_trees(trees, x, what) &&
+                cover_projects(x->covers, what) && attach_trees(trees, x, what) && seal_covers(x->covers, what) &&
+                (identity->maps || prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) == 0);
     return good ? 0 : errno ? errno : EINVAL;
 }
 
 /* ---- the probe ---- */
 
 struct probe {
-    const char *cover;
+    char **covers;
     struct isolation_identity identity;
 };
 
 __attribute__((no_sanitize("address", "thread", "undefined"))) static int try_it(void *context) {
     const struct probe *p = context;
-    const struct isolation x = {.cover = p->cover};
+    const struct isolation x = {.covers = p->covers};
     const char *what;
     _exit(isolation_enter(&x, &p->identity, &what) == 0 ? 0 : 1);
 }
 
 /* No handler of this process may run in the child, which has its memory. */
-bool isolation_probe(const char *cover) {
+bool isolation_probe(char **covers) {
     static _Alignas(16) char stack[STACK_SIZE];
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    struct probe p = {cover, isolation_identity()};
+    struct probe p = {covers, isolation_identity()};
     sigset_t all, before;
     int status = 1;
     sigfillset(&all);

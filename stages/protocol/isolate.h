@@ -1,7 +1,7 @@
 /*
  * A command's own view of the file system: it sees its directory and the system, and nothing else of the project.
  *
- *   the project    covered by an empty mount, in which only kept paths stand
+ *   the project    covered by an empty mount, in which only kept paths stand; so are projects of included files
  *   its inputs     stand in its directory by read-only bind: files of the project, and copies in their own places
  *
  * The mounts are made in a namespace that ends with the command. An ordinary user gets a user namespace too, which
@@ -22,8 +22,8 @@ bool isolation_stands(const struct isolation_bind *b);
 
 /* Texts are borrowed. */
 struct isolation {
-    const char *cover;            /* the project's folder; NULL: no isolation */
-    char **keep;                  /* files and folders below it that stay, NULL-terminated; the later ones on top */
+    char **covers;                /* folders of projects, none in another, NULL-terminated; NULL: no isolation */
+    char **keep;                  /* files and folders in them that stay, NULL-terminated; the later ones on top */
     struct isolation_bind *binds; /* read-only; the later ones on top */
     size_t bind_count;
 };
@@ -43,7 +43,7 @@ struct isolation_identity isolation_identity(void);
 /* In the new process, which may share its parent's memory: only system calls. 0, or an errno, and what failed. */
 int isolation_enter(const struct isolation *x, const struct isolation_identity *identity, const char **what);
 
-/* Whether this machine allows it: covers a folder for real, in a process of its own. */
-bool isolation_probe(const char *cover);
+/* Whether this machine allows it: covers the folders for real, in a process of its own. */
+bool isolation_probe(char **covers);
 
 #endif

@@ -8,7 +8,7 @@ static const char argv[] = "argv", environment[] = "environment", program[] = "p
                   checkpoint[] = "checkpoint", stdout_log[] = "stdout", stderr_log[] = "stderr", log_path[] = "path",
                   log_kept[] = "kept", gpus[] = "gpus", memory_bytes[] = "memory_bytes", account[] = "account",
                   account_path[] = "path", account_every[] = "every_ms", account_record[] = "record",
-                  isolation[] = "isolation", isolation_cover[] = "cover", isolation_keep[] = "keep",
+                  isolation[] = "isolation", isolation_covers[] = "covers", isolation_keep[] = "keep",
                   isolation_binds[] = "binds";
 
 static void add_list(cJSON *json, const char *name, char *const *list) {
@@ -44,10 +44,10 @@ static void add_account(cJSON *json, const struct attempt_account *a) {
 
 /* Binds are a list of sources and targets in turn. */
 static void add_isolation(cJSON *json, const struct isolation *x) {
-    if (!x->cover)
+    if (!x->covers)
         return;
     cJSON *object = cJSON_AddObjectToObject(json, isolation);
-    add_text(object, isolation_cover, x->cover);
+    add_list(object, isolation_covers, x->covers);
     add_list(object, isolation_keep, x->keep);
     cJSON *binds = cJSON_AddArrayToObject(object, isolation_binds);
     for (size_t i = 0; i < x->bind_count; i++) {
@@ -91,10 +91,11 @@ static char **read_list(const cJSON *json, const char *name) {
 
 /* False: it lacks a member. */
 static bool read_isolation(struct isolation *out, const cJSON *json) {
-    *out = (struct isolation){.cover = json_text(json, isolation_cover, NULL)};
+    *out = (struct isolation){0};
     if (!json)
         return true;
     char **binds = read_list(json, isolation_binds);
+    out->covers = read_list(json, isolation_covers);
     out->keep = read_list(json, isolation_keep);
     size_t count = 0;
     while (binds && binds[count])
@@ -102,7 +103,7 @@ static bool read_isolation(struct isolation *out, const cJSON *json) {
     struct isolation_bind *pairs = mem_array(count / 2 + 1, sizeof *pairs);
     for (size_t i = 0; i < count / 2; i++)
         pairs[i] = (struct isolation_bind){binds[2 * i], binds[2 * i + 1]};
-    bool whole = out->cover && out->keep && binds;
+    bool whole = out->covers && out->covers[0] && out->keep && binds;
     free(binds);
     out->binds = pairs;
     out->bind_count = count / 2;
@@ -131,6 +132,7 @@ int attempt_request_read(struct attempt_request *out, const cJSON *json, struct 
 void attempt_request_close(struct attempt_request *r) {
     free(r->argv);
     free(r->environment);
+    free(r->isolation.covers);
     free(r->isolation.keep);
     free(r->isolation.binds);
     *r = (struct attempt_request){0};

@@ -94,4 +94,23 @@ touch "${gate%gate}stop"
 check "a bound input that changes meanwhile fails the stage" exits 1 wait $pid
 check "and is named" has m.out "$PWD/data"
 check "verify isolates too" "$retort" verify t.json store
+
+# Projects of included files are covered like the includer's.
+mkdir -p ../parts/.git ../parts/sub && echo secret >../parts/secret && head -c 2000000 /dev/zero >../parts/large
+cat >../parts/sub/part.json <<EOF
+{ "retort": 1, "stages": {
+    "reads": { "cmd": ["cat", "$work/parts/secret"] },
+    "given": { "cmd": ["sh", "-c", "stat -c %i large >o"], "in": [{ "path": "../large", "as": "large" }], "outs": ["o"] } } }
+EOF
+cat >i.json <<EOF
+{ "retort": 1, "name": "i", "include": { "part": { "path": "../parts/sub/part.json" } },
+  "stages": { "reads": { "cmd": ["cat", "$work/parts/secret"] }, "own": { "cmd": ["ls", "$PWD/src"] } },
+  "results": { "o": "\${part.stages.given.outs.o}" } }
+EOF
+sleep 2.1
+run i.json -k
+check "a stage does not see the project of an included file" grep -q "failed  *reads" run.err
+check "a stage of an included file does not see its project" grep -q "failed  *part/reads" run.err
+check "the includer's project is covered too" grep -q "failed  *own" run.err
+check "a large input of an included file is its own file" same "$(cat results/i/o)" "$(stat -c %i ../parts/large)"
 finish
