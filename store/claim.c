@@ -227,7 +227,8 @@ int store_claim(struct store *s, const struct digest *key, struct error *err) {
     return holder == HOLDER_DEAD ? index_retry(s, refresh, NULL, err) : 0;
 }
 
-int store_release(struct store *s, const struct digest *key, struct error *err) {
+/* Removes a claim if this is its holder. */
+static int remove_claim_of(struct store *s, const struct digest *key, enum holder wanted, struct error *err) {
     enum holder holder = HOLDER_NONE;
     struct error who;
     int lock = -1;
@@ -236,11 +237,17 @@ int store_release(struct store *s, const struct digest *key, struct error *err) 
         return rc;
     char *path = claim_path(s, key);
     rc = read_claim(&holder, &who, s, key, path, err);
-    if (rc == 0 && holder == HOLDER_US)
+    if (rc == 0 && holder == wanted)
         rc = remove_claim(path, err);
     close(lock);
     free(path);
-    drop(s, key);
+    return rc;
+}
+
+int store_release(struct store *s, const struct digest *key, struct error *err) {
+    int rc = remove_claim_of(s, key, HOLDER_US, err);
+    if (rc == 0)
+        drop(s, key);
     return rc;
 }
 
@@ -254,19 +261,7 @@ bool claim_is_held(struct store *s, const struct digest *key) {
 }
 
 int claim_remove_dead(struct store *s, const struct digest *key, struct error *err) {
-    enum holder holder = HOLDER_NONE;
-    struct error who;
-    int lock = -1;
-    int rc = lock_claims(&lock, s, err);
-    if (rc < 0)
-        return rc;
-    char *path = claim_path(s, key);
-    rc = read_claim(&holder, &who, s, key, path, err);
-    if (rc == 0 && holder == HOLDER_DEAD)
-        rc = remove_claim(path, err);
-    close(lock);
-    free(path);
-    return rc;
+    return remove_claim_of(s, key, HOLDER_DEAD, err);
 }
 
 void claim_release_all(struct store *s) {

@@ -114,17 +114,23 @@ static void add_default_pipeline(struct arguments *a) {
     a->operand_count++;
 }
 
-/* Accepts as many operands as the usage has words; "..." takes any number. A command would ignore one more, so it is
-   a mistake. */
+/* Accepts as many operands as the usage has words; "..." takes any number, and a last word without brackets must be
+   given. A command would ignore one more, so it is a mistake. */
 static int check_operands(const struct arguments *a, struct error *err) {
-    const char *usage = a->command->operands;
+    const char *name = a->command->name, *usage = a->command->operands, *last = usage;
     size_t words = *usage != '\0';
     for (const char *c = usage; *c; c++)
-        words += *c == ' ';
-    if (strstr(usage, "...") || a->operand_count <= words)
-        return 0;
-    return error_set(err, ERR_USAGE, "%s: one operand too many, \"%s\"; usage: retort %s [OPTION...]%s%s",
-                     a->command->name, a->operands[words], a->command->name, *usage ? " " : "", usage);
+        if (*c == ' ') {
+            words++;
+            last = c + 1;
+        }
+    if (a->operand_count > words && !strstr(usage, "..."))
+        return error_set(err, ERR_USAGE, "%s: one operand too many, \"%s\"; usage: retort %s [OPTION...]%s%s", name,
+                         a->operands[words], name, *usage ? " " : "", usage);
+    if (*last && *last != '[' && a->operand_count < words)
+        return error_set(err, ERR_USAGE, "%s: %.*s is missing; usage: retort %s [OPTION...] %s", name,
+                         (int)strcspn(last, "."), last, name, usage);
+    return 0;
 }
 
 int arguments_parse(struct arguments **out, const struct command *c, int argc, char **argv, struct error *err) {

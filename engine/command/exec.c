@@ -205,8 +205,9 @@ static int run(const struct arguments *a, struct error *err) {
     const char *out = argument_value(a, "out", NULL);
     struct buffer text = {0};
     char *spec_path = NULL;
-    if (operand_count(a) != 1 || !out)
-        return error_set(err, ERR_USAGE, "exec: retort exec KIND --with JSON --in NAME=FILE --out DIR");
+    if (!out)
+        return error_set(err, ERR_USAGE,
+                         "exec: --out is missing; usage: retort exec KIND --with JSON --in NAME=FILE --out DIR");
     int code = kind_named(&kind, operand(a, 0), err);
     if (code == 0)
         code = make_spec(&spec, a, kind, err);

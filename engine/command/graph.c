@@ -47,7 +47,7 @@ static int draw(const struct buffer *text, struct error *err) {
 
 static int unfold(struct project *p, struct buffer *text, enum graph_format format, struct error *err) {
     p->refuses_faults = true;
-    int code = project_plan(p, NULL, 0, err);
+    int code = project_plan(p, err);
     if (code == 0)
         graph_unfolded(text, p->pipeline, p->plan, format);
     return code;

@@ -30,8 +30,6 @@ static int write_pipeline(const cJSON *pipeline, const char *path, struct error 
 }
 
 static int run(const struct arguments *a, struct error *err) {
-    if (operand_count(a) > 1)
-        return error_set(err, ERR_USAGE, "import-dvc takes one dvc.yaml, or its folder");
     const char *file = operand_count(a) ? operand(a, 0) : "dvc.yaml";
     char *path = file_is_directory(file) ? path_join(file, "dvc.yaml") : path_join(".", file);
     struct dvc_import import;

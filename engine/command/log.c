@@ -112,13 +112,11 @@ static int print_logs(const struct logs *logs, const struct project *p, const ch
 }
 
 static int run(const struct arguments *a, struct error *err) {
-    if (operand_count(a) < 2)
-        return error_set(err, ERR_USAGE, "log: name the pipeline and a stage: retort log PIPELINE STAGE");
     struct project p;
     struct logs logs = {.err = err};
     int code = project_open(&p, a, PROJECT_STORE, err);
     if (code == 0)
-        code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
+        code = project_plan(&p, err);
     if (code == 0)
         state_each_named(&p, add_log, &logs);
     if (code == 0)

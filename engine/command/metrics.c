@@ -65,12 +65,11 @@ static void print_metrics(const struct project *p, bool all_named, enum table_fo
 
 static int run(const struct arguments *a, struct error *err) {
     struct project p;
-    size_t named = operand_count(a) > 1 ? operand_count(a) - 1 : 0;
     int code = project_open(&p, a, PROJECT_STORE, err);
     if (code == 0)
-        code = project_plan(&p, operands_from(a, 1), named, err);
+        code = project_plan(&p, err);
     if (code == 0)
-        print_metrics(&p, named == 0,
+        print_metrics(&p, p.target_count == 0,
                       argument_given(a, "json")  ? TABLE_JSON
                       : argument_given(a, "csv") ? TABLE_CSV
                                                  : TABLE_TEXT);

@@ -149,7 +149,7 @@ static int run(const struct arguments *a, struct error *err) {
     p.refuses_faults = true;
     p.recall = RECALL_REMEMBERED;
     if (code == 0)
-        code = project_plan(&p, operands_from(a, 1), operand_count(a) > 1 ? operand_count(a) - 1 : 0, err);
+        code = project_plan(&p, err);
     if (code == 0)
         drift_report(p.drift, p.store, p.platform, say, NULL);
     if (code == 0)

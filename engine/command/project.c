@@ -245,7 +245,8 @@ static int read_pipeline(struct project *p, const struct arguments *a, struct er
 }
 
 int project_open(struct project *p, const struct arguments *a, enum project_store store, struct error *err) {
-    *p = (struct project){0};
+    *p = (struct project){.targets = operands_from(a, 1),
+                          .target_count = operand_count(a) > 1 ? operand_count(a) - 1 : 0};
     int code = read_pipeline(p, a, err);
     if (code)
         return code;
@@ -280,9 +281,9 @@ static void say_left_out(const struct project *p) {
     }
 }
 
-int project_plan(struct project *p, const char *const *targets, size_t target_count, struct error *err) {
+int project_plan(struct project *p, struct error *err) {
     struct plan_facts facts = facts_table(p->facts);
-    int code = plan_create(&p->plan, p->pipeline, &facts, targets, target_count, err);
+    int code = plan_create(&p->plan, p->pipeline, &facts, p->targets, p->target_count, err);
     if (code)
         return code;
     code = known_lookup_plan(p->plan, p->store, p->platform, p->drift, p->recall, &p->diagnostics, err);

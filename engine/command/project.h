@@ -13,6 +13,8 @@
 
 struct project {
     struct pipeline *pipeline;
+    const char *const *targets; /* the operands behind the pipeline */
+    size_t target_count;
     struct diagnostics diagnostics;
     struct store *store;   /* NULL: not asked for */
     char *empty_store;     /* folder of an empty store that replaces a missing one */
@@ -42,9 +44,9 @@ enum project_store { PROJECT_NO_STORE, PROJECT_STORE, PROJECT_STORE_OR_EMPTY, PR
    ERR_INVALID counts them. The caller closes `*p` with project_close in any case. */
 int project_open(struct project *p, const struct arguments *a, enum project_store store, struct error *err);
 
-/* Plans `targets` and finishes all known stages, without running any. Prints faults of the file; an instance with one
+/* Plans the targets and finishes all known stages, without running any. Prints faults of the file; an instance with one
    has failed, and the others are there. */
-int project_plan(struct project *p, const char *const *targets, size_t target_count, struct error *err);
+int project_plan(struct project *p, struct error *err);
 void project_close(struct project *p);
 
 /* Opens the store for commands without a pipeline: --store, RETORT_STORE, or .retort of the git root around the

@@ -32,8 +32,8 @@ static int run_it(struct project *p, const struct arguments *a, enum progress_st
     options->results = results;
     options->covers = project_covers(p, a);
     if (!options->retry_failed) {
-        options->targets = operands_from(a, 1);
-        options->target_count = operand_count(a) > 1 ? operand_count(a) - 1 : 0;
+        options->targets = p->targets;
+        options->target_count = p->target_count;
     }
     int code = run_pipeline(p->pipeline, p->store, options, &summary, &p->diagnostics, err);
     if (p->diagnostics.count > 0)
@@ -49,7 +49,7 @@ static int run_it(struct project *p, const struct arguments *a, enum progress_st
 static int run_failed(struct project *p, const struct arguments *a, enum progress_style style,
                       struct run_options *options, struct error *err) {
     struct texts names = {0};
-    if (operand_count(a) > 1)
+    if (p->target_count > 0)
         return error_set(err, ERR_USAGE,
                          "run: --retry-failed takes no STAGE: it runs what failed, and what depends on that");
     int code = retry_targets(&names, p, err);

@@ -153,15 +153,13 @@ static int open_shell(struct project *p, const char *name, struct gpus *gpus, st
 }
 
 static int run(const struct arguments *a, struct error *err) {
-    if (operand_count(a) != 2)
-        return error_set(err, ERR_USAGE, "shell: name the pipeline and one instance: retort shell PIPELINE STAGE");
     struct project p;
     struct gpus *gpus = NULL;
     struct scheduler_limits limits;
     int code = project_open(&p, a, PROJECT_STORE_CREATE, err);
     if (code == 0) {
         store_hold(p.store);
-        code = project_plan(&p, operands_from(a, 1), 1, err);
+        code = project_plan(&p, err);
     }
     if (code == 0)
         code = project_gpus(&gpus, &limits, &p, a, err);

@@ -217,13 +217,11 @@ static void shown_close(struct shown *s) {
 }
 
 static int run(const struct arguments *a, struct error *err) {
-    if (operand_count(a) < 2)
-        return error_set(err, ERR_USAGE, "show: name the pipeline and a stage: retort show PIPELINE STAGE");
     struct project p;
     struct shown shown = {.err = err};
     int code = project_open(&p, a, PROJECT_STORE, err);
     if (code == 0)
-        code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
+        code = project_plan(&p, err);
     if (code == 0)
         state_each_named(&p, add, &shown);
     if (code == 0)

@@ -199,7 +199,7 @@ static int verify(struct project *p, const struct verify_options *asked, bool js
 }
 
 static int run(const struct arguments *a, struct error *err) {
-    struct verify_options options = {.all = operand_count(a) < 2};
+    struct verify_options options = {0};
     struct project p = {0};
     long seed;
     int code = read_share(a, &options.share, err);
@@ -211,11 +211,12 @@ static int run(const struct arguments *a, struct error *err) {
         return code;
     options.seed = (uint64_t)seed;
     code = project_open(&p, a, PROJECT_STORE, err);
+    options.all = p.target_count == 0;
     if (code == 0)
         code = project_gpus(&options.gpus, &options.limits, &p, a, err);
     if (code == 0) {
         store_hold(p.store);
-        code = project_plan(&p, operands_from(a, 1), operand_count(a) > 1 ? operand_count(a) - 1 : 0, err);
+        code = project_plan(&p, err);
     }
     options.covers = code == 0 ? project_covers(&p, a) : NULL;
     if (code == 0)

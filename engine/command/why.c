@@ -137,14 +137,12 @@ static void explain(void *context, const struct project *p, const struct instanc
 }
 
 static int run(const struct arguments *a, struct error *err) {
-    if (operand_count(a) < 2)
-        return error_set(err, ERR_USAGE, "why: name the pipeline and a stage: retort why PIPELINE STAGE");
     struct project p;
     struct explanation x = {0};
     int code = project_open(&p, a, PROJECT_STORE_OR_EMPTY, err);
     p.recall = RECALL_REMEMBERED;
     if (code == 0)
-        code = project_plan(&p, operands_from(a, 1), operand_count(a) - 1, err);
+        code = project_plan(&p, err);
     if (code == 0)
         code = failures_find(&x.failures, &p, err);
     x.earlier.store = p.store;

@@ -23,6 +23,8 @@ check "a number that is none is refused" says run -j zero x.json
 check "an option without its value is refused" says run x.json --set
 check "an operand too many is refused" says check x.json y.json
 check "the message names the operand and the usage" has said.err 'one operand too many, "y.json"; usage: retort check [OPTION...] [PIPELINE]'
+check "show without a stage is refused" says show x.json
+check "the message names the missing operand" has said.err 'show: STAGE is missing; usage: retort show [OPTION...] [PIPELINE] STAGE...'
 check "a missing file is refused" says check nowhere.json
 check "the message names the missing file" has said.err "there is no file nowhere.json"
 printf '{"retort": 1, "name": "x", "stages": {"a": {"cmd": ["true"], "cdm": 1}}}' >bad.json
