@@ -6,6 +6,7 @@
 #include "engine/command/project.h"
 #include "engine/lookup/programs.h"
 #include "engine/lookup/words.h"
+#include "engine/run/needs.h"
 
 /* Without hashing or store: whether an input may be one. */
 static int examine_fact(void *context, const char *path, struct content *out, struct error *err) {
@@ -48,6 +49,18 @@ static cJSON *machine_fact(void *context) {
     return cJSON_CreateObject();
 }
 
+static int warn_of_machine(struct project *p, const struct arguments *a, struct error *err) {
+    struct scheduler_limits limits = {0};
+    struct gpus *gpus = NULL;
+    int code = project_limits(&limits, a, err);
+    if (code == 0)
+        code = project_gpus(&gpus, &limits, p, a, err);
+    if (code == 0)
+        needs_report(&p->diagnostics, SEVERITY_WARNING, p->plan, &limits);
+    gpus_free(gpus);
+    return code;
+}
+
 static int expand(struct project *p, const struct arguments *a, struct error *err) {
     char *store = project_store_path(a, p->root), *real = realpath(store, NULL);
     struct input_rules rules = {.filter = ignore_filter(p->ignore),
@@ -56,13 +69,21 @@ static int expand(struct project *p, const struct arguments *a, struct error *er
                                 .project = p->root,
                                 .say = warn,
                                 .context = p};
-    struct plan_facts facts = {&rules,       examine_fact, program_fact, packages_fact, path_fact,
-                               machine_fact, NULL,         members_fact, NULL,          NULL};
+    struct plan_facts facts = {.context = &rules,
+                               .file_content = examine_fact,
+                               .program = program_fact,
+                               .packages = packages_fact,
+                               .stage_path = path_fact,
+                               .machine = machine_fact,
+                               .file_members = members_fact,
+                               .command_bytes = facts_command_bytes()};
     int code = plan_create(&p->plan, p->pipeline, &facts, NULL, 0, err);
     if (code == 0)
         code = plan_advance(p->plan, &p->diagnostics, err);
     if (code == 0)
         plan_foresee(p->plan, &p->diagnostics);
+    if (code == 0)
+        code = warn_of_machine(p, a, err);
     free(store);
     free(real);
     programs_warn(p->pipeline, &p->diagnostics);

@@ -29,6 +29,7 @@ int project_limits(struct scheduler_limits *out, const struct arguments *a, stru
     long jobs;
     int code = argument_count(a, "jobs", 1, sysconf(_SC_NPROCESSORS_ONLN), &jobs, err);
     out->cpus = (double)jobs;
+    out->most_cpus = argument_given(a, "jobs") ? 0 : (double)jobs;
     out->memory_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     out->grace_ms = GRACE_MS;
     out->backoff_ms = BACKOFF_MS;

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"
@@ -126,6 +127,12 @@ static size_t modules(void *context, const struct stage_decl *stage, const struc
     return count;
 }
 
+size_t facts_command_bytes(void) {
+    enum { KERNELS_MOST = 6 << 20, VARIABLES_OF_EACH = 8 << 10 };
+    long most = sysconf(_SC_ARG_MAX);
+    return (size_t)(most > 0 && most < KERNELS_MOST ? most : KERNELS_MOST) - VARIABLES_OF_EACH;
+}
+
 struct plan_facts facts_table(struct facts *f) {
     return (struct plan_facts){.context = f,
                                .file_content = file_content,
@@ -136,5 +143,6 @@ struct plan_facts facts_table(struct facts *f) {
                                .machine = machine,
                                .tick = tick,
                                .file_members = file_members,
-                               .object_part = object_part};
+                               .object_part = object_part,
+                               .command_bytes = facts_command_bytes()};
 }

@@ -56,6 +56,9 @@ int facts_members(const char *path, const char *const *names, size_t count, stru
 const char *facts_stage_program(const struct facts *f);
 const char *facts_keeper_program(const struct facts *f);
 
+/* How many bytes a command line with its variables may have on this machine. */
+size_t facts_command_bytes(void);
+
 /* The PATH that a command gets unless its "env" says another. Lives as long as the facts. */
 const char *facts_stage_path(struct facts *f, const struct stage_decl *stage);
 

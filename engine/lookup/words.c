@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/environment/toolchain.h"
@@ -75,6 +76,18 @@ static void warn_file(const struct stage_decl *stage, const struct value *v, str
     free(normal);
 }
 
+/* A program that "pin" names. */
+static void warn_pin(const struct stage_decl *stage, const char *program, struct diagnostics *diagnostics) {
+    char *search = toolchain_path(&stage->toolchain), *found = path_find_program(program, search, NULL);
+    bool there = *program == '/' ? access(program, X_OK) == 0 : found != NULL || stage_sets(stage, "PATH");
+    if (!there)
+        diagnostics_add(diagnostics, SEVERITY_WARNING, &stage->at,
+                        "there is no program \"%s\" on the PATH of the stage, which \"pin\" names; install it",
+                        program);
+    free(found);
+    free(search);
+}
+
 void words_warn(const struct pipeline *p, struct diagnostics *diagnostics) {
     for (size_t i = 0; i < p->stage_count; i++) {
         const struct stage_decl *stage = p->stages[i];
@@ -83,6 +96,8 @@ void words_warn(const struct pipeline *p, struct diagnostics *diagnostics) {
                 diagnostics, SEVERITY_WARNING, &stage->cmd->at,
                 "there is no program \"%s\" on the PATH of the stage; install it, or name its \"toolchain\"",
                 words_program(stage));
+        for (size_t k = 0; k < stage->pin_count; k++)
+            warn_pin(stage, stage->pin[k], diagnostics);
         for (size_t k = 0; stage->cmd && stage->cmd->type == VALUE_LIST && k < stage->cmd->as.list.count; k++)
             warn_file(stage, stage->cmd->as.list.items[k], diagnostics);
     }

@@ -17,14 +17,14 @@ cJSON *action_labels(const struct label *labels, size_t count) {
     return out;
 }
 
-static const struct action_input *find_input(const struct action *a, const char *name) {
+const struct action_input *action_input(const struct action *a, const char *name) {
     for (size_t i = 0; i < a->input_count; i++)
         if (strcmp(a->inputs[i].name, name) == 0)
             return &a->inputs[i];
     return NULL;
 }
 
-static const char *out_path(const struct action *a, const char *name) {
+const char *action_out_path(const struct action *a, const char *name) {
     for (size_t i = 0; i < a->out_count; i++)
         if (strcmp(a->outs[i].name, name) == 0)
             return a->outs[i].path;
@@ -40,12 +40,12 @@ static void put_part(struct buffer *b, const struct action *a, const struct acti
         buffer_puts(b, part->text);
         return;
     case WORD_IN:
-        in = find_input(a, part->text);
+        in = action_input(a, part->text);
         if (in && item < in->count)
             given->item_path(given->context, in, item, b);
         return;
     case WORD_OUT:
-        buffer_puts(b, out_path(a, part->text));
+        buffer_puts(b, action_out_path(a, part->text));
         return;
     case WORD_CHECKPOINT:
         buffer_puts(b, given->checkpoint ? given->checkpoint : "");
@@ -63,21 +63,20 @@ static char *word_text(const struct action *a, const struct action_given *given,
     return buffer_detach(&b);
 }
 
-/* How many words of the command line a word becomes. */
-static size_t word_items(const struct action *a, const struct word *w) {
+size_t action_word_items(const struct action *a, const struct word *w) {
     if (w->count != 1 || w->parts[0].symbol != WORD_IN)
         return 1;
-    const struct action_input *in = find_input(a, w->parts[0].text);
+    const struct action_input *in = action_input(a, w->parts[0].text);
     return in && in->list ? in->count : 1;
 }
 
 void action_argv(char ***out, size_t *count, const struct action *a, const struct action_given *given) {
     size_t total = *count;
     for (size_t i = 0; i < a->argc; i++)
-        total += word_items(a, &a->argv[i]);
+        total += action_word_items(a, &a->argv[i]);
     *out = mem_resize(*out, total + 1, sizeof **out);
     for (size_t i = 0; i < a->argc; i++)
-        for (size_t item = 0, items = word_items(a, &a->argv[i]); item < items; item++)
+        for (size_t item = 0, items = action_word_items(a, &a->argv[i]); item < items; item++)
             (*out)[(*count)++] = word_text(a, given, &a->argv[i], item);
     (*out)[*count] = NULL;
 }

@@ -147,6 +147,12 @@ cJSON *action_spec(const struct action *a, const char *const *argv, size_t argc,
 void action_argv(char ***out, size_t *count, const struct action *a, const struct action_given *given);
 char *action_env_text(const struct action *a, const struct action_env *env, const struct action_given *given);
 
+/* How many words of the command line a word becomes. */
+size_t action_word_items(const struct action *a, const struct word *w);
+/* The input of that name; NULL: there is none. The path of the out of that name; "" if there is none. */
+const struct action_input *action_input(const struct action *a, const char *name);
+const char *action_out_path(const struct action *a, const char *name);
+
 /* The PATH on which a command finds its programs: that of its "env", else `other`. Places in its directory are relative
    there. Memory of `arena`, or `other`. */
 const char *action_search(const struct action *a, struct arena *arena, const char *other);

@@ -42,7 +42,7 @@ static int ask_program(struct action_pin *pin, struct scope *s) {
     return 0;
 }
 
-static int build_pins(struct action *a, struct scope *s) {
+int build_pins(struct action *a, struct scope *s) {
     const struct stage_decl *decl = s->node->pub.decl;
     struct action_pin *pins = arena_array(s->arena, decl->pin_count, sizeof *pins);
     const char *search = NULL;
@@ -78,6 +78,8 @@ int build_action(struct action **out, struct scope *s) {
         rc = decl->kind ? build_with(a, s) : build_command(a, s);
     if (rc == 0)
         rc = build_env(a, s);
+    if (rc == 0 && !decl->kind)
+        rc = build_check_words(a, s);
     if (rc == 0)
         rc = build_modules(a, s);
     if (rc == 0)

@@ -17,8 +17,7 @@ static void look_at_reference(void *context, const struct reference *r, const st
         value_references(member.value, look_at_reference, x);
 }
 
-/* Whether a value (NULL is fine) depends on params and coordinates alone. */
-static bool is_ready(struct scope *s, const struct value *v) {
+bool value_is_known(struct scope *s, const struct value *v) {
     struct readiness x = {s, true};
     if (v)
         value_references(v, look_at_reference, &x);
@@ -30,10 +29,9 @@ static bool is_ready(struct scope *s, const struct value *v) {
 static void foresee_input(struct scope *s, const struct input_decl *in) {
     for (size_t i = 0; i < in->item_count; i++)
         foresee_input(s, &in->items[i]);
-    if (in->type == INPUT_LIST || !is_ready(s, in->value) || !is_ready(s, in->label) || !is_ready(s, in->place) ||
-        !is_ready(s, in->sha256))
-        return;
-    input_check(s, in);
+    if (in->type != INPUT_LIST && value_is_known(s, in->value) && value_is_known(s, in->label) &&
+        value_is_known(s, in->place) && value_is_known(s, in->sha256))
+        input_check(s, in);
 }
 
 /* ---- with ---- */
@@ -63,7 +61,7 @@ static cJSON *foresee_members(struct scope *s, const struct value *with) {
     cJSON *tree = cJSON_CreateObject(), *json = NULL;
     for (size_t i = 0; i < with->as.object.count; i++) {
         const struct value *member = with->as.object.values[i];
-        if (!is_ready(s, member))
+        if (!value_is_known(s, member))
             json = value_as_written(member);
         else if (resolve_json(&json, s, member))
             continue;
@@ -84,14 +82,11 @@ static void foresee_with(struct scope *s, const struct stage_decl *decl) {
 
 /* ---- all ---- */
 
-static void foresee_words(struct scope *s, const struct stage_decl *decl) {
-    const struct value *cmd = decl->cmd;
-    for (size_t i = 0; cmd && cmd->type == VALUE_LIST && i < cmd->as.list.count; i++)
-        if (is_ready(s, cmd->as.list.items[i]))
-            word_check(s, cmd->as.list.items[i], true);
-    for (size_t i = 0; i < decl->env_count; i++)
-        if (is_ready(s, decl->env[i].value))
-            word_check(s, decl->env[i].value, false);
+/* Of a stage with a PATH of its own only its action tells where programs are looked up. */
+static void foresee_pins(struct scope *s, const struct stage_decl *decl) {
+    struct action none = {0};
+    if (!stage_sets(decl, "PATH"))
+        build_pins(&none, s);
 }
 
 void plan_foresee(struct plan *p, struct diagnostics *diagnostics) {
@@ -104,7 +99,9 @@ void plan_foresee(struct plan *p, struct diagnostics *diagnostics) {
         for (size_t k = 0; k < decl->in_count; k++)
             foresee_input(&s, &decl->in[k]);
         foresee_with(&s, decl);
-        foresee_words(&s, decl);
+        words_foresee(&s);
+        foresee_pins(&s, decl);
+        places_foresee(&s);
         arena_reset(p->scratch);
     }
     diagnostics_move(diagnostics, &p->faults);

@@ -309,7 +309,7 @@ static int take_parts(struct gathered *g, struct scope *s, const struct input_de
 
 /* ---- places ---- */
 
-static int check_place(struct scope *s, const struct input_decl *in, const char *place) {
+int input_check_place(struct scope *s, const struct input_decl *in, const char *place) {
     const char *fault = input_place_fault(place);
     return fault ? scope_fault(s, &in->at, "the place \"%s\" %s; choose one with \"as\"", place, fault) : 0;
 }
@@ -317,7 +317,7 @@ static int check_place(struct scope *s, const struct input_decl *in, const char 
 /* The items of a list stand side by side, each in a folder of its own. */
 static int set_places(struct gathered *g, struct scope *s, const struct input_decl *in, size_t first, bool list) {
     const char *place = resolve_path(s, in->place);
-    if (!place || check_place(s, in, place))
+    if (!place || input_check_place(s, in, place))
         return ERR_INVALID;
     g->place = place;
     for (size_t i = first; i < g->count; i++) {
@@ -336,7 +336,7 @@ static int check_own_paths(struct gathered *g, struct scope *s, const struct inp
                            g->count - first);
     int rc = 0;
     for (size_t i = first; rc == 0 && i < g->count; i++)
-        rc = check_place(s, in, g->items[i].place);
+        rc = input_check_place(s, in, g->items[i].place);
     g->place = g->count > first ? g->items[first].place : "";
     return rc;
 }

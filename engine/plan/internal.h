@@ -261,11 +261,17 @@ const struct out_decl *node_out(struct scope *s, struct node *n, size_t index);
 int build_check_places(const struct action *a, struct scope *s);
 /* A value that is a path, as text in the scope's arena; NULL after a fault. */
 const char *resolve_path(struct scope *s, const struct value *v);
-/* Whether one input, or one word (`list`: of argv), has a fault; all that it refers to is known. */
+/* Whether one input has a fault; all that it refers to is known. */
 int input_check(struct scope *s, const struct input_decl *in);
-int word_check(struct scope *s, const struct value *v, bool list);
+/* The same for its place in the stage's directory. */
+int input_check_place(struct scope *s, const struct input_decl *in, const char *place);
 int build_command(struct action *a, struct scope *s);
 int build_env(struct action *a, struct scope *s);
+int build_pins(struct action *a, struct scope *s);
+/* A fault for a word, or for all together, that the system does not take. */
+int build_check_words(const struct action *a, struct scope *s);
+/* Faults of the words and variables that are known already. */
+void words_foresee(struct scope *s);
 int build_with(struct action *a, struct scope *s);
 /* The action of the scope's instance, in the scope's arena. */
 int build_action(struct action **out, struct scope *s);
@@ -273,6 +279,12 @@ int build_action(struct action **out, struct scope *s);
 int facts_fault(struct scope *s, const struct location *at, const struct error *err);
 /* The coordinates of an instance in matrix order, in `arena`; their count is that of its coordinates. */
 const struct label *node_labels(struct arena *arena, const struct node *n);
+
+/* foresee.c, foresee_places.c */
+/* Whether a value (NULL is fine) depends on params and coordinates alone. */
+bool value_is_known(struct scope *s, const struct value *v);
+/* Faults of the places of inputs and outs that are known already. */
+void places_foresee(struct scope *s);
 
 /* expand.c */
 void stage_plan_expand(struct plan *p, struct stage_plan *stage);

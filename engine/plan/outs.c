@@ -69,14 +69,20 @@ static bool may_lie_in(const struct places *p, const struct placed_path *folder,
            p->outs[inside->index - p->first_out].type == OUT_METRICS;
 }
 
+static const char *side(const struct places *p, const struct placed_path *path) {
+    return path->index < p->first_out ? "input" : "out";
+}
+
 static void report_overlap(void *context, const struct placed_path *folder, const struct placed_path *inside) {
     const struct places *p = context;
     struct scope *s = p->scope;
     if (may_lie_in(p, folder, inside))
         return;
-    scope_fault(s, &s->node->pub.decl->at,
-                "the places of %s and %s in the directory of %s are equal, or one lies in the other", folder->path,
-                inside->path, instance_name(&s->node->pub));
+    bool same = folder->length == inside->length;
+    scope_fault(s, &s->node->pub.decl->at, "the places of the %s %s and the %s %s in the directory of %s %s",
+                side(p, folder), folder->path, side(p, inside), inside->path, instance_name(&s->node->pub),
+                same ? "are equal: choose another for one of them"
+                     : "lie in one another: choose another for one of them");
 }
 
 int build_check_places(const struct action *a, struct scope *s) {

@@ -164,12 +164,6 @@ static int push_value(struct draft *d, const struct value *v, bool list) {
     return push_resolved(d, v, list);
 }
 
-int word_check(struct scope *s, const struct value *v, bool list) {
-    const struct action none = {0};
-    struct draft d = begin(s, &none);
-    return push_value(&d, v, list);
-}
-
 int build_command(struct action *a, struct scope *s) {
     const struct value *cmd = s->node->pub.decl->cmd;
     struct draft d = begin(s, a);
@@ -197,4 +191,28 @@ int build_env(struct action *a, struct scope *s) {
     a->env = env;
     a->env_count = decl->env_count;
     return rc;
+}
+
+/* ---- before its needs are done ---- */
+
+static void foresee_command(struct action *known, struct draft *d, const struct value *cmd) {
+    for (size_t i = 0; cmd && cmd->type == VALUE_LIST && i < cmd->as.list.count; i++)
+        if (value_is_known(d->scope, cmd->as.list.items[i]))
+            push_value(d, cmd->as.list.items[i], true);
+    known->argv = d->words;
+    known->argc = d->count;
+}
+
+void words_foresee(struct scope *s) {
+    const struct stage_decl *decl = s->node->pub.decl;
+    const struct action none = {0};
+    struct action known = {0};
+    struct draft words = begin(s, &none), values = begin(s, &none);
+    struct action_env *env = arena_array(s->arena, decl->env_count, sizeof *env);
+    foresee_command(&known, &words, decl->cmd);
+    for (size_t i = 0; i < decl->env_count; i++)
+        if (value_is_known(s, decl->env[i].value) && push_value(&values, decl->env[i].value, false) == 0)
+            env[known.env_count++] = (struct action_env){decl->env[i].name, values.words[values.count - 1]};
+    known.env = env;
+    build_check_words(&known, s);
 }

@@ -6,6 +6,7 @@
 #include "engine/base/memory.h"
 #include "engine/lookup/programs.h"
 #include "engine/run/internal.h"
+#include "engine/run/needs.h"
 
 /* Damage that is found in each of so many passes may have a cause that making things again does not mend. */
 enum { PASSES = 4 };
@@ -35,6 +36,8 @@ static int begin(struct run *r, struct error *err) {
         rc = run_discover(r, err);
     if (rc == 0 && r->pending_count > 0)
         plan_foresee(r->plan, r->diagnostics);
+    if (rc == 0 && r->pending_count > 0 && !r->options->keep_going)
+        needs_report(r->diagnostics, SEVERITY_ERROR, r->plan, &r->options->limits);
     if (rc == 0 && r->diagnostics->errors > 0 && !r->options->keep_going)
         rc = error_set(err, ERR_INVALID, "%zu error%s in %s; nothing was run", r->diagnostics->errors,
                        r->diagnostics->errors == 1 ? "" : "s", r->pipeline->path);

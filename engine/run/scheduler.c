@@ -33,6 +33,7 @@ struct job_class {
 
 struct scheduler {
     bool keep_going, failed, interrupted;
+    double most_cpus; /* of one job; 0: any */
     uint64_t grace_ms, backoff_ms;
     struct token *tokens;
     size_t token_count, token_capacity;
@@ -80,6 +81,7 @@ static size_t token_custom(struct scheduler *s, const char *name) {
 struct scheduler *scheduler_create(const struct scheduler_limits *limits, bool keep_going) {
     struct scheduler *s = mem_alloc(sizeof *s);
     s->keep_going = keep_going;
+    s->most_cpus = limits->most_cpus;
     s->grace_ms = limits->grace_ms;
     s->backoff_ms = limits->backoff_ms;
     s->timers = (struct heap){.before = due_before, .slot_offset = offsetof(struct job, timer_slot)};
@@ -113,16 +115,15 @@ static int by_token(const void *a, const void *b) {
     return (x->token > y->token) - (x->token < y->token);
 }
 
-/* The needs of a job, sorted by token; `needs` has room for 3 and its custom tokens. */
-static size_t collect_needs(struct scheduler *s, const struct job *job, struct need *needs) {
-    int64_t cpus = millionths(job->needs.cpus);
+/* The needs, sorted by token; `needs` has room for 3 and the custom tokens. */
+static size_t collect_needs(struct scheduler *s, const struct resources *wanted, struct need *needs) {
+    int64_t cpus = millionths(wanted->cpus);
     needs[0] = (struct need){TOKEN_CPUS, cpus < s->tokens[TOKEN_CPUS].limit ? cpus : s->tokens[TOKEN_CPUS].limit};
-    needs[1] = (struct need){TOKEN_MEMORY, bytes(job->needs.memory_bytes)};
-    needs[2] = (struct need){TOKEN_GPUS, millionths(job->needs.gpus)};
+    needs[1] = (struct need){TOKEN_MEMORY, bytes(wanted->memory_bytes)};
+    needs[2] = (struct need){TOKEN_GPUS, millionths(wanted->gpus)};
     size_t count = 3;
-    for (size_t i = 0; i < job->needs.custom_count; i++)
-        needs[count++] =
-            (struct need){token_custom(s, job->needs.custom[i].name), millionths(job->needs.custom[i].amount)};
+    for (size_t i = 0; i < wanted->custom_count; i++)
+        needs[count++] = (struct need){token_custom(s, wanted->custom[i].name), millionths(wanted->custom[i].amount)};
     size_t kept = 0;
     for (size_t i = 0; i < count; i++)
         if (needs[i].amount > 0)
@@ -166,14 +167,31 @@ static struct job_class *class_of(struct scheduler *s, bool exclusive, const str
     return c;
 }
 
-static int class_find(struct job_class **out, struct scheduler *s, const struct job *job, struct error *err) {
-    struct need *needs = mem_array(3 + job->needs.custom_count, sizeof *needs);
-    size_t count = collect_needs(s, job, needs);
-    int rc = check_needs(s, needs, count, err);
+static int check_cpus(const struct scheduler *s, const struct resources *needs, struct error *err) {
+    if (s->most_cpus <= 0 || needs->cpus <= s->most_cpus)
+        return 0;
+    return error_set(err, ERR_INVALID, "needs %g cpus, there are %g; -j N runs it with N", needs->cpus, s->most_cpus);
+}
+
+int scheduler_check(struct scheduler *s, const struct resources *wanted, struct error *err) {
+    struct need *needs = mem_array(3 + wanted->custom_count, sizeof *needs);
+    size_t count = collect_needs(s, wanted, needs);
+    int rc = check_cpus(s, wanted, err);
     if (rc == 0)
-        *out = class_of(s, job->exclusive, needs, count);
+        rc = check_needs(s, needs, count, err);
     free(needs);
     return rc;
+}
+
+static int class_find(struct job_class **out, struct scheduler *s, const struct job *job, struct error *err) {
+    int rc = scheduler_check(s, &job->needs, err);
+    if (rc)
+        return rc;
+    struct need *needs = mem_array(3 + job->needs.custom_count, sizeof *needs);
+    size_t count = collect_needs(s, &job->needs, needs);
+    *out = class_of(s, job->exclusive, needs, count);
+    free(needs);
+    return 0;
 }
 
 static void make_ready(struct scheduler *s, struct job *job) {

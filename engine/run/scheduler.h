@@ -47,7 +47,8 @@ struct job {
 /* Copied by scheduler_create. Amounts count in millionths. A custom token that is not listed has a capacity of 1: who
    names a licence and says no more has one. */
 struct scheduler_limits {
-    double cpus; /* -j; a job that asks for more is given all of them (cpus are a wish, the rest is a need) */
+    double cpus;      /* -j; a job that asks for more is given all of them */
+    double most_cpus; /* a job that asks for more is refused; 0: none is */
     uint64_t memory_bytes;
     double gpus;
     const struct token_need *custom;
@@ -67,6 +68,9 @@ struct scheduler;
 /* `keep_going`: start other jobs after a failed one. The limits are copied. The caller frees with scheduler_free. */
 struct scheduler *scheduler_create(const struct scheduler_limits *limits, bool keep_going);
 void scheduler_free(struct scheduler *s);
+
+/* ERR_INVALID: there is less than these needs. */
+int scheduler_check(struct scheduler *s, const struct resources *wanted, struct error *err);
 
 /* Makes a job ready. `job` is the caller's and must outlive the scheduler. ERR_INVALID if it needs more than the
    total. Larger priority starts first. Jobs that fit pass one that does not, at most SCHEDULER_PATIENCE times; then

@@ -177,8 +177,11 @@ static int measure(const struct study *study, const char *path) {
     struct plan *p = NULL;
     struct diagnostics d = {0};
     struct error err = {0};
-    const struct plan_facts facts = {NULL,    file_content, program, packages, stage_path,
-                                     machine, NULL,         NULL,    NULL,     NULL};
+    const struct plan_facts facts = {.file_content = file_content,
+                                     .program = program,
+                                     .packages = packages,
+                                     .stage_path = stage_path,
+                                     .machine = machine};
     double since = cpu_ms();
     int rc = pipeline_read(&pipeline, path, NULL, 0, &d, &err);
     double read_ms = lap_ms(&since), before = peak_bytes();

@@ -91,8 +91,13 @@ static void hold_end(struct plan *plan, const struct pipeline *p) {
 }
 
 static void carry_out(const struct pipeline *p) {
-    struct plan_facts facts = {NULL,         give_content, give_program, give_packages, give_path,
-                               give_machine, NULL,         give_members, NULL,          give_part};
+    struct plan_facts facts = {.file_content = give_content,
+                               .program = give_program,
+                               .packages = give_packages,
+                               .stage_path = give_path,
+                               .machine = give_machine,
+                               .file_members = give_members,
+                               .object_part = give_part};
     struct plan *plan = NULL;
     struct diagnostics faults = {0};
     struct error err = {0};

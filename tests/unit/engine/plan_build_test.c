@@ -414,12 +414,12 @@ static void a_place_in_another_is_a_fault_of_its_instance(void **state) {
     world_open(&w, HEAD
                "'a':{'cmd':['x'],'in':['x',{'path':'y','as':'${matrix.n}'}],'outs':[],'matrix':{'n':['x/z','z']}}}}");
     world_run(&w);
-    expect_fault(&w, "the places of x and x/z in the directory of a[n=x/z] are equal, or one lies in the other");
+    expect_fault(&w, "the places of the input x and the input x/z in the directory of a[n=x/z] lie in one another");
     expect_state(&w, "a[n=z]", INSTANCE_DONE);
     world_close(&w);
     world_open(&w, HEAD "'b':{'cmd':['x'],'in':['x'],'outs':['${matrix.n}'],'matrix':{'n':['x','z']}}}}");
     world_run(&w);
-    expect_fault(&w, "the places of x and x in the directory of b[n=x] are equal");
+    expect_fault(&w, "the places of the input x and the out x in the directory of b[n=x] are equal");
     world_close(&w);
     world_open(&w, HEAD "'b':{'cmd':['x'],'outs':['${matrix.n}'],'matrix':{'n':['in/z','z']}}}}");
     world_run(&w);

@@ -145,8 +145,15 @@ static inline struct diagnostics world_read(struct world *w, const char *json) {
 }
 
 static inline int world_plan(struct world *w, const char *const *targets, size_t count, struct error *err) {
-    struct plan_facts facts = {w,    world_file,    world_program, world_packages, world_path, world_machine,
-                               NULL, world_members, world_modules, world_part};
+    struct plan_facts facts = {.context = w,
+                               .file_content = world_file,
+                               .program = world_program,
+                               .packages = world_packages,
+                               .stage_path = world_path,
+                               .machine = world_machine,
+                               .file_members = world_members,
+                               .modules = world_modules,
+                               .object_part = world_part};
     return plan_create(&w->plan, w->pipeline, &facts, targets, count, err);
 }
 
