@@ -17,6 +17,7 @@ struct kept_attempt {
     int log_fds[2];      /* stdout, stderr */
     double log_bytes[2]; /* once it has ended */
     int lock_fd;         /* of the checkpoint; held until everything is dead */
+    int mounts_fd;       /* of the leader's view; held until the result is sent */
     pid_t leader;        /* 0: not started, or reaped */
     int status;          /* as of wait4, once reaped */
     bool terminate, kill;

@@ -28,7 +28,7 @@ enum {
     POLL_MS = 10
 };
 
-static const struct kept_attempt no_attempt = {.lock_fd = -1, .log_fds = {-1, -1}};
+static const struct kept_attempt no_attempt = {.lock_fd = -1, .mounts_fd = -1, .log_fds = {-1, -1}};
 
 /* For waiting: the time that a machine sleeps does not count. */
 static uint64_t now_ms(void) {
@@ -186,6 +186,8 @@ static int start(struct keeper *k, struct error *err) {
         .group_fd = k->attempt.memory_group ? memory_group_entry(k->attempt.memory_group) : -1};
     if (leader_start(&k->attempt.leader, k->attempt.request, &options, &cause) < 0)
         k->attempt.error = mem_strdup(cause.message);
+    else if (k->attempt.request->isolation.covers)
+        k->attempt.mounts_fd = isolation_hold(k->attempt.leader);
     keeper_begin_meter(k);
     return 0;
 }
@@ -321,6 +323,8 @@ static void keep_logs(struct keeper *k) {
 
 /* Forgets the attempt. */
 static void end(struct keeper *k) {
+    if (k->attempt.mounts_fd >= 0)
+        close(k->attempt.mounts_fd);
     if (k->attempt.lock_fd >= 0)
         close(k->attempt.lock_fd);
     if (k->attempt.metered)

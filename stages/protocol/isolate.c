@@ -156,6 +156,12 @@ int isolation_enter(const struct isolation *x, const struct isolation_identity *
     return good ? 0 : errno ? errno : EINVAL;
 }
 
+int isolation_hold(pid_t pid) {
+    char path[PATH_SIZE];
+    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)pid);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
 /* ---- the probe ---- */
 
 struct probe {

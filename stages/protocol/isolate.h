@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct isolation_bind {
     const char *source, *target; /* absolute; the target is there, of the source's type, or is the source */
@@ -42,6 +43,10 @@ struct isolation_identity isolation_identity(void);
 
 /* In the new process, which may share its parent's memory: only system calls. 0, or an errno, and what failed. */
 int isolation_enter(const struct isolation *x, const struct isolation_identity *identity, const char **what);
+
+/* Holds the mounts of a process. Its exit does not wait until the kernel has removed them; close(2) of the descriptor
+   does. -1: it has ended, or it is another user's. */
+int isolation_hold(pid_t pid);
 
 /* Whether this machine allows it: covers the folders for real, in a process of its own. */
 bool isolation_probe(char **covers);
