@@ -315,7 +315,7 @@ static int begin(struct attempt *a, struct error *err) {
 }
 
 int attempt_enter(struct attempt *a, struct error *err) {
-    a->own_inputs = true;
+    a->own_inputs = !a->isolation.covers;
     int rc = begin(a, err);
     return rc < 0 ? rc : attempt_prepare(a, err);
 }

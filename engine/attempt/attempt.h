@@ -129,7 +129,7 @@ struct attempt {
     char **places;              /* targets of its binds */
     size_t keep_count, keep_capacity, bind_capacity, place_capacity;
     atomic_bool cancelled; /* asked to leave, or killed, before it was submitted */
-    bool own_inputs;       /* they are copies, which whoever works there may change */
+    bool own_inputs;       /* they are copies, which the user of a shell may change; not in an isolated directory */
     bool keeps;            /* its directory stays if it fails: */
     char *kept;            /* there; NULL before the stage has ended */
 

@@ -1,6 +1,7 @@
 /* A shell where a stage would run: its directory, its inputs, its environment. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,13 +76,23 @@ static void introduce(const struct attempt *a) {
     fputc('\n', stderr);
 }
 
+/* Enters the view that the stage would have. 0, or an errno, and what failed. */
+static int isolate(const struct attempt *a, const char **what) {
+    const struct isolation_identity identity = isolation_identity();
+    if (!a->isolation.covers)
+        return 0;
+    return unshare(isolation_flags()) < 0 ? errno : isolation_enter(&a->isolation, &identity, what);
+}
+
 static _Noreturn void become_shell(const struct attempt *a, const char *shell) {
     int events = open("/dev/null", O_WRONLY | O_CLOEXEC);
     umask(022);
     char *const words[] = {mem_strdup(shell), NULL};
-    if (events >= 0 && dup2(events, ATTEMPT_EVENTS_FD) >= 0 && chdir(a->directory->stage) == 0)
+    const char *what = shell;
+    errno = isolate(a, &what);
+    if (errno == 0 && events >= 0 && dup2(events, ATTEMPT_EVENTS_FD) >= 0 && chdir(a->directory->stage) == 0)
         execve(shell, words, a->environment);
-    fprintf(stderr, "retort: %s: cannot be started: %s\n", shell, strerror(errno));
+    fprintf(stderr, "retort: %s: the shell cannot be started: %s\n", what, strerror(errno));
     _exit(NOT_FOUND_STATUS);
 }
 
@@ -124,7 +135,7 @@ static int enter(struct attempts *attempts, struct instance *i, struct error *er
     return rc;
 }
 
-static int open_shell(struct project *p, const char *name, struct gpus *gpus, struct error *err) {
+static int open_shell(struct project *p, const struct arguments *a, struct gpus *gpus, struct error *err) {
     struct event_loop loop = {0};
     struct attempts attempts = {.work_fd = -1};
     struct instance *i = NULL;
@@ -135,8 +146,9 @@ static int open_shell(struct project *p, const char *name, struct gpus *gpus, st
                                              .gpus = gpus,
                                              .pipeline = p->pipeline,
                                              .platform = "",
-                                             .name = id};
-    int rc = find_instance(&i, p, name, err);
+                                             .name = id,
+                                             .covers = project_covers(p, a)};
+    int rc = find_instance(&i, p, operand(a, 1), err);
     if (rc == 0)
         rc = event_loop_open(&loop, err);
     if (rc == 0) {
@@ -164,13 +176,13 @@ static int run(const struct arguments *a, struct error *err) {
     if (code == 0)
         code = project_gpus(&gpus, &limits, &p, a, err);
     if (code == 0)
-        code = open_shell(&p, operand(a, 1), gpus, err);
+        code = open_shell(&p, a, gpus, err);
     gpus_free(gpus);
     project_close(&p);
     return code;
 }
 
-static const struct option options[] = {OPTION_GPUS, OPTIONS_PARAMS, OPTION_STORE};
+static const struct option options[] = {OPTION_GPUS, OPTION_NO_ISOLATION, OPTIONS_PARAMS, OPTION_STORE};
 
 const struct command command_shell = {
     .name = "shell",
@@ -178,7 +190,7 @@ const struct command command_shell = {
     .summary = "open a shell where a stage would run",
     .doc = "Prepares the directory of one instance, with its inputs, as a run would, and opens a shell in it. The "
            "shell has exactly the stage's environment. It is the one that SHELL names, else /bin/sh.\n"
-           "Its inputs are copies, and the shell sees the whole project, which an isolated stage does not.\n"
+           "The shell sees what the stage would see. Its inputs are copies if stages are not isolated.\n"
            "The stage's command is printed; typed there, it does what the stage would do. Nothing is recorded, and the "
            "directory is removed when the shell ends.",
     .options = options,

@@ -38,5 +38,17 @@ echo 'chmod u+w in/made/o; echo edited >in/made/o; cat in/made/o' | "$retort" sh
 check "an input may be edited in the shell" grep -qx edited edited.txt
 check "the store keeps its object" "$retort" fsck
 check "the result is still known" sh -c '"$1" plan p.json made | grep -q "^known"' sh "$retort"
+RETORT_ISOLATION=on "$retort" shell p.json "used[x=1]" >said.txt 2>edited.txt <<EOT
+cat in/made/o
+[ -e $work/p.json ] || echo covered
+echo edited >>in/data/data.txt || cat in/data/data.txt
+echo x >r && id -u
+EOT
+if unshare -m true 2>/dev/null || unshare -Um true 2>/dev/null; then
+    check "an isolated stage's shell sees its inputs and nothing else of the project" same "$(cat said.txt)" "made
+covered
+data
+$(id -u)"
+fi
 check "nothing is recorded" same "$(find .retort/actions .retort/objects -type f | sort)" "$before"
 finish
