@@ -13,9 +13,13 @@ enum { MOST = 3, PATH_LIMIT = 4096 };
 static const char *const absent[] = {"No such file", "no such file",   "not found",       "can't open",   "cannot open",
                                      "cannot find",  "does not exist", "No module named", "couldn't open"};
 
+/* Sentences about a file that cannot be changed. */
+static const char *const refused[] = {"Read-only file system", "Device or resource busy"};
+
 struct search {
     struct attempt *a;
-    const char *directory; /* of the project */
+    const char *directory; /* of the pipeline file */
+    char *root;            /* of its project */
     struct buffer *out;
     char *told[MOST];
     size_t count;
@@ -39,11 +43,17 @@ static bool is_out(const struct action *action, const char *name) {
     return false;
 }
 
-/* `name`: below the project. */
+/* The file that a name means beside the pipeline file. The caller frees. */
+static char *project_path(const struct search *s, const char *name) {
+    char *joined = path_join(s->directory, name), *path = path_normal(joined);
+    free(joined);
+    return path;
+}
+
 static void tell(struct search *s, const char *name) {
     const struct action *action = s->a->instance->action;
     size_t input, index;
-    char *path = path_join(s->directory, name);
+    char *path = project_path(s, name);
     const struct action_item *item = find_item(action, path, &input, &index);
     struct buffer place = {0};
     size_t before = s->out->size;
@@ -69,9 +79,9 @@ static bool is_told(const struct search *s, const char *name) {
 
 /* Tells of a name that the project has and that this stage does not write. */
 static bool check_name(struct search *s, const char *name) {
-    char *path = path_join(s->directory, name);
-    bool there = *name && *name != '/' && strncmp(name, "..", 2) != 0 &&
-                 !path_below(path, store_directory(s->a->all->options.store)) && file_exists(path);
+    char *path = project_path(s, name);
+    bool inside = *name && *name != '/' && (strncmp(name, "..", 2) != 0 || path_below(path, s->root));
+    bool there = inside && !path_below(path, store_directory(s->a->all->options.store)) && file_exists(path);
     free(path);
     if (there && s->count < MOST && !is_told(s, name) && !is_out(s->a->instance->action, name))
         tell(s, name);
@@ -93,7 +103,43 @@ static void search_module(struct search *s, const char *module) {
     free(below);
 }
 
-static void search_word(struct search *s, const char *word, size_t length, bool any, bool module) {
+/* A path that leads up begins beside the pipeline file, or in a folder of the stage. */
+static void check_path(struct search *s, const char *name) {
+    bool there = check_name(s, name);
+    while (!there && strncmp(name, "../", 3) == 0)
+        there = check_name(s, name += 3);
+}
+
+/* Tells of an input that the command tried to change. */
+static void check_refused(struct search *s, const char *name) {
+    const struct action *action = s->a->instance->action;
+    for (size_t i = 0; i < action->input_count; i++)
+        for (size_t k = 0; k < action->inputs[i].count && s->count < MOST && !is_told(s, name); k++) {
+            struct buffer place = {0};
+            inputs_item_path(s->a, &action->inputs[i], k, &place);
+            if (path_below(name, buffer_text(&place))) {
+                buffer_printf(s->out,
+                              "; %s is an input of this stage, and a stage cannot change one; let it write to a copy",
+                              name);
+                s->told[s->count++] = mem_strdup(name);
+            }
+            buffer_close(&place);
+        }
+}
+
+static bool has_any(const char *line, const char *const *sentences, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (strstr(line, sentences[i]))
+            return true;
+    return false;
+}
+
+/* The kind of a line. */
+struct said {
+    bool absent, refused, module;
+};
+
+static void search_word(struct search *s, const char *word, size_t length, const struct said *said) {
     char text[PATH_LIMIT];
     if (length == 0 || length >= sizeof text)
         return;
@@ -105,33 +151,46 @@ static void search_word(struct search *s, const char *word, size_t length, bool 
     if (!name)
         name = text;
     char *normal = path_normal(*name ? name : ".");
-    if (module)
+    if (said->module)
         search_module(s, normal);
-    else if (strcmp(normal, ".") != 0 && (any || strpbrk(normal, "./")))
-        check_name(s, normal);
+    else if (said->refused)
+        check_refused(s, normal);
+    else if (strcmp(normal, ".") != 0 && (said->absent || strpbrk(normal, "./")))
+        check_path(s, normal);
     free(normal);
+}
+
+/* All up to the same quote: there may be blanks in a path. */
+static void search_quoted(struct search *s, const char *quote, const struct said *said) {
+    const char *end = strchr("\"'`", *quote) ? strchr(quote + 1, *quote) : NULL;
+    if (end)
+        search_word(s, quote + 1, (size_t)(end - quote - 1), said);
 }
 
 /* A word ends at a blank, a quote or a bracket; signs at its end belong to the sentence. */
 static void search_line(struct search *s, const char *line, size_t length) {
+    static const char no_module[] = "No module named";
     char *text = mem_strndup(line, length);
-    bool any = false, module = strstr(text, "No module named") != NULL;
-    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
-        any |= strstr(text, absent[i]) != NULL;
-    const char *at = module ? strstr(text, "No module named") + strlen("No module named") : text;
+    const char *module = strstr(text, no_module), *at = module ? module + strlen(no_module) : text;
+    const struct said said = {.absent = has_any(text, absent, sizeof absent / sizeof *absent),
+                              .refused = has_any(text, refused, sizeof refused / sizeof *refused),
+                              .module = module};
     while (*at && s->count < MOST) {
         size_t word = strcspn(at, " \t\"'`<>()[]{}|=,;\r");
         size_t kept = word;
         while (kept > 0 && strchr(".:!?", at[kept - 1]))
             kept--;
-        search_word(s, at, kept, any, module);
-        at += word + (at[word] != '\0');
+        search_word(s, at, kept, &said);
+        at += word;
+        if (*at)
+            search_quoted(s, at++, &said);
     }
     free(text);
 }
 
 void missing_explain(struct buffer *out, struct attempt *a, const char *text) {
     struct search s = {.a = a, .directory = a->instance->decl->scope->directory, .out = out};
+    s.root = path_repository(s.directory);
     for (const char *line = text; *line && s.count < MOST;) {
         size_t length = strcspn(line, "\n");
         search_line(&s, line, length);
@@ -139,4 +198,5 @@ void missing_explain(struct buffer *out, struct attempt *a, const char *text) {
     }
     for (size_t i = 0; i < s.count; i++)
         free(s.told[i]);
+    free(s.root);
 }

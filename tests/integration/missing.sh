@@ -20,6 +20,9 @@ cat >t.json <<'EOF'
     "given": { "cmd": ["sh", "-c", "cat data/x.csv; echo data/x.csv is odd >&2; exit 1"], "in": ["data"], "outs": ["o"] },
     "own": { "cmd": ["sh", "-c", "cat model.pkl"], "outs": ["model.pkl"] },
     "words": { "cmd": ["sh", "-c", "echo 'no data and no notes' >&2; exit 1"], "outs": ["o"] },
+    "spaces": { "cmd": ["cat", "data/my file.csv"], "outs": ["o"] },
+    "apostrophe": { "cmd": ["sh", "-c", "echo \"can't open 'data/my file.csv'\" >&2; exit 1"], "outs": ["o"] },
+    "below": { "cmd": ["sh", "-c", "cd src && cat ../data/x.csv"], "in": ["src/train.py"], "outs": ["o"] },
     "outside": { "cmd": ["sh", "-c", "cat /etc/nowhere ../x / >&2; exit 1"], "outs": ["o"] } } }
 EOF
 echo 'print()' >src/get.py
@@ -34,4 +37,13 @@ check "an input at its place is not named" silent given
 check "an out is not named" silent own
 check "words that are no paths are not named" silent words
 check "paths outside the project are not named" silent outside
+echo 3 >'data/my file.csv'
+check "a path with a blank in quotes" says spaces 'data/my file.csv exists and is no input of this stage'
+check "a path in quotes after an apostrophe" says apostrophe 'data/my file.csv exists and is no input of this stage'
+check "a path that leads up from a folder of the stage" says below 'data/x.csv exists and is no input of this stage'
+mkdir -p inner/.git inner/sub && mv t.json inner/sub && cd inner/sub && echo 1 >../y.csv && echo 2 >../../y.csv
+sed -i 's|../x /|../y.csv /|; s|"cat data/x.csv notes/two >o"|"cat ../../y.csv >o"|' t.json
+check "a path that leads up into the project" says outside '../y.csv exists and is no input of this stage'
+rm ../y.csv
+check "a path that leads out of the project is not named" silent shell
 finish

@@ -40,6 +40,8 @@ refused() { # FLAGS: each stage that changes its input fails
 files() { stat -c '%n %i %a %s %Y' small large folder folder/x many/1 many/2 params.yaml; cat small folder/x many/1 many/2 params.yaml; }
 before=$(files)
 check "a stage that changes a young input fails" refused
+grep -q "Read-only file system" run.err &&
+    check "the failure names the input that it could not change" has run.err "folder/x is an input of this stage, and a stage cannot change one; let it write to a copy"
 sleep 2.1 # files that changed just now are given in another way
 check "a stage that changes an old input fails" refused
 check "the store is whole" "$retort" fsck
