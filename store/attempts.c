@@ -164,8 +164,13 @@ struct visitor {
 
 static int give_line(void *context, const struct segment_span *span, struct error *err) {
     struct visitor *v = context;
-    cJSON *record = span->json ? cJSON_ParseWithLength(span->json, span->json_length) : NULL;
+    struct withdrawal w;
+    cJSON *record = NULL;
     (void)err;
+    if (span->json && !withdrawal_parse(&w, &record, span))
+        record = cJSON_ParseWithLength(span->json, span->json_length);
+    else
+        cJSON_Delete(record), record = NULL;
     if (!record)
         return 0;
     texts_add(&v->attempts, mem_strdup(record_read(record).attempt));

@@ -13,6 +13,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"
+#include "engine/base/memory.h"
 #include "store/internal.h"
 
 enum { HEADER_BYTES = 64 };
@@ -21,13 +22,20 @@ struct fsck {
     struct store *s;
     struct fsck_report report;
     struct digest_set missing;
+    struct digest_set lines; /* checksums of all records */
+    struct withdrawn {
+        struct digest record;
+        int64_t offset;
+        char *segment;
+    } * withdrawn; /* by all withdrawals */
+    size_t withdrawn_count, withdrawn_capacity;
     void (*say)(void *context, const char *line);
     void *context;
 
     /* The segment that is being checked. */
     const char *segment;
     int64_t segment_id;
-    uint64_t segment_records;
+    uint64_t segment_rows; /* that the index should have */
     bool rows_wrong;
     bool index_replaced;
 };
@@ -110,12 +118,11 @@ static int require_out(void *context, const char *name, const struct object *o, 
     return error_set(err, ERR_NOT_FOUND, "out %s: the object %s is missing", name, hex);
 }
 
-static int check_span(void *context, const struct segment_span *span, struct error *err) {
-    struct fsck *f = context;
+static int check_record(struct fsck *f, const struct segment_span *span, struct error *err) {
     struct record_row row;
     struct error why = {0};
     cJSON *tree = NULL;
-    bool has = false;
+    bool has = false, withdrawn = false;
     if (!span->json || record_row_parse(&row, &tree, span->json, span->json_length, &why) < 0) {
         f->report.bad_lines++;
         tell(f, "actions/%s: the line at byte %" PRId64 " is damaged and does not count%s%s", f->segment, span->offset,
@@ -123,7 +130,7 @@ static int check_span(void *context, const struct segment_span *span, struct err
         return 0;
     }
     f->report.records++;
-    f->segment_records++;
+    digest_set_add(&f->lines, &span->checksum);
     int rc = record_outs(tree, require_out, f, &why);
     if (rc == ERR_NOT_FOUND) {
         f->report.orphaned++;
@@ -132,9 +139,44 @@ static int check_span(void *context, const struct segment_span *span, struct err
     }
     rc = rc < 0 && rc != ERR_NOT_FOUND ? error_set(err, rc, "%s", why.message)
                                        : tail_has_row(f->s, f->segment_id, span, &row, &has, err);
-    f->rows_wrong |= !has;
+    if (rc == 0)
+        rc = withdrawal_covers(&withdrawn, f->s, &span->checksum, err);
+    f->segment_rows += !withdrawn;
+    f->rows_wrong |= has == withdrawn;
     cJSON_Delete(tree);
     return rc;
+}
+
+static int check_withdrawal(struct fsck *f, const struct segment_span *span, const struct withdrawal *w,
+                            struct error *err) {
+    bool has = false;
+    int rc = withdrawal_has_row(&has, f->s, f->segment_id, span->offset, w, err);
+    f->segment_rows++;
+    f->rows_wrong |= !has;
+    mem_grow(f->withdrawn, &f->withdrawn_capacity, f->withdrawn_count + 1);
+    f->withdrawn[f->withdrawn_count++] = (struct withdrawn){w->record, span->offset, mem_strdup(f->segment)};
+    return rc;
+}
+
+static int check_span(void *context, const struct segment_span *span, struct error *err) {
+    struct fsck *f = context;
+    struct withdrawal w;
+    cJSON *tree = NULL;
+    int rc = withdrawal_parse(&w, &tree, span) ? check_withdrawal(f, span, &w, err) : check_record(f, span, err);
+    cJSON_Delete(tree);
+    return rc;
+}
+
+/* gc has removed the record, or its line is damaged. The next gc removes the withdrawal. */
+static void tell_withdrawals_of_none(struct fsck *f) {
+    for (size_t i = 0; i < f->withdrawn_count; i++) {
+        const struct withdrawn *w = &f->withdrawn[i];
+        if (!digest_set_has(&f->lines, &w->record))
+            tell(f, "actions/%s: the withdrawal at byte %" PRId64 " names no record that is there", w->segment,
+                 w->offset);
+        free(w->segment);
+    }
+    free(f->withdrawn);
 }
 
 static int check_segment(struct fsck *f, const char *name, struct error *err) {
@@ -143,7 +185,7 @@ static int check_segment(struct fsck *f, const char *name, struct error *err) {
     int64_t end = 0;
     uint64_t rows = 0;
     f->segment = name;
-    f->segment_records = 0;
+    f->segment_rows = 0;
     int fd = segment_open(f->s, name, err);
     if (fd < 0)
         return fd;
@@ -164,10 +206,10 @@ static int check_segment(struct fsck *f, const char *name, struct error *err) {
         f->report.bad_lines++;
         tell(f, "actions/%s: the line at byte %" PRId64 " is damaged and does not count", name, end);
     }
-    if (!f->rows_wrong && rows == f->segment_records && end >= indexed)
+    if (!f->rows_wrong && rows == f->segment_rows && end >= indexed)
         return 0;
     tell(f, "state.db: its rows for actions/%s are wrong; they are written anew", name);
-    f->report.rebuilt += f->segment_records;
+    f->report.rebuilt += f->segment_rows;
     return tail_reindex(f->s, name, err);
 }
 
@@ -239,7 +281,9 @@ int store_fsck(const char *directory, struct fsck_report *out, void (*say)(void 
         rc = check_all(&f, err);
     lease_leave(lock);
     *out = f.report;
+    tell_withdrawals_of_none(&f);
     digest_set_close(&f.missing);
+    digest_set_close(&f.lines);
     store_close(f.s);
     return rc;
 }

@@ -36,6 +36,7 @@ static void close_gc(struct gc *g) {
     digest_set_close(&g->keys);
     digest_set_close(&g->runs);
     digest_set_close(&g->lines);
+    digest_set_close(&g->records);
     digest_set_close(&g->attempts);
     digest_set_close(&g->objects);
     lease_book_close(&g->book);

@@ -13,6 +13,9 @@
  * never changes while it has a name, so the index never points to other bytes. A later gc may reuse the name; a reader
  * with the old segment open sees that its file has no name any more.
  *
+ * A withdrawal stays if its record is there when gc begins, even if that goes. So no kill brings a withdrawn record
+ * back. The next gc removes the withdrawal.
+ *
  *   gc.c          the whole             gc_runs.c   which runs are kept; pins    gc_size.c   sizes and ages
  *   gc_mark.c     what kept runs need   gc_remove.c   removes records, objects     gc_files.c  removes all other files
  */
@@ -25,6 +28,8 @@
 struct gc_line {
     int64_t offset, length;
     struct digest key;
+    struct digest record; /* checksum of the record that it withdraws */
+    bool withdraws;
     bool keep;
     bool counts; /* false: damaged, or a copy of another line */
 };
@@ -35,6 +40,7 @@ struct gc_segment {
     struct gc_line *lines;
     size_t count, capacity;
     size_t going;
+    bool withdraws; /* some line does */
 };
 
 struct gc {
@@ -49,6 +55,7 @@ struct gc {
     struct digest_set keys;     /* of kept runs */
     struct digest_set runs;     /* their names */
     struct digest_set lines;    /* checksums of kept lines */
+    struct digest_set records;  /* checksums of the lines of all records */
     struct digest_set attempts; /* file names of attempts whose records and logs are needed */
     struct digest_set objects;  /* that kept records name */
     struct lease_book book;

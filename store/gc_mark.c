@@ -75,26 +75,46 @@ static bool is_needed(const struct reading *r, const struct segment_span *span, 
     return r->run_is_kept || gc_needs_key(r->g, key) || gc_is_young(r->g, (double)span->at / 1e9);
 }
 
+static int read_record(struct reading *r, struct gc_line *line, const struct segment_span *span, const cJSON *tree,
+                       struct error *err) {
+    struct gc *g = r->g;
+    struct record_row row = {0};
+    if (record_row_read(&row, tree, NULL) < 0)
+        return 0;
+    struct digest sum = lease_name(span->json, span->json_length);
+    line->key = row.key;
+    line->counts = !digest_set_has(&g->lines, &sum);
+    line->keep = line->counts && is_needed(r, span, &row.key);
+    digest_set_add(&g->records, &span->checksum);
+    g->report->kept_records += line->keep;
+    if (!line->keep)
+        return 0;
+    digest_set_add(&g->lines, &sum);
+    return gc_keep_record(g, tree, err);
+}
+
+/* It stays for now: drop_withdrawals knows all records. */
+static void read_withdrawal(struct reading *r, struct gc_line *line, const struct segment_span *span,
+                            const struct withdrawal *w) {
+    line->key = w->key;
+    line->record = w->record;
+    line->withdraws = r->segment.withdraws = true;
+    line->keep = line->counts = digest_set_add(&r->g->lines, &span->checksum);
+}
+
 /* A line with a wrong checksum is no record. Of two equal lines the first is kept. */
 static int read_line(void *context, const struct segment_span *span, struct error *err) {
     struct reading *r = context;
     struct gc *g = r->g;
-    struct record_row row = {0};
     struct gc_line line = {.offset = span->offset, .length = span->length};
-    cJSON *tree = span->json ? cJSON_ParseWithLength(span->json, span->json_length) : NULL;
+    struct withdrawal w;
+    cJSON *tree = NULL;
     int rc = 0;
-    if (tree && record_row_read(&row, tree, NULL) == 0) {
-        struct digest sum = lease_name(span->json, span->json_length);
-        line.key = row.key;
-        line.counts = !digest_set_has(&g->lines, &sum);
-        line.keep = line.counts && is_needed(r, span, &row.key);
-        if (line.keep) {
-            digest_set_add(&g->lines, &sum);
-            rc = gc_keep_record(g, tree, err);
-        }
-    }
+    if (withdrawal_parse(&w, &tree, span))
+        read_withdrawal(r, &line, span, &w);
+    else if (span->json && (tree = cJSON_ParseWithLength(span->json, span->json_length)))
+        rc = read_record(r, &line, span, tree, err);
     cJSON_Delete(tree);
-    g->report->kept_records += line.keep;
     r->segment.going += !line.keep;
     mem_grow(r->segment.lines, &r->segment.capacity, r->segment.count + 1);
     r->segment.lines[r->segment.count++] = line;
@@ -114,7 +134,7 @@ static int read_segment(struct gc *g, const char *name, struct error *err) {
     if (fstat(fd, &st) < 0)
         return error_errno(err, errno, "%s/actions/%s: cannot be examined", g->s->directory, name);
     int rc = segment_scan(g->s, name, 0, st.st_size, INT64_MAX, &end, read_line, &r, err);
-    if (rc == 0 && (r.segment.going > 0 || end < st.st_size || r.segment.count == 0)) {
+    if (rc == 0 && (r.segment.going > 0 || r.segment.withdraws || end < st.st_size || r.segment.count == 0)) {
         r.segment.name = mem_strdup(name);
         r.segment.size = st.st_size;
         mem_grow(g->segments, &g->segment_capacity, g->segment_count + 1);
@@ -125,11 +145,24 @@ static int read_segment(struct gc *g, const char *name, struct error *err) {
     return rc;
 }
 
+/* Those of records that are gone. */
+static void drop_withdrawals(struct gc *g) {
+    for (size_t i = 0; i < g->segment_count; i++)
+        for (size_t k = 0; g->segments[i].withdraws && k < g->segments[i].count; k++) {
+            struct gc_line *line = &g->segments[i].lines[k];
+            bool goes = line->withdraws && line->keep && !digest_set_has(&g->records, &line->record);
+            g->segments[i].going += goes;
+            line->keep &= !goes;
+            line->counts &= !goes;
+        }
+}
+
 int gc_mark_records(struct gc *g, struct error *err) {
     struct texts names = {0};
     int rc = segment_names(g->s, &names, err);
     for (size_t i = 0; rc == 0 && i < names.count; i++)
         rc = read_segment(g, names.list[i], err);
+    drop_withdrawals(g);
     texts_close(&names);
     return rc;
 }

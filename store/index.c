@@ -12,7 +12,7 @@
 #include "engine/base/memory.h"
 #include "store/internal.h"
 
-enum { SCHEMA_VERSION = 2, BUSY_TIMEOUT_MS = 10000 };
+enum { SCHEMA_VERSION = 3, BUSY_TIMEOUT_MS = 10000 };
 
 static const char schema[] =
     "CREATE TABLE segment(\n"
@@ -51,8 +51,21 @@ static const char schema[] =
     "  ctime      INTEGER NOT NULL,   -- ns since 1970\n"
     "  digest     BLOB NOT NULL,      -- SHA-256 of the content, 32 bytes\n"
     "  guard      BLOB NOT NULL       -- SHA-256 of the other columns: a damaged row is no row\n"
+    ") STRICT, WITHOUT ROWID;\n";
+
+/* New in schema 3. */
+static const char schema_withdrawn[] =
+    "CREATE TABLE IF NOT EXISTS withdrawn(\n"
+    "  segment  INTEGER NOT NULL REFERENCES segment(id),\n"
+    "  start    INTEGER NOT NULL,     -- where the withdrawal's line begins in the segment, bytes\n"
+    "  record   BLOB NOT NULL,        -- checksum of the line of the withdrawn record, 32 bytes: it has no row\n"
+    "  key      BLOB NOT NULL,        -- of that record, 32 bytes\n"
+    "  run      TEXT NOT NULL,        -- id of the run that withdrew it\n"
+    "  PRIMARY KEY(segment, start)\n"
     ") STRICT, WITHOUT ROWID;\n"
-    "PRAGMA user_version = 2;\n";
+    "CREATE INDEX IF NOT EXISTS withdrawn_by_record ON withdrawn(record);\n"
+    "CREATE INDEX IF NOT EXISTS withdrawn_by_key ON withdrawn(key);\n"
+    "PRAGMA user_version = 3;\n";
 
 /* Schema 1 had no `known`: its records are read from the segments again. The digests of files stay. */
 static const char from_schema_1[] = "DROP TABLE record; DROP TABLE segment;";
@@ -76,7 +89,8 @@ static const char *const texts[STATEMENT_COUNT] = {
     [SQL_RECORD_AT] =
         "SELECT 1 FROM record WHERE segment = ?1 AND start = ?2 AND length = ?3 AND at = ?4 AND key = ?5 AND stage = "
         "?6 AND declared = ?7 AND kind IS ?8 AND platform = ?9 AND wall_s IS ?10 AND known IS ?11 AND guard IS ?12",
-    [SQL_RECORD_COUNT] = "SELECT count(*) FROM record WHERE segment = ?1",
+    [SQL_RECORD_COUNT] = "SELECT (SELECT count(*) FROM record WHERE segment = ?1) + (SELECT count(*) FROM withdrawn "
+                         "WHERE segment = ?1)",
     [SQL_RECORD_FIND] = RECORD_PLACE "WHERE r.key = ?1 AND (?2 IS NULL OR r.platform = ?2) " EARLIEST_FIRST,
     [SQL_RECORD_KNOWN] = "SELECT at, platform, known, guard FROM record WHERE key = ?1 ORDER BY at",
     [SQL_RECORD_SCAN] = "SELECT at, platform, known, guard, key, id FROM record WHERE id > ?1 ORDER BY id LIMIT ?2",
@@ -84,6 +98,19 @@ static const char *const texts[STATEMENT_COUNT] = {
     [SQL_RECORD_BY_STAGE] = RECORD_PLACE "WHERE r.stage = ?1 " NEWEST_FIRST,
     [SQL_RECORD_BY_DECLARED] = RECORD_PLACE "WHERE r.declared = ?1 " NEWEST_FIRST,
     [SQL_RECORD_BY_KIND] = RECORD_PLACE "WHERE r.kind = ?1 " NEWEST_FIRST,
+    [SQL_RECORD_ROWS] =
+        "SELECT s.name, r.start, r.id FROM record r JOIN segment s ON s.id = r.segment WHERE r.key = ?1",
+    [SQL_RECORD_DROP] = "DELETE FROM record WHERE id = ?1",
+    [SQL_WITHDRAWN_ADD] =
+        "INSERT OR REPLACE INTO withdrawn(segment, start, record, key, run) VALUES(?1, ?2, ?3, ?4, ?5)",
+    [SQL_WITHDRAWN_AT] =
+        "SELECT 1 FROM withdrawn WHERE segment = ?1 AND start = ?2 AND record = ?3 AND key = ?4 AND run = ?5",
+    [SQL_WITHDRAWN_FIND] = "SELECT 1 FROM withdrawn WHERE record = ?1",
+    [SQL_WITHDRAWN_RUNS] = "SELECT DISTINCT run FROM withdrawn WHERE key = ?1 ORDER BY run",
+    [SQL_WITHDRAWN_ALONE] = "SELECT 1 FROM withdrawn a WHERE a.segment = ?1 AND NOT EXISTS(SELECT 1 FROM withdrawn b "
+                            "WHERE b.record = a.record AND b.segment <> ?1)",
+    [SQL_WITHDRAWN_DROP] = "DELETE FROM withdrawn WHERE segment = ?1",
+    [SQL_SEGMENTS_REREAD] = "UPDATE segment SET indexed = 0, seen = -1",
     [SQL_FILE_GET] = "SELECT device, inode, size, mtime, ctime, digest, guard FROM file WHERE path = ?1",
     [SQL_FILE_SCAN] = "SELECT device, inode, size, mtime, ctime, digest, guard, path FROM file WHERE path > ?1 "
                       "ORDER BY path LIMIT ?2",
@@ -236,8 +263,10 @@ static int make_schema(struct store *s, struct error *err) {
         rc = read_version(s, &version, err);
     if (rc == 0 && version == 1)
         rc = execute(s, from_schema_1, err);
-    if (rc == 0 && version < SCHEMA_VERSION)
+    if (rc == 0 && version < 2)
         rc = execute(s, schema, err);
+    if (rc == 0 && version < SCHEMA_VERSION)
+        rc = execute(s, schema_withdrawn, err);
     if (rc == 0)
         rc = execute(s, "COMMIT", err);
     if (rc < 0)
@@ -252,7 +281,7 @@ int index_check_schema(struct store *s, struct error *err) {
         return rc;
     if (version == SCHEMA_VERSION)
         return 0;
-    if (version == 0 || version == 1)
+    if (version >= 0 && version < SCHEMA_VERSION)
         return make_schema(s, err);
     /* The store's format was checked, and a newer schema would have a newer format: this one is damaged. */
     s->index.broken = true;

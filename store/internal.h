@@ -3,6 +3,7 @@
  * it:
  *
  *   layout.c      names of files and folders         notice.c       lines for people
+ *   format.c      the number of the format
  *   copy.c        bytes from file to file            owner.c        which engines live
  *   read_only.c   stores that cannot be written     failed.c       directories of failed attempts
  *   side_by_side.c  work on several threads
@@ -13,6 +14,7 @@
  *   input.c       files and folders of the project
  *   sync.c        the names below objects/           record_row.c, known_row.c   from a record's tree
  *   index.c       state.db                           segment.c      lines of records on disk
+ *   withdrawal.c  records that count no longer
  *   tail.c        segments into the index            rebuild.c      repair of a damaged index
  *   put.c         content into objects/              materialise.c  objects out to a path
  *   file_memory.c, file_rows.c  digests of files     claim.c        the engine that works on a key
@@ -42,10 +44,11 @@
 #include "store/record_row.h"
 #include "store/segment.h"
 #include "store/store.h"
+#include "store/withdrawal.h"
 
 /* ---- the store ---- */
 
-enum { STORE_FORMAT = 1, DIRECTORY_WORDS = 4, SEGMENT_CACHE = 32 };
+enum { DIRECTORY_WORDS = 4, SEGMENT_CACHE = 32 };
 
 /* One prepared statement each; their SQL stands in index.c. */
 enum statement {
@@ -68,6 +71,15 @@ enum statement {
     SQL_RECORD_BY_STAGE,
     SQL_RECORD_BY_DECLARED,
     SQL_RECORD_BY_KIND,
+    SQL_RECORD_ROWS,
+    SQL_RECORD_DROP,
+    SQL_WITHDRAWN_ADD,
+    SQL_WITHDRAWN_AT,
+    SQL_WITHDRAWN_FIND,
+    SQL_WITHDRAWN_RUNS,
+    SQL_WITHDRAWN_ALONE,
+    SQL_WITHDRAWN_DROP,
+    SQL_SEGMENTS_REREAD,
     SQL_FILE_GET,
     SQL_FILE_SCAN,
     SQL_FILE_SET,
@@ -92,13 +104,15 @@ struct writer {
     int64_t newest;  /* append time of the last record */
 };
 
-/* A record that waits for its group, or for its row in the index. */
+/* A record, or a withdrawal, that waits for its group, or for its row in the index. */
 struct coming_record {
     char *json;            /* canonical; NULL once it is durable */
     bool readable;         /* the strict reader takes it */
     struct record_row row; /* its texts stand in `texts` */
     char *texts;
     struct buffer known; /* as of known_write */
+    bool withdraws;      /* it is this withdrawal, and has no row of a record */
+    struct withdrawal withdrawal;
     int64_t at, offset, length;
 };
 
@@ -203,6 +217,18 @@ bool read_only_since(struct store *s, int rc);
 
 /* ERR_IO, with the mend, where read_only_since said so. */
 int read_only_refuse(const struct store *s, struct error *err);
+
+/* ---- format.c ---- */
+
+/* The number that a new store has, that of the first one with withdrawals, and the newest that this engine reads. */
+enum { FORMAT_FIRST = 1, FORMAT_WITHDRAWALS = 2, FORMAT_NEWEST = 2 };
+
+/* ERR_NOT_FOUND when there is no format file. */
+int format_check(const char *directory, struct error *err);
+int format_create(const char *directory, struct error *err);
+
+/* Raises the number, unless it is as high; durable on return. Older engines then refuse the store. */
+int format_raise(const char *directory, int number, struct error *err);
 
 /* ---- layout.c ---- */
 

@@ -11,8 +11,6 @@
 #include "store/internal.h"
 #include "store/lock.h"
 
-enum { FORMAT_LIMIT = 4096 };
-
 static const char *const folders[] = {"objects", "objects/tmp", "actions",     "runs",   "pins",   "attempts", "work",
                                       "logs",    "claims",      "checkpoints", "leases", "failed", NULL};
 
@@ -28,32 +26,6 @@ static bool is_ours(const char *name) {
     return path_is_temporary_of(name, "format") || path_is_temporary_of(name, ".gitignore");
 }
 
-/* ERR_NOT_FOUND when there is no format file. */
-static int check_format(const char *directory, struct error *err) {
-    static const char head[] = "retort store ";
-    char *path = path_join(directory, "format");
-    struct buffer text = {0};
-    char *end = NULL;
-    long version = 0;
-    int rc = file_read(&text, path, FORMAT_LIMIT, err);
-    if (rc < 0)
-        goto out;
-    if (text.size > sizeof head && memcmp(text.data, head, sizeof head - 1) == 0)
-        version = strtol(text.data + sizeof head - 1, &end, 10);
-    if (version < 1 || strcmp(end, "\n") != 0)
-        rc =
-            error_set(err, ERR_INVALID, "%s: should read \"retort store %d\"; if this is a store, write that line anew",
-                      path, STORE_FORMAT);
-    else if (version > STORE_FORMAT)
-        rc = error_set(err, ERR_INVALID,
-                       "%s: this store has format %ld and this engine knows formats up to %d: use the newer engine",
-                       path, version, STORE_FORMAT);
-out:
-    buffer_close(&text);
-    free(path);
-    return rc;
-}
-
 static int foreign(const char *directory, const char *name, struct error *err) {
     return error_set(err, ERR_INVALID,
                      "%s: is not a store (it has no file \"format\") and holds other things (%s): name a new or empty "
@@ -67,16 +39,14 @@ static int refuse_foreign(const char *directory, struct error *err) {
     const char *name;
     int rc = folder_open(&entries, directory, err);
     while (rc >= 0 && (rc = folder_next(&entries, &name, err)) > 0)
-        if (!is_ours(name) && (rc = check_format(directory, err)) == ERR_NOT_FOUND)
+        if (!is_ours(name) && (rc = format_check(directory, err)) == ERR_NOT_FOUND)
             rc = foreign(directory, name, err);
     folder_close(&entries);
     return rc;
 }
 
 static int create(const char *directory, struct error *err) {
-    char *format = path_join(directory, "format");
     char *ignore = path_join(directory, ".gitignore");
-    char text[64];
     int rc = file_make_directory(directory, err);
     if (rc == 0)
         rc = refuse_foreign(directory, err);
@@ -91,16 +61,14 @@ static int create(const char *directory, struct error *err) {
     free(objects);
     if (rc == 0)
         rc = file_replace(ignore, "*\n", 2, 0666, err);
-    snprintf(text, sizeof text, "retort store %d\n", STORE_FORMAT);
     /* The format file comes last: a store that has it is complete. */
     if (rc == 0)
-        rc = file_replace(format, text, strlen(text), 0666, err);
+        rc = format_create(directory, err);
     char *parent = path_directory(directory);
     if (rc == 0)
         rc = file_sync(parent, err);
     free(parent);
     free(ignore);
-    free(format);
     return rc;
 }
 
@@ -128,7 +96,7 @@ static int open_folder(int *fd, const struct store *s, const char *name, struct 
 
 static int prepare_directory(const char *directory, bool make, struct error *err) {
     struct error first = {0};
-    int rc = check_format(directory, &first);
+    int rc = format_check(directory, &first);
     if (rc == ERR_NOT_FOUND && make)
         return create(directory, err);
     if (rc == ERR_NOT_FOUND)

@@ -34,9 +34,8 @@ void segment_line(struct buffer *out, int64_t at, const char *json) {
 }
 
 /* Reads a line without its newline. False for a wrong checksum. `json` points into the line. */
-static bool segment_parse(const char *line, size_t length, int64_t *at, const char **json, size_t *json_length) {
+static bool segment_parse(struct segment_span *out, const char *line, size_t length) {
     char hex[DIGEST_HEX_SIZE];
-    struct digest expected;
     struct digest d;
     if (length < HEX + 4 || line[HEX] != ' ')
         return false;
@@ -44,10 +43,10 @@ static bool segment_parse(const char *line, size_t length, int64_t *at, const ch
     hex[HEX] = '\0';
     const char *body = line + HEX + 1;
     size_t body_length = length - HEX - 1;
-    if (!digest_parse(&expected, hex))
+    if (!digest_parse(&out->checksum, hex))
         return false;
     sha256_bytes(&d, body, body_length);
-    if (!digest_equal(&d, &expected))
+    if (!digest_equal(&d, &out->checksum))
         return false;
     size_t digits = 0;
     uint64_t time = 0;
@@ -55,9 +54,9 @@ static bool segment_parse(const char *line, size_t length, int64_t *at, const ch
         time = time * 10 + (uint64_t)(body[digits++] - '0');
     if (digits == 0 || digits == body_length || body[digits] != ' ' || time > INT64_MAX / 2)
         return false;
-    *at = (int64_t)time;
-    *json = body + digits + 1;
-    *json_length = body_length - digits - 1;
+    out->at = (int64_t)time;
+    out->json = body + digits + 1;
+    out->json_length = body_length - digits - 1;
     return true;
 }
 
@@ -139,6 +138,26 @@ static void segment_close(struct segment_file *file) {
     *file = (struct segment_file){0};
 }
 
+static int open_for_reading(const struct store *s, const char *name, struct error *err) {
+    size_t length = strlen(name);
+    if (strchr(name, '/') || length < sizeof suffix || strcmp(name + length - (sizeof suffix - 1), suffix) != 0)
+        return error_set(err, ERR_CORRUPT, "%s: names a file that is no segment (%s)", s->index.path, name);
+    int fd = openat(s->actions_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT)
+        return error_set(err, ERR_NOT_FOUND, "%s/actions/%s: does not exist", s->directory, name);
+    return fd < 0 ? error_errno(err, errno, "%s/actions/%s: cannot be opened", s->directory, name) : fd;
+}
+
+/* Opens the file for itself: a scan may be using one of the cache. */
+bool segment_checksum(struct digest *out, const struct store *s, const char *name, int64_t offset) {
+    char hex[DIGEST_HEX_SIZE] = "";
+    int fd = open_for_reading(s, name, NULL);
+    bool good = fd >= 0 && pread(fd, hex, HEX, offset) == HEX && digest_parse(out, hex);
+    if (fd >= 0)
+        close(fd);
+    return good;
+}
+
 int segment_open(struct store *s, const char *name, struct error *err) {
     for (size_t i = 0; i < SEGMENT_CACHE; i++) {
         if (!s->segments[i].name || strcmp(s->segments[i].name, name) != 0)
@@ -147,14 +166,9 @@ int segment_open(struct store *s, const char *name, struct error *err) {
             return s->segments[i].fd;
         segment_close(&s->segments[i]);
     }
-    size_t length = strlen(name);
-    if (strchr(name, '/') || length < sizeof suffix || strcmp(name + length - (sizeof suffix - 1), suffix) != 0)
-        return error_set(err, ERR_CORRUPT, "%s: names a file that is no segment (%s)", s->index.path, name);
-    int fd = openat(s->actions_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 && errno == ENOENT)
-        return error_set(err, ERR_NOT_FOUND, "%s/actions/%s: does not exist", s->directory, name);
+    int fd = open_for_reading(s, name, err);
     if (fd < 0)
-        return error_errno(err, errno, "%s/actions/%s: cannot be opened", s->directory, name);
+        return fd;
     struct segment_file *slot = &s->segments[s->next_segment++ % SEGMENT_CACHE];
     segment_close(slot);
     *slot = (struct segment_file){.name = mem_strdup(name), .fd = fd};
@@ -179,9 +193,7 @@ static int read_at(int fd, void *to, size_t size, int64_t offset, size_t *got, c
 int segment_read(struct store *s, const char *name, int64_t offset, int64_t length, cJSON **out, struct error *err) {
     char *line = NULL, *path = layout_path(s, "actions", name);
     size_t got = 0;
-    int64_t at = 0;
-    const char *json = NULL;
-    size_t json_length = 0;
+    struct segment_span span = {0};
     int fd = segment_open(s, name, err);
     int rc = fd < 0 ? fd : 0;
     if (rc == 0 && (offset < 0 || length < 1 || length > LINE_MAX_BYTES))
@@ -191,11 +203,10 @@ int segment_read(struct store *s, const char *name, int64_t offset, int64_t leng
         goto out;
     line = mem_scratch((size_t)length);
     rc = read_at(fd, line, (size_t)length, offset, &got, path, err);
-    if (rc == 0 &&
-        (got != (size_t)length || line[got - 1] != '\n' || !segment_parse(line, got - 1, &at, &json, &json_length)))
+    if (rc == 0 && (got != (size_t)length || line[got - 1] != '\n' || !segment_parse(&span, line, got - 1)))
         rc = error_set(err, ERR_CORRUPT, "%s: the record at byte %" PRId64 " is damaged", path, offset);
     /* The checksum fits, and the strict reader checked the line when it was indexed: the fast one is enough. */
-    if (rc == 0 && !(*out = cJSON_ParseWithLength(json, json_length)))
+    if (rc == 0 && !(*out = cJSON_ParseWithLength(span.json, span.json_length)))
         rc = error_set(err, ERR_CORRUPT, "%s: the record at byte %" PRId64 " is no JSON", path, offset);
 out:
     free(path);
@@ -222,13 +233,11 @@ static bool looks_like_record(const char *text, size_t length) {
 
 /* Length of the damaged part of a line: up to its last record, if that lost only the newline before it; else all. */
 static size_t damaged_length(const char *line, size_t length) {
-    int64_t at;
-    const char *json;
-    size_t json_length;
+    struct segment_span span;
     size_t start = length;
     while (start > 0 && !looks_like_record(line + start, length - start))
         start--;
-    return start > 0 && segment_parse(line + start, length - start, &at, &json, &json_length) ? start : length;
+    return start > 0 && segment_parse(&span, line + start, length - start) ? start : length;
 }
 
 /* Visits the complete lines of `text`; returns the bytes used. */
@@ -240,7 +249,7 @@ static int give_lines(const char *text, size_t size, int64_t offset, size_t *use
         const char *line = text + *used;
         size_t length = (size_t)(end - line), span_length = length + 1;
         struct segment_span span = {.offset = offset + (int64_t)*used};
-        if (!segment_parse(line, length, &span.at, &span.json, &span.json_length)) {
+        if (!segment_parse(&span, line, length)) {
             size_t damaged = damaged_length(line, length);
             span.json = NULL;
             span_length = damaged < length ? damaged : length + 1;

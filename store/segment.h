@@ -11,6 +11,7 @@
 
 #include "engine/base/buffer.h"
 #include "engine/base/error.h"
+#include "engine/base/sha256.h"
 #include "engine/base/texts.h"
 
 struct store;
@@ -31,6 +32,9 @@ void segment_leave(struct store *s);
 /* Opens a segment for reading, from a small cache. Returns a descriptor that the store owns. */
 int segment_open(struct store *s, const char *name, struct error *err);
 
+/* The checksum that a line begins with. False: it cannot be read. */
+bool segment_checksum(struct digest *out, const struct store *s, const char *name, int64_t offset);
+
 /* The record at a place. ERR_CORRUPT when the line is damaged. The caller deletes it. */
 int segment_read(struct store *s, const char *name, int64_t offset, int64_t length, cJSON **out, struct error *err);
 
@@ -44,7 +48,8 @@ struct segment_span {
     int64_t offset;
     int64_t length; /* with the newline, where it has one */
     int64_t at;
-    const char *json; /* NULL: the line is damaged */
+    struct digest checksum; /* that the line begins with, and has */
+    const char *json;       /* NULL: the line is damaged */
     size_t json_length;
 };
 typedef int segment_visit(void *context, const struct segment_span *span, struct error *err);

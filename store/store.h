@@ -197,6 +197,13 @@ int store_record_newest(struct store *s, enum record_group group, const char *na
    text. ERR_NOT_FOUND for an out that is not in the store. */
 int store_record_add(struct store *s, const cJSON *record, struct error *err);
 
+/* Queues withdrawals of all records that a key has now: they count no longer in this store. Queue the key's new record
+   before them, so that the same group holds both. The first withdrawal raises the store's format, durably. */
+int store_withdraw(struct store *s, const struct digest *key, struct error *err);
+
+/* The ids of the runs that withdrew records of a key. The caller closes the list. */
+int store_withdrawals(struct texts *runs, struct store *s, const struct digest *key, struct error *err);
+
 /* A group: makes all queued records durable, in the order above, while the engine goes on. One group at a time. */
 struct store_group;
 

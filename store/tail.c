@@ -73,23 +73,35 @@ struct indexing {
     int64_t newest;
 };
 
-static int index_span(void *context, const struct segment_span *span, struct error *err) {
-    struct indexing *x = context;
+static int index_record(struct indexing *x, const struct segment_span *span, struct error *err) {
     struct record_row row = {0};
     struct buffer known = {0};
     cJSON *tree = NULL;
     struct error why = {0};
+    bool withdrawn;
     if (!span->json || record_row_parse(&row, &tree, span->json, span->json_length, &why) < 0) {
         notice(x->s, "%s/actions/%s: the line at byte %" PRId64 " is left out: %s", x->s->directory, x->name,
                span->offset, span->json ? why.message : "its bytes are not those that were written");
         return 0;
     }
-    int rc = known_write(&known, row.record, err);
-    if (rc == 0)
+    int rc = withdrawal_covers(&withdrawn, x->s, &span->checksum, err);
+    if (rc == 0 && !withdrawn)
+        rc = known_write(&known, row.record, err);
+    if (rc == 0 && !withdrawn)
         rc = add_row(x->s, x->id, span, &row, &known, err);
-    if (span->at > x->newest)
-        x->newest = span->at;
     buffer_close(&known);
+    cJSON_Delete(tree);
+    return rc;
+}
+
+static int index_span(void *context, const struct segment_span *span, struct error *err) {
+    struct indexing *x = context;
+    struct withdrawal w;
+    cJSON *tree = NULL;
+    int rc = withdrawal_parse(&w, &tree, span) ? withdrawal_index(x->s, x->id, span->offset, &w, err)
+                                               : index_record(x, span, err);
+    if (span->at > x->newest) /* 0: the line is damaged */
+        x->newest = span->at;
     cJSON_Delete(tree);
     return rc;
 }
@@ -101,6 +113,11 @@ static int step_for(struct store *s, enum statement which, int64_t id, struct er
         return rc;
     sqlite3_bind_int64(q, 1, id);
     return index_step(s, q, err);
+}
+
+static int drop_rows(struct store *s, int64_t segment, struct error *err) {
+    int rc = step_for(s, SQL_SEGMENT_ROWS_DROP, segment, err);
+    return rc < 0 ? rc : withdrawal_forget(s, segment, err);
 }
 
 static int get_segment(struct store *s, const char *name, bool add, int64_t *id, int64_t *indexed, int64_t *newest,
@@ -165,7 +182,7 @@ static int index_step_lines(struct store *s, const char *name, int fd, int64_t s
     if (rc == 0 && (indexed < 0 || indexed > st.st_size)) { /* the file has lost its end, whose records do not count */
         notice(s, "%s/actions/%s: is shorter than it was; indexed anew", s->directory, name);
         s->lost_segments++;
-        rc = step_for(s, SQL_SEGMENT_ROWS_DROP, x.id, err);
+        rc = drop_rows(s, x.id, err);
         indexed = x.newest = 0;
     }
     if (rc == 0)
@@ -223,7 +240,8 @@ static int add_rows(struct store *s, const char *name, const struct coming_recor
     for (size_t i = 0; rc == 0 && *done && i < records->count; i++) {
         const struct coming_record *c = &records->items[i];
         const struct segment_span span = {.offset = c->offset, .length = c->length, .at = c->at};
-        rc = add_row(s, id, &span, &c->row, &c->known, err);
+        rc = c->withdraws ? withdrawal_index(s, id, c->offset, &c->withdrawal, err)
+                          : add_row(s, id, &span, &c->row, &c->known, err);
         newest = c->at > newest ? c->at : newest;
         end = c->offset + c->length;
     }
@@ -316,7 +334,7 @@ int tail_forget(struct store *s, const char *name, bool *known, struct error *er
     rc = get_segment(s, name, false, &id, &unused, &unused, err);
     *known = id != 0;
     if (rc == 0 && id != 0)
-        rc = step_for(s, SQL_SEGMENT_ROWS_DROP, id, err);
+        rc = drop_rows(s, id, err);
     if (rc == 0 && id != 0)
         rc = step_for(s, SQL_SEGMENT_DROP, id, err);
     if (rc == 0)

@@ -63,10 +63,24 @@ static int run_failed(struct project *p, const struct arguments *a, enum progres
     return code;
 }
 
+static int refuse_selects(const struct project *p, const struct arguments *a, struct error *err) {
+    int code = 0;
+    for (size_t k = 1; code == 0 && k < operand_count(a); k++) {
+        char *name = mem_strndup(operand(a, k), strcspn(operand(a, k), "["));
+        const struct stage_decl *decl = pipeline_stage(p->pipeline, name);
+        if (decl && decl->type == STAGE_SELECT)
+            code = error_set(err, ERR_USAGE,
+                             "run: --force: %s is a select, which runs nothing; name the stages that do", name);
+        free(name);
+    }
+    return code;
+}
+
 static int run(const struct arguments *a, struct error *err) {
     enum progress_style style = PROGRESS_PLAIN;
     struct run_options options = {.keep_going = argument_given(a, "keep-going"),
                                   .retry_failed = argument_given(a, "retry-failed"),
+                                  .force = argument_given(a, "force"),
                                   .same_platform = argument_given(a, "same-platform"),
                                   .base_window_s = argument_given(a, "base-power") ? 1 : 0};
     struct project p;
@@ -79,7 +93,11 @@ static int run(const struct arguments *a, struct error *err) {
     options.keep_failed = (size_t)keep_failed;
     if (code)
         return code;
+    if (options.force && operand_count(a) < 2)
+        return error_set(err, ERR_USAGE, "run: --force needs a STAGE: retort run --force PIPELINE STAGE");
     code = project_open(&p, a, PROJECT_STORE_CREATE, err);
+    if (code == 0 && options.force)
+        code = refuse_selects(&p, a, err);
     if (code == 0)
         code = project_gpus(&options.gpus, &options.limits, &p, a, err);
     if (code == 0)
@@ -93,6 +111,8 @@ static const struct option options[] = {
     OPTION_JOBS,
     OPTION_GPUS,
     {"keep-going", 'k', NULL, "Go on with stages that do not depend on a failed one"},
+    {"force", 0, NULL,
+     "Run the named stages again although they are known; another result takes the place of the earlier one"},
     {"retry-failed", 0, NULL,
      "Run only what failed in the last run or was left out by a quorum, and what depends on that"},
     {"progress", 0, "STYLE", "auto, plain, json (one object per line) or none"},
@@ -113,6 +133,8 @@ const struct command command_run = {
     .doc = "Runs every stage whose result is not known yet: in the order that ends soonest, as many at once as fit.\n"
            "STAGE is a stage (scratch), an instance (scratch[size=7,seed=1]) or part of one (scratch[size=7]). The "
            "stages that it needs run first. Without STAGE all stages run.\n"
+           "--force runs the named stages again. The same result changes nothing. After another one the earlier record "
+           "counts no longer in this store, and the next run brings up to date what depends on it.\n"
            "Interrupting (Ctrl-C) lets stages write a checkpoint and keeps all finished results; a second Ctrl-C "
            "kills. Run again to go on.\n"
            "When every result that the pipeline names is known, results/NAME/ gets all of them. results/NAME.energy.md "

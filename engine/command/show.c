@@ -17,7 +17,8 @@
 struct shown_record {
     const struct instance *instance;
     cJSON *record;
-    bool is_other; /* of an earlier key */
+    bool is_other;          /* of an earlier key */
+    struct texts withdrawn; /* runs that withdrew an earlier record of the key */
 };
 
 struct shown {
@@ -110,6 +111,7 @@ static void append_text(struct buffer *out, const struct shown_record *item) {
     const struct record_view r = record_read(item->record);
     buffer_printf(out, "%s\n  key %s%s\n  kind %s, run %s\n", r.stage, r.key, item->is_other ? " (an earlier one)" : "",
                   r.kind, r.run);
+    state_put_withdrawals(out, &item->withdrawn);
     append_seconds(out, "  wall", r.wall_s);
     append_seconds(out, ", user", r.user_s);
     append_seconds(out, ", system", r.system_s);
@@ -134,7 +136,10 @@ static void add(void *context, const struct project *p, const struct instance *i
     if (i->state == INSTANCE_DONE)
         s->code = store_record_find(p->store, &i->key, p->platform, &record, s->err);
     mem_grow(s->items, &s->capacity, s->count + 1);
-    s->items[s->count++] = (struct shown_record){.instance = i, .record = record};
+    struct shown_record *item = &s->items[s->count++];
+    *item = (struct shown_record){.instance = i, .record = record};
+    if (s->code == 0 && record)
+        s->code = store_withdrawals(&item->withdrawn, p->store, &i->key, s->err);
 }
 
 /* Reads the record of an attempt that finished. */
@@ -211,8 +216,10 @@ static int explain_none(const struct shown *s, const char *named, struct error *
 }
 
 static void shown_close(struct shown *s) {
-    for (size_t i = 0; i < s->count; i++)
+    for (size_t i = 0; i < s->count; i++) {
+        texts_close(&s->items[i].withdrawn);
         cJSON_Delete(s->items[i].record);
+    }
     free(s->items);
 }
 

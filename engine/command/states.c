@@ -148,6 +148,12 @@ void state_reason(struct buffer *out, struct earlier_records *e, struct plan *pl
         reason_to_wait(out, i);
 }
 
+void state_put_withdrawals(struct buffer *out, const struct texts *runs) {
+    for (size_t i = 0; i < runs->count; i++)
+        buffer_printf(out, "%s%s", i ? ", " : "  an earlier record was withdrawn by run ", runs->list[i]);
+    buffer_puts(out, runs->count ? "\n" : "");
+}
+
 size_t state_each_named(const struct project *p,
                         void (*each)(void *context, const struct project *p, const struct instance *i), void *context) {
     size_t count, named = 0;

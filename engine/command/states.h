@@ -37,6 +37,9 @@ const char *state_name(struct plan *plan, const struct instance *i);
 /* Appends one line: the reason for the instance's state. */
 void state_reason(struct buffer *out, struct earlier_records *e, struct plan *plan, const struct instance *i);
 
+/* Appends a line that says which runs withdrew an earlier record; nothing if none did. */
+void state_put_withdrawals(struct buffer *out, const struct texts *runs);
+
 /* Calls `each` for every instance that the plan's targets name, in plan order; returns their number. */
 size_t state_each_named(const struct project *p,
                         void (*each)(void *context, const struct project *p, const struct instance *i), void *context);

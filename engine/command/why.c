@@ -68,10 +68,14 @@ static void explain_programs(struct buffer *out, const struct project *p, const 
 static void explain_known(struct buffer *out, const struct project *p, const struct instance *i) {
     char key[DIGEST_HEX_SIZE];
     cJSON *record = NULL;
+    struct texts withdrawn;
     digest_hex(key, &i->key);
     buffer_printf(out, "known: key %.12s has a record\n", key);
     if (store_record_find(p->store, &i->key, p->platform, &record, NULL) == 0)
         explain_programs(out, p, i, record);
+    if (store_withdrawals(&withdrawn, p->store, &i->key, NULL) == 0)
+        state_put_withdrawals(out, &withdrawn);
+    texts_close(&withdrawn);
     cJSON_Delete(record);
 }
 

@@ -18,7 +18,7 @@ enum { COMMIT_RECORDS = 256, INDEX_RECORDS = 1024, INDEX_WAIT_MS = 1000 };
 static void report_finished(struct run *r, struct task *t) {
     struct error fault = {0};
     t->durable = true;
-    if (task_is_cached(t)) /* the record takes the place of the account */
+    if (t->recorded) /* the record takes the place of the account */
         store_attempt_remove(r->store, t->attempt_id);
     if (attempt_uses_checkpoint(t->instance) &&
         store_checkpoint_remove(r->store, &t->instance->key, r->platform, &fault) < 0)

@@ -83,7 +83,8 @@ static int submit(struct run *r, struct instance *i, bool *known, struct error *
     struct task *same = key_map_get(&r->tasks, &i->key);
     int rc = 0;
     *known = false;
-    if (!same || (i->decl->cache && !task_is_cached(same)))
+    bool forced = force_wants(r, i);
+    if (!forced && (!same || (i->decl->cache && !task_is_cached(same))))
         rc = known_lookup(known, r->plan, r->store, r->options->same_platform ? r->platform : NULL, r->drift, i, err);
     if (rc == 0 && *known)
         run_report(r, i, STAGE_KNOWN, NULL);
@@ -93,10 +94,12 @@ static int submit(struct run *r, struct instance *i, bool *known, struct error *
         join(r, same, i, known);
         return 0;
     }
-    *known = quorum_recall(r, i);
+    *known = !forced && quorum_recall(r, i);
     if (*known)
         return 0;
-    key_map_add(&r->tasks, &i->key, task_create(r, i));
+    struct task *t = task_create(r, i);
+    t->forced = forced;
+    key_map_add(&r->tasks, &i->key, t);
     mem_grow(r->pending, &r->pending_capacity, r->pending_count + 1);
     r->pending[r->pending_count++] = i;
     return 0;

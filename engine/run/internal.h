@@ -6,7 +6,7 @@
  *   discover.c  plan -> known, or a task            commit.c   durable, then reported
  *   publish.c   known results -> results/           end.c      exit code, run file
  *   report.c    counts, observers, the first fault  files.c    large files are hashed on workers
- *   quorum.c    failures that a select goes on without
+ *   quorum.c    failures that a select goes on without      force.c    known stages that run again
  *
  * Everything here is on one thread, but for attempt_prepare, attempt_collect and store_group_write on workers.
  */
@@ -36,7 +36,9 @@ struct task {
     struct task *next; /* in `ended` or `finished` */
     int busy_count;    /* how often another engine held the key */
     bool claimed;
+    bool forced;   /* runs although its key is known */
     bool finished; /* by this run */
+    bool recorded; /* it made a record, which is queued or durable */
     bool durable;  /* done, and reported so */
 
     struct attempt *attempt;       /* under way, until it is judged */
@@ -177,6 +179,14 @@ void task_stop(struct task *t, enum schedule_type how); /* the scheduler's TERM 
 void task_judge(struct task *t);
 void task_release(struct task *t); /* releases its claim */
 void task_free(struct task *t);
+
+/* ---- force.c ---- */
+
+/* Whether the instance has to run although its key may be known: a target names it, and no pass has done it yet. */
+bool force_wants(const struct run *r, const struct instance *i);
+/* Queues the record of a forced task that has finished. The same outs as before keep the earlier record; else that is
+   withdrawn. `*kept`: the earlier one stays, and nothing was queued. */
+int force_add_record(bool *kept, struct task *t, const cJSON *record, struct error *err);
 
 /* ---- quorum.c ---- */
 

@@ -46,6 +46,7 @@ struct run_options {
     bool keep_going;
     size_t keep_failed;        /* directories of failed attempts that stay */
     bool retry_failed;         /* run failures again that a quorum left out */
+    bool force;                /* run what the targets name, also if it is known */
     bool same_platform;        /* only results of this platform are known */
     const char *stage_program; /* path of retort-stage */
     char **covers;             /* folders that commands do not see, NULL-terminated; NULL: they see all */

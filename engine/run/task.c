@@ -94,10 +94,10 @@ static void wait_for_owner(struct task *t, const char *who) {
 static int claim(struct task *t, struct error *err) {
     struct run *r = t->run;
     const char *platform = r->options->same_platform ? r->platform : NULL;
-    bool known;
+    bool known = false;
     int rc = store_claim(r->store, &t->instance->key, err);
     if (rc == ERR_BUSY) {
-        rc = known_lookup(&known, r->plan, r->store, platform, NULL, t->instance, err);
+        rc = t->forced ? 0 : known_lookup(&known, r->plan, r->store, platform, NULL, t->instance, err);
         if (rc == 0 && known)
             finish_known(t);
         else if (rc == 0)
@@ -107,7 +107,7 @@ static int claim(struct task *t, struct error *err) {
     if (rc < 0)
         return rc;
     t->claimed = true;
-    rc = known_lookup(&known, r->plan, r->store, platform, NULL, t->instance, err);
+    rc = t->forced ? 0 : known_lookup(&known, r->plan, r->store, platform, NULL, t->instance, err);
     if (rc == 0 && known)
         finish_known(t);
     return rc < 0 ? rc : !known;
@@ -345,6 +345,21 @@ static void finish_all(struct task *t) {
     remove_failed(r, t->instance);
 }
 
+/* The record of a cached stage enters the store's queue. Any other attempt leaves its record among the attempts. */
+static int add_record(struct task *t, struct error *err) {
+    bool unrecorded = !task_is_cached(t);
+    int rc = 0;
+    if (!unrecorded) {
+        cJSON *record = attempt_record(t->attempt);
+        rc = t->forced ? force_add_record(&unrecorded, t, record, err) : store_record_add(t->run->store, record, err);
+        cJSON_Delete(record);
+    }
+    if (rc == 0 && unrecorded)
+        write_attempt(t, t->attempt, "finished", NULL);
+    t->recorded = !unrecorded;
+    return rc;
+}
+
 static void judge_finished(struct task *t) {
     struct run *r = t->run;
     struct error err = {0};
@@ -357,13 +372,7 @@ static void judge_finished(struct task *t) {
         judge_failed(t);
         return;
     }
-    if (task_is_cached(t)) {
-        cJSON *record = attempt_record(t->attempt);
-        rc = store_record_add(r->store, record, &err);
-        cJSON_Delete(record);
-    } else {
-        write_attempt(t, t->attempt, "finished", NULL);
-    }
+    rc = add_record(t, &err);
     if (rc < 0) {
         t->attempt->outcome.reason = mem_strdup(err.message);
         run_fail(r, rc, &err);

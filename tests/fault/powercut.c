@@ -27,10 +27,12 @@
 
 #include "engine/base/buffer.h"
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 #include "tests/fault/workload.h"
 
-enum { SECTOR = 512, NAME_SIZE = 256, TRACE_LIMIT = 1 << 28, ENOUGH = 20, RUNS = 4, PROMISES = WORKLOAD_KEYS + RUNS };
+enum { SECTOR = 512, NAME_SIZE = 256, TRACE_LIMIT = 1 << 28, ENOUGH = 20, RUNS = 5 };
+enum { KEY_AGAIN = 6, AGAIN = WORKLOAD_KEYS + RUNS, PROMISES };
 
 static void die(const char *what, const struct error *err) {
     fprintf(stderr, "powercut: %s: %s\n", what, err->message);
@@ -47,7 +49,7 @@ static void call_tracer(const char *name, const char *text) {
         function(text);
 }
 
-/* From here on a key, or the run of number WORKLOAD_KEYS less, is promised, or is no longer. */
+/* From here on a key, the run of number WORKLOAD_KEYS less, or the key that is made again is promised, or is no longer. */
 static void mark(unsigned promise, bool promised) {
     char text[16];
     snprintf(text, sizeof text, "%c%u", promised ? '+' : '-', promise);
@@ -67,6 +69,18 @@ static void produce(struct store *s, unsigned run, unsigned used, unsigned from,
     for (unsigned i = from; i < to; i++)
         mark(i, true);
     if (workload_run_write(s, used, to, &err) < 0)
+        die("writing the run", &err);
+    mark(WORKLOAD_KEYS + run, true);
+}
+
+/* A run that makes a key again and withdraws its record. */
+static void make_again(struct store *s, unsigned run) {
+    struct error err = {0};
+    if (store_run_begin(s, "workload", NULL, &err) < 0 || workload_make_again(s, KEY_AGAIN, &err) < 0 ||
+        store_commit(s, &err) < 0)
+        die("making again", &err);
+    mark(AGAIN, true);
+    if (workload_run_write(s, KEY_AGAIN, KEY_AGAIN + 1, &err) < 0)
         die("writing the run", &err);
     mark(WORKLOAD_KEYS + run, true);
 }
@@ -107,7 +121,7 @@ static void collect(struct store *s, unsigned kept, unsigned from) {
 }
 
 /* Two engines one after the other, with one between them that dies; what the second finds of that one's, it tells. Then
-   most of it goes as garbage, and a third makes some of that again. */
+   most of it goes as garbage, and a third makes some of that again. A fourth withdraws a record. */
 static int record(const char *directory) {
     char *path = path_join(directory, "store");
     char *scratch = path_join(directory, "scratch");
@@ -127,6 +141,9 @@ static int record(const char *directory) {
     store_close(s);
     s = open_or_die(path);
     produce(s, 3, 2, 2, 4);
+    store_close(s);
+    s = open_or_die(path);
+    make_again(s, 4);
     store_close(s);
     free(path);
     free(scratch);
@@ -421,6 +438,37 @@ static int check_key(struct store *s, unsigned key, bool promised, bool *known, 
     return error_set(err, ERR_FAILED, "key %u: %s: %s", key, state == WORKLOAD_UNKNOWN ? "lost" : "wrong", why.message);
 }
 
+static bool has_withdrawal(const char *store) {
+    char *folder = path_join(store, "actions");
+    struct folder entries;
+    const char *name;
+    bool has = false;
+    int rc = folder_open_if_there(&entries, folder, NULL);
+    while (rc >= 0 && (rc = folder_next(&entries, &name, NULL)) > 0) {
+        struct buffer text = {0};
+        char *path = path_join(folder, name);
+        has |= file_read(&text, path, TRACE_LIMIT, NULL) == 0 && strstr(buffer_text(&text), "retort_withdrawal");
+        free(path);
+        buffer_close(&text);
+    }
+    folder_close(&entries);
+    free(folder);
+    return has;
+}
+
+/* An engine that knows no withdrawals must not open a store that has one. */
+static int check_format(const char *store, struct error *err) {
+    struct buffer text = {0};
+    char *path = path_join(store, "format");
+    bool has = has_withdrawal(store);
+    int rc = has ? file_read(&text, path, TRACE_LIMIT, err) : 0;
+    if (rc == 0 && has && strcmp(buffer_text(&text), "retort store 2\n") != 0)
+        rc = error_set(err, ERR_FAILED, "a withdrawal in a store of format %s", buffer_text(&text));
+    buffer_close(&text);
+    free(path);
+    return rc;
+}
+
 static int check_all(const char *path, const bool promised[PROMISES], const char *scratch, struct error *err) {
     struct store *s;
     size_t runs = 0;
@@ -428,8 +476,10 @@ static int check_all(const char *path, const bool promised[PROMISES], const char
     int rc = store_open(&s, path, true, err);
     if (rc < 0)
         return error_prefix(err, "opening");
-    for (unsigned i = WORKLOAD_KEYS; i < PROMISES; i++)
+    for (unsigned i = WORKLOAD_KEYS; i < AGAIN; i++)
         runs += promised[i];
+    if (promised[AGAIN] && !workload_is_made_again(s, KEY_AGAIN))
+        rc = error_set(err, ERR_FAILED, "a withdrawn record counts");
     for (unsigned i = 0; rc == 0 && i < WORKLOAD_KEYS; i++)
         rc = check_key(s, i, promised[i], &known[i], scratch, err);
     if (rc == 0)
@@ -461,7 +511,9 @@ static int check_state(const char *directory, uint64_t seed, uint64_t number, si
     disk_build(&d, *instant, percent);
     disk_write(&d, 0, root);
     char *format = path_join(store, "format");
-    int rc = fsck_first && file_exists(format) ? check_records(store, err) : 0;
+    int rc = check_format(store, err);
+    if (rc == 0 && fsck_first && file_exists(format))
+        rc = check_records(store, err);
     if (rc == 0)
         rc = check_all(store, promised, scratch, err);
     if (rc == 0)

@@ -13,6 +13,11 @@ enum { WORKLOAD_KEYS = 8 };
 /* Puts the outs of key `i` into the store and queues its record. */
 int workload_produce(struct store *s, unsigned i, struct error *err);
 
+/* Makes key `i` once more: its record says that it took longer, and the earlier ones are withdrawn. And whether such a
+   record counts. */
+int workload_make_again(struct store *s, unsigned i, struct error *err);
+bool workload_is_made_again(struct store *s, unsigned i);
+
 /* Writes the run of `s` as one that ended well and used the keys from..to-1. */
 int workload_run_write(struct store *s, unsigned from, unsigned to, struct error *err);
 
