@@ -67,6 +67,11 @@ void attempts_close(struct attempts *all) {
     all->idle = NULL;
 }
 
+void attempts_stop(void *all, bool stop) {
+    const struct attempts *attempts = all;
+    executor_stop(attempts->executor, stop);
+}
+
 void attempts_free(struct attempts *all) {
     executor_free(all->executor);
     if (all->work_fd >= 0)

@@ -68,6 +68,9 @@ int attempts_open(struct attempts *out, const struct attempts_options *options, 
 void attempts_close(struct attempts *all);
 void attempts_free(struct attempts *all);
 
+/* Stops all stages, or lets them go on; `all` is a struct attempts. For event_loop_on_stop. */
+void attempts_stop(void *all, bool stop);
+
 /* Gives what is prepared by now to the executor, as one batch. */
 void attempts_submit(struct attempts *all);
 

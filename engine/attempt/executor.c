@@ -292,19 +292,29 @@ void executor_submit(struct executor *e, struct execution *out[], const struct e
         submit(&out[i], e, &requests[i]);
 }
 
-/* ---- cancelling ---- */
+/* ---- cancelling, stopping ---- */
+
+static void send_frame(struct keeper *k, enum frame_type type) {
+    frame_write(&k->outbox, type, NULL);
+    write_frames(k);
+    poll_control(k);
+}
 
 void executor_cancel(struct executor *e, struct execution *const executions[], size_t count, enum cancel how) {
     (void)e;
     for (size_t i = 0; i < count; i++) {
         struct keeper *k = executions[i]->keeper;
-        frame_write(&k->outbox, how == CANCEL_KILL ? FRAME_KILL : FRAME_TERMINATE, NULL);
-        write_frames(k);
-        poll_control(k);
+        send_frame(k, how == CANCEL_KILL ? FRAME_KILL : FRAME_TERMINATE);
         kill(k->pid, SIGCONT); /* its stage may have stopped it */
         if (how == CANCEL_KILL && executions[i]->kill_due_ms == UINT64_MAX)
             executions[i]->kill_due_ms = now_ms() + KILL_LIMIT_MS;
     }
+}
+
+void executor_stop(struct executor *e, bool stop) {
+    for (struct keeper *k = e->keepers; k; k = k->next)
+        if (k->execution)
+            send_frame(k, stop ? FRAME_STOP : FRAME_GO);
 }
 
 uint64_t executor_poll(struct executor *e) {

@@ -14,6 +14,7 @@
 #ifndef RETORT_ENGINE_ATTEMPT_EXECUTOR_H
 #define RETORT_ENGINE_ATTEMPT_EXECUTOR_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 #include <uv.h>
 
@@ -57,6 +58,9 @@ void executor_submit(struct executor *e, struct execution *out[], const struct e
 enum cancel { CANCEL_TERMINATE, CANCEL_KILL };
 /* TERMINATE asks the stages to leave; KILL kills them and all that they started. */
 void executor_cancel(struct executor *e, struct execution *const executions[], size_t count, enum cancel how);
+
+/* Stops all stages and their time limits, or lets them go on. */
+void executor_stop(struct executor *e, bool stop);
 
 /* Kills keepers that did not kill their stage in time after CANCEL_KILL: they may have been stopped. Returns the time
    (on the clock of clock_awake_ns, in ms) at which it has to be called again; UINT64_MAX: never. */

@@ -10,12 +10,31 @@ static uint64_t read_ns(clockid_t clock) {
     return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
 }
 
+static struct {
+    uint64_t since_ns;           /* of the present stop */
+    _Atomic uint64_t stopped_ns; /* in all stops */
+} awake, working;
+
 uint64_t clock_monotonic_ns(void) {
     return read_ns(CLOCK_BOOTTIME);
 }
 
 uint64_t clock_awake_ns(void) {
-    return read_ns(CLOCK_MONOTONIC);
+    return read_ns(CLOCK_MONOTONIC) - awake.stopped_ns;
+}
+
+uint64_t clock_working_ns(void) {
+    return read_ns(CLOCK_BOOTTIME) - working.stopped_ns;
+}
+
+void clock_stop(void) {
+    awake.since_ns = clock_awake_ns();
+    working.since_ns = clock_working_ns();
+}
+
+void clock_go(void) {
+    awake.stopped_ns += clock_awake_ns() - awake.since_ns;
+    working.stopped_ns += clock_working_ns() - working.since_ns;
 }
 
 double clock_wall_s(void) {

@@ -142,7 +142,7 @@ static void model_so_far(struct share *s) {
     struct energy_record record;
     const char *root = s->sharing->root;
     const struct meter_usage usage = {.cpu_s = share_cpu_s(s) - s->before_s,
-                                      .wall_s = (double)(clock_monotonic_ns() - s->began_ns) / 1e9,
+                                      .wall_s = (double)(clock_working_ns() - s->began_ns) / 1e9,
                                       .memory_bytes = cputime_tree_peak(root, s->keeper)};
     meter_so_far(s->task, &usage, &record);
     double gpu_j = s->sharing->gpu_count ? record.gpu_j * fmin(1, s->gpus / (double)s->sharing->gpu_count) : 0;
@@ -197,7 +197,7 @@ struct share *share_begin(struct sharing *e, pid_t keeper, const char *stage, do
     s->group = cpu_group_create(e->root, keeper);
     s->task = meter_begin(e->meter, keeper);
     share_out(e);
-    s->began_ns = clock_monotonic_ns();
+    s->began_ns = clock_working_ns();
     s->row = free_row(e);
     for (size_t k = 0; k < PARTS; k++)
         s->accounts[k] = (struct account){e->parts[k].wall_s, e->parts[k].busy_s, e->parts[k].used_j};
@@ -247,7 +247,7 @@ void share_stop(struct share *s) {
         return;
     struct sharing *e = s->sharing;
     const struct meter_usage usage = {.cpu_s = share_cpu_s(s) - s->before_s,
-                                      .wall_s = (double)(clock_monotonic_ns() - s->began_ns) / 1e9,
+                                      .wall_s = (double)(clock_working_ns() - s->began_ns) / 1e9,
                                       .alone = s->beside_count == 0};
     if (!e->counts)
         model_so_far(s);

@@ -96,7 +96,27 @@ static void on_signal(uv_signal_t *handle, int number) {
 
 static bool is_ignored(int number) {
     struct sigaction now;
-    return (number == SIGHUP || number == SIGPIPE) && sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+    return (number == SIGHUP || number == SIGPIPE || number == SIGTSTP) && sigaction(number, NULL, &now) == 0 &&
+           now.sa_handler == SIG_IGN;
+}
+
+/* The signal's own action stops this program, unless nobody could continue it (an orphaned process group). */
+static void on_stop(uv_signal_t *handle, int number) {
+    struct event_loop *l = handle->data;
+    l->stop(l->stop_context, true);
+    clock_stop();
+    uv_signal_stop(handle);
+    raise(number);
+    uv_signal_start(handle, on_stop, number);
+    clock_go();
+    l->stop(l->stop_context, false);
+}
+
+void event_loop_on_stop(struct event_loop *l, void (*stop)(void *context, bool stop), void *context) {
+    l->stop = stop;
+    l->stop_context = context;
+    if (!is_ignored(SIGTSTP))
+        uv_signal_start(&l->stop_signal, on_stop, SIGTSTP);
 }
 
 int event_loop_signals(struct event_loop *l) {
@@ -113,6 +133,8 @@ void event_loop_catch_last(struct event_loop *l) {
         if (uv_is_active((uv_handle_t *)&l->signals[i])) /* stopping it would leave a moment without a handler */
             sigaction(numbers[i], &last, NULL);
     }
+    if (l->is_open && uv_is_active((uv_handle_t *)&l->stop_signal))
+        signal(SIGTSTP, SIG_DFL);
 }
 
 /* ---- the loop ---- */
@@ -129,6 +151,8 @@ int event_loop_open(struct event_loop *l, struct error *err) {
         if (!is_ignored(numbers[i]))
             uv_signal_start(&l->signals[i], on_signal, numbers[i]);
     }
+    uv_signal_init(&l->uv, &l->stop_signal);
+    l->stop_signal.data = l;
     count_caught(l); /* at the end of the pass before */
     make_threads(l);
     return 0;

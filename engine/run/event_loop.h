@@ -1,7 +1,8 @@
 /*
  * The event loop of a run or a verification: its timer, its worker threads, and the signals that ask it to end. These
  * are SIGINT, SIGTERM, SIGHUP, and SIGPIPE: whoever read this program's output has gone. A SIGHUP or SIGPIPE that was
- * ignored before, as by nohup, stays ignored. SIGPIPE counts once, however much is written after it.
+ * ignored before, as by nohup, stays ignored. SIGPIPE counts once, however much is written after it. SIGTSTP (Ctrl-Z)
+ * stops the stages and then this program, until SIGCONT.
  */
 #ifndef RETORT_ENGINE_RUN_EVENT_LOOP_H
 #define RETORT_ENGINE_RUN_EVENT_LOOP_H
@@ -19,6 +20,9 @@ struct event_loop {
     uv_loop_t uv;
     uv_timer_t timer;
     uv_signal_t signals[EVENT_LOOP_SIGNALS];
+    uv_signal_t stop_signal;
+    void (*stop)(void *context, bool stop);
+    void *stop_context;
     int signals_seen;
     bool output_lost; /* SIGPIPE has come */
     uv_work_t first_work;
@@ -26,6 +30,9 @@ struct event_loop {
 
 /* `{0}` is a closed loop, of which signals can be asked. ERR_IO. */
 int event_loop_open(struct event_loop *l, struct error *err);
+
+/* Calls `stop` before SIGTSTP stops this program, and with false when it goes on. */
+void event_loop_on_stop(struct event_loop *l, void (*stop)(void *context, bool stop), void *context);
 
 /* Closes every handle and waits until all work is done. */
 void event_loop_close(struct event_loop *l);

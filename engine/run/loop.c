@@ -38,9 +38,11 @@ static int open_run(struct run *r, struct error *err) {
                                              .keep_failed = r->options->keep_failed,
                                              .covers = r->options->covers};
     rc = attempts_open(&r->attempts, &options, err);
-    if (rc == 0)
-        open_energy(r);
-    return rc;
+    if (rc < 0)
+        return rc;
+    event_loop_on_stop(&r->loop, attempts_stop, &r->attempts);
+    open_energy(r);
+    return 0;
 }
 
 void run_close_loop(struct run *r) {

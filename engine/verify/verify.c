@@ -265,6 +265,7 @@ static int execute(struct verification *v, struct error *err) {
         rc = submit(v, err);
     if (rc < 0)
         return rc;
+    event_loop_on_stop(&v->loop, attempts_stop, &v->attempts);
     for (step(v); v->in_flight > 0 || !scheduler_idle(v->scheduler); step(v))
         event_loop_wait(&v->loop, due_ms(v));
     if (v->code)

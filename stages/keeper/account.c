@@ -40,11 +40,11 @@ static cJSON *no_energy(const struct keeper *k) {
     return unavailable;
 }
 
-/* The start plus the time that has passed: somebody may set the wall clock in between. */
+/* The end is the start plus the time that has passed: somebody may set the wall clock in between. */
 static void format_times(const struct keeper *k, struct attempt_result *out, uint64_t end_ns) {
     out->wall_s = k->attempt.started_ns ? (double)(end_ns - k->attempt.started_ns) / 1e9 : 0;
     clock_format(out->start, k->attempt.started_s);
-    clock_format(out->end, k->attempt.started_s + out->wall_s);
+    clock_format(out->end, k->attempt.started_s + k->attempt.stopped_s + out->wall_s);
 }
 
 void keeper_describe(struct keeper *k, struct attempt_result *out) {
@@ -76,7 +76,7 @@ void keeper_describe(struct keeper *k, struct attempt_result *out) {
 void keeper_describe_so_far(struct keeper *k, struct attempt_result *out) {
     struct energy_record record;
     attempt_result_init(out);
-    format_times(k, out, clock_monotonic_ns());
+    format_times(k, out, clock_working_ns());
     struct meter_usage used = {.cpu_s = k->attempt.usage.cpu_s + cputime_tree("/", k->attempt.leader),
                                .wall_s = out->wall_s,
                                .memory_bytes =

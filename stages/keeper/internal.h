@@ -23,8 +23,9 @@ struct kept_attempt {
     bool terminate, kill;
     bool sweeping; /* a process that dies now was left behind by the leader */
     size_t survivors;
-    double started_s; /* seconds since 1970 */
-    uint64_t started_ns, ended_ns;
+    double started_s;              /* seconds since 1970 */
+    uint64_t started_ns, ended_ns; /* of clock_working_ns */
+    double stopped_s;
     char *error;              /* why it could not start */
     struct meter_usage usage; /* of the reaped */
     double user_s, system_s, read_bytes, written_bytes;
@@ -37,6 +38,7 @@ struct keeper {
     int signal_fd, null_fd;
     struct buffer inbox; /* bytes from the engine that are no whole frame yet */
     bool engine_gone;
+    bool stopped;   /* the engine stops the attempt */
     bool disturbed; /* it was stopped, or a process did not die: it takes no further attempt */
 
     struct meter *meter; /* NULL: unavailable, `meter_error` says why */

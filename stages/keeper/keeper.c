@@ -88,7 +88,7 @@ static bool reap(struct keeper *k) {
         if (pid == k->attempt.leader) {
             k->attempt.leader = 0;
             k->attempt.status = status;
-            k->attempt.ended_ns = clock_monotonic_ns();
+            k->attempt.ended_ns = clock_working_ns();
         } else if (k->attempt.sweeping) {
             k->attempt.survivors++;
         }
@@ -177,7 +177,7 @@ static int start(struct keeper *k, struct error *err) {
     if (rc < 0)
         return rc;
     dup2(k->attempt.log_fds[1], STDERR_FILENO); /* last words of the keeper itself */
-    k->attempt.started_ns = clock_monotonic_ns();
+    k->attempt.started_ns = clock_working_ns();
     k->attempt.started_s = clock_wall_s();
     keeper_begin_memory(k);
     const struct leader_options options = {
@@ -224,7 +224,7 @@ static void await_leader(struct keeper *k) {
 
 /* The leader was asked to leave before it was there. */
 static void never_started(struct keeper *k) {
-    k->attempt.started_ns = k->attempt.ended_ns = clock_monotonic_ns();
+    k->attempt.started_ns = k->attempt.ended_ns = clock_working_ns();
     k->attempt.started_s = clock_wall_s();
     k->attempt.status = k->attempt.kill ? SIGKILL : SIGTERM;
 }
@@ -246,7 +246,7 @@ static int try_run(struct keeper *k, struct error *err) {
     kill_remaining(k);
     keeper_end_memory(k);
     if (!k->attempt.ended_ns) { /* it could not start, or hangs in the kernel */
-        k->attempt.ended_ns = clock_monotonic_ns();
+        k->attempt.ended_ns = clock_working_ns();
         k->attempt.status = SIGKILL;
     }
     return 0;
@@ -258,7 +258,7 @@ static void run(struct keeper *k) {
     if (try_run(k, &fault) == 0)
         return;
     k->attempt.error = mem_strdup(fault.message);
-    k->attempt.started_ns = k->attempt.ended_ns = clock_monotonic_ns();
+    k->attempt.started_ns = k->attempt.ended_ns = clock_working_ns();
     k->attempt.started_s = clock_wall_s();
 }
 

@@ -1,9 +1,11 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "engine/meter/tree.h"
 #include "stages/keeper/internal.h"
 
 enum { READ_SIZE = 16 * 1024 };
@@ -50,6 +52,8 @@ static void read_requests(struct keeper *k) {
             ask_to_leave(k);
         else if (type == FRAME_KILL)
             k->attempt.kill = true;
+        else if (type == FRAME_STOP || type == FRAME_GO)
+            k->stopped = type == FRAME_STOP;
     }
     if (rc < 0)
         k->engine_gone = k->attempt.kill = true;
@@ -66,9 +70,34 @@ static void wait_input(struct keeper *k, int timeout_ms) {
         read_signals(k);
 }
 
+static void signal_all(int number) {
+    struct process_list all = process_tree("/", getpid());
+    for (size_t i = 1; i < all.count; i++)
+        kill(all.list[i], number);
+    free(all.list);
+}
+
+/* A process that is stopped wakes the keeper, which then stops those that were born meanwhile. */
+static void hold(struct keeper *k) {
+    bool leaving = k->attempt.terminate;
+    uint64_t since_ns = clock_monotonic_ns();
+    clock_stop();
+    while (k->stopped && !k->attempt.kill && k->attempt.terminate == leaving) {
+        signal_all(SIGSTOP);
+        wait_input(k, -1);
+        read_requests(k);
+    }
+    clock_go();
+    k->stopped = false;
+    k->attempt.stopped_s += (double)(clock_monotonic_ns() - since_ns) / 1e9;
+    signal_all(SIGCONT);
+}
+
 void keeper_wait(struct keeper *k, int timeout_ms) {
     wait_input(k, timeout_ms);
     read_requests(k);
+    if (k->stopped)
+        hold(k);
 }
 
 int keeper_next(struct keeper *k, cJSON **request, struct error *err) {

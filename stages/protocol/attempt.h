@@ -7,6 +7,8 @@
  *   engine -> keeper   FRAME_ATTEMPT    a request, as JSON
  *                      FRAME_TERMINATE  empty: ask the stage to leave (SIGTERM)
  *                      FRAME_KILL       empty: kill the stage and all that it started
+ *                      FRAME_STOP       empty: stop them, and all time limits, until FRAME_GO or one of the two above
+ *                      FRAME_GO         empty
  *   keeper -> engine   FRAME_RESULT     a result, as JSON
  *
  * End of file on the socket means that the other side is dead.
@@ -30,7 +32,7 @@ enum { ATTEMPT_EVENTS_FD = 3, ATTEMPT_CONTROL_FD = 4 };
 /* A stage that was asked to leave and can be resumed exits with this status. */
 enum { ATTEMPT_LEFT_STATUS = 75 };
 
-enum frame_type { FRAME_ATTEMPT = 1, FRAME_TERMINATE, FRAME_KILL, FRAME_RESULT };
+enum frame_type { FRAME_ATTEMPT = 1, FRAME_TERMINATE, FRAME_KILL, FRAME_STOP, FRAME_GO, FRAME_RESULT };
 enum { FRAME_MAX_BYTES = 64 << 20 };
 
 /* In the byte order of the machine: both ends are on it. */

@@ -19,6 +19,7 @@ TESTS = {
     "keeper leader": keeper("leader"),
     "keeper logs": keeper("logs"),
     "keeper memory": keeper("memory"),
+    "keeper stop": keeper("stop"),
     "keeper protocol": keeper("protocol"),
     "keeper reuse": keeper("reuse"),
     "executor": unit("engine", "executor", "retort-keeper"),
@@ -122,6 +123,7 @@ MUTANTS = [
     # ---- asked to leave, or killed ----
     ("SIGTERM goes to the leader alone", WAIT,
      "kill(-k->attempt.leader, number);", "kill(k->attempt.leader, number);", "keeper end"),
+    ("a stage goes on while its engine is stopped", WAIT, "        kill(all.list[i], number);\n", "        ;\n", "keeper stop"),
     ("a stopped leader is not woken to leave", WAIT, "    kill(-k->attempt.leader, SIGCONT);\n", "", "keeper end"),
     ("a signal to the keeper is not passed on", WAIT,
      "else if (info.ssi_signo != SIGCHLD)", "else if (info.ssi_signo == 0)", "keeper end"),
