@@ -26,6 +26,14 @@ def sanitizer(programs):
     return [subprocess.check_output(["cc", "-print-file-name=libasan.so"], text=True).strip()]
 
 
+def make_repository(path):
+    """The least that is a git repository: a run asks libgit2 only where there is one."""
+    os.makedirs(os.path.join(path, "objects"))
+    os.makedirs(os.path.join(path, "refs"))
+    with open(os.path.join(path, "HEAD"), "w") as head:
+        head.write("ref: refs/heads/main\n")
+
+
 class Place:
     """A copy of the study, with a store of its own unless it is told another; or one more engine in a project that others
     have too: then only what the engine says is in `path`."""
@@ -39,6 +47,7 @@ class Place:
         self.extra = {}  # of the environment
         if not os.path.exists(self.project):
             shutil.copytree(SOURCE, self.project)
+            make_repository(os.path.join(self.project, ".git"))
         os.makedirs(path, exist_ok=True)
 
     def file(self, name):

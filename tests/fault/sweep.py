@@ -51,7 +51,7 @@ NOT_ITS_OWN = ("/proc/", "/sys/", "/dev/null")  # questions of the engine to the
 NO_PATH = ("a pipe cannot be made", "a keeper cannot be connected")  # if later calls are refused too
 CHANGED = ("--set", "params.steps=5")
 ALONE = ("run", "six.json", "-j", "1", "--progress", "json")  # one keeper has all attempts, and makes the same calls each time
-LIBRARIES = ["retort", "libsqlite3.so", "libcjson.so", "libuv.so", "libcrypto.so", "libgit2.so"]  # each allocates in its own way
+LIBRARIES = ["retort", "libsqlite3.so", "libcjson.so", "libuv.so", "libgit2.so"]  # each allocates in its own way
 FEW_MISSED = 5
 MEMORY_STRIDE = 23  # of some 20000 allocations the full sweep takes one in so many
 DRAWS = 5  # the last allocations of a run that was counted may not come in another
