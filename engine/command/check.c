@@ -99,6 +99,8 @@ static void say_sound(const struct project *p) {
     size_t stages = p->pipeline->stage_count;
     printable_printf(stdout, "%s: sound: %zu stage%s, %zu instance%s", p->pipeline->path, stages,
                      stages == 1 ? "" : "s", instances, instances == 1 ? "" : "s");
+    if (plan_omitted(p->plan) > 0)
+        printf(", %zu left out by \"when\"", plan_omitted(p->plan));
     if (waiting)
         printf(", %zu stage%s whose instances depend on results", waiting, waiting == 1 ? "" : "s");
     printf("\n");

@@ -50,6 +50,9 @@ static int unfold(struct project *p, struct buffer *text, enum graph_format form
     int code = project_plan(p, err);
     if (code == 0)
         graph_unfolded(text, p->pipeline, p->plan, format);
+    size_t omitted = code == 0 ? plan_omitted(p->plan) : 0;
+    if (omitted > 0)
+        fprintf(stderr, "%zu instance%s left out by \"when\"\n", omitted, omitted == 1 ? "" : "s");
     return code;
 }
 

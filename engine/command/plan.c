@@ -86,7 +86,7 @@ static void print_prediction(struct buffer *out, const struct project *p, bool j
     plan_prediction_close(&x);
 }
 
-static void print_counts(struct buffer *out, bool json, const size_t counts[3], size_t left_out) {
+static void print_counts(struct buffer *out, bool json, const size_t counts[3], size_t left_out, size_t omitted) {
     if (json) {
         buffer_puts(out, "\n]\n");
         return;
@@ -94,6 +94,8 @@ static void print_counts(struct buffer *out, bool json, const size_t counts[3], 
     buffer_printf(out, "%zu known, %zu to run, %zu waiting", counts[0], counts[1], counts[2]);
     if (left_out > 0)
         buffer_printf(out, ", %zu left out by a quorum", left_out);
+    if (omitted > 0)
+        buffer_printf(out, ", %zu left out by \"when\"", omitted);
     buffer_putc(out, '\n');
 }
 
@@ -124,7 +126,7 @@ static void print_plan(const struct project *p, const struct failures *failures,
     store_read_end(p->store, NULL);
     earlier_close(&earlier);
     print_unexpanded(&rows, p, json);
-    print_counts(&rows, json, counts, left_out);
+    print_counts(&rows, json, counts, left_out, plan_omitted(p->plan));
     buffer_printf(&out, "%s%s", json && predict ? "{\"plan\":" : "", buffer_text(&rows));
     buffer_close(&rows);
     print_prediction(&out, p, json, predict);

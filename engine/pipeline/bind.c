@@ -168,6 +168,8 @@ static unsigned needed_permission(const struct syntax_reference *syntax) {
 
 /* How to write a reference that stands in the wrong place. */
 static const char *placement_hint(unsigned needed, const struct place *place) {
+    if (place == &place_when && needed & (ALLOW_STAGE_OUTS | ALLOW_STAGE_VALUES | ALLOW_WHOLE_STAGE))
+        return "; it is decided before anything runs, so it knows params and the matrix, and no results";
     if (needed == ALLOW_STAGE_OUTS && (place->allowed & ALLOW_IN))
         return "; an out is a file: declare it under \"in\" and write ${in.NAME}";
     if (needed == ALLOW_STAGE_OUTS && place == &place_axis)

@@ -95,6 +95,14 @@ struct where {
     double bound;
 };
 
+/* A condition of "when". */
+struct condition {
+    const struct value *value; /* of params and the matrix */
+    enum where_type type;
+    const cJSON *bound; /* a number; for WHERE_EQUALS also text, true, false or null */
+    struct location at;
+};
+
 enum reduce_type { REDUCE_MEAN, REDUCE_MEDIAN, REDUCE_MIN, REDUCE_MAX };
 enum pick_type { PICK_ALL, PICK_BEST, PICK_MEDIAN, PICK_FIRST };
 
@@ -151,6 +159,8 @@ struct stage_decl {
     const char *const *axes;
     size_t axis_count;
     const struct stage_decl *source; /* the stage at the end of its selects; itself when it is none */
+    const struct condition *when;    /* an instance for which one is false is left out of the plan */
+    size_t when_count;
     const struct input_decl *in;
     size_t in_count;
     const struct value *with;    /* kinds: an object; NULL when absent */

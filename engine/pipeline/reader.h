@@ -54,7 +54,7 @@ struct place {
 };
 
 extern const struct place place_constant, place_in, place_path, place_label, place_with, place_cmd, place_env,
-    place_axis, place_axis_member, place_from, place_whole, place_result;
+    place_axis, place_axis_member, place_when, place_from, place_whole, place_result;
 
 /* A place inside a string of a file. */
 struct site {
@@ -331,8 +331,14 @@ void stages_compile(struct part *part);
 void read_resources(struct part *part, const cJSON *node, struct resources *out);
 void read_url(struct draft *d, const cJSON *url, const cJSON *sha256, struct input_decl *out);
 void read_inputs(struct draft *d, const cJSON *node); /* NULL: the stage has no "in"; those of "defaults" count */
+/* input_default.c: whether "defaults", whose inputs are `others`, has an item of the stage's list. Reports another one
+   that stands at its place. */
+bool repeats_default(struct draft *d, const cJSON *item, const struct input_decl *in, const struct input_decl *others);
 void read_matrix(struct draft *d, const cJSON *node);
 void read_select(struct draft *d, const cJSON *node);
+void read_when(struct draft *d, const cJSON *node);
+/* The bound of a condition: its only member "at_most", "at_least" or "equals". NULL after a reported fault. */
+const cJSON *find_bound(struct part *part, const cJSON *node, enum where_type *type);
 void read_outs(struct draft *d, const cJSON *node);
 void read_cmd(struct draft *d, const cJSON *node);
 void read_env(struct draft *d, const cJSON *node);

@@ -58,22 +58,27 @@ static const char *read_metric(struct part *part, const cJSON *node) {
     return name;
 }
 
-static bool read_bound(struct part *part, const cJSON *node, struct where *out) {
+const cJSON *find_bound(struct part *part, const cJSON *node, enum where_type *type) {
     static const char *const bounds[] = {"at_most", "at_least", "equals"}; /* by enum where_type */
+    const cJSON *only = NULL;
     size_t found = 0;
-    bool good = true;
     for (int i = 0; i < 3; i++) {
         const cJSON *bound = cJSON_GetObjectItemCaseSensitive(node, bounds[i]);
         if (!bound)
             continue;
         found++;
-        out->type = (enum where_type)i;
-        good &= read_number(part, bound, -INFINITY, INFINITY, &out->bound);
+        *type = (enum where_type)i;
+        only = bound;
     }
     if (found != 1)
         report_value(part, node, "a condition needs exactly one of \"at_most\", \"at_least\" and \"equals\"; found %zu",
                      found);
-    return good && found == 1;
+    return found == 1 ? only : NULL;
+}
+
+static bool read_bound(struct part *part, const cJSON *node, struct where *out) {
+    const cJSON *bound = find_bound(part, node, &out->type);
+    return bound && read_number(part, bound, -INFINITY, INFINITY, &out->bound);
 }
 
 static const struct where *read_where(struct draft *d, const cJSON *node, size_t *count) {

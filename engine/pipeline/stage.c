@@ -118,6 +118,7 @@ static const struct stage_field {
     {"cmd", COMMAND, read_cmd, NULL},
     {"select", SELECT, read_select, NULL},
     {"matrix", RUNS, keep_matrix, "a select has the axes of its \"from\""},
+    {"when", RUNS, read_when, "put it on the stage that \"from\" names"},
     {"in", RUNS, read_inputs, "a select reads the metrics of its \"from\""},
     {"with", KIND, read_with, "a command takes its values in \"cmd\" or \"env\""},
     {"outs", COMMAND, read_outs, "the outs of a kind are fixed"},

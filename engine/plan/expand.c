@@ -35,29 +35,50 @@ static void discover_matrix(struct scope *s, const struct matrix *m) {
         scope_discover(s, m->extra);
 }
 
-/* Takes the rows that matrix_rows found. */
-static void create_rows(struct plan *p, struct stage_plan *stage, const struct rows *rows) {
-    size_t width = stage->decl->matrix.axis_count;
-    struct view *v = &stage->view;
+/* Takes the rows over. Returns their nodes, which the caller completes. */
+static struct node *fill_view(struct view *v, struct plan *p, const struct stage_decl *decl, const struct rows *rows) {
+    size_t width = decl->matrix.axis_count;
     const char **axes = arena_array(p->arena, width, sizeof *axes);
+    struct node *nodes = arena_array(p->arena, rows->count, sizeof *nodes);
     for (size_t i = 0; i < width; i++)
-        axes[i] = stage->decl->matrix.axes[i].name;
+        axes[i] = decl->matrix.axes[i].name;
     v->axes = axes;
     v->axis_count = width;
     v->row_count = rows->count;
     v->cells = rows->cells;
-    stage->nodes = v->rows = arena_array(p->arena, rows->count, sizeof *v->rows);
-    stage->node_count = rows->count;
-    struct node *nodes = arena_array(p->arena, rows->count, sizeof *nodes);
+    v->rows = arena_array(p->arena, rows->count, sizeof *v->rows);
     for (size_t row = 0; row < rows->count; row++) {
         v->rows[row] = &nodes[row];
-        node_init(p, stage, &nodes[row], v->cells ? v->cells + row * width : NULL);
+        nodes[row].values = v->cells ? v->cells + row * width : NULL;
     }
+    return nodes;
+}
+
+static void create_rows(struct plan *p, struct stage_plan *stage, const struct rows *rows, const struct rows *omitted) {
+    struct node *nodes = fill_view(&stage->view, p, stage->decl, rows);
+    stage->nodes = stage->view.rows;
+    stage->node_count = rows->count;
+    for (size_t row = 0; row < rows->count; row++)
+        node_init(p, stage, &nodes[row], nodes[row].values);
+    if (omitted->count == 0)
+        return;
+    nodes = fill_view(&stage->omitted, p, stage->decl, omitted);
+    for (size_t row = 0; row < omitted->count; row++) {
+        nodes[row].pub.decl = stage->decl;
+        nodes[row].stage = stage;
+    }
+}
+
+static int find_rows(struct rows *rows, struct rows *omitted, struct scope *s, const struct stage_decl *decl) {
+    int rc = matrix_rows(rows, s, decl);
+    if (rc == 0 && decl->when_count > 0)
+        rc = when_omit(rows, omitted, s, decl);
+    return rc;
 }
 
 void stage_plan_expand(struct plan *p, struct stage_plan *stage) {
     struct scope s = {.plan = p, .arena = p->arena, .stage = stage};
-    struct rows rows = {0};
+    struct rows rows = {0}, omitted = {0};
     if (stage->state != STAGE_CLOSED)
         return;
     discover_matrix(&s, &stage->decl->matrix);
@@ -67,13 +88,14 @@ void stage_plan_expand(struct plan *p, struct stage_plan *stage) {
     }
     if (!s.fault && s.waits)
         return;
-    if (!s.fault && matrix_rows(&rows, &s, stage->decl) == 0) {
-        create_rows(p, stage, &rows);
+    if (!s.fault && find_rows(&rows, &omitted, &s, stage->decl) == 0) {
+        create_rows(p, stage, &rows, &omitted);
         stage_plan_open(p, stage);
         targets_apply(p, stage);
         stage_plan_wake(p, stage);
     } else {
         stage_plan_die(p, stage, s.fault, NULL);
         free(rows.cells);
+        free(omitted.cells);
     }
 }

@@ -25,9 +25,11 @@ const char *instance_name(const struct instance *i) {
     struct plan *p = node_of(i)->stage->plan;
     struct buffer name = {0};
     instance_put_name(&name, i);
-    p->instances[i->index]->cached_name = arena_strndup(p->arena, name.data, name.size);
+    const char *kept = arena_strndup(p->arena, name.data, name.size);
+    if (i->index < p->instance_count && p->instances[i->index] == i) /* one that "when" leaves out is none of them */
+        p->instances[i->index]->cached_name = kept;
     buffer_close(&name);
-    return i->cached_name;
+    return kept;
 }
 
 size_t instance_coordinate_count(const struct instance *i) {

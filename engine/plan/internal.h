@@ -89,6 +89,7 @@ struct stage_plan {
     bool queued;
     size_t open; /* instances and declarations that its expansion waits for */
     struct view view;
+    struct view omitted; /* instances for which "when" is false: no part of the plan */
     struct node **nodes; /* its instances in matrix order; when DEAD one that stands for all */
     size_t node_count;
     size_t undone;               /* nodes not DONE */
@@ -187,6 +188,7 @@ struct scope {
     const struct node *blocker; /* met something that failed or was skipped */
     const char *fault;          /* the first fault; also among plan->faults */
     bool silent;                /* not among them: the caller tells it */
+    bool optional;              /* instances that "when" leaves out are none */
 };
 
 /* axis.c */
@@ -285,6 +287,10 @@ const struct label *node_labels(struct arena *arena, const struct node *n);
 bool value_is_known(struct scope *s, const struct value *v);
 /* Faults of the places of inputs and outs that are known already. */
 void places_foresee(struct scope *s);
+
+/* when.c */
+/* An instance with these coordinates that "when" leaves out. */
+bool omitted_find(struct node **out, struct stage_plan *stage, uint64_t mask, const uint32_t *ids);
 
 /* expand.c */
 void stage_plan_expand(struct plan *p, struct stage_plan *stage);

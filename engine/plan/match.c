@@ -179,6 +179,19 @@ static int none_found(struct query *q, struct scope *s) {
     return rc;
 }
 
+/* No instance of the plan has all the coordinates. One that "when" leaves out is missing in a list, and a fault where
+   the reference means it alone. */
+static int without_rows(struct match *out, struct query *q, struct scope *s) {
+    struct node *omitted;
+    if (!omitted_find(&omitted, q->stage, q->mask, q->ids))
+        return none_found(q, s);
+    out->list = true;
+    if (q->list || s->optional)
+        return 0;
+    return scope_fault(s, q->at, "%s: %s is left out by its \"when\", and %s needs it", q->reference->text,
+                       instance_name(&omitted->pub), s->node ? instance_name(&s->node->pub) : "this place");
+}
+
 static int match(struct match *out, struct scope *s, const struct reference *r, const struct location *at,
                  bool collect) {
     struct stage_plan *stage = &s->plan->stages[r->stage->index];
@@ -191,7 +204,7 @@ static int match(struct match *out, struct scope *s, const struct reference *r, 
     view_find(s->plan, q.view, q.mask, q.ids, &out->rows, &out->count);
     out->list = q.list;
     if (out->count == 0)
-        rc = none_found(&q, s);
+        rc = without_rows(out, &q, s);
 out:
     for (size_t axis = 0; axis < q.view->axis_count; axis++)
         cJSON_Delete(q.owned[axis]);
@@ -203,5 +216,8 @@ int match_reference(struct match *out, struct scope *s, const struct reference *
 }
 
 int match_from(struct match *out, struct scope *s, const struct reference *r, const struct location *at) {
-    return match(out, s, r, at, true);
+    int rc = match(out, s, r, at, true);
+    if (rc == 0 && out->count == 0)
+        rc = scope_fault(s, at, "%s: \"when\" leaves out all instances that the select chooses from", r->text);
+    return rc;
 }

@@ -226,7 +226,7 @@ static void close_exclusions(struct matrix_build *b, bool complete) {
                             "this entry of exclude matches no instance of %s", b->decl->full_name);
 }
 
-static void add_row(struct rows *rows, const struct axis_value *const *cells, size_t width) {
+void rows_add(struct rows *rows, const struct axis_value *const *cells, size_t width) {
     if (width) {
         mem_grow(rows->cells, &rows->capacity, (rows->count + 1) * width);
         memcpy(rows->cells + rows->count * width, cells, width * sizeof *cells);
@@ -275,7 +275,7 @@ static void product(struct matrix_build *b) {
             for (size_t axis = first; axis < width; axis++)
                 cells[axis] = b->axes[axis].items[digits[axis]];
             if (!is_excluded(b, cells))
-                add_row(b->rows, cells, width);
+                rows_add(b->rows, cells, width);
         } while (next_row(b, digits));
     }
 }
@@ -304,7 +304,7 @@ static int add_extra(struct matrix_build *b, const struct axis_value *const *val
         const struct axis_value *known = bytemap_get(&b->axes[axis].seen, &values[axis]->id, sizeof(uint32_t));
         cells[axis] = known ? known : values[axis];
     }
-    add_row(b->rows, cells, width);
+    rows_add(b->rows, cells, width);
     return 0;
 }
 

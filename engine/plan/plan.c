@@ -104,6 +104,7 @@ static void free_stage(struct stage_plan *stage) {
     free(stage->followers);
     cJSON_Delete(stage->table);
     free(stage->view.cells);
+    free(stage->omitted.cells);
 }
 
 void plan_free(struct plan *p) {

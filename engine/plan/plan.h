@@ -179,6 +179,9 @@ struct dependents_visitor {
 void plan_dependents(struct plan *p, const struct instance *const *from, size_t count,
                      const struct dependents_visitor *visitor);
 
+/* How many instances "when" leaves out of the wanted stages. */
+size_t plan_omitted(const struct plan *p);
+
 /* Sets `remaining_s` of all instances: the longest path of estimates from it to an end. `estimate(context, i)` gives
    the expected seconds of an instance. */
 void plan_order(struct plan *p, double (*estimate)(void *context, const struct instance *i), void *context);

@@ -28,7 +28,7 @@ static int read_items(struct result_item *items, struct scope *s, const struct r
 
 int plan_result(struct plan *p, const struct result_decl *result, const struct result_item **items, size_t *count,
                 bool *waiting, struct error *err) {
-    struct scope s = {.plan = p, .arena = p->arena, .silent = true};
+    struct scope s = {.plan = p, .arena = p->arena, .silent = true, .optional = true};
     const struct reference *r = result->value->type == VALUE_REFERENCE ? result->value->as.reference : NULL;
     struct match m;
     *items = NULL;

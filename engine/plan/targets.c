@@ -112,6 +112,8 @@ static void apply(struct plan *p, struct target *t) {
         t->fault = s.fault;
         return;
     }
+    if (m.count == 0)
+        t->fault = arena_printf(p->arena, "%s is left out by its \"when\"", t->reference.text);
     for (size_t i = 0; i < m.count; i++) {
         node_want(p, m.rows[i]);
         m.rows[i]->pub.named = true;
@@ -125,8 +127,12 @@ void targets_apply(struct plan *p, const struct stage_plan *stage) {
 }
 
 int targets_check(struct plan *p, struct error *err) {
-    for (size_t i = 0; i < p->target_count; i++)
-        if (p->targets[i].fault)
-            return error_set(err, ERR_USAGE, "%s", p->targets[i].fault);
+    for (size_t i = 0; i < p->target_count; i++) {
+        const struct target *t = &p->targets[i];
+        if (t->fault)
+            return error_set(err, ERR_USAGE, "%s", t->fault);
+        if (t->stage->view.row_count == 0 && t->stage->omitted.row_count > 0)
+            return error_set(err, ERR_USAGE, "%s is left out by its \"when\"", t->reference.text);
+    }
     return 0;
 }
