@@ -257,10 +257,15 @@ void read_inputs(struct draft *d, const cJSON *node) {
         read_placed(d, member, &inputs[count++]);
     }
     cJSON_ArrayForEach(member, node) {
+        struct input_decl *in = &inputs[count];
         if (list)
-            read_placed(d, member, &inputs[count++]);
+            read_placed(d, member, in);
         else
-            read_named(d, member, &inputs[count++]);
+            read_named(d, member, in);
+        if (list && repeats_default(d, member, in, inputs))
+            *in = (struct input_decl){0};
+        else
+            count++;
     }
     d->decl.in = inputs;
     d->decl.in_count = count;

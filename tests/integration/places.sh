@@ -62,4 +62,17 @@ cat >d.json <<'EOF'
     "two": { "cmd": ["sh", "-c", "cat x y/o >o"], "in": [{ "path": "src/train.sh", "as": "x" }, { "from": "${stages.one.outs.o}", "as": "y/o" }], "outs": ["o"] } } }
 EOF
 check "places that change their kind from stage to stage" run d.json -j 1
+
+# A stage's own list may name an input of "defaults" again.
+repeat() { # DEFAULTS OWN
+    printf '{ "retort": 1, "name": "r", "defaults": { "in": %s },\n "stages": { "a": { "in": %s, "cmd": ["sh", "-c", "cat src/train.sh >o"], "outs": ["o"] } } }\n' "$1" "$2" >r.json
+    "$retort" run r.json --progress json >run.json 2>run.err
+}
+check "an input of defaults alone is given" repeat '["src/train.sh"]' '[]'
+check "the same input again counts once" repeat '["src/train.sh"]' '["src/train.sh"]'
+check "and changes no key" same "$(ended known)" 1
+check "also in another form" repeat '["src/train.sh"]' '[{ "path": "./src/train.sh", "as": "src/train.sh" }]'
+check "its key is the same" same "$(ended known)" 1
+check "another input at its place is an error" exits 2 repeat '["src/train.sh"]' '[{ "path": "src/train.sh", "label": { "n": 1 } }]'
+check "the error names both" has run.err '"defaults" has "src/train.sh" and this stage has {"label":{"n":1},"path":"src/train.sh"}, and both stand at src/train.sh: keep one of them'
 finish
