@@ -130,7 +130,7 @@ struct attempt {
     bool object_lost;           /* an input from the store is damaged or gone, and must be made again */
     struct isolation isolation; /* of a command; without covers where it sees the project */
     char **places;              /* targets of its binds */
-    size_t keep_count, keep_capacity, bind_capacity, place_capacity;
+    size_t keep_count, keep_capacity, bind_capacity, place_capacity, bound_count;
     atomic_bool cancelled; /* asked to leave, or killed, before it was submitted */
     bool own_inputs;       /* they are copies, which the user of a shell may change; not in an isolated directory */
     bool keeps;            /* its directory stays if it fails: */

@@ -19,7 +19,7 @@ struct facts;
 struct given_file {
     const struct action_item *item; /* with a path; the action's */
     struct sight sight;             /* when it was inspected; a kind reads it in place if it was at rest */
-    bool bound;                     /* a command reads it through a bind */
+    bool in_place;                  /* a command reads the file itself, through a bind or a link */
 };
 
 /* Call before given_copy, or before a stage that reads in place. `way` serves all files of an attempt. ERR_FAILED:

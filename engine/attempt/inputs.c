@@ -84,7 +84,7 @@ int inputs_check_after(const struct attempt *a, const char *when, struct error *
     int rc = 0;
     for (const struct given_file *g = a->inputs.files; rc == 0 && g < a->inputs.files + count; g++)
         if (g->item)
-            rc = given_check(g, g->bound || file_is_in_place(a, g), a->all->options.facts, &way, when, err);
+            rc = given_check(g, g->in_place || file_is_in_place(a, g), a->all->options.facts, &way, when, err);
     for (size_t i = 0; rc == 0 && i < action->pin_count; i++)
         rc = given_check_program(&a->inputs.programs[i], a->all->options.facts, when, err);
     way_close(&way);
@@ -162,7 +162,8 @@ static int give_object(struct attempt *a, const char *input, const struct action
         return rc;
     if (folder_part)
         o = (struct object){item->whole.digest, item->whole.size, true, false};
-    const enum materialise how = a->own_inputs ? MATERIALISE_COPY : MATERIALISE_LINK;
+    const bool copied = a->own_inputs || item->access == ACCESS_COPY;
+    const enum materialise how = copied ? MATERIALISE_COPY : MATERIALISE_LINK;
     rc = folder_part ? store_materialise_part(a->all->options.store, &o, item->part, path, how, err)
                      : store_materialise(a->all->options.store, &o, path, how, err);
     if (rc < 0)
@@ -182,19 +183,26 @@ static int make_item_folder(const struct attempt *a, const char *relative, struc
     return rc;
 }
 
+/* Without isolation a stage might change a file of the project, in place or a copy. */
+static void watch_file(struct attempt *a, const char *input, const struct given_file *g, const char *path) {
+    struct digest stamp;
+    if (a->isolation.covers || a->instance->action->kind)
+        return;
+    char *real = g->in_place ? realpath(g->item->path, NULL) : NULL;
+    stamp_copy(&stamp, real ? real : path);
+    watch(a, input, real ? real : path, NULL, &stamp);
+    free(real);
+}
+
 /* A file of the project that may have changed is copied: the copy tells. */
 static int give_file(struct attempt *a, const char *input, struct given_file *g, const char *relative, const char *path,
                      struct error *err) {
-    struct digest stamp;
-    g->bound = !a->own_inputs && g->sight.at_rest && view_binds(a, g->item);
-    if (g->bound)
-        return view_bind(a, g->item, path, err);
-    int rc = given_copy(g, a->directory, relative, store_input_filter(a->all->options.store), err);
-    if (rc < 0 || a->isolation.covers || a->instance->action->kind)
-        return rc;
-    stamp_copy(&stamp, path);
-    watch(a, input, path, NULL, &stamp);
-    return 0;
+    g->in_place = !a->own_inputs && g->sight.at_rest && view_is_in_place(a, g->item);
+    int rc = g->in_place ? view_give(a, g->item, path, err)
+                         : given_copy(g, a->directory, relative, store_input_filter(a->all->options.store), err);
+    if (rc == 0)
+        watch_file(a, input, g, path);
+    return rc;
 }
 
 static int give_item(struct attempt *a, const struct action_input *input, size_t index, struct error *err) {
@@ -208,7 +216,8 @@ static int give_item(struct attempt *a, const struct action_input *input, size_t
     if (rc == 0)
         rc = item->path ? give_file(a, input->name, given_item(a, input, index), buffer_text(&relative), path, err)
                         : give_object(a, input->name, item, path, err);
-    if (!input->list || item->place)
+    bool bound = item->path && given_item(a, input, index)->in_place;
+    if (!bound && (!input->list || item->place))
         view_seal(a, path);
     free(path);
     buffer_close(&relative);
@@ -239,12 +248,17 @@ int inputs_give(struct attempt *a, struct error *err) {
 
 /* ---- after ---- */
 
-/* `damage` tells of the object; NULL: it is whole. A kind writes to none of its inputs: it was somebody else. */
-static int changed_input(const struct attempt *a, const char *input, const char *damage, struct error *err) {
+/* `own`: it stands in the stage's directory. `damage` tells of the object; NULL: it is whole. A kind writes to none of
+   its inputs: it was somebody else. */
+static int changed_input(const struct attempt *a, const char *input, bool own, const char *damage, struct error *err) {
     const char *colon = damage ? ": " : "";
     if (a->instance->action->kind)
         return error_set(err, ERR_FAILED, "its input \"%s\" was changed while it ran%s%s", input, colon,
                          damage ? damage : "");
+    if (!own)
+        return error_set(err, ERR_FAILED,
+                         "its input \"%s\" was changed while it ran; a stage cannot change one: let it write to a copy",
+                         input);
     return error_set(err, ERR_FAILED, "it changed its input \"%s\", which is read-only; let it write to a copy%s%s",
                      input, colon, damage ? damage : "");
 }
@@ -266,7 +280,7 @@ static int check_watched(struct attempt *a, const struct watched_input *w, struc
     a->object_lost |= rc < 0;
     if (rc == 0 && a->instance->action->kind)
         return 0;
-    return changed_input(a, w->input, rc < 0 ? damage.message : NULL, err);
+    return changed_input(a, w->input, path_below(w->path, a->directory->stage), rc < 0 ? damage.message : NULL, err);
 }
 
 int inputs_check_watched(struct attempt *a, struct error *err) {

@@ -15,7 +15,7 @@ struct attempt;
 struct watched_input {
     const char *input; /* its name */
     char *path;
-    bool copy;            /* of a file of the project; else an object: a hard link to it, or its place in the store */
+    bool copy;            /* of a file of the project, or that file; else a hard link to an object, or its place */
     struct object object; /* none of a copy */
     struct digest stamp;  /* of the file at `path`, when it was given */
 };

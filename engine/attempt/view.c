@@ -12,7 +12,10 @@
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
 
-enum { LARGE_BYTES = 1 << 20 }; /* a smaller input is copied as fast as it is bound */
+enum {
+    BOUND_BYTES = 1 << 20,        /* a smaller input is copied as fast as it is bound */
+    LINKED_BYTES = (64 << 20) + 1 /* code is smaller: a link to it would make the live project its place */
+};
 
 void view_choose(struct attempt *a) {
     struct attempts *all = a->all;
@@ -24,9 +27,13 @@ void view_choose(struct attempt *a) {
     a->isolation.covers = all->covers;
 }
 
-bool view_binds(const struct attempt *a, const struct action_item *item) {
-    return a->isolation.covers && a->isolation.bind_count < ISOLATION_MOST / 2 && item->content.size >= LARGE_BYTES &&
-           !item->only &&
+static bool is_wanted(const struct attempt *a, const struct action_item *item) {
+    uint64_t least = a->isolation.covers ? BOUND_BYTES : LINKED_BYTES;
+    return item->access == ACCESS_BY_SIZE ? item->content.size >= least : item->access == ACCESS_IN_PLACE;
+}
+
+bool view_is_in_place(const struct attempt *a, const struct action_item *item) {
+    return !a->instance->action->kind && is_wanted(a, item) && a->bound_count < ISOLATION_MOST / 2 && !item->only &&
            (!item->content.directory || copy_is_whole(item->path, store_input_filter(a->all->options.store)));
 }
 
@@ -43,15 +50,18 @@ void view_seal(struct attempt *a, const char *place) {
         add_bind(a, NULL, place);
 }
 
-int view_bind(struct attempt *a, const struct action_item *item, const char *place, struct error *err) {
+int view_give(struct attempt *a, const struct action_item *item, const char *place, struct error *err) {
     int fd = -1, rc = 0;
-    if (item->content.directory)
+    if (!a->isolation.covers)
+        rc = symlink(item->path, place) < 0 ? error_errno(err, errno, "%s: cannot be made", place) : 0;
+    else if (item->content.directory)
         rc = mkdir(place, 0777) < 0 ? error_errno(err, errno, "%s: cannot be made", place) : 0;
     else if ((fd = open(place, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) < 0)
         rc = error_errno(err, errno, "%s: cannot be made", place);
     if (fd >= 0)
         close(fd);
     add_bind(a, item->path, place);
+    a->bound_count++;
     return rc;
 }
 

@@ -13,12 +13,12 @@ struct action_item;
 /* Decides whether the attempt is isolated. The machine is asked once for all attempts. */
 void view_choose(struct attempt *a);
 
-/* Whether the file or folder of the project is to stand in the command's directory by bind. It is large, and the
-   command is isolated. A folder with entries that are no part of an input is copied. */
-bool view_binds(const struct attempt *a, const struct action_item *item);
+/* Whether the command reads the file or folder of the project itself: by bind if it is isolated, else by link. It is
+   large, or the user wants it. A folder with entries that are no part of an input is copied. */
+bool view_is_in_place(const struct attempt *a, const struct action_item *item);
 
-/* Makes a place for such an input at a path that does not exist yet, and notes the bind. ERR_IO. */
-int view_bind(struct attempt *a, const struct action_item *item, const char *place, struct error *err);
+/* Makes the link, or a place for the bind, at a path that does not exist yet, and notes it. ERR_IO. */
+int view_give(struct attempt *a, const struct action_item *item, const char *place, struct error *err);
 
 /* Notes that what stands at a place in the command's directory is read-only. */
 void view_seal(struct attempt *a, const char *place);

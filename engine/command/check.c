@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/attempt/attempt.h"
 #include "engine/base/printable.h"
 #include "engine/command/project.h"
 #include "engine/lookup/programs.h"
@@ -87,7 +88,8 @@ static int expand(struct project *p, const struct arguments *a, struct error *er
     free(store);
     free(real);
     programs_warn(p->pipeline, &p->diagnostics);
-    words_warn(p->pipeline, &p->diagnostics);
+    char **covers = project_covers(p, a);
+    words_warn(p->pipeline, covers && isolation_probe(covers), &p->diagnostics);
     int reported = project_report(&p->diagnostics, err);
     return code ? code : reported;
 }

@@ -62,6 +62,45 @@ static bool names_project_file(const struct stage_decl *stage, const char *word)
     return is;
 }
 
+/* ---- scripts that search upward ---- */
+
+enum { SCRIPT_BYTES = 1 << 20 };
+
+/* A way of a text file to search for the root of a project; NULL: it has none, or is no short text. */
+static const char *upward_search(const char *path) {
+    static const char *const ways[] = {"rootutils",   "pyprojroot", "here::here",
+                                       "find_dotenv", "dvc.api",    "git rev-parse --show-toplevel"};
+    struct buffer text = {0};
+    const char *way = NULL;
+    if (file_read(&text, path, SCRIPT_BYTES, NULL) == 0 && strlen(buffer_text(&text)) == text.size)
+        for (size_t i = 0; i < sizeof ways / sizeof *ways && !way; i++)
+            way = strstr(buffer_text(&text), ways[i]) ? ways[i] : NULL;
+    buffer_close(&text);
+    return way;
+}
+
+/* The declared file that a word names, by its path or as ${in.NAME}; NULL: none that the file shows. */
+static const char *declared_file(const struct stage_decl *stage, const struct value *v) {
+    const struct reference *r = v->type == VALUE_REFERENCE ? v->as.reference : NULL;
+    const char *word = value_text(v);
+    for (size_t i = 0; r && r->root == REFERENCE_IN && i < stage->in_count; i++)
+        if (stage->in[i].type == INPUT_FILE && strcmp(stage->in[i].name, r->steps[0].name) == 0)
+            word = value_text(stage->in[i].value);
+    return word && names_project_file(stage, word) && (r || is_given(stage, word)) ? word : NULL;
+}
+
+static void warn_search(const struct stage_decl *stage, const struct value *v, struct diagnostics *diagnostics) {
+    const char *word = declared_file(stage, v);
+    char *path = word ? path_join(stage->scope->directory, word) : NULL;
+    const char *way = path ? upward_search(path) : NULL;
+    if (way)
+        diagnostics_add(diagnostics, SEVERITY_WARNING, &v->at,
+                        "\"%s\" searches upward for the project (%s), and the stage is not isolated: it finds the live "
+                        "one; give it what it reads by \"in\"",
+                        word, way);
+    free(path);
+}
+
 static void warn_file(const struct stage_decl *stage, const struct value *v, struct diagnostics *diagnostics) {
     const char *word = value_text(v);
     if (!word || !names_project_file(stage, word))
@@ -88,7 +127,7 @@ static void warn_pin(const struct stage_decl *stage, const char *program, struct
     free(search);
 }
 
-void words_warn(const struct pipeline *p, struct diagnostics *diagnostics) {
+void words_warn(const struct pipeline *p, bool isolated, struct diagnostics *diagnostics) {
     for (size_t i = 0; i < p->stage_count; i++) {
         const struct stage_decl *stage = p->stages[i];
         if (!words_program_found(stage))
@@ -98,7 +137,10 @@ void words_warn(const struct pipeline *p, struct diagnostics *diagnostics) {
                 words_program(stage));
         for (size_t k = 0; k < stage->pin_count; k++)
             warn_pin(stage, stage->pin[k], diagnostics);
-        for (size_t k = 0; stage->cmd && stage->cmd->type == VALUE_LIST && k < stage->cmd->as.list.count; k++)
+        for (size_t k = 0; stage->cmd && stage->cmd->type == VALUE_LIST && k < stage->cmd->as.list.count; k++) {
             warn_file(stage, stage->cmd->as.list.items[k], diagnostics);
+            if (!isolated || !stage->isolation)
+                warn_search(stage, stage->cmd->as.list.items[k], diagnostics);
+        }
     }
 }

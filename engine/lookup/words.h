@@ -11,7 +11,8 @@ const char *words_program(const struct stage_decl *stage);
    a reference, a PATH of "env" or "pass_env". */
 bool words_program_found(const struct stage_decl *stage);
 
-/* Warns of programs that are not found, and of words that name a file beside the pipeline that is no input. */
-void words_warn(const struct pipeline *p, struct diagnostics *diagnostics);
+/* Warns of programs that are not found, and of words that name a file beside the pipeline that is no input. Also warns
+   of scripts that search upward for a project, where the machine and the user leave stages not `isolated`. */
+void words_warn(const struct pipeline *p, bool isolated, struct diagnostics *diagnostics);
 
 #endif

@@ -125,13 +125,28 @@ static void read_only(struct draft *d, const cJSON *node, const cJSON *source, s
         report_value(d->part, node, "\"only\" is empty: it names members, as in [\"train.lr\"]");
 }
 
+static void read_access(struct draft *d, const cJSON *node, struct input_decl *out) {
+    const char *text = cJSON_GetStringValue(node);
+    bool in_place = text && strcmp(text, "in-place") == 0;
+    if (d->decl.type == STAGE_KIND)
+        report_key(d->part, node,
+                   "\"access\" does not fit a stage with \"uses\": a kind reads its inputs where they are");
+    else if (!in_place && (!text || strcmp(text, "copy") != 0))
+        report_value(d->part, node, "\"access\" is \"in-place\" or \"copy\"; found %s",
+                     describe(d->part->reader, node));
+    else if (in_place && out->only)
+        report_value(d->part, node, "\"only\" makes a file of its own: it cannot be \"in-place\"");
+    out->access = in_place ? ACCESS_IN_PLACE : ACCESS_COPY;
+}
+
 static void read_object(struct draft *d, const cJSON *node, struct input_decl *out) {
-    static const char *const keys[] = {"path", "from", "url", "sha256", "as", "only", "part", "label"};
+    static const char *const keys[] = {"path", "from", "url", "sha256", "as", "access", "only", "part", "label"};
     CHECK_KEYS(d->part, node, keys);
     const cJSON *label = cJSON_GetObjectItemCaseSensitive(node, "label");
     const cJSON *place = cJSON_GetObjectItemCaseSensitive(node, "as");
     const cJSON *only = cJSON_GetObjectItemCaseSensitive(node, "only");
     const cJSON *part = cJSON_GetObjectItemCaseSensitive(node, "part");
+    const cJSON *access = cJSON_GetObjectItemCaseSensitive(node, "access");
     const cJSON *source = item_source(d, node);
     if (label)
         read_label(d, label, out);
@@ -139,6 +154,8 @@ static void read_object(struct draft *d, const cJSON *node, struct input_decl *o
         read_place(d, place, out);
     if (only)
         read_only(d, only, source, out);
+    if (access)
+        read_access(d, access, out);
     if (part)
         out->part = compile_path(d, part);
     d->broken |= part && !out->part;

@@ -57,6 +57,9 @@ enum input_type {
     INPUT_LIST
 };
 
+/* Whether a command reads a file of the project itself, or a copy. */
+enum input_access { ACCESS_BY_SIZE, ACCESS_IN_PLACE, ACCESS_COPY };
+
 struct input_decl {
     /* NULL for an item of a list. Of a list of "in": the place, "" where only the plan knows it. */
     const char *name;
@@ -70,6 +73,7 @@ struct input_decl {
     const struct value *part;   /* of a folder out: a path in it that may refer to the matrix; NULL: all of it */
     const char *const *only;    /* members of a data file that the stage gets alone, by name; NULL: all of it */
     size_t only_count;
+    enum input_access access;
     bool at_own_path; /* of a list of "in": without "as" it stands at its own path */
     const struct input_decl *items;
     size_t item_count;

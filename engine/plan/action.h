@@ -40,6 +40,7 @@ struct action_item {
     struct content whole;
     const char *const *only; /* names of its members that are its content; NULL: all of it */
     size_t only_count;
+    enum input_access access; /* no part of the key */
     const struct label *labels;
     size_t label_count;
 };

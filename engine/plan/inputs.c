@@ -14,6 +14,7 @@ struct gathered {
     bool at_own_path; /* each item stands at its own path */
     const char *const *only;
     size_t only_count;
+    enum input_access access;
     const char *place; /* of the input in the stage's directory */
 };
 
@@ -34,7 +35,8 @@ const struct label *node_labels(struct arena *arena, const struct node *n) {
 
 static void add_item(struct gathered *g, struct arena *arena, const struct action_item *item) {
     arena_grow(arena, g->items, &g->capacity, g->count + 1);
-    g->items[g->count++] = *item;
+    g->items[g->count] = *item;
+    g->items[g->count++].access = g->access;
 }
 
 int facts_fault(struct scope *s, const struct location *at, const struct error *err) {
@@ -349,6 +351,7 @@ static int gather(struct gathered *g, struct scope *s, const struct input_decl *
     g->at_own_path = in->at_own_path && !in->place;
     g->only = in->only;
     g->only_count = in->only_count;
+    g->access = in->access;
     int rc = 0;
     if (in->type == INPUT_URL)
         rc = add_url(g, s, in);
