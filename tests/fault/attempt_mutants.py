@@ -34,6 +34,8 @@ TESTS = {
     "moved row": unit("store", "fsck"),
     "replaced": (["all"], ["tests/integration/replaced_directory.sh"]),
     "failed": (["all"], ["tests/integration/failed_directory.sh"]),
+    "read only": (["all"], ["tests/integration/read_only.sh"]),
+    "isolation": (["all"], ["tests/integration/isolation.sh"]),
 }
 
 DIRECTORY = "engine/attempt/directory.c"
@@ -59,6 +61,15 @@ EXCEPTIONS = [
     (GUARD, '    prctl(PR_SET_NAME, "stage-guard");\n', "a name for people who list processes"),
 ]
 MUTANTS = [
+    # ---- the view of a stage ----
+    ("an isolated stage can write to its inputs", "stages/protocol/isolate.c",
+     '!make_read_only(tree, "") || ', "", "read only"),
+    ("a copy that a stage changed passes", "engine/attempt/inputs.c",
+     "if (digest_equal(&now, &w->stamp))", "if (w->copy || digest_equal(&now, &w->stamp))", "read only"),
+    ("the projects of included files are not covered", "engine/command/project.c",
+     "i < part->include_count", "i < 0 * part->include_count", "isolation"),
+    ("a shell of the run's user can make the cover writable", "stages/protocol/isolate.c",
+     "prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) == 0", "identity != NULL", "isolation"),
     # ---- the directory ----
     ("another working directory passes for the stage's", DIRECTORY,
      " && is_same(d->root_fd, stage_name, d->stage_fd))", ")", "directory"),
