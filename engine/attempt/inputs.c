@@ -248,19 +248,23 @@ int inputs_give(struct attempt *a, struct error *err) {
 
 /* ---- after ---- */
 
-/* `own`: it stands in the stage's directory. `damage` tells of the object; NULL: it is whole. A kind writes to none of
-   its inputs: it was somebody else. */
-static int changed_input(const struct attempt *a, const char *input, bool own, const char *damage, struct error *err) {
-    const char *colon = damage ? ": " : "";
-    if (a->instance->action->kind)
-        return error_set(err, ERR_FAILED, "its input \"%s\" was changed while it ran%s%s", input, colon,
-                         damage ? damage : "");
-    if (!own)
+/* A kind writes to none of its inputs, and an isolated command cannot. */
+static bool is_innocent(const struct attempt *a) {
+    return a->instance->action->kind || a->isolation.covers;
+}
+
+/* `damage` tells of the object; NULL: it is whole. */
+static int changed_input(const struct attempt *a, const struct watched_input *w, const char *damage,
+                         struct error *err) {
+    const char *colon = damage ? ": " : "", *what = damage ? damage : "";
+    if (is_innocent(a))
+        return error_set(err, ERR_FAILED, "its input \"%s\" was changed while it ran%s%s", w->input, colon, what);
+    if (!path_below(w->path, a->directory->stage))
         return error_set(err, ERR_FAILED,
                          "its input \"%s\" was changed while it ran; a stage cannot change one: let it write to a copy",
-                         input);
+                         w->input);
     return error_set(err, ERR_FAILED, "it changed its input \"%s\", which is read-only; let it write to a copy%s%s",
-                     input, colon, damage ? damage : "");
+                     w->input, colon, what);
 }
 
 /* Through a hard link, a stage that ignores the mode writes to the object itself, which others read: then the object
@@ -278,9 +282,7 @@ static int check_watched(struct attempt *a, const struct watched_input *w, struc
     if (rc == ERR_IO)
         return error_set(err, rc, "%s", damage.message);
     a->object_lost |= rc < 0;
-    if (rc == 0 && a->instance->action->kind)
-        return 0;
-    return changed_input(a, w->input, path_below(w->path, a->directory->stage), rc < 0 ? damage.message : NULL, err);
+    return rc == 0 && is_innocent(a) ? 0 : changed_input(a, w, rc < 0 ? damage.message : NULL, err);
 }
 
 int inputs_check_watched(struct attempt *a, struct error *err) {

@@ -53,5 +53,18 @@ check "the project is as it was" same "$(files)" "$before"
 check "a file may be written beside an input" "$retort" run w.json beside --progress none
 check "without isolation too" "$retort" run w.json beside --no-isolation --store "$work/open" --progress none
 check "a cache in a folder is no change" "$retort" run w.json caches --no-isolation --store "$work/open" --progress none
+cat >o.json <<'END'
+{ "retort": 1, "name": "o", "stages": {
+    "made": { "cmd": ["sh", "-c", "echo other >o"], "outs": ["o"] },
+    "waits": { "cmd": ["sh", "-c", "echo >up; until [ -e stop ]; do sleep 0.05; done"], "in": ["${stages.made.outs.o}"], "timeout": "20s" } } }
+END
+"$retort" run o.json made --progress none
+digest=$(echo other | sha256sum | cut -c1-64)
+object=.retort/objects/$(echo $digest | cut -c1-2)/$(echo $digest | cut -c3-64)
+"$retort" run o.json --progress none >run.err 2>&1 & engine=$!
+until up=$(ls .retort/work/*/dir/up 2>/dev/null); do sleep 0.05; done
+touch "$object"
+touch "${up%up}stop"
+check "an object that somebody else touches fails no isolated stage" wait $engine
 check "a refused write changes nothing" "$retort" run w.json tries --progress none
 finish
