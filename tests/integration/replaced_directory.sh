@@ -122,7 +122,7 @@ fails "an out is a link" 'out \"note\" (note.txt) is no regular file'
 cat >evil.sh <<'EOF2'
 ln -s "$2/thesis" thesis/link
 EOF2
-fails "a link lies in an out" 'symbolic link'
+fails "a link lies in an out" 'is a link to'
 
 cat >evil.sh <<'EOF2'
 rm -rf .tmp .home in; ln -s "$2/dir/.tmp" .tmp; ln -s "$2" .home; ln -s "$2" in; exit 5
