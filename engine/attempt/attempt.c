@@ -235,6 +235,7 @@ static void on_ended(void *context, struct attempt_result *result, int status) {
     a->outcome.keeper_status = status;
     if (result)
         a->outcome.result = *result;
+    attempt_end_notes(a);
     return_gpus(a); /* the next stage may start now */
     if (result && result->exit == 0 && !result->error && a->observer.executed)
         a->observer.executed(a->observer.context);
@@ -267,6 +268,20 @@ static void on_refused(void *context, const struct error *err) {
     a->code = err->code;
     a->error = *err;
     end(a);
+}
+
+static void on_progress(void *context, double done, double total, const char *unit) {
+    struct attempt *a = context;
+    a->observer.progress(a->observer.context, done, total, unit);
+}
+
+static void on_metric(void *context, const char *name, double step, double value) {
+    struct attempt *a = context;
+    a->observer.metric(a->observer.context, name, step, value);
+}
+
+static void on_note(void *context, const char *text) {
+    attempt_note(context, text);
 }
 
 static void on_events(void *context, const char *bytes, size_t size) {
@@ -327,10 +342,10 @@ int attempt_enter(struct attempt *a, struct error *err) {
 
 void attempt_start(struct attempt *a, const struct attempt_observer *observer) {
     a->observer = *observer;
-    a->events = (struct event_reader){.context = observer->context,
-                                      .progress = observer->progress,
-                                      .metric = observer->metric,
-                                      .note = observer->note};
+    a->events = (struct event_reader){.context = a,
+                                      .progress = observer->progress ? on_progress : NULL,
+                                      .metric = observer->metric ? on_metric : NULL,
+                                      .note = observer->note ? on_note : NULL};
     a->code = begin(a, &a->error);
     a->work.data = a;
     uv_queue_work(a->all->options.loop, &a->work, prepare, on_prepared);

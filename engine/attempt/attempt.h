@@ -32,17 +32,20 @@
 
 /* ---- shared by the attempts of one engine ---- */
 
+enum { ATTEMPT_LOG_LIMIT = 64 << 20 };
+
 struct attempts_options {
     uv_loop_t *loop;
     struct store *store;
     struct facts *facts;
     struct gpus *gpus; /* handed out to the attempts */
     const struct pipeline *pipeline;
-    const char *platform; /* copied */
-    const char *run;      /* its id, for records; copied; NULL: there is none */
-    const char *name;     /* names of directories begin with it; copied */
-    size_t keep_failed;   /* directories of failed attempts that stay */
-    char **covers;        /* folders that commands do not see, NULL-terminated; NULL: they see all. It outlives all */
+    const char *platform;     /* copied */
+    const char *run;          /* its id, for records; copied; NULL: there is none */
+    const char *name;         /* names of directories begin with it; copied */
+    size_t keep_failed;       /* directories of failed attempts that stay */
+    uint64_t log_limit_bytes; /* of each of a stage's two logs; ATTEMPT_LOG_LIMIT where nobody sets another */
+    char **covers; /* folders that commands do not see, NULL-terminated; NULL: they see all. It outlives all */
 };
 
 struct attempts {
@@ -52,6 +55,7 @@ struct attempts {
     bool probed;   /* whether the machine was asked */
     struct executor *executor;
     int work_fd;                    /* the store's work/ */
+    struct attempt *noting;         /* they hold a note */
     struct attempt_directory *idle; /* directories that the next attempts use */
     size_t directory_count;
     struct attempt **prepared; /* they wait for attempts_submit */
@@ -70,6 +74,10 @@ void attempts_free(struct attempts *all);
 
 /* Stops all stages, or lets them go on; `all` is a struct attempts. For event_loop_on_stop. */
 void attempts_stop(void *all, bool stop);
+
+/* Passes on the notes that are due: of a stage one a second, the last. Returns when (clock_awake_ns, in ms) to call it
+   again; UINT64_MAX: never. In notes.c. */
+uint64_t attempts_pass_notes(struct attempts *all);
 
 /* Gives what is prepared by now to the executor, as one batch. */
 void attempts_submit(struct attempts *all);
@@ -151,6 +159,12 @@ struct attempt {
 
     struct execution *execution; /* NULL before and after the keeper has it */
     struct event_reader events;
+    struct {
+        char *held;           /* the last one that is not passed on yet; NULL: none */
+        size_t left_out;      /* before it */
+        uint64_t due_ms;      /* of clock_awake_ns: the next one may be passed on */
+        struct attempt *next; /* that holds a note too */
+    } notes;
     uv_work_t work;
     int code; /* of the first step that failed; `error` says why */
     struct error error;
@@ -185,6 +199,14 @@ cJSON *attempt_out_json(const struct out_decl *out, const struct object *object)
 
 /* Gives its directory back. Before attempt_free, where only_look. */
 void attempt_remove(struct attempt *a);
+
+/* ---- notes.c, for attempt.c ---- */
+
+/* A note of the stage. */
+void attempt_note(struct attempt *a, const char *text);
+
+/* Passes on the last one: no more come. */
+void attempt_end_notes(struct attempt *a);
 
 /* ---- steps, on worker threads; for attempt.c ---- */
 

@@ -15,8 +15,9 @@
 #include "engine/base/memory.h"
 #include "engine/base/process.h"
 
-/* The limit runs from CANCEL_KILL. It is longer than the keeper itself waits for a process that does not die. */
-enum { KILL_LIMIT_MS = 7000, READ_SIZE = 64 * 1024 };
+/* The limit runs from CANCEL_KILL. It is longer than the keeper itself waits for a process that does not die. A stage
+   that floods its pipe lets the loop serve others after so many pieces. */
+enum { KILL_LIMIT_MS = 7000, READ_SIZE = 64 * 1024, EVENT_PIECES = 16 };
 
 struct executor {
     uv_loop_t *loop;
@@ -127,10 +128,10 @@ static bool is_spared(const void *context, pid_t pid) {
     return false;
 }
 
-/* Reads the events that are there. Returns whether more may come. */
-static bool read_events(struct keeper *k) {
+/* Reads the events that are there, in so many pieces at most. Returns whether more may come. */
+static bool read_events(struct keeper *k, size_t pieces) {
     char bytes[READ_SIZE];
-    for (;;) {
+    while (pieces-- > 0) {
         ssize_t got = read(k->events, bytes, sizeof bytes);
         if (got < 0 && errno == EINTR)
             continue;
@@ -141,11 +142,12 @@ static bool read_events(struct keeper *k) {
         if ((size_t)got < sizeof bytes)
             return true;
     }
+    return true;
 }
 
 static void end_execution(struct keeper *k, struct attempt_result *result, int status) {
     struct execution *x = k->execution;
-    read_events(k);
+    read_events(k, SIZE_MAX);
     k->execution = NULL;
     if (x)
         x->observer.ended(x->observer.context, result, status);
@@ -196,7 +198,7 @@ static bool read_result(struct keeper *k) {
 
 static void on_events(uv_poll_t *handle, int status, int events) {
     (void)events;
-    if (status < 0 || !read_events(handle->data))
+    if (status < 0 || !read_events(handle->data, EVENT_PIECES))
         uv_poll_stop(handle);
 }
 

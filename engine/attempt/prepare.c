@@ -149,6 +149,7 @@ struct attempt_request attempt_request(const struct attempt *a) {
                                     .isolation = a->isolation,
                                     .logs = {{.path = a->directory->stdout_log, .kept = a->stdout_log},
                                              {.path = a->directory->stderr_log, .kept = a->stderr_log}},
+                                    .log_limit_bytes = (double)a->all->options.log_limit_bytes,
                                     .gpus = a->instance->decl->resources.gpus,
                                     .memory_bytes = (double)a->instance->decl->resources.memory_bytes,
                                     .account = {.path = a->account_path, .every_ms = ACCOUNT_MS, .record = a->account}};

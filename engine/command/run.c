@@ -2,9 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/attempt/attempt.h"
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/command/retry.h"
+#include "engine/pipeline/quantity.h"
 #include "engine/report/progress.h"
 
 enum { KEEP_FAILED = 10 };
@@ -76,6 +78,14 @@ static int refuse_selects(const struct project *p, const struct arguments *a, st
     return code;
 }
 
+static int read_log_limit(uint64_t *out, const struct arguments *a, struct error *err) {
+    const char *text = argument_value(a, "max-log", NULL);
+    *out = ATTEMPT_LOG_LIMIT;
+    if (text && (!quantity_bytes(out, text) || *out == 0))
+        return error_set(err, ERR_USAGE, "run: --max-log takes a size such as 64MiB, not \"%s\"", text);
+    return 0;
+}
+
 static int run(const struct arguments *a, struct error *err) {
     enum progress_style style = PROGRESS_PLAIN;
     struct run_options options = {.keep_going = argument_given(a, "keep-going"),
@@ -91,6 +101,8 @@ static int run(const struct arguments *a, struct error *err) {
     if (code == 0)
         code = argument_count(a, "keep-failed", 0, KEEP_FAILED, &keep_failed, err);
     options.keep_failed = (size_t)keep_failed;
+    if (code == 0)
+        code = read_log_limit(&options.log_limit_bytes, a, err);
     if (code)
         return code;
     if (options.force && operand_count(a) < 2)
@@ -118,6 +130,8 @@ static const struct option options[] = {
     {"progress", 0, "STYLE", "auto, plain, json (one object per line) or none"},
     {"keep-failed", 0, "N",
      "Keep the directories of the last N failed stages (default: 10), until gc or their success"},
+    {"max-log", 0, "SIZE",
+     "Keep so much of a stage's stdout, and of its stderr (default: 64MiB): the middle is left out"},
     OPTION_NO_ISOLATION,
     {"same-platform", 0, NULL, "Use only results of this code path and library versions"},
     {"base-power", 0, NULL,

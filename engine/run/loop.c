@@ -36,6 +36,7 @@ static int open_run(struct run *r, struct error *err) {
                                              .run = store_run_id(r->store),
                                              .name = store_run_id(r->store),
                                              .keep_failed = r->options->keep_failed,
+                                             .log_limit_bytes = r->options->log_limit_bytes,
                                              .covers = r->options->covers};
     rc = attempts_open(&r->attempts, &options, err);
     if (rc < 0)
@@ -109,12 +110,14 @@ static bool is_busy(const struct run *r) {
            !r->attempts.has_provenance;
 }
 
-/* When the scheduler, a commit or a keeper needs the loop. */
+/* When the scheduler, a commit, a note or a keeper needs the loop. */
 static uint64_t due_ms(struct run *r) {
     uint64_t due = scheduler_due_ms(r->scheduler), keepers = executor_poll(r->attempts.executor), now = run_now_ms();
-    uint64_t commit = run_commit_due_ms(r);
+    uint64_t commit = run_commit_due_ms(r), notes = attempts_pass_notes(&r->attempts);
     if (commit < due)
         due = commit;
+    if (notes < due)
+        due = notes;
     if (keepers < due)
         due = keepers;
     if (r->in_flight > 0 && now + SHOW_MS < due) /* claims are renewed by commits: store.h */

@@ -45,6 +45,7 @@ struct run_options {
     struct gpus *gpus; /* those that stages may get (engine/environment/gpus.h); as many as limits.gpus */
     bool keep_going;
     size_t keep_failed;        /* directories of failed attempts that stay */
+    uint64_t log_limit_bytes;  /* of each of a stage's two logs */
     bool retry_failed;         /* run failures again that a quorum left out */
     bool force;                /* run what the targets name, also if it is known */
     bool same_platform;        /* only results of this platform are known */

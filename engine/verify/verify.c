@@ -257,6 +257,7 @@ static int execute(struct verification *v, struct error *err) {
                                              .pipeline = v->pipeline,
                                              .platform = v->platform,
                                              .name = v->id,
+                                             .log_limit_bytes = ATTEMPT_LOG_LIMIT,
                                              .covers = v->options->covers};
     int rc = event_loop_open(&v->loop, err);
     if (rc == 0)

@@ -20,11 +20,13 @@
 #include "engine/base/process.h"
 #include "stages/keeper/internal.h"
 #include "stages/keeper/leader.h"
+#include "stages/keeper/log_limit.h"
 
 enum {
     LINGER_MS = 900,       /* under the second that the protocol grants to what the leader leaves behind */
     KILL_LIMIT_MS = 5000,  /* a process that does not die of SIGKILL hangs in the kernel */
     PREDECESSOR_MS = 1000, /* the guard of a dead engine comes by before that */
+    LOGS_MS = 1000,        /* how often the length of the logs is checked */
     POLL_MS = 10
 };
 
@@ -199,6 +201,12 @@ static void write_account_so_far(struct keeper *k) {
     attempt_result_close(&so_far);
 }
 
+static void limit_logs(const struct keeper *k, void (*limit)(int fd, double limit_bytes)) {
+    for (int i = 0; i < 2; i++)
+        if (k->attempt.log_fds[i] >= 0)
+            limit(k->attempt.log_fds[i], k->attempt.request->log_limit_bytes);
+}
+
 /* Something that is done at times; UINT64_MAX: never. */
 static bool is_due(uint64_t due) {
     return due != UINT64_MAX && now_ms() >= due;
@@ -208,11 +216,16 @@ static void await_leader(struct keeper *k) {
     const struct attempt_account *account = &k->attempt.request->account;
     uint64_t every = account->path && account->every_ms > 0 ? (uint64_t)account->every_ms : 0;
     uint64_t account_due = every ? now_ms() + every : UINT64_MAX;
-    uint64_t memory_due = keeper_watches_memory(k) ? now_ms() : UINT64_MAX;
+    uint64_t memory_due = keeper_watches_memory(k) ? now_ms() : UINT64_MAX, logs_due = now_ms() + LOGS_MS;
     while (k->attempt.leader && !k->attempt.kill) {
         uint64_t due = account_due < memory_due ? account_due : memory_due, now = now_ms();
-        keeper_wait(k, due == UINT64_MAX ? -1 : due > now ? (int)(due - now) : 0);
+        due = logs_due < due ? logs_due : due;
+        keeper_wait(k, due > now ? (int)(due - now) : 0);
         reap(k);
+        if (is_due(logs_due)) {
+            limit_logs(k, log_free_middle);
+            logs_due = now_ms() + LOGS_MS;
+        }
         if (k->attempt.leader && is_due(memory_due))
             memory_due = now_ms() + (uint64_t)keeper_check_memory(k);
         if (k->attempt.leader && is_due(account_due)) {
@@ -313,6 +326,7 @@ static void keep_log(const struct keeper *k, int fd, const struct attempt_log *l
 /* Before the result is told: whoever hears it reads the logs. */
 static void keep_logs(struct keeper *k) {
     dup2(k->null_fd, STDERR_FILENO);
+    limit_logs(k, log_shorten);
     for (int i = 0; i < 2; i++) {
         keep_log(k, k->attempt.log_fds[i], &k->attempt.request->logs[i], &k->attempt.log_bytes[i]);
         if (k->attempt.log_fds[i] >= 0)

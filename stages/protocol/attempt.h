@@ -68,6 +68,7 @@ struct attempt_request {
     const char *checkpoint;     /* absolute; NULL: the stage has none */
     struct isolation isolation; /* its view of the file system */
     struct attempt_log logs[2]; /* stdout, stderr */
+    double log_limit_bytes;     /* of each: its middle is left out beyond; 0: no limit */
     double gpus;                /* that it holds, for the meter */
     double memory_bytes;        /* that all its processes together may hold; 0: no limit */
     struct attempt_account account;

@@ -6,10 +6,10 @@
 
 static const char argv[] = "argv", environment[] = "environment", program[] = "program", directory[] = "directory",
                   checkpoint[] = "checkpoint", stdout_log[] = "stdout", stderr_log[] = "stderr", log_path[] = "path",
-                  log_kept[] = "kept", gpus[] = "gpus", memory_bytes[] = "memory_bytes", account[] = "account",
-                  account_path[] = "path", account_every[] = "every_ms", account_record[] = "record",
-                  isolation[] = "isolation", isolation_covers[] = "covers", isolation_keep[] = "keep",
-                  isolation_binds[] = "binds";
+                  log_kept[] = "kept", gpus[] = "gpus", memory_bytes[] = "memory_bytes",
+                  log_limit[] = "log_limit_bytes", account[] = "account", account_path[] = "path",
+                  account_every[] = "every_ms", account_record[] = "record", isolation[] = "isolation",
+                  isolation_covers[] = "covers", isolation_keep[] = "keep", isolation_binds[] = "binds";
 
 static void add_list(cJSON *json, const char *name, char *const *list) {
     cJSON *array = cJSON_AddArrayToObject(json, name);
@@ -67,6 +67,7 @@ cJSON *attempt_request_json(const struct attempt_request *r) {
     add_log(json, stderr_log, &r->logs[1]);
     cJSON_AddNumberToObject(json, gpus, r->gpus);
     cJSON_AddNumberToObject(json, memory_bytes, r->memory_bytes);
+    cJSON_AddNumberToObject(json, log_limit, r->log_limit_bytes);
     add_account(json, &r->account);
     add_isolation(json, &r->isolation);
     return json;
@@ -120,6 +121,7 @@ int attempt_request_read(struct attempt_request *out, const cJSON *json, struct 
                                     .logs = {read_log(json, stdout_log), read_log(json, stderr_log)},
                                     .gpus = json_double(json, gpus, 0),
                                     .memory_bytes = json_double(json, memory_bytes, 0),
+                                    .log_limit_bytes = json_double(json, log_limit, 0),
                                     .account = {.path = json_text(a, account_path, NULL),
                                                 .every_ms = (int)json_double(a, account_every, 0),
                                                 .record = cJSON_GetObjectItemCaseSensitive(a, account_record)}};

@@ -237,7 +237,7 @@ MUTANTS = [
     ("the guard outlives the engine", EXECUTOR, "    end_guard(e);\n", "", "executor end"),
     ("a keeper that said its last is used again", EXECUTOR, "    return !last;\n", "    return last || true;\n", "executor"),
     ("events that came with the result are lost, and show in the next attempt", EXECUTOR,
-     "    read_events(k);\n    k->execution = NULL;", "    k->execution = NULL;", "executor"),
+     "    read_events(k, SIZE_MAX);\n    k->execution = NULL;", "    k->execution = NULL;", "executor"),
     ("a keeper that makes no sense stays", EXECUTOR,
      "bool good = rc > 0 && type == FRAME_RESULT && k->execution && ", "bool good = rc > 0 && k->execution && ", "executor"),
     ("a keeper inherits the engine's descriptors", PROCESS,
