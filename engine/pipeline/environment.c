@@ -166,6 +166,17 @@ bool stage_sets(const struct stage_decl *stage, const char *name) {
     return stage_env(stage, name) || stage_passes(stage, name);
 }
 
+void check_gpu_variables(const struct draft *d) {
+    static const char *const names[] = {"CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ZE_AFFINITY_MASK"};
+    const cJSON *env = cJSON_GetObjectItemCaseSensitive(d->node, "env");
+    for (size_t i = 0; d->decl.resources.gpus > 0 && i < sizeof names / sizeof *names; i++)
+        if (stage_sets(&d->decl, names[i]))
+            report_value(d->part, env ? env : d->node,
+                         "%s is set, and \"resources\" asks for gpus, of which the engine chooses and names some: drop "
+                         "the variable, or \"gpus\" to choose by hand",
+                         names[i]);
+}
+
 void add_default_environment(struct draft *d) {
     const struct stage_decl *defaults = &d->part->defaults;
     struct stage_decl own = d->decl;

@@ -348,6 +348,9 @@ void read_toolchain(struct draft *d, const cJSON *node);
 /* env, pass_env and toolchain of "defaults"; a command adds the first two to its own, which win. */
 void read_default_environment(struct part *part, const cJSON *defaults);
 void add_default_environment(struct draft *d);
+
+/* Reports variables by which a stage would choose GPUs beside those that the engine gives it. */
+void check_gpu_variables(const struct draft *d);
 void read_results(struct part *part, const cJSON *node);
 /* Reports inputs and outs of a command whose places overlap, as far as the file shows them. */
 void check_places(struct draft *d);

@@ -302,6 +302,7 @@ static void compile(struct draft *d) {
     if (d->part->default_in && !cJSON_GetObjectItemCaseSensitive(d->node, "in"))
         read_inputs(d, NULL);
     add_default_environment(d);
+    check_gpu_variables(d);
     check_places(d);
 }
 

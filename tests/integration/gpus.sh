@@ -41,4 +41,26 @@ cat >one.json <<'END'
   "s": { "matrix": { "n": [1, 2, 3, 4] }, "cmd": ["sh", "-c", "truncate -s 200M o; echo $1 >>o", "sh", "${matrix.n}"], "resources": { "gpus": 1 }, "outs": { "o": "o" } } } }
 END
 check "stages take turns with one GPU" "$retort" run one.json -j 4 --gpus 0 --progress none
+# A stage that holds no GPUs chooses by hand; one that holds some is given them.
+cat >own.json <<'END'
+{ "retort": 1, "name": "own", "stages": {
+  "hidden": { "cmd": ["sh", "-c", "echo \"${CUDA_VISIBLE_DEVICES-unset}\" >o"], "env": { "CUDA_VISIBLE_DEVICES": "-1" }, "outs": { "o": "o" } },
+  "empty": { "cmd": ["sh", "-c", "echo \"${CUDA_VISIBLE_DEVICES-unset}\" >o"], "env": { "CUDA_VISIBLE_DEVICES": "" }, "outs": { "o": "o" } } },
+  "results": { "hidden": "${stages.hidden.outs.o}", "empty": "${stages.empty.outs.o}" } }
+END
+sed -i 's/\\"\${CUDA/\\"$${CUDA/' own.json
+"$retort" run own.json --gpus 0 --progress none
+check "a stage without GPUs keeps its own CUDA_VISIBLE_DEVICES" same "$(cat results/own/hidden)" -1
+check "an empty one hides all GPUs" same "$(cat results/own/empty)" ""
+for variable in CUDA_VISIBLE_DEVICES HIP_VISIBLE_DEVICES ZE_AFFINITY_MASK; do
+    echo '{ "retort": 1, "name": "both", "stages": { "s": { "cmd": ["true"], "env": { "'$variable'": "1" }, "resources": { "gpus": 1 } } } }' >both.json
+    check "gpus beside $variable are refused" exits 2 "$retort" check both.json 2>said.err
+    "$retort" check both.json 2>said.err
+    check "the message says what to drop beside $variable" has said.err "$variable is set, and \"resources\" asks for gpus"
+done
+echo '{ "retort": 1, "name": "both", "defaults": { "pass_env": ["CUDA_VISIBLE_DEVICES"] }, "stages": { "s": { "cmd": ["true"], "resources": { "gpus": 1 } } } }' >both.json
+check "gpus beside a default that passes the variable are refused" exits 2 "$retort" check both.json
+rm -r .retort
+check "only the caller's GPUs count" sh -c 'CUDA_VISIBLE_DEVICES=5 "$1" run one.json -j 2 --progress none' sh "$retort"
+check "no stage gets another than the caller's" same "$("$retort" show one.json 's[n=1]' --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["provenance"]["gpus"])')" "['5']"
 finish
