@@ -53,13 +53,14 @@ struct search {
     void *context;
 };
 
-/* Searches the text, which is cheaper than reading its tree. */
+/* Searches the text, which is cheaper than reading its tree. Accounts have no blank behind the colon. */
 static bool may_be_wanted(const struct search *x, const char *text) {
-    static const char member[] = "\"key\": \"";
+    static const char member[] = "\"key\":";
     while ((text = strstr(text, member))) {
         char hex[DIGEST_HEX_SIZE];
         struct digest key;
         text += strlen(member);
+        text += strspn(text, " \"");
         snprintf(hex, sizeof hex, "%s", text);
         if (digest_parse(&key, hex) && x->wanted(x->context, &key))
             return true;

@@ -487,9 +487,6 @@ void remove_left(struct store *s, const char *path);
 void claim_heartbeat(struct store *s);
 void claim_release_all(struct store *s);
 
-/* Whether a living engine, this one included, works on the key. */
-bool claim_is_held(struct store *s, const struct digest *key);
-
 /* Removes a claim whose owner is dead. Only for known keys: for another key, taking over the claim first looks for a
    record of the dead owner. */
 int claim_remove_dead(struct store *s, const struct digest *key, struct error *err);

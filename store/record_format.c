@@ -42,6 +42,16 @@ struct record_view record_read(const cJSON *record) {
     };
 }
 
+void record_set_growing(cJSON *record, const char *stdout_log, const char *stderr_log) {
+    const char *const names[] = {stdout_log, stderr_log};
+    cJSON_DeleteItemFromObjectCaseSensitive(record, "growing");
+    cJSON_AddItemToObject(record, "growing", cJSON_CreateStringArray(names, 2));
+}
+
+const char *record_growing(const cJSON *record, int stream) {
+    return cJSON_GetStringValue(cJSON_GetArrayItem(member(record, "growing"), stream));
+}
+
 bool record_key(struct digest *out, const cJSON *record) {
     return digest_parse(out, json_text(record, "key", ""));
 }

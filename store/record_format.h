@@ -38,6 +38,10 @@ struct record_view record_read(const cJSON *record);
 /* Reads the key. False: it is no digest. */
 bool record_key(struct digest *out, const cJSON *record);
 
+/* The files below logs/ in which the output of a running attempt grows. NULL: the record does not say. */
+void record_set_growing(cJSON *record, const char *stdout_log, const char *stderr_log);
+const char *record_growing(const cJSON *record, int stream); /* 0: stdout, 1: stderr */
+
 /* One member of "outs": digest, size, and whether it is a directory or executable. ERR_INVALID when it is no out. */
 int record_out_read(struct object *out, const cJSON *item, struct error *err);
 

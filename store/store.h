@@ -237,6 +237,9 @@ int store_attempt_write(struct store *s, const char *attempt, const cJSON *recor
    without a sign of life. After a claim, look for the record again: the last owner may have finished. store_close
    releases all claims. */
 int store_claim(struct store *s, const struct digest *key, struct error *err);
+
+/* Whether a living engine, this one included, works on the key. */
+bool claim_is_held(struct store *s, const struct digest *key);
 int store_release(struct store *s, const struct digest *key, struct error *err);
 
 /* ---- directories of failed attempts ---- */

@@ -13,6 +13,7 @@
 #include "engine/environment/gpus.h"
 #include "engine/provenance/provenance.h"
 #include "store/attempts.h"
+#include "store/record_format.h"
 
 /* ---- shared by attempts ---- */
 
@@ -327,6 +328,8 @@ static int acquire_gpus(struct attempt *a, struct error *err) {
 static int begin(struct attempt *a, struct error *err) {
     a->directory = acquire_directory(a->all);
     a->worked_in = mem_strdup(a->directory->stage);
+    if (a->account)
+        record_set_growing(a->account, path_base(a->directory->stdout_log), path_base(a->directory->stderr_log));
     /* With the checkpoint that an interrupted run left, a verification would not execute everything. */
     if (a->only_look && attempt_uses_checkpoint(a->instance))
         a->checkpoint = path_join(a->directory->root, "checkpoint");

@@ -18,7 +18,10 @@
 #include "engine/base/memory.h"
 #include "store/attempts.h"
 
-enum { ACCOUNT_MS = 10000 }; /* a power cut may hide so much of an attempt's energy */
+enum {
+    FIRST_ACCOUNT_MS = 500, /* then `retort log -f` finds the attempt */
+    ACCOUNT_MS = 10000      /* a power cut may hide so much of an attempt's energy */
+};
 
 /* Stages have umask 022, whoever starts them: outs may hold the modes of their files. Another member of the group
    may start the next attempt, which changes the files of a checkpoint. So if the group may write here, a default ACL
@@ -140,17 +143,18 @@ int attempt_prepare(struct attempt *a, struct error *err) {
 }
 
 struct attempt_request attempt_request(const struct attempt *a) {
-    return (struct attempt_request){.program =
-                                        a->instance->action->kind ? facts_stage_program(a->all->options.facts) : NULL,
-                                    .argv = a->argv,
-                                    .environment = a->environment,
-                                    .directory = a->directory->stage,
-                                    .checkpoint = a->checkpoint,
-                                    .isolation = a->isolation,
-                                    .logs = {{.path = a->directory->stdout_log, .kept = a->stdout_log},
-                                             {.path = a->directory->stderr_log, .kept = a->stderr_log}},
-                                    .log_limit_bytes = (double)a->all->options.log_limit_bytes,
-                                    .gpus = a->instance->decl->resources.gpus,
-                                    .memory_bytes = (double)a->instance->decl->resources.memory_bytes,
-                                    .account = {.path = a->account_path, .every_ms = ACCOUNT_MS, .record = a->account}};
+    return (struct attempt_request){
+        .program = a->instance->action->kind ? facts_stage_program(a->all->options.facts) : NULL,
+        .argv = a->argv,
+        .environment = a->environment,
+        .directory = a->directory->stage,
+        .checkpoint = a->checkpoint,
+        .isolation = a->isolation,
+        .logs = {{.path = a->directory->stdout_log, .kept = a->stdout_log},
+                 {.path = a->directory->stderr_log, .kept = a->stderr_log}},
+        .log_limit_bytes = (double)a->all->options.log_limit_bytes,
+        .gpus = a->instance->decl->resources.gpus,
+        .memory_bytes = (double)a->instance->decl->resources.memory_bytes,
+        .account = {
+            .path = a->account_path, .first_ms = FIRST_ACCOUNT_MS, .every_ms = ACCOUNT_MS, .record = a->account}};
 }

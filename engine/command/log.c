@@ -7,6 +7,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/printable.h"
 #include "engine/command/last_attempt.h"
+#include "engine/command/log_follow.h"
 #include "engine/command/states.h"
 #include "store/record_format.h"
 
@@ -23,9 +24,7 @@ static void logs_close(struct logs *logs) {
     free(logs->items);
 }
 
-/* A terminal is shown no bytes that it would obey; a file or program gets all as they are. `rest`: what the piece
-   before left of a character. */
-static void print_piece(struct buffer *rest, const char *piece, size_t size) {
+void log_print_piece(struct buffer *rest, const char *piece, size_t size) {
     if (!isatty(STDOUT_FILENO)) {
         fwrite(piece, 1, size, stdout);
         return;
@@ -39,7 +38,7 @@ static void print_piece(struct buffer *rest, const char *piece, size_t size) {
     buffer_close(&shown);
 }
 
-static void end_pieces(struct buffer *rest) {
+void log_end_pieces(struct buffer *rest) {
     struct buffer shown = {0};
     printable_append(&shown, buffer_text(rest), rest->size);
     fputs(buffer_text(&shown), stdout);
@@ -57,10 +56,10 @@ static int print_stream(const struct project *p, const char *attempt, const char
     for (size_t size, whole = 0; log && (size = fread(piece, 1, sizeof piece, log)) > 0; whole += size) {
         if (whole == 0)
             printf("-- %s\n", stream);
-        print_piece(&rest, piece, size);
+        log_print_piece(&rest, piece, size);
         last = piece[size - 1];
     }
-    end_pieces(&rest);
+    log_end_pieces(&rest);
     if (log && ferror(log))
         code = error_errno(err, errno, "%s: cannot be read", path);
     if (last != '\n')
@@ -111,6 +110,12 @@ static int print_logs(const struct logs *logs, const struct project *p, const ch
     return code == 0 && shown == 0 ? error_set(err, ERR_NOT_FOUND, "%s was never started", named) : code;
 }
 
+static int follow(const struct logs *logs, const struct project *p, const char *named, struct error *err) {
+    if (logs->count != 1)
+        return error_set(err, ERR_USAGE, "log: --follow takes one instance; %s are %zu", named, logs->count);
+    return log_follow(p, logs->items[0].instance, err);
+}
+
 static int run(const struct arguments *a, struct error *err) {
     struct project p;
     struct logs logs = {.err = err};
@@ -121,16 +126,24 @@ static int run(const struct arguments *a, struct error *err) {
         state_each_named(&p, add_log, &logs);
     if (code == 0)
         code = logs.code;
-    if (code == 0)
+    if (code == 0 && argument_given(a, "follow")) {
+        code = follow(&logs, &p, operand(a, 1), err);
+    } else if (code == 0) {
         code = last_attempts_find(logs.items, logs.count, &p, err);
-    if (code == 0)
-        code = print_logs(&logs, &p, operand(a, 1), err);
+        if (code == 0)
+            code = print_logs(&logs, &p, operand(a, 1), err);
+    }
     logs_close(&logs);
     project_close(&p);
     return code;
 }
 
-static const struct option options[] = {OPTIONS_PARAMS, OPTION_STORE};
+static const struct option options[] = {
+    {"follow", 'f', NULL,
+     "Print the output of a running instance as it grows, also of its further attempts, until it ends"},
+    OPTIONS_PARAMS,
+    OPTION_STORE,
+};
 
 const struct command command_log = {
     .name = "log",

@@ -215,7 +215,8 @@ static bool is_due(uint64_t due) {
 static void await_leader(struct keeper *k) {
     const struct attempt_account *account = &k->attempt.request->account;
     uint64_t every = account->path && account->every_ms > 0 ? (uint64_t)account->every_ms : 0;
-    uint64_t account_due = every ? now_ms() + every : UINT64_MAX;
+    uint64_t first = account->first_ms > 0 ? (uint64_t)account->first_ms : every;
+    uint64_t account_due = every ? now_ms() + first : UINT64_MAX;
     uint64_t memory_due = keeper_watches_memory(k) ? now_ms() : UINT64_MAX, logs_due = now_ms() + LOGS_MS;
     while (k->attempt.leader && !k->attempt.kill) {
         uint64_t due = account_due < memory_due ? account_due : memory_due, now = now_ms();

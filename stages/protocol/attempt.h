@@ -50,6 +50,7 @@ int frame_read(struct buffer *in, enum frame_type *type, cJSON **body, struct er
 /* An account: what the keeper writes about an attempt whose engine may not live to hear the result. */
 struct attempt_account {
     const char *path; /* the file; NULL: no account is kept */
+    int first_ms;     /* when it is written first; 0: after `every_ms` */
     int every_ms;     /* how often it is written while the stage runs; 0: only at the end */
     cJSON *record;    /* its members that are known beforehand */
 };

@@ -8,8 +8,9 @@ static const char argv[] = "argv", environment[] = "environment", program[] = "p
                   checkpoint[] = "checkpoint", stdout_log[] = "stdout", stderr_log[] = "stderr", log_path[] = "path",
                   log_kept[] = "kept", gpus[] = "gpus", memory_bytes[] = "memory_bytes",
                   log_limit[] = "log_limit_bytes", account[] = "account", account_path[] = "path",
-                  account_every[] = "every_ms", account_record[] = "record", isolation[] = "isolation",
-                  isolation_covers[] = "covers", isolation_keep[] = "keep", isolation_binds[] = "binds";
+                  account_first[] = "first_ms", account_every[] = "every_ms", account_record[] = "record",
+                  isolation[] = "isolation", isolation_covers[] = "covers", isolation_keep[] = "keep",
+                  isolation_binds[] = "binds";
 
 static void add_list(cJSON *json, const char *name, char *const *list) {
     cJSON *array = cJSON_AddArrayToObject(json, name);
@@ -38,6 +39,7 @@ static void add_account(cJSON *json, const struct attempt_account *a) {
         return;
     cJSON *object = cJSON_AddObjectToObject(json, account);
     add_text(object, account_path, a->path);
+    cJSON_AddNumberToObject(object, account_first, a->first_ms);
     cJSON_AddNumberToObject(object, account_every, a->every_ms);
     cJSON_AddItemReferenceToObject(object, account_record, a->record);
 }
@@ -123,6 +125,7 @@ int attempt_request_read(struct attempt_request *out, const cJSON *json, struct 
                                     .memory_bytes = json_double(json, memory_bytes, 0),
                                     .log_limit_bytes = json_double(json, log_limit, 0),
                                     .account = {.path = json_text(a, account_path, NULL),
+                                                .first_ms = (int)json_double(a, account_first, 0),
                                                 .every_ms = (int)json_double(a, account_every, 0),
                                                 .record = cJSON_GetObjectItemCaseSensitive(a, account_record)}};
     bool isolated = read_isolation(&out->isolation, cJSON_GetObjectItemCaseSensitive(json, isolation));

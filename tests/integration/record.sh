@@ -41,6 +41,13 @@ for _ in $(seq 400); do ls .retort/checkpoints/*/c >there 2>&1 && break; sleep 0
 kill -INT $pid
 wait $pid
 check "a stage is interrupted and goes on" "$retort" run resumed.json --progress none
+echo '{ "retort": 1, "name": "cut", "stages": { "s": { "cmd": ["sh", "-c", "echo $$ >up; exec sleep 1000"] } } }' >cut.json
+"$retort" run cut.json --progress none &
+pid=$!
+for _ in $(seq 400); do ls .retort/work/*/dir/up >there 2>&1 && break; sleep 0.05; done
+kill -KILL $pid
+for _ in $(seq 400); do grep -qs '"state": *"cut"' .retort/attempts/*.json && break; sleep 0.05; done
+check "the keeper of a killed engine leaves an account" grep -qs '"state": *"cut"' .retort/attempts/*.json
 cp -r study.json a.txt folder ../elsewhere
 check "a pipeline outside of a repository runs" "$retort" run ../elsewhere/study.json makes --set params.n=4 --store .retort --progress none
 
