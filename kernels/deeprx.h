@@ -38,12 +38,13 @@ struct deeprx_config {
 };
 
 /* Trainable tensors, one after another in one flat f32 array of `parameter_count`; BN's running statistics in a second
-   one of `statistic_count`. Names say the layer, blocks counted from 1, and shapes are PyTorch's:
+   one of `statistic_count`. Names say the layer, and blocks count from 1. Shapes are PyTorch's, and every convolution has a
+   .bias [O] too.
+
      stem.weight [O,I,3,3]                        blockK.norm1.weight (gamma), .bias (beta)
      blockK.depthwise1.weight [C*m,1,3,3]         blockK.norm1.running_mean, .running_var (statistics)
      blockK.pointwise1.weight [O,C*m,1,1]         head.norm.*
-     blockK.skip.weight [O,I,1,1]                 head.weight [B,C,1,1]
-   and a .bias [O] beside every convolution's weight. */
+     blockK.skip.weight [O,I,1,1]                 head.weight [B,C,1,1] */
 struct deeprx_tensor {
     char name[64];
     int dims; /* 1 or 4 */

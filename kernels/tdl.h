@@ -42,8 +42,9 @@ size_t tdl_channel_workspace_bytes(int subcarriers, int antennas);
 void tdl_channel(float complex *h, const struct tdl_profile *p, double spread_s, double doppler_hz, double spacing_hz,
                  float amplitude, int subcarriers, int antennas, struct rng *r, void *workspace);
 
-/* Long-term correlation E[h(k + df, t + dt) conj h(k, t)] = time(dt) x frequency(df) + line of sight(dt), lags in
-   symbols and subcarriers: J0(w_d dt); sum_l P_l exp(-j 2 pi df spacing delay_l); P_LOS exp(j 0.7 w_d dt). */
+/* Long-term correlation E[h(k + df, t + dt) conj h(k, t)] = time(dt) x frequency(df) + line of sight(dt).
+   time: J0(w_d dt). frequency: sum_l P_l exp(-j 2 pi df spacing delay_l). line of sight: P_LOS exp(j 0.7 w_d dt).
+   Lags are in symbols and subcarriers. */
 double tdl_time_correlation(double doppler_hz, double spacing_hz, int time_lag);
 double complex tdl_frequency_correlation(const struct tdl_profile *p, double spread_s, double spacing_hz,
                                          int frequency_lag);

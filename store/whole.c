@@ -96,7 +96,7 @@ static void keep_below(struct listing *l, const char *folder) {
     l->count = kept;
 }
 
-/* Where a part really is: a link of the whole may lead there. NULL: there is none. The caller frees. */
+/* The real place of a part: a link of the whole may lead there. NULL: there is none. The caller frees. */
 static char *find_part(struct object *found, const struct listing *l, const char *part) {
     char *path = listing_follow(l, part);
     *found = (struct object){.directory = true};

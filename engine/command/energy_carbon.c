@@ -38,7 +38,7 @@ static int find_region(const cJSON **out, const cJSON *regions, const char *name
     const char *nearest = *out ? NULL : suggest_nearest(name, names, count);
     int rc = 0;
     if (!*out)
-        rc = error_set(err, ERR_USAGE, "energy: no region \"%s\"; %s%s%s", name,
+        rc = error_set(err, ERR_USAGE, "energy: there is no region \"%s\"; %s%s%s", name,
                        nearest ? "did you mean " : "there are ", nearest ? nearest : buffer_text(&all),
                        nearest ? "?" : "; --intensity takes any other");
     buffer_close(&all);
@@ -49,7 +49,7 @@ static int find_region(const cJSON **out, const cJSON *regions, const char *name
 int carbon_open(struct carbon *out, const struct arguments *a, struct error *err) {
     *out = (struct carbon){0};
     if (argument_given(a, "region") && argument_given(a, "intensity"))
-        return error_set(err, ERR_USAGE, "energy: --region and --intensity say the same; give one of them");
+        return error_set(err, ERR_USAGE, "energy: --region and --intensity exclude each other; give one of them");
     int rc = meter_carbon(&out->table, err);
     if (rc < 0)
         return rc;

@@ -85,7 +85,7 @@ static int merge_file(cJSON *list, const char *file, struct error *err) {
     const cJSON *root = json_root(document), *own;
     const cJSON *rows = cJSON_IsArray(root) ? root : cJSON_GetObjectItemCaseSensitive(root, "processors");
     if (!cJSON_IsArray(rows))
-        rc = error_set(err, ERR_INVALID, "%s: is no list of processors, nor {\"processors\": [...]}", file);
+        rc = error_set(err, ERR_INVALID, "%s: the file holds no list of processors, nor {\"processors\": [...]}", file);
     cJSON_ArrayForEach(own, rows)
         if (rc == 0)
             rc = merge_row(list, own, file, err);

@@ -43,7 +43,7 @@ static int run(const struct arguments *a, struct error *err) {
     else if (code == 0)
         print_text(&report);
     if (code == 0 && is_damage(&report))
-        code = error_set(err, ERR_FAILED, "%s: damage was found; the stages concerned run again when they are needed",
+        code = error_set(err, ERR_FAILED, "%s: fsck found damage; a run makes damaged results again when it needs them",
                          path);
     free(path);
     free(root);

@@ -87,7 +87,8 @@ static int run(const struct arguments *a, struct error *err) {
     if (code == 0)
         code = argument_count(a, "keep-runs", 1, 0, &options.keep_runs, err);
     if (code == 0 && pins && (options.dry_run || options.keep_runs || argument_given(a, "grace")))
-        code = error_set(err, ERR_USAGE, "gc: --pin and --unpin collect nothing: use another call for that");
+        code =
+            error_set(err, ERR_USAGE, "gc: a call with --pin or --unpin collects nothing; call gc again without them");
     if (code == 0)
         code = project_open_store(&store, a, err);
     if (code == 0)

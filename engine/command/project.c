@@ -81,7 +81,8 @@ static int open_store_at(struct store **out, const struct arguments *a, const ch
     if (code > 0)
         code = store_open(out, path, create, err);
     else if (code == 0)
-        code = error_set(err, ERR_NOT_FOUND, "no store at %s yet; retort run makes one, --store names another", path);
+        code = error_set(err, ERR_NOT_FOUND, "there is no store at %s; retort run makes one, and --store names another",
+                         path);
     if (code == 0 && !create)
         store_notices(*out, say, NULL);
     free(path);
@@ -178,10 +179,10 @@ static int find_pipeline(char **out, struct error *err) {
     int code = list_candidates(&c, err);
     enum file_is is = c.count[FILE_PIPELINE] == 0 && c.count[FILE_BROKEN] == 1 ? FILE_BROKEN : FILE_PIPELINE;
     if (code == 0 && c.count[is] == 0)
-        code = error_set(err, ERR_USAGE, "no pipeline file in this folder; name one: retort COMMAND PIPELINE");
+        code = error_set(err, ERR_USAGE, "this folder holds no pipeline file; name one: retort COMMAND PIPELINE");
     else if (code == 0 && c.count[is] > 1)
-        code =
-            error_set(err, ERR_USAGE, "several pipeline files in this folder; name one of %s", buffer_text(&c.names));
+        code = error_set(err, ERR_USAGE, "this folder holds several pipeline files; name one of %s",
+                         buffer_text(&c.names));
     else if (code == 0)
         *out = mem_strdup(c.first[is]);
     for (size_t i = 0; i <= FILE_BROKEN; i++)

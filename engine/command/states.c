@@ -65,7 +65,7 @@ static void read_lists(struct earlier_records *e, const struct instance *i) {
         read_newest(&e->of_instance, e->store, RECORDS_OF_INSTANCE, instance_name(i));
 }
 
-bool earlier_exist(struct earlier_records *e, const struct instance *i) {
+static bool earlier_exist(struct earlier_records *e, const struct instance *i) {
     read_stage(e, i->decl);
     return e->of_stage.count > 0 || (i->decl->kind && e->of_kind.count > 0);
 }

@@ -25,9 +25,6 @@ struct earlier_records {
 };
 void earlier_close(struct earlier_records *e);
 
-/* Whether there is any for this instance. */
-bool earlier_exist(struct earlier_records *e, const struct instance *i);
-
 /* The record nearest to the instance's present components; NULL: none. Valid until the next call. */
 const cJSON *earlier_nearest(struct earlier_records *e, const struct instance *i, const cJSON *components);
 

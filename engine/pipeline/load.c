@@ -184,7 +184,7 @@ static struct part *load_part(struct part *includer, const cJSON *include, const
     struct reader *r = includer->reader;
     struct error err = {0};
     if (path->valuestring[0] == '/')
-        warn_value(includer, path, "an absolute path works on this machine alone");
+        warn_value(includer, path, "an absolute path works on this machine alone; write it relative to this file");
     char *directory = path_directory(includer->file);
     char *joined = path_join(directory, path->valuestring);
     const char *file = keep_text(r, path_normal(joined));

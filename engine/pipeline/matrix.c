@@ -86,7 +86,7 @@ static void read_like(struct draft *d, const cJSON *node) {
     if (!reference)
         return;
     if (reference->collect || reference->pin_count)
-        report_value(d->part, node, "\"like\" names a whole stage: no pins");
+        report_value(d->part, node, "\"like\" names a whole stage; remove the pins");
     d->decl.matrix.like = reference->stage;
 }
 
@@ -233,7 +233,7 @@ static void check_values(struct draft *d, const struct axis *axis) {
             continue;
         const size_t *first = bytemap_get(&labels, label, strlen(label));
         if (first && !same_value(list->as.list.items[*first], item))
-            report(r, &item->at, "two values of the axis \"%s\" have the label \"%s\"", axis->name, label);
+            report(r, &item->at, "two values of the axis \"%s\" have the label \"%s\"; rename one", axis->name, label);
         if (!first)
             put_index(r, &labels, label, i);
     }
@@ -319,7 +319,7 @@ void check_matrix(struct draft *d) {
     if (d->axes_broken)
         return;
     if (d->decl.matrix.axis_count == 0 && !d->decl.matrix.like)
-        report_value(d->part, d->matrix_node, "the matrix has no axis");
+        report_value(d->part, d->matrix_node, "the matrix has no axis; name one, or remove \"matrix\"");
     check_coordinates(d, d->decl.matrix.exclude, "exclude");
     check_coordinates(d, d->decl.matrix.extra, "extra");
 }

@@ -9,7 +9,7 @@
 #include "engine/base/memory.h"
 #include "engine/pipeline/reader.h"
 
-struct location override_location(const struct reader *r, size_t i) {
+static struct location override_location(const struct reader *r, size_t i) {
     return (struct location){.source = &r->override_sources[i]};
 }
 

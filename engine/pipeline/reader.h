@@ -311,9 +311,6 @@ bool patch_check(struct reader *r, const cJSON *declared, const cJSON *patch, en
                  const struct location *at);
 /* A new tree: `base` with the members of `patch` over it, or `patch` where one of them is no object. */
 cJSON *patch_apply(const cJSON *base, const cJSON *patch);
-/* The location of override `i`. */
-struct location override_location(const struct reader *r, size_t i);
-
 /* ---- load.c ---- */
 
 /* Reads the file and all its includes. ERR_IO or ERR_NOT_FOUND for the pipeline itself; other faults are reported. */

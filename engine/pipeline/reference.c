@@ -266,7 +266,7 @@ static int parse_pin(struct parser *p, struct syntax_pin *pin) {
 static int check_repeated_pin(struct parser *p, const struct syntax_pin *pins, size_t count) {
     for (size_t i = 0; i < count; i++)
         if (strcmp(pins[i].axis, pins[count].axis) == 0)
-            return fail(p, pins[count].offset, "the axis \"%s\" is pinned twice", pins[i].axis);
+            return fail(p, pins[count].offset, "the axis \"%s\" is pinned twice; remove one pin", pins[i].axis);
     return 0;
 }
 

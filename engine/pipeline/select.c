@@ -213,7 +213,7 @@ static void check_groups(struct draft *d, const cJSON *node) {
             open[count++] = from->decl.axes[i];
     if (from->decl.axis_count == 0) {
         report_value(d->part, cJSON_GetObjectItemCaseSensitive(node, "from"),
-                     "the %s \"%s\" has no axis: there is nothing to choose from",
+                     "the %s \"%s\" has no axis, so a select has nothing to choose from",
                      from->decl.type == STAGE_SELECT ? "select" : "stage", from->decl.full_name);
         return;
     }

@@ -94,7 +94,7 @@ static void read_after(struct draft *d, const cJSON *node) {
         if (!reference)
             continue;
         if (reference->collect || reference->pin_count)
-            report_value(d->part, item, "\"after\" names whole stages: no pins");
+            report_value(d->part, item, "\"after\" names whole stages; remove the pins");
         after[count++] = reference->stage;
     }
     d->decl.after = after;

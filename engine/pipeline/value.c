@@ -46,13 +46,13 @@ const struct value *value_literal(struct reader *r, const cJSON *json, const str
     return v;
 }
 
-/* ---- compiling ---- */
-
-/* Whether the node itself is its value: no reference, no escape and no "$extends" in it. */
 const char *value_text(const struct value *v) {
     return v && v->type == VALUE_LITERAL ? cJSON_GetStringValue(v->as.literal) : NULL;
 }
 
+/* ---- compiling ---- */
+
+/* Whether the node itself is its value: no reference, no escape and no "$extends" in it. */
 static bool is_plain(const cJSON *node) {
     if (cJSON_IsString(node))
         return !strstr(node->valuestring, "${");

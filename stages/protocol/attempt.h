@@ -89,9 +89,6 @@ struct attempt_memory {
     bool exceeded;      /* the stage was killed for it */
 };
 
-/* The name of the guard: "cgroup" or "watched". */
-const char *attempt_memory_guard(const struct attempt_memory *m);
-
 /* Numbers are NaN, and texts empty, where they are not known. */
 struct attempt_result {
     int exit;         /* -1: it did not exit */

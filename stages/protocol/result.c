@@ -35,7 +35,7 @@ static void add_end(cJSON *json, const struct attempt_result *r) {
     add_number(json, survivors, r->survivors);
 }
 
-const char *attempt_memory_guard(const struct attempt_memory *m) {
+static const char *attempt_memory_guard(const struct attempt_memory *m) {
     return m->in_cgroup ? in_cgroup : watched;
 }
 

@@ -265,7 +265,8 @@ static void faulty_rows_name_the_row(void **state) {
     write_file("f.csv", "id\na\xff\n");
     expect_axis_fault("{\"rows\":\"f.csv\",\"label\":\"id\"}", "f.csv: it is not UTF-8");
     write_file("f.csv", "id,age\na,1\na,2\n");
-    expect_axis_fault("{\"rows\":\"f.csv\",\"label\":\"id\"}", "two values of the axis \"x\" have the label \"a\"");
+    expect_axis_fault("{\"rows\":\"f.csv\",\"label\":\"id\"}",
+                      "two values of the axis \"x\" have the label \"a\"; rename one");
 }
 
 static void files_without_rows_are_a_fault(void **state) {
