@@ -31,7 +31,7 @@ void outcome_close(struct outcome *o) {
 /* ---- how it ended ---- */
 
 /* A stage that ran out of space may be unable to say so, since its logs are on the same file system. Another stage may
-   have freed some meanwhile: little space is told with the failure. */
+   have freed space meanwhile. So the message of a failure also says when little is left. */
 static int check_space(struct attempt *a, struct buffer *why, struct error *err) {
     struct statvfs fs;
     if (fstatvfs(a->directory->root_fd, &fs) < 0)

@@ -13,7 +13,7 @@
 #include "store/attempts.h"
 #include "store/record_format.h"
 
-/* An instance without a record in the store (NULL) has one of its last attempt if it is not cached. */
+/* A named instance and its record; NULL: the store has none. Then an uncached stage shows that of its last attempt. */
 struct shown_record {
     const struct instance *instance;
     cJSON *record;
@@ -98,7 +98,7 @@ static void append_gpus(struct buffer *out, const cJSON *gpus) {
     }
 }
 
-/* The peak of the largest process, or of all processes where their sum was seen to be more. */
+/* The larger of two peaks: that of the largest process, and that of all processes together where it is known. */
 static void append_memory(struct buffer *out, const struct record_view *r) {
     double peak = fmax(r->max_rss_bytes, r->memory_peak_bytes);
     if (isfinite(peak))

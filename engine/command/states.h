@@ -14,8 +14,7 @@ struct record_list {
 
 /* Records that may explain why an instance has to run: its own, those of its stage and of its kind. The latter are
    read once for consecutive instances of a stage. A command has no kind: a command of another stage explains
-   nothing. Begin with `{.store = s}`, and `failures` where a
-   failure is a reason; close with earlier_close. */
+   nothing. Begin with `{.store = s}`, and set `failures` if a failure may be the reason. Close with earlier_close. */
 struct earlier_records {
     struct store *store;
     const struct failures *failures; /* may be NULL */

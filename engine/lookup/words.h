@@ -1,4 +1,4 @@
-/* Looks at the words of commands: programs that are not there, and files of the project that a stage does not see. */
+/* Checks the words of commands: programs that are not there, and files of the project that a stage does not see. */
 #ifndef RETORT_ENGINE_LOOKUP_WORDS_H
 #define RETORT_ENGINE_LOOKUP_WORDS_H
 

@@ -45,8 +45,8 @@ static bool has_temporary(const struct publisher *p, size_t number) {
     return there;
 }
 
-/* Finds out whether an item stands in its place already, or what its temporary is going to replace. ERR_IO: that is the
-   user's; or it is of the generation before, and the temporary is gone. */
+/* Finds out whether an item stands in its place already, or which file its temporary will replace. ERR_IO: that file is
+   the user's; or it is of the generation before, and the temporary is gone. */
 static int examine(struct publisher *p, const cJSON *file, size_t number, struct error *err) {
     struct item *item = p->items ? &p->items->items[number] : NULL;
     struct object found = {0};

@@ -8,7 +8,7 @@
 #include "engine/run/internal.h"
 #include "engine/run/needs.h"
 
-/* Damage that is found in each of so many passes may have a cause that making things again does not mend. */
+/* If so many passes each find damage, making results again does not mend its cause. */
 enum { PASSES = 4 };
 
 static void note(void *context, const char *text) {

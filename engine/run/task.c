@@ -157,8 +157,8 @@ static void on_ended(void *context) {
     task_list_add(&t->run->ended, t);
 }
 
-/* A stage that a budget has no room for is left as it was: the next run may have more. To the scheduler it has failed,
-   so that without --keep-going nothing more starts and what runs ends by itself. */
+/* A budget has no room for the stage, which stays as it was: the next run may have more. The scheduler hears of a
+   failure. So without --keep-going nothing more starts, and running stages end by themselves. */
 static void withhold(struct task *t, const char *why) {
     run_note(t->run, NULL, why);
     task_release(t);
@@ -202,7 +202,7 @@ static void start_attempt(struct task *t) {
     attempt_start(t->attempt, &observer);
 }
 
-/* The claim could not be had, and the run ends. */
+/* The key could not be claimed, so the run ends. */
 static void fail_start(struct task *t, int code, const struct error *err) {
     run_fail(t->run, code, err);
     if (t->job.state != JOB_RUNNING)

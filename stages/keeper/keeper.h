@@ -7,8 +7,7 @@
  *
  * - The leader's exit ends the attempt: what is left of it may leave by itself within a second, then it is killed.
  * - "Terminate" is passed on to the leader's process group as SIGTERM; "kill" kills the whole attempt. The engine
- *   decides
- *   when to send them.
+ *   decides when to send them.
  * - End of file on the socket means that the engine is dead, however it died: everything is killed at once.
  * - The keeper's own death kills the leader (parent-death signal); what the leader orphaned falls to the engine.
  * - The keeper takes the next attempt only after it has reaped every child. It leaves after an attempt during which it
