@@ -168,10 +168,11 @@ static int give_line(void *context, const struct segment_span *span, struct erro
     struct withdrawal w;
     cJSON *record = NULL;
     (void)err;
-    if (span->json && !withdrawal_parse(&w, &record, span))
-        record = cJSON_ParseWithLength(span->json, span->json_length);
-    else
-        cJSON_Delete(record), record = NULL;
+    if (withdrawal_parse(&w, &record, span)) {
+        cJSON_Delete(record);
+        return 0;
+    }
+    record = span->json ? cJSON_ParseWithLength(span->json, span->json_length) : NULL;
     if (!record)
         return 0;
     texts_add(&v->attempts, mem_strdup(record_read(record).attempt));

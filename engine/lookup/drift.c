@@ -120,7 +120,8 @@ void drift_report(const struct drift *d, struct store *store, const char *platfo
         buffer_printf(&line, "%zu stage%s known from another Python environment: ", c->count,
                       c->count == 1 ? " is" : "s are");
         drift_difference(&line, &recorded, c->now);
-        buffer_puts(&line, "; \"pin\": [\"python3\"] beside \"toolchain\" puts it in the key");
+        buffer_puts(&line,
+                    "; \"pin\": [\"python3\"] beside \"toolchain\" puts it in the key, run --force runs a stage again");
         say(context, buffer_text(&line));
         buffer_close(&line);
         cJSON_Delete(record);

@@ -138,7 +138,7 @@ check "nor one whose stages say their toolchain" same "$(grep -c "$mine" told)" 
 check "the same file under another name is the same program" same "$(grep -c "for your shell" told)" 0
 
 # ---- results of other packages ----
-line='1 stage is known from another Python environment: numpy 1.26.4 -> 2.0; "pin": ["python3"] beside "toolchain" puts it in the key'
+line='1 stage is known from another Python environment: numpy 1.26.4 -> 2.0; "pin": ["python3"] beside "toolchain" puts it in the key, run --force runs a stage again'
 "$retort" plan t.json prefix --store recorded >told 2>said
 check "plan says in a line that a known result came from another package" same "$(cat said)" "$line"
 "$retort" plan t.json prefix --store recorded --json 2>/dev/null | python3 -m json.tool >/dev/null

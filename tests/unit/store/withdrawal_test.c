@@ -1,6 +1,7 @@
 /* A withdrawn record counts no longer in its store, whatever is rebuilt, collected or lost. */
 #include <sqlite3.h>
 
+#include "store/attempts.h"
 #include "tests/unit/store/gc_fixture.h"
 
 /* A run that makes another result of a key and withdraws what there was. */
@@ -135,6 +136,26 @@ static void the_runs_that_withdrew_are_told(void **state) {
     texts_close(&runs);
     store_close(s);
     free(last);
+}
+
+static void count_record(void *context, const cJSON *record) {
+    (void)record;
+    ++*(size_t *)context;
+}
+
+static void a_withdrawal_is_no_record_of_its_run(void **state) {
+    const struct place *p = *state;
+    struct error err = {0};
+    struct texts ids = {0};
+    size_t records = 0;
+    RUN(p, "study", "k");
+    make_anew(p, "k", "other");
+    struct store *s = open_store(p);
+    ok(store_run_list(s, &ids, &err), err);
+    ok(store_run_records(s, ids.list[0], count_record, &records, &err), err);
+    assert_int_equal(records, 1);
+    texts_close(&ids);
+    store_close(s);
 }
 
 /* ---- formats ---- */
@@ -285,6 +306,7 @@ int main(void) {
         TEST(all_records_of_a_key_are_withdrawn),
         TEST(a_key_without_a_record_has_nothing_to_withdraw),
         TEST(the_runs_that_withdrew_are_told),
+        TEST(a_withdrawal_is_no_record_of_its_run),
         TEST(the_first_withdrawal_raises_the_format),
         TEST(an_index_of_the_schema_before_gets_the_table),
         TEST(a_record_whose_withdrawal_is_lost_counts_again),
