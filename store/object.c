@@ -8,7 +8,7 @@
 #include "engine/base/memory.h"
 #include "store/internal.h"
 
-enum { READ_SIZE = 256 * 1024 };
+enum { SMALL_SIZE = 16 * 1024, READ_SIZE = 256 * 1024 };
 
 static int missing(const struct store *s, const struct digest *d, struct error *err) {
     char name[OBJECT_NAME_SIZE];
@@ -34,11 +34,12 @@ int object_hash(struct digest *out, uint64_t *size, int fd, bool listing, const 
                 struct error *err) {
     struct buffer text = {0};
     struct sha256 *h = sha256_create();
-    char *chunk = mem_scratch(READ_SIZE);
+    char small[SMALL_SIZE], *large = NULL;
     ssize_t got;
     int rc = 0;
     *size = 0;
-    while ((got = read(fd, chunk, READ_SIZE)) != 0) {
+    while ((got = read(fd, large ? large : small, large ? READ_SIZE : SMALL_SIZE)) != 0) {
+        const char *chunk = large ? large : small;
         if (got < 0 && errno == EINTR)
             continue;
         if (stop && atomic_load(stop)) {
@@ -54,12 +55,14 @@ int object_hash(struct digest *out, uint64_t *size, int fd, bool listing, const 
         else
             sha256_update(h, chunk, (size_t)got);
         *size += (uint64_t)got;
+        if (!large && got == SMALL_SIZE)
+            large = mem_scratch(READ_SIZE);
     }
     sha256_finish(h, out);
     if (listing)
         listing_digest(out, buffer_text(&text), text.size);
     buffer_close(&text);
-    free(chunk);
+    free(large);
     return rc;
 }
 

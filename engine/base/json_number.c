@@ -1,13 +1,14 @@
 /* ECMAScript's Number::toString, which RFC 8785 prescribes. Source: ECMA-262, 6.1.6.1.20. */
 #include <float.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/json.h"
 
-enum { MAX_DIGITS = 17 };
+enum { MAX_DIGITS = 17, MAX_WHOLE = 20 };
 
 /* A decimal number 0.d1d2d3... * 10^point. */
 struct decimal {
@@ -85,18 +86,47 @@ static void append_decimal(struct buffer *out, const struct decimal *d) {
     }
 }
 
+/* The decimal digits of a whole number, at least `least` of them. */
+static void append_whole(struct buffer *out, uint64_t value, int least) {
+    char digits[MAX_WHOLE];
+    int first = MAX_WHOLE;
+    while (value > 0 || first > MAX_WHOLE - least) {
+        digits[--first] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    buffer_append(out, digits + first, (size_t)(MAX_WHOLE - first));
+}
+
+/* A number of nanoseconds, or of other billionths, with at most 15 digits: no shorter decimal reads back as the same
+   double. Returns false for every other value. */
+static bool append_billionths(struct buffer *out, double value) {
+    static const uint32_t unit = 1000000000;
+    double scaled = round(value * unit);
+    if (value < 1e-6 || scaled >= 1e15 || scaled / unit != value)
+        return false;
+    uint64_t rest = (uint64_t)scaled % unit;
+    int digits = 9;
+    for (; digits > 1 && rest % 10 == 0; digits--)
+        rest /= 10;
+    append_whole(out, (uint64_t)scaled / unit, 1);
+    buffer_putc(out, '.');
+    append_whole(out, rest, digits);
+    return true;
+}
+
 void json_number(struct buffer *out, double value) {
     if (!isfinite(value)) {
         buffer_puts(out, "null");
         return;
     }
-    if (fabs(value) <= 0x1p53 && value == trunc(value)) {
-        buffer_printf(out, "%lld", (long long)value); /* also turns -0 into 0 */
-        return;
-    }
     struct decimal d = {0};
-    if (value < 0)
+    double size = fabs(value);
+    if (value < 0) /* not -0 */
         buffer_putc(out, '-');
-    decimal_shortest(&d, fabs(value));
-    append_decimal(out, &d);
+    if (size <= 0x1p53 && size == trunc(size)) {
+        append_whole(out, (uint64_t)size, 1);
+    } else if (!append_billionths(out, size)) {
+        decimal_shortest(&d, size);
+        append_decimal(out, &d);
+    }
 }

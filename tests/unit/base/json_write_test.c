@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +98,10 @@ static void numbers_are_written_as_rfc_8785_says(void **state) {
         {0xbecbf647612f3696, "-0.0000033333333333333333"},
         {0x43143ff3c1cb0959, "1424953923781206.2"},
         {0x3d30000000000000, "5.684341886080802e-14"},
+        {0x3eb0c6f7a0b5ed8d, "0.000001"},
+        {0x3eb0c6f7a0b5ed8c, "9.999999999999997e-7"},
+        {0x412e847fffffffff, "999999.9999999999"},
+        {0x3fd3333333333334, "0.30000000000000004"},
     };
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
         double value;
@@ -124,6 +129,26 @@ static void a_number_reads_back_as_it_was(void **state) {
         json_number(&b, value);
         double again = strtod(buffer_text(&b), NULL);
         assert_memory_equal(&again, &value, sizeof value);
+    }
+    buffer_close(&b);
+}
+
+/* C's %.15g drops zeros at the end, and 15 digits name one double each: it prints these as ECMAScript does, as long as
+   there is no exponent. */
+static void a_number_with_fifteen_digits_is_written_with_no_more(void **state) {
+    (void)state;
+    uint64_t bits = 88172645463325252U;
+    struct buffer b = {0};
+    for (int i = 0; i < 20000; i++) {
+        char text[32], expected[32];
+        bits ^= bits << 13;
+        bits ^= bits >> 7;
+        bits ^= bits << 17;
+        snprintf(text, sizeof text, "%.*f", (int)(bits >> 60), (double)(bits % 1000000) / 1000 + 0.001);
+        snprintf(expected, sizeof expected, "%.15g", strtod(text, NULL));
+        buffer_clear(&b);
+        json_number(&b, strtod(expected, NULL));
+        assert_string_equal(buffer_text(&b), expected);
     }
     buffer_close(&b);
 }
@@ -236,6 +261,7 @@ int main(void) {
         cmocka_unit_test(small_values_are_canonical),
         cmocka_unit_test(numbers_are_written_as_rfc_8785_says),
         cmocka_unit_test(a_number_reads_back_as_it_was),
+        cmocka_unit_test(a_number_with_fifteen_digits_is_written_with_no_more),
         cmocka_unit_test(a_large_whole_number_reads_back_as_it_was),
         cmocka_unit_test(equal_compares_values_not_order),
         cmocka_unit_test(pretty_output_is_indented),
