@@ -9,19 +9,34 @@
 #include "engine/attempt/environment.h"
 #include "engine/attempt/view.h"
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/environment/gpus.h"
 #include "engine/provenance/provenance.h"
 #include "store/attempts.h"
 #include "store/record_format.h"
 
+enum { QUICK_ITEMS = 8, QUICK_BYTES = 64 * 1024 };
+
 /* ---- shared by attempts ---- */
+
+/* The part of a tree that is the same in every record, as the text that they hold. */
+static cJSON *as_text(cJSON *tree) {
+    char *text = json_canonical_text(tree);
+    cJSON *raw = cJSON_CreateRaw(text);
+    free(text);
+    return raw;
+}
 
 static void find_provenance(uv_work_t *work) {
     struct attempts *all = work->data;
+    cJSON *host = provenance_host("/"), *versions = provenance_versions();
     all->git = provenance_git(all->options.pipeline->directory);
-    all->host = provenance_host("/");
-    all->versions = provenance_versions();
+    all->git_text = as_text(all->git);
+    all->host_text = as_text(host);
+    all->versions_text = as_text(versions);
+    cJSON_Delete(host);
+    cJSON_Delete(versions);
 }
 
 static void on_provenance(uv_work_t *work, int status) {
@@ -78,8 +93,9 @@ void attempts_free(struct attempts *all) {
     if (all->work_fd >= 0)
         close(all->work_fd);
     cJSON_Delete(all->git);
-    cJSON_Delete(all->host);
-    cJSON_Delete(all->versions);
+    cJSON_Delete(all->git_text);
+    cJSON_Delete(all->host_text);
+    cJSON_Delete(all->versions_text);
     free(all->platform);
     free(all->run);
     free(all->name);
@@ -343,6 +359,22 @@ int attempt_enter(struct attempt *a, struct error *err) {
     return rc < 0 ? rc : attempt_prepare(a, err);
 }
 
+/* Whether the inputs are given faster than a worker is woken. */
+static bool is_quick(const struct action *action) {
+    uint64_t bytes = 0;
+    size_t count = 0;
+    bool plain = true;
+    for (size_t i = 0; plain && i < action->input_count; i++) {
+        count += action->inputs[i].count;
+        for (size_t k = 0; plain && count <= QUICK_ITEMS && k < action->inputs[i].count; k++) {
+            const struct action_item *item = &action->inputs[i].items[k];
+            plain = !item->content.directory && !item->only;
+            bytes += item->content.size;
+        }
+    }
+    return plain && count <= QUICK_ITEMS && bytes <= QUICK_BYTES;
+}
+
 void attempt_start(struct attempt *a, const struct attempt_observer *observer) {
     a->observer = *observer;
     a->events = (struct event_reader){.context = a,
@@ -351,7 +383,12 @@ void attempt_start(struct attempt *a, const struct attempt_observer *observer) {
                                       .note = observer->note ? on_note : NULL};
     a->code = begin(a, &a->error);
     a->work.data = a;
-    uv_queue_work(a->all->options.loop, &a->work, prepare, on_prepared);
+    if (is_quick(a->instance->action)) {
+        prepare(&a->work);
+        on_prepared(&a->work, 0);
+    } else {
+        uv_queue_work(a->all->options.loop, &a->work, prepare, on_prepared);
+    }
 }
 
 /* Ends the prepared attempts that are not ready; the others stay in the list. */

@@ -3,7 +3,7 @@
  *
  *   attempt_create
  *   attempt_start         the project's files are compared with the key       main thread
- *     prepare             its directory is filled                             worker
+ *     prepare             its directory is filled                             worker, or at once
  *   attempts_submit       all that are prepared go to the executor            main thread
  *     events              progress, metrics, notes of the stage               main thread
  *     collect             outs go into the store, the directory is emptied    worker
@@ -60,7 +60,8 @@ struct attempts {
     size_t directory_count;
     struct attempt **prepared; /* they wait for attempts_submit */
     size_t prepared_count, prepared_capacity;
-    cJSON *git, *host, *versions; /* provenance of every record */
+    cJSON *git;
+    cJSON *git_text, *host_text, *versions_text; /* provenance of every record: raw, so that it is written once */
     bool has_provenance;
     uv_work_t provenance_work;
 };

@@ -142,9 +142,9 @@ static void add_provenance(cJSON *record, const struct attempt *a) {
     cJSON *logs = cJSON_AddObjectToObject(p, "logs");
     add_log(logs, "stdout", &a->outcome.stdout_log, a->stdout_log);
     add_log(logs, "stderr", &a->outcome.stderr_log, a->stderr_log);
-    cJSON_AddItemReferenceToObject(p, "git", a->all->git);
-    cJSON_AddItemReferenceToObject(p, "host", a->all->host);
-    cJSON_AddItemReferenceToObject(p, "versions", a->all->versions);
+    cJSON_AddItemReferenceToObject(p, "git", a->all->git_text);
+    cJSON_AddItemReferenceToObject(p, "host", a->all->host_text);
+    cJSON_AddItemReferenceToObject(p, "versions", a->all->versions_text);
 }
 
 cJSON *attempt_record_head(const struct attempt *a) {

@@ -41,6 +41,7 @@ struct keeper {
     pid_t pid;
     int control, events;
     uv_poll_t control_poll, events_poll;
+    int control_events;          /* that control_poll waits for */
     int handles;                 /* those of the loop that are not closed yet */
     struct buffer inbox, outbox; /* frames: pieces read, bytes not yet written */
     struct execution *execution; /* NULL: idle */
@@ -218,7 +219,10 @@ static bool write_frames(struct keeper *k) {
 }
 
 static void poll_control(struct keeper *k) {
-    uv_poll_start(&k->control_poll, UV_READABLE | (k->outbox.size > 0 ? UV_WRITABLE : 0), on_control);
+    int events = UV_READABLE | (k->outbox.size > 0 ? UV_WRITABLE : 0);
+    if (events != k->control_events)
+        uv_poll_start(&k->control_poll, events, on_control);
+    k->control_events = events;
 }
 
 static void on_control(uv_poll_t *handle, int status, int events) {
@@ -257,6 +261,7 @@ static int start_keeper(struct keeper **out, struct executor *e, struct error *e
         return rc;
     }
     watch(k, &k->control_poll, k->control, on_control);
+    k->control_events = UV_READABLE;
     watch(k, &k->events_poll, k->events, on_events);
     k->next = e->keepers;
     e->keepers = *out = k;

@@ -96,10 +96,11 @@ static void plain_stage(struct progress *p, const struct instance *i, enum stage
         begin_running(p, i);
     if (event == STAGE_KNOWN || (p->style == PROGRESS_NONE && event != STAGE_FAILED))
         return;
-    printable_printf(p->stream, "%7.1fs  %-11s %s", seconds_since(p->began_ns), state_names[event], instance_name(i));
+    double now = seconds_since(p->began_ns);
     if (took > 0)
-        fprintf(p->stream, "  (%.1f s)", took);
-    fputs("\n", p->stream);
+        printable_printf(p->stream, "%7.1fs  %-11s %s  (%.1f s)\n", now, state_names[event], instance_name(i), took);
+    else
+        printable_printf(p->stream, "%7.1fs  %-11s %s\n", now, state_names[event], instance_name(i));
     for (const char *line = detail; line && *line;) {
         size_t length = strcspn(line, "\n");
         printable_printf(p->stream, "                      %.*s\n", (int)length, line);

@@ -91,7 +91,6 @@ static void go_on(struct run *r) {
 static void step(struct run *r) {
     struct error err = {0};
     handle_signals(r);
-    attempts_submit(&r->attempts); /* first: one that cannot start ends at once, and is judged below */
     /* A record says where it was made, so none is made before that is known. */
     for (struct task *t; r->attempts.has_provenance && (t = task_list_pop(&r->ended));)
         task_judge(t);
@@ -99,6 +98,7 @@ static void step(struct run *r) {
     run_take_hashed(r);
     go_on(r);
     run_hash_files(r);
+    attempts_submit(&r->attempts);
     bool idle = r->in_flight == 0;
     int rc = run_commit(r, idle, &err);
     if (rc < 0)
@@ -122,7 +122,8 @@ static uint64_t due_ms(struct run *r) {
         due = keepers;
     if (r->in_flight > 0 && now + SHOW_MS < due) /* claims are renewed by commits: store.h */
         due = now + SHOW_MS;
-    return due;
+    bool ended = r->ended.count > 0 && r->attempts.has_provenance; /* one that could not start */
+    return ended ? now : due;
 }
 
 int run_execute(struct run *r, struct error *err) {

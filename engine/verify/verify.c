@@ -215,7 +215,6 @@ static void step(struct verification *v) {
     struct schedule_action action;
     for (; v->signals_handled < v->loop.signals_seen; v->signals_handled++)
         scheduler_interrupt(v->scheduler, now_ms());
-    attempts_submit(&v->attempts); /* first: one that cannot start ends at once, and is judged next */
     judge_ended(v);
     while (scheduler_next(v->scheduler, now_ms(), &action)) {
         if (action.type == SCHEDULE_START)
@@ -223,10 +222,13 @@ static void step(struct verification *v) {
         else
             stop(action.job->owner, action.type);
     }
+    attempts_submit(&v->attempts);
 }
 
 static uint64_t due_ms(struct verification *v) {
     uint64_t due = scheduler_due_ms(v->scheduler), keepers = executor_poll(v->attempts.executor);
+    if (v->ended && v->attempts.has_provenance)
+        return now_ms(); /* an attempt that cannot start ended at once */
     return keepers < due ? keepers : due;
 }
 
