@@ -12,8 +12,8 @@
 
 enum { COPY_SIZE = 256 * 1024 };
 
-int copy_bytes(int to, int from, struct sha256 *h, uint64_t *size, const char *to_path, const char *from_path,
-               struct error *err) {
+int copy_bytes(int to, int from, struct sha256 *h, uint64_t *size, const atomic_bool *stop, const char *to_path,
+               const char *from_path, struct error *err) {
     char *chunk = mem_scratch(COPY_SIZE);
     uint64_t total = 0;
     ssize_t got = 0;
@@ -23,6 +23,10 @@ int copy_bytes(int to, int from, struct sha256 *h, uint64_t *size, const char *t
             continue;
         if (got < 0) {
             rc = error_errno(err, errno, "%s: cannot be read", from_path);
+            break;
+        }
+        if (stop && atomic_load(stop)) {
+            rc = error_set(err, ERR_INTERRUPTED, "%s: interrupted while it was copied", from_path);
             break;
         }
         if (h)

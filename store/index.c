@@ -294,7 +294,7 @@ static void keep_damaged(const struct store *s) {
     int from = open(s->index.path, O_RDONLY | O_CLOEXEC);
     int to = from < 0 ? -1 : open(aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (to >= 0)
-        copy_bytes(to, from, NULL, NULL, aside, s->index.path, NULL);
+        copy_bytes(to, from, NULL, NULL, NULL, aside, s->index.path, NULL);
     if (from >= 0)
         close(from);
     if (to >= 0)

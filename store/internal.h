@@ -320,9 +320,9 @@ int input_folder(struct object *out, const char *path, const struct input_rules 
 
 /* ---- copy.c ---- */
 
-/* Copies all bytes, hashing them on the way unless `h` is NULL. */
-int copy_bytes(int to, int from, struct sha256 *h, uint64_t *size, const char *to_path, const char *from_path,
-               struct error *err);
+/* Copies all bytes, hashing them on the way unless `h` is NULL. ERR_INTERRUPTED once `*stop` is set (NULL: never). */
+int copy_bytes(int to, int from, struct sha256 *h, uint64_t *size, const atomic_bool *stop, const char *to_path,
+               const char *from_path, struct error *err);
 
 /* Renames, but never replaces: -1 and EEXIST when the name exists. */
 int rename_new(int to_fd, const char *to, int from_fd, const char *from);

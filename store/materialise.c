@@ -17,13 +17,14 @@ struct leaving {
     const char *source, *path;
     bool executable;
     enum materialise how;
+    const atomic_bool *stop; /* NULL: it is not stopped */
 };
 
 /* ERR_CORRUPT after a damaged object was set aside. */
 static int copy_checked(const struct leaving *l, int to, int from, struct error *err) {
     struct digest found;
     struct sha256 *h = sha256_create();
-    int rc = copy_bytes(to, from, h, NULL, l->path, l->source, err);
+    int rc = copy_bytes(to, from, h, NULL, l->stop, l->path, l->source, err);
     sha256_finish(h, &found);
     if (rc < 0 || digest_equal(&found, l->digest))
         return rc;
@@ -86,9 +87,11 @@ static int make_file(const struct leaving *l, bool copies, struct error *err) {
 }
 
 static int materialise_file(struct store *s, const struct digest *d, bool executable, const char *path,
-                            enum materialise how, struct error *err) {
+                            enum materialise how, const atomic_bool *stop, struct error *err) {
+    if (stop && atomic_load(stop))
+        return error_set(err, ERR_INTERRUPTED, "%s: interrupted before it was copied", path);
     char *source = store_object_path(s, d);
-    const struct leaving l = {s, d, source, path, executable, how};
+    const struct leaving l = {s, d, source, path, executable, how, stop};
     int rc = 1;
     if (how == MATERIALISE_LINK && !atomic_load(&s->no_reflink))
         rc = make_file(&l, false, err);
@@ -140,6 +143,7 @@ struct leaving_files {
     const char *path;
     const struct listing *l;
     enum materialise how;
+    const atomic_bool *stop;
 };
 
 static int materialise_entry(void *context, size_t index, struct error *err) {
@@ -148,7 +152,7 @@ static int materialise_entry(void *context, size_t index, struct error *err) {
     if (!listing_is_file(e))
         return 0;
     char *path = path_join(f->path, e->path);
-    int rc = materialise_file(f->s, &e->digest, e->executable, path, f->how, err);
+    int rc = materialise_file(f->s, &e->digest, e->executable, path, f->how, f->stop, err);
     free(path);
     return rc;
 }
@@ -169,10 +173,10 @@ static int make_links(const char *path, const struct listing *l, struct error *e
 
 /* `part` NULL: the whole directory. */
 static int materialise_directory(struct store *s, const struct object *o, const char *part, const char *path,
-                                 enum materialise how, struct error *err) {
+                                 enum materialise how, const atomic_bool *stop, struct error *err) {
     struct listing l = {0};
     struct object found;
-    struct leaving_files files = {s, path, &l, how};
+    struct leaving_files files = {s, path, &l, how, stop};
     int rc = object_check_file(s, &o->digest, true, false, err);
     if (rc == 0)
         rc = part ? listing_load_part(&l, s, &o->digest, part, &found, err) : listing_load(&l, s, &o->digest, err);
@@ -188,21 +192,33 @@ static int materialise_directory(struct store *s, const struct object *o, const 
     return rc;
 }
 
-int store_materialise(struct store *s, const struct object *o, const char *path, enum materialise how,
-                      struct error *err) {
+static int make_parent(const char *path, struct error *err) {
     char *parent = path_directory(path);
     int rc = file_make_directory(parent, err);
     free(parent);
+    return rc;
+}
+
+static int materialise(struct store *s, const struct object *o, const char *path, enum materialise how,
+                       const atomic_bool *stop, struct error *err) {
+    int rc = make_parent(path, err);
     if (rc < 0)
         return rc;
-    return o->directory ? materialise_directory(s, o, NULL, path, how, err)
-                        : materialise_file(s, &o->digest, o->executable, path, how, err);
+    return o->directory ? materialise_directory(s, o, NULL, path, how, stop, err)
+                        : materialise_file(s, &o->digest, o->executable, path, how, stop, err);
+}
+
+int store_materialise(struct store *s, const struct object *o, const char *path, enum materialise how,
+                      struct error *err) {
+    return materialise(s, o, path, how, NULL, err);
+}
+
+int store_copy(struct store *s, const struct object *o, const char *path, const atomic_bool *stop, struct error *err) {
+    return materialise(s, o, path, MATERIALISE_COPY, stop, err);
 }
 
 int store_materialise_part(struct store *s, const struct object *whole, const char *part, const char *path,
                            enum materialise how, struct error *err) {
-    char *parent = path_directory(path);
-    int rc = file_make_directory(parent, err);
-    free(parent);
-    return rc < 0 ? rc : materialise_directory(s, whole, part, path, how, err);
+    int rc = make_parent(path, err);
+    return rc < 0 ? rc : materialise_directory(s, whole, part, path, how, NULL, err);
 }

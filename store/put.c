@@ -111,7 +111,7 @@ static int fill_temporary(struct store *s, int to, int from, const char *tempora
     if (clone_file(s, to, from))
         return object_hash(&o->digest, &o->size, to, false, NULL, temporary, err);
     struct sha256 *h = sha256_create();
-    int rc = copy_bytes(to, from, h, &o->size, temporary, path, err);
+    int rc = copy_bytes(to, from, h, &o->size, NULL, temporary, path, err);
     sha256_finish(h, &o->digest);
     return rc;
 }

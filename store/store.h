@@ -107,6 +107,9 @@ enum materialise { MATERIALISE_LINK, MATERIALISE_COPY };
 int store_materialise(struct store *s, const struct object *o, const char *path, enum materialise how,
                       struct error *err);
 
+/* The same with COPY. It ends with ERR_INTERRUPTED soon after another thread has set `*stop`. */
+int store_copy(struct store *s, const struct object *o, const char *path, const atomic_bool *stop, struct error *err);
+
 /* The same for a folder in a directory object. */
 int store_materialise_part(struct store *s, const struct object *whole, const char *part, const char *path,
                            enum materialise how, struct error *err);

@@ -1,13 +1,18 @@
 #include "engine/publish/publish.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/publish/internal.h"
+
+enum { SMALL_BYTES = 1 << 20, POLL_NS = 50 * 1000 * 1000 };
 
 /* One folder: results/<name>, or results/<name>@partial. */
 struct publisher {
@@ -156,17 +161,61 @@ static int add_coming(struct publisher *p, struct items *items, struct error *er
     return rc;
 }
 
+/* A copy on another thread. */
+struct copying {
+    struct store *store;
+    const struct object *object;
+    const char *path;
+    atomic_bool stop;
+    int rc;
+    struct error error;
+};
+
+static void *copy(void *context) {
+    struct copying *c = context;
+    c->rc = store_copy(c->store, c->object, c->path, &c->stop, &c->error);
+    return NULL;
+}
+
+/* Waits a moment for a thread. */
+static bool has_ended(pthread_t thread) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += POLL_NS;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0;
+}
+
+/* A large copy takes place on another thread, while this one hears signals. */
+static int copy_large(const struct publisher *p, const struct object *o, const char *path, struct error *err) {
+    struct copying c = {.store = p->how->store, .object = o, .path = path};
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, copy, &c) != 0)
+        return store_materialise(c.store, o, path, MATERIALISE_COPY, err);
+    while (!has_ended(thread))
+        if (p->how->is_interrupted(p->how->context))
+            atomic_store(&c.stop, true);
+    if (c.rc == ERR_INTERRUPTED)
+        return publish_check_interrupt(p->how, err);
+    return c.rc < 0 ? error_set(err, c.rc, "%s", c.error.message) : 0;
+}
+
+static int write_temporary(const struct publisher *p, const struct content *c, const char *path, struct error *err) {
+    const struct object o = {c->digest, c->size, c->directory, c->executable};
+    return c->directory || c->size > SMALL_BYTES ? copy_large(p, &o, path, err)
+                                                 : store_materialise(p->how->store, &o, path, MATERIALISE_COPY, err);
+}
+
 static int write_temporaries(const struct publisher *p, struct error *err) {
     int rc = file_remove_tree(p->staging, err);
     if (rc == 0)
         rc = file_make_directory(p->staging, err);
     for (size_t i = 0; rc == 0 && i < p->items->count; i++) {
-        const struct content *c = p->items->items[i].content;
-        const struct object o = {c->digest, c->size, c->directory, c->executable};
         char *temporary = temporary_path(p, i);
         rc = publish_check_interrupt(p->how, err);
         if (rc == 0 && !p->items->items[i].current)
-            rc = store_materialise(p->how->store, &o, temporary, MATERIALISE_COPY, err);
+            rc = write_temporary(p, p->items->items[i].content, temporary, err);
         free(temporary);
     }
     if (rc == 0)

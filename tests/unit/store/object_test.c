@@ -235,6 +235,26 @@ static void assert_same_tree(const char *root, const char *a, const char *b) {
     free(command);
 }
 
+static void a_copy_that_is_told_to_stop_leaves_no_file(void **state) {
+    const struct place *p = *state;
+    struct store *s = open_store(p);
+    struct error err = {0};
+    struct object o;
+    atomic_bool stop = false;
+    char *given = path_join(p->root, "given"), *to = path_join(p->root, "copied");
+    ok(file_replace(given, "bytes", 5, 0644, &err), err);
+    ok(store_object_put(s, AT_FDCWD, given, &o, &err), err);
+    atomic_store(&stop, true);
+    assert_int_equal(store_copy(s, &o, to, &stop, &err), ERR_INTERRUPTED);
+    assert_false(file_exists(to));
+    atomic_store(&stop, false);
+    ok(store_copy(s, &o, to, &stop, &err), err);
+    assert_true(file_exists(to));
+    free(given);
+    free(to);
+    store_close(s);
+}
+
 static void objects_come_back_as_they_were(void **state) {
     const struct place *p = *state;
     struct store *s = open_store(p);
@@ -449,6 +469,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(links_pipes_and_sockets_are_refused, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_directory_is_its_listing, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(objects_come_back_as_they_were, place_setup, place_teardown),
+        cmocka_unit_test_setup_teardown(a_copy_that_is_told_to_stop_leaves_no_file, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_name_that_is_not_utf8_is_refused, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_listing_cannot_leave_its_directory, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(a_touched_object_is_hashed_again, place_setup, place_teardown),
