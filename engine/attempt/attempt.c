@@ -30,8 +30,9 @@ static cJSON *as_text(cJSON *tree) {
 
 static void find_provenance(uv_work_t *work) {
     struct attempts *all = work->data;
-    cJSON *host = provenance_host("/"), *versions = provenance_versions();
     all->git = provenance_git(all->options.pipeline->directory);
+    cJSON *host = provenance_host("/");
+    cJSON *versions = provenance_versions(cJSON_GetObjectItemCaseSensitive(all->git, "commit") != NULL);
     all->git_text = as_text(all->git);
     all->host_text = as_text(host);
     all->versions_text = as_text(versions);

@@ -69,13 +69,13 @@ cJSON *provenance_host(const char *root) {
     return out;
 }
 
-cJSON *provenance_versions(void) {
+cJSON *provenance_versions(bool git) {
     cJSON *out = cJSON_CreateObject();
     int major = 0;
     int minor = 0;
     int revision = 0;
     char libgit2[48] = "";
-    if (libgit_load(NULL) == 0 && libgit.libgit2_version(&major, &minor, &revision) == 0)
+    if (git && libgit_load(NULL) == 0 && libgit.libgit2_version(&major, &minor, &revision) == 0)
         snprintf(libgit2, sizeof libgit2, "%d.%d.%d", major, minor, revision);
     add_text(out, "retort", RETORT_VERSION);
     add_text(out, "libuv", uv_version_string());

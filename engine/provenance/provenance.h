@@ -32,8 +32,9 @@ cJSON *provenance_git(const char *path);
  */
 cJSON *provenance_host(const char *root);
 
-/* {"retort", "libuv", "libgit2", "libcrypto", "cjson", "glibc"}: the versions in this program. */
-cJSON *provenance_versions(void);
+/* {"retort", "libuv", "libgit2", "libcrypto", "cjson", "glibc"}: the versions in this program. That of libgit2 is null
+   unless `git`: loading it only for this takes longer than a short stage. */
+cJSON *provenance_versions(bool git);
 
 /* A remote's URL without user, password, query and fragment. A path or host:path, which is no URL, is copied
    unchanged. The caller frees. */

@@ -302,12 +302,20 @@ static void test_unknown_host_is_null(void **state) {
 static void test_versions(void **state) {
     (void)state;
     static const char *const names[] = {"retort", "libuv", "libgit2", "libcrypto", "cjson", "glibc"};
-    cJSON *versions = provenance_versions();
+    cJSON *versions = provenance_versions(true);
     assert_string_equal(json_text(versions, "retort", ""), RETORT_VERSION);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *text = json_text(versions, names[i], "");
         assert_true(strspn(text, "0123456789.") >= 3); /* starts like a version */
     }
+    cJSON_Delete(versions);
+}
+
+static void test_versions_without_git(void **state) {
+    (void)state;
+    cJSON *versions = provenance_versions(false);
+    assert_true(is_null(versions, "libgit2"));
+    assert_string_equal(json_text(versions, "retort", ""), RETORT_VERSION);
     cJSON_Delete(versions);
 }
 
@@ -385,6 +393,7 @@ int main(void) {
         in_directory(test_host),
         in_directory(test_unknown_host_is_null),
         cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_versions_without_git),
     };
     return cmocka_run_group_tests_name("engine/provenance", tests, NULL, NULL);
 }
