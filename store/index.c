@@ -274,6 +274,15 @@ static int make_schema(struct store *s, struct error *err) {
     return rc;
 }
 
+/* Does not wait for the disk: what a power cut leaves of an empty index is damaged, or made again. */
+static int make_new(struct store *s, struct error *err) {
+    int rc = execute(s, "PRAGMA synchronous = OFF", err);
+    if (rc == 0)
+        rc = make_schema(s, err);
+    int restored = execute(s, "PRAGMA synchronous = FULL", rc < 0 ? NULL : err);
+    return rc < 0 ? rc : restored;
+}
+
 int index_check_schema(struct store *s, struct error *err) {
     int version = 0;
     int rc = read_version(s, &version, err);
@@ -281,7 +290,9 @@ int index_check_schema(struct store *s, struct error *err) {
         return rc;
     if (version == SCHEMA_VERSION)
         return 0;
-    if (version >= 0 && version < SCHEMA_VERSION)
+    if (version == 0)
+        return make_new(s, err);
+    if (version > 0 && version < SCHEMA_VERSION)
         return make_schema(s, err);
     /* The store's format was checked, and a newer schema would have a newer format: this one is damaged. */
     s->index.broken = true;
