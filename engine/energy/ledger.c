@@ -310,7 +310,8 @@ static void account(struct energy_attempt *a, const struct attempt_end *end) {
     cJSON_AddItemToArray(l->rows, row_of_attempt(a->instance, end, energy));
     if (end->finished) {
         forecast_compare(l->forecast, a->instance, joules, label, end->wall_s);
-        forecast_learn(l->forecast, a->instance, end->metrics, energy, end->wall_s);
+        if (a->instance->decl->matrix.axis_count > 0) /* else no other instance is to be predicted by it */
+            forecast_learn(l->forecast, a->instance, end->metrics, energy, end->wall_s);
     }
     if (!isfinite(joules))
         return;
