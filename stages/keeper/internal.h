@@ -36,6 +36,7 @@ struct kept_attempt {
 
 struct keeper {
     int signal_fd, null_fd;
+    int status_fd;       /* /proc/self/status; -1: there is none */
     struct buffer inbox; /* bytes from the engine that are no whole frame yet */
     bool engine_gone;
     bool stopped;   /* the engine stops the attempt */

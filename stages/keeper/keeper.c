@@ -48,6 +48,7 @@ static int keeper_open(struct keeper *k, struct error *err) {
     if (fcntl(ATTEMPT_CONTROL_FD, F_SETFD, FD_CLOEXEC) < 0 || fcntl(ATTEMPT_EVENTS_FD, F_SETFD, FD_CLOEXEC) < 0)
         return error_errno(err, errno, "the engine's descriptors cannot be used");
     k->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    k->status_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
     if (k->null_fd < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || sigprocmask(SIG_BLOCK, &handled, NULL) < 0)
         return error_errno(err, errno, "the keeper cannot be set up");
     k->signal_fd = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -59,6 +60,8 @@ static void keeper_close(struct keeper *k) {
         close(k->signal_fd);
     if (k->null_fd >= 0)
         close(k->null_fd);
+    if (k->status_fd >= 0)
+        close(k->status_fd);
     meter_close(k->meter);
     buffer_close(&k->inbox);
 }
@@ -348,16 +351,13 @@ static void end(struct keeper *k) {
     k->attempt = no_attempt;
 }
 
-static bool is_traced(void) {
-    char line[256];
-    long tracer = 0;
-    FILE *status = fopen("/proc/self/status", "re");
-    while (status && fgets(line, sizeof line, status))
-        if (strncmp(line, "TracerPid:", 10) == 0)
-            tracer = strtol(line + 10, NULL, 10);
-    if (status)
-        fclose(status);
-    return tracer != 0;
+static bool is_traced(const struct keeper *k) {
+    static const char name[] = "\nTracerPid:";
+    char text[4096];
+    ssize_t got = pread(k->status_fd, text, sizeof text - 1, 0);
+    text[got > 0 ? got : 0] = '\0';
+    const char *line = strstr(text, name);
+    return line && strtol(line + sizeof name - 1, NULL, 10) != 0;
 }
 
 static int serve_one(struct keeper *k, struct error *err) {
@@ -371,7 +371,7 @@ static int serve_one(struct keeper *k, struct error *err) {
     k->attempt.request = &request;
     if (rc == 0) {
         run(k);
-        k->disturbed |= is_traced();
+        k->disturbed |= is_traced(k);
         keep_logs(k);
         rc = report(k, err);
     }
@@ -382,7 +382,7 @@ static int serve_one(struct keeper *k, struct error *err) {
 }
 
 int keeper_serve(struct error *err) {
-    struct keeper k = {.signal_fd = -1, .null_fd = -1, .attempt = no_attempt};
+    struct keeper k = {.signal_fd = -1, .null_fd = -1, .status_fd = -1, .attempt = no_attempt};
     int rc = keeper_open(&k, err);
     while (rc == 0 && !k.disturbed)
         rc = serve_one(&k, err);
