@@ -137,12 +137,30 @@ static void read_outs(struct dvc *d, struct dvc_stage *s, const cJSON *list, boo
     }
 }
 
+/* One word for the shell, whatever it holds. */
+static void put_shell_word(struct buffer *line, const char *word) {
+    if (!word[strcspn(word, " \t\n'\"\\`&;|()<>*?[]#~")]) {
+        buffer_puts(line, word);
+        return;
+    }
+    buffer_putc(line, '\'');
+    for (; *word; word++)
+        if (*word == '\'')
+            buffer_puts(line, "'\\''");
+        else
+            buffer_putc(line, *word);
+    buffer_putc(line, '\'');
+}
+
 /* A list of lines runs as one, up to the first that fails. */
 static const char *read_line(struct dvc *d, const struct dvc_stage *s, const cJSON *cmd) {
     struct buffer line = {0};
     const cJSON *item;
-    if (strcmp(s->folder, ".") != 0)
-        buffer_printf(&line, "cd %s && ", s->folder);
+    if (strcmp(s->folder, ".") != 0) {
+        buffer_puts(&line, "cd ");
+        put_shell_word(&line, s->folder);
+        buffer_puts(&line, " && ");
+    }
     if (cJSON_IsString(cmd))
         buffer_puts(&line, dvc_rewrite(d, s, cmd->valuestring));
     cJSON_ArrayForEach(item, cmd)

@@ -93,6 +93,7 @@ cat >dvc.yaml <<'EOF'
 stages:
   train: {cmd: python3 src/train.py, deps: [src/train.py, ../data.csv, "s3://bucket/x", gone.csv, pulled.csv], outs: [m], frozen: true}
   join: {cmd: touch join.txt, outs: [join.txt]}
+  away: {cmd: touch o, wdir: "it's a folder", outs: [o]}
 plots: [m]
 EOF
 touch pulled.csv.dvc
@@ -101,6 +102,7 @@ import
 for file in src/helpers/__init__.py src/helpers/wide.py src/helpers/twice.py src/near.py src/deeper.py configs/train.txt; do
     check "$file is added" has p.json "\"$file\""
 done
+check "a folder's name is one word of the shell" has p.json "cd 'it'\\\\''s a folder' && touch o"
 check "a module that nothing imports is not added" exits 1 grep -q unused p.json
 check "a word that is a folder is not added" exits 1 grep -q '"configs"' p.json
 check "an out of another stage is told" has import.err "src/train.py names join.txt, an out of join"
