@@ -28,7 +28,8 @@ check "a further attempt is followed" await grep -qx "begin 2" followed
 : >"$gate/go.2"
 wait $engine
 check "log -f ends with the stage" wait $follower
-check "all of its output was shown once" same "$(grep -v '^==' followed | tr '\n' ' ')" "-- stdout begin 1 end 1 -- stderr problem 1 -- stdout begin 2 end 2 -- stderr problem 2 "
+check "all of its output was shown once" same "$(grep -vE '^(==|--)' followed | sort | tr '\n' ' ')" "begin 1 begin 2 end 1 end 2 problem 1 problem 2 " # a look at stdout may come before one at stderr
+check "it says which stream each is from" same "$(grep '^--' followed | sort -u | tr '\n' ' ')" "-- stderr -- stdout "
 check "log -f says nothing else" same "$(cat followed.err)" ""
 "$retort" run p.json --set params.v=2 --progress none >told 2>&1 & engine=$!
 await sh -c '[ "$(wc -l <"$1/tries")" = 3 ]' sh "$gate"
