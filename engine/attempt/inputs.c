@@ -152,22 +152,28 @@ static int check_object(struct attempt *a, const char *input, const struct actio
     return rc;
 }
 
-static int give_object(struct attempt *a, const char *input, const struct action_item *item, const char *path,
+/* `*o`: the object that the stage shares with the store. */
+static int materialise(struct object *o, struct attempt *a, const struct action_item *item, const char *path,
                        struct error *err) {
-    struct object o;
     const bool folder_part = item->part && item->content.directory;
-    struct digest stamp;
-    int rc = item_object(&o, a, item, err);
+    const bool copied = a->own_inputs || item->access == ACCESS_COPY;
+    const enum materialise how = copied ? MATERIALISE_COPY : MATERIALISE_LINK;
+    int rc = item_object(o, a, item, err);
     if (rc < 0)
         return rc;
     if (folder_part)
-        o = (struct object){item->whole.digest, item->whole.size, true, false};
-    const bool copied = a->own_inputs || item->access == ACCESS_COPY;
-    const enum materialise how = copied ? MATERIALISE_COPY : MATERIALISE_LINK;
-    rc = folder_part ? store_materialise_part(a->all->options.store, &o, item->part, path, how, err)
-                     : store_materialise(a->all->options.store, &o, path, how, err);
+        *o = (struct object){item->whole.digest, item->whole.size, true, false};
+    return note_lost(a, folder_part ? store_materialise_part(a->all->options.store, o, item->part, path, how, err)
+                                    : store_materialise(a->all->options.store, o, path, how, err));
+}
+
+static int give_object(struct attempt *a, const char *input, const struct action_item *item, const char *path,
+                       struct error *err) {
+    struct object o;
+    struct digest stamp;
+    int rc = materialise(&o, a, item, path, err);
     if (rc < 0)
-        return note_lost(a, rc);
+        return rc;
     stamp_read(&stamp, path);
     watch(a, input, path, &o, &stamp);
     return 0;
@@ -244,6 +250,19 @@ int inputs_give(struct attempt *a, struct error *err) {
         seal_list(a, input);
     }
     return 0;
+}
+
+int inputs_give_again(struct attempt *a, const struct action_input *input, size_t index, const char *relative,
+                      struct error *err) {
+    const struct action_item *item = &input->items[index];
+    struct object o;
+    if (item->path)
+        return given_copy(given_item(a, input, index), a->directory, relative,
+                          store_input_filter(a->all->options.store), err);
+    char *path = path_join(a->directory->stage, relative);
+    int rc = materialise(&o, a, item, path, err);
+    free(path);
+    return rc;
 }
 
 /* ---- after ---- */

@@ -43,6 +43,11 @@ int inputs_check_after(const struct attempt *a, const char *when, struct error *
    attempt_start. */
 int inputs_give(struct attempt *a, struct error *err);
 
+/* Puts an item at another path of the stage's directory, which does not exist: the bytes of the key, whatever the stage
+   did to those that it got. Fails as inputs_give does. Any thread. */
+int inputs_give_again(struct attempt *a, const struct action_input *input, size_t index, const char *relative,
+                      struct error *err);
+
 /* After the stage: whether it changed an input. A damaged object is set aside. ERR_FAILED; ERR_IO. */
 int inputs_check_watched(struct attempt *a, struct error *err);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/attempt/attempt.h"
+#include "engine/attempt/linked.h"
 #include "engine/base/data.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
@@ -171,6 +172,8 @@ int attempt_store_outs(struct attempt *a, struct error *err) {
     int *folders = mem_array(action->out_count + 1, sizeof *folders);
     size_t opened = 0;
     int rc = directory_check(a->directory, err);
+    if (rc == 0)
+        rc = linked_replace(a, err);
     while (rc == 0 && opened < action->out_count) {
         folders[opened] = -1;
         rc = check_one(a, opened, &folders[opened], err);

@@ -33,6 +33,7 @@ TESTS = {
     "record": unit("store", "record"),
     "moved row": unit("store", "fsck"),
     "replaced": (["all"], ["tests/integration/replaced_directory.sh"]),
+    "links": (["all"], ["tests/integration/links.sh"]),
     "failed": (["all"], ["tests/integration/failed_directory.sh"]),
     "read only": (["all"], ["tests/integration/read_only.sh"]),
     "isolation": (["all"], ["tests/integration/isolation.sh"]),
@@ -58,6 +59,8 @@ EXCEPTIONS = [
     (DIRECTORY, "openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)",
      "the line before makes the folder: only a process between the two calls could put a link there"),
     ("engine/attempt/prepare.c", "O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC", "the keeper refuses the link too, and starts nothing"),
+    ("engine/attempt/linked.c", "openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)",
+     "the line before sees a folder: only a process between the two calls could put a link there"),
     (GUARD, '    prctl(PR_SET_NAME, "stage-guard");\n', "a name for people who list processes"),
 ]
 MUTANTS = [
@@ -70,6 +73,9 @@ MUTANTS = [
      "i < part->include_count", "i < 0 * part->include_count", "isolation"),
     ("a shell of the run's user can make the cover writable", "stages/protocol/isolate.c",
      "prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) == 0", "identity != NULL", "isolation"),
+    # ---- links in outs ----
+    ("a place of the engine's own that a stage filled is used", "engine/attempt/linked.c",
+     "rc = file_remove_tree_at(fd, AGAIN, err)", "rc = 0", "links"),
     # ---- the directory ----
     ("another working directory passes for the stage's", DIRECTORY,
      " && is_same(d->root_fd, stage_name, d->stage_fd))", ")", "directory"),

@@ -122,6 +122,33 @@ sed -i 's/echo again/echo once more/' out.json
 check "a published link that was turned is one" exits 3 run out.json
 check "and is named" has run.err results/out/d
 
+# A link to an input: its content is stored.
+mkdir -p photos/x && echo p1 >photos/x/1 && echo p2 >photos/2
+cat >split.json <<'END'
+{ "retort": 1, "name": "split", "stages": {
+    "split": { "cmd": ["sh", "-c", "mkdir -p train/deep; ln -s ../photos/x/1 train/1; ln -s $PWD/photos/2 train/deep/2; ln -s ../in/old/d train/old; ln -s photos/2 single"],
+               "in": { "photos": { "path": "photos", "as": "photos" }, "old": "${stages.make.outs.d}" },
+               "outs": { "d": { "path": "train", "type": "directory" }, "single": "single" } },
+    "make": { "cmd": ["sh", "-c", "mkdir d; echo m >d/m; ln -s m d/l"], "outs": { "d": { "path": "d", "type": "directory" } } } },
+  "results": { "d": "${stages.split.outs.d}", "single": "${stages.split.outs.single}" } }
+END
+check "links in an out to files of an input" run split.json
+check "store the content of these files" same "$(cat results/split/d/1 results/split/d/deep/2 results/split/d/old/l results/split/single | tr '\n' ' ')" "p1 p2 m p2 "
+check "and are no links any more" same "$(find results/split -type l)" ""
+cat >cheat.json <<'END'
+{ "retort": 1, "name": "cheat", "stages": {
+    "a": { "cmd": ["sh", "-c", "mkdir d; rm -rf in/f; ln -s /etc in/f; ln -s ../in/f/one d/l"], "isolation": false,
+           "in": { "f": "shared/one" }, "outs": { "d": { "path": "d", "type": "directory" } } } } }
+END
+check "a stage that puts a link in the place of its input fails" exits 1 "$retort" run cheat.json --progress none
+cat >again.json <<'END'
+{ "retort": 1, "name": "again", "stages": {
+    "a": { "cmd": ["sh", "-c", "mkdir d .retort-again; ln -s /etc .retort-again/0; ln -s ../in/f/shared/passwd d/l"],
+           "in": { "f": "shared" }, "outs": { "d": { "path": "d", "type": "directory" } } } } }
+END
+check "one that puts a link where the engine copies its input fails" exits 1 "$retort" run again.json --progress none
+check "and nothing from outside is stored" same "$(find .retort/objects -type f -exec cmp -s {} /etc/passwd ';' -print)" ""
+
 bad() { # NAME LINK-COMMAND TEXT
     cat >bad.json <<END
 { "retort": 1, "name": "bad", "stages": { "a": { "cmd": ["sh", "-c", "mkdir d; $1"], "outs": { "d": { "path": "d", "type": "directory" } } } } }
