@@ -43,7 +43,7 @@ int inputs_check_after(const struct attempt *a, const char *when, struct error *
    attempt_start. */
 int inputs_give(struct attempt *a, struct error *err);
 
-/* Puts an item at another path of the stage's directory, which does not exist: the bytes of the key, whatever the stage
+/* Puts an item at another path of the stage's directory, which does not exist. It has the bytes of the key, whatever the stage
    did to those that it got. Fails as inputs_give does. Any thread. */
 int inputs_give_again(struct attempt *a, const struct action_input *input, size_t index, const char *relative,
                       struct error *err);

@@ -27,10 +27,24 @@ static const cJSON *unknown_form(struct part *part, const cJSON *axis) {
     return NULL;
 }
 
-const cJSON *axis_expand(struct part *part, const cJSON *axis) {
+/* FORMS: it is of none. */
+static size_t form_of(const cJSON *axis) {
     size_t i = 0;
     while (i < FORMS && !cJSON_GetObjectItemCaseSensitive(axis, forms[i].name))
         i++;
+    return i;
+}
+
+bool axis_is_form(const cJSON *value) {
+    size_t i = cJSON_IsObject(value) ? form_of(value) : FORMS;
+    int known = 0;
+    for (size_t k = 0; i < FORMS && k < forms[i].key_count; k++)
+        known += cJSON_HasObjectItem(value, forms[i].keys[k]);
+    return i < FORMS && known == cJSON_GetArraySize(value);
+}
+
+const cJSON *axis_expand(struct part *part, const cJSON *axis) {
+    size_t i = form_of(axis);
     if (i == FORMS)
         return unknown_form(part, axis);
     check_keys(part, axis, forms[i].keys, forms[i].key_count);

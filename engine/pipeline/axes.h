@@ -12,6 +12,9 @@ enum { MAX_AXIS_VALUES = 100000 };
 /* The values of an axis that is an object: a list that lives in the arena. NULL after a reported fault. */
 const cJSON *axis_expand(struct part *part, const cJSON *axis);
 
+/* Whether a param is such an object, and nothing else stands in it: else it is one value of the axis. */
+bool axis_is_form(const cJSON *value);
+
 /* One form each. The caller deletes the list; NULL after a reported fault. */
 typedef cJSON *axis_form(struct part *part, const cJSON *axis);
 axis_form axis_range, axis_logspace, axis_sample;

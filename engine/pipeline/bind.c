@@ -108,6 +108,8 @@ static struct resolved resolve_params(const struct scope *scope, const struct sy
         return faulty;
     }
     struct param_slot *slot = find_param(part, step->name);
+    if (!slot && part->params_lost)
+        return faulty;
     if (!slot) {
         report_site(&site, "%s has no param \"%s\"%s",
                     syntax->include ? arena_printf(r->arena, "the include \"%s\"", syntax->include) : "this file",

@@ -23,29 +23,62 @@ static const cJSON *given_params(const struct part *part) {
     return NULL;
 }
 
-void params_declare(struct part *part) {
+static void declare(struct part *part, const struct param_slot *param, const struct json_index *patches) {
+    struct param_slot *slot = &part->params[part->param_count++];
+    *slot = *param;
+    slot->part = part;
+    slot->patch = json_index_get(patches, slot->name);
+    bytemap_put(&part->params_by_name, slot->name, strlen(slot->name), slot);
+}
+
+/* Those of `file`, an object or NULL, and of `list`, which goes over them; `from` is the file's name. */
+static void declare_all(struct part *part, const cJSON *list, const cJSON *file, const cJSON *from) {
     struct reader *r = part->reader;
-    const cJSON *list = cJSON_GetObjectItemCaseSensitive(part->root, "params");
-    if (list && !need_object(part, list, "\"params\""))
-        list = NULL;
-    const cJSON *given = given_params(part);
-    size_t count = (size_t)cJSON_GetArraySize(list);
-    const char **names = arena_array(r->arena, count, sizeof *names);
-    part->params = arena_array(r->arena, count, sizeof *part->params);
-    part->param_names = names;
-    struct json_index patches;
+    size_t count = (size_t)cJSON_GetArraySize(list) + (size_t)cJSON_GetArraySize(file);
+    const cJSON *node, *given = given_params(part);
+    struct json_index patches, own, base;
     json_index_open(&patches, given);
-    const cJSON *node;
-    cJSON_ArrayForEach(node, list) {
-        need_name(part, node, "a param");
-        struct param_slot *slot = &part->params[part->param_count];
-        names[part->param_count++] = node->string;
-        *slot = (struct param_slot){
-            .name = node->string, .node = node, .patch = json_index_get(&patches, node->string), .part = part};
-        bytemap_put(&part->params_by_name, slot->name, strlen(slot->name), slot);
+    json_index_open(&own, list);
+    json_index_open(&base, file);
+    part->params = arena_array(r->arena, count, sizeof *part->params);
+    cJSON_ArrayForEach(node, file) {
+        if (!json_index_get(&own, node->string))
+            declare(part, &(struct param_slot){.name = node->string, .node = from, .base = node}, &patches);
     }
+    cJSON_ArrayForEach(node, list) {
+        if (node == from)
+            continue;
+        need_name(part, node, "a param");
+        const cJSON *below = json_index_get(&base, node->string);
+        declare(part, &(struct param_slot){.name = node->string, .node = node, .base = below, .own = true}, &patches);
+    }
+    json_index_close(&base);
+    json_index_close(&own);
     json_index_close(&patches);
-    check_include_params(part, given);
+}
+
+static void list_names(struct part *part) {
+    const char **names = arena_array(part->reader->arena, part->param_count, sizeof *names);
+    for (size_t i = 0; i < part->param_count; i++)
+        names[i] = part->params[i].name;
+    part->param_names = names;
+}
+
+void params_declare(struct part *part) {
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(part->root, "params"), *from = NULL;
+    if (cJSON_IsObject(list))
+        from = cJSON_GetObjectItemCaseSensitive(list, "$file");
+    else if (cJSON_IsString(list))
+        from = list;
+    else if (list)
+        report_value(part, list, "\"params\" is an object, or the name of a JSON or YAML file; found %s",
+                     describe(part->reader, list));
+    const cJSON *file = from ? params_read(part, from) : NULL;
+    part->params_lost = from && !file;
+    declare_all(part, cJSON_IsObject(list) ? list : NULL, file, from);
+    list_names(part);
+    if (!part->params_lost)
+        check_include_params(part, given_params(part));
     for (size_t i = 0; i < part->include_count; i++)
         if (part->includes[i].part)
             params_declare(part->includes[i].part);
@@ -101,6 +134,12 @@ static const cJSON *fold_include_patch(struct param_slot *slot, const cJSON *val
     return keep_json(r, patch_apply(value, patch));
 }
 
+/* What a params file holds is plain: a text is no reference. */
+static const cJSON *declared_value(const struct param_slot *slot) {
+    const cJSON *value = slot->own ? compile_constant(slot->part, slot->node) : slot->base;
+    return slot->own && value && slot->base ? keep_json(slot->part->reader, patch_apply(slot->base, value)) : value;
+}
+
 const cJSON *param_value(struct param_slot *slot, const struct site *site) {
     struct reader *r = slot->part->reader;
     if (slot->state == FOLD_BUSY) {
@@ -117,7 +156,7 @@ const cJSON *param_value(struct param_slot *slot, const struct site *site) {
     slot->state = FOLD_BUSY;
     slot->below = r->chain;
     r->chain = slot;
-    const cJSON *value = compile_constant(slot->part, slot->node);
+    const cJSON *value = declared_value(slot);
     if (value && slot->patch)
         value = fold_include_patch(slot, value);
     else if (value && !slot->part->includer)

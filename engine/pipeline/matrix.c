@@ -38,11 +38,11 @@ static const struct value *compile_items(struct draft *d, const cJSON *node, siz
     return list_of(d, items, count, &at);
 }
 
-/* The values of {"range": ...} and the other forms. */
-static const struct value *expand_axis(struct draft *d, const cJSON *node) {
+/* The values of {"range": ...} and the other forms. `node` is the axis: the form, or a reference to a param that is one. */
+static const struct value *expand_axis(struct draft *d, const cJSON *node, const cJSON *form) {
     struct reader *r = d->part->reader;
     struct location at = locate_value(d->part, node);
-    const cJSON *list = axis_expand(d->part, node);
+    const cJSON *list = axis_expand(d->part, form);
     d->broken |= !list;
     return list ? value_structured(r, value_literal(r, list, &at)) : NULL;
 }
@@ -52,7 +52,7 @@ static const struct value *compile_axis(struct draft *d, const cJSON *node, size
     if (cJSON_IsArray(node))
         return compile_items(d, node, own_index);
     if (cJSON_IsObject(node))
-        return expand_axis(d, node);
+        return expand_axis(d, node, node);
     if (!cJSON_IsString(node) || !strstr(node->valuestring, "${")) {
         report_value(d->part, node, "the axis \"%s\" is a list of values; found %s%s", node->string, describe(r, node),
                      cJSON_IsNull(node) ? "" : " (put it in brackets)");
@@ -65,6 +65,8 @@ static const struct value *compile_axis(struct draft *d, const cJSON *node, size
         return v;
     if (v->type == VALUE_LITERAL && cJSON_IsArray(v->as.literal))
         return value_structured(r, v);
+    if (v->type == VALUE_LITERAL && axis_is_form(v->as.literal))
+        return expand_axis(d, node, v->as.literal);
     return list_of_one(d, v);
 }
 

@@ -224,7 +224,7 @@ bool override_patch(cJSON **out, struct reader *r, size_t i, const char *param, 
 
 static void check_declared(const struct part *root, const char *name, const struct location *at) {
     struct reader *r = root->reader;
-    if (!find_param(root, name))
+    if (!find_param(root, name) && !root->params_lost)
         report(r, at, "the pipeline declares no param \"%s\"%s", name,
                suggestion(r, name, root->param_names, root->param_count, "it declares none"));
 }

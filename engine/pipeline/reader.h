@@ -110,13 +110,15 @@ enum fold_state { FOLD_NEW, FOLD_BUSY, FOLD_DONE };
 
 struct param_slot {
     const char *name;
-    const cJSON *node;  /* the declaration */
+    const cJSON *node;  /* the declaration, or the name of the params file */
+    const cJSON *base;  /* the value in the params file, over which a declaration goes; NULL: none */
     const cJSON *patch; /* the includer's override, in the includer's file */
+    struct part *part;
+    bool own; /* `node` is a declaration */
     enum fold_state state;
     const cJSON *value;       /* NULL: faulty */
     struct param_slot *below; /* while FOLD_BUSY: the param that uses this one */
     int depth;                /* the length of that chain */
-    struct part *part;
 };
 
 struct include_slot {
@@ -144,6 +146,7 @@ struct part {
     struct param_slot *params;
     const char *const *param_names;
     size_t param_count;
+    bool params_lost; /* their file could not be read */
     struct bytemap params_by_name;
     struct draft **drafts;
     const char **draft_names;
@@ -283,6 +286,11 @@ void lookup_close(struct reader *r);
 
 /* Stores an index under a name that is not in the table; bytemap_get gives its address. */
 void put_index(struct reader *r, struct bytemap *table, const char *name, size_t index);
+
+/* ---- param_file.c ---- */
+
+/* The object in the data file that a text names, beside the part's file. NULL after a reported fault. */
+const cJSON *params_read(struct part *part, const cJSON *node);
 
 /* ---- fold.c ---- */
 
