@@ -48,14 +48,27 @@ static void print_row(struct buffer *out, bool json, const char *stage, const ch
         print_text_row(out, stage, state, strcmp(reason, "known") == 0 ? "" : reason);
 }
 
+/* "its instances follow from list": the stage whose rows an axis waits for. The caller frees. */
+static char *reason_unexpanded(const struct stage_decl *stage) {
+    for (size_t i = 0; i < stage->matrix.axis_count; i++) {
+        const struct axis *axis = &stage->matrix.axes[i];
+        if (axis->rows)
+            return mem_printf("its instances follow from %s", axis->values->as.reference->stage->full_name);
+    }
+    return mem_strdup("its matrix depends on results still to come");
+}
+
 /* Prints one row for each stage whose instances are unknown yet. */
 static void print_unexpanded(struct buffer *out, const struct project *p, bool json) {
     size_t count = plan_unexpanded(p->plan, NULL, 0);
     const struct stage_decl **stages = mem_array(count + 1, sizeof(const struct stage_decl *));
     plan_unexpanded(p->plan, stages, count);
-    for (size_t k = 0; k < count; k++)
+    for (size_t k = 0; k < count; k++) {
+        char *reason = reason_unexpanded(stages[k]);
         if (stages[k]->type != STAGE_SELECT)
-            print_row(out, json, stages[k]->full_name, NULL, "waiting", "its matrix depends on results still to come");
+            print_row(out, json, stages[k]->full_name, NULL, "waiting", reason);
+        free(reason);
+    }
     free(stages);
 }
 

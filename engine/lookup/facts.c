@@ -10,6 +10,7 @@
 #include "engine/lookup/interpreter.h"
 #include "engine/lookup/members.h"
 #include "engine/meter/meter.h"
+#include "engine/pipeline/rows.h"
 #include "engine/provenance/provenance.h"
 
 struct facts *facts_create(struct store *store, const char *stage_program) {
@@ -75,6 +76,17 @@ static int object_part(void *context, const struct content *whole, const char *p
     int rc = store_object_part(f->store, &o, part, &found, err);
     if (rc == 0)
         *out = (struct content){found.digest, found.size, found.directory, found.executable};
+    return rc;
+}
+
+static int object_text(void *context, const struct content *content, struct buffer *out, struct error *err) {
+    const struct facts *f = context;
+    const struct object o = {content->digest, content->size, content->directory, content->executable};
+    char *path = store_object_path(f->store, &o.digest);
+    int rc = store_object_check(f->store, &o, err);
+    if (rc == 0)
+        rc = file_read(out, path, ROWS_MAX_BYTES, err);
+    free(path);
     return rc;
 }
 
@@ -144,5 +156,6 @@ struct plan_facts facts_table(struct facts *f) {
                                .tick = tick,
                                .file_members = file_members,
                                .object_part = object_part,
+                               .object_text = object_text,
                                .command_bytes = facts_command_bytes()};
 }

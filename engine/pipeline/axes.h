@@ -6,14 +6,18 @@
 #define RETORT_ENGINE_PIPELINE_AXES_H
 
 #include "engine/pipeline/reader.h"
+#include "engine/pipeline/rows.h"
 
-enum { MAX_AXIS_VALUES = 100000 };
+enum { MAX_AXIS_VALUES = ROWS_MAX };
 
 /* The values of an axis that is an object: a list that lives in the arena. NULL after a reported fault. */
 const cJSON *axis_expand(struct part *part, const cJSON *axis);
 
 /* Whether a param is such an object, and nothing else stands in it: else it is one value of the axis. */
 bool axis_is_form(const cJSON *value);
+
+/* Reads the members beside "rows". False after a reported fault. */
+bool axis_rows_form(struct rows_form *out, struct part *part, const cJSON *axis);
 
 /* One form each. The caller deletes the list; NULL after a reported fault. */
 typedef cJSON *axis_form(struct part *part, const cJSON *axis);

@@ -134,7 +134,7 @@ static const cJSON *fold_include_patch(struct param_slot *slot, const cJSON *val
     return keep_json(r, patch_apply(value, patch));
 }
 
-/* What a params file holds is plain: a text is no reference. */
+/* The values of a params file are plain: a text is no reference. */
 static const cJSON *declared_value(const struct param_slot *slot) {
     const cJSON *value = slot->own ? compile_constant(slot->part, slot->node) : slot->base;
     return slot->own && value && slot->base ? keep_json(slot->part->reader, patch_apply(slot->base, value)) : value;

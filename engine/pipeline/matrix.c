@@ -47,8 +47,29 @@ static const struct value *expand_axis(struct draft *d, const cJSON *node, const
     return list ? value_structured(r, value_literal(r, list, &at)) : NULL;
 }
 
-static const struct value *compile_axis(struct draft *d, const cJSON *node, size_t own_index) {
+/* {"rows": "${stages.list.outs.samples}"}: the out. NULL: the rows stand in a file of the project. */
+static const struct value *compile_rows(struct draft *d, const cJSON *node, struct axis *axis) {
     struct reader *r = d->part->reader;
+    static const char *const keys[] = {"rows", "label", "types"};
+    struct scope scope = {.part = d->part, .draft = d, .place = &place_rows, .uses = &d->uses};
+    const cJSON *rows = cJSON_GetObjectItemCaseSensitive(node, "rows");
+    if (!cJSON_IsString(rows) || !strstr(rows->valuestring, "${"))
+        return NULL;
+    const struct value *v = value_compile(&scope, rows);
+    if (value_is_broken(v) || v->type != VALUE_REFERENCE)
+        return value_is_broken(v) ? v : NULL;
+    struct rows_form *form = arena_alloc(r->arena, sizeof *form);
+    CHECK_KEYS(d->part, node, keys);
+    d->broken |= !axis_rows_form(form, d->part, node);
+    axis->rows = form;
+    return v;
+}
+
+static const struct value *compile_axis(struct draft *d, const cJSON *node, struct axis *axis, size_t own_index) {
+    struct reader *r = d->part->reader;
+    const struct value *rows = cJSON_IsObject(node) ? compile_rows(d, node, axis) : NULL;
+    if (rows)
+        return rows;
     if (cJSON_IsArray(node))
         return compile_items(d, node, own_index);
     if (cJSON_IsObject(node))
@@ -76,7 +97,7 @@ static void read_axis(struct draft *d, const cJSON *node, struct axis *axes) {
     struct axis *axis = &axes[d->decl.matrix.axis_count++];
     axis->name = node->string;
     axis->at = locate_key(d->part, node);
-    axis->values = compile_axis(d, node, index);
+    axis->values = compile_axis(d, node, axis, index);
     if (axis->values && axis->values->type == VALUE_LIST && axis->values->as.list.count == 0)
         report_value(d->part, node, "the axis \"%s\" has no values: the stage would have no instance", node->string);
 }
@@ -166,7 +187,7 @@ static void join_axes(struct draft *d) {
         return;
     struct axis *axes = arena_array(r->arena, like->decl.axis_count + matrix->axis_count, sizeof *axes);
     for (size_t i = 0; i < like->decl.axis_count; i++) {
-        axes[i] = (struct axis){like->decl.axes[i], NULL, locate_value(d->part, node)};
+        axes[i] = (struct axis){like->decl.axes[i], NULL, NULL, locate_value(d->part, node)};
         const cJSON *own = cJSON_GetObjectItemCaseSensitive(d->matrix_node, like->decl.axes[i]);
         if (!own)
             continue;

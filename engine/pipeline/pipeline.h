@@ -37,6 +37,7 @@ struct axis {
     /* A list value (VALUE_LIST or a literal array), or a reference to a list. A reference to one value, as
        `${stages.student.matrix.size}`, is an axis of one. */
     const struct value *values;
+    const struct rows_form *rows; /* the values are the rows in the out that `values` refers to; NULL: they are not */
     struct location at;
 };
 

@@ -54,7 +54,7 @@ struct place {
 };
 
 extern const struct place place_constant, place_in, place_path, place_label, place_with, place_cmd, place_env,
-    place_axis, place_axis_member, place_when, place_from, place_whole, place_result;
+    place_axis, place_axis_member, place_rows, place_when, place_from, place_whole, place_result;
 
 /* A place inside a string of a file. */
 struct site {

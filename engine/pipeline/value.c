@@ -19,6 +19,7 @@ const struct place place_env = {
 const struct place place_axis = {"in an axis", ALLOW_STAGE_VALUES, false, true};
 const struct place place_axis_member = {"in an object of an axis", ALLOW_MATRIX | ALLOW_STAGE_OUTS | ALLOW_STAGE_VALUES,
                                         true, true};
+const struct place place_rows = {"in \"rows\"", ALLOW_STAGE_OUTS, false, true};
 const struct place place_when = {"in \"when\"", ALLOW_MATRIX, true, false};
 const struct place place_from = {"in \"from\"", ALLOW_WHOLE_STAGE, false, false};
 const struct place place_whole = {"here", ALLOW_WHOLE_STAGE, false, false};

@@ -4,6 +4,7 @@
 
 #include "engine/base/memory.h"
 #include "engine/base/suggest.h"
+#include "engine/pipeline/rows.h"
 #include "engine/plan/expand.h"
 
 struct axis_values {
@@ -96,11 +97,48 @@ static int add_item(struct axis_values *values, struct scope *s, const struct va
     return rc ? rc : add_axis_value(values, s, value, axis);
 }
 
+/* The rows in an out of one instance. */
+static int add_rows(struct axis_values *values, struct scope *s, const struct axis *axis, struct node *n,
+                    const char *directory) {
+    struct plan *p = s->plan;
+    const struct reference *r = axis->values->as.reference;
+    const struct location *at = &axis->values->at;
+    struct buffer text = {0};
+    struct error err = {0};
+    cJSON *list = NULL;
+    size_t index;
+    if (!stage_out(n->pub.decl, r->steps[1].name, &index))
+        return scope_fault(s, at, "%s: %s has no out \"%s\"", r->text, instance_name(&n->pub), r->steps[1].name);
+    const struct out_decl *out = node_out(s, n, index);
+    if (!out)
+        return ERR_INVALID;
+    if (n->pub.outs[index].directory || !rows_are_in(out->path))
+        return scope_fault(s, at, "%s: %s is no file of rows: its name ends in .csv, .tsv, .json, .yaml or .yml",
+                           r->text, out->path);
+    int rc = p->facts.object_text(p->facts.context, &n->pub.outs[index], &text, &err);
+    if (rc < 0)
+        rc = facts_fault(s, at, &err);
+    else if ((rc = rows_parse(&list, axis->rows, out->path, buffer_text(&text), text.size, &err)) < 0)
+        rc = scope_fault(s, at, "%s, an out of %s", err.message, instance_name(&n->pub));
+    buffer_close(&text);
+    return rc ? rc : add_json(values, s, tree_keep(s->arena, list), axis, directory);
+}
+
+static int read_rows(struct axis_values *values, struct scope *s, const struct axis *axis, const char *directory) {
+    struct match m;
+    int rc = match_reference(&m, s, axis->values->as.reference, &axis->values->at);
+    for (size_t i = 0; rc == 0 && i < m.count; i++)
+        rc = add_rows(values, s, axis, m.rows[i], directory);
+    return rc;
+}
+
 /* A list is the axis; a reference that gives a list too, one that gives a value is an axis of one. */
 static int read_axis(struct axis_values *values, struct scope *s, const struct axis *axis, const char *directory) {
     const struct value *v = axis->values;
     cJSON *json = NULL;
     int rc = 0;
+    if (axis->rows)
+        return read_rows(values, s, axis, directory);
     if (v->type == VALUE_LITERAL)
         return add_json(values, s, v->as.literal, axis, directory);
     if (v->type == VALUE_REFERENCE) {

@@ -101,6 +101,8 @@ struct plan_facts {
     /* Content of a file or folder in a folder of the store. ERR_INVALID: there is none. */
     int (*object_part)(void *context, const struct content *whole, const char *part, struct content *out,
                        struct error *err);
+    /* Appends the text of a file of the store. ERR_INVALID: it has more than ROWS_MAX_BYTES. */
+    int (*object_text)(void *context, const struct content *content, struct buffer *out, struct error *err);
     size_t command_bytes; /* of a command line with its variables, at most; 0: as many as it has */
 };
 

@@ -60,6 +60,13 @@ static cJSON *give_machine(void *context) {
     return cJSON_Parse("{\"host\":\"h\",\"cpu\":\"c\",\"meter\":\"m\"}");
 }
 
+static int give_text(void *context, const struct content *content, struct buffer *out, struct error *err) {
+    (void)context;
+    (void)err;
+    buffer_puts(out, content->digest.bytes[2] % 2 ? "label,x\na,1\nb,2\n" : "[7, \"two\"]");
+    return 0;
+}
+
 static void finish(struct plan *plan, struct instance *i) {
     struct content *outs = mem_array(i->decl->out_count + 1, sizeof *outs);
     cJSON *metrics = cJSON_CreateObject();
@@ -97,7 +104,8 @@ static void carry_out(const struct pipeline *p) {
                                .stage_path = give_path,
                                .machine = give_machine,
                                .file_members = give_members,
-                               .object_part = give_part};
+                               .object_part = give_part,
+                               .object_text = give_text};
     struct plan *plan = NULL;
     struct diagnostics faults = {0};
     struct error err = {0};

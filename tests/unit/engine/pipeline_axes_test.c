@@ -279,10 +279,16 @@ static void files_without_rows_are_a_fault(void **state) {
     expect_axis_fault("{\"rows\":\"e.json\"}", "e.json: it has no rows");
     write_file("e.json", "{\"a\":1}");
     expect_axis_fault("{\"rows\":\"e.json\"}", "e.json: it is a list of objects; found an object");
-    write_file("e.json", "[7]");
+    write_file("e.json", "[7, {}]");
     expect_axis_fault("{\"rows\":\"e.json\"}", "e.json: row 1 is no object");
     write_file("e.json", "[{\"label\":1,\"a\":1,\"a\":2}]");
     expect_axis_fault("{\"rows\":\"e.json\"}", "e.json: row 1 has a name twice");
+}
+
+static void a_list_of_plain_values_is_taken_as_it_is(void **state) {
+    (void)state;
+    write_file("v.json", "[7, \"two\", true]");
+    expect_values("{\"rows\":\"v.json\"}", "[7,\"two\",true]");
 }
 
 static void rows_of_a_pipe_are_refused(void **state) {
@@ -316,6 +322,7 @@ int main(void) {
         cmocka_unit_test(rows_of_json_and_yaml_keep_their_types),
         cmocka_unit_test(faulty_rows_name_the_row),
         cmocka_unit_test(files_without_rows_are_a_fault),
+        cmocka_unit_test(a_list_of_plain_values_is_taken_as_it_is),
         cmocka_unit_test(rows_of_a_pipe_are_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
