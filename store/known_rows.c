@@ -6,11 +6,6 @@
 
 enum { FIRST_LOOK_UPS = 256, ROWS_A_LOOK_UP = 16, CHUNK = 4096, MOST_ROWS = 1 << 18, MOST_BYTES = 64 << 20 };
 
-struct key_rows {
-    struct digest key;
-    struct known_row *first;
-};
-
 struct known_row known_row_read(sqlite3_stmt *q) {
     return (struct known_row){.at = sqlite3_column_int64(q, 0),
                               .platform = (const char *)sqlite3_column_text(q, 1),
@@ -20,32 +15,56 @@ struct known_row known_row_read(sqlite3_stmt *q) {
                               .guard_size = (size_t)sqlite3_column_bytes(q, 3)};
 }
 
-static const void *keep(struct arena *arena, const void *bytes, size_t size) {
-    return bytes ? memcpy(arena_alloc(arena, size), bytes, size) : NULL;
+/* Most rows have the platform of the one before. */
+static const char *keep_platform(struct known_rows *rows, const char *platform) {
+    if (platform && (!rows->platform || strcmp(rows->platform, platform) != 0))
+        rows->platform = arena_strdup(rows->arena, platform);
+    return platform ? rows->platform : NULL;
 }
 
-static struct key_rows *rows_of(struct known_rows *rows, const struct digest *key) {
-    struct key_rows *of = bytemap_get(&rows->by_key, key, sizeof *key);
-    if (of)
-        return of;
-    of = arena_alloc(rows->arena, sizeof *of);
-    of->key = *key;
-    bytemap_put(&rows->by_key, &of->key, sizeof of->key, of);
-    return of;
+/* A row, its key and its bytes. */
+struct kept_row {
+    struct known_row row;
+    struct digest key;
+    unsigned char bytes[];
+};
+
+static struct kept_row *keep(struct known_rows *rows, const struct digest *key, const struct known_row *row) {
+    size_t known = row->known ? row->known_size : 0, guard = row->guard ? row->guard_size : 0;
+    struct kept_row *kept = arena_alloc(rows->arena, sizeof *kept + known + guard);
+    *kept = (struct kept_row){*row, *key};
+    kept->row.platform = keep_platform(rows, row->platform);
+    if (row->known)
+        kept->row.known = memcpy(kept->bytes, row->known, known);
+    if (row->guard)
+        kept->row.guard = memcpy(kept->bytes + known, row->guard, guard);
+    rows->bytes += known;
+    return kept;
+}
+
+/* Rows of a key are a list, the earliest first; `first` keeps its place. */
+static void link_row(struct known_row *first, struct known_row *row) {
+    struct known_row **link = &first->next;
+    if (row->at < first->at) {
+        const struct known_row later = *first;
+        *first = *row;
+        *row = later;
+        first->next = row;
+        return;
+    }
+    while (*link && (*link)->at <= row->at)
+        link = &(*link)->next;
+    row->next = *link;
+    *link = row;
 }
 
 static void add_row(struct known_rows *rows, const struct digest *key, const struct known_row *row) {
-    struct known_row **link = &rows_of(rows, key)->first;
-    struct known_row *kept = arena_alloc(rows->arena, sizeof *kept);
-    *kept = *row;
-    kept->platform = row->platform ? arena_strdup(rows->arena, row->platform) : NULL;
-    kept->known = keep(rows->arena, row->known, row->known_size);
-    kept->guard = keep(rows->arena, row->guard, row->guard_size);
-    while (*link && (*link)->at <= kept->at)
-        link = &(*link)->next;
-    kept->next = *link;
-    *link = kept;
-    rows->bytes += row->known_size;
+    struct kept_row *kept = keep(rows, key, row);
+    struct known_row *first = bytemap_get(&rows->by_key, key, sizeof *key);
+    if (first)
+        link_row(first, &kept->row);
+    else
+        bytemap_put(&rows->by_key, &kept->key, sizeof kept->key, &kept->row);
 }
 
 /* Reads the rows with ids above `*last`, which it raises. The number of rows, or a negative code. */
@@ -102,8 +121,7 @@ void known_rows_prepare(struct store *s) {
 }
 
 const struct known_row *known_rows_find(const struct known_rows *rows, const struct digest *key) {
-    const struct key_rows *of = bytemap_get(&rows->by_key, key, sizeof *key);
-    return of ? of->first : NULL;
+    return bytemap_get(&rows->by_key, key, sizeof *key);
 }
 
 void known_rows_close(struct known_rows *rows) {

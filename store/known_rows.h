@@ -57,8 +57,9 @@ struct known_row {
 /* Of a session. `{0}` is empty. */
 struct known_rows {
     size_t look_ups;
-    struct arena *arena; /* NULL: not read */
-    struct bytemap by_key;
+    struct arena *arena;   /* NULL: not read */
+    struct bytemap by_key; /* the first row of each key */
+    const char *platform;  /* of the last row that has one */
     size_t bytes;
     bool refused; /* too large, or not readable */
 };
