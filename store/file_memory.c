@@ -378,6 +378,7 @@ void store_set_input_rules(struct store *s, const struct input_rules *rules) {
     s->rules.store = s->directory;
     s->rules.say = note_link;
     s->rules.context = s;
+    s->way.project_fd = rules->project ? open(rules->project, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 }
 
 const struct folder_filter *store_input_filter(const struct store *s) {

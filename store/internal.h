@@ -145,10 +145,11 @@ struct session {
 struct remembered_file; /* file_memory.c */
 struct foreign_claim;   /* claim.c */
 
-/* The folder of the last input that was examined, without a final "/". Its owner frees the name. */
+/* The folder of the last input that was examined, without a final "/". Its owner frees the name and closes the fd. */
 struct input_way {
-    char *folder; /* NULL: none was */
-    bool outside; /* a link leads it out of the project */
+    char *folder;   /* NULL: none was */
+    bool outside;   /* a link leads it out of the project */
+    int project_fd; /* the project's folder; -1: paths are looked up in full */
 };
 
 struct store {

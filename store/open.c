@@ -108,7 +108,7 @@ static struct store *store_alloc(const char *directory) {
     struct store *s = mem_alloc(sizeof *s);
     s->directory = mem_strdup(directory);
     s->hash = sha256_create();
-    s->objects_fd = s->actions_fd = s->lease.fd = s->lease.lock_fd = s->writer.fd = s->claim_fd = -1;
+    s->way.project_fd = s->objects_fd = s->actions_fd = s->lease.fd = s->lease.lock_fd = s->writer.fd = s->claim_fd = -1;
     pthread_mutex_init(&s->lock, NULL);
     return s;
 }
@@ -183,6 +183,7 @@ void store_close(struct store *s) {
         free(s->segments[i].name);
     }
     segment_leave(s);
+    close_fd(s->way.project_fd);
     close_fd(s->objects_fd);
     close_fd(s->actions_fd);
     coming_close(&s->queue);
