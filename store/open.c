@@ -108,7 +108,8 @@ static struct store *store_alloc(const char *directory) {
     struct store *s = mem_alloc(sizeof *s);
     s->directory = mem_strdup(directory);
     s->hash = sha256_create();
-    s->way.project_fd = s->objects_fd = s->actions_fd = s->lease.fd = s->lease.lock_fd = s->writer.fd = s->claim_fd = -1;
+    s->way.project_fd = s->objects_fd = s->actions_fd = s->lease.fd = s->lease.lock_fd = s->writer.fd = s->claim_fd =
+        -1;
     pthread_mutex_init(&s->lock, NULL);
     return s;
 }

@@ -133,6 +133,8 @@ void run_file_add_stage(struct buffer *stages, const struct run_file_stage *stag
 
 void run_file_set_stages(cJSON *run, struct buffer *stages) {
     buffer_puts(stages, stages->size == 0 ? "[]" : "\n  ]");
-    cJSON_AddRawToObject(run, "stages", stages->data);
-    buffer_close(stages);
+    cJSON *raw = cJSON_CreateNull();
+    raw->type = cJSON_Raw;
+    raw->valuestring = buffer_detach(stages);
+    cJSON_AddItemToObject(run, "stages", raw);
 }

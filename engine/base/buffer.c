@@ -7,18 +7,18 @@
 
 #include "engine/base/memory.h"
 
-/* Makes room for `extra` more bytes and the NUL. */
-static void reserve(struct buffer *b, size_t extra) {
+void buffer_reserve(struct buffer *b, size_t extra) {
     size_t needed;
     if (extra < b->capacity - b->size)
         return;
     if (__builtin_add_overflow(b->size, extra, &needed) || __builtin_add_overflow(needed, 1, &needed))
         needed = SIZE_MAX; /* too large for any allocation */
     b->data = mem_grow_bytes(b->data, &b->capacity, needed, 1);
+    b->data[b->size] = '\0';
 }
 
 void buffer_append(struct buffer *b, const void *bytes, size_t size) {
-    reserve(b, size);
+    buffer_reserve(b, size);
     if (size > 0)
         memcpy(b->data + b->size, bytes, size);
     b->size += size;
@@ -30,7 +30,7 @@ void buffer_puts(struct buffer *b, const char *text) {
 }
 
 void buffer_putc(struct buffer *b, char c) {
-    reserve(b, 1);
+    buffer_reserve(b, 1);
     b->data[b->size++] = c;
     b->data[b->size] = '\0';
 }
@@ -45,11 +45,11 @@ void buffer_printf(struct buffer *b, const char *format, ...) {
 void buffer_vprintf(struct buffer *b, const char *format, va_list args) {
     va_list again;
     va_copy(again, args);
-    reserve(b, 0);
+    buffer_reserve(b, 0);
     size_t room = b->capacity - b->size;
     int length = vsnprintf(b->data + b->size, room, format, args);
     if (length > 0 && (size_t)length >= room) {
-        reserve(b, (size_t)length);
+        buffer_reserve(b, (size_t)length);
         vsnprintf(b->data + b->size, (size_t)length + 1, format, again);
     }
     if (length > 0)

@@ -11,13 +11,13 @@
 
 #include "engine/base/memory.h"
 
-enum { READ_SIZE = 64 * 1024 };
+enum { READ_SIZE = 4096 }; /* at once, at least */
 
 static int read_all(struct buffer *out, int fd, const char *path, size_t limit, struct error *err) {
     size_t start = out->size;
-    char chunk[READ_SIZE];
     for (;;) {
-        ssize_t got = read(fd, chunk, sizeof chunk);
+        buffer_reserve(out, READ_SIZE);
+        ssize_t got = read(fd, out->data + out->size, out->capacity - out->size - 1);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -26,7 +26,8 @@ static int read_all(struct buffer *out, int fd, const char *path, size_t limit, 
             return 0;
         if ((size_t)got > limit - (out->size - start))
             return error_set(err, ERR_INVALID, "%s: is larger than the %zu bytes allowed", path, limit);
-        buffer_append(out, chunk, (size_t)got);
+        out->size += (size_t)got;
+        out->data[out->size] = '\0';
     }
 }
 
@@ -63,7 +64,9 @@ int file_read(struct buffer *out, const char *path, size_t limit, struct error *
         rc = error_errno(err, EISDIR, "%s: cannot be read", path);
     else if (!S_ISREG(st.st_mode))
         rc = error_set(err, ERR_INVALID, "%s: is %s; a regular file is needed", path, file_type_name(st.st_mode));
-    else
+    else if ((uint64_t)st.st_size <= limit)
+        buffer_reserve(out, (size_t)st.st_size + READ_SIZE);
+    if (rc == 0)
         rc = file_read_open(out, fd, path, limit, err);
     close(fd);
     return rc;

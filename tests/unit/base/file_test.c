@@ -52,6 +52,17 @@ static void put(const char *path, const char *text) {
         fail_msg("%s", err.message);
 }
 
+static void an_empty_file_is_an_empty_text(void **state) {
+    enum { SIZE = 8192, BLOCKS = 4 };
+    char *used[BLOCKS];
+    put(in(state, "empty"), "");
+    for (int i = 0; i < BLOCKS; i++)
+        used[i] = memset(mem_scratch(SIZE), 'x', SIZE);
+    for (int i = 0; i < BLOCKS; i++) /* the buffer gets memory that is not zeroed */
+        free(used[i]);
+    assert_content(in(state, "empty"), "");
+}
+
 static void a_read_has_a_limit(void **state) {
     struct buffer b = {0};
     struct error err = {0};
@@ -346,6 +357,7 @@ static void a_relative_folder_of_the_path_is_below_the_given_directory(void **st
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        in_directory(an_empty_file_is_an_empty_text),
         in_directory(a_read_has_a_limit),
         in_directory(a_read_of_a_pipe_device_or_folder_is_refused_at_once),
         in_directory(a_replaced_file_stays_whole_for_its_readers),
