@@ -15,24 +15,21 @@ static const struct object *find_out(const struct known_record *record, size_t l
     return NULL;
 }
 
-/* False: the record lacks an out that the instance declares. */
-static bool finish(struct plan *plan, struct instance *i, const struct known_record *record) {
+/* `*complete` false: the record lacks an out that the instance declares. */
+static int finish(bool *complete, struct plan *plan, struct instance *i, const struct known_record *record,
+                  struct error *err) {
     const struct stage_decl *decl = i->decl;
     struct content *contents = mem_array(decl->out_count + 1, sizeof *contents);
-    bool complete = true;
-    for (size_t k = 0; complete && k < decl->out_count; k++) {
+    *complete = true;
+    for (size_t k = 0; *complete && k < decl->out_count; k++) {
         const struct object *o = find_out(record, k, decl->outs[k].name);
-        complete = o != NULL;
-        if (complete)
+        *complete = o != NULL;
+        if (o)
             contents[k] = (struct content){o->digest, o->size, o->directory, o->executable};
     }
-    bool measured = complete && strcmp(record->metrics, "{}") != 0;
-    cJSON *metrics = measured ? mem_checked(cJSON_Parse(record->metrics)) : NULL;
-    if (complete)
-        plan_finish(plan, i, contents, metrics);
-    cJSON_Delete(metrics);
+    int rc = *complete ? plan_finish_known(plan, i, contents, record->metrics, err) : 0;
     free(contents);
-    return complete;
+    return rc;
 }
 
 int known_lookup(bool *known, struct plan *plan, struct store *store, const char *platform, struct drift *drift,
@@ -44,14 +41,13 @@ int known_lookup(bool *known, struct plan *plan, struct store *store, const char
     int rc = store_known_find(store, &i->key, platform, &record, err);
     if (rc == ERR_NOT_FOUND)
         return 0;
-    if (rc < 0) {
-        error_prefix(err, "stage %s", instance_name(i));
-        return rc;
-    }
-    if (drift && record.python)
+    if (rc == 0 && drift && record.python)
         drift_note(drift, i, record.python);
-    *known = finish(plan, i, &record);
-    return 0;
+    if (rc == 0)
+        rc = finish(known, plan, i, &record, err);
+    if (rc < 0)
+        error_prefix(err, "stage %s", instance_name(i));
+    return rc;
 }
 
 static int look_up_all(struct plan *plan, struct store *store, const char *platform, struct drift *drift,

@@ -135,6 +135,10 @@ void plan_foresee(struct plan *p, struct diagnostics *diagnostics);
    or NULL. */
 void plan_finish(struct plan *p, struct instance *i, const struct content *outs, const cJSON *metrics);
 
+/* The same with the text of an object, as an index keeps it. ERR_INVALID: it is no JSON. Not within plan_advance. */
+int plan_finish_known(struct plan *p, struct instance *i, const struct content *outs, const char *metrics,
+                      struct error *err);
+
 /* Whether a select with a quorum goes on without an instance, and nothing else needs it. After a failure: whether the
    select was decided without it, or may still be. */
 bool plan_is_left_out(struct plan *p, const struct instance *i);
