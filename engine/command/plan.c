@@ -13,7 +13,8 @@ static bool is_shown(const struct instance *i) {
 
 static void print_json_row(struct buffer *out, const char *stage, const char *key, const char *state,
                            const char *reason) {
-    buffer_puts(out, out->size > 2 ? ",\n{\"stage\":" : "{\"stage\":");
+    bool first = out->data[out->size - 1] == '\n'; /* behind the bracket */
+    buffer_puts(out, first ? "{\"stage\":" : ",\n{\"stage\":");
     json_string(out, stage);
     buffer_puts(out, ",\"key\":");
     if (key)
@@ -113,12 +114,12 @@ static void print_counts(struct buffer *out, bool json, const size_t counts[3], 
 }
 
 static void print_plan(const struct project *p, const struct failures *failures, bool json, bool predict) {
-    struct buffer out = {0}, rows = {0};
+    struct buffer out = {0};
     struct earlier_records earlier = {.store = p->store, .failures = failures};
     size_t count, counts[3] = {0}, left_out = 0;
     struct instance *const *all = plan_instances(p->plan, &count);
     if (json)
-        buffer_puts(&rows, "[\n");
+        buffer_puts(&out, predict ? "{\"plan\":[\n" : "[\n");
     store_read_begin(p->store);
     for (size_t k = 0; k < count; k++) {
         const struct instance *i = all[k];
@@ -129,7 +130,7 @@ static void print_plan(const struct project *p, const struct failures *failures,
         char key[DIGEST_HEX_SIZE];
         digest_hex(key, &i->key);
         state_reason(&reason, &earlier, p->plan, i);
-        print_row(&rows, json, instance_name(i), i->keyed ? key : NULL, state_name(p->plan, i), buffer_text(&reason));
+        print_row(&out, json, instance_name(i), i->keyed ? key : NULL, state_name(p->plan, i), buffer_text(&reason));
         buffer_close(&reason);
         if (plan_was_left_out(p->plan, i))
             left_out++;
@@ -138,10 +139,8 @@ static void print_plan(const struct project *p, const struct failures *failures,
     }
     store_read_end(p->store, NULL);
     earlier_close(&earlier);
-    print_unexpanded(&rows, p, json);
-    print_counts(&rows, json, counts, left_out, plan_omitted(p->plan));
-    buffer_printf(&out, "%s%s", json && predict ? "{\"plan\":" : "", buffer_text(&rows));
-    buffer_close(&rows);
+    print_unexpanded(&out, p, json);
+    print_counts(&out, json, counts, left_out, plan_omitted(p->plan));
     print_prediction(&out, p, json, predict);
     if (json)
         fputs(buffer_text(&out), stdout);
