@@ -203,7 +203,7 @@ MUTANTS = [
     ("a stopped keeper is used again", WAIT,
      "if (info.ssi_signo == SIGCONT)\n            k->disturbed = true;", "if (info.ssi_signo == SIGCONT)\n            continue;",
      "keeper reuse"),
-    ("a traced keeper is used again", KEEPER, "        k->disturbed |= is_traced();\n", "", "keeper reuse"),
+    ("a traced keeper is used again", KEEPER, "        k->disturbed |= is_traced(k);\n", "", "keeper reuse"),
     ("a keeper that was continued while it was idle leaves", KEEPER,
      "    k->disturbed = false;", "    ;", "keeper reuse"),
     ("a keeper leaks its logs", KEEPER, "            close(k->attempt.log_fds[i]);\n", "            continue;\n", "keeper reuse"),

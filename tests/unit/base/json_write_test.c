@@ -133,8 +133,8 @@ static void a_number_reads_back_as_it_was(void **state) {
     buffer_close(&b);
 }
 
-/* C's %.15g drops zeros at the end, and 15 digits name one double each: it prints these as ECMAScript does, as long as
-   there is no exponent. */
+/* 15 digits name one double each, and C's %.15g drops zeros at the end. So it prints as ECMAScript does, as long as there
+   is no exponent. */
 static void a_number_with_fifteen_digits_is_written_with_no_more(void **state) {
     (void)state;
     uint64_t bits = 88172645463325252U;
