@@ -7,8 +7,11 @@
 
 int dvc_import(struct dvc_import *out, const char *path, struct error *err) {
     *out = (struct dvc_import){0};
-    struct dvc d = {
-        .arena = arena_create(), .result = out, .vars = cJSON_CreateObject(), .params = cJSON_CreateObject()};
+    struct dvc d = {.arena = arena_create(),
+                    .result = out,
+                    .vars = cJSON_CreateObject(),
+                    .own = cJSON_CreateObject(),
+                    .params = cJSON_CreateObject()};
     char *root = path_directory(path);
     d.root = arena_strdup(d.arena, root);
     free(root);
@@ -20,6 +23,7 @@ int dvc_import(struct dvc_import *out, const char *path, struct error *err) {
     for (size_t i = 0; i < d.stage_count; i++)
         cJSON_Delete(d.stages[i].axes);
     cJSON_Delete(d.vars);
+    cJSON_Delete(d.own);
     cJSON_Delete(d.params);
     arena_free(d.arena);
     return rc;

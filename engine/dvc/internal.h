@@ -41,7 +41,10 @@ struct dvc {
     struct arena *arena;
     const char *root; /* the project's folder */
     const char *name;
-    cJSON *vars;   /* variables of the whole file */
+    cJSON *vars;           /* variables of the whole file */
+    cJSON *own;            /* those that stand in dvc.yaml itself */
+    const char *vars_file; /* the file of the others, where it is one; NULL: none or several */
+    size_t vars_file_count;
     cJSON *params; /* those that stages use */
     struct dvc_stage *stages;
     size_t stage_count;

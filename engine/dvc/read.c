@@ -26,10 +26,10 @@ static int read_data(cJSON **out, const char *path, struct error *err) {
 
 /* ---- variables ---- */
 
-static void merge_vars(struct dvc *d, const cJSON *more) {
-    cJSON *merged = json_merge(d->vars, more);
-    cJSON_Delete(d->vars);
-    d->vars = merged;
+static void merge_into(cJSON **vars, const cJSON *more) {
+    cJSON *merged = json_merge(*vars, more);
+    cJSON_Delete(*vars);
+    *vars = merged;
 }
 
 static bool is_data(const char *name) {
@@ -48,9 +48,10 @@ static int read_vars_file(struct dvc *d, const char *text, struct error *err) {
     cJSON *values = NULL;
     int rc = read_data(&values, path, err);
     if (rc == 0)
-        merge_vars(d, values);
+        merge_into(&d->vars, values);
     cJSON_Delete(values);
     free(path);
+    d->vars_file = d->vars_file_count++ == 0 ? name : NULL;
     return rc;
 }
 
@@ -58,9 +59,10 @@ static int read_vars(struct dvc *d, const cJSON *vars, struct error *err) {
     int rc = dvc_exists(d, PARAMS_FILE) ? read_vars_file(d, PARAMS_FILE, err) : 0;
     const cJSON *item;
     cJSON_ArrayForEach(item, vars) {
-        if (cJSON_IsObject(item))
-            merge_vars(d, item);
-        else if (rc == 0 && cJSON_IsString(item))
+        if (cJSON_IsObject(item)) {
+            merge_into(&d->vars, item);
+            merge_into(&d->own, item);
+        } else if (rc == 0 && cJSON_IsString(item))
             rc = read_vars_file(d, item->valuestring, err);
     }
     return rc;

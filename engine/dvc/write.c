@@ -150,6 +150,24 @@ static cJSON *write_results(struct dvc *d) {
     return results;
 }
 
+/* Params stay in their file if it is one. Else the values that it has now are copied. */
+static cJSON *write_params(struct dvc *d) {
+    cJSON *params = cJSON_CreateObject();
+    const cJSON *used;
+    if (d->vars_file && !d->own->child) {
+        cJSON_Delete(params);
+        return cJSON_CreateString(d->vars_file);
+    }
+    if (d->vars_file)
+        json_add_text(params, "$file", d->vars_file);
+    cJSON_ArrayForEach(used, d->params) {
+        const cJSON *own = d->vars_file ? cJSON_GetObjectItemCaseSensitive(d->own, used->string) : used;
+        if (own)
+            json_add_copy(params, used->string, own);
+    }
+    return params;
+}
+
 cJSON *dvc_write(struct dvc *d) {
     cJSON *pipeline = cJSON_CreateObject(), *stages = cJSON_CreateObject(), *defaults = cJSON_CreateObject();
     cJSON_AddNumberToObject(pipeline, "retort", 1);
@@ -157,7 +175,7 @@ cJSON *dvc_write(struct dvc *d) {
     for (size_t i = 0; i < d->stage_count; i++)
         cJSON_AddItemToObject(stages, d->stages[i].name, write_stage(d, &d->stages[i]));
     if (d->params->child)
-        json_add_copy(pipeline, "params", d->params);
+        cJSON_AddItemToObject(pipeline, "params", write_params(d));
     json_add_text(defaults, "toolchain", "caller"); /* as DVC runs commands: with the programs of the user's shell */
     cJSON_AddItemToObject(pipeline, "defaults", defaults);
     cJSON_AddItemToObject(pipeline, "stages", stages);

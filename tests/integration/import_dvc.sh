@@ -63,6 +63,8 @@ check "every dependency came from the stage that writes it" same "$(tr '\n' ' ' 
     "hello ann hello bob 1 10 4 1 x 2 y trained "
 check "an escaped variable is left to the shell" same "$(cut -c1 results/project/home.txt)" /
 check "a list of names is an axis of params" has p.json '"item": "${params.names}"'
+check "params stay in their file" has p.json '"$file": "configs/extra.yaml"'
+check "a variable of dvc.yaml stands beside it" has p.json '"greeting": "hello"'
 check "a part of a folder out is read alone" has p.json '"part": "w"'
 "$retort" metrics p.json train --csv >train.csv
 check "metrics of the whole file are read from the folder that holds them" has train.csv loss
