@@ -34,6 +34,7 @@ struct record_view record_read(const cJSON *record) {
         .memory_guard = json_text(memory, "guard", ""),
         .components = member(record, "components"),
         .outs = member(record, "outs"),
+        .absent = member(record, "absent"),
         .metrics = member(record, "metrics"),
         .energy = member(record, "energy"),
         .programs = member(member(record, "provenance"), "programs"),
@@ -103,9 +104,13 @@ cJSON *record_create(const struct record_head *head) {
     return record;
 }
 
-void record_add_result(cJSON *record, cJSON *components, cJSON *outs, cJSON *metrics) {
+void record_add_result(cJSON *record, cJSON *components, cJSON *outs, cJSON *absent, cJSON *metrics) {
     cJSON_AddItemToObject(record, "components", components);
     cJSON_AddItemToObject(record, "outs", outs);
+    if (absent->child)
+        cJSON_AddItemToObject(record, "absent", absent);
+    else
+        cJSON_Delete(absent);
     cJSON_AddItemToObject(record, "metrics", metrics);
 }
 

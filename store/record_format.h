@@ -26,6 +26,7 @@ struct record_view {
     const char *memory_guard;                     /* "cgroup", "watched"; "": no memory is declared */
     const cJSON *components;                      /* of the key, by name */
     const cJSON *outs;                            /* by name: record_out_read */
+    const cJSON *absent;                          /* an array of names of outs that were not written; NULL: none */
     const cJSON *metrics;                         /* numbers by name */
     const cJSON *energy;                          /* energy_view_read (engine/meter) */
     const cJSON *programs;                        /* an array: record_program_read */
@@ -69,8 +70,8 @@ struct record_head {
 };
 cJSON *record_create(const struct record_head *head);
 
-/* The parts of the key, and what the stage gave. */
-void record_add_result(cJSON *record, cJSON *components, cJSON *outs, cJSON *metrics);
+/* The parts of the key, and what the stage gave. `absent`: names of optional outs that it did not write. */
+void record_add_result(cJSON *record, cJSON *components, cJSON *outs, cJSON *absent, cJSON *metrics);
 
 /* How an attempt ended that made no action record; `reason` NULL: it does not say. */
 void record_set_end(cJSON *record, const char *state, const char *reason);

@@ -18,10 +18,13 @@ cJSON *attempt_out_json(const struct out_decl *out, const struct object *object)
 
 static void add_result(cJSON *record, const struct attempt *a) {
     const struct action *action = a->instance->action;
-    cJSON *outs = cJSON_CreateObject();
+    cJSON *outs = cJSON_CreateObject(), *absent = cJSON_CreateArray();
     for (size_t i = 0; a->outcome.finished && i < action->out_count; i++)
-        cJSON_AddItemToObject(outs, action->outs[i].name, attempt_out_json(&action->outs[i], &a->outcome.outs[i]));
-    record_add_result(record, action_components(action), outs,
+        if (digest_is_zero(&a->outcome.outs[i].digest))
+            cJSON_AddItemToArray(absent, cJSON_CreateString(action->outs[i].name));
+        else
+            cJSON_AddItemToObject(outs, action->outs[i].name, attempt_out_json(&action->outs[i], &a->outcome.outs[i]));
+    record_add_result(record, action_components(action), outs, absent,
                       a->outcome.finished ? cJSON_Duplicate(a->outcome.metrics, true) : cJSON_CreateObject());
 }
 

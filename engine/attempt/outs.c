@@ -150,6 +150,13 @@ bool attempt_out_is_inside(const struct action *action, const struct out_decl *o
 
 /* ---- all ---- */
 
+/* An optional out that the stage did not write. Its object stays zero. */
+static bool is_absent(const struct attempt *a, const struct out_decl *out) {
+    struct stat st;
+    return out->optional && fstatat(a->directory->stage_fd, out->path, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+           (errno == ENOENT || errno == ENOTDIR);
+}
+
 static int check_one(struct attempt *a, size_t index, int *folder, struct error *err) {
     const struct action *action = a->instance->action;
     const struct out_decl *out = &action->outs[index];
@@ -170,20 +177,20 @@ int attempt_store_outs(struct attempt *a, struct error *err) {
     o->metrics = cJSON_CreateObject();
     o->outs = mem_array(action->out_count + 1, sizeof *o->outs);
     int *folders = mem_array(action->out_count + 1, sizeof *folders);
-    size_t opened = 0;
+    for (size_t i = 0; i < action->out_count; i++)
+        folders[i] = -1;
     int rc = directory_check(a->directory, err);
     if (rc == 0)
         rc = linked_replace(a, err);
-    while (rc == 0 && opened < action->out_count) {
-        folders[opened] = -1;
-        rc = check_one(a, opened, &folders[opened], err);
-        opened += folders[opened] >= 0;
-    }
     for (size_t i = 0; rc == 0 && i < action->out_count; i++)
-        if (!attempt_out_is_inside(action, &action->outs[i]))
+        if (!is_absent(a, &action->outs[i]))
+            rc = check_one(a, i, &folders[i], err);
+    for (size_t i = 0; rc == 0 && i < action->out_count; i++)
+        if (folders[i] >= 0 && !attempt_out_is_inside(action, &action->outs[i]))
             rc = put_out(&o->outs[i], a, folders[i], &action->outs[i], err);
-    for (size_t i = 0; i < opened; i++)
-        close(folders[i]);
+    for (size_t i = 0; i < action->out_count; i++)
+        if (folders[i] >= 0)
+            close(folders[i]);
     free(folders);
     return rc;
 }

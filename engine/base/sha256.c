@@ -164,3 +164,8 @@ bool digest_parse(struct digest *out, const char *hex) {
 bool digest_equal(const struct digest *a, const struct digest *b) {
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
+
+bool digest_is_zero(const struct digest *d) {
+    static const struct digest zero;
+    return digest_equal(d, &zero);
+}

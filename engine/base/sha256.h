@@ -48,5 +48,6 @@ const char *sha256_library(void);
 void digest_hex(char hex[DIGEST_HEX_SIZE], const struct digest *d);
 bool digest_parse(struct digest *out, const char *hex); /* exactly 64 lower-case hex digits */
 bool digest_equal(const struct digest *a, const struct digest *b);
+bool digest_is_zero(const struct digest *d); /* the digest of nothing: it was never computed */
 
 #endif

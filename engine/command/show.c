@@ -30,14 +30,17 @@ struct shown {
     struct error *err;
 };
 
-static void append_outs(struct buffer *out, const cJSON *outs) {
+static void append_outs(struct buffer *out, const struct record_view *r) {
     const cJSON *item;
-    cJSON_ArrayForEach(item, outs) {
+    cJSON_ArrayForEach(item, r->outs) {
         char hex[DIGEST_HEX_SIZE];
         struct object o;
         record_out_read(&o, item, NULL);
         digest_hex(hex, &o.digest);
         buffer_printf(out, "  out %-16s %.12s  %" PRIu64 " bytes\n", item->string, hex, o.size);
+    }
+    cJSON_ArrayForEach(item, r->absent) {
+        buffer_printf(out, "  out %-16s was not written\n", item->valuestring);
     }
 }
 
@@ -120,7 +123,7 @@ static void append_text(struct buffer *out, const struct shown_record *item) {
     append_programs(out, &r);
     append_gpus(out, r.gpus);
     append_energy(out, r.energy);
-    append_outs(out, r.outs);
+    append_outs(out, &r);
     append_metrics(out, r.metrics);
     buffer_puts(out, "  (--json shows everything: components of the key, provenance, energy)\n");
 }

@@ -15,7 +15,7 @@ static const struct object *find_out(const struct known_record *record, size_t l
     return NULL;
 }
 
-/* `*complete` false: the record lacks an out that the instance declares. */
+/* `*complete` false: the record lacks an out that the instance must have. */
 static int finish(bool *complete, struct plan *plan, struct instance *i, const struct known_record *record,
                   struct error *err) {
     const struct stage_decl *decl = i->decl;
@@ -23,7 +23,7 @@ static int finish(bool *complete, struct plan *plan, struct instance *i, const s
     *complete = true;
     for (size_t k = 0; *complete && k < decl->out_count; k++) {
         const struct object *o = find_out(record, k, decl->outs[k].name);
-        *complete = o != NULL;
+        *complete = o || decl->outs[k].optional;
         if (o)
             contents[k] = (struct content){o->digest, o->size, o->directory, o->executable};
     }

@@ -122,7 +122,7 @@ static void set_out_path(struct draft *d, const cJSON *node, struct out_decl *ou
 
 /* `listed`: it is an item of a list, whose name is its path as written. */
 static void read_out(struct draft *d, const cJSON *node, bool listed, struct out_decl *out, struct path_list *paths) {
-    static const char *const keys[] = {"path", "type"};
+    static const char *const keys[] = {"path", "type", "optional"};
     *out = (struct out_decl){.name = listed ? "" : node->string,
                              .type = listed ? OUT_ANY : OUT_FILE,
                              .at = listed ? locate_value(d->part, node) : locate_key(d->part, node)};
@@ -131,8 +131,11 @@ static void read_out(struct draft *d, const cJSON *node, bool listed, struct out
         CHECK_KEYS(d->part, node, keys);
         path = cJSON_GetObjectItemCaseSensitive(node, "path");
         const cJSON *type = cJSON_GetObjectItemCaseSensitive(node, "type");
+        const cJSON *optional = cJSON_GetObjectItemCaseSensitive(node, "optional");
         if (type)
             read_out_type(d, type, out);
+        if (optional)
+            read_bool(d->part, optional, &out->optional);
         if (!path)
             report_value(d->part, node, "%s needs \"path\"",
                          listed ? "an out" : arena_printf(d->part->reader->arena, "the out \"%s\"", out->name));

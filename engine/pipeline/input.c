@@ -139,15 +139,29 @@ static void read_access(struct draft *d, const cJSON *node, struct input_decl *o
     out->access = in_place ? ACCESS_IN_PLACE : ACCESS_COPY;
 }
 
+static void read_optional(struct draft *d, const cJSON *node, const cJSON *source, struct input_decl *out) {
+    if (d->decl.type == STAGE_KIND)
+        report_key(d->part, node, "\"optional\" does not fit a stage with \"uses\": a kind says itself what it needs");
+    else if (source && strcmp(source->string, "url") == 0)
+        report_key(d->part, node,
+                   "\"optional\" stands beside \"path\" or \"from\": a URL with its digest is always there");
+    else
+        read_bool(d->part, node, &out->optional);
+}
+
 static void read_object(struct draft *d, const cJSON *node, struct input_decl *out) {
-    static const char *const keys[] = {"path", "from", "url", "sha256", "as", "access", "only", "part", "label"};
+    static const char *const keys[] = {"path",   "from", "url",  "sha256", "as",
+                                       "access", "only", "part", "label",  "optional"};
     CHECK_KEYS(d->part, node, keys);
     const cJSON *label = cJSON_GetObjectItemCaseSensitive(node, "label");
     const cJSON *place = cJSON_GetObjectItemCaseSensitive(node, "as");
     const cJSON *only = cJSON_GetObjectItemCaseSensitive(node, "only");
     const cJSON *part = cJSON_GetObjectItemCaseSensitive(node, "part");
     const cJSON *access = cJSON_GetObjectItemCaseSensitive(node, "access");
+    const cJSON *optional = cJSON_GetObjectItemCaseSensitive(node, "optional");
     const cJSON *source = item_source(d, node);
+    if (optional)
+        read_optional(d, optional, source, out);
     if (label)
         read_label(d, label, out);
     if (place)

@@ -75,6 +75,7 @@ struct input_decl {
     const char *const *only;    /* members of a data file that the stage gets alone, by name; NULL: all of it */
     size_t only_count;
     enum input_access access;
+    bool optional;    /* without its file, and for an instance that "when" leaves out, it is an empty list */
     bool at_own_path; /* of a list of "in": without "as" it stands at its own path */
     const struct input_decl *items;
     size_t item_count;
@@ -89,6 +90,7 @@ struct out_decl {
     const struct value
         *template; /* of a path that refers to the matrix, which `path` then shows as written; else NULL */
     enum out_type type;
+    bool optional; /* the stage need not write it; then it is an empty list for those that refer to it */
     struct location at;
 };
 

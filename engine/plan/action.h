@@ -16,7 +16,8 @@
 #include "engine/base/sha256.h"
 #include "engine/pipeline/pipeline.h"
 
-/* Content: a file, or a directory as the digest of its listing. */
+/* Content: a file, or a directory as the digest of its listing. An optional out that was not written has none: its
+   digest is zero. */
 struct content {
     struct digest digest;
     uint64_t size;

@@ -35,20 +35,23 @@ static void optional_references(const struct value *v, reference_visit *visit, v
         value_references(v, visit, context);
 }
 
-static void input_references(const struct input_decl *in, reference_visit *visit, void *context) {
+/* Without those of its items. */
+static void own_references(const struct input_decl *in, reference_visit *visit, void *context) {
     optional_references(in->value, visit, context);
     optional_references(in->label, visit, context);
     optional_references(in->place, visit, context);
     optional_references(in->part, visit, context);
     optional_references(in->sha256, visit, context);
+}
+
+static void input_references(const struct input_decl *in, reference_visit *visit, void *context) {
+    own_references(in, visit, context);
     for (size_t i = 0; i < in->item_count; i++)
         input_references(&in->items[i], visit, context);
 }
 
-/* Visits the references of an instance, without those of its matrix. */
+/* Visits the references of an instance, without those of its inputs and its matrix. */
 static void body_references(const struct stage_decl *decl, reference_visit *visit, void *context) {
-    for (size_t i = 0; i < decl->in_count; i++)
-        input_references(&decl->in[i], visit, context);
     for (size_t i = 0; i < decl->out_count; i++)
         optional_references(decl->outs[i].template, visit, context);
     optional_references(decl->with, visit, context);
@@ -58,6 +61,8 @@ static void body_references(const struct stage_decl *decl, reference_visit *visi
 }
 
 void decl_references(const struct stage_decl *decl, reference_visit *visit, void *context) {
+    for (size_t i = 0; i < decl->in_count; i++)
+        input_references(&decl->in[i], visit, context);
     body_references(decl, visit, context);
     for (size_t i = 0; i < decl->matrix.axis_count; i++)
         optional_references(decl->matrix.axes[i].values, visit, context);
@@ -218,6 +223,21 @@ static void discover_from(struct scope *s, const struct stage_decl *decl) {
         need_rows(s, &m);
 }
 
+static void discover_input(struct scope *s, const struct input_decl *in) {
+    bool outer = s->optional;
+    s->optional |= in->optional;
+    own_references(in, discover_reference, s);
+    for (size_t i = 0; i < in->item_count; i++)
+        discover_input(s, &in->items[i]);
+    s->optional = outer;
+}
+
+static void discover_body(struct scope *s, const struct stage_decl *decl) {
+    for (size_t i = 0; i < decl->in_count; i++)
+        discover_input(s, &decl->in[i]);
+    body_references(decl, discover_reference, s);
+}
+
 static void add_found(struct plan *p, struct instance *i) {
     if (p->found_count == 0)
         return;
@@ -241,7 +261,7 @@ void node_discover(struct plan *p, struct node *n) {
     if (decl->select)
         discover_from(&s, decl);
     else
-        body_references(decl, discover_reference, &s);
+        discover_body(&s, decl);
     for (size_t i = 0; i < decl->after_count; i++)
         follow(&s, &p->stages[decl->after[i]->index], first);
     n->incomplete = s.incomplete;

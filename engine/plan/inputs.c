@@ -15,7 +15,8 @@ struct gathered {
     const char *const *only;
     size_t only_count;
     enum input_access access;
-    const char *place; /* of the input in the stage's directory */
+    const char *place;  /* of the input in the stage's directory */
+    const char *absent; /* the path of one that is not there; NULL: there is none */
 };
 
 /* A project's file as it was when the plan first asked. */
@@ -63,6 +64,9 @@ static const char *missing_hint(const char *path) {
     return "";
 }
 
+/* Stands for an optional file that is not there. */
+static struct known_file absent_file;
+
 /* A file whose content comes later is given without it: the other inputs are asked for too. */
 static struct known_file *ask_file(const struct gathered *g, struct scope *s, const char *path,
                                    const struct location *at) {
@@ -77,6 +81,8 @@ static struct known_file *ask_file(const struct gathered *g, struct scope *s, co
     s->waits |= rc == ERR_BUSY;
     if (rc == 0 || rc == ERR_BUSY)
         return file;
+    if (rc == ERR_NOT_FOUND && s->optional)
+        return &absent_file;
     if (rc == ERR_NOT_FOUND)
         scope_fault(s, at, "%s%s", err.message, missing_hint(path));
     else
@@ -99,6 +105,8 @@ static struct known_file *known_file(const struct gathered *g, struct scope *s, 
         buffer_putc(key, '\0');
         buffer_puts(key, g->only[i]);
     }
+    if (s->optional)
+        buffer_append(key, "\0", 2); /* of the others an absent one is a fault */
     struct known_file *file = bytemap_get(&p->files, key->data, key->size);
     if (file)
         return file;
@@ -111,6 +119,15 @@ static struct known_file *known_file(const struct gathered *g, struct scope *s, 
     return file;
 }
 
+/* It makes the input a list, which may be empty. */
+static int add_absent(struct gathered *g, struct scope *s, const char *path) {
+    char *normal = path_normal(path);
+    g->list = true;
+    g->absent = arena_strdup(s->arena, normal);
+    free(normal);
+    return 0;
+}
+
 static int add_file(struct gathered *g, struct scope *s, const char *directory, const cJSON *path,
                     const struct location *at) {
     if (!cJSON_IsString(path) || !*path->valuestring)
@@ -118,6 +135,8 @@ static int add_file(struct gathered *g, struct scope *s, const char *directory, 
     const struct known_file *file = known_file(g, s, directory, path->valuestring, at);
     if (!file)
         return ERR_INVALID;
+    if (file == &absent_file)
+        return add_absent(g, s, path->valuestring);
     struct action_item item = {
         .name = file->name, .content = file->content, .path = file->path, .only = g->only, .only_count = g->only_count};
     if (g->at_own_path) {
@@ -153,6 +172,8 @@ static int add_outs(struct gathered *g, struct scope *s, const struct reference 
     if (rc)
         return rc;
     g->list |= m.list;
+    if (m.count == 0)
+        add_absent(g, s, stage_out(r->stage->source, r->steps[1].name, NULL)->path);
     for (size_t i = 0; i < m.count; i++) {
         struct node *n = m.rows[i];
         if (!stage_out(n->pub.decl, r->steps[1].name, &index))
@@ -160,6 +181,10 @@ static int add_outs(struct gathered *g, struct scope *s, const struct reference 
         const struct out_decl *out = node_out(s, n, index);
         if (!out)
             return ERR_INVALID;
+        if (digest_is_zero(&n->pub.outs[index].digest)) {
+            add_absent(g, s, out->path);
+            continue;
+        }
         add_item(g, s->arena,
                  &(struct action_item){.name = path_base(out->path),
                                        .place = g->at_own_path ? out->path : NULL,
@@ -339,14 +364,15 @@ static int check_own_paths(struct gathered *g, struct scope *s, const struct inp
     int rc = 0;
     for (size_t i = first; rc == 0 && i < g->count; i++)
         rc = input_check_place(s, in, g->items[i].place);
-    g->place = g->count > first ? g->items[first].place : "";
+    g->place = g->count > first ? g->items[first].place : g->absent ? g->absent : "";
     return rc;
 }
 
 static int gather(struct gathered *g, struct scope *s, const struct input_decl *in) {
     const char *directory = s->node->pub.decl->scope->directory;
     size_t first = g->count;
-    bool outer = g->list;
+    bool outer = g->list, optional = s->optional;
+    s->optional |= in->optional;
     g->list = in->type == INPUT_LIST;
     g->at_own_path = in->at_own_path && !in->place;
     g->only = in->only;
@@ -369,6 +395,7 @@ static int gather(struct gathered *g, struct scope *s, const struct input_decl *
         rc = set_places(g, s, in, first, list);
     else if (rc == 0 && in->at_own_path)
         rc = check_own_paths(g, s, in, first);
+    s->optional = optional;
     return rc;
 }
 
@@ -382,6 +409,9 @@ static int check_list(struct scope *s, const struct input_decl *in, const struct
     const struct kind_input *declared = kind ? kind_input(kind, in->name) : NULL;
     if (!declared || declared->list || !g->list)
         return 0;
+    if (g->absent)
+        return scope_fault(s, &in->at, "the input \"%s\" of %s is absent: %s was not written", in->name, kind->name,
+                           g->absent);
     return scope_fault(s, &in->at, "the input \"%s\" of %s takes one file; found a list of %zu", in->name, kind->name,
                        g->count);
 }

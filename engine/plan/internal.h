@@ -188,7 +188,7 @@ struct scope {
     const struct node *blocker; /* met something that failed or was skipped */
     const char *fault;          /* the first fault; also among plan->faults */
     bool silent;                /* not among them: the caller tells it */
-    bool optional;              /* instances that "when" leaves out are none */
+    bool optional;              /* instances that "when" leaves out, and files that are not there, are none */
 };
 
 /* axis.c */

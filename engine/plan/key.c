@@ -183,7 +183,7 @@ static void add_kind(struct components *c, const struct kind *kind) {
 
 static void add_out(struct components *c, const struct out_decl *out) {
     begin(c, "outs.", out->name);
-    buffer_puts(&c->text, "{\"path\":");
+    buffer_puts(&c->text, out->optional ? "{\"optional\":true,\"path\":" : "{\"path\":");
     json_string(&c->text, out->path);
     buffer_puts(&c->text, ",\"type\":");
     json_string(&c->text, action_out_type(out->type));

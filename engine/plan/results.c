@@ -8,8 +8,9 @@ static bool is_ready(struct scope *s, const struct value *v) {
     return !s->fault && !s->waits && !s->blocker;
 }
 
-static int read_items(struct result_item *items, struct scope *s, const struct reference *r, const struct match *m,
-                      struct error *err) {
+/* Outs that were not written are no items. */
+static int read_items(struct result_item *items, size_t *count, struct scope *s, const struct reference *r,
+                      const struct match *m, struct error *err) {
     struct plan *p = s->plan;
     for (size_t i = 0; i < m->count; i++) {
         struct node *n = m->rows[i];
@@ -20,8 +21,10 @@ static int read_items(struct result_item *items, struct scope *s, const struct r
         const struct out_decl *out = node_out(s, n, index);
         if (!out)
             return error_set(err, ERR_INVALID, "%s", s->fault);
+        if (digest_is_zero(&n->pub.outs[index].digest))
+            continue;
         cJSON *labels = action_labels(node_labels(p->arena, n), instance_coordinate_count(&n->pub));
-        items[i] = (struct result_item){&n->pub, out, &n->pub.outs[index], tree_keep(p->arena, labels)};
+        items[(*count)++] = (struct result_item){&n->pub, out, &n->pub.outs[index], tree_keep(p->arena, labels)};
     }
     return 0;
 }
@@ -43,10 +46,9 @@ int plan_result(struct plan *p, const struct result_decl *result, const struct r
     if (s.fault || match_reference(&m, &s, r, &result->value->at))
         return error_set(err, ERR_INVALID, "result %s: %s", result->name, s.fault);
     struct result_item *found = arena_array(p->arena, m.count, sizeof *found);
-    int rc = read_items(found, &s, r, &m, err);
+    int rc = read_items(found, count, &s, r, &m, err);
     if (rc)
         return error_prefix(err, "result %s", result->name);
     *items = found;
-    *count = m.count;
     return 0;
 }

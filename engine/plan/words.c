@@ -78,6 +78,8 @@ static int add_reference(struct draft *d, const struct reference *r, const struc
         const struct action_input *in = name ? find_input(d->action, name) : NULL;
         if (!in)
             return scope_fault(s, at, "%s: there is no such input", r->text);
+        if (in->list && in->count == 0 && !alone)
+            return scope_fault(s, at, "%s is absent: only a word that it is alone can vanish", r->text);
         if (in->list && !alone)
             return scope_fault(s, at, "%s is a list of %zu files, which cannot stand inside a text", r->text,
                                in->count);

@@ -13,6 +13,7 @@
 
 #include "engine/base/buffer.h"
 #include "engine/base/bytemap.h"
+#include "engine/base/texts.h"
 #include "engine/publish/publish.h"
 
 /* ---- items.c ---- */
@@ -29,6 +30,7 @@ struct items {
     struct item *items; /* in the order of the pipeline file; a list in matrix order */
     size_t count, capacity;
     size_t known, total; /* results of the pipeline; a list is one */
+    struct texts absent; /* known results without a file: their outs were not written, or "when" leaves them out */
 };
 
 /* Lists the results that the plan knows. An item of a list is named by its labels. It gets a short digest where its

@@ -99,6 +99,8 @@ static int add_result(struct items *out, struct plan *plan, const struct result_
     if (rc < 0)
         return error_prefix(err, "result \"%s\"", result->name);
     out->known += !waiting;
+    if (count == 0 && !waiting)
+        texts_add(&out->absent, mem_strdup(result->name));
     if (count == 0)
         return 0;
     mem_grow(out->items, &out->capacity, out->count + count);
@@ -122,5 +124,6 @@ void items_close(struct items *items) {
     for (size_t i = 0; i < items->count; i++)
         free(items->items[i].name);
     free(items->items);
+    texts_close(&items->absent);
     *items = (struct items){0};
 }

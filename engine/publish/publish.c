@@ -298,11 +298,19 @@ static int publish_items(const struct publishing *how, struct items *items, stru
     return rc;
 }
 
+static void note_absent(const struct publishing *how, const char *name) {
+    char *text = mem_printf("the result \"%s\" is left out: there is no out to publish", name);
+    how->note(how->context, text);
+    free(text);
+}
+
 int publish_results(struct published *out, const struct publishing *how, struct error *err) {
     struct items items;
     int rc = items_collect(&items, how->plan, how->pipeline, err);
     char *folder = folder_path(how, true);
     *out = (struct published){.known = items.known, .total = items.total};
+    for (size_t i = 0; rc == 0 && i < items.absent.count; i++)
+        note_absent(how, items.absent.list[i]);
     if (rc == 0 && items.total > 0 && (items.count > 0 || file_exists(folder)))
         rc = publish_items(how, &items, err);
     if (rc == 0 && items.count > 0)

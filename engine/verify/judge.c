@@ -54,14 +54,15 @@ static bool is_other(const cJSON *recorded, const struct object *now) {
 
 static int compare_out(cJSON *outs, const struct attempt *a, size_t index, const cJSON *recorded, struct error *err) {
     const struct out_decl *decl = &a->instance->action->outs[index];
-    cJSON *now = attempt_out_json(decl, &a->outcome.outs[index]);
+    bool absent = digest_is_zero(&a->outcome.outs[index].digest);
+    cJSON *now = absent ? cJSON_CreateNull() : attempt_out_json(decl, &a->outcome.outs[index]);
     cJSON *first = NULL;
     int rc = 0;
-    if (recorded && json_equal(recorded, now)) {
+    if (recorded ? json_equal(recorded, now) : absent) {
         cJSON_Delete(now);
         return 0;
     }
-    if (recorded && is_other(recorded, &a->outcome.outs[index]))
+    if (recorded && !absent && is_other(recorded, &a->outcome.outs[index]))
         rc = find_first(&first, a, decl, recorded, err);
     cJSON *item = cJSON_CreateObject();
     cJSON_AddStringToObject(item, "name", decl->name);

@@ -15,7 +15,7 @@ cat >study.json <<'END'
 { "retort": 1, "name": "page", "params": { "n": 2 }, "stages": {
   "makes": { "in": { "file": "a.txt", "folder": "folder" }, "env": { "N": "${params.n}" }, "pass_env": ["LANG"], "pin": ["sh"],
     "cmd": ["sh", "-c", "cat $1 >o; mkdir d; cp o d/x; echo '{\"loss\": 0.5, \"bad\": NaN, \"n\": 12345678901234567890, \"list\": [1, NaN]}' >m.json; echo said; echo warned >&2", "sh", "${in.file}"],
-    "outs": { "o": "o", "d": { "path": "d", "type": "directory" }, "m": { "path": "m.json", "type": "metrics" } } },
+    "outs": { "o": "o", "d": { "path": "d", "type": "directory" }, "m": { "path": "m.json", "type": "metrics" }, "none": { "path": "none", "optional": true } } },
   "reads": { "in": { "o": "${stages.makes.outs.o}" }, "cmd": ["cp", "${in.o}", "${outs.o}"], "outs": { "o": "o" } },
   "text": { "resources": { "memory": "1GiB" }, "cmd": ["sh", "-c", "echo a; date +%N >o; printf '{\"t\": %s}' 1$(date +%N) >m.json"],
     "outs": { "o": "o", "m": { "path": "m.json", "type": "metrics" } } },
