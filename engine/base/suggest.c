@@ -80,8 +80,7 @@ const char *suggest_nearest(const char *name, const char *const *candidates, siz
     return nearest;
 }
 
-void suggest_put(struct buffer *out, const char *name, const char *const *candidates, size_t count) {
+char *suggest_text(const char *name, const char *const *candidates, size_t count, const char *otherwise) {
     const char *nearest = suggest_nearest(name, candidates, count);
-    if (nearest)
-        buffer_printf(out, "; did you mean \"%s\"?", nearest);
+    return nearest ? mem_printf("; did you mean \"%s\"?", nearest) : mem_strdup(otherwise);
 }

@@ -4,8 +4,6 @@
 
 #include <stddef.h>
 
-#include "engine/base/buffer.h"
-
 /* Edits (insert, delete, replace, swap of neighbours) between two names. */
 size_t suggest_distance(const char *a, const char *b);
 
@@ -13,7 +11,8 @@ size_t suggest_distance(const char *a, const char *b);
    Else the nearest candidate, if at most a third of its letters differ. Else NULL. */
 const char *suggest_nearest(const char *name, const char *const *candidates, size_t count);
 
-/* Appends `; did you mean "x"?` with the nearest candidate; nothing where none is near. */
-void suggest_put(struct buffer *out, const char *name, const char *const *candidates, size_t count);
+/* The end of a message: `; did you mean "x"?` with the nearest candidate, or `otherwise` where none is near. The caller
+   frees. */
+char *suggest_text(const char *name, const char *const *candidates, size_t count, const char *otherwise);
 
 #endif

@@ -1,4 +1,5 @@
 /* The table of all commands, in the order of --help. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/suggest.h"
@@ -24,8 +25,8 @@ int command_find(const struct command **out, const char *name, struct error *err
         *out = commands[i];
         return 0;
     }
-    const char *nearest = suggest_nearest(name, names, COUNT(commands));
-    if (nearest)
-        return error_set(err, ERR_USAGE, "unknown command \"%s\"; did you mean \"%s\"?", name, nearest);
-    return error_set(err, ERR_USAGE, "unknown command \"%s\"; retort --help lists them", name);
+    char *suggestion = suggest_text(name, names, COUNT(commands), "; retort --help lists them");
+    int rc = error_set(err, ERR_USAGE, "unknown command \"%s\"%s", name, suggestion);
+    free(suggestion);
+    return rc;
 }

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/json.h"
@@ -42,9 +43,11 @@ static int check_member(const cJSON *member, const char *file, const char *row, 
                                member->string);
     memcpy(all, figures, sizeof figures);
     memcpy(all + FIGURES, texts, sizeof texts);
-    const char *nearest = suggest_nearest(member->string, all, FIGURES + TEXTS);
-    return error_set(err, ERR_INVALID, "%s: processor \"%s\": unknown figure \"%s\"%s%s%s", file, row, member->string,
-                     nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    char *suggestion = suggest_text(member->string, all, FIGURES + TEXTS, "");
+    int rc = error_set(err, ERR_INVALID, "%s: processor \"%s\": unknown figure \"%s\"%s", file, row, member->string,
+                       suggestion);
+    free(suggestion);
+    return rc;
 }
 
 static cJSON *by_name(const cJSON *list, const char *name) {

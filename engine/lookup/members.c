@@ -24,16 +24,17 @@ static void add_names(struct texts *names, const cJSON *object, const char *pref
     }
 }
 
-/* A file that data_parse refuses has no names to suggest. */
-static void suggest_member(struct buffer *message, const char *path, const struct buffer *text, const char *name) {
+/* A file that data_parse refuses has no names to suggest. The caller frees. */
+static char *suggest_member(const char *path, const struct buffer *text, const char *name) {
     struct error ignored;
     struct texts names = {0};
     cJSON *data = NULL;
     if (data_parse(&data, path, buffer_text(text), text->size, &ignored) == 0)
         add_names(&names, data, "");
-    suggest_put(message, name, (const char *const *)names.list, names.count);
+    char *suggestion = suggest_text(name, (const char *const *)names.list, names.count, "");
     cJSON_Delete(data);
     texts_close(&names);
+    return suggestion;
 }
 
 /* The other name that it lies in; NULL: there is none. */
@@ -57,11 +58,9 @@ static int check_found(const char *path, const struct buffer *text, const char *
     if (outer)
         return error_set(err, ERR_INVALID, "%s: \"%s\" lies in \"%s\", which \"only\" names too: name one of them",
                          path, names[i], outer);
-    struct buffer message = {0};
-    buffer_printf(&message, "%s: has no member \"%s\"", path, names[i]);
-    suggest_member(&message, path, text, names[i]);
-    int rc = error_set(err, ERR_INVALID, "%s", buffer_text(&message));
-    buffer_close(&message);
+    char *suggestion = suggest_member(path, text, names[i]);
+    int rc = error_set(err, ERR_INVALID, "%s: has no member \"%s\"%s", path, names[i], suggestion);
+    free(suggestion);
     return rc;
 }
 

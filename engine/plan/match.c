@@ -72,9 +72,11 @@ static int check_pins(struct query *q, struct scope *s) {
         const char *axis = q->reference->pins[i].axis;
         if (view_axis(q->view, axis) != AXIS_NONE)
             continue;
-        const char *nearest = suggest_nearest(axis, q->view->axes, q->view->axis_count);
-        return scope_fault(s, q->at, "%s: %s has no axis \"%s\"%s%s%s", q->reference->text, q->stage->decl->full_name,
-                           axis, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+        char *suggestion = suggest_text(axis, q->view->axes, q->view->axis_count, "");
+        int rc = scope_fault(s, q->at, "%s: %s has no axis \"%s\"%s", q->reference->text, q->stage->decl->full_name,
+                             axis, suggestion);
+        free(suggestion);
+        return rc;
     }
     return 0;
 }

@@ -164,9 +164,10 @@ static int unknown_axis(struct matrix_build *b, const struct location *at, const
     const char *names[PLAN_MAX_AXES];
     for (size_t i = 0; i < m->axis_count; i++)
         names[i] = m->axes[i].name;
-    const char *nearest = suggest_nearest(name, names, m->axis_count);
-    return scope_fault(b->scope, at, "%s has no axis \"%s\"%s%s%s", b->decl->full_name, name,
-                       nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    char *suggestion = suggest_text(name, names, m->axis_count, "");
+    int rc = scope_fault(b->scope, at, "%s has no axis \"%s\"%s", b->decl->full_name, name, suggestion);
+    free(suggestion);
+    return rc;
 }
 
 /* An entry of exclude or extra, by axis; NULL where it names none. */

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/data.h"
@@ -88,9 +89,10 @@ static int missing_step(struct scope *s, const struct reference *r, const struct
         if (member->string && count < 64)
             names[count++] = member->string;
     }
-    const char *nearest = suggest_nearest(step->name, names, count);
-    return scope_fault(s, at, "%s: there is no \"%s\"%s%s%s", r->text, step->name, nearest ? "; did you mean \"" : "",
-                       nearest ? nearest : "", nearest ? "\"?" : "");
+    char *suggestion = suggest_text(step->name, names, count, "");
+    int rc = scope_fault(s, at, "%s: there is no \"%s\"%s", r->text, step->name, suggestion);
+    free(suggestion);
+    return rc;
 }
 
 /* Follows the reference's steps from the one numbered `first` into the value of an axis. */
@@ -138,10 +140,11 @@ static int missing_metric(struct scope *s, const struct reference *r, const stru
     size_t count = metrics_count(n->pub.metrics);
     for (size_t i = 0; i < count; i++)
         buffer_printf(&names, "%s%s", i ? ", " : "", metrics_name(n->pub.metrics, i));
-    const char *near = count ? suggest_nearest(name, n->pub.metrics->names->names, count) : NULL;
-    int rc = scope_fault(s, at, "%s: %s gave no metric \"%s\"%s%s%s %s", r->text, instance_name(&n->pub), name,
-                         near ? "; did you mean \"" : "", near ? near : "", near ? "\"? It gave" : "; it gave",
-                         names.size ? buffer_text(&names) : "no metrics");
+    char *suggestion = suggest_text(name, count ? n->pub.metrics->names->names : NULL, count, "");
+    int rc =
+        scope_fault(s, at, "%s: %s gave no metric \"%s\"%s%s %s", r->text, instance_name(&n->pub), name, suggestion,
+                    *suggestion ? " It gave" : "; it gave", names.size ? buffer_text(&names) : "no metrics");
+    free(suggestion);
     buffer_close(&names);
     return rc;
 }

@@ -9,9 +9,9 @@ static int unknown_stage(const struct plan *p, const char *target, const char *n
     const char **names = mem_array(p->stage_count + 1, sizeof *names);
     for (size_t i = 0; i < p->stage_count; i++)
         names[i] = p->stages[i].decl->full_name;
-    const char *nearest = suggest_nearest(name, names, p->stage_count);
-    int rc = error_set(err, ERR_USAGE, "%s: there is no stage \"%s\"%s%s%s", target, name,
-                       nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    char *suggestion = suggest_text(name, names, p->stage_count, "");
+    int rc = error_set(err, ERR_USAGE, "%s: there is no stage \"%s\"%s", target, name, suggestion);
+    free(suggestion);
     free(names);
     return rc;
 }

@@ -2,6 +2,7 @@
  * A select is decided when all instances have ended. The first record of its stage shows the names of the metrics, so a
  * name that is misspelt is told then.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/suggest.h"
@@ -27,12 +28,10 @@ static bool has_name(const struct metrics *m, const char *name) {
 static void check_name(struct plan *p, const struct stage_decl *select, const struct metrics *m, const char *name) {
     if (has_name(m, name))
         return;
-    const char *near = suggest_nearest(name, m->names->names, m->names->count);
-    buffer_printf(&p->warnings, "select %s: %s gave no metric \"%s\"", select->full_name, select->source->full_name,
-                  name);
-    if (near)
-        buffer_printf(&p->warnings, "; did you mean \"%s\"?", near);
-    buffer_puts(&p->warnings, near ? " It gave " : "; it gave ");
+    char *suggestion = suggest_text(name, m->names->names, m->names->count, "");
+    buffer_printf(&p->warnings, "select %s: %s gave no metric \"%s\"%s%s", select->full_name, select->source->full_name,
+                  name, suggestion, *suggestion ? " It gave " : "; it gave ");
+    free(suggestion);
     for (size_t i = 0; i < metrics_count(m); i++)
         buffer_printf(&p->warnings, "%s%s", i ? ", " : "", metrics_name(m, i));
     buffer_append(&p->warnings, "", 1);

@@ -142,12 +142,12 @@ static void fault_value(struct kind_checker *c, const struct param *p, const cJS
     struct buffer found = {0}, allowed = {0};
     describe_found(&found, node);
     describe_allowed(&allowed, p);
-    const char *nearest = NULL;
-    if (p->type == PARAM_CHOICE && cJSON_IsString(node))
-        nearest = suggest_nearest(node->valuestring, p->choices, choice_count(p));
-    checker_fault(c, node, false, "\"%s\" is %s; allowed is %s%s%s%s", p->name, buffer_text(&found),
-                  buffer_text(&allowed), nearest ? "; did you mean \"" : "", nearest ? nearest : "",
-                  nearest ? "\"?" : "");
+    bool is_choice = p->type == PARAM_CHOICE && cJSON_IsString(node);
+    char *suggestion =
+        suggest_text(is_choice ? node->valuestring : "", p->choices, is_choice ? choice_count(p) : 0, "");
+    checker_fault(c, node, false, "\"%s\" is %s; allowed is %s%s", p->name, buffer_text(&found), buffer_text(&allowed),
+                  suggestion);
+    free(suggestion);
     buffer_close(&found);
     buffer_close(&allowed);
 }
@@ -219,14 +219,11 @@ static void fault_unknown(struct kind_checker *c, const char *owner, const struc
     struct buffer allowed = {0};
     for (size_t i = 0; i < count; i++) {
         names[i] = members[i].name;
-        buffer_printf(&allowed, "%s%s", i ? ", " : "", members[i].name);
+        buffer_printf(&allowed, "%s%s", i ? ", " : "; allowed are ", members[i].name);
     }
-    const char *nearest = suggest_nearest(node->string, names, count);
-    if (nearest)
-        checker_fault(c, node, true, "%s has no parameter \"%s\"; did you mean \"%s\"?", owner, node->string, nearest);
-    else
-        checker_fault(c, node, true, "%s has no parameter \"%s\"; allowed are %s", owner, node->string,
-                      buffer_text(&allowed));
+    char *suggestion = suggest_text(node->string, names, count, buffer_text(&allowed));
+    checker_fault(c, node, true, "%s has no parameter \"%s\"%s", owner, node->string, suggestion);
+    free(suggestion);
     buffer_close(&allowed);
     free(names);
 }

@@ -22,14 +22,11 @@ static int kind_missing(const char *uses, struct error *err) {
     struct buffer all = {0};
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         names[i] = kind_uses(kinds[i]);
-        buffer_printf(&all, "%s%s", i ? ", " : "", names[i]);
+        buffer_printf(&all, "%s%s", i ? ", " : "; there are ", names[i]);
     }
-    const char *nearest = suggest_nearest(uses, (const char *const *)names, COUNT_OF(kinds));
-    int rc;
-    if (nearest)
-        rc = error_set(err, ERR_NOT_FOUND, "no kind \"%s\"; did you mean \"%s\"?", uses, nearest);
-    else
-        rc = error_set(err, ERR_NOT_FOUND, "no kind \"%s\"; there are %s", uses, buffer_text(&all));
+    char *suggestion = suggest_text(uses, (const char *const *)names, COUNT_OF(kinds), buffer_text(&all));
+    int rc = error_set(err, ERR_NOT_FOUND, "no kind \"%s\"%s", uses, suggestion);
+    free(suggestion);
     for (size_t i = 0; i < COUNT_OF(kinds); i++)
         free(names[i]);
     buffer_close(&all);

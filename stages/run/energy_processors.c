@@ -79,16 +79,13 @@ int processor_find(const struct processor **out, const struct processor *list, s
     *out = NULL;
     for (size_t i = 0; i < count; i++) {
         names[i] = list[i].name;
-        buffer_printf(&all, "%s%s", i ? ", " : "", list[i].name);
+        buffer_printf(&all, "%s%s", i ? ", " : "; there are ", list[i].name);
         if (strcmp(list[i].name, name) == 0)
             *out = &list[i];
     }
-    const char *nearest = suggest_nearest(name, names, count);
-    int rc = 0;
-    if (!*out && nearest)
-        rc = error_set(err, ERR_INVALID, "no processor \"%s\"; did you mean \"%s\"?", name, nearest);
-    else if (!*out)
-        rc = error_set(err, ERR_INVALID, "no processor \"%s\"; there are %s", name, buffer_text(&all));
+    char *suggestion = suggest_text(name, names, count, buffer_text(&all));
+    int rc = *out ? 0 : error_set(err, ERR_INVALID, "no processor \"%s\"%s", name, suggestion);
+    free(suggestion);
     buffer_close(&all);
     free(names);
     return rc;

@@ -193,12 +193,11 @@ int rows_require(const struct rows *rows, const char *name, struct error *err) {
     struct buffer all = {0};
     for (const cJSON *m = names->child; m; m = m->next) {
         candidates[i++] = m->string;
-        buffer_printf(&all, "%s%s", all.size ? ", " : "", m->string);
+        buffer_printf(&all, "%s%s", all.size ? ", " : "; there are ", m->string);
     }
-    const char *nearest = suggest_nearest(name, candidates, count);
-    int rc = nearest
-                 ? error_set(err, ERR_INVALID, "no input has a value \"%s\"; did you mean \"%s\"?", name, nearest)
-                 : error_set(err, ERR_INVALID, "no input has a value \"%s\"; there are %s", name, buffer_text(&all));
+    char *suggestion = suggest_text(name, candidates, count, buffer_text(&all));
+    int rc = error_set(err, ERR_INVALID, "no input has a value \"%s\"%s", name, suggestion);
+    free(suggestion);
     buffer_close(&all);
     free(candidates);
     cJSON_Delete(names);

@@ -47,11 +47,11 @@ check "after both all is known" run t.json
 check "nothing runs again" same "$(ended known)" 7
 echo here >there.txt
 check "a file that is there now" run t.json
-check "runs its stage again" same "$(ended known)$(ended finished)" 61
-check "which gets it" same "$(cat results/t/file)" 1
+check "runs one stage again" same "$(ended known)$(ended finished)" 61
+check "the stage gets it" same "$(cat results/t/file)" 1
 check "an instance that is there now" run t.json --set params.hurt=yes
 check "runs what may use it" same "$(ended finished)" 2
-check "which gets that" same "$(cat results/t/spare)" 1
+check "the stage gets its out" same "$(cat results/t/spare)" 1
 
 # Another result than the recorded absence is a difference.
 echo no >flag
