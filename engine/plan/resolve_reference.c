@@ -78,10 +78,20 @@ static struct matrix_member step_into(struct arena *arena, struct matrix_member 
     return from;
 }
 
+static int no_members(struct scope *s, const struct reference *r, const struct location *at, const cJSON *value,
+                      const struct step *step) {
+    char *text = json_canonical_text(value);
+    int rc = scope_fault(s, at, "%s: the value is %s, which has no \"%s\"", r->text, text, step->name);
+    free(text);
+    return rc;
+}
+
 static int missing_step(struct scope *s, const struct reference *r, const struct location *at, const cJSON *in,
                         const struct step *step) {
     if (!step->name)
         return scope_fault(s, at, "%s: there is no item [%zu]", r->text, step->index);
+    if (in && !cJSON_IsObject(in) && !cJSON_IsArray(in))
+        return no_members(s, r, at, in, step);
     const char *names[64];
     size_t count = 0;
     const cJSON *member;

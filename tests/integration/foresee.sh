@@ -82,6 +82,12 @@ printf '{ "retort": 1, "name": "files", "stages": { "a": { "in": { "l": [%s] }, 
 check "files whose paths are too long together fail before anything runs" same "$?" 2
 check "the fault says so" has run.err 'the command line with its variables has '
 
+check "a member of a number is found" foreseen \
+    '"b": { "matrix": { "v": [1, 3] }, "cmd": ["echo", "${matrix.v}"] }, "a": { "matrix": { "like": "b" }, "in": { "o": "${stages.w.outs.o}" }, "cmd": ["cat", "${in.o}", "${matrix.v.x}"] }' \
+    '${matrix.v.x}: the value is 3, which has no "x" (at /stages/a/cmd/2, in a[v=3])'
+check "a missing file beside an out in a list is found" foreseen \
+    '"a": { "in": { "l": ["${stages.w.outs.o}", "gone.txt"] }, "cmd": ["cat", "${in.l}"] }' \
+    'gone.txt: does not exist (at /stages/a/in/l/1)'
 # This machine has too little: check warns, run refuses.
 cat >machine.json <<'EOT'
 { "retort": 1, "name": "machine", "stages": {
