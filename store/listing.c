@@ -46,24 +46,6 @@ bool listing_begins(const char *text, size_t size) {
 
 /* ---- text ---- */
 
-static int compare_entries(const void *a, const void *b) {
-    const struct listing_entry *left = a;
-    const struct listing_entry *right = b;
-    return strcmp(left->path, right->path);
-}
-
-void listing_sort(struct listing *l) {
-    if (l->count > 0)
-        qsort(l->entries, l->count, sizeof *l->entries, compare_entries);
-}
-
-bool listing_has_links(const struct listing *l) {
-    for (size_t i = 0; i < l->count; i++)
-        if (l->entries[i].link)
-            return true;
-    return false;
-}
-
 static void write_entry(struct buffer *out, const struct listing_entry *e) {
     char hex[DIGEST_HEX_SIZE];
     digest_hex(hex, &e->digest);
@@ -85,12 +67,6 @@ void listing_write(struct buffer *out, struct listing *l) {
     buffer_puts(out, listing_has_links(l) ? header_of_links : header);
     for (size_t i = 0; i < l->count; i++)
         write_entry(out, &l->entries[i]);
-}
-
-struct listing_entry *listing_add(struct listing *l) {
-    mem_grow(l->entries, &l->capacity, l->count + 1);
-    l->entries[l->count] = (struct listing_entry){0};
-    return &l->entries[l->count++];
 }
 
 /* Whether a path is relative and has no empty part, "." or "..": it stays below the directory. */

@@ -47,7 +47,7 @@ bool withdrawal_parse(struct withdrawal *out, cJSON **tree, const struct segment
 
 /* ---- the index ---- */
 
-static void bind_digest(sqlite3_stmt *q, int column, const struct digest *d) {
+void withdrawal_bind(sqlite3_stmt *q, int column, const struct digest *d) {
     sqlite3_bind_blob(q, column, d->bytes, sizeof d->bytes, SQLITE_STATIC);
 }
 
@@ -59,8 +59,8 @@ static int prepare_row(sqlite3_stmt **q, struct store *s, enum statement which, 
         return rc;
     sqlite3_bind_int64(*q, 1, segment);
     sqlite3_bind_int64(*q, 2, start);
-    bind_digest(*q, 3, &w->record);
-    bind_digest(*q, 4, &w->key);
+    withdrawal_bind(*q, 3, &w->record);
+    withdrawal_bind(*q, 4, &w->key);
     sqlite3_bind_text(*q, 5, w->run, -1, SQLITE_STATIC);
     return 0;
 }
@@ -86,34 +86,23 @@ int withdrawal_covers(bool *covers, struct store *s, const struct digest *record
     int rc = index_statement(&q, s, SQL_WITHDRAWN_FIND, err);
     if (rc < 0)
         return rc;
-    bind_digest(q, 1, record);
+    withdrawal_bind(q, 1, record);
     return ask(covers, s, q, err);
 }
 
 /* ---- the records of a key ---- */
 
-struct row {
-    int64_t id;
-    struct digest line;
-};
-
-struct rows {
-    const struct digest *key;
-    struct row *items;
-    size_t count, capacity;
-};
-
-static int list_rows(struct store *s, void *context, struct error *err) {
-    struct rows *rows = context;
+int withdrawal_list_rows(struct store *s, void *context, struct error *err) {
+    struct record_rows *rows = context;
     sqlite3_stmt *q;
     int code = SQLITE_DONE, rc = index_statement(&q, s, SQL_RECORD_ROWS, err);
     rows->count = 0;
     if (rc < 0)
         return rc;
-    bind_digest(q, 1, rows->key);
+    withdrawal_bind(q, 1, rows->key);
     while ((code = sqlite3_step(q)) == SQLITE_ROW) {
         const char *segment = (const char *)sqlite3_column_text(q, 0);
-        struct row row = {.id = sqlite3_column_int64(q, 2)};
+        struct record_place row = {.id = sqlite3_column_int64(q, 2)};
         mem_grow(rows->items, &rows->capacity, rows->count + 1);
         if (segment && segment_checksum(&row.line, s, segment, sqlite3_column_int64(q, 1)))
             rows->items[rows->count++] = row;
@@ -133,13 +122,13 @@ static int drop_row(struct store *s, int64_t id, struct error *err) {
 }
 
 int withdrawal_index(struct store *s, int64_t segment, int64_t start, const struct withdrawal *w, struct error *err) {
-    struct rows rows = {.key = &w->key};
+    struct record_rows rows = {.key = &w->key};
     sqlite3_stmt *q;
     int rc = prepare_row(&q, s, SQL_WITHDRAWN_ADD, segment, start, w, err);
     if (rc == 0)
         rc = index_step(s, q, err);
     if (rc == 0)
-        rc = list_rows(s, &rows, err);
+        rc = withdrawal_list_rows(s, &rows, err);
     for (size_t i = 0; rc == 0 && i < rows.count; i++)
         if (digest_equal(&rows.items[i].line, &w->record))
             rc = drop_row(s, rows.items[i].id, err);
@@ -166,56 +155,4 @@ int withdrawal_forget(struct store *s, int64_t segment, struct error *err) {
         return rc;
     rc = index_statement(&q, s, SQL_SEGMENTS_REREAD, err);
     return rc < 0 ? rc : index_step(s, q, err);
-}
-
-/* ---- for the engine ---- */
-
-static void queue(struct store *s, const struct digest *key, const struct digest *record) {
-    struct coming_record *c = coming_add(&s->queue);
-    c->texts = mem_strdup(s->run_id);
-    c->withdraws = true;
-    c->withdrawal = (struct withdrawal){*key, *record, c->texts};
-    c->json = withdrawal_text(&c->withdrawal);
-    c->readable = true;
-}
-
-int store_withdraw(struct store *s, const struct digest *key, struct error *err) {
-    struct rows rows = {.key = key};
-    int rc = index_retry(s, list_rows, &rows, err);
-    if (rc == 0 && rows.count > 0)
-        rc = format_raise(s->directory, FORMAT_WITHDRAWALS, err);
-    if (rc == 0 && !s->run_id)
-        s->run_id = layout_new_id(clock_wall_s());
-    for (size_t i = 0; rc == 0 && i < rows.count; i++)
-        queue(s, key, &rows.items[i].line);
-    free(rows.items);
-    return rc;
-}
-
-struct listing_runs {
-    const struct digest *key;
-    struct texts *runs;
-};
-
-static int list_runs(struct store *s, void *context, struct error *err) {
-    const struct listing_runs *x = context;
-    sqlite3_stmt *q;
-    int code, rc = index_statement(&q, s, SQL_WITHDRAWN_RUNS, err);
-    texts_close(x->runs);
-    if (rc < 0)
-        return rc;
-    bind_digest(q, 1, x->key);
-    while ((code = sqlite3_step(q)) == SQLITE_ROW) {
-        const char *run = (const char *)sqlite3_column_text(q, 0);
-        texts_add(x->runs, mem_strdup(run ? run : ""));
-    }
-    rc = code == SQLITE_DONE ? 0 : index_error(s, err);
-    sqlite3_reset(q);
-    return rc;
-}
-
-int store_withdrawals(struct texts *runs, struct store *s, const struct digest *key, struct error *err) {
-    struct listing_runs x = {key, runs};
-    *runs = (struct texts){0};
-    return index_retry(s, list_runs, &x, err);
 }

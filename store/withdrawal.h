@@ -10,6 +10,8 @@
 #ifndef RETORT_STORE_WITHDRAWAL_H
 #define RETORT_STORE_WITHDRAWAL_H
 
+#include <sqlite3.h>
+
 #include "store/segment.h"
 #include "store/store.h"
 
@@ -37,5 +39,24 @@ int withdrawal_has_row(bool *has, struct store *s, int64_t segment, int64_t star
 /* Within a transaction: removes the rows of a segment. If that leaves a record without a withdrawal, all segments are
    to be read anew, since the record counts again. */
 int withdrawal_forget(struct store *s, int64_t segment, struct error *err);
+
+/* A record in the index. */
+struct record_place {
+    int64_t id;
+    struct digest line; /* the checksum of its line */
+};
+
+struct record_rows {
+    const struct digest *key;
+    struct record_place *items;
+    size_t count, capacity;
+};
+
+/* The records that the index has of a key; `context` is a struct record_rows, for index_retry. The caller frees the
+   items. */
+int withdrawal_list_rows(struct store *s, void *context, struct error *err);
+
+/* Binds a digest to a column of a query. */
+void withdrawal_bind(sqlite3_stmt *q, int column, const struct digest *d);
 
 #endif

@@ -24,28 +24,6 @@ static void logs_close(struct logs *logs) {
     free(logs->items);
 }
 
-void log_print_piece(struct buffer *rest, const char *piece, size_t size) {
-    if (!isatty(STDOUT_FILENO)) {
-        fwrite(piece, 1, size, stdout);
-        return;
-    }
-    struct buffer shown = {0};
-    buffer_append(rest, piece, size);
-    size_t whole = rest->size - printable_open_end(rest->data, rest->size);
-    printable_append(&shown, rest->data, whole);
-    fputs(buffer_text(&shown), stdout);
-    buffer_remove(rest, whole);
-    buffer_close(&shown);
-}
-
-void log_end_pieces(struct buffer *rest) {
-    struct buffer shown = {0};
-    printable_append(&shown, buffer_text(rest), rest->size);
-    fputs(buffer_text(&shown), stdout);
-    buffer_close(&shown);
-    buffer_close(rest);
-}
-
 /* A log may be of any size: it is passed on piece by piece. An empty one is not kept. */
 static int print_stream(const struct project *p, const char *attempt, const char *stream, struct error *err) {
     char *path = store_log_path(p->store, attempt, stream);

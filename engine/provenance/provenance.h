@@ -8,6 +8,7 @@
 #define RETORT_ENGINE_PROVENANCE_PROVENANCE_H
 
 #include <cJSON.h>
+#include <stdbool.h>
 
 /*
  * The git repository that holds `path` (a directory, or a file in it):
