@@ -1,4 +1,4 @@
-/* Leaves out the instances for which "when" is false, and finds them for messages. */
+/* Leaves out the instances for which "when" is false. */
 #include <stdlib.h>
 
 #include "engine/base/json.h"
@@ -54,20 +54,4 @@ int when_omit(struct rows *rows, struct rows *omitted, struct scope *s, const st
     }
     free(all.cells);
     return s->fault ? ERR_INVALID : 0;
-}
-
-bool omitted_find(struct node **out, struct stage_plan *stage, uint64_t mask, const uint32_t *ids) {
-    struct node **rows = NULL;
-    size_t count = 0;
-    if (stage->omitted.row_count > 0)
-        view_find(stage->plan, &stage->omitted, mask, ids, &rows, &count);
-    *out = count > 0 ? rows[0] : NULL;
-    return count > 0;
-}
-
-size_t plan_omitted(const struct plan *p) {
-    size_t count = 0;
-    for (size_t i = 0; i < p->stage_count; i++)
-        count += p->stages[i].requested ? p->stages[i].omitted.row_count : 0;
-    return count;
 }
