@@ -227,7 +227,7 @@ static void keep_directory(struct attempt *a) {
     if (folder >= 0)
         close(folder);
     char *detail = rc < 0 ? mem_printf("%s\n  its directory is not kept: %s", a->outcome.detail, fault.message)
-                          : mem_printf("%s\n  its directory is kept: %s", a->outcome.detail, a->kept);
+                          : mem_printf("%s\n  its directory is kept: %s/dir", a->outcome.detail, a->kept);
     free(a->outcome.detail);
     a->outcome.detail = detail;
 }

@@ -113,7 +113,7 @@ struct outcome {
     bool checkpoint_stuck;        /* there is a checkpoint, and this attempt did not advance it */
     bool short_of_space;          /* it failed, and less than a MiB is left on its file system */
     char *reason;                 /* not finished: why, in a line with the path of the log */
-    char *detail;                 /* not finished: the reason and the last lines of its stderr */
+    char *detail;                 /* not finished: the reason and the last lines of its stderr, or of its stdout */
     struct object *outs;          /* finished: one per action->outs */
     cJSON *metrics;               /* finished: an object */
     struct log stdout_log, stderr_log;

@@ -140,22 +140,19 @@ static void append_tail(struct buffer *text, const char *path) {
 
 static void describe_failure(struct attempt *a, const char *why) {
     struct outcome *o = &a->outcome;
-    struct buffer text = {0}, tail = {0}, said = {0};
+    struct buffer text = {0}, tail = {0};
     const char *log = o->stderr_log.size > 0 ? a->stderr_log : a->stdout_log;
     bool spoke = o->stderr_log.size > 0 || o->stdout_log.size > 0;
     buffer_puts(&text, why);
     if (spoke)
         buffer_printf(&text, " (log: %s)", log);
-    append_tail(&tail, a->stderr_log);
-    if (spoke && !a->instance->action->kind) {
-        append_tail(&said, log);
-        missing_explain(&text, a, buffer_text(&said));
-    }
+    append_tail(&tail, log);
+    if (spoke && !a->instance->action->kind)
+        missing_explain(&text, a, buffer_text(&tail));
     o->reason = mem_strdup(buffer_text(&text));
     buffer_append(&text, tail.data, tail.size);
     o->detail = buffer_detach(&text);
     buffer_close(&tail);
-    buffer_close(&said);
 }
 
 /* ---- all ---- */

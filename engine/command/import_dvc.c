@@ -1,8 +1,10 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"
+#include "engine/base/memory.h"
 #include "engine/base/printable.h"
 #include "engine/command/command.h"
 #include "engine/dvc/dvc.h"
@@ -12,6 +14,20 @@ static void print_notes(const char *title, const struct texts *notes) {
         fprintf(stderr, "%s:\n", title);
     for (size_t i = 0; i < notes->count; i++)
         printable_printf(stderr, "  %s\n", notes->list[i]);
+}
+
+/* Its paths are relative to the folder of dvc.yaml, so it lies there. */
+static int check_beside(const char *dvc, const char *output, struct error *err) {
+    char *from = path_directory(dvc), *to = path_directory(output);
+    char *here = realpath(from, NULL), *there = realpath(to, NULL);
+    int rc = 0;
+    if (!there || !here || strcmp(here, there) != 0)
+        rc = error_set(err, ERR_USAGE, "%s: the pipeline must lie beside %s, since its paths begin there", output, dvc);
+    free(here);
+    free(there);
+    free(from);
+    free(to);
+    return rc;
 }
 
 static int write_pipeline(const cJSON *pipeline, const char *path, struct error *err) {
@@ -31,11 +47,14 @@ static int write_pipeline(const cJSON *pipeline, const char *path, struct error 
 
 static int run(const struct arguments *a, struct error *err) {
     const char *file = operand_count(a) ? operand(a, 0) : "dvc.yaml";
-    char *path = file_is_directory(file) ? path_join(file, "dvc.yaml") : path_join(".", file);
-    struct dvc_import import;
-    int rc = dvc_import(&import, path, err);
+    char *path = file_is_directory(file) ? path_join(file, "dvc.yaml") : mem_strdup(file);
+    const char *output = argument_value(a, "output", NULL);
+    struct dvc_import import = {0};
+    int rc = output ? check_beside(path, output, err) : 0;
     if (rc == 0)
-        rc = write_pipeline(import.pipeline, argument_value(a, "output", NULL), err);
+        rc = dvc_import(&import, path, err);
+    if (rc == 0)
+        rc = write_pipeline(import.pipeline, output, err);
     if (rc == 0) {
         print_notes("added (scripts use them, and dvc.yaml does not name them)", &import.added);
         print_notes("left to you", &import.left);

@@ -14,11 +14,12 @@
 
 static int read_data(cJSON **out, const char *path, struct error *err) {
     struct buffer text = {0};
+    struct error fault = {0};
     int rc = file_read(&text, path, FILE_BYTES, err);
     if (rc == 0) {
-        rc = data_parse(out, path, buffer_text(&text), text.size, err);
+        rc = data_parse(out, path, buffer_text(&text), text.size, &fault);
         if (rc)
-            error_prefix(err, "%s", path);
+            error_set(err, rc, "%s:%s", path, fault.message);
     }
     buffer_close(&text);
     return rc;
@@ -235,6 +236,13 @@ static void read_metrics(struct dvc *d, const cJSON *list) {
         }
 }
 
+static void note_copies(struct dvc *d) {
+    if (d->vars_file_count > 1)
+        dvc_note_left(
+            d, "variables come from %zu files, so \"params\" holds the values that they have now; edit them there",
+            d->vars_file_count);
+}
+
 static void note_rest(struct dvc *d, const cJSON *file) {
     static const char *const known[] = {"stages", "vars", "metrics",
                                         "params"}; /* the last two name files for display */
@@ -271,6 +279,7 @@ int dvc_read(struct dvc *d, const char *path, struct error *err) {
     if (rc == 0) {
         d->name = project_name(d);
         note_rest(d, file);
+        note_copies(d);
         d->stages = arena_array(d->arena, (size_t)cJSON_GetArraySize(stages), sizeof *d->stages);
         cJSON_ArrayForEach(node, stages)
             read_stage(d, &d->stages[d->stage_count++], node);

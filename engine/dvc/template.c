@@ -155,6 +155,8 @@ cJSON *dvc_axis(struct dvc *d, struct dvc_stage *s, const cJSON *values, const c
         dvc_note_left(d, "%s: the values of \"%s\" are no list or map; write them by hand", s->name, axis);
         return NULL;
     }
+    if (path)
+        dvc_note_left(d, "%s: its matrix holds the values that ${%s} has now; edit them there", s->name, path);
     s->maps = cJSON_IsObject(values) && all_scalars(values);
     cJSON *list = cJSON_CreateArray();
     size_t index = 0;

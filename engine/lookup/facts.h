@@ -39,7 +39,7 @@ void facts_drop_platform(struct facts *f); /* of facts_free */
    this. */
 void facts_defer(struct facts *f, store_unhashed *defer, void *context);
 
-/* Content of a file outside the store, from memory if it has not changed. */
+/* Content of a program or another file that is no input, from memory if it has not changed. Links are followed. */
 int facts_file(struct facts *f, const char *path, struct content *out, struct error *err);
 
 /* The same as a plan asks: ERR_BUSY for a file that is deferred (facts_defer). */

@@ -17,7 +17,10 @@ static int ask_store(struct facts *f, const char *path, uint64_t most, store_unh
 }
 
 int facts_file(struct facts *f, const char *path, struct content *out, struct error *err) {
-    return ask_store(f, path, UINT64_MAX, NULL, out, err);
+    char *real = realpath(path, NULL); /* a venv's Python is a link out of the project: no warning tells that */
+    int rc = ask_store(f, real ? real : path, UINT64_MAX, NULL, out, err);
+    free(real);
+    return rc;
 }
 
 int facts_recall(struct facts *f, const char *path, struct content *out, struct error *err) {

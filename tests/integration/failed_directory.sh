@@ -13,7 +13,7 @@ kept='.retort/failed/p/a[x=1]'
 check "a failed stage leaves what it wrote" same "$(cat "$kept/dir/half")" half
 check "its input stays beside it" same "$(cat "$kept/dir/in/data/data.txt")" data
 check "its specification stays" test -s "$kept/spec.json"
-check "the failure names the directory" has run.txt "its directory is kept: $PWD/$kept"
+check "the failure names the directory" has run.txt "its directory is kept: $PWD/$kept/dir"
 check "nothing is left in work/" same "$(ls .retort/work)" ""
 "$retort" run p.json -k --keep-failed 2 >run.txt 2>&1
 check "--keep-failed 2 leaves two directories" same "$(ls .retort/failed/p | wc -l)" 2

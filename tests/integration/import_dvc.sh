@@ -75,6 +75,8 @@ check "a stage whose name does not fit is told" has import.err "count@x: the pip
 cp p.json before.json
 check "a file that exists is not overwritten" exits 2 "$retort" import-dvc -o p.json
 check "it is unchanged" cmp p.json before.json
+mkdir elsewhere
+check "a file in another folder is refused" exits 2 "$retort" import-dvc -o elsewhere/p.json
 "$retort" import-dvc >printed.json 2>/dev/null
 check "without --output the pipeline is printed" cmp p.json printed.json
 
@@ -118,6 +120,8 @@ check "a part without a counterpart is told" has import.err '"plots": a pipeline
 check "a missing dvc.yaml is an error" exits 3 "$retort" import-dvc nowhere.yaml
 echo 'stages: [1' >bad.yaml
 check "a file that is no YAML is an error" exits 2 "$retort" import-dvc bad.yaml
+"$retort" import-dvc bad.yaml 2>bad.txt
+check "the error has the file's name, line and column" grep -q "^retort: bad.yaml:[0-9]*:[0-9]*: " bad.txt
 echo 'a: 1' >bad.yaml
 check "a file without stages is an error" exits 2 "$retort" import-dvc bad.yaml
 finish

@@ -9,6 +9,7 @@ check "the README prints this pipeline" printed
 run() { "$retort" run --progress json "$@" >run.json 2>run.err || { cat run.err run.json; return 1; }; }
 check "the file is sound" "$retort" check
 check "the sweep runs" run
+check "no warning tells that a venv's Python is a link" exits 1 grep -q "leads out of the project" run.err
 check "every training finishes, also those that diverged" same "$(counts run.json)" '{"event":"end","known":0,"finished":13,"failed":0,"interrupted":0,"skipped":0}'
 check "the trainings ran in the venv" sh -c '"$1" metrics --csv | grep -c "$PWD/.venv" | grep -qx 12' sh "$retort"
 check "the record names the venv's Python" sh -c '"$1" show "train[lr=0.05,width=32,seed=1]" | grep -q "$PWD/.venv/bin/python"' sh "$retort"
