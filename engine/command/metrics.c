@@ -20,7 +20,24 @@ static void metric_cell(struct table *t, const struct instance *i, size_t index)
     free(name);
 }
 
-static size_t metric_rows(struct table *t, const struct project *p, bool all_named, const struct stage_decl *only) {
+/* The members of an object on an axis, as a reference names them: the label of a random draw says nothing by itself.
+   People are shown numbers; paths would fill the screen. */
+static void member_cells(struct table *t, const struct coordinate *at, enum table_format format) {
+    const cJSON *member;
+    if (!cJSON_IsObject(at->value) || format == TABLE_JSON) /* JSON has the whole object */
+        return;
+    cJSON_ArrayForEach(member, at->value) {
+        bool text = cJSON_IsString(member) && format == TABLE_CSV && !strstr(member->valuestring, "${");
+        if (strcmp(member->string, "label") == 0 || !(text || cJSON_IsNumber(member) || cJSON_IsBool(member)))
+            continue;
+        char *name = mem_printf("%s.%s", at->axis, member->string);
+        table_value(t, name, member);
+        free(name);
+    }
+}
+
+static size_t metric_rows(struct table *t, const struct project *p, bool all_named, const struct stage_decl *only,
+                          enum table_format format) {
     size_t rows = 0, count;
     struct instance *const *all = plan_instances(p->plan, &count);
     for (size_t k = 0; k < count; k++) {
@@ -33,6 +50,7 @@ static size_t metric_rows(struct table *t, const struct project *p, bool all_nam
         for (size_t c = 0; c < instance_coordinate_count(i); c++) {
             struct coordinate at = instance_coordinate(i, c);
             table_value(t, at.axis, at.value);
+            member_cells(t, &at, format);
         }
         for (size_t m = 0; m < metrics_count(i->metrics); m++)
             metric_cell(t, i, m);
@@ -47,7 +65,7 @@ static void print_metrics(const struct project *p, bool all_named, enum table_fo
     for (size_t s = 0; s < p->pipeline->stage_count; s++) {
         if (p->pipeline->stages[s]->type == STAGE_SELECT)
             continue;
-        size_t rows = metric_rows(t, p, all_named, p->pipeline->stages[s]);
+        size_t rows = metric_rows(t, p, all_named, p->pipeline->stages[s], format);
         if (rows == 0 || format != TABLE_TEXT)
             continue;
         if (out.size)

@@ -11,8 +11,9 @@ failed=$(ended failed)
 check "some draws failed" test "$failed" -gt 0
 "$retort" metrics fit --csv >table.csv
 check "draws that ended with NaN are in the table" grep -q NaN table.csv
-# The columns are stage, trial, loss, rate.
-least=$(awk -F, 'NR > 1 && $3 != "NaN" && (least == "" || $3 + 0 < least) { least = $3 + 0; rate = $4 } END { print rate }' table.csv)
+check "the table shows what was drawn" same "$(head -n 1 table.csv)" "stage,trial,trial.rate,trial.decay,trial.strict,loss,rate"
+check "each draw stands beside the rate that its metrics tell" same "$(awk -F, 'NR > 1 && $3 != $7' table.csv)" ""
+least=$(awk -F, 'NR > 1 && $6 != "NaN" && (least == "" || $6 + 0 < least) { least = $6 + 0; rate = $7 } END { print rate }' table.csv)
 check "the best draw is the one of the least finite loss" same "$(sed 's/.*"rate": \([^}]*\)}/\1/' results/search/best.json)" "$least"
 "$retort" plan >plan.txt 2>&1
 check "plan says which draws were left out" has plan.txt "best: left out: fit[trial=draw-"
