@@ -359,8 +359,10 @@ int store_made_content(struct store *s, const char *path, struct object *out, st
     struct stat st;
     if (lstat(path, &st) < 0)
         return tree_fault(errno, path, err);
-    return S_ISDIR(st.st_mode) ? tree_object(out, path, &options, file_content, &q, err)
-                               : file_content(&q, path, &st, out, err);
+    if (!S_ISDIR(st.st_mode))
+        return file_content(&q, path, &st, out, err);
+    session_pause(s); /* opening a folder may take long */
+    return tree_object(out, path, &options, file_content, &q, err);
 }
 
 /* Each once: a run asks for the same folder many times. */

@@ -317,7 +317,7 @@ static void prepare(uv_work_t *work) {
 
 /* An attempt that was cancelled before it began counts as one that left at once. */
 static bool is_ready(struct attempt *a) {
-    if (a->code == 0 && a->cancelled) {
+    if ((a->code == 0 || a->code == ERR_INTERRUPTED) && a->cancelled) {
         a->outcome.result.exit = ATTEMPT_LEFT_STATUS;
         a->code = error_set(&a->error, ERR_INTERRUPTED, "asked to leave before it began");
     }
@@ -369,7 +369,7 @@ static bool is_quick(const struct action *action) {
         count += action->inputs[i].count;
         for (size_t k = 0; plain && count <= QUICK_ITEMS && k < action->inputs[i].count; k++) {
             const struct action_item *item = &action->inputs[i].items[k];
-            plain = !item->content.directory && !item->only;
+            plain = !item->content.directory && !item->only && !item->url;
             bytes += item->content.size;
         }
     }

@@ -5,15 +5,44 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/transfer/transfer.h"
 
+enum { WAIT_NS = 50000000 };
 static const char file_name[] = "fetched"; /* beside the stage's directory */
 
-/* One at a time: stages that start together often need the same file. */
-static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+/* The fetches under way: stages that start together often need the same file. and one of them fetches it. */
+struct fetching {
+    const struct digest *digest;
+    struct fetching *next;
+};
+static struct fetching *all;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static bool begin(struct fetching *f) {
+    pthread_mutex_lock(&mutex);
+    bool other = false;
+    for (const struct fetching *o = all; o; o = o->next)
+        other |= digest_equal(o->digest, f->digest);
+    if (!other) {
+        f->next = all;
+        all = f;
+    }
+    pthread_mutex_unlock(&mutex);
+    return !other;
+}
+
+static void end(const struct fetching *f) {
+    pthread_mutex_lock(&mutex);
+    struct fetching **at = &all;
+    while (*at != f)
+        at = &(*at)->next;
+    *at = f->next;
+    pthread_mutex_unlock(&mutex);
+}
 
 /* 1: the store has it. */
 static int find(struct object *out, const struct attempt *a, const struct action_item *item, struct error *err) {
@@ -42,10 +71,19 @@ static int fetch(struct object *out, struct attempt *a, const struct action_item
 }
 
 int fetch_object(struct object *out, struct attempt *a, const struct action_item *item, struct error *err) {
-    pthread_mutex_lock(&one_at_a_time);
-    int rc = find(out, a, item, err);
+    const struct timespec pause = {.tv_nsec = WAIT_NS};
+    struct fetching f = {&item->content.digest, NULL};
+    int rc;
+    while ((rc = find(out, a, item, err)) == 0 && !begin(&f)) {
+        if (a->cancelled)
+            return error_set(err, ERR_INTERRUPTED, "%s: cancelled", item->url);
+        nanosleep(&pause, NULL);
+    }
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    rc = find(out, a, item, err); /* the one before may have ended just now */
     if (rc == 0)
         rc = fetch(out, a, item, err);
-    pthread_mutex_unlock(&one_at_a_time);
+    end(&f);
     return rc < 0 ? rc : 0;
 }

@@ -127,10 +127,11 @@ static int put_out(struct object *object, struct attempt *a, int folder, const s
     const char *name = path_base(out->path);
     int rc = a->only_look ? store_object_hash(folder, name, object, err)
                           : store_object_put(a->all->options.store, folder, name, object, err);
-    if (rc < 0)
+    if (rc < 0 && rc != ERR_IO)
         error_prefix(err, "out \"%s\"", out->name);
     if (rc != ERR_IO)
         return rc;
+    error_prefix(err, "out \"%s\" in %s", out->name, a->directory->stage);
     char *path = mem_printf("/proc/self/fd/%d/%s", folder, name);
     if (nftw(path, is_unreadable, 16, FTW_PHYS) > 0)
         rc = error_set(err, ERR_FAILED, "its out \"%s\" (%s) cannot be read; leave it readable for its owner",

@@ -85,7 +85,10 @@ static int print_logs(const struct logs *logs, const struct project *p, const ch
         if (code == 0)
             code = print_stream(p, attempt, "stderr", err);
     }
-    return code == 0 && shown == 0 ? error_set(err, ERR_NOT_FOUND, "%s was never started", named) : code;
+    return code == 0 && shown == 0
+               ? error_set(err, ERR_NOT_FOUND, "%s was never started, or runs for the first time: --follow shows that",
+                           named)
+               : code;
 }
 
 static int follow(const struct logs *logs, const struct project *p, const char *named, struct error *err) {

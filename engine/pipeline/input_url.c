@@ -30,7 +30,8 @@ const char *url_file_name(struct arena *arena, const char *url) {
     size_t length = strcspn(path, "?#"), begin = length;
     while (begin > 0 && path[begin - 1] != '/')
         begin--;
-    return begin == 0 ? "" : arena_strndup(arena, path + begin, length - begin);
+    const char *name = begin == 0 ? "" : arena_strndup(arena, path + begin, length - begin);
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ? "" : name;
 }
 
 /* A text that may hold references to params and the matrix. NULL after a reported fault. */

@@ -293,12 +293,18 @@ static void remove_failed(const struct run *r, const struct instance *i) {
     close(failed);
 }
 
+static bool was_asked_to_leave(const struct task *t) {
+    return t->job.terminating && !t->job.timed_out;
+}
+
 static void judge_failed(struct task *t) {
     struct run *r = t->run;
     struct outcome *o = &t->attempt->outcome;
     struct error fault = {0};
     tolerate(t);
     bool left = t->job.terminating && (o->result.exit == ATTEMPT_LEFT_STATUS || o->result.signal == SIGTERM);
+    left |=
+        t->job.tolerated && was_asked_to_leave(t); /* no select goes on without it: it may not have failed by itself */
     const char *prefix = t->job.timed_out ? "timed out: " : "";
     const char *why = o->reason ? o->reason : t->attempt->error.message;
     char *reason = mem_printf("%s%s", prefix, why);

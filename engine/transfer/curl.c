@@ -17,6 +17,7 @@ static const struct {
     {"curl_easy_perform", offsetof(struct curl, easy_perform)},
     {"curl_easy_getinfo", offsetof(struct curl, easy_getinfo)},
     {"curl_easy_cleanup", offsetof(struct curl, easy_cleanup)},
+    {"curl_easy_strerror", offsetof(struct curl, easy_strerror)},
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;

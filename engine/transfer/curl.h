@@ -13,6 +13,7 @@ struct curl {
     CURLcode (*easy_perform)(CURL *handle);
     CURLcode (*easy_getinfo)(CURL *handle, CURLINFO info, ...);
     void (*easy_cleanup)(CURL *handle);
+    const char *(*easy_strerror)(CURLcode code);
 };
 
 /* Call curl_load before the first use; any thread may. */

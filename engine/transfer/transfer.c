@@ -9,7 +9,7 @@
 #include "engine/base/file.h"
 #include "engine/transfer/curl.h"
 
-enum { TRIES = 3, CONNECT_S = 30, STALLED_S = 60, REDIRECTS = 10, POLL_MS = 100 };
+enum { TRIES = 3, CONNECT_S = 30, STALLED_S = 60, STALLED_BYTES = 100, REDIRECTS = 10, POLL_MS = 100 };
 
 /* One try. */
 struct try {
@@ -53,7 +53,7 @@ static void set_options(CURL *handle, struct try *t, char *message) {
     curl.easy_setopt(handle, CURLOPT_FAILONERROR, 1L);
     curl.easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
     curl.easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
-    curl.easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl.easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, (long)STALLED_BYTES);
     curl.easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, (long)STALLED_S);
     curl.easy_setopt(handle, CURLOPT_USERAGENT, "retort");
     curl.easy_setopt(handle, CURLOPT_ERRORBUFFER, message);
@@ -96,7 +96,7 @@ static int fetch_once(const struct transfer *transfer, struct error *err) {
         rc = error_set(err, written.code, "%s", written.message);
     else
         rc = error_set(err, may_pass(code, status) ? ERR_BUSY : ERR_FAILED, "%s: cannot be fetched: %s", transfer->url,
-                       message);
+                       *message ? message : curl.easy_strerror(code));
     sha256_free(t.hash);
     return rc;
 }

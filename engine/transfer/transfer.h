@@ -2,7 +2,7 @@
  * Fetches files by https and http, with libcurl. Most runs fetch none, so the library is loaded with the first file: it
  * would double the time of every start.
  *
- * A transfer is tried three times if the server does not answer, sends nothing for a minute, or ends the connection early.
+ * A transfer is tried three times if the server does not answer, sends next to nothing for a minute, or ends the connection early.
  * Proxies come from the caller's environment, as curl documents them. Redirects stay with https and http.
  */
 #ifndef RETORT_TRANSFER_TRANSFER_H

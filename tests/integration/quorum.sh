@@ -68,4 +68,24 @@ for q in 0 '"0"' '"0%"' '"80"' '"101%"' '"120%"' 1.5 true -1 4; do
     sed "s/\"quorum\": 2/\"quorum\": $q/" chain.json >bad.json
     check "a quorum of $q is refused" exits 2 "$retort" check bad.json
 done
+
+# A stage that fails because it was asked to leave did not fail by itself.
+cat >leave.json <<'EOF'
+{ "retort": 1, "name": "leave", "stages": {
+    "t": { "matrix": { "n": [1, 2, 3] }, "outs": { "m": { "path": "m", "type": "metrics" } },
+           "cmd": ["sh", "-c", "trap 'exit 1' TERM; echo \"{\\\"l\\\": $1}\" >m; [ $1 != 3 ] || [ -e \"$2\" ] || { echo >\"$2.began\"; while :; do sleep 0.02; done; }", "x", "${matrix.n}", "@go"] },
+    "b": { "select": { "from": "t", "group_by": ["n"], "maximize": "metrics.l", "quorum": 2 } } },
+  "results": { "best": "${stages.b.outs.m}" } }
+EOF
+sed -i "s,@go,$work/go," leave.json
+RETORT_ISOLATION=off "$retort" run leave.json --progress json >leave.run 2>&1 &
+engine=$!
+while ! [ -e "$work/go.began" ] || [ "$(grep -c finished leave.run)" -lt 2 ]; do sleep 0.02; done
+kill -INT $engine
+wait $engine
+check "an interrupted stage counts as no failure" has leave.run '"failed":0,"interrupted":1'
+check "no select goes on without it" test ! -e results/leave/best
+touch "$work/go"
+RETORT_ISOLATION=off "$retort" run leave.json >leave.run 2>&1
+check "the next run chooses among all" same "$(cat results/leave/best)" '{"l": 3}'
 finish

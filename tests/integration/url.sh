@@ -61,13 +61,26 @@ check "a missing file fails the stage" has run.txt "$base/gone: cannot be fetche
 check "it was asked for once" same "$(asked gone)" 1
 
 pipeline p.json hang/big "$(digest big)"
-"$retort" run p.json >run.txt 2>&1 &
+"$retort" run p.json --progress json >run.txt 2>&1 &
 run=$!
 while ! grep -q hang "$work/asked"; do sleep 0.02; done
 kill -INT $run
 wait $run
 check "Ctrl-C ends a run that waits for a server" same $? 130
+check "its stage is interrupted and not failed" has run.txt '"failed":0,"interrupted":1'
 check "nothing is left of the fetched half" same "$(find .retort/work -type f -name fetched | wc -l)" 0
+
+# A stage whose file the store has does not wait for another's download.
+cat >beside.json <<EOF
+{ "retort": 1, "name": "b", "stages": {
+    "slow": { "cmd": ["true"], "outs": [], "in": { "x": { "url": "$base/hang/big", "sha256": "$(digest big)" } } },
+    "here": { "cmd": ["cp", "\${in.x}", "o"], "outs": { "o": "o" }, "in": { "x": { "url": "$base/x.csv", "sha256": "$(digest x.csv)" } } } } }
+EOF
+"$retort" run beside.json -j 2 >run.txt 2>&1 &
+run=$!
+while ! grep -q "finished *here" run.txt; do sleep 0.02; done
+check "a stage that needs another file runs beside a slow download" kill -INT $run
+wait $run
 
 # Faults of the file.
 bad() { # INPUT MESSAGE
@@ -81,6 +94,7 @@ bad '{ "x": { "url": "https://h/x", "sha256": "12" } }' 'the digest "12" is not 
 bad '{ "x": { "url": "ftp://h/x", "sha256": "'$zeros'" } }' 'begins with neither https:// nor http://'
 bad '{ "x": { "url": "https://u:p@h/x", "sha256": "'$zeros'" } }' "holds a user's name or password"
 bad '{ "x": { "url": "https://h/", "sha256": "'$zeros'" } }' 'names no file: say where it stands'
+bad '{ "x": { "url": "https://h/..", "sha256": "'$zeros'" } }' 'names no file: say where it stands'
 bad '{ "x": { "url": "https://h/x", "path": "x", "sha256": "'$zeros'" } }' 'the input has "path" and "url": keep one of them'
 bad '{ "x": { "path": "bad.json", "sha256": "'$zeros'" } }' '"sha256" stands beside "url"'
 bad '[{ "url": "https://h/x", "sha256": "'$zeros'" }]' 'a file to fetch has no path of its own'
