@@ -34,12 +34,12 @@ int object_hash(struct digest *out, uint64_t *size, int fd, bool listing, const 
                 struct error *err) {
     struct buffer text = {0};
     struct sha256 *h = sha256_create();
-    char small[SMALL_SIZE], *large = NULL;
+    char small[SMALL_SIZE], *chunk = small;
+    size_t room = sizeof small;
     ssize_t got;
     int rc = 0;
     *size = 0;
-    while ((got = read(fd, large ? large : small, large ? READ_SIZE : SMALL_SIZE)) != 0) {
-        const char *chunk = large ? large : small;
+    while ((got = read(fd, chunk, room)) != 0) {
         if (got < 0 && errno == EINTR)
             continue;
         if (stop && atomic_load(stop)) {
@@ -55,14 +55,17 @@ int object_hash(struct digest *out, uint64_t *size, int fd, bool listing, const 
         else
             sha256_update(h, chunk, (size_t)got);
         *size += (uint64_t)got;
-        if (!large && got == SMALL_SIZE)
-            large = mem_scratch(READ_SIZE);
+        if (chunk == small && got == SMALL_SIZE) {
+            chunk = mem_scratch(READ_SIZE);
+            room = READ_SIZE;
+        }
     }
     sha256_finish(h, out);
     if (listing)
         listing_digest(out, buffer_text(&text), text.size);
     buffer_close(&text);
-    free(large);
+    if (chunk != small)
+        free(chunk);
     return rc;
 }
 
