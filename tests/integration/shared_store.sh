@@ -21,7 +21,7 @@ told() { run "$@" || { status=$?; cat "$work/run.err" "$work/run.json"; return $
 # folders. Files that stages made below their own folder keep their
 # modes, and so does their checkpoint on a file system without ACLs.
 closed() {
-    find .retort $(ls -d results 2>/dev/null) \( -type d -o -type f ! -path '.retort/objects/*' \) ! -path '*/work/*/dir/*' ! -perm -g+w >"$work/closed"
+    find .retort $(ls -d results 2>/dev/null) \( -type d -o -type f ! -path '.retort/objects/*' \) ! -path '*/work/*/dir/*' -perm /777 ! -perm -g+w >"$work/closed"
     if [ -e acl ]; then cat "$work/closed"; else grep -v '/checkpoints/.*/' "$work/closed"; fi
 }
 
