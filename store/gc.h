@@ -87,7 +87,7 @@ bool gc_needs_attempt(const struct gc *g, const char *file_name);
 int gc_mark_records(struct gc *g, struct error *err);
 int gc_mark_attempts(struct gc *g, struct error *err);
 
-/* Keeps the objects of a record, the files of its directories, and its attempt. ERR_IO: a listing could not be read. */
+/* Keeps the objects of a record, the files of its directories, its patch, and its attempt. ERR_IO: a listing could not be read. */
 int gc_keep_record(struct gc *g, const cJSON *record, struct error *err);
 
 /* Each removes its part, or only counts it in a dry run. */

@@ -54,9 +54,13 @@ static int keep_object(void *context, const char *name, const struct object *o, 
 }
 
 int gc_keep_record(struct gc *g, const cJSON *record, struct error *err) {
-    const char *attempt = record_read(record).attempt;
+    const struct record_view view = record_read(record);
+    const char *attempt = view.attempt;
     struct error why = {0};
+    struct digest diff;
     int rc = record_outs(record, keep_object, g, &why);
+    if (digest_parse(&diff, view.diff))
+        digest_set_add(&g->objects, &diff);
     if (*attempt)
         gc_keep_attempt(g, attempt);
     return rc == 0 || rc == ERR_INVALID ? 0 : error_set(err, rc, "%s", why.message); /* a failed attempt has no outs */

@@ -24,6 +24,7 @@ struct record_view record_read(const cJSON *record) {
         .state = json_text(record, "state", ""),
         .reason = json_text(record, "reason", ""),
         .end = json_text(member(record, "provenance"), "end", ""),
+        .diff = json_text(member(member(record, "provenance"), "git"), "diff_sha256", ""),
         .platform = json_text(record, "platform", ""),
         .wall_s = json_double(record, "wall_s", unknown),
         .user_s = json_double(resources, "user_s", unknown),

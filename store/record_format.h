@@ -20,6 +20,7 @@ struct record_view {
     const char *state;    /* of an attempt's own record: how it ended; "": it is an action record */
     const char *reason;   /* of an attempt's own record: why it failed; "": it does not say */
     const char *end;      /* when it ended, as RECORD.md writes times; "": unknown */
+    const char *diff;     /* digest in hex of the patch from the commit to the files; "": they were clean */
     const char *platform; /* code path, BLAS and libc that computed it */
     double wall_s, user_s, system_s, max_rss_bytes;
     double memory_limit_bytes, memory_peak_bytes; /* of all processes of the stage together; NaN: none */

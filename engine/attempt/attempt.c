@@ -20,26 +20,6 @@ enum { QUICK_ITEMS = 8, QUICK_BYTES = 64 * 1024 };
 
 /* ---- shared by attempts ---- */
 
-/* The part of a tree that is the same in every record, as the text that they hold. */
-static cJSON *as_text(cJSON *tree) {
-    char *text = json_canonical_text(tree);
-    cJSON *raw = cJSON_CreateRaw(text);
-    free(text);
-    return raw;
-}
-
-static void find_provenance(uv_work_t *work) {
-    struct attempts *all = work->data;
-    all->git = provenance_git(all->options.pipeline->directory);
-    cJSON *host = provenance_host("/");
-    cJSON *versions = provenance_versions(cJSON_GetObjectItemCaseSensitive(all->git, "commit") != NULL);
-    all->git_text = as_text(all->git);
-    all->host_text = as_text(host);
-    all->versions_text = as_text(versions);
-    cJSON_Delete(host);
-    cJSON_Delete(versions);
-}
-
 static void on_provenance(uv_work_t *work, int status) {
     struct attempts *all = work->data;
     (void)status;
@@ -71,7 +51,7 @@ int attempts_open(struct attempts *out, const struct attempts_options *options, 
     if (rc < 0)
         return rc;
     out->provenance_work.data = out;
-    uv_queue_work(options->loop, &out->provenance_work, find_provenance, on_provenance);
+    uv_queue_work(options->loop, &out->provenance_work, attempts_find_provenance, on_provenance);
     return 0;
 }
 
@@ -93,6 +73,7 @@ void attempts_free(struct attempts *all) {
     executor_free(all->executor);
     if (all->work_fd >= 0)
         close(all->work_fd);
+    git_files_close(&all->git_files);
     cJSON_Delete(all->git);
     cJSON_Delete(all->git_text);
     cJSON_Delete(all->host_text);

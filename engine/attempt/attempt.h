@@ -28,6 +28,7 @@
 #include "engine/attempt/inputs.h"
 #include "engine/lookup/facts.h"
 #include "engine/plan/plan.h"
+#include "engine/provenance/provenance.h"
 #include "store/store.h"
 
 /* ---- shared by the attempts of one engine ---- */
@@ -61,6 +62,7 @@ struct attempts {
     struct attempt **prepared; /* they wait for attempts_submit */
     size_t prepared_count, prepared_capacity;
     cJSON *git;
+    struct git_files git_files;                  /* what git tracks */
     cJSON *git_text, *host_text, *versions_text; /* provenance of every record: raw, so that it is written once */
     bool has_provenance;
     uv_work_t provenance_work;
@@ -200,6 +202,10 @@ cJSON *attempt_out_json(const struct out_decl *out, const struct object *object)
 
 /* Gives its directory back. Before attempt_free, where only_look. */
 void attempt_remove(struct attempt *a);
+
+/* ---- provenance.c, for attempt.c; on a worker thread ---- */
+
+void attempts_find_provenance(uv_work_t *work); /* of a struct attempts, `work->data` */
 
 /* ---- notes.c, for attempt.c ---- */
 

@@ -69,21 +69,24 @@ static void add_programs(cJSON *provenance, const struct attempt *a) {
         add_command_programs(provenance, programs, a);
 }
 
-static cJSON *input_item(const struct action_item *item) {
+static cJSON *input_item(const struct action_item *item, const struct git_files *git) {
     const struct content *c = &item->content;
     cJSON *out = record_out_json(&(struct object){c->digest, c->size, c->directory, c->executable}, NULL);
     cJSON_AddStringToObject(out, "name", item->name);
     if (item->path)
         cJSON_AddStringToObject(out, "path", item->path);
+    if (item->path && git->folder && !git_tracks(git, item->path))
+        cJSON_AddTrueToObject(out, "untracked");
     return out;
 }
 
-static void add_inputs(cJSON *provenance, const struct action *action) {
+static void add_inputs(cJSON *provenance, const struct attempt *a) {
+    const struct action *action = a->instance->action;
     cJSON *inputs = cJSON_AddObjectToObject(provenance, "inputs");
     for (size_t i = 0; i < action->input_count; i++) {
         cJSON *list = cJSON_AddArrayToObject(inputs, action->inputs[i].name);
         for (size_t k = 0; k < action->inputs[i].count; k++)
-            cJSON_AddItemToArray(list, input_item(&action->inputs[i].items[k]));
+            cJSON_AddItemToArray(list, input_item(&action->inputs[i].items[k], &a->all->git_files));
     }
 }
 
@@ -141,7 +144,7 @@ static void add_provenance(cJSON *record, const struct attempt *a) {
     cJSON_AddStringToObject(p, "isolation", a->isolation.covers ? "namespace" : "none");
     add_environment(p, a);
     add_programs(p, a);
-    add_inputs(p, a->instance->action);
+    add_inputs(p, a);
     cJSON *logs = cJSON_AddObjectToObject(p, "logs");
     add_log(logs, "stdout", &a->outcome.stdout_log, a->stdout_log);
     add_log(logs, "stderr", &a->outcome.stderr_log, a->stderr_log);

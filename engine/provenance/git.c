@@ -5,9 +5,7 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
-#include "engine/base/sha256.h"
-#include "engine/provenance/libgit.h"
-#include "engine/provenance/provenance.h"
+#include "engine/provenance/internal.h"
 
 char *provenance_public_url(const char *url) {
     const char *scheme_end = strstr(url, "://");
@@ -25,108 +23,9 @@ char *provenance_public_url(const char *url) {
     return mem_printf("%.*s%.*s", (int)(scheme_end + 3 - url), url, (int)strcspn(host, "?#"), host);
 }
 
-static const char *last_error(void) {
+const char *git_fault(void) {
     const git_error *e = libgit.error_last();
     return e && e->message ? e->message : "git gives no reason";
-}
-
-/* The branch of HEAD, also before its first commit; NULL when detached. The caller frees. */
-static char *branch_name(git_repository *repo) {
-    git_reference *head = NULL;
-    char *name = NULL;
-    if (libgit.reference_lookup(&head, repo, "HEAD") == 0 && libgit.reference_type(head) == GIT_REFERENCE_SYMBOLIC) {
-        const char *target = libgit.reference_symbolic_target(head);
-        const char prefix[] = "refs/heads/";
-        size_t skip = strncmp(target, prefix, sizeof prefix - 1) == 0 ? sizeof prefix - 1 : 0;
-        name = mem_strdup(target + skip);
-    }
-    libgit.reference_free(head);
-    return name;
-}
-
-/* Reads the configuration's entries, because git_remote_list leaks 20 KB for every entry that is no remote (libgit2
-   1.5, git_regexp_match). */
-static void add_remote(cJSON *out, git_repository *repo) {
-    git_config *config = NULL;
-    git_config_iterator *entries = NULL;
-    git_config_entry *entry = NULL;
-    char *url = NULL;
-    if (libgit.repository_config_snapshot(&config, repo) == 0 && libgit.config_iterator_new(&entries, config) == 0) {
-        while (libgit.config_next(&entry, entries) == 0) {
-            bool origin = strcmp(entry->name, "remote.origin.url") == 0;
-            const char *dot = strrchr(entry->name, '.');
-            bool other = strncmp(entry->name, "remote.", 7) == 0 && strcmp(dot, ".url") == 0;
-            if (entry->value && (origin || (other && !url))) {
-                free(url);
-                url = provenance_public_url(entry->value);
-            }
-            if (origin && url)
-                break;
-        }
-    }
-    json_add_text(out, "remote", url);
-    free(url);
-    libgit.config_iterator_free(entries);
-    libgit.config_free(config);
-}
-
-static int hash_line(const git_diff_delta *delta, const git_diff_hunk *hunk, const git_diff_line *line, void *hash) {
-    (void)delta;
-    (void)hunk;
-    if (line->origin == GIT_DIFF_LINE_CONTEXT || line->origin == GIT_DIFF_LINE_ADDITION ||
-        line->origin == GIT_DIFF_LINE_DELETION)
-        sha256_update(hash, &line->origin, 1);
-    sha256_update(hash, line->content, line->content_len);
-    return 0;
-}
-
-/* Compares the tree (NULL before the first commit) with the index and the working tree. Untracked files are left
-   out: libgit2 would walk a store beside the sources in vain. */
-static int diff_open(git_diff **out, git_repository *repo, git_tree *tree) {
-    git_diff_options options;
-    libgit.diff_options_init(&options, GIT_DIFF_OPTIONS_VERSION);
-    options.flags = GIT_DIFF_SHOW_BINARY | GIT_DIFF_INCLUDE_TYPECHANGE;
-    options.id_abbrev = GIT_OID_HEXSZ;
-    options.old_prefix = "a"; /* independent of diff.noprefix */
-    options.new_prefix = "b";
-    return libgit.diff_tree_to_workdir_with_index(out, repo, tree, &options);
-}
-
-static void add_dirty(cJSON *out, git_repository *repo, git_tree *tree) {
-    git_diff *diff = NULL;
-    struct sha256 *hash = sha256_create();
-    struct digest digest;
-    char hex[DIGEST_HEX_SIZE];
-    int rc = libgit.repository_is_bare(repo) ? 0 : diff_open(&diff, repo, tree);
-    bool dirty = rc == 0 && diff && libgit.diff_num_deltas(diff) > 0;
-    if (dirty)
-        rc = libgit.diff_print(diff, GIT_DIFF_FORMAT_PATCH, hash_line, hash);
-    sha256_finish(hash, &digest);
-    digest_hex(hex, &digest);
-    if (rc < 0) {
-        json_add_text(out, "dirty", NULL);
-        json_add_text(out, "dirty_unavailable", last_error());
-    } else {
-        cJSON_AddBoolToObject(out, "dirty", dirty);
-    }
-    json_add_text(out, "diff_sha256", dirty && rc == 0 ? hex : NULL);
-    libgit.diff_free(diff);
-}
-
-static void describe(cJSON *out, git_repository *repo) {
-    git_object *commit = NULL;
-    git_object *tree = NULL;
-    char hex[GIT_OID_HEXSZ + 1];
-    bool born = libgit.revparse_single(&commit, repo, "HEAD^{commit}") == 0 &&
-                libgit.object_peel(&tree, commit, GIT_OBJECT_TREE) == 0;
-    json_add_text(out, "commit", born ? libgit.oid_tostr(hex, sizeof hex, libgit.object_id(commit)) : NULL);
-    char *branch = branch_name(repo);
-    json_add_text(out, "branch", branch);
-    free(branch);
-    add_remote(out, repo);
-    add_dirty(out, repo, (git_tree *)tree);
-    libgit.object_free(tree);
-    libgit.object_free(commit);
 }
 
 /* Whether the repository was refused since somebody else owns it. libgit2 1.5 says GIT_ENOTFOUND when no safe.directory
@@ -151,7 +50,7 @@ static const char no_repository[] = "not in a git repository";
 static void add_unavailable(cJSON *out, const char *path, int rc) {
     git_buf found = GIT_BUF_INIT;
     bool config = libgit.error_last() && libgit.error_last()->klass == GIT_ERROR_CONFIG;
-    char *why = mem_strdup(last_error());
+    char *why = mem_strdup(git_fault());
     bool there = libgit.repository_discover(&found, path, 0, NULL) == 0;
     char *folder = there ? folder_of(found.ptr) : NULL, *text = NULL;
     if (there && is_foreign(rc, why))
@@ -190,7 +89,7 @@ static bool may_be_in_repository(const char *path) {
     return may;
 }
 
-cJSON *provenance_git(const char *path) {
+cJSON *provenance_git(const char *path, struct git_files *files) {
     cJSON *out = cJSON_CreateObject();
     git_repository *repo = NULL;
     struct error err = {0};
@@ -199,12 +98,12 @@ cJSON *provenance_git(const char *path) {
         return out;
     }
     if (libgit_load(&err) < 0 || libgit.libgit2_init() < 0) {
-        json_add_text(out, "unavailable", err.code ? err.message : last_error());
+        json_add_text(out, "unavailable", err.code ? err.message : git_fault());
         return out;
     }
     int rc = libgit.repository_open_ext(&repo, path, 0, NULL);
     if (rc == 0)
-        describe(out, repo);
+        git_describe_all(out, repo, files);
     else
         add_unavailable(out, path, rc);
     libgit.repository_free(repo);

@@ -17,6 +17,11 @@
     F(config_iterator_free)                                                                                            \
     F(config_iterator_new)                                                                                             \
     F(config_next)                                                                                                     \
+    F(describe_commit)                                                                                                 \
+    F(describe_format)                                                                                                 \
+    F(describe_format_options_init)                                                                                    \
+    F(describe_options_init)                                                                                           \
+    F(describe_result_free)                                                                                            \
     F(diff_free)                                                                                                       \
     F(diff_num_deltas)                                                                                                 \
     F(diff_options_init)                                                                                               \
@@ -26,6 +31,9 @@
     F(error_set_oom)                                                                                                   \
     F(ignore_add_rule)                                                                                                 \
     F(ignore_path_is_ignored)                                                                                          \
+    F(index_entrycount)                                                                                                \
+    F(index_free)                                                                                                      \
+    F(index_get_byindex)                                                                                               \
     F(libgit2_init)                                                                                                    \
     F(libgit2_opts)                                                                                                    \
     F(libgit2_shutdown)                                                                                                \
@@ -41,9 +49,12 @@
     F(repository_config_snapshot)                                                                                      \
     F(repository_discover)                                                                                             \
     F(repository_free)                                                                                                 \
+    F(repository_index)                                                                                                \
     F(repository_is_bare)                                                                                              \
+    F(repository_is_shallow)                                                                                           \
     F(repository_new)                                                                                                  \
     F(repository_open_ext)                                                                                             \
+    F(repository_workdir)                                                                                              \
     F(revparse_single)
 
 #define LIBGIT_MEMBER(name) __typeof__(git_##name) *(name);

@@ -31,7 +31,7 @@ static cJSON *find_energy(void *context, const struct instance *i) {
 /* The git state of the attempts; asked now if no attempt ran. */
 static cJSON *find_git(void *context) {
     const struct run *r = context;
-    return r->attempts.git ? cJSON_Duplicate(r->attempts.git, true) : provenance_git(r->pipeline->directory);
+    return r->attempts.git ? cJSON_Duplicate(r->attempts.git, true) : provenance_git(r->pipeline->directory, NULL);
 }
 
 /* Takes over what this run has made and the store does not know: stages that are never cached. False: there is

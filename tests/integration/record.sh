@@ -5,6 +5,9 @@
 mkdir "$work/project" "$work/elsewhere" && cd "$work/project" || exit 1
 git init -q . && git -c user.name=t -c user.email=t@example.org commit -q --allow-empty -m begin || exit 1
 mkdir folder && echo text >folder/a.txt && echo text >a.txt
+# Submodules, one of them not checked out, and a change.
+git init -q sub && git -C sub -c user.name=t -c user.email=t@example.org commit -q --allow-empty -m begin || exit 1
+git add sub 2>/dev/null && git update-index --add --cacheinfo 160000,"$(git rev-parse HEAD)",absent && echo new >staged && git add staged || exit 1
 
 # A venv made by hand, with a package and a path outside of it.
 site=venv/lib/python3.11/site-packages

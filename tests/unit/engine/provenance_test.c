@@ -91,7 +91,7 @@ static bool is_null(const cJSON *object, const char *name) {
 }
 
 static void test_no_repository(void **state) {
-    cJSON *git = provenance_git(*state);
+    cJSON *git = provenance_git(*state, NULL);
     assert_string_equal(json_text(git, "unavailable", ""), "not in a git repository");
     assert_null(cJSON_GetObjectItemCaseSensitive(git, "commit"));
     cJSON_Delete(git);
@@ -100,7 +100,7 @@ static void test_no_repository(void **state) {
 static void test_before_the_first_commit(void **state) {
     git_repository *repo = init_repository(*state);
     put(*state, "study.json", "{}\n"); /* untracked: not the repository's business */
-    cJSON *git = provenance_git(*state);
+    cJSON *git = provenance_git(*state, NULL);
     assert_true(is_null(git, "commit"));
     assert_string_equal(json_text(git, "branch", ""), "trunk");
     assert_true(is_null(git, "remote"));
@@ -120,7 +120,7 @@ static void test_clean_and_dirty(void **state) {
     put(*state, "untracked", "x");
     char *below = path_join(*state, "parts");
 
-    cJSON *git = provenance_git(below); /* found upwards, too */
+    cJSON *git = provenance_git(below, NULL); /* found upwards, too */
     assert_string_equal(json_text(git, "commit", ""), commit);
     assert_string_equal(json_text(git, "branch", ""), "trunk");
     assert_string_equal(json_text(git, "remote", ""), "https://git.example.org/radio.git");
@@ -129,7 +129,7 @@ static void test_clean_and_dirty(void **state) {
     cJSON_Delete(git);
 
     put(*state, "study.json", "[1]\n");
-    git = provenance_git(below);
+    git = provenance_git(below, NULL);
     assert_string_equal(json_text(git, "commit", ""), commit);
     assert_true(json_bool(git, "dirty", false));
     /* The patch by hand; the ids are the blobs' ("blob 3\0{}\n" and "blob 4\0[1]\n" under SHA-1, from git
@@ -163,7 +163,7 @@ static void test_staged_change_is_dirty(void **state) {
     require_git(git_index_add_bypath(index, "b"));
     require_git(git_index_write(index));
     git_index_free(index);
-    cJSON *git = provenance_git(*state);
+    cJSON *git = provenance_git(*state, NULL);
     assert_true(json_bool(git, "dirty", false));
     cJSON_Delete(git);
     git_repository_free(repo);
@@ -178,7 +178,7 @@ static void test_detached_and_other_remote(void **state) {
     require_git(git_oid_fromstr(&id, commit));
     require_git(git_repository_set_head_detached(repo, &id));
     set_config(repo, "remote.upstream.url", "git@git.example.org:radio.git");
-    cJSON *git = provenance_git(*state);
+    cJSON *git = provenance_git(*state, NULL);
     assert_string_equal(json_text(git, "commit", ""), commit);
     assert_true(is_null(git, "branch"));
     assert_string_equal(json_text(git, "remote", ""), "git@git.example.org:radio.git");
@@ -187,7 +187,7 @@ static void test_detached_and_other_remote(void **state) {
 }
 
 static void commit_alone_is_known(const char *directory, const char *commit) {
-    cJSON *git = provenance_git(directory);
+    cJSON *git = provenance_git(directory, NULL);
     assert_string_equal(json_text(git, "commit", ""), commit);
     assert_true(is_null(git, "dirty"));
     assert_true(strlen(json_text(git, "dirty_unavailable", "")) > 0);
@@ -203,7 +203,7 @@ static void test_damaged_repository_never_stops_anything(void **state) {
     put(*state, ".git/index", "this is no index");
     commit_alone_is_known(*state, commit);
     put(*state, ".git/config", "[core\n");
-    cJSON *git = provenance_git(*state);
+    cJSON *git = provenance_git(*state, NULL);
     assert_true(strlen(json_text(git, "unavailable", "")) > 0);
     cJSON_Delete(git);
 }
@@ -240,11 +240,64 @@ static void test_giant_object_never_stops_anything(void **state) {
     free(object);
 }
 
+static void expect_tracked(const struct git_files *files, const char *folder, const char *name, bool tracked) {
+    char *path = path_join(folder, name);
+    if (git_tracks(files, path) != tracked)
+        fail_msg("%s is %stracked", name, tracked ? "not " : "");
+    free(path);
+}
+
+static void test_tracked_files(void **state) {
+    git_repository *repo = init_repository(*state);
+    struct git_files files = {0};
+    char commit[GIT_OID_HEXSZ + 1];
+    put(*state, "data/a.csv", "1\n");
+    put(*state, "data-old", "1\n"); /* '-' sorts before '/' */
+    put(*state, "z", "1\n");
+    commit_all(repo, commit);
+    put(*state, "data/new.csv", "1\n");
+    put(*state, "other/b", "1\n");
+    char *link = path_join(*state, "link");
+    assert_int_equal(symlink("data", link), 0);
+    cJSON_Delete(provenance_git(*state, &files));
+    static const char *const tracked[] = {"data/a.csv", "data", "data-old", "z", "link/a.csv"};
+    static const char *const others[] = {"data/new.csv", "other",        "other/b",    "dat",
+                                         "zz",           "link/new.csv", "/etc/passwd"};
+    for (size_t i = 0; i < sizeof tracked / sizeof *tracked; i++)
+        expect_tracked(&files, *state, tracked[i], true);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        expect_tracked(&files, *state, others[i], false);
+    git_files_close(&files);
+    free(link);
+    git_repository_free(repo);
+}
+
+static void test_nearest_tag(void **state) {
+    git_repository *repo = init_repository(*state);
+    git_oid id;
+    char commit[GIT_OID_HEXSZ + 1];
+    put(*state, "a", "1\n");
+    commit_all(repo, commit);
+    cJSON *git = provenance_git(*state, NULL);
+    assert_true(is_null(git, "describe"));
+    assert_string_equal(json_text(git, "describe_unavailable", ""), "no tag leads to this commit");
+    cJSON_Delete(git);
+    git_object *object = NULL;
+    require_git(git_revparse_single(&object, repo, "HEAD"));
+    require_git(git_tag_create_lightweight(&id, repo, "v1", object, 0));
+    git_object_free(object);
+    git = provenance_git(*state, NULL);
+    assert_string_equal(json_text(git, "describe", ""), "v1");
+    assert_null(cJSON_GetObjectItemCaseSensitive(git, "describe_unavailable"));
+    cJSON_Delete(git);
+    git_repository_free(repo);
+}
+
 static void test_remote_without_url(void **state) {
     git_repository *repo = init_repository(*state);
     git_repository_free(repo);
     put(*state, ".git/config", "[remote \"origin\"]\n\turl\n");
-    cJSON *git = provenance_git(*state);
+    cJSON *git = provenance_git(*state, NULL);
     assert_true(is_null(git, "remote"));
     cJSON_Delete(git);
 }
@@ -334,7 +387,7 @@ static char *unavailable_to_another(const char *path, const char *home) {
         setenv("HOME", home, 1);
         if (setuid(OTHER_USER) < 0)
             _exit(1);
-        const char *why = json_text(provenance_git(path), "unavailable", "");
+        const char *why = json_text(provenance_git(path, NULL), "unavailable", "");
         _exit(write(ends[1], why, strlen(why)) < 0);
     }
     close(ends[1]);
@@ -387,6 +440,8 @@ int main(void) {
         in_directory(test_detached_and_other_remote),
         in_directory(test_damaged_repository_never_stops_anything),
         in_directory(test_giant_object_never_stops_anything),
+        in_directory(test_tracked_files),
+        in_directory(test_nearest_tag),
         in_directory(test_remote_without_url),
         in_directory(test_refused_repositories),
         cmocka_unit_test(test_public_url),
