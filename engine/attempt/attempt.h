@@ -62,7 +62,7 @@ struct attempts {
     struct attempt **prepared; /* they wait for attempts_submit */
     size_t prepared_count, prepared_capacity;
     cJSON *git;
-    struct git_files git_files;                  /* what git tracks */
+    struct git_files git_files;                  /* names of tracked files */
     cJSON *git_text, *host_text, *versions_text; /* provenance of every record: raw, so that it is written once */
     bool has_provenance;
     uv_work_t provenance_work;
