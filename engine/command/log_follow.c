@@ -17,6 +17,7 @@
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/base/printable.h"
+#include "stages/protocol/attempt.h"
 #include "store/attempts.h"
 #include "store/record_format.h"
 #include "store/run_file.h"
@@ -53,28 +54,8 @@ static int open_growing(const struct follow *f, const cJSON *record, int stream)
     return fd;
 }
 
-/* Takes up the newest attempt that runs. */
-static void on_attempt(void *context, const struct digest *key, const cJSON *record) {
-    struct follow *f = context;
-    const struct record_view r = record_read(record);
-    (void)key;
-    if (f->attempt || strcmp(r.state, "running") != 0 || (f->before && strcmp(f->before, r.attempt) == 0))
-        return;
-    f->attempt = mem_strdup(r.attempt);
-    free(f->run);
-    f->run = mem_strdup(r.run);
-    for (int i = 0; i < 2; i++)
-        f->fds[i] = open_growing(f, record, i);
-}
-
 static bool is_claimed(const struct follow *f) {
     return claim_is_held(f->p->store, &f->instance->key);
-}
-
-static int find_attempt(struct follow *f, struct error *err) {
-    if (!is_claimed(f))
-        return 0;
-    return store_attempt_search(f->p->store, is_wanted, on_attempt, f, err);
 }
 
 static bool attempt_runs(struct follow *f) {
@@ -87,37 +68,96 @@ static bool attempt_runs(struct follow *f) {
     return runs && !f->killed;
 }
 
-/* Prints what has come. A log that was shortened at its end gives no more. */
+static void print_piece(struct follow *f, int stream, const char *piece, size_t size) {
+    if (f->shown != stream)
+        printf("-- %s\n", streams[stream]);
+    f->shown = stream;
+    log_print_piece(&f->rest[stream], piece, size);
+}
+
+/* The keeper gives the disk of the middle of a log back that is too long. False: there is nothing more. */
+static bool skip_hole(struct follow *f, int stream, int fd) {
+    char gap[ATTEMPT_LOG_GAP_SIZE];
+    off_t data = lseek(fd, f->at[stream], SEEK_DATA);
+    if (data > f->at[stream]) {
+        print_piece(f, stream, gap, attempt_log_gap(gap, (uintmax_t)(data - f->at[stream])));
+        f->at[stream] = data;
+    }
+    return data >= 0;
+}
+
+/* Prints what has come. Data is never put into a hole, so bytes that are data after they were read were the stage's. */
 static void print_new(struct follow *f, int stream, int fd) {
     char piece[PIECE];
-    for (ssize_t got; fd >= 0 && (got = pread(fd, piece, sizeof piece, f->at[stream])) > 0; f->at[stream] += got) {
-        if (f->shown != stream)
-            printf("-- %s\n", streams[stream]);
-        f->shown = stream;
-        log_print_piece(&f->rest[stream], piece, (size_t)got);
+    while (fd >= 0 && skip_hole(f, stream, fd)) {
+        ssize_t got = pread(fd, piece, sizeof piece, f->at[stream]);
+        off_t hole = lseek(fd, f->at[stream], SEEK_HOLE);
+        if (got <= 0 || hole < 0)
+            break;
+        got = hole - f->at[stream] < got ? hole - f->at[stream] : got;
+        if (got > 0)
+            print_piece(f, stream, piece, (size_t)got);
+        f->at[stream] += got;
     }
     fflush(stdout);
 }
 
-/* The log has its last name now: a file of the first one may be another attempt's. */
-static void end_attempt(struct follow *f) {
+/* Prints the rest. The log has its last name now, and may be shorter than the open one. Without it the log was empty:
+   the next attempt may write to the open one. */
+static void print_rest(struct follow *f, int stream) {
+    char *path = store_log_path(f->p->store, f->attempt, streams[stream]);
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    print_new(f, stream, fd >= 0 && f->fds[stream] >= 0 ? f->fds[stream] : fd);
+    log_end_pieces(&f->rest[stream]);
+    f->at[stream] = 0;
+    if (fd >= 0)
+        close(fd);
+    free(path);
+}
+
+static void close_logs(struct follow *f) {
     for (int i = 0; i < 2; i++) {
-        char *path = store_log_path(f->p->store, f->attempt, streams[i]);
-        int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        print_new(f, i, fd);
-        if (fd >= 0)
-            close(fd);
         if (f->fds[i] >= 0)
             close(f->fds[i]);
         f->fds[i] = -1;
-        f->at[i] = 0;
-        log_end_pieces(&f->rest[i]);
-        free(path);
     }
+}
+
+static void end_attempt(struct follow *f) {
+    for (int i = 0; i < 2; i++)
+        print_rest(f, i);
+    close_logs(f);
     f->shown = -1;
     free(f->before);
     f->before = f->attempt;
     f->attempt = NULL;
+}
+
+/* A log that is opened while its attempt ends may be the next attempt's already. */
+static void open_logs(struct follow *f, const cJSON *record) {
+    for (int i = 0; i < 2; i++)
+        f->fds[i] = open_growing(f, record, i);
+    if (!attempt_runs(f))
+        close_logs(f);
+}
+
+/* Takes up the newest attempt that runs. */
+static void on_attempt(void *context, const struct digest *key, const cJSON *record) {
+    struct follow *f = context;
+    const struct record_view r = record_read(record);
+    (void)key;
+    if (f->attempt || strcmp(r.state, "running") != 0 || (f->before && strcmp(f->before, r.attempt) == 0))
+        return;
+    f->attempt = mem_strdup(r.attempt);
+    free(f->run);
+    f->run = mem_strdup(r.run);
+    open_logs(f, record);
+}
+
+static int find_attempt(struct follow *f, struct error *err) {
+    if (!is_claimed(f))
+        return 0;
+    return store_attempt_search(f->p->store, is_wanted, on_attempt, f, err);
 }
 
 static void follow_attempt(struct follow *f) {

@@ -204,10 +204,10 @@ static void write_account_so_far(struct keeper *k) {
     attempt_result_close(&so_far);
 }
 
-static void limit_logs(const struct keeper *k, void (*limit)(int fd, double limit_bytes)) {
+static void limit_logs(const struct keeper *k, void (*limit)(int, const struct attempt_log *, double)) {
     for (int i = 0; i < 2; i++)
         if (k->attempt.log_fds[i] >= 0)
-            limit(k->attempt.log_fds[i], k->attempt.request->log_limit_bytes);
+            limit(k->attempt.log_fds[i], &k->attempt.request->logs[i], k->attempt.request->log_limit_bytes);
 }
 
 /* Something that is done at times; UINT64_MAX: never. */

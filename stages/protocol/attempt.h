@@ -60,6 +60,10 @@ struct attempt_log {
     const char *path, *kept; /* absolute */
 };
 
+/* Writes the line that stands in a log for `left_out` bytes of its middle. Returns its length. */
+enum { ATTEMPT_LOG_GAP_SIZE = 128 };
+size_t attempt_log_gap(char out[ATTEMPT_LOG_GAP_SIZE], uintmax_t left_out);
+
 /* Texts are borrowed: from the caller when it is written, from the JSON tree when it was read. */
 struct attempt_request {
     const char *program;        /* the file to execute; NULL: argv[0] is looked up on the PATH of `environment` */

@@ -1,3 +1,5 @@
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/base/json.h"
@@ -32,6 +34,12 @@ static void add_log(cJSON *json, const char *name, const struct attempt_log *log
 static struct attempt_log read_log(const cJSON *json, const char *name) {
     const cJSON *object = cJSON_GetObjectItemCaseSensitive(json, name);
     return (struct attempt_log){.path = json_text(object, log_path, NULL), .kept = json_text(object, log_kept, NULL)};
+}
+
+size_t attempt_log_gap(char out[ATTEMPT_LOG_GAP_SIZE], uintmax_t left_out) {
+    return (size_t)snprintf(out, ATTEMPT_LOG_GAP_SIZE,
+                            "\n[retort: %" PRIuMAX " bytes are left out here; run --max-log sets how many stay]\n",
+                            left_out);
 }
 
 static void add_account(cJSON *json, const struct attempt_account *a) {
