@@ -190,6 +190,8 @@ static void search_line(struct search *s, const char *line, size_t length) {
 
 void missing_explain(struct buffer *out, struct attempt *a, const char *text) {
     struct search s = {.a = a, .directory = a->instance->decl->scope->directory, .out = out};
+    if (a->instance->decl->scope->origin)
+        return;
     s.root = path_repository(s.directory);
     for (const char *line = text; *line && s.count < MOST;) {
         size_t length = strcspn(line, "\n");

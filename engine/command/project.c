@@ -235,7 +235,10 @@ static int read_pipeline(struct project *p, const struct arguments *a, struct er
         path = found;
     }
     if (code == 0) {
-        code = pipeline_read(&p->pipeline, path, p->overrides, p->override_count, &p->diagnostics, err);
+        code = pipeline_read(
+            &p->pipeline,
+            &(struct pipeline_source){.path = path, .overrides = p->overrides, .override_count = p->override_count},
+            &p->diagnostics, err);
         if (p->diagnostics.count > 0) {
             int reported = project_report(&p->diagnostics, err);
             if (code == 0)

@@ -97,10 +97,15 @@ const cJSON *interpreter_packages(struct facts *f, const char *name, const char 
     return found ? found->python->packages : NULL;
 }
 
+/* The project that a stage is of; NULL: it is of another team's commit. The caller frees. */
+static char *project_of(const struct stage_decl *stage) {
+    return stage->scope->origin ? NULL : path_repository(stage->scope->directory);
+}
+
 /* Not the project's top folder: with its store and results it is no input. Not a part of a package, as "a.b". */
 static bool is_covered(const struct python_path *p, const struct stage_decl *stage, const char *root) {
     bool dotted = p->module && strchr(p->module, '.');
-    const char *below = path_below(p->path, root);
+    const char *below = root ? path_below(p->path, root) : NULL;
     return stage->toolchain.type != TOOLCHAIN_SYSTEM && !dotted && below && *below;
 }
 
@@ -139,7 +144,7 @@ size_t interpreter_modules(struct facts *f, const struct stage_decl *stage, stru
                            struct module_place **out) {
     const struct interpreter *i = interpreter_of_stage(f, stage);
     struct module_list list = {.arena = arena};
-    char *root = i && i->python->path_count > 0 ? path_repository(stage->scope->directory) : NULL;
+    char *root = i && i->python->path_count > 0 ? project_of(stage) : NULL;
     for (size_t k = 0; root && k < i->python->path_count; k++) {
         const struct python_path *p = &i->python->paths[k];
         if (is_covered(p, stage, root))
@@ -155,7 +160,7 @@ size_t interpreter_modules(struct facts *f, const struct stage_decl *stage, stru
 }
 
 cJSON *interpreter_record(const struct interpreter *i, const struct stage_decl *stage) {
-    char hex[DIGEST_HEX_SIZE], *root = i->python->path_count > 0 ? path_repository(stage->scope->directory) : NULL;
+    char hex[DIGEST_HEX_SIZE], *root = i->python->path_count > 0 ? project_of(stage) : NULL;
     cJSON *uncovered = cJSON_CreateArray();
     digest_hex(hex, &i->digest);
     for (size_t k = 0; k < i->python->path_count; k++)

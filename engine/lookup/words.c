@@ -54,7 +54,7 @@ static bool is_given(const struct stage_decl *stage, const char *path) {
 /* A word with a dot or a slash, relative, that is a file beside the pipeline. */
 static bool names_project_file(const struct stage_decl *stage, const char *word) {
     struct stat st;
-    if (*word == '/' || *word == '-' || !strpbrk(word, "./"))
+    if (stage->scope->origin || *word == '/' || *word == '-' || !strpbrk(word, "./"))
         return false;
     char *path = path_join(stage->scope->directory, word);
     bool is = stat(path, &st) == 0 && S_ISREG(st.st_mode);

@@ -1,7 +1,6 @@
 /* The files that {"glob": "raw/{sample}_R1.fastq.gz"} finds below the folder of the pipeline file. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "engine/base/file.h"
 #include "engine/base/folder.h"
@@ -209,14 +208,15 @@ static bool walk(struct glob *g, const char *folder, size_t begin);
 
 /* Goes on at a path whose last name matched the tokens before `end`. */
 static bool enter(struct glob *g, const char *path, size_t end) {
-    char *full = path_join(g->part->pipeline->directory, path);
-    struct stat st;
-    bool there = stat(full, &st) == 0;
-    bool folder = there && S_ISDIR(st.st_mode);
-    free(full);
+    struct error err = {0};
+    enum origin_type type;
+    if (part_file_find(&type, g->part, path, &err) < 0) {
+        report_value(g->part, g->spec, "\"glob\": %s", err.message);
+        return false;
+    }
     if (end == g->token_count)
-        return folder || (there && S_ISREG(st.st_mode)) ? add_path(g, path) : true;
-    return folder ? walk(g, path, end + 1) : true;
+        return type == ORIGIN_NONE || add_path(g, path);
+    return type != ORIGIN_FOLDER || walk(g, path, end + 1);
 }
 
 static bool enter_name(struct glob *g, const char *folder, const char *name, size_t end) {
@@ -226,26 +226,33 @@ static bool enter_name(struct glob *g, const char *folder, const char *name, siz
     return good;
 }
 
+/* A folder whose names are matched. */
+struct names {
+    struct glob *glob;
+    const char *folder;
+    size_t begin, end; /* tokens */
+};
+
+enum { REPORTED = 1 };
+
+static int meet_name(void *context, const char *name, struct error *err) {
+    const struct names *n = context;
+    struct glob *g = n->glob;
+    (void)err;
+    if (++g->visited > MAX_VISITED)
+        report_value(g->part, g->spec, "\"glob\" reads more than %d names; name its folders", MAX_VISITED);
+    else if (!name_matches(g, n->begin, n->end, name) || enter_name(g, n->folder, name, n->end))
+        return 0;
+    return REPORTED;
+}
+
 /* Goes on with each name of a folder that the tokens match. */
 static bool walk_names(struct glob *g, const char *path, size_t begin, size_t end) {
     struct error err = {0};
-    struct folder folder;
-    const char *name;
-    bool good = true;
-    char *full = path_join(g->part->pipeline->directory, path);
-    int rc = folder_open(&folder, full, &err);
-    while (rc >= 0 && good && (rc = folder_next(&folder, &name, &err)) > 0) {
-        good = ++g->visited <= MAX_VISITED;
-        if (!good)
-            report_value(g->part, g->spec, "\"glob\" reads more than %d names; name its folders", MAX_VISITED);
-        else if (name_matches(g, begin, end, name))
-            good = enter_name(g, path, name, end);
-    }
+    int rc = part_file_list(g->part, path, meet_name, &(struct names){g, path, begin, end}, &err);
     if (rc < 0)
         report_value(g->part, g->spec, "\"glob\": %s", err.message);
-    folder_close(&folder);
-    free(full);
-    return good && rc >= 0;
+    return rc == 0;
 }
 
 /* Goes on in a folder ("": that of the pipeline) with the tokens up to the next "/". False after a reported fault. */

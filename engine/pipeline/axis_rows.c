@@ -69,9 +69,7 @@ cJSON *axis_rows(struct part *part, const cJSON *axis) {
     const char *name = good ? read_name(part, node, &form) : NULL;
     if (!name)
         return NULL;
-    char *path = path_join(part->pipeline->directory, name);
-    int rc = file_read(&text, path, ROWS_MAX_BYTES, &err);
-    free(path);
+    int rc = part_file_read(&text, part, name, ROWS_MAX_BYTES, &err);
     if (rc == ERR_NOT_FOUND)
         report_value(part, node, "there is no file %s below the folder of %s", name, part->file);
     else if (rc < 0)

@@ -92,7 +92,14 @@ static void read_prefix(struct part *part, const cJSON *node, struct toolchain *
         report_value(part, prefix, "\"prefix\" is a folder beside this file, or an absolute path: \"~\" is no folder");
         return;
     }
-    char *joined = path_join(part->pipeline->directory, prefix->valuestring), *normal = path_normal(joined);
+    if (part->pipeline->origin && *prefix->valuestring != '/') {
+        report_value(part, prefix,
+                     "the environment of another team's file is no folder of its repository: give the stage the folder "
+                     "by \"in\", and name its programs in \"env\": {\"PATH\": \"tools/bin:/usr/bin:/bin\"}");
+        return;
+    }
+    const char *beside = part->pipeline->origin ? "/" : part->pipeline->directory;
+    char *joined = path_join(beside, prefix->valuestring), *normal = path_normal(joined);
     out->type = TOOLCHAIN_PREFIX;
     out->prefix = arena_strdup(part->reader->arena, normal);
     free(joined);

@@ -6,7 +6,7 @@
 #include "engine/pipeline/reader.h"
 
 /* The origin of a node of the checked tree. */
-struct origin {
+struct mirrored {
     const cJSON *node;
     const cJSON *shown; /* its node in the file; NULL: report at `at` */
     struct location at;
@@ -18,7 +18,7 @@ struct origin {
  */
 struct mirror {
     struct draft *draft;
-    struct origin *items;
+    struct mirrored *items;
     size_t count, capacity;
     struct bytemap by_node; /* node -> origin; filled at the first fault */
 };
@@ -30,7 +30,7 @@ static bool is_open(void *context, const cJSON *node) {
 
 static cJSON *note(struct mirror *m, cJSON *node, const cJSON *shown, const struct location *at) {
     mem_grow(m->items, &m->capacity, m->count + 1);
-    m->items[m->count++] = (struct origin){node, shown, *at};
+    m->items[m->count++] = (struct mirrored){node, shown, *at};
     return mem_checked(node);
 }
 
@@ -135,7 +135,7 @@ static cJSON *mirror_value(struct mirror *m, const struct value *v, const cJSON 
 }
 
 /* A node may be recorded twice: the last origin counts. */
-static const struct origin *find_origin(struct mirror *m, const cJSON *node) {
+static const struct mirrored *find_mirrored(struct mirror *m, const cJSON *node) {
     for (size_t i = m->by_node.count ? 0 : m->count; i-- > 0;)
         if (!bytemap_get(&m->by_node, &m->items[i].node, sizeof(const cJSON *)))
             bytemap_put(&m->by_node, &m->items[i].node, sizeof(const cJSON *), &m->items[i]);
@@ -144,7 +144,7 @@ static const struct origin *find_origin(struct mirror *m, const cJSON *node) {
 
 static void on_fault(void *context, const cJSON *at, bool on_key, const char *message) {
     struct mirror *m = context;
-    const struct origin *origin = find_origin(m, at);
+    const struct mirrored *origin = find_mirrored(m, at);
     struct location place = origin ? origin->at : m->draft->decl.at;
     if (origin && origin->shown) {
         struct location shown = locate_value(m->draft->part, origin->shown);

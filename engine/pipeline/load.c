@@ -35,7 +35,9 @@ static void note_file(struct reader *r, const char *file) {
     r->files[r->file_count++] = file;
 }
 
-static struct part *part_create(struct reader *r, struct part *includer, const char *name, const char *file) {
+/* `origin` NULL: a file of this machine. */
+static struct part *part_create(struct reader *r, struct part *includer, const char *name, const char *file,
+                                const struct origin *origin) {
     struct part *part = arena_alloc(r->arena, sizeof *part);
     part->reader = r;
     part->includer = includer;
@@ -49,6 +51,7 @@ static struct part *part_create(struct reader *r, struct part *includer, const c
     part->pipeline = arena_alloc(r->arena, sizeof *part->pipeline);
     part->pipeline->arena = r->arena;
     part->pipeline->path = file;
+    part->pipeline->origin = origin;
     part->pipeline->prefix = includer ? arena_printf(r->arena, "%s%s/", includer->pipeline->prefix, name) : "";
     return part;
 }
@@ -77,10 +80,20 @@ static int read_stream(struct part *part, int fd, const char *name, struct error
     return keep_bytes(part, &text, rc);
 }
 
+static int read_committed(struct part *part, struct error *err) {
+    const struct origin *o = part->pipeline->origin;
+    const struct commits *commits = part->reader->commits;
+    struct buffer text = {0};
+    part->real = arena_printf(part->reader->arena, "%s#%s:%s", o->url, o->commit, o->path);
+    return keep_bytes(part, &text, commits->read(commits->context, o, o->path, MAX_FILE_BYTES, &text, err));
+}
+
 /* Reads the bytes of the part's file. */
 static int read_bytes_of(struct part *part, struct error *err) {
     struct reader *r = part->reader;
     struct stat st;
+    if (part->pipeline->origin)
+        return read_committed(part, err);
     if (!part->includer && strcmp(part->file, "-") == 0)
         return read_stream(part, dup(STDIN_FILENO), "<stdin>", err);
     if (!part->includer && stat(part->file, &st) == 0 && S_ISFIFO(st.st_mode))
@@ -179,18 +192,11 @@ static bool in_own_chain(const struct part *part, const cJSON *at) {
 
 static void load_includes(struct part *part);
 
-/* Loads a part; its path is relative to the includer's file. NULL after a reported fault. */
-static struct part *load_part(struct part *includer, const cJSON *include, const cJSON *path) {
-    struct reader *r = includer->reader;
+/* Reads the file of a new part, and its includes. NULL after a reported fault; `path` is the place of one. */
+static struct part *load_part(struct part *part, const cJSON *path) {
+    struct reader *r = part->reader;
+    struct part *includer = part->includer;
     struct error err = {0};
-    if (path->valuestring[0] == '/')
-        warn_value(includer, path, "an absolute path works on this machine alone; write it relative to this file");
-    char *directory = path_directory(includer->file);
-    char *joined = path_join(directory, path->valuestring);
-    const char *file = keep_text(r, path_normal(joined));
-    free(joined);
-    free(directory);
-    struct part *part = part_create(r, includer, include->string, file);
     if (part->depth > MAX_INCLUDE_DEPTH) {
         report_value(includer, path, "includes are nested deeper than %d", MAX_INCLUDE_DEPTH);
         return NULL;
@@ -206,7 +212,7 @@ static struct part *load_part(struct part *includer, const cJSON *include, const
     }
     if (in_own_chain(part, path))
         return NULL;
-    note_file(r, file);
+    note_file(r, part->file);
     parse(part);
     if (!part->broken)
         check_head(part);
@@ -217,8 +223,113 @@ static struct part *load_part(struct part *includer, const cJSON *include, const
     return part->broken ? NULL : part;
 }
 
+static struct origin *keep_origin(struct reader *r, const char *url, const char *commit, const char *path) {
+    struct origin *o = arena_alloc(r->arena, sizeof *o);
+    *o = (struct origin){arena_strdup(r->arena, url), arena_strdup(r->arena, commit), arena_strdup(r->arena, path)};
+    return o;
+}
+
+static struct part *load_committed(struct part *includer, const cJSON *include, const cJSON *path,
+                                   const struct origin *origin) {
+    struct reader *r = includer->reader;
+    const char *name = origin_name(r->arena, origin, origin->path);
+    return load_part(part_create(r, includer, include->string, name, origin), path);
+}
+
+/* A part of the commit that the includer is of; its path is relative to the includer's file. */
+static struct part *load_beside_commit(struct part *includer, const cJSON *include, const cJSON *path) {
+    const struct origin *o = includer->pipeline->origin;
+    const char *place = origin_beside(includer->reader->arena, o, path->valuestring);
+    if (place)
+        return load_committed(includer, include, path, keep_origin(includer->reader, o->url, o->commit, place));
+    report_value(includer, path, "the path \"%s\" " ORIGIN_LEAVES, path->valuestring);
+    return NULL;
+}
+
+/* A part by path; its path is relative to the includer's file. NULL after a reported fault. */
+static struct part *load_beside(struct part *includer, const cJSON *include, const cJSON *path) {
+    if (includer->pipeline->origin)
+        return load_beside_commit(includer, include, path);
+    if (path->valuestring[0] == '/')
+        warn_value(includer, path, "an absolute path works on this machine alone; write it relative to this file");
+    char *directory = path_directory(includer->file);
+    char *joined = path_join(directory, path->valuestring);
+    const char *file = keep_text(includer->reader, path_normal(joined));
+    free(joined);
+    free(directory);
+    return load_part(part_create(includer->reader, includer, include->string, file, NULL), path);
+}
+
+/* Whether "rev" is a full commit id; reports one that is not. */
+static bool check_rev(struct part *part, const cJSON *node, const cJSON *rev) {
+    if (!rev) {
+        report_value(part, node, "the include \"%s\" needs \"rev\", the commit, branch or tag of its repository",
+                     node->string);
+        return false;
+    }
+    if (!need_text(part, rev, "\"rev\""))
+        return false;
+    if (commit_is_full(rev->valuestring))
+        return true;
+    if (part->pipeline->origin)
+        report_value(
+            part, rev,
+            "\"%s\" is no full commit id, and may name another commit tomorrow; ask its authors to pin it with "
+            "retort lock",
+            rev->valuestring);
+    else
+        report_value(
+            part, rev,
+            "\"%s\" is no full commit id, and may name another commit tomorrow; retort lock %s writes the id of "
+            "today",
+            rev->valuestring, part->file);
+    return false;
+}
+
+/* Whether the path of a part in its repository may be one; reports one that may not. */
+static bool check_part_path(struct part *part, const cJSON *path) {
+    const char *fault = path_fault(path->valuestring);
+    if (fault)
+        report_value(part, path, "the path \"%s\" of a file in the repository %s", path->valuestring, fault);
+    return !fault;
+}
+
+static struct part *load_git(struct part *includer, const cJSON *include, const cJSON *git, const cJSON *path) {
+    const cJSON *rev = cJSON_GetObjectItemCaseSensitive(include, "rev");
+    const cJSON *ref = cJSON_GetObjectItemCaseSensitive(include, "ref");
+    const struct commits *commits = includer->reader->commits;
+    struct error err = {0};
+    bool good = check_rev(includer, include, rev);
+    good &= !ref || need_text(includer, ref, "\"ref\"");
+    if (!need_text(includer, git, "\"git\"") || !good || !check_part_path(includer, path))
+        return NULL;
+    const struct origin *o = keep_origin(includer->reader, git->valuestring, rev->valuestring, path->valuestring);
+    if (!commits)
+        report_value(includer, git, "no file of a repository can be read here");
+    else if (commits->open(commits->context, o, includer->pipeline->origin != NULL, &err) < 0)
+        report_value(includer, git, "%s", err.message);
+    else
+        return load_committed(includer, include, path, o);
+    return NULL;
+}
+
+static struct part *load_source(struct part *part, const cJSON *node, const cJSON *path) {
+    static const char *const of_git[] = {"rev", "ref"};
+    const cJSON *git = cJSON_GetObjectItemCaseSensitive(node, "git");
+    if (git)
+        return load_git(part, node, git, path);
+    for (size_t i = 0; i < sizeof of_git / sizeof *of_git; i++) {
+        const cJSON *key = cJSON_GetObjectItemCaseSensitive(node, of_git[i]);
+        if (key)
+            report_key(part, key,
+                       "\"%s\" belongs to an include from git; an include by path takes \"path\" and \"params\"",
+                       of_git[i]);
+    }
+    return load_beside(part, node, path);
+}
+
 static void load_include(struct part *part, const cJSON *node, struct include_slot *slot) {
-    static const char *const keys[] = {"path", "params", "git", "rev"};
+    static const char *const keys[] = {"path", "params", "git", "rev", "ref"};
     slot->name = node->string;
     slot->at = locate_key(part, node);
     if (!need_name(part, node, "an include") || !need_object(part, node, "an include"))
@@ -229,22 +340,11 @@ static void load_include(struct part *part, const cJSON *node, struct include_sl
         return;
     }
     CHECK_KEYS(part, node, keys);
-    const cJSON *git = cJSON_GetObjectItemCaseSensitive(node, "git");
-    if (git) {
-        report_key(part, git,
-                   "includes from git are not supported by this version yet; copy the part beside this file and "
-                   "include it with \"path\" alone");
-        return;
-    }
-    const cJSON *rev = cJSON_GetObjectItemCaseSensitive(node, "rev");
-    if (rev)
-        report_key(part, rev,
-                   "\"rev\" belongs to an include from git; an include by path takes \"path\" and \"params\"");
     const cJSON *path = cJSON_GetObjectItemCaseSensitive(node, "path");
     if (!path)
         report_value(part, node, "the include \"%s\" needs \"path\", the file of the part", node->string);
     else if (need_text(part, path, "\"path\""))
-        slot->part = load_part(part, node, path);
+        slot->part = load_source(part, node, path);
     const cJSON *params = cJSON_GetObjectItemCaseSensitive(node, "params");
     if (params && need_object(part, params, "\"params\""))
         slot->params = params;
@@ -283,8 +383,15 @@ void part_close(struct part *part) {
             part_close(part->includes[i].part);
 }
 
-int load_root(struct reader *r, const char *path, struct error *err) {
-    r->root = part_create(r, NULL, NULL, arena_strdup(r->arena, path));
+static struct part *create_root(struct reader *r, const struct pipeline_source *source) {
+    const struct origin *o = source->origin;
+    if (!o)
+        return part_create(r, NULL, NULL, arena_strdup(r->arena, source->path), NULL);
+    return part_create(r, NULL, NULL, origin_name(r->arena, o, o->path), keep_origin(r, o->url, o->commit, o->path));
+}
+
+int load_root(struct reader *r, const struct pipeline_source *source, struct error *err) {
+    r->root = create_root(r, source);
     struct error local = {0};
     int rc = read_bytes_of(r->root, &local);
     if (rc == ERR_INVALID) {

@@ -46,8 +46,7 @@ const cJSON *params_read(struct part *part, const cJSON *node) {
     cJSON *tree = NULL;
     if (!need_text(part, node, "the file of \"params\""))
         return NULL;
-    char *path = path_join(part->pipeline->directory, node->valuestring);
-    int rc = file_read(&text, path, JSON_MAX_BYTES, &err);
+    int rc = part_file_read(&text, part, node->valuestring, JSON_MAX_BYTES, &err);
     if (rc < 0)
         report_value(part, node, "the params cannot be read: %s", err.message);
     else if ((rc = data_parse(&tree, node->valuestring, buffer_text(&text), text.size, &err)) < 0)
@@ -58,6 +57,5 @@ const cJSON *params_read(struct part *part, const cJSON *node) {
     if (rc == 0 && !good)
         cJSON_Delete(tree);
     buffer_close(&text);
-    free(path);
     return good ? keep_json(part->reader, tree) : NULL;
 }

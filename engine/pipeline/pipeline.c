@@ -71,8 +71,8 @@ static void finish(struct reader *r, struct draft **order) {
     p->overrides = r->recorded;
 }
 
-static int read_all(struct reader *r, const char *path, struct error *err) {
-    int rc = load_root(r, path, err);
+static int read_all(struct reader *r, const struct pipeline_source *source, struct error *err) {
+    int rc = load_root(r, source, err);
     if (rc < 0)
         return rc;
     if (!r->root->broken) {
@@ -89,16 +89,19 @@ static int read_all(struct reader *r, const char *path, struct error *err) {
         finish(r, order);
     }
     if (r->diagnostics->errors)
-        return error_set(err, ERR_INVALID, "%s: %zu error%s", path, r->diagnostics->errors,
+        return error_set(err, ERR_INVALID, "%s: %zu error%s", r->root->file, r->diagnostics->errors,
                          r->diagnostics->errors == 1 ? "" : "s");
     return 0;
 }
 
-int pipeline_read(struct pipeline **out, const char *path, const struct override *overrides, size_t override_count,
-                  struct diagnostics *diagnostics, struct error *err) {
-    struct reader r = {
-        .arena = arena_create(), .diagnostics = diagnostics, .overrides = overrides, .override_count = override_count};
-    int rc = read_all(&r, path, err);
+int pipeline_read(struct pipeline **out, const struct pipeline_source *source, struct diagnostics *diagnostics,
+                  struct error *err) {
+    struct reader r = {.arena = arena_create(),
+                       .diagnostics = diagnostics,
+                       .overrides = source->overrides,
+                       .override_count = source->override_count,
+                       .commits = source->commits};
+    int rc = read_all(&r, source, err);
     part_close(r.root);
     lookup_close(&r);
     free(r.drafts);

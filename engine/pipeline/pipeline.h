@@ -14,6 +14,7 @@
 
 #include "engine/base/arena.h"
 #include "engine/pipeline/diagnostics.h"
+#include "engine/pipeline/origin.h"
 #include "engine/pipeline/value.h"
 #include "stages/kinds/kind.h"
 
@@ -219,11 +220,12 @@ struct pipeline {
     struct arena *arena; /* shared by a pipeline and its includes; the root frees */
     const char *name;
     const char *description;
-    const char *path;       /* the file as given */
-    const char *directory;  /* its directory, absolute: where input paths resolve */
-    const char *prefix;     /* "" or "study/" */
-    const cJSON *params;    /* after overrides and folding */
-    const cJSON *overrides; /* changes of --set, --set-json and --params, as an object; recorded with the run */
+    const char *path;            /* the file as given; of an origin its name for people */
+    const struct origin *origin; /* NULL: a file of this machine, the user's own */
+    const char *directory;       /* its directory, absolute: where input paths resolve; NULL: it has an origin */
+    const char *prefix;          /* "" or "study/" */
+    const cJSON *params;         /* after overrides and folding */
+    const cJSON *overrides;      /* changes of --set, --set-json and --params, as an object; recorded with the run */
     const struct include_decl *includes;
     size_t include_count;
     const struct result_decl *results;
@@ -253,10 +255,19 @@ struct override {
     enum override_type type;
 };
 
+/* A pipeline to be read. */
+struct pipeline_source {
+    const char *path;              /* of a file of this machine; "-": standard input */
+    const struct origin *origin;   /* or a file of a commit that is open; NULL: `path` counts */
+    const struct commits *commits; /* they read files of commits; NULL: an include from git is a fault */
+    const struct override *overrides;
+    size_t override_count;
+};
+
 /* Reads, folds and checks. ERR_INVALID when `diagnostics` holds errors (warnings alone do not fail); ERR_IO or
    ERR_NOT_FOUND for a file that cannot be read. `*out` is freed with pipeline_free. */
-int pipeline_read(struct pipeline **out, const char *path, const struct override *overrides, size_t override_count,
-                  struct diagnostics *diagnostics, struct error *err);
+int pipeline_read(struct pipeline **out, const struct pipeline_source *source, struct diagnostics *diagnostics,
+                  struct error *err);
 void pipeline_free(struct pipeline *p); /* NULL is fine */
 
 /* By full name; NULL when there is none. */

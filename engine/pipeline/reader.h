@@ -174,7 +174,8 @@ struct reader {
     size_t folded_nodes, folded_bytes;
     size_t compared;        /* names compared for suggestions */
     struct bytemap indexes; /* list or object -> struct node_index */
-    bool too_large;         /* a limit on folded params is exceeded */
+    const struct commits *commits;
+    bool too_large; /* a limit on folded params is exceeded */
 };
 
 /* The context of a value that is compiled. */
@@ -319,10 +320,19 @@ bool patch_check(struct reader *r, const cJSON *declared, const cJSON *patch, en
                  const struct location *at);
 /* A new tree: `base` with the members of `patch` over it, or `patch` where one of them is no object. */
 cJSON *patch_apply(const cJSON *base, const cJSON *patch);
+
+/* ---- part_file.c ---- */
+
+/* Each takes a path beside the part's own file. In a commit it may not lead out of it: ERR_INVALID. */
+/* Appends a file; errors of file_read. */
+int part_file_read(struct buffer *out, const struct part *part, const char *path, size_t limit, struct error *err);
+int part_file_find(enum origin_type *out, const struct part *part, const char *path, struct error *err);
+int part_file_list(const struct part *part, const char *path, origin_visit *visit, void *visitor, struct error *err);
+
 /* ---- load.c ---- */
 
 /* Reads the file and all its includes. ERR_IO or ERR_NOT_FOUND for the pipeline itself; other faults are reported. */
-int load_root(struct reader *r, const char *path, struct error *err);
+int load_root(struct reader *r, const struct pipeline_source *source, struct error *err);
 /* Frees the tables of a part and its includes. */
 void part_close(struct part *part);
 

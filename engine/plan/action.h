@@ -80,6 +80,12 @@ struct action_pin {
     const cJSON *packages; /* version by name, where the stage declares a toolchain and it is a Python; else NULL */
 };
 
+/* A variable of "pass_env" that is set, of a stage of another team's file: its value is in the key, as a digest. */
+struct action_pass {
+    const char *name;
+    struct digest digest;
+};
+
 struct action {
     struct arena *arena;     /* owner of its memory */
     const struct kind *kind; /* NULL: a command */
@@ -95,6 +101,8 @@ struct action {
     size_t out_count;
     const struct action_pin *pins;
     size_t pin_count;
+    const struct action_pass *passes;
+    size_t pass_count;
     const cJSON *machine; /* kinds that measure the machine: {"host","cpu","meter"}; else NULL */
 };
 
@@ -114,6 +122,7 @@ const char *action_out_type(enum out_type type);
  *                 its place where it has one of its own)
  *   "pin.python3/numpy": "1.26.4" (where the stage declares a toolchain)
  *   "env.LANG": "C"              "pin.python3": "<sha256>"       "machine": {"cpu","host","meter"}
+ *   "pass_env.TOKEN": "<sha256>" (of another team's stage)
  *
  * A word of argv or env is a string, or {"in": name}, {"out": name}, {"checkpoint": true}, {"cpus": true}, or an array
  * of such parts.

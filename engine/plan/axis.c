@@ -42,12 +42,12 @@ uint32_t axis_identity(const struct plan *p, const cJSON *json) {
     return known ? known->id : 0;
 }
 
-const struct axis_value *axis_value_literal(struct plan *p, const cJSON *json, const char *directory) {
+const struct axis_value *axis_value_literal(struct plan *p, const cJSON *json, const struct pipeline *beside) {
     struct buffer text = {0}, name = {0};
     struct axis_value *v = arena_alloc(p->arena, sizeof *v);
     const struct axis_value *known = known_identity(p, json, &text);
     axis_put_name(&name, json);
-    *v = (struct axis_value){.json = json, .directory = directory, .name = arena_strdup(p->arena, buffer_text(&name))};
+    *v = (struct axis_value){.json = json, .beside = beside, .name = arena_strdup(p->arena, buffer_text(&name))};
     v->label = known ? known->label : arena_strndup(p->arena, buffer_text(&text), text.size);
     v->id = known ? known->id : ++p->value_count;
     if (!known)

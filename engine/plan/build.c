@@ -58,6 +58,20 @@ int build_pins(struct action *a, struct scope *s) {
     return rc;
 }
 
+/* The values that another team's stage is passed enter its key: a result of other values is none of this stage. */
+static void build_passes(struct action *a, struct scope *s) {
+    const struct stage_decl *decl = s->node->pub.decl;
+    if (!decl->scope->origin)
+        return;
+    struct action_pass *passes = arena_array(s->arena, decl->pass_env_count, sizeof *passes);
+    for (size_t i = 0; i < decl->pass_env_count; i++) {
+        passes[a->pass_count].name = decl->pass_env[i];
+        if (s->plan->facts.variable(s->plan->facts.context, decl->pass_env[i], &passes[a->pass_count].digest))
+            a->pass_count++;
+    }
+    a->passes = passes;
+}
+
 static const cJSON *machine(struct plan *p) {
     if (!p->machine)
         p->machine = p->facts.machine(p->facts.context);
@@ -84,6 +98,8 @@ int build_action(struct action **out, struct scope *s) {
         rc = build_modules(a, s);
     if (rc == 0)
         rc = build_pins(a, s);
+    if (rc == 0)
+        build_passes(a, s);
     if (rc == 0 && decl->kind && decl->kind->measures_machine)
         a->machine = machine(s->plan);
     *out = a;

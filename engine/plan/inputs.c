@@ -19,9 +19,9 @@ struct gathered {
     const char *absent; /* the path of one that is not there; NULL: there is none */
 };
 
-/* A project's file as it was when the plan first asked. */
+/* A file of the project or of a commit, as it was when the plan first asked. */
 struct known_file {
-    const char *path;
+    const char *path; /* NULL: of a commit, and an object of the store */
     const char *name;
     struct content content;
 };
@@ -47,7 +47,16 @@ int facts_fault(struct scope *s, const struct location *at, const struct error *
     return err->code;
 }
 
-static int ask_content(struct plan *p, const struct gathered *g, struct known_file *file, struct error *err) {
+/* A file that a plan asks for. */
+struct wanted_file {
+    const struct origin *origin; /* NULL: of the project */
+    const char *path;            /* absolute, or in the commit */
+};
+
+static int ask_content(struct plan *p, const struct gathered *g, const struct wanted_file *w, struct known_file *file,
+                       struct error *err) {
+    if (w->origin)
+        return p->facts.committed(p->facts.context, w->origin, w->path, g->only, g->only_count, &file->content, err);
     if (g->only)
         return p->facts.file_members(p->facts.context, file->path, g->only, g->only_count, &file->content, err);
     return p->facts.file_content(p->facts.context, file->path, &file->content, err);
@@ -68,16 +77,17 @@ static const char *missing_hint(const char *path) {
 static struct known_file absent_file;
 
 /* A file whose content comes later is given without it: the other inputs are asked for too. */
-static struct known_file *ask_file(const struct gathered *g, struct scope *s, const char *path,
+static struct known_file *ask_file(const struct gathered *g, struct scope *s, const struct wanted_file *w,
                                    const struct location *at) {
     struct plan *p = s->plan;
     struct error err;
     struct known_file *file = arena_alloc(p->arena, sizeof *file);
-    char *normal = path_normal(path);
-    file->path = arena_strdup(p->arena, normal);
-    file->name = path_base(file->path);
+    char *normal = path_normal(w->path);
+    const char *path = arena_strdup(p->arena, normal);
+    file->path = w->origin ? NULL : path;
+    file->name = path_base(path);
     free(normal);
-    int rc = ask_content(p, g, file, &err);
+    int rc = ask_content(p, g, w, file, &err);
     s->waits |= rc == ERR_BUSY;
     if (rc == 0 || rc == ERR_BUSY)
         return file;
@@ -90,14 +100,16 @@ static struct known_file *ask_file(const struct gathered *g, struct scope *s, co
     return NULL;
 }
 
-/* By the path as it is written, so that a file that a thousand instances take is asked for once. */
-static struct known_file *known_file(const struct gathered *g, struct scope *s, const char *directory, const char *path,
-                                     const struct location *at) {
-    struct plan *p = s->plan;
-    struct buffer *key = &p->text;
+/* The names and the text of a file as the plan remembers it: "/project/a.csv", "https://host/x.git\0<commit>\0a.csv". */
+static void put_file_key(struct buffer *key, const struct gathered *g, const struct scope *s,
+                         const struct pipeline *beside, const char *path) {
+    const struct origin *o = beside ? beside->origin : NULL;
     buffer_clear(key);
-    if (*path != '/') {
-        buffer_puts(key, directory);
+    if (o) {
+        buffer_append(key, o->url, strlen(o->url) + 1);
+        buffer_append(key, o->commit, strlen(o->commit) + 1);
+    } else if (beside && *path != '/') {
+        buffer_puts(key, beside->directory);
         buffer_putc(key, '/');
     }
     buffer_puts(key, path);
@@ -107,13 +119,28 @@ static struct known_file *known_file(const struct gathered *g, struct scope *s, 
     }
     if (s->optional)
         buffer_append(key, "\0", 2); /* of the others an absent one is a fault */
+}
+
+/* By the path as it is written, so that a file that a thousand instances take is asked for once. `beside` NULL: the path
+   is absolute. */
+static struct known_file *known_file(const struct gathered *g, struct scope *s, const struct pipeline *beside,
+                                     const char *path, const struct location *at) {
+    struct plan *p = s->plan;
+    struct buffer *key = &p->text;
+    const struct origin *o = beside ? beside->origin : NULL;
+    const char *place = o ? origin_beside(s->arena, o, path) : path;
+    if (!place) {
+        scope_fault(s, at, "the path \"%s\" " ORIGIN_LEAVES, path);
+        return NULL;
+    }
+    put_file_key(key, g, s, beside, place);
     struct known_file *file = bytemap_get(&p->files, key->data, key->size);
     if (file)
         return file;
     char *kept = arena_alloc(p->arena, key->size + 1);
-    memcpy(kept, key->data, key->size); /* ends at the first NUL: the path */
+    memcpy(kept, key->data, key->size); /* without an origin it ends at the first NUL: the path */
     size_t size = key->size;
-    file = ask_file(g, s, kept, at);
+    file = ask_file(g, s, &(struct wanted_file){o, o ? place : kept}, at);
     if (file && !s->waits)
         bytemap_put(&p->files, kept, size, file);
     return file;
@@ -128,17 +155,20 @@ static int add_absent(struct gathered *g, struct scope *s, const char *path) {
     return 0;
 }
 
-static int add_file(struct gathered *g, struct scope *s, const char *directory, const cJSON *path,
+static int add_file(struct gathered *g, struct scope *s, const struct pipeline *beside, const cJSON *path,
                     const struct location *at) {
     if (!cJSON_IsString(path) || !*path->valuestring)
         return scope_fault(s, at, "an input is a file, an out of a stage, or a list of them");
-    const struct known_file *file = known_file(g, s, directory, path->valuestring, at);
+    const struct known_file *file = known_file(g, s, beside, path->valuestring, at);
     if (!file)
         return ERR_INVALID;
     if (file == &absent_file)
         return add_absent(g, s, path->valuestring);
-    struct action_item item = {
-        .name = file->name, .content = file->content, .path = file->path, .only = g->only, .only_count = g->only_count};
+    struct action_item item = {.name = file->name, .content = file->content, .path = file->path};
+    if (file->path) {
+        item.only = g->only;
+        item.only_count = g->only_count;
+    }
     if (g->at_own_path) {
         char *normal = path_normal(path->valuestring);
         item.place = arena_strdup(s->arena, normal);
@@ -148,16 +178,16 @@ static int add_file(struct gathered *g, struct scope *s, const char *directory, 
     return 0;
 }
 
-static int add_json(struct gathered *g, struct scope *s, const char *directory, const cJSON *json,
+static int add_json(struct gathered *g, struct scope *s, const struct pipeline *beside, const cJSON *json,
                     const struct location *at) {
     int rc = 0;
     if (!cJSON_IsArray(json))
-        return add_file(g, s, directory, json, at);
+        return add_file(g, s, beside, json, at);
     g->list = true;
     const cJSON *item;
     cJSON_ArrayForEach(item, json) {
         if (rc == 0)
-            rc = add_json(g, s, directory, item, at);
+            rc = add_json(g, s, beside, item, at);
     }
     return rc;
 }
@@ -195,9 +225,9 @@ static int add_outs(struct gathered *g, struct scope *s, const struct reference 
     return 0;
 }
 
-static int add_value(struct gathered *g, struct scope *s, const char *directory, const struct value *v);
+static int add_value(struct gathered *g, struct scope *s, const struct pipeline *beside, const struct value *v);
 
-static int add_reference(struct gathered *g, struct scope *s, const char *directory, const struct value *v) {
+static int add_reference(struct gathered *g, struct scope *s, const struct pipeline *beside, const struct value *v) {
     const struct reference *r = v->as.reference;
     struct matrix_member member;
     if (r->root == REFERENCE_STAGE)
@@ -207,26 +237,27 @@ static int add_reference(struct gathered *g, struct scope *s, const char *direct
     int rc = resolve_matrix(&member, s, r, &v->at);
     if (rc)
         return rc;
-    const char *beside = member.directory ? member.directory : directory;
+    if (member.beside)
+        beside = member.beside;
     return member.value ? add_value(g, s, beside, member.value) : add_json(g, s, beside, member.json, &v->at);
 }
 
-static int add_value(struct gathered *g, struct scope *s, const char *directory, const struct value *v) {
+static int add_value(struct gathered *g, struct scope *s, const struct pipeline *beside, const struct value *v) {
     cJSON *json = NULL;
     int rc = 0;
     if (v->type == VALUE_REFERENCE)
-        return add_reference(g, s, directory, v);
+        return add_reference(g, s, beside, v);
     if (v->type == VALUE_LIST) {
         g->list = true;
         for (size_t i = 0; rc == 0 && i < v->as.list.count; i++)
-            rc = add_value(g, s, directory, v->as.list.items[i]);
+            rc = add_value(g, s, beside, v->as.list.items[i]);
         return rc;
     }
     if (v->type == VALUE_LITERAL)
-        return add_json(g, s, directory, v->as.literal, &v->at);
+        return add_json(g, s, beside, v->as.literal, &v->at);
     rc = resolve_json(&json, s, v);
     if (rc == 0)
-        rc = add_json(g, s, directory, json, &v->at);
+        rc = add_json(g, s, beside, json, &v->at);
     cJSON_Delete(json);
     return rc;
 }
@@ -369,7 +400,7 @@ static int check_own_paths(struct gathered *g, struct scope *s, const struct inp
 }
 
 static int gather(struct gathered *g, struct scope *s, const struct input_decl *in) {
-    const char *directory = s->node->pub.decl->scope->directory;
+    const struct pipeline *beside = s->node->pub.decl->scope;
     size_t first = g->count;
     bool outer = g->list, optional = s->optional;
     s->optional |= in->optional;
@@ -382,7 +413,7 @@ static int gather(struct gathered *g, struct scope *s, const struct input_decl *
     if (in->type == INPUT_URL)
         rc = add_url(g, s, in);
     else if (in->type != INPUT_LIST && in->value)
-        rc = add_value(g, s, directory, in->value);
+        rc = add_value(g, s, beside, in->value);
     for (size_t i = 0; rc == 0 && i < in->item_count; i++)
         rc = gather(g, s, &in->items[i]);
     bool list = g->list;
@@ -427,7 +458,7 @@ static int build_input(struct action_input *out, struct scope *s, const struct i
 
 int file_item(struct action_item *out, struct scope *s, const char *path, const struct location *at) {
     const struct gathered whole = {0};
-    const struct known_file *file = known_file(&whole, s, "", path, at);
+    const struct known_file *file = known_file(&whole, s, NULL, path, at);
     if (!file)
         return ERR_INVALID;
     *out = (struct action_item){.name = file->name, .content = file->content, .path = file->path};

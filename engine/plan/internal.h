@@ -19,12 +19,12 @@ struct stage_plan;
 
 /* One value of an axis. Values are the same when their ids are: canonical JSON, or the label of an object. */
 struct axis_value {
-    const cJSON *json;          /* as written */
-    const struct value *source; /* with the references inside; NULL: `json` says all */
-    const char *directory;      /* base of a relative path inside it */
-    const char *name;           /* in the names of instances */
-    const char *label;          /* its label, else itself, as canonical JSON */
-    uint32_t id;                /* 0 is no value */
+    const cJSON *json;             /* as written */
+    const struct value *source;    /* with the references inside; NULL: `json` says all */
+    const struct pipeline *beside; /* the file that a relative path inside it is beside */
+    const char *name;              /* in the names of instances */
+    const char *label;             /* its label, else itself, as canonical JSON */
+    uint32_t id;                   /* 0 is no value */
 };
 
 /* An instance and what only the planner knows of it. */
@@ -192,7 +192,7 @@ struct scope {
 };
 
 /* axis.c */
-const struct axis_value *axis_value_literal(struct plan *p, const cJSON *json, const char *directory);
+const struct axis_value *axis_value_literal(struct plan *p, const cJSON *json, const struct pipeline *beside);
 /* The id that a value with this JSON has, 0 when no axis has it. */
 uint32_t axis_identity(const struct plan *p, const cJSON *json);
 const cJSON *axis_label(const cJSON *json); /* its identity and name: an object's label, else itself */
@@ -247,7 +247,7 @@ const char *coordinate_text(const struct scope *s, const struct reference *r);
 struct matrix_member {
     const struct value *value; /* NULL: `json` */
     const cJSON *json;
-    const char *directory;
+    const struct pipeline *beside;
 };
 int resolve_matrix(struct matrix_member *out, struct scope *s, const struct reference *r, const struct location *at);
 

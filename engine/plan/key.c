@@ -191,6 +191,14 @@ static void add_out(struct components *c, const struct out_decl *out) {
     end(c);
 }
 
+static void add_digest(struct components *c, const char *prefix, const char *name, const struct digest *digest) {
+    char hex[DIGEST_HEX_SIZE];
+    digest_hex(hex, digest);
+    begin(c, prefix, name);
+    json_string(&c->text, hex);
+    end(c);
+}
+
 static void add_packages(struct components *c, const struct action_pin *pin) {
     struct buffer prefix = {0};
     buffer_printf(&prefix, "pin.%s/", pin->program);
@@ -204,11 +212,7 @@ static void add_packages(struct components *c, const struct action_pin *pin) {
 }
 
 static void add_pin(struct components *c, const struct action_pin *pin) {
-    char hex[DIGEST_HEX_SIZE];
-    digest_hex(hex, &pin->digest);
-    begin(c, "pin.", pin->program);
-    json_string(&c->text, hex);
-    end(c);
+    add_digest(c, "pin.", pin->program, &pin->digest);
     if (pin->packages)
         add_packages(c, pin);
 }
@@ -232,6 +236,8 @@ static void collect(struct components *c, const struct action *a) {
         add_json(c, "machine", "", a->machine);
     for (size_t i = 0; !a->kind && i < a->out_count; i++)
         add_out(c, &a->outs[i]);
+    for (size_t i = 0; i < a->pass_count; i++)
+        add_digest(c, "pass_env.", a->passes[i].name, &a->passes[i].digest);
     for (size_t i = 0; i < a->pin_count; i++)
         add_pin(c, &a->pins[i]);
     const cJSON *member;

@@ -55,12 +55,12 @@ static int add_axis_value(struct axis_values *values, struct scope *s, const str
 }
 
 static int add_json(struct axis_values *values, struct scope *s, const cJSON *json, const struct axis *axis,
-                    const char *directory) {
+                    const struct pipeline *beside) {
     if (!cJSON_IsArray(json))
-        return add_axis_value(values, s, axis_value_literal(s->plan, json, directory), axis);
+        return add_axis_value(values, s, axis_value_literal(s->plan, json, beside), axis);
     const cJSON *item;
     cJSON_ArrayForEach(item, json) {
-        int rc = add_axis_value(values, s, axis_value_literal(s->plan, item, directory), axis);
+        int rc = add_axis_value(values, s, axis_value_literal(s->plan, item, beside), axis);
         if (rc)
             return rc;
     }
@@ -69,9 +69,9 @@ static int add_json(struct axis_values *values, struct scope *s, const cJSON *js
 
 /* References inside an object are resolved when an instance uses them. */
 static int make_axis_value(const struct axis_value **out, struct scope *s, const struct value *v,
-                           const char *directory) {
+                           const struct pipeline *beside) {
     if (v->type == VALUE_LITERAL) {
-        *out = axis_value_literal(s->plan, v->as.literal, directory);
+        *out = axis_value_literal(s->plan, v->as.literal, beside);
         return 0;
     }
     cJSON *json = NULL;
@@ -82,7 +82,7 @@ static int make_axis_value(const struct axis_value **out, struct scope *s, const
     if (rc)
         return rc;
     tree_keep(s->arena, json);
-    struct axis_value copy = *axis_value_literal(s->plan, json, directory);
+    struct axis_value copy = *axis_value_literal(s->plan, json, beside);
     copy.source = object ? v : NULL;
     struct axis_value *made = arena_alloc(s->plan->arena, sizeof *made);
     *made = copy;
@@ -91,15 +91,15 @@ static int make_axis_value(const struct axis_value **out, struct scope *s, const
 }
 
 static int add_item(struct axis_values *values, struct scope *s, const struct value *item, const struct axis *axis,
-                    const char *directory) {
+                    const struct pipeline *beside) {
     const struct axis_value *value;
-    int rc = make_axis_value(&value, s, item, directory);
+    int rc = make_axis_value(&value, s, item, beside);
     return rc ? rc : add_axis_value(values, s, value, axis);
 }
 
 /* The rows in an out of one instance. */
 static int add_rows(struct axis_values *values, struct scope *s, const struct axis *axis, struct node *n,
-                    const char *directory) {
+                    const struct pipeline *beside) {
     struct plan *p = s->plan;
     const struct reference *r = axis->values->as.reference;
     const struct location *at = &axis->values->at;
@@ -121,34 +121,36 @@ static int add_rows(struct axis_values *values, struct scope *s, const struct ax
     else if ((rc = rows_parse(&list, axis->rows, out->path, buffer_text(&text), text.size, &err)) < 0)
         rc = scope_fault(s, at, "%s, an out of %s", err.message, instance_name(&n->pub));
     buffer_close(&text);
-    return rc ? rc : add_json(values, s, tree_keep(s->arena, list), axis, directory);
+    return rc ? rc : add_json(values, s, tree_keep(s->arena, list), axis, beside);
 }
 
-static int read_rows(struct axis_values *values, struct scope *s, const struct axis *axis, const char *directory) {
+static int read_rows(struct axis_values *values, struct scope *s, const struct axis *axis,
+                     const struct pipeline *beside) {
     struct match m;
     int rc = match_reference(&m, s, axis->values->as.reference, &axis->values->at);
     for (size_t i = 0; rc == 0 && i < m.count; i++)
-        rc = add_rows(values, s, axis, m.rows[i], directory);
+        rc = add_rows(values, s, axis, m.rows[i], beside);
     return rc;
 }
 
 /* A list is the axis; a reference that gives a list too, one that gives a value is an axis of one. */
-static int read_axis(struct axis_values *values, struct scope *s, const struct axis *axis, const char *directory) {
+static int read_axis(struct axis_values *values, struct scope *s, const struct axis *axis,
+                     const struct pipeline *beside) {
     const struct value *v = axis->values;
     cJSON *json = NULL;
     int rc = 0;
     if (axis->rows)
-        return read_rows(values, s, axis, directory);
+        return read_rows(values, s, axis, beside);
     if (v->type == VALUE_LITERAL)
-        return add_json(values, s, v->as.literal, axis, directory);
+        return add_json(values, s, v->as.literal, axis, beside);
     if (v->type == VALUE_REFERENCE) {
         rc = resolve_json(&json, s, v);
-        return rc ? rc : add_json(values, s, tree_keep(s->arena, json), axis, directory);
+        return rc ? rc : add_json(values, s, tree_keep(s->arena, json), axis, beside);
     }
     if (v->type != VALUE_LIST)
-        return add_item(values, s, v, axis, directory);
+        return add_item(values, s, v, axis, beside);
     for (size_t i = 0; rc == 0 && i < v->as.list.count; i++)
-        rc = add_item(values, s, v->as.list.items[i], axis, directory);
+        rc = add_item(values, s, v->as.list.items[i], axis, beside);
     return rc;
 }
 
@@ -180,7 +182,7 @@ static int read_entry(const struct axis_value **values, struct matrix_build *b, 
         size_t axis = axis_index(&b->decl->matrix, member->string);
         if (axis == AXIS_NONE)
             return unknown_axis(b, at, member->string);
-        values[axis] = axis_value_literal(b->scope->plan, member, b->decl->scope->directory);
+        values[axis] = axis_value_literal(b->scope->plan, member, b->decl->scope);
     }
     return 0;
 }
@@ -379,7 +381,7 @@ static int read_axes(struct matrix_build *b) {
         return scope_fault(b->scope, &b->decl->at, "%s has %zu axes; at most %d are possible", b->decl->full_name,
                            m->axis_count, PLAN_MAX_AXES);
     for (size_t i = m->like ? m->like_count : 0; rc == 0 && i < m->axis_count; i++)
-        rc = read_axis(&b->axes[i], b->scope, &m->axes[i], b->decl->scope->directory);
+        rc = read_axis(&b->axes[i], b->scope, &m->axes[i], b->decl->scope);
     return rc;
 }
 

@@ -103,6 +103,12 @@ struct plan_facts {
                        struct error *err);
     /* Appends the text of a file of the store. ERR_INVALID: it has more than ROWS_MAX_BYTES. */
     int (*object_text)(void *context, const struct content *content, struct buffer *out, struct error *err);
+    /* Content of a path in a commit, which the store then has as an object; with `only` of these members of a data file.
+       ERR_NOT_FOUND, ERR_INVALID. */
+    int (*committed)(void *context, const struct origin *origin, const char *path, const char *const *only,
+                     size_t only_count, struct content *out, struct error *err);
+    /* The digest of a variable's value, of "pass_env"; false: it is not set. */
+    bool (*variable)(void *context, const char *name, struct digest *out);
     size_t command_bytes; /* of a command line with its variables, at most; 0: as many as it has */
 };
 

@@ -14,7 +14,7 @@ static struct matrix_member step_json(struct matrix_member from, const struct st
     const cJSON *json = step->name ? cJSON_GetObjectItemCaseSensitive(from.json, step->name)
                                    : cJSON_GetArrayItem(from.json, (int)step->index);
     *found = json != NULL;
-    return (struct matrix_member){NULL, json, from.directory};
+    return (struct matrix_member){NULL, json, from.beside};
 }
 
 /* The patch first: what it says stands; objects on both sides are merged when they are used. */
@@ -22,12 +22,12 @@ static struct matrix_member step_extends(struct arena *arena, struct matrix_memb
                                          bool *found) {
     const struct value *v = from.value;
     struct matrix_member patch =
-        step_into(arena, (struct matrix_member){v->as.extends.patch, NULL, from.directory}, step, found);
+        step_into(arena, (struct matrix_member){v->as.extends.patch, NULL, from.beside}, step, found);
     if (*found && !(patch.value && (patch.value->type == VALUE_OBJECT || patch.value->type == VALUE_LITERAL)))
         return patch;
     bool patched = *found;
     struct matrix_member base =
-        step_into(arena, (struct matrix_member){v->as.extends.base, NULL, from.directory}, step, found);
+        step_into(arena, (struct matrix_member){v->as.extends.base, NULL, from.beside}, step, found);
     if (!patched)
         return base;
     bool is_object = patch.value->type == VALUE_OBJECT || cJSON_IsObject(patch.value->as.literal);
@@ -40,7 +40,7 @@ static struct matrix_member step_extends(struct arena *arena, struct matrix_memb
     *merged = (struct value){.type = VALUE_EXTENDS, .at = v->at};
     merged->as.extends.base = base.value;
     merged->as.extends.patch = patch.value;
-    return (struct matrix_member){merged, NULL, from.directory};
+    return (struct matrix_member){merged, NULL, from.beside};
 }
 
 /* Plain JSON below a literal becomes a literal value, so that every member is a value. */
@@ -53,7 +53,7 @@ static struct matrix_member step_literal(struct arena *arena, struct matrix_memb
     struct value *literal = arena_alloc(arena, sizeof *literal);
     *literal = (struct value){.type = VALUE_LITERAL, .at = from.value->at};
     literal->as.literal = member.json;
-    return (struct matrix_member){literal, NULL, from.directory};
+    return (struct matrix_member){literal, NULL, from.beside};
 }
 
 static struct matrix_member step_into(struct arena *arena, struct matrix_member from, const struct step *step,
@@ -68,12 +68,12 @@ static struct matrix_member step_into(struct arena *arena, struct matrix_member 
         return step_extends(arena, from, step, found);
     if (v->type == VALUE_LIST && !step->name && step->index < v->as.list.count) {
         *found = true;
-        return (struct matrix_member){v->as.list.items[step->index], NULL, from.directory};
+        return (struct matrix_member){v->as.list.items[step->index], NULL, from.beside};
     }
     for (size_t i = 0; v->type == VALUE_OBJECT && step->name && i < v->as.object.count; i++)
         if (strcmp(v->as.object.names[i], step->name) == 0) {
             *found = true;
-            return (struct matrix_member){v->as.object.values[i], NULL, from.directory};
+            return (struct matrix_member){v->as.object.values[i], NULL, from.beside};
         }
     return from;
 }
@@ -108,7 +108,7 @@ static int missing_step(struct scope *s, const struct reference *r, const struct
 /* Follows the reference's steps from the one numbered `first` into the value of an axis. */
 static int walk(struct matrix_member *out, struct scope *s, const struct reference *r, const struct location *at,
                 const struct axis_value *value, size_t first) {
-    *out = (struct matrix_member){value->source, value->json, value->directory};
+    *out = (struct matrix_member){value->source, value->json, value->beside};
     const cJSON *shown = value->json;
     for (size_t i = first; i < r->step_count; i++) {
         bool found;
@@ -120,7 +120,7 @@ static int walk(struct matrix_member *out, struct scope *s, const struct referen
         *out = next;
     }
     if (out->value && out->value->type == VALUE_LITERAL)
-        *out = (struct matrix_member){NULL, out->value->as.literal, out->directory};
+        *out = (struct matrix_member){NULL, out->value->as.literal, out->beside};
     return 0;
 }
 

@@ -183,7 +183,7 @@ static int measure(const struct study *study, const char *path) {
                                      .stage_path = stage_path,
                                      .machine = machine};
     double since = cpu_ms();
-    int rc = pipeline_read(&pipeline, path, NULL, 0, &d, &err);
+    int rc = pipeline_read(&pipeline, &(struct pipeline_source){.path = path}, &d, &err);
     double read_ms = lap_ms(&since), before = peak_bytes();
     if (rc == 0)
         rc = plan_create(&p, pipeline, &facts, NULL, 0, &err);

@@ -231,7 +231,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct error err = {0};
     struct buffer said = {0};
     char *path = write_files(data, size);
-    int rc = pipeline_read(&p, path, NULL, 0, &diagnostics, &err);
+    int rc = pipeline_read(&p, &(struct pipeline_source){.path = path}, &diagnostics, &err);
     diagnostics_print(&said, &diagnostics);
     HOLDS((rc == 0) == (p != NULL));
     HOLDS(rc == 0 || rc == ERR_NOT_FOUND || rc == ERR_IO || (rc == ERR_INVALID && diagnostics.errors > 0));

@@ -76,7 +76,7 @@ static int run_study(struct machine *m, const char *stages, double cpus, cJSON *
                                         .meter_root = m->directory,
                                         .base_window_s = m->window_s,
                                         .observer = {.context = m, .progress = on_event}};
-    assert_int_equal(pipeline_read(&pipeline, file, NULL, 0, &diagnostics, err), 0);
+    assert_int_equal(pipeline_read(&pipeline, &(struct pipeline_source){.path = file}, &diagnostics, err), 0);
     assert_int_equal(store_open(&store, store_path, true, err), 0);
     int code = run_pipeline(pipeline, store, &options, &summary, &diagnostics, err);
     assert_int_equal(store_run_read(store, summary.run_id, run, NULL), 0);

@@ -33,7 +33,7 @@ static bool matches(const char *name) {
     if (rc < 0)
         print_error("%s: %s\n", name, err.message);
     bool good = rc == 0;
-    rc = pipeline_read(&p, name, NULL, 0, &diagnostics, &err);
+    rc = pipeline_read(&p, &(struct pipeline_source){.path = name}, &diagnostics, &err);
     good &= rc == ERR_INVALID && !p && diagnostics.errors > 0;
     diagnostics_print(&printed, &diagnostics);
     if (good && strcmp(buffer_text(&expected), buffer_text(&printed)) != 0) {

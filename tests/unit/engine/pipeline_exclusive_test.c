@@ -47,7 +47,7 @@ static void expect_one_message(const char *members, int first, int second) {
     char *names = mem_printf("the stage \"x\" has \"%s\" and \"%s\"", type_names[first], type_names[second]);
     char *pointer = mem_printf("/stages/x/%s", type_names[second]);
     write_file("p.json", text);
-    assert_int_equal(pipeline_read(&p, "p.json", NULL, 0, &diagnostics, &err), ERR_INVALID);
+    assert_int_equal(pipeline_read(&p, &(struct pipeline_source){.path = "p.json"}, &diagnostics, &err), ERR_INVALID);
     for (size_t i = 1; i < diagnostics.count; i++)
         print_error("{%s}: %s\n", members, diagnostics.items[i].message);
     assert_int_equal(diagnostics.count, 1);

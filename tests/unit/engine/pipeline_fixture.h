@@ -49,7 +49,8 @@ static inline struct pipeline *read_with(const char *text, const char *const *se
     write_file("p.json", text);
     for (size_t i = 0; i < count; i++)
         assert_int_equal(override_parse(&overrides[i], sets[i], &err), 0);
-    int rc = pipeline_read(&p, "p.json", overrides, count, &diagnostics, &err);
+    const struct pipeline_source source = {.path = "p.json", .overrides = overrides, .override_count = count};
+    int rc = pipeline_read(&p, &source, &diagnostics, &err);
     diagnostics_print(messages, &diagnostics);
     assert_true((rc == 0) == (diagnostics.errors == 0));
     assert_true((rc == 0) == (p != NULL));

@@ -48,7 +48,10 @@ static void whole_params_file_overrides(void **state) {
     struct diagnostics diagnostics = {0};
     struct pipeline *p = NULL;
     write_file("p.json", declared);
-    assert_int_equal(pipeline_read(&p, "p.json", &override, 1, &diagnostics, NULL), 0);
+    assert_int_equal(
+        pipeline_read(&p, &(struct pipeline_source){.path = "p.json", .overrides = &override, .override_count = 1},
+                      &diagnostics, NULL),
+        0);
     assert_json(p->params, "{\"link\":{\"a\":1,\"b\":{\"c\":4}},\"name\":\"x\",\"steps\":3,\"twice\":\"33\"}");
     assert_json(p->overrides, "{\"link\":{\"b\":{\"c\":4}},\"steps\":3}");
     pipeline_free(p);
@@ -130,7 +133,8 @@ static struct pipeline *read_set_json(const char *argument, struct buffer *messa
     struct pipeline *p = NULL;
     write_file("p.json", declared);
     assert_int_equal(override_parse_json(&o, argument, NULL), 0);
-    pipeline_read(&p, "p.json", &o, 1, &diagnostics, NULL);
+    pipeline_read(&p, &(struct pipeline_source){.path = "p.json", .overrides = &o, .override_count = 1}, &diagnostics,
+                  NULL);
     diagnostics_print(messages, &diagnostics);
     diagnostics_close(&diagnostics);
     override_close(&o);
@@ -179,7 +183,10 @@ static void a_params_file_keeps_the_declared_types(void **state) {
     struct diagnostics diagnostics = {0};
     struct pipeline *p = NULL;
     write_file("p.json", declared);
-    assert_int_equal(pipeline_read(&p, "p.json", &override, 1, &diagnostics, NULL), ERR_INVALID);
+    assert_int_equal(
+        pipeline_read(&p, &(struct pipeline_source){.path = "p.json", .overrides = &override, .override_count = 1},
+                      &diagnostics, NULL),
+        ERR_INVALID);
     struct buffer messages = {0};
     diagnostics_print(&messages, &diagnostics);
     assert_string_equal(

@@ -203,16 +203,18 @@ static void files_that_cannot_be_read(void **state) {
     struct diagnostics diagnostics = {0};
     struct error err = {0};
     struct pipeline *p = NULL;
-    assert_int_equal(pipeline_read(&p, "nowhere.json", NULL, 0, &diagnostics, &err), ERR_USAGE);
+    assert_int_equal(pipeline_read(&p, &(struct pipeline_source){.path = "nowhere.json"}, &diagnostics, &err),
+                     ERR_USAGE);
     assert_non_null(strstr(err.message, "nowhere.json"));
-    assert_int_equal(pipeline_read(&p, ".", NULL, 0, &diagnostics, &err), ERR_IO);
+    assert_int_equal(pipeline_read(&p, &(struct pipeline_source){.path = "."}, &diagnostics, &err), ERR_IO);
     assert_null(p);
     assert_int_equal(diagnostics.count, 0);
     char *large = mem_alloc((65 << 20) + 1);
     memset(large, ' ', 65 << 20);
     write_file("large.json", large);
     free(large);
-    assert_int_equal(pipeline_read(&p, "large.json", NULL, 0, &diagnostics, &err), ERR_INVALID);
+    assert_int_equal(pipeline_read(&p, &(struct pipeline_source){.path = "large.json"}, &diagnostics, &err),
+                     ERR_INVALID);
     assert_int_equal(diagnostics.errors, 1);
     assert_string_equal(diagnostics.items[0].file, "large.json");
     diagnostics_close(&diagnostics);

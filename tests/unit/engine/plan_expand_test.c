@@ -152,7 +152,7 @@ static void an_include_resolves_beside_its_own_file(void **state) {
     assert_int_equal(file_make_directory(parts, &err), 0);
     assert_int_equal(file_replace(part_path, part, strlen(part), 0644, &err), 0);
     assert_int_equal(file_replace(study_path, study, strlen(study), 0644, &err), 0);
-    assert_int_equal(pipeline_read(&w.pipeline, study_path, NULL, 0, &d, &err), 0);
+    assert_int_equal(pipeline_read(&w.pipeline, &(struct pipeline_source){.path = study_path}, &d, &err), 0);
     assert_int_equal(world_plan(&w, NULL, 0, &err), 0);
     world_run(&w);
     expect_no_fault(&w);

@@ -28,8 +28,10 @@ struct world {
     size_t module_count;
     const char *numpy; /* version of the package; NULL: "1.0" */
     cJSON *packages;
-    size_t file_questions; /* how often content was asked for */
-    const char *late;      /* the content of a file with this in its path comes later */
+    size_t file_questions;         /* how often content was asked for */
+    const struct commits *commits; /* NULL: there are none */
+    const char *variable;          /* the value of every variable; NULL: none is set */
+    const char *late;              /* the content of a file with this in its path comes later */
 
     /* The metrics of an instance; NULL: none. */
     cJSON *(*metrics)(const struct world *w, const struct instance *i);
@@ -86,6 +88,21 @@ static inline int world_part(void *context, const struct content *whole, const c
     return 0;
 }
 
+/* A file of a commit has the content of a file of the project with its name. */
+static inline int world_committed(void *context, const struct origin *origin, const char *path, const char *const *only,
+                                  size_t only_count, struct content *out, struct error *err) {
+    (void)origin;
+    return only ? world_members(context, path, only, only_count, out, err) : world_file(context, path, out, err);
+}
+
+static inline bool world_variable(void *context, const char *name, struct digest *out) {
+    const struct world *w = context;
+    (void)name;
+    if (w->variable)
+        sha256_bytes(out, w->variable, strlen(w->variable));
+    return w->variable != NULL;
+}
+
 static inline int world_program(void *context, const char *name, const char *search, struct digest *out,
                                 struct error *err) {
     (void)context;
@@ -134,7 +151,7 @@ static inline struct diagnostics world_read(struct world *w, const char *json) {
     assert_non_null(mkdtemp(w->directory));
     char *path = path_join(w->directory, "study.json");
     assert_int_equal(file_replace(path, json, strlen(json), 0644, &err), 0);
-    int rc = pipeline_read(&w->pipeline, path, NULL, 0, &d, &err);
+    int rc = pipeline_read(&w->pipeline, &(struct pipeline_source){.path = path, .commits = w->commits}, &d, &err);
     struct buffer text = {0};
     diagnostics_print(&text, &d);
     if (rc)
@@ -153,7 +170,9 @@ static inline int world_plan(struct world *w, const char *const *targets, size_t
                                .machine = world_machine,
                                .file_members = world_members,
                                .modules = world_modules,
-                               .object_part = world_part};
+                               .object_part = world_part,
+                               .committed = world_committed,
+                               .variable = world_variable};
     return plan_create(&w->plan, w->pipeline, &facts, targets, count, err);
 }
 

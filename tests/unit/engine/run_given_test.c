@@ -170,7 +170,7 @@ static int run_here(struct buffer *said, struct buffer *made) {
                                         .stage_program = program,
                                         .results = "results",
                                         .observer = {.context = said, .stage = on_stage}};
-    assert_int_equal(pipeline_read(&pipeline, "p.json", NULL, 0, &diagnostics, &err), 0);
+    assert_int_equal(pipeline_read(&pipeline, &(struct pipeline_source){.path = "p.json"}, &diagnostics, &err), 0);
     assert_int_equal(store_open(&store, "store", true, &err), 0);
     int code = run_pipeline(pipeline, store, &options, &summary, &diagnostics, &err);
     store_close(store);
