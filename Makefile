@@ -41,7 +41,7 @@ SRC_kinds = $(wildcard stages/kinds/*.c)
 SRC_protocol = $(wildcard stages/protocol/*.c)
 SRC_keeper = $(filter-out stages/keeper/main.c,$(wildcard stages/keeper/*.c))
 SRC_store = $(wildcard store/*.c)
-SRC_engine = $(wildcard $(foreach f,pipeline plan environment lookup transfer attempt energy publish run verify provenance report dvc command,engine/$(f)/*.c))
+SRC_engine = $(wildcard $(foreach f,pipeline plan environment lookup git transfer attempt energy publish run verify provenance report dvc command,engine/$(f)/*.c))
 SRC_kernels = $(wildcard kernels/*.c kernels/*/*.c)
 SRC_stages = $(filter-out stages/main.c,$(wildcard stages/*.c stages/run/*.c))
 ROOMS = base meter kinds protocol keeper store engine kernels stages
@@ -112,7 +112,7 @@ TEST_SYSLIBS_kernels = $(subst $(BLAS_LIBS),$(BLAS_SHARED),$(SYSLIBS_retort-stag
 TEST_SYSLIBS_stages = $(TEST_SYSLIBS_kernels)
 TEST_SYSLIBS_keeper = $(SYSLIBS_retort-keeper)
 TEST_SYSLIBS_engine = $(SYSLIBS_retort)
-$(BUILD)/tests/unit/engine/provenance_test: TEST_SYSLIBS_engine += -lgit2
+$(addprefix $(BUILD)/tests/unit/engine/,provenance_test git_repository_test): TEST_SYSLIBS_engine += -lgit2
 # -O1 compiles them in two thirds of the time.
 $(BUILD)/tests/unit/%.o: CFLAGS_release = -O1 -g
 UNIT_TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))

@@ -6,7 +6,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
-#include "engine/provenance/libgit.h"
+#include "engine/git/libgit.h"
 
 enum { MAX_BYTES = 1 << 20 };
 

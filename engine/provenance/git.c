@@ -23,11 +23,6 @@ char *provenance_public_url(const char *url) {
     return mem_printf("%.*s%.*s", (int)(scheme_end + 3 - url), url, (int)strcspn(host, "?#"), host);
 }
 
-const char *git_fault(void) {
-    const git_error *e = libgit.error_last();
-    return e && e->message ? e->message : "git gives no reason";
-}
-
 /* Whether the repository was refused since somebody else owns it. libgit2 1.5 says GIT_ENOTFOUND when no safe.directory
    is configured. */
 static bool is_foreign(int rc, const char *why) {
@@ -50,7 +45,7 @@ static const char no_repository[] = "not in a git repository";
 static void add_unavailable(cJSON *out, const char *path, int rc) {
     git_buf found = GIT_BUF_INIT;
     bool config = libgit.error_last() && libgit.error_last()->klass == GIT_ERROR_CONFIG;
-    char *why = mem_strdup(git_fault());
+    char *why = mem_strdup(libgit_reason());
     bool there = libgit.repository_discover(&found, path, 0, NULL) == 0;
     char *folder = there ? folder_of(found.ptr) : NULL, *text = NULL;
     if (there && is_foreign(rc, why))
@@ -98,7 +93,7 @@ cJSON *provenance_git(const char *path, struct git_files *files) {
         return out;
     }
     if (libgit_load(&err) < 0 || libgit.libgit2_init() < 0) {
-        json_add_text(out, "unavailable", err.code ? err.message : git_fault());
+        json_add_text(out, "unavailable", err.code ? err.message : libgit_reason());
         return out;
     }
     int rc = libgit.repository_open_ext(&repo, path, 0, NULL);

@@ -50,7 +50,7 @@ static void add_remote(cJSON *out, git_repository *repo) {
 static const char *why_no_tag(git_repository *repo, int rc) {
     const git_error *e = libgit.error_last();
     if (rc != GIT_ENOTFOUND && !(e && e->klass == GIT_ERROR_DESCRIBE))
-        return git_fault();
+        return libgit_reason();
     return libgit.repository_is_shallow(repo) > 0 ? "no tag is within this shallow clone"
                                                   : "no tag leads to this commit";
 }
@@ -106,7 +106,7 @@ static void add_submodule(cJSON *item, git_repository *outer, const char *path, 
     git_repository *repo = NULL;
     int rc = open_submodule(&repo, outer, path);
     if (rc < 0)
-        json_add_text(item, "unavailable", rc == GIT_ENOTFOUND ? "it is not checked out" : git_fault());
+        json_add_text(item, "unavailable", rc == GIT_ENOTFOUND ? "it is not checked out" : libgit_reason());
     else if ((rc = describe(item, repo, g)) < 0)
         json_add_text(item, "dirty", NULL);
     else
@@ -132,7 +132,7 @@ static void visit_submodule(void *context, git_repository *outer, const char *pa
 
 static void note_fault(struct gathering *g) {
     if (!g->fault)
-        g->fault = mem_strdup(git_fault());
+        g->fault = mem_strdup(libgit_reason());
 }
 
 /* 1: the repository is dirty; 0: it is clean; -1: unknown. */

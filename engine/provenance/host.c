@@ -9,8 +9,8 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/sha256.h"
+#include "engine/git/libgit.h"
 #include "engine/meter/cpu.h"
-#include "engine/provenance/libgit.h"
 #include "engine/provenance/provenance.h"
 #include "engine/version.h"
 

@@ -10,11 +10,8 @@
 #define RETORT_ENGINE_PROVENANCE_INTERNAL_H
 
 #include "engine/base/sha256.h"
-#include "engine/provenance/libgit.h"
+#include "engine/git/libgit.h"
 #include "engine/provenance/provenance.h"
-
-/* Why the last call of libgit2 failed. Valid until the next call. */
-const char *git_fault(void);
 
 /* Adds the members of provenance_git for an open repository. `files` may be NULL. */
 void git_describe_all(cJSON *out, git_repository *repo, struct git_files *files);

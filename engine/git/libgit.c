@@ -1,4 +1,4 @@
-#include "engine/provenance/libgit.h"
+#include "engine/git/libgit.h"
 
 #include <dlfcn.h>
 #include <git2/sys/alloc.h>
@@ -116,4 +116,9 @@ static void load(void) {
 int libgit_load(struct error *err) {
     pthread_once(&once, load);
     return failure.code ? error_set(err, failure.code, "%s", failure.message) : 0;
+}
+
+const char *libgit_reason(void) {
+    const git_error *e = libgit.error_last();
+    return e && e->message ? e->message : "git gives no reason";
 }
