@@ -71,6 +71,15 @@ int record_out_read(struct object *out, const cJSON *item, struct error *err) {
     return 0;
 }
 
+const char *record_input_path(const cJSON *record, const char *input, const char *sha256) {
+    const cJSON *item, *items = member(member(member(record, "provenance"), "inputs"), input);
+    cJSON_ArrayForEach(item, items) {
+        if (strcmp(json_text(item, "sha256", ""), sha256) == 0)
+            return json_text(item, "path", NULL);
+    }
+    return NULL;
+}
+
 struct record_program record_program_read(const cJSON *item) {
     return (struct record_program){json_text(item, "name", ""), json_text(item, "path", NULL),
                                    json_text(item, "sha256", NULL)};
@@ -82,6 +91,16 @@ struct record_python record_python_read(const cJSON *python) {
                                   .sha256 = json_text(python, "sha256", ""),
                                   .packages = member(python, "packages"),
                                   .uncovered = member(python, "uncovered")};
+}
+
+struct record_origin record_origin_read(const cJSON *record) {
+    const cJSON *provenance = member(record, "provenance");
+    const cJSON *git = member(provenance, "git"), *host = member(provenance, "host");
+    return (struct record_origin){.commit = json_text(git, "commit", ""),
+                                  .diff_sha256 = json_text(git, "diff_sha256", ""),
+                                  .hostname = json_text(host, "hostname", ""),
+                                  .cpu = json_text(host, "cpu", ""),
+                                  .engine = json_text(member(provenance, "versions"), "retort", "")};
 }
 
 /* ---- writing ---- */

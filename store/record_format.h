@@ -47,6 +47,9 @@ const char *record_growing(const cJSON *record, int stream); /* 0: stdout, 1: st
 /* One member of "outs": digest, size, and whether it is a directory or executable. ERR_INVALID when it is no out. */
 int record_out_read(struct object *out, const cJSON *item, struct error *err);
 
+/* The path of the file of the project that an input held, by its digest in hex; NULL: the input held no such file. */
+const char *record_input_path(const cJSON *record, const char *input, const char *sha256);
+
 /* A program that ran: its name, its path and its digest in hex (NULL: not known). */
 struct record_program {
     const char *name, *path, *sha256;
@@ -60,6 +63,14 @@ struct record_python {
     const cJSON *uncovered;                /* an array of paths that modules are imported from, and no key covers */
 };
 struct record_python record_python_read(const cJSON *python);
+
+/* The sources and the machine that a record was made with; "": unknown. */
+struct record_origin {
+    const char *commit, *diff_sha256; /* of the git repository; "": none, or no change since the commit */
+    const char *hostname, *cpu;
+    const char *engine; /* version */
+};
+struct record_origin record_origin_read(const cJSON *record);
 
 /* ---- writing; the caller deletes what is made, and trees that are handed over become the record's ---- */
 

@@ -17,6 +17,7 @@ struct run_file run_file_read(const cJSON *run) {
     return (struct run_file){
         .id = json_text(run, "id", ""),
         .pipeline = json_text(run, "pipeline", ""),
+        .overrides = member(run, "overrides"),
         .ended = member(run, "ended") != NULL,
         .exit = json_double(run, "exit", (double)NAN),
         .wall_s = json_double(run, "wall_s", (double)NAN),

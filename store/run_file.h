@@ -18,9 +18,10 @@
 
 struct run_file {
     const char *id;
-    const char *pipeline; /* its name */
-    bool ended;           /* its end is recorded */
-    double exit;          /* status; NaN: none yet */
+    const char *pipeline;   /* its name */
+    const cJSON *overrides; /* of params, by name */
+    bool ended;             /* its end is recorded */
+    double exit;            /* status; NaN: none yet */
     double wall_s;
     const cJSON *counts; /* stages by state: run_file_count */
     const cJSON *stages; /* an array: run_file_stage_read */

@@ -39,15 +39,14 @@ size_t suggest_distance(const char *a, const char *b) {
 
 /* Words of other tools, with ours. */
 static const char *const equivalents[][2] = {
-    {"status", "plan"},      {"diff", "why"},          {"repro", "run"},    {"build", "run"},
-    {"exp", "run"},          {"resume", "run"},        {"dag", "graph"},    {"clean", "gc"},
-    {"prune", "gc"},         {"validate", "check"},    {"lint", "check"},   {"ls", "runs"},
-    {"history", "runs"},     {"plots", "metrics"},     {"deps", "in"},      {"input", "in"},
-    {"inputs", "in"},        {"output", "outs"},       {"outputs", "outs"}, {"command", "cmd"},
-    {"shell", "cmd"},        {"script", "cmd"},        {"run", "cmd"},      {"foreach", "matrix"},
-    {"environment", "env"},  {"rules", "stages"},      {"jobs", "stages"},  {"steps", "stages"},
-    {"vars", "params"},      {"parameters", "params"}, {"cores", "jobs"},   {"threads", "resources"},
-    {"desc", "description"},
+    {"status", "plan"},       {"repro", "run"},    {"build", "run"},         {"exp", "run"},
+    {"resume", "run"},        {"dag", "graph"},    {"clean", "gc"},          {"prune", "gc"},
+    {"validate", "check"},    {"lint", "check"},   {"ls", "runs"},           {"history", "runs"},
+    {"plots", "metrics"},     {"deps", "in"},      {"input", "in"},          {"inputs", "in"},
+    {"output", "outs"},       {"outputs", "outs"}, {"command", "cmd"},       {"shell", "cmd"},
+    {"script", "cmd"},        {"run", "cmd"},      {"foreach", "matrix"},    {"environment", "env"},
+    {"rules", "stages"},      {"jobs", "stages"},  {"steps", "stages"},      {"vars", "params"},
+    {"parameters", "params"}, {"cores", "jobs"},   {"threads", "resources"}, {"desc", "description"},
 };
 
 static const char *find_equivalent(const char *name, const char *const *candidates, size_t count) {

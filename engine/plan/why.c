@@ -8,20 +8,14 @@
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 
-/* A component that two keys do not share; NULL on the side that has none. */
-struct change {
-    const char *name;
-    const cJSON *before, *after;
-};
-
 struct changes {
-    struct change *items;
+    struct why_change *items;
     size_t count, capacity;
 };
 
 static void add(struct changes *c, const char *name, const cJSON *before, const cJSON *after) {
     mem_grow(c->items, &c->capacity, c->count + 1);
-    c->items[c->count++] = (struct change){name, before, after};
+    c->items[c->count++] = (struct why_change){name, before, after};
 }
 
 static const cJSON *member(const cJSON *object, const char *name) {
@@ -39,7 +33,7 @@ static int rank(const char *name) {
 }
 
 static int by_rank(const void *a, const void *b) {
-    const struct change *x = a, *y = b;
+    const struct why_change *x = a, *y = b;
     int by = rank(x->name) - rank(y->name);
     if (by == 0 && strncmp(x->name, "argv.", 5) == 0)
         by = (int)(strtol(x->name + 5, NULL, 10) - strtol(y->name + 5, NULL, 10));
@@ -159,7 +153,7 @@ static void put_input(struct buffer *out, const cJSON *input) {
         put_item(out, input);
 }
 
-static void put_change(struct buffer *out, const struct change *c) {
+void why_put_change(struct buffer *out, const struct why_change *c) {
     bool input = strncmp(c->name, "in.", 3) == 0;
     buffer_puts(out, c->name);
     if (input && cJSON_IsObject(c->before) && cJSON_IsObject(c->after)) {
@@ -181,21 +175,28 @@ static void put_change(struct buffer *out, const struct change *c) {
     }
 }
 
-void why_difference(struct buffer *out, const cJSON *components, const cJSON *earlier) {
+size_t why_changes(struct why_change **out, const cJSON *components, const cJSON *earlier) {
     struct changes c = {0};
     compare(&c, components, earlier);
-    for (size_t i = 0; i < c.count; i++) {
-        put_change(out, &c.items[i]);
+    *out = c.items;
+    return c.count;
+}
+
+void why_difference(struct buffer *out, const cJSON *components, const cJSON *earlier) {
+    struct why_change *changes;
+    size_t count = why_changes(&changes, components, earlier);
+    for (size_t i = 0; i < count; i++) {
+        why_put_change(out, &changes[i]);
         buffer_putc(out, '\n');
     }
-    free(c.items);
+    free(changes);
 }
 
 void why_reason(struct buffer *out, const cJSON *components, const cJSON *earlier) {
     struct changes c = {0};
     compare(&c, components, earlier);
     if (c.count > 0)
-        put_change(out, &c.items[0]);
+        why_put_change(out, &c.items[0]);
     if (c.count > 1)
         buffer_printf(out, " (and %zu more)", c.count - 1);
     free(c.items);

@@ -231,11 +231,40 @@ static void print_json(struct buffer *out, const struct table *t) {
     buffer_puts(out, "\n]\n");
 }
 
+static void markdown_cell(struct buffer *out, const char *raw) {
+    char *text = shown_text(raw);
+    buffer_puts(out, " ");
+    for (const char *c = text; *c; c++) {
+        if (*c == '|')
+            buffer_putc(out, '\\');
+        buffer_putc(out, *c);
+    }
+    buffer_puts(out, " |");
+    free(text);
+}
+
+static void print_markdown(struct buffer *out, const struct table *t) {
+    for (size_t r = SIZE_MAX; r == SIZE_MAX || r < t->row_count; r++) {
+        buffer_puts(out, "|");
+        for (size_t c = 0; c < t->column_count; c++)
+            markdown_cell(out, raw_text(t, r, c));
+        buffer_puts(out, "\n");
+        if (r != SIZE_MAX)
+            continue;
+        buffer_puts(out, "|");
+        for (size_t c = 0; c < t->column_count; c++)
+            buffer_puts(out, is_number_column(t, c) ? "---:|" : "---|");
+        buffer_puts(out, "\n");
+    }
+}
+
 void table_print(struct buffer *out, const struct table *t, enum table_format format) {
     if (format == TABLE_JSON)
         print_json(out, t);
     else if (format == TABLE_CSV)
         print_csv(out, t);
+    else if (format == TABLE_MARKDOWN)
+        print_markdown(out, t);
     else
         print_text(out, t);
 }

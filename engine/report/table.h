@@ -1,4 +1,5 @@
-/* A table of texts and numbers, printed for people (aligned), as CSV (RFC 4180) or as a JSON array of objects. */
+/* A table of texts and numbers. It is printed for people (aligned), as CSV (RFC 4180), as a JSON array of objects, or
+   in Markdown. */
 #ifndef RETORT_ENGINE_REPORT_TABLE_H
 #define RETORT_ENGINE_REPORT_TABLE_H
 
@@ -6,7 +7,7 @@
 
 #include "engine/base/buffer.h"
 
-enum table_format { TABLE_TEXT, TABLE_CSV, TABLE_JSON };
+enum table_format { TABLE_TEXT, TABLE_CSV, TABLE_JSON, TABLE_MARKDOWN };
 
 struct table;
 

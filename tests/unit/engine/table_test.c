@@ -47,11 +47,25 @@ static void test_json_leaves_out_empty_cells(void **state) {
                 "[\n {\"name\":\"a, \\\"b\\\"\",\"value\":0.5},\n {\"name\":\"µ\",\"value\":null,\"late\":12}\n]\n");
 }
 
+static void test_markdown_escapes_bars(void **state) {
+    (void)state;
+    struct table *t = table_create();
+    struct buffer out = {0};
+    table_row(t);
+    table_text(t, "name", "a|b");
+    table_number(t, "value", 0.5, 6);
+    table_print(&out, t, TABLE_MARKDOWN);
+    assert_string_equal(buffer_text(&out), "| name | value |\n|---|---:|\n| a\\|b | 0.5 |\n");
+    buffer_close(&out);
+    table_free(t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_aligns_by_characters),
         cmocka_unit_test(test_csv_quotes_as_rfc_4180),
         cmocka_unit_test(test_json_leaves_out_empty_cells),
+        cmocka_unit_test(test_markdown_escapes_bars),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
