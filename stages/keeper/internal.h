@@ -10,6 +10,7 @@
 #include "engine/meter/cgroup.h"
 #include "engine/meter/meter.h"
 #include "stages/protocol/attempt.h"
+#include "stages/protocol/isolate_view.h"
 
 /* The attempt under way. */
 struct kept_attempt {
@@ -17,7 +18,6 @@ struct kept_attempt {
     int log_fds[2];      /* stdout, stderr */
     double log_bytes[2]; /* once it has ended */
     int lock_fd;         /* of the checkpoint; held until everything is dead */
-    int mounts_fd;       /* of the leader's view; held until the result is sent */
     pid_t leader;        /* 0: not started, or reaped */
     int status;          /* as of wait4, once reaped */
     bool terminate, kill;
@@ -41,6 +41,7 @@ struct keeper {
     bool engine_gone;
     bool stopped;   /* the engine stops the attempt */
     bool disturbed; /* it was stopped, or a process did not die: it takes no further attempt */
+    struct isolation_views views;
 
     struct meter *meter; /* NULL: unavailable, `meter_error` says why */
     double meter_gpus;   /* that it was opened for */

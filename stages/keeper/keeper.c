@@ -30,7 +30,7 @@ enum {
     POLL_MS = 10
 };
 
-static const struct kept_attempt no_attempt = {.lock_fd = -1, .mounts_fd = -1, .log_fds = {-1, -1}};
+static const struct kept_attempt no_attempt = {.lock_fd = -1, .log_fds = {-1, -1}};
 
 /* For waiting: the time that a machine sleeps does not count. */
 static uint64_t now_ms(void) {
@@ -62,6 +62,7 @@ static void keeper_close(struct keeper *k) {
         close(k->null_fd);
     if (k->status_fd >= 0)
         close(k->status_fd);
+    isolation_views_close(&k->views);
     meter_close(k->meter);
     buffer_close(&k->inbox);
 }
@@ -188,11 +189,10 @@ static int start(struct keeper *k, struct error *err) {
     const struct leader_options options = {
         .null_fd = k->null_fd,
         .log_fds = k->attempt.log_fds,
-        .group_fd = k->attempt.memory_group ? memory_group_entry(k->attempt.memory_group) : -1};
+        .group_fd = k->attempt.memory_group ? memory_group_entry(k->attempt.memory_group) : -1,
+        .views = &k->views};
     if (leader_start(&k->attempt.leader, k->attempt.request, &options, &cause) < 0)
         k->attempt.error = mem_strdup(cause.message);
-    else if (k->attempt.request->isolation.covers)
-        k->attempt.mounts_fd = isolation_hold(k->attempt.leader);
     keeper_begin_meter(k);
     return 0;
 }
@@ -341,8 +341,7 @@ static void keep_logs(struct keeper *k) {
 
 /* Forgets the attempt. */
 static void end(struct keeper *k) {
-    if (k->attempt.mounts_fd >= 0)
-        close(k->attempt.mounts_fd);
+    isolation_views_release(&k->views);
     if (k->attempt.lock_fd >= 0)
         close(k->attempt.lock_fd);
     if (k->attempt.metered)

@@ -23,7 +23,7 @@ struct start {
     const char *program;
     pid_t keeper;
     const struct leader_options *options;
-    struct isolation_identity identity;
+    struct isolation_view *view;
     int failure;             /* an errno; 0: the program runs */
     const char *not_covered; /* the path at which isolation failed; NULL: it did not */
 };
@@ -76,7 +76,7 @@ __attribute__((no_sanitize("address", "thread", "undefined"))) static int become
     reset_signals();
     ready = ready && enter_group(s->options->group_fd);
     if (ready && s->request->isolation.covers) {
-        s->failure = isolation_enter(&s->request->isolation, &s->identity, &s->not_covered);
+        s->failure = isolation_join(s->view, &s->request->isolation, &s->not_covered);
         if (s->failure)
             _exit(127);
         s->not_covered = NULL;
@@ -111,12 +111,11 @@ int leader_start(pid_t *pid, const struct attempt_request *r, const struct leade
         return error_set(err, ERR_NOT_FOUND, "%s: no such program on the PATH of the stage (%s)", r->argv[0],
                          stage_path(r));
     struct start s = {.request = r, .program = program, .keeper = getpid(), .options = options};
-    int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
-    if (r->isolation.covers) {
-        s.identity = isolation_identity();
-        flags |= isolation_flags();
-    }
-    pid_t child = clone(become_leader, stack + sizeof stack, flags, &s);
+    const char *what = NULL;
+    if (r->isolation.covers)
+        s.failure = isolation_view_for(&s.view, options->views, &r->isolation, &what);
+    s.not_covered = s.failure ? what : NULL;
+    pid_t child = s.failure ? 0 : clone(become_leader, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &s);
     int rc = 0;
     if (child < 0)
         rc = error_errno(err, errno, "%s: cannot be started", r->argv[0]);

@@ -6,14 +6,16 @@
 
 #include "engine/base/error.h"
 #include "stages/protocol/attempt.h"
+#include "stages/protocol/isolate_view.h"
 
 /* Notes the signals that this process inherited as ignored; a leader resets them. Call once, before leader_start. */
 void leader_note_signals(void);
 
 struct leader_options {
-    int null_fd;        /* stdin */
-    const int *log_fds; /* stdout, stderr */
-    int group_fd;       /* of the control group that it enters first; -1: none */
+    int null_fd;                   /* stdin */
+    const int *log_fds;            /* stdout, stderr */
+    int group_fd;                  /* of the control group that it enters first; -1: none */
+    struct isolation_views *views; /* that earlier ones had; the new one is added */
 };
 
 /* Executes the request's program in its directory, in a process group of its own, with exactly its environment.

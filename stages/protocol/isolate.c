@@ -3,20 +3,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "engine/base/file.h"
 
-enum { STACK_SIZE = 64 * 1024, PATH_SIZE = 4096 };
+enum { PATH_SIZE = 4096 };
 
 int isolation_flags(void) {
     return geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER;
@@ -89,31 +88,54 @@ static bool attach_kept(int tree, const char *path, char *const *covers) {
     return *covers && fstat(tree, &st) == 0 && make_place(path, *covers, S_ISDIR(st.st_mode)) && attach(tree, path);
 }
 
+static bool attach_read_only(int tree, const char *path) {
+    return make_read_only(tree, "") && attach(tree, path);
+}
+
+/* There may be more inputs than descriptors. */
+static bool seal(const char *path) {
+    int tree = take_tree(path);
+    bool good = tree >= 0 && attach_read_only(tree, path);
+    if (tree >= 0)
+        close(tree);
+    return good;
+}
+
+struct trees {
+    int fds[ISOLATION_MOST];
+    size_t count;
+};
+
 /* Takes trees before the project is covered: most lie in it. */
-static bool take_trees(int *trees, const struct isolation *x, const char **what) {
-    size_t count = 0;
+static bool take_trees(struct trees *t, const struct isolation *x, const char **what) {
     for (char **keep = x->keep; keep && *keep; keep++)
-        if ((trees[count++] = take_tree(*what = *keep)) < 0)
+        if ((t->fds[t->count++] = take_tree(*what = *keep)) < 0)
             return false;
     for (size_t i = 0; i < x->bind_count; i++)
-        if (!isolation_stands(&x->binds[i]) && (trees[count++] = take_tree(*what = x->binds[i].source)) < 0)
+        if (!isolation_stands(&x->binds[i]) && (t->fds[t->count++] = take_tree(*what = x->binds[i].source)) < 0)
             return false;
     return true;
 }
 
-static bool attach_trees(const int *trees, const struct isolation *x, const char **what) {
+static bool attach_trees(const struct trees *t, const struct isolation *x, const char **what) {
     size_t count = 0;
     for (char **keep = x->keep; keep && *keep; keep++)
-        if (!attach_kept(trees[count++], *what = *keep, x->covers))
+        if (!attach_kept(t->fds[count++], *what = *keep, x->covers))
             return false;
     for (size_t i = 0; i < x->bind_count; i++) {
         *what = x->binds[i].target;
-        int tree = isolation_stands(&x->binds[i]) ? take_tree(*what) : trees[count++];
-        if (tree < 0 || !make_read_only(tree, "") || !attach(tree, *what))
+        if (!(isolation_stands(&x->binds[i]) ? seal(*what) : attach_read_only(t->fds[count++], *what)))
             return false;
-        close(tree); /* there may be more inputs than descriptors */
     }
     return true;
+}
+
+static void close_trees(const struct trees *t) {
+    int errnum = errno;
+    for (size_t i = 0; i < t->count; i++)
+        if (t->fds[i] >= 0)
+            close(t->fds[i]);
+    errno = errnum;
 }
 
 static bool cover_projects(char *const *covers, const char **what) {
@@ -132,9 +154,10 @@ static bool seal_covers(char *const *covers, const char **what) {
     return true;
 }
 
-/* Of an ordinary user's namespace no mount leads back: the kernel makes the copies slaves. */
+/* The mounts follow the system's: nothing that it mounts or unmounts is missed. No mount leads back. The kernel does so
+   for an ordinary user's namespace. */
 static bool part_mounts(const struct isolation_identity *identity) {
-    return identity->maps || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+    return identity->maps || mount("", "/", NULL, MS_REC | MS_SLAVE, NULL) == 0;
 }
 
 static bool is_small_enough(const struct isolation *x) {
@@ -148,48 +171,20 @@ static bool is_small_enough(const struct isolation *x) {
 }
 
 int isolation_enter(const struct isolation *x, const struct isolation_identity *identity, const char **what) {
-    int trees[ISOLATION_MOST];
+    struct trees trees = {.count = 0};
     *what = *x->covers;
-    bool good = is_small_enough(x) && map_identity(identity) && part_mounts(identity) && take_trees(trees, x, what) &&
-                cover_projects(x->covers, what) && attach_trees(trees, x, what) && seal_covers(x->covers, what) &&
-                (identity->maps || prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) == 0);
+    bool good = is_small_enough(x) && map_identity(identity) && part_mounts(identity) && take_trees(&trees, x, what) &&
+                cover_projects(x->covers, what) && attach_trees(&trees, x, what) && seal_covers(x->covers, what) &&
+                isolation_drop(identity);
+    close_trees(&trees);
     return good ? 0 : errno ? errno : EINVAL;
 }
 
-int isolation_hold(pid_t pid) {
-    char path[PATH_SIZE];
-    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)pid);
-    return open(path, O_RDONLY | O_CLOEXEC);
+bool isolation_drop(const struct isolation_identity *identity) {
+    return identity->maps || prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) == 0;
 }
 
-/* ---- the probe ---- */
-
-struct probe {
-    char **covers;
-    struct isolation_identity identity;
-};
-
-__attribute__((no_sanitize("address", "thread", "undefined"))) static int try_it(void *context) {
-    const struct probe *p = context;
-    const struct isolation x = {.covers = p->covers};
-    const char *what;
-    _exit(isolation_enter(&x, &p->identity, &what) == 0 ? 0 : 1);
-}
-
-/* No handler of this process may run in the child, which has its memory. */
-bool isolation_probe(char **covers) {
-    static _Alignas(16) char stack[STACK_SIZE];
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    struct probe p = {covers, isolation_identity()};
-    sigset_t all, before;
-    int status = 1;
-    sigfillset(&all);
-    pthread_mutex_lock(&lock);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pid_t child = clone(try_it, stack + sizeof stack, CLONE_VM | CLONE_VFORK | isolation_flags() | SIGCHLD, &p);
-    if (child > 0 && waitpid(child, &status, 0) < 0)
-        status = 1;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_mutex_unlock(&lock);
-    return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+bool isolation_seal(const char *path) {
+    struct statfs st;
+    return statfs(path, &st) == 0 && ((st.f_flags & ST_RDONLY) || seal(path));
 }

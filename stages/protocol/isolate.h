@@ -4,8 +4,9 @@
  *   the project    covered by an empty mount, in which only kept paths stand; so are projects of included files
  *   its inputs     stand in its directory by read-only bind: files of the project, and copies in their own places
  *
- * The mounts are made in a namespace that ends with the command. An ordinary user gets a user namespace too, which
- * maps the user to itself. Root needs none, and loses the right to mount before the command runs.
+ * The mounts are made in a namespace that nobody else sees. isolate_view.h keeps it for the commands that follow. An
+ * ordinary user gets a user namespace too, which maps the user to itself. Root needs none, and loses the right to mount
+ * before the command runs.
  */
 #ifndef RETORT_STAGES_PROTOCOL_ISOLATE_H
 #define RETORT_STAGES_PROTOCOL_ISOLATE_H
@@ -44,11 +45,13 @@ struct isolation_identity isolation_identity(void);
 /* In the new process, which may share its parent's memory: only system calls. 0, or an errno, and what failed. */
 int isolation_enter(const struct isolation *x, const struct isolation_identity *identity, const char **what);
 
-/* Holds the mounts of a process. Its exit does not wait until the kernel has removed them; close(2) of the descriptor
-   does. -1: it has ended, or it is another user's. */
-int isolation_hold(pid_t pid);
+/* The last step of it: takes the right to mount from the process and from what it executes. */
+bool isolation_drop(const struct isolation_identity *identity);
 
-/* Whether this machine allows it: covers the folders for real, in a process of its own. */
+/* Makes a path read-only where it stands, unless it is. For a process with the right to mount. */
+bool isolation_seal(const char *path);
+
+/* Whether this machine allows it: covers the folders for real, in processes of its own. */
 bool isolation_probe(char **covers);
 
 #endif

@@ -66,7 +66,7 @@ EXCEPTIONS = [
 MUTANTS = [
     # ---- the view of a stage ----
     ("an isolated stage can write to its inputs", "stages/protocol/isolate.c",
-     '!make_read_only(tree, "") || ', "", "read only"),
+     'make_read_only(tree, "") && ', "", "read only"),
     ("a copy that a stage changed passes", "engine/attempt/inputs.c",
      "if (digest_equal(&now, &w->stamp))", "if (w->copy || digest_equal(&now, &w->stamp))", "read only"),
     ("the projects of included files are not covered", "engine/command/project.c",

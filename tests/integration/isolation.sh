@@ -113,4 +113,37 @@ check "a stage does not see the project of an included file" grep -q "failed  *r
 check "a stage of an included file does not see its project" grep -q "failed  *part/reads" run.err
 check "the includer's project is covered too" grep -q "failed  *own" run.err
 check "a large input of an included file is its own file" same "$(cat results/i/o)" "$(stat -c %i ../parts/large)"
+
+# Stages that follow one another in one directory use the same mounts.
+row() { # COMMAND: eight stages, four with a list as input, then four with a single file
+    python3 - "$1" >row.json <<'EOF'
+import json, sys
+stages = {"s%d" % i: {"cmd": ["sh", "-c", sys.argv[1]], "in": {"x": ["data/small", "src/up.py"] if i < 4 else "data/small"},
+                      "env": {"I": str(i)}} for i in range(8)}
+print(json.dumps({"retort": 1, "name": "row", "stages": stages}))
+EOF
+}
+row 'case $I in [0-3]) ! touch in/x/new 2>/dev/null && test ! -e in/x/new ;; *) touch in/x/new ;; esac'
+check "a folder is read-only to a stage that gets a list there, and to no other one" run row.json -j1
+row 'for f in $(find in -type f); do ! echo x 2>/dev/null >>$f || exit 1; done'
+check "no stage of a row can write to its inputs" run row.json -j1
+row 'case $I in [0-3]) exit 1 ;; *) cat in/x/small ;; esac'
+run row.json -j1 -k
+check "a stage after a failed one, whose directory was moved away, has its inputs" has run.err "4 finished, 4 failed"
+
+# A mount that the system makes during a run is there for the next stage. Needs root.
+cat >late.sh <<'EOF'
+mount --make-rshared / || exit 0
+"$1" run late.json -j1 --progress none >late.out 2>&1 &
+until gate=$(ls .retort/work/*/dir/gate 2>/dev/null); do sleep 0.05; done
+mount -t tmpfs late "$2" && echo late >"$2/f" && touch "${gate%gate}stop"
+wait $!
+EOF
+mkdir "$work/late"
+cat >late.json <<EOF
+{ "retort": 1, "name": "late", "stages": {
+    "a": { "cmd": ["sh", "-c", "echo up >gate; while [ ! -e stop ]; do sleep 0.05; done"], "timeout": "20s" },
+    "b": { "cmd": ["cat", "$work/late/f"], "after": ["a"] } } }
+EOF
+[ "$(id -u)" -ne 0 ] || check "a stage sees what was mounted after the first stage began" unshare -m sh late.sh "$retort" "$work/late"
 finish
