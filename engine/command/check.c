@@ -9,13 +9,31 @@
 #include "engine/lookup/words.h"
 #include "engine/run/needs.h"
 
-/* Without hashing or store: whether an input may be one. */
+/* The context of facts that need no hashing. */
+struct examiner {
+    struct input_rules rules;
+    struct committed *committed;
+};
+
+/* Whether an input may be one. */
 static int examine_fact(void *context, const char *path, struct content *out, struct error *err) {
+    const struct examiner *x = context;
     struct object o;
-    int rc = store_input_examine(&o, path, context, err);
+    int rc = store_input_examine(&o, path, &x->rules, err);
     if (rc == 0)
         *out = (struct content){.size = o.size, .directory = o.directory};
     return rc;
+}
+
+static int committed_fact(void *context, const struct origin *origin, const char *path, const char *const *only,
+                          size_t only_count, struct content *out, struct error *err) {
+    const struct examiner *x = context;
+    return committed_examine(x->committed, origin, path, only, only_count, out, err);
+}
+
+static bool variable_fact(void *context, const char *name, struct digest *out) {
+    (void)context;
+    return facts_variable(name, out);
 }
 
 static void warn(void *context, const char *line) {
@@ -64,19 +82,22 @@ static int warn_of_machine(struct project *p, const struct arguments *a, struct 
 
 static int expand(struct project *p, const struct arguments *a, struct error *err) {
     char *store = project_store_path(a, p->root), *real = realpath(store, NULL);
-    struct input_rules rules = {.filter = ignore_filter(p->ignore),
-                                .store = real ? real : store,
-                                .results = p->results,
-                                .project = p->root,
-                                .say = warn,
-                                .context = p};
-    struct plan_facts facts = {.context = &rules,
+    struct examiner examiner = {.rules = {.filter = ignore_filter(p->ignore),
+                                          .store = real ? real : store,
+                                          .results = p->results,
+                                          .project = p->root,
+                                          .say = warn,
+                                          .context = p},
+                                .committed = p->committed};
+    struct plan_facts facts = {.context = &examiner,
                                .file_content = examine_fact,
                                .program = program_fact,
                                .packages = packages_fact,
                                .stage_path = path_fact,
                                .machine = machine_fact,
                                .file_members = members_fact,
+                               .committed = committed_fact,
+                               .variable = variable_fact,
                                .command_bytes = facts_command_bytes()};
     int code = plan_create(&p->plan, p->pipeline, &facts, NULL, 0, err);
     if (code == 0)

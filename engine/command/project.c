@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/base/file.h"
@@ -115,13 +116,25 @@ static int open_empty_store(struct project *p, struct error *err) {
     return store_open(&p->store, path, true, err);
 }
 
-static int open_store_of(struct project *p, const struct arguments *a, enum project_store store, struct error *err) {
-    char *path = project_store_path(a, p->root);
-    int there = store == PROJECT_STORE_OR_EMPTY ? find_store(path, err) : 1;
+/* One that commits needed is open already. */
+static int open_store_of(struct project *p, struct error *err) {
+    char *path = project_store_path(p->arguments, p->root);
+    int there = !p->store && p->store_need == PROJECT_STORE_OR_EMPTY ? find_store(path, err) : 1;
     free(path);
-    if (there < 0)
-        return there;
-    return there ? open_store_at(&p->store, a, p->root, store == PROJECT_STORE_CREATE, err) : open_empty_store(p, err);
+    if (p->store || there < 0)
+        return there < 0 ? there : 0;
+    return there ? open_store_at(&p->store, p->arguments, p->root, p->store_need == PROJECT_STORE_CREATE, err)
+                 : open_empty_store(p, err);
+}
+
+/* A committed_store: the store that keeps the repositories of parts from git. */
+static int give_store(void *context, struct store **out, struct error *err) {
+    struct project *p = context;
+    int code = open_store_at(&p->store, p->arguments, p->root, p->store_need != PROJECT_STORE, err);
+    if (code == 0 && p->store_need != PROJECT_STORE_CREATE)
+        store_notices(p->store, say, NULL);
+    *out = p->store;
+    return code;
 }
 
 int project_report(struct diagnostics *d, struct error *err) {
@@ -226,6 +239,16 @@ static int read_overrides(struct project *p, const struct arguments *a, struct e
     return 0;
 }
 
+/* The git root of a pipeline file, else its folder. The caller frees. */
+static char *root_of(const char *path) {
+    struct stat st;
+    char *real = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? realpath(path, NULL) : NULL;
+    char *folder = real ? path_directory(real) : mem_strdup("."), *root = path_repository(folder);
+    free(real);
+    free(folder);
+    return root;
+}
+
 static int read_pipeline(struct project *p, const struct arguments *a, struct error *err) {
     char *found = NULL;
     const char *path = operand(a, 0);
@@ -234,10 +257,14 @@ static int read_pipeline(struct project *p, const struct arguments *a, struct er
         code = find_pipeline(&found, err);
         path = found;
     }
-    if (code == 0) {
+    if (code == 0 && path) {
+        p->root = root_of(path);
+        p->committed = committed_create(give_store, p);
+        const struct commits commits = committed_reader(p->committed);
         code = pipeline_read(
             &p->pipeline,
-            &(struct pipeline_source){.path = path, .overrides = p->overrides, .override_count = p->override_count},
+            &(struct pipeline_source){
+                .path = path, .commits = &commits, .overrides = p->overrides, .override_count = p->override_count},
             &p->diagnostics, err);
         if (p->diagnostics.count > 0) {
             int reported = project_report(&p->diagnostics, err);
@@ -251,11 +278,12 @@ static int read_pipeline(struct project *p, const struct arguments *a, struct er
 
 int project_open(struct project *p, const struct arguments *a, enum project_store store, struct error *err) {
     *p = (struct project){.targets = operands_from(a, 1),
-                          .target_count = operand_count(a) > 1 ? operand_count(a) - 1 : 0};
+                          .target_count = operand_count(a) > 1 ? operand_count(a) - 1 : 0,
+                          .arguments = a,
+                          .store_need = store};
     int code = read_pipeline(p, a, err);
     if (code)
         return code;
-    p->root = path_repository(p->pipeline->directory);
     if (p->pipeline->result_count > 0)
         p->results = mem_printf("%s/results/%s", p->root, p->pipeline->name);
     code = project_stage_program(&p->stage_program, err);
@@ -263,12 +291,12 @@ int project_open(struct project *p, const struct arguments *a, enum project_stor
         code = ignore_open(&p->ignore, p->root, err);
     if (code || store == PROJECT_NO_STORE)
         return code;
-    code = open_store_of(p, a, store, err);
+    code = open_store_of(p, err);
     if (code)
         return code;
     const struct input_rules rules = {.filter = ignore_filter(p->ignore), .results = p->results, .project = p->root};
     store_set_input_rules(p->store, &rules);
-    p->facts = facts_create(p->store, p->stage_program);
+    p->facts = facts_create(p->store, p->stage_program, p->committed);
     return 0;
 }
 
@@ -298,10 +326,21 @@ int project_plan(struct project *p, struct error *err) {
     return code == 0 && p->refuses_faults ? reported : code;
 }
 
+int project_check_trust(const struct project *p, struct error *err) {
+    for (size_t i = 0; i < p->pipeline->stage_count; i++) {
+        const struct stage_decl *stage = p->pipeline->stages[i];
+        if (stage->scope->origin)
+            return error_set(err, ERR_INVALID, "cannot run %s of %s yet: its content is not trusted", stage->full_name,
+                             stage->scope->path);
+    }
+    return 0;
+}
+
 void project_close(struct project *p) {
     plan_free(p->plan);
     drift_free(p->drift);
     facts_free(p->facts);
+    committed_free(p->committed);
     store_close(p->store);
     ignore_close(p->ignore);
     struct error left = {0};
@@ -355,12 +394,13 @@ static void add_cover(struct project *p, char *root) {
     p->covers[p->cover_count = kept + 1] = NULL;
 }
 
+/* A part of a commit has no folder. */
 static void add_covers(struct project *p, const struct pipeline *part) {
-    char *root = path_repository(part->directory);
-    if (holds_home(root))
-        free(root);
-    else
+    char *root = part->origin ? NULL : path_repository(part->directory);
+    if (root && !holds_home(root))
         add_cover(p, root);
+    else
+        free(root);
     for (size_t i = 0; i < part->include_count; i++)
         add_covers(p, part->includes[i].part);
 }

@@ -11,15 +11,23 @@
 #include "engine/lookup/known.h"
 #include "engine/run/run.h"
 
+/* Says what to do without a store. Commands that show its content fail with ERR_NOT_FOUND (PROJECT_STORE). Commands
+   that look ahead use an empty one and leave nothing behind (PROJECT_STORE_OR_EMPTY). `retort run` creates it. So do the
+   others, but PROJECT_STORE, for a pipeline with parts from git: the store keeps their commits. */
+enum project_store { PROJECT_NO_STORE, PROJECT_STORE, PROJECT_STORE_OR_EMPTY, PROJECT_STORE_CREATE };
+
 struct project {
     struct pipeline *pipeline;
     const char *const *targets; /* the operands behind the pipeline */
     size_t target_count;
     struct diagnostics diagnostics;
-    struct store *store;   /* NULL: not asked for */
-    char *empty_store;     /* folder of an empty store that replaces a missing one */
-    char *results;         /* folder of the pipeline's own results; NULL: it has none */
-    struct ignore *ignore; /* rules of the project; NULL: none */
+    const struct arguments *arguments;
+    enum project_store store_need;
+    struct committed *committed; /* files of other teams' commits */
+    struct store *store;         /* NULL: not asked for, nor needed for commits */
+    char *empty_store;           /* folder of an empty store that replaces a missing one */
+    char *results;               /* folder of the pipeline's own results; NULL: it has none */
+    struct ignore *ignore;       /* rules of the project; NULL: none */
     struct facts *facts;
     struct plan *plan;   /* after project_plan */
     struct drift *drift; /* set before project_plan: known results from another Python; NULL: not asked for */
@@ -36,10 +44,6 @@ struct project {
     size_t override_file_count;
 };
 
-/* Says what to do without a store. Commands that show its content fail with ERR_NOT_FOUND (PROJECT_STORE). Commands
-   that look ahead use an empty one and leave nothing behind (PROJECT_STORE_OR_EMPTY). `retort run` creates it. */
-enum project_store { PROJECT_NO_STORE, PROJECT_STORE, PROJECT_STORE_OR_EMPTY, PROJECT_STORE_CREATE };
-
 /* Reads the pipeline that operand 0 names; without operand 0 the only one of the folder. Prints faults to stderr;
    ERR_INVALID counts them. The caller closes `*p` with project_close in any case. */
 int project_open(struct project *p, const struct arguments *a, enum project_store store, struct error *err);
@@ -47,6 +51,8 @@ int project_open(struct project *p, const struct arguments *a, enum project_stor
 /* Plans the targets and finishes all known stages, without running any. Prints faults of the file; an instance with one
    has failed, and the others are there. */
 int project_plan(struct project *p, struct error *err);
+/* Refuses a pipeline with stages of other teams' commits: nothing runs that the user did not ask to run. ERR_INVALID. */
+int project_check_trust(const struct project *p, struct error *err);
 void project_close(struct project *p);
 
 /* Opens the store for commands without a pipeline: --store, RETORT_STORE, or .retort of the git root around the

@@ -31,6 +31,7 @@ static int run_it(struct project *p, const struct arguments *a, enum progress_st
     struct progress *progress = progress_create(style, style == PROGRESS_JSON ? stdout : stderr);
     options->observer = progress_observer(progress);
     options->stage_program = p->stage_program;
+    options->committed = p->committed;
     options->results = results;
     options->covers = project_covers(p, a);
     if (!options->retry_failed) {
@@ -108,6 +109,8 @@ static int run(const struct arguments *a, struct error *err) {
     if (options.force && operand_count(a) < 2)
         return error_set(err, ERR_USAGE, "run: --force needs a STAGE: retort run --force PIPELINE STAGE");
     code = project_open(&p, a, PROJECT_STORE_CREATE, err);
+    if (code == 0)
+        code = project_check_trust(&p, err);
     if (code == 0 && options.force)
         code = refuse_selects(&p, a, err);
     if (code == 0)

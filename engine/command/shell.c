@@ -169,6 +169,8 @@ static int run(const struct arguments *a, struct error *err) {
     struct gpus *gpus = NULL;
     struct scheduler_limits limits;
     int code = project_open(&p, a, PROJECT_STORE_CREATE, err);
+    if (code == 0)
+        code = project_check_trust(&p, err);
     if (code == 0) {
         store_hold(p.store);
         code = project_plan(&p, err);

@@ -186,6 +186,7 @@ static int verify(struct project *p, const struct verify_options *asked, bool js
     struct telling t = {.json = json, .store = store_directory(p->store), .stages = cJSON_CreateArray()};
     struct verify_options options = *asked;
     options.stage_program = p->stage_program;
+    options.committed = p->committed;
     options.context = &t;
     options.judged = on_judged;
     options.started = on_started;
@@ -211,6 +212,8 @@ static int run(const struct arguments *a, struct error *err) {
         return code;
     options.seed = (uint64_t)seed;
     code = project_open(&p, a, PROJECT_STORE, err);
+    if (code == 0)
+        code = project_check_trust(&p, err);
     options.all = p.target_count == 0;
     if (code == 0)
         code = project_gpus(&options.gpus, &options.limits, &p, a, err);

@@ -13,9 +13,10 @@
 #include "engine/pipeline/rows.h"
 #include "engine/provenance/provenance.h"
 
-struct facts *facts_create(struct store *store, const char *stage_program) {
+struct facts *facts_create(struct store *store, const char *stage_program, struct committed *committed) {
     struct facts *f = mem_alloc(sizeof *f);
     f->store = store;
+    f->committed = committed;
     f->stage_program = mem_strdup(stage_program);
     char *folder = path_directory(stage_program);
     f->keeper_program = path_join(folder, "retort-keeper");
@@ -139,6 +140,24 @@ static size_t modules(void *context, const struct stage_decl *stage, const struc
     return count;
 }
 
+static int committed(void *context, const struct origin *origin, const char *path, const char *const *only,
+                     size_t only_count, struct content *out, struct error *err) {
+    const struct facts *f = context;
+    return committed_content(f->committed, origin, path, only, only_count, out, err);
+}
+
+bool facts_variable(const char *name, struct digest *out) {
+    const char *value = getenv(name);
+    if (value)
+        sha256_bytes(out, value, strlen(value));
+    return value != NULL;
+}
+
+static bool variable(void *context, const char *name, struct digest *out) {
+    (void)context;
+    return facts_variable(name, out);
+}
+
 size_t facts_command_bytes(void) {
     enum { KERNELS_MOST = 6 << 20, VARIABLES_OF_EACH = 8 << 10 };
     long most = sysconf(_SC_ARG_MAX);
@@ -157,5 +176,7 @@ struct plan_facts facts_table(struct facts *f) {
                                .file_members = file_members,
                                .object_part = object_part,
                                .object_text = object_text,
+                               .committed = committed,
+                               .variable = variable,
                                .command_bytes = facts_command_bytes()};
 }

@@ -5,11 +5,13 @@
 #include <sys/types.h>
 
 #include "engine/base/bytemap.h"
+#include "engine/lookup/committed.h"
 #include "engine/plan/plan.h"
 #include "store/store.h"
 
 struct facts {
     struct store *store;
+    struct committed *committed;
     char *stage_program, *keeper_program;
     char *platform;              /* NULL until the program has answered */
     pid_t platform_pid;          /* of the program, while it is asked; 0: it is not */
@@ -24,8 +26,8 @@ struct facts {
 
 enum { FACTS_HASHED_AT_ONCE = 1 << 20 }; /* bytes; larger files are deferred */
 
-/* Creates the facts for `plan`, `why` and `run`. */
-struct facts *facts_create(struct store *store, const char *stage_program);
+/* Creates the facts for `plan`, `why` and `run`. `committed` reads files of commits; NULL: the pipeline has none. */
+struct facts *facts_create(struct store *store, const char *stage_program, struct committed *committed);
 void facts_free(struct facts *f);
 struct plan_facts facts_table(struct facts *f);
 
@@ -55,6 +57,9 @@ int facts_members(const char *path, const char *const *names, size_t count, stru
 /* Paths of retort-stage, and of retort-keeper beside it. */
 const char *facts_stage_program(const struct facts *f);
 const char *facts_keeper_program(const struct facts *f);
+
+/* The digest of a variable's value; false: it is not set. */
+bool facts_variable(const char *name, struct digest *out);
 
 /* How many bytes a command line with its variables may have on this machine. */
 size_t facts_command_bytes(void);

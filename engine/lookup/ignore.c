@@ -8,8 +8,6 @@
 #include "engine/base/memory.h"
 #include "engine/git/libgit.h"
 
-enum { MAX_BYTES = 1 << 20 };
-
 /* libgit2 applies rules only through a repository. This one lies in memory and has no files, so that no .gitignore
    counts. */
 struct ignore {
@@ -30,24 +28,29 @@ static int add_rules(struct ignore *x, const char *text, const char *path, struc
                   : 0;
 }
 
+int ignore_parse(struct ignore **out, const char *text, const char *root, const char *name, struct error *err) {
+    *out = NULL;
+    int rc = libgit_load(err);
+    if (rc < 0)
+        return rc;
+    struct ignore *x = mem_alloc(sizeof *x);
+    *x = (struct ignore){.root = mem_strdup(root), .root_length = strlen(root)};
+    pthread_mutex_init(&x->lock, NULL);
+    rc = add_rules(x, text, name, err);
+    if (rc < 0)
+        ignore_close(x);
+    else
+        *out = x;
+    return rc;
+}
+
 int ignore_open(struct ignore **out, const char *root, struct error *err) {
     struct buffer text = {0};
     char *path = path_join(root, IGNORE_FILE);
     *out = NULL;
-    int rc = file_exists(path) ? file_read(&text, path, MAX_BYTES, err) : 1;
+    int rc = file_exists(path) ? file_read(&text, path, IGNORE_MAX_BYTES, err) : 1;
     if (rc == 0)
-        rc = libgit_load(err);
-    if (rc == 0) {
-        struct ignore *x = mem_alloc(sizeof *x);
-        *x = (struct ignore){.root = mem_strdup(root), .root_length = strlen(root)};
-        pthread_mutex_init(&x->lock, NULL);
-        rc = add_rules(x, buffer_text(&text), path, err);
-        *out = x;
-    }
-    if (rc < 0) {
-        ignore_close(*out);
-        *out = NULL;
-    }
+        rc = ignore_parse(out, buffer_text(&text), root, path, err);
     free(path);
     buffer_close(&text);
     return rc < 0 ? rc : 0;

@@ -6,11 +6,17 @@
 
 #define IGNORE_FILE ".retortignore"
 
+enum { IGNORE_MAX_BYTES = 1 << 20 };
+
 struct ignore;
 
 /* Reads the rules of the folder `root`, whose path holds no links. `*out` is NULL without such a file. ERR_IO,
    ERR_INVALID. */
 int ignore_open(struct ignore **out, const char *root, struct error *err);
+
+/* The same for rules that were read; `name` is their file. Paths are below `root`; "": they begin with "/". */
+int ignore_parse(struct ignore **out, const char *text, const char *root, const char *name, struct error *err);
+
 void ignore_close(struct ignore *x); /* NULL is fine */
 
 /* The rules as a filter, for as long as they are open; without rules for NULL. */

@@ -64,23 +64,28 @@ static int check_found(const char *path, const struct buffer *text, const char *
     return rc;
 }
 
-int members_read(struct buffer *out, const char *path, const char *const *names, size_t count, struct error *err) {
-    struct buffer text = {0};
+int members_of_text(struct buffer *out, const char *path, const struct buffer *text, const char *const *names,
+                    size_t count, struct error *err) {
     struct wanted *wanted = mem_array(count + 1, sizeof *wanted);
     bool *found = mem_array(count + 1, sizeof *found);
     for (size_t i = 0; i < count; i++)
         wanted[i] = (struct wanted){names[i], &found[i]};
-    int rc = file_read(&text, path, JSON_MAX_BYTES, err);
-    if (rc == 0) {
-        rc = (data_is_yaml(path) ? members_yaml : members_json)(out, buffer_text(&text), text.size, wanted, count, err);
-        if (rc < 0)
-            error_prefix(err, "%s", path);
-    }
+    int rc = (data_is_yaml(path) ? members_yaml : members_json)(out, buffer_text(text), text->size, wanted, count, err);
+    if (rc < 0)
+        error_prefix(err, "%s", path);
     buffer_putc(out, '\n');
     if (rc == 0)
-        rc = check_found(path, &text, names, found, count, err);
-    buffer_close(&text);
+        rc = check_found(path, text, names, found, count, err);
     free(wanted);
     free(found);
+    return rc;
+}
+
+int members_read(struct buffer *out, const char *path, const char *const *names, size_t count, struct error *err) {
+    struct buffer text = {0};
+    int rc = file_read(&text, path, JSON_MAX_BYTES, err);
+    if (rc == 0)
+        rc = members_of_text(out, path, &text, names, count, err);
+    buffer_close(&text);
     return rc;
 }

@@ -17,6 +17,10 @@
    that it lies in, joined by ".". ERR_INVALID: it cannot be parsed, or has no such member. ERR_NOT_FOUND, ERR_IO. */
 int members_read(struct buffer *out, const char *path, const char *const *names, size_t count, struct error *err);
 
+/* The same for the text of such a file; `path` is its name. */
+int members_of_text(struct buffer *out, const char *path, const struct buffer *text, const char *const *names,
+                    size_t count, struct error *err);
+
 /* ---- shared by the two formats ---- */
 
 /* A name, or the rest of it behind members that were found. */

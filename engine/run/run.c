@@ -87,7 +87,7 @@ static int run_pass(bool *again, struct tally *tally, const struct pipeline *pip
                     .diagnostics = diagnostics,
                     .tally = tally,
                     .ledger = tally->ledger,
-                    .facts = facts_create(store, options->stage_program),
+                    .facts = facts_create(store, options->stage_program, options->committed),
                     .began_ns = clock_monotonic_ns()};
     *summary = (struct run_summary){0};
     r.drift = drift_create(r.facts);

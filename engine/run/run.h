@@ -44,16 +44,17 @@ struct run_options {
     struct scheduler_limits limits;
     struct gpus *gpus; /* those that stages may get (engine/environment/gpus.h); as many as limits.gpus */
     bool keep_going;
-    size_t keep_failed;        /* directories of failed attempts that stay */
-    uint64_t log_limit_bytes;  /* of each of a stage's two logs */
-    bool retry_failed;         /* run failures again that a quorum left out */
-    bool force;                /* run what the targets name, also if it is known */
-    bool same_platform;        /* only results of this platform are known */
-    const char *stage_program; /* path of retort-stage */
-    char **covers;             /* folders that commands do not see, NULL-terminated; NULL: they see all */
-    const char *results;       /* directory that results/<pipeline>/ stands in */
-    const char *meter_root;    /* root of /sys and /proc for energy; NULL: "/" */
-    double base_window_s;      /* of the windows of the base power, measured before and after; 0: it is not */
+    size_t keep_failed;          /* directories of failed attempts that stay */
+    uint64_t log_limit_bytes;    /* of each of a stage's two logs */
+    bool retry_failed;           /* run failures again that a quorum left out */
+    bool force;                  /* run what the targets name, also if it is known */
+    bool same_platform;          /* only results of this platform are known */
+    const char *stage_program;   /* path of retort-stage */
+    struct committed *committed; /* reads files of commits; NULL: the pipeline has none */
+    char **covers;               /* folders that commands do not see, NULL-terminated; NULL: they see all */
+    const char *results;         /* directory that results/<pipeline>/ stands in */
+    const char *meter_root;      /* root of /sys and /proc for energy; NULL: "/" */
+    double base_window_s;        /* of the windows of the base power, measured before and after; 0: it is not */
     struct run_observer observer;
 };
 

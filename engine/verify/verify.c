@@ -315,7 +315,7 @@ int verify_stages(const struct pipeline *pipeline, struct plan *plan, struct sto
     struct verification v = {
         .pipeline = pipeline, .plan = plan, .store = store, .options = options, .summary = summary};
     *summary = (struct verify_summary){.joules = (double)NAN};
-    v.facts = facts_create(store, options->stage_program);
+    v.facts = facts_create(store, options->stage_program, options->committed);
     int rc = begin(&v, err);
     if (rc == 0)
         rc = execute(&v, err);

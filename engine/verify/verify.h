@@ -20,6 +20,7 @@ struct verify_options {
     struct gpus *gpus; /* this and the next as in struct run_options */
     char **covers;
     const char *stage_program;
+    struct committed *committed;
     bool all;      /* also stages that the targets do not name */
     double share;  /* share of the recorded stages to choose, 0 to 1; at least one */
     uint64_t seed; /* of the choice: the same stages for the same seed, whatever their order */
