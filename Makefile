@@ -127,7 +127,7 @@ endef
 $(foreach room,$(ROOMS),$(eval $(call unit_rule,$(room))))
 
 # Faults: what is preloaded into the programs, and programs that damage a store and look at what it says.
-FAULT_TESTS = $(addprefix $(BUILD)/tests/fault/,faultlib.so tracelib.so clocklib.so gatelib.so mutate powercut)
+FAULT_TESTS = $(addprefix $(BUILD)/tests/fault/,faultlib.so tracelib.so clocklib.so gatelib.so noexec.so mutate powercut)
 # Fuzz targets, tests/fuzz/<target>.c: with CONFIG=fuzz libFuzzer's, else programs that take the files of a corpus
 # again.
 FUZZ_TARGETS = $(patsubst %.c,$(BUILD)/%,$(filter-out tests/fuzz/fuzz.c tests/fuzz/replay.c tests/fuzz/tree.c,$(wildcard tests/fuzz/*.c)))

@@ -54,6 +54,21 @@ void printable_append_line(struct buffer *out, const char *text) {
     append(out, text, strlen(text), true);
 }
 
+void printable_append_word(struct buffer *out, const char *word) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
+    if (*word && strspn(word, plain) == strlen(word)) {
+        buffer_puts(out, word);
+        return;
+    }
+    buffer_putc(out, '\'');
+    for (const char *quote; (quote = strchr(word, '\'')); word = quote + 1) {
+        append(out, word, (size_t)(quote - word), true);
+        buffer_puts(out, "'\\''");
+    }
+    printable_append_line(out, word);
+    buffer_putc(out, '\'');
+}
+
 size_t printable_open_end(const char *text, size_t size) {
     for (size_t back = 1; back <= 3 && back <= size; back++) {
         unsigned char c = (unsigned char)text[size - back];

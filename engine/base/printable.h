@@ -16,6 +16,9 @@ void printable_append(struct buffer *out, const char *text, size_t size);
 /* Appends a text that has to stay on one line: newlines and tabs are shown as \n and \t. */
 void printable_append_line(struct buffer *out, const char *text);
 
+/* The same, in quotes where a shell would not take the text as one word as it is. */
+void printable_append_word(struct buffer *out, const char *word);
+
 /* How many bytes at the end begin a character that the next piece of the text goes on with: 0 to 3. */
 size_t printable_open_end(const char *text, size_t size);
 

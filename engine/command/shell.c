@@ -12,6 +12,7 @@
 
 #include "engine/attempt/attempt.h"
 #include "engine/base/memory.h"
+#include "engine/base/printable.h"
 #include "engine/command/states.h"
 #include "engine/run/event_loop.h"
 
@@ -53,27 +54,17 @@ static int find_instance(struct instance **out, const struct project *p, const c
 
 /* ---- the shell ---- */
 
-/* A word as a shell reads it. */
-static void print_word(const char *word) {
-    if (*word &&
-        strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%") == strlen(word))
-        fputs(word, stderr);
-    else {
-        fputc('\'', stderr);
-        for (const char *c = word; *c; c++)
-            fputs(*c == '\'' ? "'\\''" : (char[]){*c, '\0'}, stderr);
-        fputc('\'', stderr);
-    }
-}
-
 static void introduce(const struct attempt *a) {
-    fprintf(stderr, "%s in %s; the directory goes when the shell ends. The stage's command:\n ",
-            instance_name(a->instance), a->directory->stage);
+    struct buffer text = {0};
+    printable_append_line(&text, instance_name(a->instance));
+    buffer_printf(&text, " in %s; the directory goes when the shell ends. The stage's command:\n ",
+                  a->directory->stage);
     for (char *const *word = a->argv; *word; word++) {
-        fputc(' ', stderr);
-        print_word(*word);
+        buffer_putc(&text, ' ');
+        printable_append_word(&text, *word);
     }
-    fputc('\n', stderr);
+    fprintf(stderr, "%s\n", buffer_text(&text));
+    buffer_close(&text);
 }
 
 /* Enters the view that the stage would have. 0, or an errno, and what failed. */

@@ -53,6 +53,23 @@ static void plain_text_stays(void **state) {
            "a\tb\nc \xc2\xa0\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80 \\");
 }
 
+static void expect_word(const char *word, const char *shown) {
+    struct buffer out = {0};
+    printable_append_word(&out, word);
+    assert_string_equal(buffer_text(&out), shown);
+    buffer_close(&out);
+}
+
+static void a_word_is_quoted_for_a_shell(void **state) {
+    (void)state;
+    expect_word("--out=a/b.csv", "--out=a/b.csv");
+    expect_word("", "''");
+    expect_word("a b", "'a b'");
+    expect_word("${in.x}; rm", "'${in.x}; rm'");
+    expect_word("it's", "'it'\\''s'");
+    expect_word("a\nb\x1b", "'a\\nb\\x1b'");
+}
+
 static void a_line_stays_one_line(void **state) {
     struct buffer out = {0};
     (void)state;
@@ -77,6 +94,7 @@ int main(void) {
         cmocka_unit_test(bidirectional_controls_are_shown_as_escapes),
         cmocka_unit_test(bytes_that_are_no_utf8_are_shown_as_escapes),
         cmocka_unit_test(plain_text_stays),
+        cmocka_unit_test(a_word_is_quoted_for_a_shell),
         cmocka_unit_test(a_line_stays_one_line),
         cmocka_unit_test(a_character_that_is_cut_waits_for_its_rest),
     };
