@@ -79,7 +79,7 @@ int store_group_begin(struct store_group **out, struct store *s, struct error *e
     s->queue = (struct coming_records){0};
     s->writer.busy = true;
     for (size_t i = 0; i < g->records.count; i++)
-        g->records.items[i].at = at + (int64_t)i;
+        g->records.items[i].at = (at + (int64_t)i) | (g->records.items[i].foreign ? SEGMENT_FOREIGN : 0);
     *out = g;
     return 0;
 }
@@ -109,7 +109,7 @@ static void become_durable(struct store_group *g) {
     struct writer *w = &g->s->writer;
     struct unindexed *u = &g->s->unindexed;
     w->named = true;
-    w->newest = g->records.items[g->records.count - 1].at;
+    w->newest = segment_time(g->records.items[g->records.count - 1].at);
     for (size_t i = 0; i < g->records.count; i++) {
         u->reread |= !g->records.items[i].readable;
         free(g->records.items[i].json);

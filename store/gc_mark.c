@@ -76,7 +76,7 @@ struct reading {
 
 /* A segment is named after its run; so is one that gc has written. */
 static bool is_needed(const struct reading *r, const struct segment_span *span, const struct digest *key) {
-    return r->run_is_kept || gc_needs_key(r->g, key) || gc_is_young(r->g, (double)span->at / 1e9);
+    return r->run_is_kept || gc_needs_key(r->g, key) || gc_is_young(r->g, (double)segment_time(span->at) / 1e9);
 }
 
 static int read_record(struct reading *r, struct gc_line *line, const struct segment_span *span, const cJSON *tree,

@@ -72,7 +72,16 @@ static const char from_schema_1[] = "DROP TABLE record; DROP TABLE segment;";
 
 #define RECORD_PLACE "SELECT s.name, r.start, r.length FROM record r JOIN segment s ON s.id = r.segment "
 #define EARLIEST_FIRST "ORDER BY r.at, s.name, r.start"
-#define NEWEST_FIRST "ORDER BY r.at DESC, s.name DESC, r.start DESC LIMIT ?2"
+/* The records of this store, newest first, then the foreign ones. Both halves are ranges of the column's index. */
+#define FOREIGN_TIMES "4611686018427387904"
+_Static_assert(SEGMENT_FOREIGN == INT64_C(4611686018427387904), "the queries hold the number as text");
+#define NEWEST_HALF(column, side)                                                                                      \
+    "SELECT * FROM (SELECT s.name, r.start, r.length, r.at FROM record r JOIN segment s ON s.id = r.segment WHERE "    \
+    "r." column " = ?1 AND r.at " side " " FOREIGN_TIMES " ORDER BY r.at DESC, s.name DESC, r.start DESC LIMIT ?2)"
+#define NEWEST_FIRST(column)                                                                                           \
+    "SELECT name, start, length FROM (" NEWEST_HALF(column, "<") " UNION ALL " NEWEST_HALF(                            \
+        column, ">=") ") ORDER BY "                                                                                    \
+                      "at >= " FOREIGN_TIMES ", at DESC, name DESC, start DESC LIMIT ?2"
 
 static const char *const texts[STATEMENT_COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -95,9 +104,9 @@ static const char *const texts[STATEMENT_COUNT] = {
     [SQL_RECORD_KNOWN] = "SELECT at, platform, known, guard FROM record WHERE key = ?1 ORDER BY at",
     [SQL_RECORD_SCAN] = "SELECT at, platform, known, guard, key, id FROM record WHERE id > ?1 ORDER BY id LIMIT ?2",
     [SQL_RECORD_LAST] = "SELECT ifnull(max(id), 0) FROM record",
-    [SQL_RECORD_BY_STAGE] = RECORD_PLACE "WHERE r.stage = ?1 " NEWEST_FIRST,
-    [SQL_RECORD_BY_DECLARED] = RECORD_PLACE "WHERE r.declared = ?1 " NEWEST_FIRST,
-    [SQL_RECORD_BY_KIND] = RECORD_PLACE "WHERE r.kind = ?1 " NEWEST_FIRST,
+    [SQL_RECORD_BY_STAGE] = NEWEST_FIRST("stage"),
+    [SQL_RECORD_BY_DECLARED] = NEWEST_FIRST("declared"),
+    [SQL_RECORD_BY_KIND] = NEWEST_FIRST("kind"),
     [SQL_RECORD_ROWS] =
         "SELECT s.name, r.start, r.id FROM record r JOIN segment s ON s.id = r.segment WHERE r.key = ?1",
     [SQL_RECORD_DROP] = "DELETE FROM record WHERE id = ?1",

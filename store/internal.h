@@ -111,6 +111,7 @@ struct coming_record {
     struct record_row row; /* its texts stand in `texts` */
     char *texts;
     struct buffer known; /* as of known_write */
+    bool foreign;        /* a record from elsewhere */
     bool withdraws;      /* it is this withdrawal, and has no row of a record */
     struct withdrawal withdrawal;
     int64_t at, offset, length;
@@ -221,8 +222,9 @@ int read_only_refuse(const struct store *s, struct error *err);
 
 /* ---- format.c ---- */
 
-/* The number that a new store has, that of the first one with withdrawals, and the newest that this engine reads. */
-enum { FORMAT_FIRST = 1, FORMAT_WITHDRAWALS = 2, FORMAT_NEWEST = 2 };
+/* The number that a new store has, those of the first ones with withdrawals and with foreign records, and the newest that
+   this engine reads. */
+enum { FORMAT_FIRST = 1, FORMAT_WITHDRAWALS = 2, FORMAT_FOREIGN = 3, FORMAT_NEWEST = 3 };
 
 /* ERR_NOT_FOUND when there is no format file. */
 int format_check(const char *directory, struct error *err);

@@ -35,8 +35,9 @@ static void keep_row(struct coming_record *c, const struct record_row *row) {
 }
 
 /* Queues a record whose columns and outs are good. */
-static int queue_record(struct store *s, const cJSON *record, const struct record_row *row, struct error *err) {
-    struct coming_record c = {.json = json_canonical_text(record)};
+static int queue_record(struct store *s, const cJSON *record, const struct record_row *row, bool foreign,
+                        struct error *err) {
+    struct coming_record c = {.json = json_canonical_text(record), .foreign = foreign};
     struct json_position at;
     size_t size = strlen(c.json);
     int rc = known_write(&c.known, record, err);
@@ -54,12 +55,22 @@ static int queue_record(struct store *s, const cJSON *record, const struct recor
     return 0;
 }
 
-int store_record_add(struct store *s, const cJSON *record, struct error *err) {
+static int add(struct store *s, const cJSON *record, bool foreign, struct error *err) {
     struct record_row row;
     int rc = record_row_read(&row, record, err);
     if (rc == 0)
         rc = record_require(s, record, err);
-    return rc < 0 ? rc : queue_record(s, record, &row, err);
+    if (rc == 0 && foreign)
+        rc = format_raise(s->directory, FORMAT_FOREIGN, err);
+    return rc < 0 ? rc : queue_record(s, record, &row, foreign, err);
+}
+
+int store_record_add(struct store *s, const cJSON *record, struct error *err) {
+    return add(s, record, false, err);
+}
+
+int store_record_import(struct store *s, const cJSON *record, struct error *err) {
+    return add(s, record, true, err);
 }
 
 size_t store_queued(const struct store *s) {

@@ -52,7 +52,7 @@ static bool segment_parse(struct segment_span *out, const char *line, size_t len
     uint64_t time = 0;
     while (digits < body_length && digits < AT_DIGITS && body[digits] >= '0' && body[digits] <= '9')
         time = time * 10 + (uint64_t)(body[digits++] - '0');
-    if (digits == 0 || digits == body_length || body[digits] != ' ' || time > INT64_MAX / 2)
+    if (digits == 0 || digits == body_length || body[digits] != ' ' || time > INT64_MAX)
         return false;
     out->at = (int64_t)time;
     out->json = body + digits + 1;

@@ -16,6 +16,14 @@
 
 struct store;
 
+/* Added to the time of a record from elsewhere: it sorts after all records of this store. */
+#define SEGMENT_FOREIGN (INT64_C(1) << 62)
+
+/* The time of a line without it: ns since 1970. */
+static inline int64_t segment_time(int64_t at) {
+    return at & ~SEGMENT_FOREIGN;
+}
+
 /* Appends "<sha256> <time> <json>\n". */
 void segment_line(struct buffer *out, int64_t at, const char *json);
 
@@ -46,8 +54,8 @@ int segment_names(const struct store *s, struct texts *out, struct error *err);
    swallowed the newline before a whole record, the record is given as a line of its own after it. */
 struct segment_span {
     int64_t offset;
-    int64_t length; /* with the newline, where it has one */
-    int64_t at;
+    int64_t length;         /* with the newline, where it has one */
+    int64_t at;             /* with SEGMENT_FOREIGN, where the line has it */
     struct digest checksum; /* that the line begins with, and has */
     const char *json;       /* NULL: the line is damaged */
     size_t json_length;

@@ -24,7 +24,7 @@
  *
  * Commit: write and sync objects -> sync directories -> append and sync records -> one SQLite transaction.
  * A record never exists without its outs. A result that was reported finished survives a kill. Of the records of one
- * key the earliest valid one counts. Several engines may use one store at once: correctness comes from the first record
+ * key the earliest valid one counts, those of this store before those from elsewhere. Several engines may use one store at once: correctness comes from the first record
  * winning; claims only save work.
  *
  * Threads: store_object_put, _path, _check, _verify, store_materialise, store_file_hash and store_group_write
@@ -158,7 +158,7 @@ int store_input_examine(struct object *out, const char *path, const struct input
 
 /* ---- action records ---- */
 
-/* The record of a key, as the tree that was appended: the earliest valid one whose objects are there now. A record
+/* The record of a key, as the tree that was appended: the first valid one whose objects are there now. A record
    counts again when its objects come back. `platform` NULL: any. ERR_NOT_FOUND. The caller deletes. */
 int store_record_find(struct store *s, const struct digest *key, const char *platform, cJSON **out, struct error *err);
 
@@ -189,7 +189,8 @@ void store_read_tick(struct store *s);
 int store_read_end(struct store *s, struct error *err);
 
 /* The newest records of an instance ("scratch[size=7]"), of a stage ("scratch") or of a built-in kind
-   ("deeprx/train@1"), newest first, at most `limit`. The caller deletes each and frees the array. */
+   ("deeprx/train@1"), at most `limit`: those of this store, newest first, then those from elsewhere. The caller deletes
+   each and frees the array. */
 enum record_group { RECORDS_OF_INSTANCE, RECORDS_OF_STAGE, RECORDS_OF_KIND };
 int store_record_newest(struct store *s, enum record_group group, const char *name, size_t limit, cJSON ***out,
                         size_t *count, struct error *err);
@@ -199,6 +200,10 @@ int store_record_newest(struct store *s, enum record_group group, const char *na
    "directory" is a directory object, every other a file. ERR_INVALID, also for more than JSON_MAX_BYTES of canonical
    text. ERR_NOT_FOUND for an out that is not in the store. */
 int store_record_add(struct store *s, const cJSON *record, struct error *err);
+
+/* The same for a record from elsewhere. Whatever its own times say, it counts after every record of this store, also a
+   later one; among foreign records the first that arrived counts. The first one raises the store's format, durably. */
+int store_record_import(struct store *s, const cJSON *record, struct error *err);
 
 /* Queues withdrawals of all records that a key has now: they count no longer in this store. Queue the key's new record
    before them, so that the same group holds both. The first withdrawal raises the store's format, durably. */

@@ -100,8 +100,8 @@ static int index_span(void *context, const struct segment_span *span, struct err
     cJSON *tree = NULL;
     int rc = withdrawal_parse(&w, &tree, span) ? withdrawal_index(x->s, x->id, span->offset, &w, err)
                                                : index_record(x, span, err);
-    if (span->at > x->newest) /* 0: the line is damaged */
-        x->newest = span->at;
+    if (segment_time(span->at) > x->newest) /* 0: the line is damaged */
+        x->newest = segment_time(span->at);
     cJSON_Delete(tree);
     return rc;
 }
@@ -242,7 +242,7 @@ static int add_rows(struct store *s, const char *name, const struct coming_recor
         const struct segment_span span = {.offset = c->offset, .length = c->length, .at = c->at};
         rc = c->withdraws ? withdrawal_index(s, id, c->offset, &c->withdrawal, err)
                           : add_row(s, id, &span, &c->row, &c->known, err);
-        newest = c->at > newest ? c->at : newest;
+        newest = segment_time(c->at) > newest ? segment_time(c->at) : newest;
         end = c->offset + c->length;
     }
     return rc < 0 || !*done ? rc : set_segment(s, id, end, end, newest, err);

@@ -78,6 +78,6 @@ check "it has nothing to withdraw" lacks told "withdrawn"
 check "--force and --retry-failed do not go together" exits 2 run p.json --force --retry-failed a
 
 # An older engine refuses the store; so does this one a newer format.
-echo "retort store 3" >.retort/format
+echo "retort store 4" >.retort/format
 check "a store of a newer format is refused" exits 2 run p.json
 finish

@@ -256,7 +256,7 @@ static void a_newer_store_and_a_foreign_folder_are_refused(void **state) {
     char *file = path_join(other, "thesis.tex");
     assert_int_equal(store_open(&s, p->directory, false, &err), ERR_NOT_FOUND);
     fill(p);
-    write_text(format, "retort store 3\n", 0644);
+    write_text(format, "retort store 4\n", 0644);
     assert_int_equal(store_open(&s, p->directory, true, &err), ERR_INVALID);
     assert_non_null(strstr(err.message, "newer"));
     write_text(format, "something else\n", 0644);
