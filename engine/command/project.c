@@ -185,9 +185,9 @@ static int list_candidates(struct candidates *c, struct error *err) {
     return code;
 }
 
-/* Finds the only pipeline file of the working directory. Without one it takes the only file that is no JSON: most
-   likely the pipeline with a typing error, which reading it reports. */
-static int find_pipeline(char **out, struct error *err) {
+/* Without a pipeline file it takes the only file that is no JSON: most likely the pipeline with a typing error, which
+   reading it reports. */
+int project_find_file(char **out, struct error *err) {
     struct candidates c = {0};
     int code = list_candidates(&c, err);
     enum file_is is = c.count[FILE_PIPELINE] == 0 && c.count[FILE_BROKEN] == 1 ? FILE_BROKEN : FILE_PIPELINE;
@@ -239,8 +239,7 @@ static int read_overrides(struct project *p, const struct arguments *a, struct e
     return 0;
 }
 
-/* The git root of a pipeline file, else its folder. The caller frees. */
-static char *root_of(const char *path) {
+char *project_root(const char *path) {
     struct stat st;
     char *real = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? realpath(path, NULL) : NULL;
     char *folder = real ? path_directory(real) : mem_strdup("."), *root = path_repository(folder);
@@ -254,11 +253,11 @@ static int read_pipeline(struct project *p, const struct arguments *a, struct er
     const char *path = operand(a, 0);
     int code = read_overrides(p, a, err);
     if (code == 0 && !path) {
-        code = find_pipeline(&found, err);
+        code = project_find_file(&found, err);
         path = found;
     }
     if (code == 0 && path) {
-        p->root = root_of(path);
+        p->root = project_root(path);
         p->committed = committed_create(give_store, p);
         const struct commits commits = committed_reader(p->committed);
         code = pipeline_read(

@@ -55,6 +55,13 @@ int project_plan(struct project *p, struct error *err);
 int project_check_trust(const struct project *p, struct error *err);
 void project_close(struct project *p);
 
+/* Finds the only pipeline file of the working directory. ERR_USAGE: there is none, or there are several. The caller
+   frees. */
+int project_find_file(char **out, struct error *err);
+
+/* The git root of a pipeline file, else its folder; for a pipe of the working directory. The caller frees. */
+char *project_root(const char *path);
+
 /* Opens the store for commands without a pipeline: --store, RETORT_STORE, or .retort of the git root around the
    working directory. */
 int project_open_store(struct store **out, const struct arguments *a, struct error *err);

@@ -54,27 +54,21 @@ static int find_repository(struct repository **out, struct committed *c, const c
     return rc;
 }
 
-static int check_url(const char *url, bool foreign, struct error *err) {
-    const char *fault = git_url_fault(url, foreign);
-    return fault ? error_set(err, ERR_INVALID, "the repository \"%s\" cannot be used: %s", url, fault) : 0;
-}
-
 int committed_resolve(struct committed *c, const char *url, const char *rev, char commit[COMMIT_DIGITS + 1],
                       struct error *err) {
     struct repository *r;
-    int rc = check_url(url, false, err);
-    if (rc == 0)
-        rc = find_repository(&r, c, url, err);
+    int rc = find_repository(&r, c, url, err);
     return rc == 0 ? repository_resolve(r, rev, commit, err) : rc;
 }
 
 /* ---- for readers of pipelines ---- */
 
 static int open_commit(void *context, const struct origin *o, bool foreign, struct error *err) {
+    const char *fault = foreign ? git_url_fault(o->url, true) : NULL;
     struct repository *r;
-    int rc = check_url(o->url, foreign, err);
-    if (rc == 0)
-        rc = find_repository(&r, context, o->url, err);
+    if (fault)
+        return error_set(err, ERR_INVALID, "%s: %s", o->url, fault);
+    int rc = find_repository(&r, context, o->url, err);
     return rc == 0 ? repository_fetch(r, o->commit, err) : rc;
 }
 

@@ -24,7 +24,7 @@ void committed_free(struct committed *c); /* NULL is fine */
 /* The callbacks for pipeline_read, as long as `c`. Messages name the URL. */
 struct commits committed_reader(struct committed *c);
 
-/* Asks the remote for the commit that a branch or tag is now; a full id is copied. `foreign` as for struct commits. */
+/* Asks the remote for the commit that a branch or tag is now; a full id is copied. Errors of repository_resolve. */
 int committed_resolve(struct committed *c, const char *url, const char *rev, char commit[COMMIT_DIGITS + 1],
                       struct error *err);
 
