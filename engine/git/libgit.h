@@ -7,6 +7,7 @@
 
 #include <git2.h>
 #include <git2/sys/repository.h>
+#include <git2/sys/stream.h>
 
 #include "engine/base/error.h"
 
@@ -21,10 +22,13 @@
     F(commit_lookup)                                                                                                   \
     F(commit_tree_id)                                                                                                  \
     F(config_free)                                                                                                     \
+    F(config_get_string)                                                                                               \
     F(config_iterator_free)                                                                                            \
     F(config_iterator_new)                                                                                             \
     F(config_new)                                                                                                      \
     F(config_next)                                                                                                     \
+    F(config_open_default)                                                                                             \
+    F(config_snapshot)                                                                                                 \
     F(describe_commit)                                                                                                 \
     F(describe_format)                                                                                                 \
     F(describe_format_options_init)                                                                                    \
@@ -37,6 +41,7 @@
     F(diff_tree_to_workdir_with_index)                                                                                 \
     F(error_last)                                                                                                      \
     F(error_set_oom)                                                                                                   \
+    F(error_set_str)                                                                                                   \
     F(fetch_options_init)                                                                                              \
     F(ignore_add_rule)                                                                                                 \
     F(ignore_path_is_ignored)                                                                                          \
@@ -59,9 +64,9 @@
     F(reference_lookup)                                                                                                \
     F(reference_symbolic_target)                                                                                       \
     F(reference_type)                                                                                                  \
-    F(remote_connect)                                                                                                  \
+    F(remote_connect_ext)                                                                                              \
+    F(remote_connect_options_init)                                                                                     \
     F(remote_create_anonymous)                                                                                         \
-    F(remote_create_detached)                                                                                          \
     F(remote_download)                                                                                                 \
     F(remote_free)                                                                                                     \
     F(remote_ls)                                                                                                       \
@@ -80,6 +85,7 @@
     F(repository_set_config)                                                                                           \
     F(repository_workdir)                                                                                              \
     F(revparse_single)                                                                                                 \
+    F(stream_register)                                                                                                 \
     F(tree_entry_byindex)                                                                                              \
     F(tree_entry_byname)                                                                                               \
     F(tree_entry_filemode)                                                                                             \

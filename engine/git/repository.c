@@ -2,14 +2,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "engine/base/clock.h"
 #include "engine/base/file.h"
+#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 #include "engine/base/sha256.h"
 #include "engine/git/internal.h"
 
-enum { NAME_DIGITS = 32 };
+enum { NAME_DIGITS = 32, LEFTOVER_S = 24 * 60 * 60 };
 
 static char *folder_of(const char *store_folder, const char *url) {
     struct digest digest;
@@ -19,13 +20,20 @@ static char *folder_of(const char *store_folder, const char *url) {
     return mem_printf("%s/git/%.*s.git", store_folder, NAME_DIGITS, hex);
 }
 
-/* Gives the repository an empty configuration, in place of the user's. */
+/* Somebody else may own the store. Alternates would make its repository a view of another one. */
+static int check_alternates(const struct repository *r, struct error *err) {
+    char *path = path_join(r->folder, "objects/info/alternates");
+    int rc = file_exists(path) ? error_set(err, ERR_INVALID, "%s: borrows objects; remove it and try again", path) : 0;
+    free(path);
+    return rc;
+}
+
 static int open_bare(struct repository *r, struct error *err) {
-    git_config *config = NULL;
-    int failed = libgit.repository_open_bare(&r->bare, r->folder) < 0 || libgit.config_new(&config) < 0 ||
-                 libgit.repository_set_config(r->bare, config) < 0 || libgit.repository_odb(&r->objects, r->bare) < 0;
-    libgit.config_free(config);
-    return failed ? error_set(err, ERR_IO, "%s: %s: %s", r->url, r->folder, libgit_reason()) : 0;
+    int rc = check_alternates(r, err);
+    if (rc == 0 && (libgit.repository_open_bare(&r->bare, r->folder) < 0 || repository_isolate(r->bare) < 0 ||
+                    libgit.repository_odb(&r->objects, r->bare) < 0))
+        rc = error_set(err, ERR_IO, "%s: %s: %s", r->url, r->folder, libgit_reason());
+    return rc;
 }
 
 int repository_open(struct repository **out, const char *store_folder, const char *url, struct error *err) {
@@ -61,34 +69,50 @@ void repository_close(struct repository *r) {
 
 /* ---- making ---- */
 
-static int init_bare(const char *folder, const char *url, struct error *err) {
-    git_repository *made = NULL;
-    git_repository_init_options options;
-    libgit.repository_init_options_init(&options, GIT_REPOSITORY_INIT_OPTIONS_VERSION);
-    options.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKPATH | GIT_REPOSITORY_INIT_NO_REINIT;
-    options.initial_head = "none"; /* else the user's configuration would name it */
-    int failed = libgit.repository_init_ext(&made, folder, &options) < 0;
-    libgit.repository_free(made);
-    return failed ? error_set(err, ERR_IO, "%s: %s: %s", url, folder, libgit_reason()) : 0;
-}
-
 /* Makes the repository under another name first: a kill leaves no half of one, and of two engines one is first. */
 static int make(struct repository *r, struct error *err) {
-    uint64_t random = 0;
-    char mark[17];
-    if (getrandom(&random, sizeof random, 0) < 0)
-        return error_set(err, ERR_IO, "no random number can be had");
-    snprintf(mark, sizeof mark, "%016llx", (unsigned long long)random);
-    char *temporary = path_temporary(r->folder, mark);
-    int rc = init_bare(temporary, r->url, err);
+    char *temporary = NULL;
+    int rc = repository_make_temporary(&temporary, r, err);
     if (rc == 0 && rename(temporary, r->folder) < 0 && !file_exists(r->folder))
         rc = error_errno(err, errno, "%s: cannot be made", r->folder);
-    file_remove_tree(temporary, NULL); /* there after an error, and where another engine was first */
+    if (temporary)
+        file_remove_tree(temporary, NULL); /* there after an error, and where another engine was first */
     free(temporary);
     return rc;
 }
 
 /* ---- fetching ---- */
+
+/* A killed fetch leaves its unfinished pack or temporary repository. It belongs to nobody once it is a day old. */
+static int remove_old(const char *folder, const char *prefix, struct error *err) {
+    struct folder entries;
+    const char *name;
+    int rc = folder_open_if_there(&entries, folder, err);
+    while (rc >= 0 && (rc = folder_next(&entries, &name, err)) > 0) {
+        char *path = path_join(folder, name);
+        struct stat st;
+        if (strncmp(name, prefix, strlen(prefix)) == 0 && lstat(path, &st) == 0 &&
+            clock_wall_s() - (double)st.st_mtime > LEFTOVER_S)
+            file_remove_tree(path, NULL);
+        free(path);
+    }
+    folder_close(&entries);
+    return rc;
+}
+
+static int remove_leftovers(const struct repository *r, struct error *err) {
+    char *packs = path_join(r->folder, "objects/pack"), *folder = path_directory(r->folder);
+    char *temporary = mem_printf(".%s.tmp-", path_base(r->folder));
+    int rc = remove_old(packs, "pack_", err); /* of libgit2; packs are "pack-..." */
+    if (rc == 0)
+        rc = remove_old(packs, "tmp_", err); /* of git */
+    if (rc == 0)
+        rc = remove_old(folder, temporary, err);
+    free(temporary);
+    free(folder);
+    free(packs);
+    return rc;
+}
 
 static char *mark_path(const struct repository *r, const char *commit) {
     return mem_printf("%s/refs/retort/%s", r->folder, commit);
@@ -113,18 +137,8 @@ static int mark(struct repository *r, const char *commit, struct error *err) {
     return rc;
 }
 
-static int fetch(struct repository *r, const char *commit, struct error *err) {
-    git_remote *remote = NULL;
-    git_fetch_options options;
-    char *refspec = mem_strdup(commit);
-    libgit.fetch_options_init(&options, GIT_FETCH_OPTIONS_VERSION);
-    options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE;
-    int failed = libgit.remote_create_anonymous(&remote, r->bare, r->url) < 0 ||
-                 libgit.remote_download(remote, &(git_strarray){&refspec, 1}, &options) < 0;
-    int rc = failed ? error_set(err, ERR_FAILED, "%s: cannot be fetched: %s", r->url, libgit_reason()) : 0;
-    libgit.remote_free(remote);
-    free(refspec);
-    return rc;
+static int download(struct repository *r, const char *commit, struct error *err) {
+    return url_scheme(r->url) == URL_SSH ? ssh_download(r, commit, err) : remote_download(r, commit, err);
 }
 
 int repository_fetch(struct repository *r, const char *commit, struct error *err) {
@@ -134,63 +148,13 @@ int repository_fetch(struct repository *r, const char *commit, struct error *err
     if (rc == 0 && !r->bare)
         rc = open_bare(r, err);
     if (rc == 0)
-        rc = fetch(r, commit, err);
+        rc = remove_leftovers(r, err);
+    if (rc == 0)
+        rc = download(r, commit, err);
     if (rc == 0)
         rc = commit_require(r, commit, err);
+    if (rc == ERR_NOT_FOUND)
+        error_set(err, rc, "%s: did not send the commit %s; it may have none, or no branch or tag leads to it", r->url,
+                  commit);
     return rc == 0 ? mark(r, commit, err) : rc;
-}
-
-/* ---- names ---- */
-
-/* Commits that the remote gives a name to. */
-struct found {
-    char branch[COMMIT_HEX_SIZE], tag[COMMIT_HEX_SIZE], exact[COMMIT_HEX_SIZE];
-};
-
-/* `name` of a reference: "refs/tags/v1^{}" is what the tag object of "refs/tags/v1" points to, and follows it. */
-static void consider(struct found *f, const char *rev, const char *name, const char *oid) {
-    size_t length = strlen(name);
-    bool peeled = length > 3 && strcmp(name + length - 3, "^{}") == 0;
-    size_t bare = peeled ? length - 3 : length;
-    const char *const prefixes[] = {"refs/heads/", "refs/tags/", ""};
-    char *const places[] = {f->branch, f->tag, f->exact};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        size_t prefix = strlen(prefixes[i]);
-        if (bare == prefix + strlen(rev) && strncmp(name, prefixes[i], prefix) == 0 &&
-            strncmp(name + prefix, rev, bare - prefix) == 0)
-            memcpy(places[i], oid, COMMIT_HEX_SIZE);
-    }
-}
-
-static int ask(struct repository *r, const char *rev, struct found *f, struct error *err) {
-    git_remote *remote = NULL;
-    const git_remote_head **heads = NULL;
-    size_t count = 0;
-    int failed = libgit.remote_create_detached(&remote, r->url) < 0 ||
-                 libgit.remote_connect(remote, GIT_DIRECTION_FETCH, NULL, NULL, NULL) < 0 ||
-                 libgit.remote_ls(&heads, &count, remote) < 0;
-    for (size_t i = 0; i < count; i++) {
-        char oid[COMMIT_HEX_SIZE];
-        consider(f, rev, heads[i]->name, libgit.oid_tostr(oid, sizeof oid, &heads[i]->oid));
-    }
-    int rc = failed ? error_set(err, ERR_FAILED, "%s: cannot be asked: %s", r->url, libgit_reason()) : 0;
-    libgit.remote_free(remote);
-    return rc;
-}
-
-int repository_resolve(struct repository *r, const char *rev, char commit[COMMIT_HEX_SIZE], struct error *err) {
-    struct found f = {0};
-    memcpy(f.exact, git_is_commit(rev) ? rev : "", git_is_commit(rev) ? COMMIT_HEX_SIZE : 1);
-    int rc = *f.exact ? 0 : ask(r, rev, &f, err);
-    if (rc < 0)
-        return rc;
-    if (*f.branch && *f.tag)
-        return error_set(err, ERR_NOT_FOUND, "%s: %s is a branch and a tag: write refs/heads/%s or refs/tags/%s",
-                         r->url, rev, rev, rev);
-    const char *found = *f.exact ? f.exact : *f.tag ? f.tag : f.branch;
-    if (!*found)
-        return error_set(err, ERR_NOT_FOUND,
-                         "%s: has no branch and no tag \"%s\"; a commit id has 40 lower-case digits", r->url, rev);
-    memcpy(commit, found, COMMIT_HEX_SIZE);
-    return 0;
 }

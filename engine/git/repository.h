@@ -8,8 +8,9 @@
  * in the middle of a fetch leaves no such reference, so the next fetch completes the repository. Several engines may
  * fetch into one repository at the same time.
  *
- * Such a repository is read without the user's configuration of git. One thread uses a `struct repository` at a time.
- * All messages begin with the URL. `commit` is always 40 lower-case hex digits.
+ * Such a repository is read without the user's configuration of git. A server that is silent for a minute ends a fetch;
+ * RETORT_GIT_TIMEOUT gives another number of seconds. One thread uses a `struct repository` at a time. All messages
+ * begin with the URL. `commit` is always 40 lower-case hex digits.
  */
 #ifndef RETORT_GIT_REPOSITORY_H
 #define RETORT_GIT_REPOSITORY_H
@@ -31,10 +32,14 @@ const char *git_url_fault(const char *url, bool foreign);
 /* Whether the text is a full commit id. */
 bool git_is_commit(const char *text);
 
-/* Opens the repository of a URL. Writes nothing, and a missing one is empty. ERR_INVALID: the URL's fault. ERR_IO:
-   the repository cannot be read, or there is no libgit2. */
+/* Opens the repository of a URL; the store's folder is absolute. Writes nothing, and a missing one is empty.
+   ERR_INVALID: the URL's fault. ERR_IO: the repository cannot be read, or there is no libgit2. */
 int repository_open(struct repository **out, const char *store_folder, const char *url, struct error *err);
 void repository_close(struct repository *r); /* NULL is harmless */
+
+/* Called about once a second while a fetch goes on, with one line of text. */
+typedef void git_progress(void *context, const char *line);
+void repository_on_progress(struct repository *r, git_progress *progress, void *context);
 
 /* Asks the remote for the commit of a branch or tag ("v1", "refs/heads/main", "HEAD"); tags are peeled. A full id is
    copied and not asked for. ERR_NOT_FOUND: there is none of that name, or the name is both a branch and a tag. */

@@ -245,7 +245,7 @@ static void test_a_commit_that_the_remote_lacks_is_not_found(void **state) {
     struct repository *r = open_repository();
     struct error err = {0};
     assert_int_equal(repository_fetch(r, "0123456789012345678901234567890123456789", &err), ERR_NOT_FOUND);
-    assert_non_null(strstr(err.message, "has no commit"));
+    assert_non_null(strstr(err.message, "did not send the commit"));
     repository_close(r);
 }
 
