@@ -7,13 +7,17 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine/base/memory.h"
 
-enum { STACK_SIZE = 64 * 1024 };
+enum {
+    STACK_SIZE = 64 * 1024,
+    NAMESPACES = 2 /* of mounts, of users */
+};
 
 struct place {
     char *path;
@@ -28,10 +32,10 @@ struct places {
 
 struct isolation_view {
     struct isolation_identity identity;
-    int user_fd, mounts_fd; /* the namespaces; user_fd -1: the caller's */
-    bool bound;             /* to files of the project */
-    struct places kept;     /* the covers, then what stays in them */
-    struct places folders;  /* that were made read-only */
+    int namespaces[NAMESPACES];
+    bool bound;            /* to files of the project */
+    struct places kept;    /* the covers, then what stays in them */
+    struct places folders; /* that were made read-only */
 };
 
 /* ---- places ---- */
@@ -148,33 +152,92 @@ static bool run_child(int (*function)(void *), void *context, int flags) {
     return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+/* ---- making the namespaces ---- */
+
 struct making {
-    struct isolation_view *view;
     const struct isolation *x;
-    const char **what;
-    int failure;
+    const struct isolation_identity *identity;
+    int sockets[2]; /* of the caller, of the process that makes them */
 };
 
-/* The caller shares the descriptors too. */
+/* What that process says. Its descriptors come with it, unless it failed. */
+struct made {
+    int failure; /* an errno */
+    const char *what;
+};
+
+/* A message with room for the descriptors. */
+struct parcel {
+    struct made made;
+    struct iovec piece;
+    _Alignas(struct cmsghdr) char room[CMSG_SPACE(NAMESPACES * sizeof(int))];
+    struct msghdr head;
+};
+
+static void parcel_init(struct parcel *p) {
+    *p = (struct parcel){.piece = {&p->made, sizeof p->made}};
+    p->head = (struct msghdr){
+        .msg_iov = &p->piece, .msg_iovlen = 1, .msg_control = p->room, .msg_controllen = sizeof p->room};
+}
+
+/* A process without a user namespace of its own opens the one that it shares. */
+static bool open_namespaces(int fds[NAMESPACES]) {
+    fds[0] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    fds[1] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+    return fds[0] >= 0 && fds[1] >= 0;
+}
+
 __attribute__((no_sanitize("address", "thread", "undefined"))) static int make(void *context) {
-    struct making *m = context;
-    struct isolation_view *v = m->view;
-    m->failure = isolation_enter(m->x, &v->identity, m->what);
-    if (m->failure)
-        _exit(1);
-    v->mounts_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-    v->user_fd = v->identity.maps ? open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC) : -1;
-    m->failure = v->mounts_fd < 0 || (v->identity.maps && v->user_fd < 0) ? errno : 0;
-    _exit(m->failure ? 1 : 0);
+    const struct making *m = context;
+    struct parcel p;
+    int fds[NAMESPACES] = {-1, -1};
+    parcel_init(&p);
+    p.made.failure = isolation_enter(m->x, m->identity, &p.made.what);
+    if (p.made.failure == 0 && !open_namespaces(fds))
+        p.made.failure = errno;
+    struct cmsghdr *c = CMSG_FIRSTHDR(&p.head);
+    *c = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fds)};
+    memcpy(CMSG_DATA(c), fds, sizeof fds);
+    if (p.made.failure)
+        p.head.msg_controllen = 0;
+    _exit(sendmsg(m->sockets[1], &p.head, MSG_NOSIGNAL) < 0);
+}
+
+/* 0, or an errno, and what failed. */
+static int receive(int fds[NAMESPACES], int socket, const char **what) {
+    struct parcel p;
+    parcel_init(&p);
+    if (recvmsg(socket, &p.head, MSG_CMSG_CLOEXEC | MSG_DONTWAIT) != sizeof p.made)
+        return EIO;
+    if (p.made.failure) {
+        *what = p.made.what;
+        return p.made.failure;
+    }
+    const struct cmsghdr *c = CMSG_FIRSTHDR(&p.head);
+    if (!c || c->cmsg_len != CMSG_LEN(NAMESPACES * sizeof *fds))
+        return EIO;
+    memcpy(fds, CMSG_DATA(c), NAMESPACES * sizeof *fds);
+    return 0;
+}
+
+static int make_namespaces(int fds[NAMESPACES], const struct isolation *x, const struct isolation_identity *identity,
+                           const char **what) {
+    struct making m = {.x = x, .identity = identity};
+    *what = *x->covers;
+    if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, m.sockets) < 0)
+        return errno;
+    int failure = run_child(make, &m, isolation_flags()) ? receive(fds, m.sockets[0], what) : errno ? errno : EINVAL;
+    close(m.sockets[0]);
+    close(m.sockets[1]);
+    return failure;
 }
 
 /* ---- views ---- */
 
 static void view_close(struct isolation_view *v) {
-    if (v->user_fd >= 0)
-        close(v->user_fd);
-    if (v->mounts_fd >= 0)
-        close(v->mounts_fd);
+    for (int i = 0; i < NAMESPACES; i++)
+        if (v->namespaces[i] >= 0)
+            close(v->namespaces[i]);
     close_places(&v->kept);
     close_places(&v->folders);
     free(v);
@@ -182,18 +245,14 @@ static void view_close(struct isolation_view *v) {
 
 static int make_view(struct isolation_view **out, const struct isolation *x, const char **what) {
     struct isolation_view *v = mem_alloc(sizeof *v);
-    *v =
-        (struct isolation_view){.identity = isolation_identity(), .user_fd = -1, .mounts_fd = -1, .bound = is_bound(x)};
-    *what = *x->covers;
+    *v = (struct isolation_view){.identity = isolation_identity(), .namespaces = {-1, -1}, .bound = is_bound(x)};
     add_list(&v->kept, x->covers);
     add_list(&v->kept, x->keep);
-    struct making m = {v, x, what, 0};
-    if (run_child(make, &m, CLONE_FILES | isolation_flags())) {
+    int failure = make_namespaces(v->namespaces, x, &v->identity, what);
+    if (failure)
+        view_close(v);
+    else
         *out = v;
-        return 0;
-    }
-    int failure = m.failure ? m.failure : errno ? errno : EINVAL;
-    view_close(v);
     return failure;
 }
 
@@ -225,7 +284,8 @@ int isolation_view_for(struct isolation_view **out, struct isolation_views *know
 
 int isolation_join(const struct isolation_view *v, const struct isolation *x, const char **what) {
     *what = *x->covers;
-    bool good = (v->user_fd < 0 || setns(v->user_fd, CLONE_NEWUSER) == 0) && setns(v->mounts_fd, CLONE_NEWNS) == 0;
+    bool good =
+        (!v->identity.maps || setns(v->namespaces[1], CLONE_NEWUSER) == 0) && setns(v->namespaces[0], CLONE_NEWNS) == 0;
     for (size_t i = 0; good && i < x->bind_count; i++)
         good = !isolation_stands(&x->binds[i]) || isolation_seal(*what = x->binds[i].target);
     good = good && isolation_drop(&v->identity);
