@@ -259,12 +259,14 @@ static int read_pipeline(struct project *p, const struct arguments *a, struct er
     if (code == 0 && path) {
         p->root = project_root(path);
         p->committed = committed_create(give_store, p);
-        const struct commits commits = committed_reader(p->committed);
-        code = pipeline_read(
-            &p->pipeline,
-            &(struct pipeline_source){
-                .path = path, .commits = &commits, .overrides = p->overrides, .override_count = p->override_count},
-            &p->diagnostics, err);
+        p->commits = committed_reader(p->committed);
+        reads_open(&p->reads, &p->commits);
+        code = pipeline_read(&p->pipeline,
+                             &(struct pipeline_source){.path = path,
+                                                       .commits = &p->reads.commits,
+                                                       .overrides = p->overrides,
+                                                       .override_count = p->override_count},
+                             &p->diagnostics, err);
         if (p->diagnostics.count > 0) {
             int reported = project_report(&p->diagnostics, err);
             if (code == 0)
@@ -325,21 +327,12 @@ int project_plan(struct project *p, struct error *err) {
     return code == 0 && p->refuses_faults ? reported : code;
 }
 
-int project_check_trust(const struct project *p, struct error *err) {
-    for (size_t i = 0; i < p->pipeline->stage_count; i++) {
-        const struct stage_decl *stage = p->pipeline->stages[i];
-        if (stage->scope->origin)
-            return error_set(err, ERR_INVALID, "cannot run %s of %s yet: its content is not trusted", stage->full_name,
-                             stage->scope->path);
-    }
-    return 0;
-}
-
 void project_close(struct project *p) {
     plan_free(p->plan);
     drift_free(p->drift);
     facts_free(p->facts);
     committed_free(p->committed);
+    reads_close(&p->reads);
     store_close(p->store);
     ignore_close(p->ignore);
     struct error left = {0};

@@ -10,6 +10,7 @@
 #include "engine/lookup/ignore.h"
 #include "engine/lookup/known.h"
 #include "engine/run/run.h"
+#include "engine/trust/reads.h"
 
 /* Says what to do without a store. Commands that show its content fail with ERR_NOT_FOUND (PROJECT_STORE). Commands
    that look ahead use an empty one and leave nothing behind (PROJECT_STORE_OR_EMPTY). `retort run` creates it. So do the
@@ -24,6 +25,8 @@ struct project {
     const struct arguments *arguments;
     enum project_store store_need;
     struct committed *committed; /* files of other teams' commits */
+    struct commits commits;      /* its callbacks */
+    struct reads reads;          /* the contents of those that were read */
     struct store *store;         /* NULL: not asked for, nor needed for commits */
     char *empty_store;           /* folder of an empty store that replaces a missing one */
     char *results;               /* folder of the pipeline's own results; NULL: it has none */
@@ -51,8 +54,6 @@ int project_open(struct project *p, const struct arguments *a, enum project_stor
 /* Plans the targets and finishes all known stages, without running any. Prints faults of the file; an instance with one
    has failed, and the others are there. */
 int project_plan(struct project *p, struct error *err);
-/* Refuses a pipeline with stages of other teams' commits: nothing runs that the user did not ask to run. ERR_INVALID. */
-int project_check_trust(const struct project *p, struct error *err);
 void project_close(struct project *p);
 
 /* Finds the only pipeline file of the working directory. ERR_USAGE: there is none, or there are several. The caller

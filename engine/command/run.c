@@ -6,6 +6,7 @@
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/command/retry.h"
+#include "engine/command/trusted.h"
 #include "engine/pipeline/quantity.h"
 #include "engine/report/progress.h"
 
@@ -109,10 +110,10 @@ static int run(const struct arguments *a, struct error *err) {
     if (options.force && operand_count(a) < 2)
         return error_set(err, ERR_USAGE, "run: --force needs a STAGE: retort run --force PIPELINE STAGE");
     code = project_open(&p, a, PROJECT_STORE_CREATE, err);
-    if (code == 0)
-        code = project_check_trust(&p, err);
     if (code == 0 && options.force)
         code = refuse_selects(&p, a, err);
+    if (code == 0)
+        code = trusted_require(&p, options.retry_failed, err);
     if (code == 0)
         code = project_gpus(&options.gpus, &options.limits, &p, a, err);
     if (code == 0)

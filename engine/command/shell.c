@@ -14,6 +14,7 @@
 #include "engine/base/memory.h"
 #include "engine/base/printable.h"
 #include "engine/command/states.h"
+#include "engine/command/trusted.h"
 #include "engine/run/event_loop.h"
 
 enum { NOT_FOUND_STATUS = 127 };
@@ -161,7 +162,7 @@ static int run(const struct arguments *a, struct error *err) {
     struct scheduler_limits limits;
     int code = project_open(&p, a, PROJECT_STORE_CREATE, err);
     if (code == 0)
-        code = project_check_trust(&p, err);
+        code = trusted_require(&p, false, err);
     if (code == 0) {
         store_hold(p.store);
         code = project_plan(&p, err);

@@ -7,7 +7,7 @@
 #include "engine/base/data.h"
 #include "engine/base/json.h"
 #include "engine/base/printable.h"
-#include "engine/command/project.h"
+#include "engine/command/trusted.h"
 #include "engine/meter/meter.h"
 #include "engine/verify/verify.h"
 
@@ -213,7 +213,7 @@ static int run(const struct arguments *a, struct error *err) {
     options.seed = (uint64_t)seed;
     code = project_open(&p, a, PROJECT_STORE, err);
     if (code == 0)
-        code = project_check_trust(&p, err);
+        code = trusted_require(&p, false, err);
     options.all = p.target_count == 0;
     if (code == 0)
         code = project_gpus(&options.gpus, &options.limits, &p, a, err);

@@ -192,6 +192,15 @@ int committed_content(struct committed *c, const struct origin *o, const char *p
                    : rc;
 }
 
+int committed_tree(struct committed *c, const struct origin *o, char tree[COMMIT_DIGITS + 1], struct error *err) {
+    struct repository *r;
+    struct git_entry entry;
+    int rc = find_entry(&entry, &r, c, o, "", err);
+    if (rc == 0)
+        memcpy(tree, entry.oid, COMMIT_DIGITS + 1);
+    return rc;
+}
+
 int committed_examine(struct committed *c, const struct origin *o, const char *path, const char *const *only,
                       size_t only_count, struct content *out, struct error *err) {
     struct repository *r;

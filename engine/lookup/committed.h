@@ -33,6 +33,9 @@ int committed_resolve(struct committed *c, const char *url, const char *rev, cha
 int committed_content(struct committed *c, const struct origin *o, const char *path, const char *const *only,
                       size_t only_count, struct content *out, struct error *err);
 
+/* The id of the tree of an open commit: it stands for the content of all its files. */
+int committed_tree(struct committed *c, const struct origin *o, char tree[COMMIT_DIGITS + 1], struct error *err);
+
 /* Finds the faults that committed_content would find, without hashing: `*out` has no digest. */
 int committed_examine(struct committed *c, const struct origin *o, const char *path, const char *const *only,
                       size_t only_count, struct content *out, struct error *err);

@@ -1,0 +1,216 @@
+#include "engine/trust/description.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/json.h"
+#include "engine/base/memory.h"
+#include "engine/base/printable.h"
+
+/* ---- values as written ---- */
+
+static void put_json(struct buffer *out, const cJSON *json) {
+    if (cJSON_IsString(json))
+        buffer_puts(out, json->valuestring);
+    else
+        json_canonical(out, json);
+}
+
+static void put_value(struct buffer *out, const struct value *v) {
+    if (v->type == VALUE_LITERAL)
+        put_json(out, v->as.literal);
+    else if (v->type == VALUE_REFERENCE)
+        buffer_puts(out, v->as.reference->text);
+    for (size_t i = 0; v->type == VALUE_TEXT && i < v->as.text.count; i++)
+        buffer_puts(out, v->as.text.parts[i].text ? v->as.text.parts[i].text : v->as.text.parts[i].reference->text);
+}
+
+static cJSON *value_json(const struct value *v) {
+    struct buffer text = {0};
+    put_value(&text, v);
+    cJSON *json = cJSON_CreateString(buffer_text(&text));
+    buffer_close(&text);
+    return json;
+}
+
+static void add_command(cJSON *stage, const struct value *cmd) {
+    cJSON *words = cJSON_AddArrayToObject(stage, "command");
+    const cJSON *word;
+    if (cmd->type == VALUE_LITERAL)
+        cJSON_ArrayForEach(word, cmd->as.literal)
+            cJSON_AddItemToArray(words, cJSON_Duplicate(word, true));
+    for (size_t i = 0; cmd->type == VALUE_LIST && i < cmd->as.list.count; i++)
+        cJSON_AddItemToArray(words, value_json(cmd->as.list.items[i]));
+}
+
+/* ---- requests ---- */
+
+static bool is_request(const cJSON *item, const char *request, const char *value) {
+    const char *has = json_text(item, "value", NULL);
+    return strcmp(json_text(item, "request", ""), request) == 0 &&
+           (has && value ? strcmp(has, value) == 0 : has == value);
+}
+
+static cJSON *find_request(cJSON *requests, const char *request, const char *value) {
+    cJSON *item;
+    cJSON_ArrayForEach(item, requests)
+        if (is_request(item, request, value))
+            return item;
+    item = cJSON_CreateObject();
+    cJSON_AddStringToObject(item, "request", request);
+    json_add_text(item, "value", value);
+    cJSON_AddArrayToObject(item, "stages");
+    cJSON_AddItemToArray(requests, item);
+    return item;
+}
+
+static void ask_for(cJSON *requests, const struct stage_decl *stage, const char *request, const char *value) {
+    cJSON *stages = cJSON_GetObjectItemCaseSensitive(find_request(requests, request, value), "stages"), *name;
+    cJSON_ArrayForEach(name, stages)
+        if (strcmp(name->valuestring, stage->full_name) == 0)
+            return;
+    cJSON_AddItemToArray(stages, cJSON_CreateString(stage->full_name));
+}
+
+static void add_urls(cJSON *requests, const struct stage_decl *stage, const struct input_decl *in) {
+    if (in->type == INPUT_URL && in->value) {
+        struct buffer url = {0};
+        put_value(&url, in->value);
+        ask_for(requests, stage, "fetch", buffer_text(&url));
+        buffer_close(&url);
+    }
+    for (size_t i = 0; i < in->item_count; i++)
+        add_urls(requests, stage, &in->items[i]);
+}
+
+static void add_requests(cJSON *requests, const struct stage_decl *stage) {
+    for (size_t i = 0; i < stage->in_count; i++)
+        add_urls(requests, stage, &stage->in[i]);
+    for (size_t i = 0; i < stage->pass_env_count; i++)
+        ask_for(requests, stage, "variable", stage->pass_env[i]);
+    if (stage->toolchain.type == TOOLCHAIN_CALLER)
+        ask_for(requests, stage, "toolchain", "caller");
+    else if (stage->toolchain.type == TOOLCHAIN_PREFIX)
+        ask_for(requests, stage, "toolchain", stage->toolchain.prefix);
+}
+
+/* ---- all of it ---- */
+
+static char *origin_text(const struct origin *o) {
+    return mem_printf("%s#%s:%s", o->url, o->commit, o->path);
+}
+
+static void add_once(cJSON *list, const char *text) {
+    cJSON *item;
+    cJSON_ArrayForEach(item, list)
+        if (strcmp(item->valuestring, text) == 0)
+            return;
+    cJSON_AddItemToArray(list, cJSON_CreateString(text));
+}
+
+static void add_part(cJSON *from, const struct pipeline *part) {
+    if (part->origin) {
+        char *text = origin_text(part->origin);
+        add_once(from, text);
+        free(text);
+    }
+    for (size_t i = 0; i < part->include_count; i++)
+        add_part(from, part->includes[i].part);
+}
+
+static cJSON *stage_json(const struct stage_decl *decl) {
+    cJSON *stage = cJSON_CreateObject();
+    char *from = origin_text(decl->scope->origin);
+    cJSON_AddStringToObject(stage, "stage", decl->full_name);
+    cJSON_AddStringToObject(stage, "from", from);
+    if (decl->cmd) {
+        add_command(stage, decl->cmd);
+    } else {
+        char *uses = kind_uses(decl->kind);
+        cJSON_AddStringToObject(stage, "kind", uses);
+        free(uses);
+    }
+    free(from);
+    return stage;
+}
+
+cJSON *description_of(const struct pipeline *p) {
+    cJSON *out = cJSON_CreateObject();
+    cJSON_AddStringToObject(out, "pipeline", p->path);
+    add_part(cJSON_AddArrayToObject(out, "from"), p);
+    cJSON *stages = cJSON_AddArrayToObject(out, "stages"), *requests = cJSON_AddArrayToObject(out, "requests");
+    for (size_t i = 0; i < p->stage_count; i++) {
+        const struct stage_decl *decl = p->stages[i];
+        if (!decl->scope->origin || decl->type == STAGE_SELECT)
+            continue;
+        cJSON_AddItemToArray(stages, stage_json(decl));
+        add_requests(requests, decl);
+    }
+    return out;
+}
+
+/* ---- words ---- */
+
+static void put_stage(struct buffer *out, const cJSON *stage) {
+    const cJSON *word;
+    buffer_puts(out, "    ");
+    printable_append_line(out, json_text(stage, "stage", "?"));
+    buffer_puts(out, ":\n       ");
+    const char *kind = json_text(stage, "kind", NULL);
+    if (kind)
+        buffer_printf(out, " %s, which is built into retort", kind);
+    cJSON_ArrayForEach(word, cJSON_GetObjectItemCaseSensitive(stage, "command")) {
+        buffer_putc(out, ' ');
+        printable_append_word(out, word->valuestring);
+    }
+    buffer_putc(out, '\n');
+}
+
+static void put_request(struct buffer *out, const cJSON *item) {
+    static const char *const words[][2] = {
+        {"network", "the network"},
+        {"read", "reading "},
+        {"unconfined",
+         "no sandbox: its commands could read and change all that you can; only --no-sandbox grants this"},
+        {"variable", "the value of your environment variable "},
+        {"toolchain", "programs of the environment in "},
+        {"fetch", "a file that is fetched from "},
+    };
+    const char *request = json_text(item, "request", "?"), *value = json_text(item, "value", "");
+    bool callers = strcmp(request, "toolchain") == 0 && strcmp(value, "caller") == 0;
+    const cJSON *stage;
+    const char *before = " (";
+    buffer_puts(out, "  - ");
+    for (size_t i = 0; !callers && i < sizeof words / sizeof *words; i++)
+        if (strcmp(request, words[i][0]) == 0)
+            buffer_puts(out, words[i][1]);
+    if (callers)
+        buffer_puts(out, "programs of your PATH and of your active environment");
+    else
+        printable_append_line(out, value);
+    cJSON_ArrayForEach(stage, cJSON_GetObjectItemCaseSensitive(item, "stages")) {
+        buffer_puts(out, before);
+        printable_append_line(out, stage->valuestring);
+        before = ", ";
+    }
+    buffer_puts(out, ")\n");
+}
+
+void description_words(struct buffer *out, const cJSON *description) {
+    const cJSON *stages = cJSON_GetObjectItemCaseSensitive(description, "stages"), *item, *stage;
+    const cJSON *requests = cJSON_GetObjectItemCaseSensitive(description, "requests");
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(description, "from")) {
+        printable_append_line(out, item->valuestring);
+        buffer_puts(out, "\n  would run on this machine, as you:\n");
+        cJSON_ArrayForEach(stage, stages)
+            if (strcmp(json_text(stage, "from", ""), item->valuestring) == 0)
+                put_stage(out, stage);
+    }
+    if (!cJSON_GetArraySize(requests)) {
+        buffer_puts(out, "Nothing more is asked for.\n");
+        return;
+    }
+    buffer_puts(out, "Besides its inputs it asks for:\n");
+    cJSON_ArrayForEach(item, requests)
+        put_request(out, item);
+}

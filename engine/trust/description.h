@@ -1,0 +1,32 @@
+/* Describes to the user the foreign stages that would run on this machine. */
+#ifndef RETORT_ENGINE_TRUST_DESCRIPTION_H
+#define RETORT_ENGINE_TRUST_DESCRIPTION_H
+
+#include <cJSON.h>
+
+#include "engine/base/buffer.h"
+#include "engine/pipeline/pipeline.h"
+
+/*
+ * The foreign stages and their requests:
+ *
+ *   {"pipeline": as the user named it, "from": ["<url>#<commit>:<path>"],
+ *    "stages": [{"stage", "from", "command": [words as written]} or {"stage", "from", "kind"}],
+ *    "requests": [{"request", "value", "stages": [names]}]}
+ *
+ *   request    value
+ *   network    null
+ *   read       a path that is readable in the sandbox
+ *   unconfined null: it wants no sandbox
+ *   variable   name of an environment variable that is passed
+ *   toolchain  "caller", or the folder of an environment
+ *   fetch      a URL, as written
+ *
+ * The caller deletes.
+ */
+cJSON *description_of(const struct pipeline *p);
+
+/* Appends it in words, without control characters. */
+void description_words(struct buffer *out, const cJSON *description);
+
+#endif
