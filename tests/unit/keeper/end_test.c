@@ -41,8 +41,8 @@ static void a_signal_to_the_keeper_is_passed_on(void **state) {
 
 static void a_request_to_leave_reaches_the_whole_group(void **state) {
     struct trial *t = *state;
-    begin(t, "sh -c 'trap \"touch ../heard; exit\" TERM; touch ../ready; while :; do sleep 0.01; done' & "
-             "trap 'wait; exit 75' TERM; wait; wait");
+    begin(t, "trap 'wait; exit 75' TERM; "
+             "sh -c 'trap \"touch ../heard; exit\" TERM; touch ../ready; while :; do sleep 0.01; done' & wait; wait");
     send_frame(t, FRAME_TERMINATE);
     await_result(t);
     assert_int_equal(t->result.exit, ATTEMPT_LEFT_STATUS);
