@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "engine/attempt/environment.h"
+#include "engine/attempt/fetch.h"
 #include "engine/attempt/view.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
@@ -56,6 +57,8 @@ int attempts_open(struct attempts *out, const struct attempts_options *options, 
 }
 
 void attempts_close(struct attempts *all) {
+    attempts_end_fetches(all);
+    transfers_close(all->transfers);
     executor_close(all->executor);
     for (struct attempt_directory *d = all->idle, *next; d; d = next) {
         next = d->next;
@@ -71,6 +74,7 @@ void attempts_stop(void *all, bool stop) {
 
 void attempts_free(struct attempts *all) {
     executor_free(all->executor);
+    fetches_free(all);
     if (all->work_fd >= 0)
         close(all->work_fd);
     git_files_close(&all->git_files);
@@ -332,6 +336,8 @@ static int begin(struct attempt *a, struct error *err) {
     if (a->only_look && attempt_uses_checkpoint(a->instance))
         a->checkpoint = path_join(a->directory->root, "checkpoint");
     int rc = acquire_gpus(a, err);
+    if (rc == 0)
+        rc = fetch_check(a, err);
     return rc == 0 ? inputs_check_before(a, err) : rc;
 }
 
@@ -350,7 +356,7 @@ static bool is_quick(const struct action *action) {
         count += action->inputs[i].count;
         for (size_t k = 0; plain && count <= QUICK_ITEMS && k < action->inputs[i].count; k++) {
             const struct action_item *item = &action->inputs[i].items[k];
-            plain = !item->content.directory && !item->only && !item->url;
+            plain = !item->content.directory && !item->only && !item->url; /* a URL's size is unknown here */
             bytes += item->content.size;
         }
     }

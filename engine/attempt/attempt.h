@@ -1,6 +1,7 @@
 /*
  * One attempt at one stage, for a run and for verify alike. Its life:
  *
+ *   attempts_fetch        inputs from URLs enter the store (fetch.h)          main thread
  *   attempt_create
  *   attempt_start         the project's files are compared with the key       main thread
  *     prepare             its directory is filled                             worker, or at once
@@ -29,6 +30,7 @@
 #include "engine/lookup/facts.h"
 #include "engine/plan/plan.h"
 #include "engine/provenance/provenance.h"
+#include "engine/transfer/transfer.h"
 #include "store/store.h"
 
 /* ---- shared by the attempts of one engine ---- */
@@ -61,6 +63,9 @@ struct attempts {
     size_t directory_count;
     struct attempt **prepared; /* they wait for attempts_submit */
     size_t prepared_count, prepared_capacity;
+    struct transfers *transfers; /* NULL before the first */
+    struct fetch *fetches;       /* fetch.c */
+    size_t fetch_count, fetching;
     cJSON *git;
     struct git_files git_files;                  /* names of tracked files */
     cJSON *git_text, *host_text, *versions_text; /* provenance of every record: raw, so that it is written once */

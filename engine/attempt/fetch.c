@@ -2,88 +2,153 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/base/file.h"
-#include "engine/transfer/transfer.h"
+#include "engine/base/memory.h"
 
-enum { WAIT_NS = 50000000 };
-static const char file_name[] = "fetched"; /* beside the stage's directory */
-
-/* The fetches under way: stages that start together often need the same file. and one of them fetches it. */
-struct fetching {
-    const struct digest *digest;
-    struct fetching *next;
+struct fetch {
+    struct attempts *all;
+    struct fetch *next;
+    struct digest digest;
+    char *url, *path; /* below work/ */
+    int fd;           /* -1: closed */
+    bool under_way;
+    struct error error; /* code 0: it is in the store, or under way */
+    uv_work_t work;
 };
-static struct fetching *all;
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
-static bool begin(struct fetching *f) {
-    pthread_mutex_lock(&mutex);
-    bool other = false;
-    for (const struct fetching *o = all; o; o = o->next)
-        other |= digest_equal(o->digest, f->digest);
-    if (!other) {
-        f->next = all;
-        all = f;
-    }
-    pthread_mutex_unlock(&mutex);
-    return !other;
+static struct fetch *find(const struct attempts *all, const struct digest *digest) {
+    struct fetch *f = all->fetches;
+    while (f && !digest_equal(&f->digest, digest))
+        f = f->next;
+    return f;
 }
 
-static void end(const struct fetching *f) {
-    pthread_mutex_lock(&mutex);
-    struct fetching **at = &all;
-    while (*at != f)
-        at = &(*at)->next;
-    *at = f->next;
-    pthread_mutex_unlock(&mutex);
-}
-
-/* 1: the store has it. */
-static int find(struct object *out, const struct attempt *a, const struct action_item *item, struct error *err) {
-    struct stat st;
-    char *path = store_object_path(a->all->options.store, &item->content.digest);
-    int there = file_stat(&st, path, err);
+static bool is_stored(const struct attempts *all, const struct digest *digest) {
+    char *path = store_object_path(all->options.store, digest);
+    bool stored = file_exists(path);
     free(path);
-    if (there <= 0)
-        return there;
-    *out = (struct object){.digest = item->content.digest, .size = (uint64_t)st.st_size};
-    int rc = store_object_check(a->all->options.store, out, err);
-    return rc == 0 ? 1 : rc == ERR_NOT_FOUND || rc == ERR_CORRUPT ? 0 : rc;
+    return stored;
 }
 
-static int fetch(struct object *out, struct attempt *a, const struct action_item *item, struct error *err) {
-    int fd = openat(a->directory->root_fd, file_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return error_errno(err, errno, "%s: no file can be made beside it", a->directory->stage);
-    int rc = transfer_fetch(&(struct transfer){item->url, fd, item->content.digest, &a->cancelled}, err);
-    close(fd);
-    if (rc == 0)
-        rc = store_object_put(a->all->options.store, a->directory->root_fd, file_name, out, err);
+/* ---- one fetch ---- */
+
+static void end(struct fetch *f) {
+    if (f->fd >= 0)
+        close(f->fd);
+    f->fd = -1;
+    if (f->error.code)
+        unlinkat(f->all->work_fd, path_base(f->path), 0);
+    f->under_way = false;
+    f->all->fetching--;
+}
+
+static void store(uv_work_t *work) {
+    struct fetch *f = work->data;
+    struct object o;
+    store_object_put(f->all->options.store, f->all->work_fd, path_base(f->path), &o, &f->error);
+}
+
+static void on_stored(uv_work_t *work, int status) {
+    (void)status;
+    end(work->data);
+}
+
+static void on_fetched(void *context, const struct error *err) {
+    struct fetch *f = context;
+    f->error = *err;
+    f->work.data = f;
+    if (f->error.code)
+        end(f);
     else
-        unlinkat(a->directory->root_fd, file_name, 0);
-    return rc;
+        uv_queue_work(f->all->options.loop, &f->work, store, on_stored);
 }
 
-int fetch_object(struct object *out, struct attempt *a, const struct action_item *item, struct error *err) {
-    const struct timespec pause = {.tv_nsec = WAIT_NS};
-    struct fetching f = {&item->content.digest, NULL};
-    int rc;
-    while ((rc = find(out, a, item, err)) == 0 && !begin(&f)) {
-        if (a->cancelled)
-            return error_set(err, ERR_INTERRUPTED, "%s: cancelled", item->url);
-        nanosleep(&pause, NULL);
+static int open_transfer(struct fetch *f, struct error *err) {
+    struct attempts *all = f->all;
+    int rc = all->transfers ? 0 : transfers_open(&all->transfers, all->options.loop, err);
+    if (rc < 0)
+        return rc;
+    f->fd = openat(all->work_fd, path_base(f->path), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return f->fd < 0 ? error_errno(err, errno, "%s: cannot be made", f->path) : 0;
+}
+
+static struct fetch *start(struct attempts *all, const struct action_item *item) {
+    char *name = mem_printf("%s-fetch%zu", all->name, all->fetch_count++);
+    struct fetch *f = mem_alloc(sizeof *f);
+    *f = (struct fetch){.all = all,
+                        .next = all->fetches,
+                        .digest = item->content.digest,
+                        .url = mem_strdup(item->url),
+                        .path = store_work_path(all->options.store, name),
+                        .fd = -1,
+                        .under_way = true};
+    free(name);
+    all->fetches = f;
+    all->fetching++;
+    if (open_transfer(f, &f->error) < 0)
+        end(f);
+    else
+        transfers_start(all->transfers, &(struct transfer){f->url, f->fd, f->digest, f, on_fetched});
+    return f;
+}
+
+/* ---- those of an instance ---- */
+
+static bool has_url(const struct input_decl *inputs, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (inputs[i].type == INPUT_URL || has_url(inputs[i].items, inputs[i].item_count))
+            return true;
+    return false;
+}
+
+static bool fetch_item(struct attempts *all, const struct action_item *item) {
+    struct fetch *f = item->url ? find(all, &item->content.digest) : NULL;
+    if (item->url && !f && !is_stored(all, &item->content.digest))
+        f = start(all, item);
+    return f && f->under_way;
+}
+
+bool attempts_fetch(struct attempts *all, struct instance *i) {
+    bool waits = false;
+    if (!has_url(i->decl->in, i->decl->in_count))
+        return false;
+    instance_hold_action(i);
+    for (size_t k = 0; k < i->action->input_count; k++)
+        for (size_t n = 0; n < i->action->inputs[k].count; n++)
+            waits |= fetch_item(all, &i->action->inputs[k].items[n]);
+    instance_release_action(i);
+    return waits;
+}
+
+bool attempts_are_fetching(const struct attempts *all) {
+    return all->fetching > 0;
+}
+
+void attempts_end_fetches(struct attempts *all) {
+    if (all->transfers)
+        transfers_cancel(all->transfers);
+}
+
+int fetch_check(const struct attempt *a, struct error *err) {
+    const struct action *action = a->instance->action;
+    for (size_t i = 0; i < action->input_count; i++)
+        for (size_t k = 0; k < action->inputs[i].count; k++) {
+            const struct action_item *item = &action->inputs[i].items[k];
+            const struct fetch *f = item->url ? find(a->all, &item->content.digest) : NULL;
+            if (f && f->error.code)
+                return error_set(err, f->error.code, "%s", f->error.message);
+        }
+    return 0;
+}
+
+void fetches_free(struct attempts *all) {
+    for (struct fetch *f = all->fetches, *next; f; f = next) {
+        next = f->next;
+        free(f->url);
+        free(f->path);
+        free(f);
     }
-    if (rc != 0)
-        return rc < 0 ? rc : 0;
-    rc = find(out, a, item, err); /* the one before may have ended just now */
-    if (rc == 0)
-        rc = fetch(out, a, item, err);
-    end(&f);
-    return rc < 0 ? rc : 0;
 }

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "engine/attempt/attempt.h"
-#include "engine/attempt/fetch.h"
 #include "engine/attempt/stamp.h"
 #include "engine/attempt/view.h"
 #include "engine/base/file.h"
@@ -130,10 +129,19 @@ static void watch(struct attempt *a, const char *input, const char *path, const 
         w->object = *object;
 }
 
-/* The object that an item is. */
+/* The object that an item is. Only the store knows the size of one that was fetched. */
 static int item_object(struct object *out, struct attempt *a, const struct action_item *item, struct error *err) {
+    struct stat st;
     *out = (struct object){item->content.digest, item->content.size, item->content.directory, item->content.executable};
-    return item->url ? fetch_object(out, a, item, err) : 0;
+    if (!item->url)
+        return 0;
+    char *path = store_object_path(a->all->options.store, &item->content.digest);
+    int there = file_stat(&st, path, err);
+    free(path);
+    if (there == 0)
+        return note_lost(a, error_set(err, ERR_NOT_FOUND, "%s: it was fetched, and is gone from the store", item->url));
+    out->size = there > 0 ? (uint64_t)st.st_size : 0;
+    return there < 0 ? there : 0;
 }
 
 /* A kind reads an object in place: no stage reads a damaged one. */

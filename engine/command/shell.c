@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine/attempt/attempt.h"
+#include "engine/attempt/fetch.h"
 #include "engine/base/memory.h"
 #include "engine/base/printable.h"
 #include "engine/command/states.h"
@@ -112,6 +113,13 @@ static int run_shell(const struct attempt *a, struct error *err) {
                      WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }
 
+/* Ctrl-C ends it. */
+static int fetch_inputs(struct attempts *attempts, struct instance *i, struct event_loop *loop, struct error *err) {
+    while (attempts_fetch(attempts, i) && loop->signals_seen == 0)
+        event_loop_wait(loop, UINT64_MAX);
+    return loop->signals_seen > 0 ? error_set(err, ERR_INTERRUPTED, "interrupted before its inputs were fetched") : 0;
+}
+
 static int enter(struct attempts *attempts, struct instance *i, struct error *err) {
     char *id = mem_printf("%s-shell", attempts->name);
     struct attempt *a =
@@ -145,6 +153,8 @@ static int open_shell(struct project *p, const struct arguments *a, struct gpus 
         rc = event_loop_open(&loop, err);
     if (rc == 0) {
         rc = attempts_open(&attempts, &options, err);
+        if (rc == 0)
+            rc = fetch_inputs(&attempts, i, &loop, err);
         if (rc == 0)
             rc = enter(&attempts, i, err);
         attempts_close(&attempts);

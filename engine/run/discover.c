@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "engine/attempt/fetch.h"
 #include "engine/base/memory.h"
 #include "engine/lookup/known.h"
 #include "engine/run/internal.h"
@@ -124,29 +125,43 @@ static double estimate(void *context, const struct instance *i) {
     return *seconds;
 }
 
-int run_submit(struct run *r, struct error *err) {
-    size_t count;
+/* Whether the instance waits for inputs that are fetched. */
+static bool awaits_inputs(struct run *r, struct instance *i) {
+    size_t had = r->attempts.fetch_count;
+    bool waits = !scheduler_stopped(r->scheduler) && attempts_fetch(&r->attempts, i);
+    if (r->attempts.fetch_count > had)
+        run_note(r, i, "fetches its inputs first");
+    return waits;
+}
+
+static void submit_task(struct run *r, struct instance *i, struct error *err) {
+    struct task *t = key_map_get(&r->tasks, &i->key);
+    t->job.priority = i->remaining_s;
+    if (scheduler_submit(r->scheduler, &t->job, err) == 0)
+        return;
+    scheduler_fail(r->scheduler);
+    plan_fail(r->plan, i, err->message);
+    run_report(r, i, STAGE_FAILED, err->message);
+    for (size_t n = 0; n < t->twin_count; n++) {
+        plan_fail(r->plan, t->twins[n], err->message);
+        run_report(r, t->twins[n], STAGE_FAILED, err->message);
+    }
+}
+
+void run_submit(struct run *r) {
+    struct error fault = {0};
+    size_t count, kept = 0;
     plan_instances(r->plan, &count);
     if (r->pending_count > 0 && count != r->seen_instances) {
         plan_order(r->plan, estimate, r);
         r->seen_instances = count;
     }
-    for (size_t k = 0; k < r->pending_count; k++) {
-        struct instance *i = r->pending[k];
-        struct task *t = key_map_get(&r->tasks, &i->key);
-        t->job.priority = i->remaining_s;
-        if (scheduler_submit(r->scheduler, &t->job, err) < 0) {
-            scheduler_fail(r->scheduler);
-            plan_fail(r->plan, i, err->message);
-            run_report(r, i, STAGE_FAILED, err->message);
-            for (size_t n = 0; n < t->twin_count; n++) {
-                plan_fail(r->plan, t->twins[n], err->message);
-                run_report(r, t->twins[n], STAGE_FAILED, err->message);
-            }
-        }
-    }
-    r->pending_count = 0;
-    return 0;
+    for (size_t k = 0; k < r->pending_count; k++)
+        if (awaits_inputs(r, r->pending[k]))
+            r->pending[kept++] = r->pending[k];
+        else
+            submit_task(r, r->pending[k], &fault);
+    r->pending_count = kept;
 }
 
 static void say_notice(void *context, const char *line) {

@@ -165,10 +165,9 @@ int run_publish(struct run *r, struct error *err);
 
 /* ---- discover.c ---- */
 
-/* Lets the plan go on: finishes what is known, makes tasks of the rest and submits them once `r->scheduler` is
-   there. */
+/* Lets the plan go on: finishes what is known, makes tasks of the rest, and submits those whose inputs are there. */
 int run_discover(struct run *r, struct error *err);
-int run_submit(struct run *r, struct error *err);
+void run_submit(struct run *r);
 
 /* ---- task.c ---- */
 

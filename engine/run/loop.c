@@ -1,4 +1,5 @@
 /* The loop: from the first start on. Callbacks only note what happened; step() decides with the scheduler. */
+#include "engine/attempt/fetch.h"
 #include "engine/base/memory.h"
 #include "engine/run/internal.h"
 
@@ -80,10 +81,10 @@ static void go_on(struct run *r) {
     do {
         r->found_known = false;
         int rc = r->code ? 0 : run_discover(r, &err);
-        if (rc == 0 && !r->code)
-            rc = run_submit(r, &err);
         if (rc < 0)
             run_fail(r, rc, &err);
+        else if (!r->code)
+            run_submit(r);
         carry_out(r);
     } while (r->found_known);
 }
@@ -98,6 +99,8 @@ static void step(struct run *r) {
     run_take_hashed(r);
     go_on(r);
     run_hash_files(r);
+    if (scheduler_stopped(r->scheduler))
+        attempts_end_fetches(&r->attempts);
     attempts_submit(&r->attempts);
     bool idle = r->in_flight == 0;
     int rc = run_commit(r, idle, &err);
@@ -106,8 +109,8 @@ static void step(struct run *r) {
 }
 
 static bool is_busy(const struct run *r) {
-    return r->in_flight > 0 || run_is_committing(r) || run_is_hashing(r) || !scheduler_idle(r->scheduler) ||
-           !r->attempts.has_provenance;
+    return r->in_flight > 0 || run_is_committing(r) || run_is_hashing(r) || attempts_are_fetching(&r->attempts) ||
+           !scheduler_idle(r->scheduler) || !r->attempts.has_provenance;
 }
 
 /* When the scheduler, a commit, a note or a keeper needs the loop. */

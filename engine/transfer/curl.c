@@ -14,10 +14,17 @@ static const struct {
     {"curl_global_init", offsetof(struct curl, global_init)},
     {"curl_easy_init", offsetof(struct curl, easy_init)},
     {"curl_easy_setopt", offsetof(struct curl, easy_setopt)},
-    {"curl_easy_perform", offsetof(struct curl, easy_perform)},
     {"curl_easy_getinfo", offsetof(struct curl, easy_getinfo)},
     {"curl_easy_cleanup", offsetof(struct curl, easy_cleanup)},
     {"curl_easy_strerror", offsetof(struct curl, easy_strerror)},
+    {"curl_multi_init", offsetof(struct curl, multi_init)},
+    {"curl_multi_setopt", offsetof(struct curl, multi_setopt)},
+    {"curl_multi_add_handle", offsetof(struct curl, multi_add_handle)},
+    {"curl_multi_remove_handle", offsetof(struct curl, multi_remove_handle)},
+    {"curl_multi_assign", offsetof(struct curl, multi_assign)},
+    {"curl_multi_socket_action", offsetof(struct curl, multi_socket_action)},
+    {"curl_multi_info_read", offsetof(struct curl, multi_info_read)},
+    {"curl_multi_cleanup", offsetof(struct curl, multi_cleanup)},
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;

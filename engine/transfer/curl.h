@@ -10,13 +10,20 @@ struct curl {
     CURLcode (*global_init)(long flags);
     CURL *(*easy_init)(void);
     CURLcode (*easy_setopt)(CURL *handle, CURLoption option, ...);
-    CURLcode (*easy_perform)(CURL *handle);
     CURLcode (*easy_getinfo)(CURL *handle, CURLINFO info, ...);
     void (*easy_cleanup)(CURL *handle);
     const char *(*easy_strerror)(CURLcode code);
+    CURLM *(*multi_init)(void);
+    CURLMcode (*multi_setopt)(CURLM *multi, CURLMoption option, ...);
+    CURLMcode (*multi_add_handle)(CURLM *multi, CURL *handle);
+    CURLMcode (*multi_remove_handle)(CURLM *multi, CURL *handle);
+    CURLMcode (*multi_assign)(CURLM *multi, curl_socket_t socket, void *own);
+    CURLMcode (*multi_socket_action)(CURLM *multi, curl_socket_t socket, int ready, int *running);
+    CURLMsg *(*multi_info_read)(CURLM *multi, int *waiting);
+    CURLMcode (*multi_cleanup)(CURLM *multi);
 };
 
-/* Call curl_load before the first use; any thread may. */
+/* Call curl_load before the first use. */
 extern struct curl curl;
 
 /* ERR_NOT_FOUND: the library is not installed, or too old. Repeated calls do nothing. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "engine/attempt/attempt.h"
+#include "engine/attempt/fetch.h"
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
@@ -28,6 +29,7 @@ struct execution_task {
     struct job job; /* its owner is this task */
     struct verification *verification;
     struct instance *instance;
+    bool submitted;          /* to the scheduler */
     struct attempt *attempt; /* NULL before and after */
     struct execution_task *next;
 };
@@ -211,11 +213,30 @@ static void judge_ended(struct verification *v) {
     }
 }
 
+/* Gives the scheduler the tasks whose inputs are there. */
+static void submit_ready(struct verification *v) {
+    struct error fault = {0};
+    for (size_t k = 0; k < v->summary->chosen && v->code == 0; k++) {
+        struct execution_task *t = &v->tasks[k];
+        if (t->submitted || (v->signals_handled == 0 && attempts_fetch(&v->attempts, t->instance)))
+            continue;
+        t->submitted = true;
+        int rc = scheduler_submit(v->scheduler, &t->job, &fault);
+        if (rc < 0) {
+            error_prefix(&fault, "stage %s", instance_name(t->instance));
+            fail(v, rc, &fault);
+        }
+    }
+    if (v->code || v->signals_handled > 0)
+        attempts_end_fetches(&v->attempts);
+}
+
 static void step(struct verification *v) {
     struct schedule_action action;
     for (; v->signals_handled < v->loop.signals_seen; v->signals_handled++)
         scheduler_interrupt(v->scheduler, now_ms());
     judge_ended(v);
+    submit_ready(v);
     while (scheduler_next(v->scheduler, now_ms(), &action)) {
         if (action.type == SCHEDULE_START)
             start(action.job->owner);
@@ -232,10 +253,9 @@ static uint64_t due_ms(struct verification *v) {
     return keepers < due ? keepers : due;
 }
 
-static int submit(struct verification *v, struct error *err) {
-    int rc = 0;
+static void make_tasks(struct verification *v) {
     v->tasks = mem_array(v->summary->chosen, sizeof *v->tasks);
-    for (size_t k = 0; rc == 0 && k < v->summary->chosen; k++) {
+    for (size_t k = 0; k < v->summary->chosen; k++) {
         struct instance *i = v->choices[k].instance;
         struct execution_task *t = &v->tasks[k];
         t->verification = v;
@@ -244,11 +264,7 @@ static int submit(struct verification *v, struct error *err) {
                               .needs = i->decl->resources,
                               .exclusive = i->decl->kind && i->decl->kind->measures_machine,
                               .timeout_ms = i->decl->timeout_ms};
-        rc = scheduler_submit(v->scheduler, &t->job, err);
-        if (rc < 0)
-            error_prefix(err, "stage %s", instance_name(i));
     }
-    return rc;
 }
 
 static int execute(struct verification *v, struct error *err) {
@@ -264,12 +280,11 @@ static int execute(struct verification *v, struct error *err) {
     int rc = event_loop_open(&v->loop, err);
     if (rc == 0)
         rc = attempts_open(&v->attempts, &options, err);
-    if (rc == 0)
-        rc = submit(v, err);
     if (rc < 0)
         return rc;
+    make_tasks(v);
     event_loop_on_stop(&v->loop, attempts_stop, &v->attempts);
-    for (step(v); v->in_flight > 0 || !scheduler_idle(v->scheduler); step(v))
+    for (step(v); v->in_flight > 0 || attempts_are_fetching(&v->attempts) || !scheduler_idle(v->scheduler); step(v))
         event_loop_wait(&v->loop, due_ms(v));
     if (v->code)
         return error_set(err, v->code, "%s", v->error.message);

@@ -13,6 +13,7 @@ base=http://127.0.0.1:$(cat "$work/port")
 unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
 run() { "$retort" run "$@" >run.txt 2>&1 || { cat run.txt; return 1; }; }
 asked() { grep -c "$1" "$work/asked"; }
+await() { for try in $(seq 600); do "$@" && return; sleep 0.1; done; return 1; }
 
 # pipeline FILE PATH SHA256: one command that copies what was fetched
 pipeline() {
@@ -42,6 +43,9 @@ pipeline p.json moved/x.csv "$(digest x.csv)"
 check "a file that the store has is not fetched from another URL" run p.json
 check "no redirect was asked for" same "$(asked moved)" 0
 check "it stands where \"as\" says" cmp results/q/o "$work/served/x.csv"
+rm -rf .retort
+echo "cat data/x.csv" | SHELL=/bin/sh "$retort" shell p.json a >shell.txt 2>&1
+check "a shell has a file that the store lacked" has shell.txt "1,2"
 for part in moved/big busy/2/big cut/2/big; do
     rm -rf .retort
     pipeline p.json "$part" "$(digest big)"
@@ -67,20 +71,26 @@ while ! grep -q hang "$work/asked"; do sleep 0.02; done
 kill -INT $run
 wait $run
 check "Ctrl-C ends a run that waits for a server" same $? 130
-check "its stage is interrupted and not failed" has run.txt '"failed":0,"interrupted":1'
-check "nothing is left of the fetched half" same "$(find .retort/work -type f -name fetched | wc -l)" 0
+check "its stage has not started and not failed" has run.txt '"finished":0,"failed":0,"interrupted":0'
+check "nothing is left of the fetched half" same "$(find .retort/work -type f | wc -l)" 0
 
-# A stage whose file the store has does not wait for another's download.
-cat >beside.json <<EOF
+# Slow downloads hold no worker thread and no cpu.
+cat >slow.json <<EOF
 { "retort": 1, "name": "b", "stages": {
-    "slow": { "cmd": ["true"], "outs": [], "in": { "x": { "url": "$base/hang/big", "sha256": "$(digest big)" } } },
-    "here": { "cmd": ["cp", "\${in.x}", "o"], "outs": { "o": "o" }, "in": { "x": { "url": "$base/x.csv", "sha256": "$(digest x.csv)" } } } } }
+    "slow": { "cmd": ["true", "\${matrix.n}"], "outs": [], "matrix": { "n": [1, 2, 3, 4, 5, 6] },
+              "in": { "x": { "url": "$base/hang/\${matrix.n}/big", "sha256": "\${matrix.n}$(digest big | cut -c2-)" } } },
+    "here": { "cmd": ["cp", "\${in.x}", "o"], "outs": { "o": "o" }, "in": { "x": { "url": "$base/x.csv", "sha256": "$(digest x.csv)" } } },
+    "next": { "cmd": ["cp", "\${in.x}", "o"], "outs": { "o": "o" }, "in": { "x": "\${stages.here.outs.o}" } } } }
 EOF
-"$retort" run beside.json -j 2 >run.txt 2>&1 &
+"$retort" run slow.json -j 1 >run.txt 2>&1 &
 run=$!
-while ! grep -q "finished *here" run.txt; do sleep 0.02; done
-check "a stage that needs another file runs beside a slow download" kill -INT $run
+asked_all() { [ "$(asked hang/[1-6]/big)" = 6 ]; }
+check "the run says which stage waits for a file" await grep -q "slow\[n=1\].*fetches its inputs first" run.txt
+check "six slow downloads go on at once" await asked_all
+check "other stages run beside them on one cpu" await grep -q "finished *next" run.txt
+kill -INT $run
 wait $run
+check "Ctrl-C ends them" same $? 130
 
 # Faults of the file.
 bad() { # INPUT MESSAGE
