@@ -24,7 +24,7 @@ struct executor {
     char *program, *mark;
     int lifeline[2];  /* of the guard: read, write */
     pid_t guard;      /* 0: none */
-    pid_t *strangers; /* children from before, and the guard: not ours to kill */
+    pid_t *strangers; /* children from before: not ours to kill */
     size_t stranger_count;
     struct keeper *keepers;
 };
@@ -69,9 +69,9 @@ int executor_open(struct executor **out, uv_loop_t *loop, const char *keeper, co
         executor_free(e);
         return rc;
     }
+    e->stranger_count = process_children(&e->strangers, getpid());
     if (guard_spawn(&e->guard, e->program, e->lifeline[0], mark, NULL) < 0)
         e->guard = 0; /* it is only needed when the engine and its keepers are killed together */
-    e->stranger_count = process_children(&e->strangers, getpid());
     *out = e;
     return 0;
 }
@@ -117,7 +117,7 @@ static void unlink_keeper(struct keeper *k) {
     *link = k->next;
 }
 
-/* Whether orphans_kill has to spare the process: it is one of the keepers, or a stranger. */
+/* Whether orphans_kill has to spare the process: it is one of the keepers, the guard, or a stranger. */
 static bool is_spared(const void *context, pid_t pid) {
     const struct executor *e = context;
     for (const struct keeper *k = e->keepers; k; k = k->next)
@@ -126,7 +126,7 @@ static bool is_spared(const void *context, pid_t pid) {
     for (size_t i = 0; i < e->stranger_count; i++)
         if (e->strangers[i] == pid)
             return true;
-    return false;
+    return e->guard == pid;
 }
 
 /* Reads the events that are there, in so many pieces at most. Returns whether more may come. */

@@ -160,7 +160,7 @@ struct making {
     int sockets[2]; /* of the caller, of the process that makes them */
 };
 
-/* What that process says. Its descriptors come with it, unless it failed. */
+/* The report of that process. Its descriptors come with it, unless it failed. */
 struct made {
     int failure; /* an errno */
     const char *what;
