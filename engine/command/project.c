@@ -258,7 +258,7 @@ static int read_pipeline(struct project *p, const struct arguments *a, struct er
     }
     if (code == 0 && path) {
         p->root = project_root(path);
-        p->committed = committed_create(give_store, p);
+        p->committed = committed_create(give_store, say, p);
         p->commits = committed_reader(p->committed);
         reads_open(&p->reads, &p->commits);
         code = pipeline_read(&p->pipeline,

@@ -1,8 +1,10 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/random.h>
 
 #include "engine/base/clock.h"
 #include "engine/base/file.h"
+#include "engine/base/memory.h"
 #include "engine/git/internal.h"
 
 #define TELL_NS UINT64_C(1000000000)
@@ -44,9 +46,10 @@ void repository_on_progress(struct repository *r, git_progress *progress, void *
 
 void repository_tell(struct repository *r, const char *line) {
     uint64_t now = clock_awake_ns();
-    r->told_ns = r->told_ns ? r->told_ns : now; /* the first second is silent */
     if (!r->progress || now - r->told_ns < TELL_NS)
         return;
+    char *text = mem_printf("fetching %s: %s", r->url, line);
     r->told_ns = now;
-    r->progress(r->progress_context, line);
+    r->progress(r->progress_context, text);
+    free(text);
 }

@@ -17,7 +17,7 @@ struct repository {
     git_odb *objects;
     git_progress *progress; /* NULL: nobody wants to know */
     void *progress_context;
-    uint64_t told_ns; /* when it was called last; 0: no fetch has begun */
+    uint64_t told_ns; /* when it was called last, or the fetch began */
 };
 
 /* Gives a repository an empty configuration, in place of its own and the user's. libgit2's code. */

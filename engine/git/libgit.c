@@ -1,6 +1,5 @@
 #include "engine/git/libgit.h"
 
-#include <dlfcn.h>
 #include <git2/sys/alloc.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -8,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/library.h"
 #include "engine/base/memory.h"
 
 struct libgit libgit;
@@ -90,27 +90,18 @@ static void check_allocations(void) {
 /* ---- loading ---- */
 
 #define FUNCTION(name) {"git_" #name, offsetof(struct libgit, name)},
-static const struct {
-    const char *name;
-    size_t offset;
-} functions[] = {LIBGIT_FUNCTIONS(FUNCTION)};
+static const struct library_function functions[] = {LIBGIT_FUNCTIONS(FUNCTION)};
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct error failure; /* of the only attempt */
 
 /* The version is that of the headers: others have other structures. */
 static void load(void) {
-    void *library = dlopen("libgit2.so." LIBGIT2_SOVERSION, RTLD_LAZY | RTLD_LOCAL);
-    for (size_t i = 0; library && i < sizeof functions / sizeof *functions; i++) {
-        void *function = dlsym(library, functions[i].name);
-        if (!function)
-            library = NULL;
-        memcpy((char *)&libgit + functions[i].offset, &function, sizeof function);
-    }
-    if (library)
+    if (library_load("libgit2.so." LIBGIT2_SOVERSION, functions, sizeof functions / sizeof *functions, &libgit,
+                     &failure))
         check_allocations();
     else
-        error_set(&failure, ERR_IO, "libgit2 cannot be loaded: %s", dlerror());
+        error_prefix(&failure, "libgit2 cannot be loaded");
 }
 
 int libgit_load(struct error *err) {

@@ -104,7 +104,7 @@ struct libgit {
 /* Call libgit_load before the first use; any thread may. */
 extern struct libgit libgit;
 
-/* ERR_IO: the library is not installed, or lacks a function. Repeated calls do nothing. */
+/* ERR_NOT_FOUND: the library is not installed, or lacks a function. Repeated calls do nothing. */
 int libgit_load(struct error *err);
 
 /* Why the last call of this thread failed. Valid until its next call. */

@@ -42,7 +42,7 @@ int repository_open(struct repository **out, const char *store_folder, const cha
     if (fault)
         return error_set(err, ERR_INVALID, "%s: %s", url, fault);
     if (libgit_load(err) < 0)
-        return ERR_IO;
+        return ERR_NOT_FOUND;
     if (libgit.libgit2_init() < 0)
         return error_set(err, ERR_IO, "libgit2 cannot be initialised: %s", libgit_reason());
     struct repository *r = mem_alloc(sizeof *r);
@@ -144,6 +144,7 @@ static int download(struct repository *r, const char *commit, struct error *err)
 int repository_fetch(struct repository *r, const char *commit, struct error *err) {
     if (repository_has(r, commit))
         return 0;
+    r->told_ns = clock_awake_ns(); /* a short fetch shows nothing */
     int rc = file_exists(r->folder) ? 0 : make(r, err);
     if (rc == 0 && !r->bare)
         rc = open_bare(r, err);

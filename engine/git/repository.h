@@ -33,11 +33,11 @@ const char *git_url_fault(const char *url, bool foreign);
 bool git_is_commit(const char *text);
 
 /* Opens the repository of a URL; the store's folder is absolute. Writes nothing, and a missing one is empty.
-   ERR_INVALID: the URL's fault. ERR_IO: the repository cannot be read, or there is no libgit2. */
+   ERR_INVALID: the URL's fault. ERR_IO: the repository cannot be read. ERR_NOT_FOUND: there is no libgit2. */
 int repository_open(struct repository **out, const char *store_folder, const char *url, struct error *err);
 void repository_close(struct repository *r); /* NULL is harmless */
 
-/* Called about once a second while a fetch goes on, with one line of text. */
+/* Called about once a second while a fetch goes on, with one line of text. It may hold text of the server. */
 typedef void git_progress(void *context, const char *line);
 void repository_on_progress(struct repository *r, git_progress *progress, void *context);
 

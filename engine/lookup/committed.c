@@ -11,6 +11,7 @@
 
 struct committed {
     committed_store *ask;
+    git_progress *progress;
     void *context;
     struct store *store;         /* NULL until it is asked for */
     struct bytemap repositories; /* URL -> struct repository */
@@ -18,9 +19,9 @@ struct committed {
     struct texts names;          /* keys of both */
 };
 
-struct committed *committed_create(committed_store *store, void *context) {
+struct committed *committed_create(committed_store *store, git_progress *progress, void *context) {
     struct committed *c = mem_alloc(sizeof *c);
-    *c = (struct committed){.ask = store, .context = context};
+    *c = (struct committed){.ask = store, .progress = progress, .context = context};
     return c;
 }
 
@@ -49,9 +50,11 @@ static int find_repository(struct repository **out, struct committed *c, const c
     if (rc < 0 || *out)
         return rc;
     rc = repository_open(out, store_directory(c->store), url, err);
-    if (rc == 0)
-        bytemap_put(&c->repositories, keep_name(c, mem_strdup(url)), strlen(url), *out);
-    return rc;
+    if (rc < 0)
+        return rc;
+    repository_on_progress(*out, c->progress, c->context);
+    bytemap_put(&c->repositories, keep_name(c, mem_strdup(url)), strlen(url), *out);
+    return 0;
 }
 
 int committed_resolve(struct committed *c, const char *url, const char *rev, char commit[COMMIT_DIGITS + 1],

@@ -9,6 +9,7 @@
 #ifndef RETORT_ENGINE_LOOKUP_COMMITTED_H
 #define RETORT_ENGINE_LOOKUP_COMMITTED_H
 
+#include "engine/git/repository.h"
 #include "engine/pipeline/origin.h"
 #include "engine/plan/action.h"
 #include "store/store.h"
@@ -18,7 +19,8 @@ struct committed;
 /* Gives the store that holds the repositories; asked for with the first commit. */
 typedef int committed_store(void *context, struct store **out, struct error *err);
 
-struct committed *committed_create(committed_store *store, void *context);
+/* `progress` is called about once a second while a commit is fetched, with a line of text. */
+struct committed *committed_create(committed_store *store, git_progress *progress, void *context);
 void committed_free(struct committed *c); /* NULL is fine */
 
 /* The callbacks for pipeline_read, as long as `c`. Messages name the URL. */

@@ -1,9 +1,11 @@
 #include <dlfcn.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/file.h"
+#include "engine/base/library.h"
 #include "engine/base/memory.h"
 #include "engine/meter/source.h"
 
@@ -31,22 +33,15 @@ static int gpu_read(struct domain *d, uint64_t *raw, struct error *err) {
     return 0;
 }
 
-/* POSIX returns a function's address as a void *, and C has no cast for that. */
-static bool function_find(void *function, void *handle, const char *name) {
-    void *address = dlsym(handle, name);
-    memcpy(function, &address, sizeof address);
-    return address != NULL;
-}
-
-static bool functions_find(struct nvml *n) {
-    return function_find(&n->init, n->handle, "nvmlInit_v2") &&
-           function_find(&n->shutdown, n->handle, "nvmlShutdown") &&
-           function_find(&n->count, n->handle, "nvmlDeviceGetCount_v2") &&
-           function_find(&n->device, n->handle, "nvmlDeviceGetHandleByIndex_v2") &&
-           function_find(&n->name, n->handle, "nvmlDeviceGetName") &&
-           function_find(&n->energy, n->handle, "nvmlDeviceGetTotalEnergyConsumption") &&
-           function_find(&n->explain, n->handle, "nvmlErrorString");
-}
+static const struct library_function functions[] = {
+    {"nvmlInit_v2", offsetof(struct nvml, init)},
+    {"nvmlShutdown", offsetof(struct nvml, shutdown)},
+    {"nvmlDeviceGetCount_v2", offsetof(struct nvml, count)},
+    {"nvmlDeviceGetHandleByIndex_v2", offsetof(struct nvml, device)},
+    {"nvmlDeviceGetName", offsetof(struct nvml, name)},
+    {"nvmlDeviceGetTotalEnergyConsumption", offsetof(struct nvml, energy)},
+    {"nvmlErrorString", offsetof(struct nvml, explain)},
+};
 
 static void gpu_add(struct domains *out, struct nvml *n, unsigned index) {
     struct domain *d = domains_add(out, source_name, DOMAIN_GPU, gpu_read);
@@ -59,35 +54,30 @@ static void gpu_add(struct domains *out, struct nvml *n, unsigned index) {
     int result = n->device(index, &d->device);
     if (result == 0)
         n->name(d->device, name, sizeof name);
-    snprintf(d->name, sizeof d->name, "gpu %u %.36s", index, name);
+    snprintf(d->name, sizeof d->name, "gpu %u %.36s", index & 0xFFU, name); /* no machine has more */
     if (result)
         domain_fail(d, "NVML: %s", n->explain(result));
     else if (gpu_read(d, &raw, &err) < 0)
         domain_fail(d, "%s", err.message);
 }
 
-static void *library_open(const char *root) {
-    const char *soname = "libnvidia-ml.so.1";
-    if (strcmp(root, "/") == 0)
-        return dlopen(soname, RTLD_NOW | RTLD_LOCAL);
-    char *path = path_join(root, "usr/lib/libnvidia-ml.so.1");
-    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+static void *load(struct nvml *n, const char *root, struct error *err) {
+    char *path =
+        strcmp(root, "/") == 0 ? mem_strdup("libnvidia-ml.so.1") : path_join(root, "usr/lib/libnvidia-ml.so.1");
+    void *handle = library_load(path, functions, sizeof functions / sizeof *functions, n, err);
     free(path);
     return handle;
 }
 
 void nvml_find(struct domains *out, struct nvml **library, const struct meter_options *options, struct buffer *why) {
     struct nvml *n = mem_alloc(sizeof *n);
+    struct error err = {0};
     unsigned count = 0;
     int result = 0;
     *library = NULL;
-    n->handle = library_open(options->root);
+    n->handle = load(n, options->root, &err);
     if (!n->handle) {
-        buffer_puts(why, "NVML: no libnvidia-ml.so.1; ");
-        goto out;
-    }
-    if (!functions_find(n)) {
-        buffer_puts(why, "NVML: the library lacks the energy counter; ");
+        buffer_printf(why, "NVML: %s; ", err.message);
         goto out;
     }
     if ((result = n->init()) != 0) {

@@ -52,6 +52,16 @@ check "a server that sends no pack ends the fetch" refused "the server was silen
 unset RETORT_GIT_TIMEOUT
 
 fresh
+cat >study.json <<END_OF_STUDY
+{ "retort": 1, "name": "study", "stages": {},
+  "include": { "part": { "git": "$base/slow/x.git", "rev": "$(commit_of trunk)", "path": "part.json" } } }
+END_OF_STUDY
+check "a study includes a part by https" env RETORT_STORE="$store" "$retort" check study.json
+fresh
+RETORT_STORE="$store" "$retort" check study.json >check.txt 2>message
+check "a long fetch shows its progress" grep -q "^fetching $base/slow/x.git: [0-9]* of [0-9]* objects, " message
+
+fresh
 "$BUILD/tests/integration/git_read" "$store" "$base/once/x.git" "$(commit_of trunk)" f >read 2>&1 &
 while [ -z "$(find "$store" -name 'pack_*' -size +0)" ]; do sleep 0.02; done
 kill -9 $! && wait $! 2>/dev/null

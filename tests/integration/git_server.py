@@ -11,6 +11,7 @@ git_server.py FOLDER CERTIFICATE-AND-KEY PORT-FILE LOG: writes the port to PORT-
 /stuck/x.git           lists the names, and sends nothing as a pack is asked for.
 /cut/x.git             ends the pack after half of it.
 /once/x.git            sends half of the first pack, and then nothing; later ones are whole.
+/slow/x.git            stops for three seconds in the middle of the pack.
 /other/OID/x.git       sends the pack of the commit OID, whatever was asked for.
 """
 import http.server
@@ -22,7 +23,7 @@ import sys
 import threading
 
 folder, certificate, port_file, log = sys.argv[1:5]
-faults = ("moved", "elsewhere", "plain", "silent", "stuck", "cut", "once", "other")
+faults = ("moved", "elsewhere", "plain", "silent", "stuck", "cut", "once", "slow", "other")
 ended = threading.Event()
 once = threading.Lock()
 
@@ -33,7 +34,8 @@ def backend(method, path, query, content_type, body):
         "PATH_INFO": path, "QUERY_STRING": query, "CONTENT_TYPE": content_type, "CONTENT_LENGTH": str(len(body)),
         "HOME": folder, "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*",
     }
-    answer = subprocess.run(["git", "http-backend"], env=environment, input=body, stdout=subprocess.PIPE, check=True)
+    answer = subprocess.run(["git", "http-backend"], env=environment, input=body, stdout=subprocess.PIPE,
+                            stderr=subprocess.DEVNULL, check=True)
     head, _, content = answer.stdout.partition(b"\r\n\r\n")
     return [line.split(": ", 1) for line in head.decode().split("\r\n")], content
 
@@ -84,6 +86,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
+        if fault == "slow" and pack:
+            self.wfile.write(content[:100])
+            ended.wait(3)
+            content = content[100:]
         half = pack and (fault == "cut" or (fault == "once" and once.acquire(blocking=False)))
         self.wfile.write(content[: len(content) // 2] if half else content)
         if half and fault == "once":
