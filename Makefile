@@ -52,14 +52,15 @@ lib = $(BUILD)/lib$(1).a
 LIBS_retort = $(call lib,engine) $(call lib,protocol) $(call lib,kinds) $(call lib,store) $(call lib,meter) $(call lib,base)
 # Static archives: programs that start by the thousand do not load two libraries more. Of libcrypto SHA-256 alone is linked.
 YAML = -l:libyaml.a
+SECCOMP = -l:libseccomp.a
 CRYPTO = -l:libcrypto.a
 
-SYSLIBS_retort = -luv -lsqlite3 $(YAML) -lcjson $(CRYPTO) -lpthread -lm
+SYSLIBS_retort = -luv -lsqlite3 $(YAML) $(SECCOMP) -lcjson $(CRYPTO) -lpthread -lm
 LIBS_retort-stage = $(call lib,stages) $(call lib,kinds) $(call lib,kernels) $(call lib,meter) $(call lib,base)
 SYSLIBS_retort-stage = $(BLAS_LIBS) -lsleef $(YAML) -lcjson $(CRYPTO) -lpthread -lm
 
 LIBS_retort-keeper = $(call lib,keeper) $(call lib,protocol) $(call lib,meter) $(call lib,base)
-SYSLIBS_retort-keeper = -Wl,--as-needed -lcjson $(CRYPTO) -lpthread -lm
+SYSLIBS_retort-keeper = -Wl,--as-needed $(SECCOMP) -lcjson $(CRYPTO) -lpthread -lm
 
 all: $(BUILD)/retort $(BUILD)/retort-stage $(BUILD)/retort-keeper
 	@[ $(BUILD) != build/release ] || ln -sf release/retort release/retort-stage release/retort-keeper build/
@@ -127,7 +128,7 @@ endef
 $(foreach room,$(ROOMS),$(eval $(call unit_rule,$(room))))
 
 # Faults: what is preloaded into the programs, and programs that damage a store and look at what it says.
-FAULT_TESTS = $(addprefix $(BUILD)/tests/fault/,faultlib.so tracelib.so clocklib.so gatelib.so noexec.so mutate powercut)
+FAULT_TESTS = $(addprefix $(BUILD)/tests/fault/,faultlib.so tracelib.so clocklib.so gatelib.so noexec.so rightslib.so mutate powercut escape denied)
 # Fuzz targets, tests/fuzz/<target>.c: with CONFIG=fuzz libFuzzer's, else programs that take the files of a corpus
 # again.
 FUZZ_TARGETS = $(patsubst %.c,$(BUILD)/%,$(filter-out tests/fuzz/fuzz.c tests/fuzz/replay.c tests/fuzz/tree.c,$(wildcard tests/fuzz/*.c)))
@@ -144,12 +145,14 @@ $(BUILD)/tests/%.so: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) -std=c11 $(WARNINGS) -O2 -g -fPIC -shared -o $@ $(filter %.c,$^)
 $(BUILD)/tests/fault/faultlib.so: $(wildcard tests/fault/faultlib_*.c) tests/fault/faultlib.h
+$(BUILD)/tests/fault/escape $(BUILD)/tests/fault/denied: %: %.o
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(SECCOMP)
 $(BUILD)/tests/fault/mutate $(BUILD)/tests/fault/powercut: %: %.o $(BUILD)/tests/fault/workload.o $(call lib,store) $(call lib,base)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(TEST_SYSLIBS_store)
 
 # ---- packages to install ----
 
-BUILD_PACKAGES = gcc libc6-dev make git pkg-config libuv1-dev libcjson-dev libyaml-dev libgit2-dev libcurl4-openssl-dev libsqlite3-dev \
+BUILD_PACKAGES = gcc libc6-dev make git pkg-config libuv1-dev libcjson-dev libyaml-dev libseccomp-dev libgit2-dev libcurl4-openssl-dev libsqlite3-dev \
 	libopenblas-pthread-dev gfortran libsleef-dev librandom123-dev libssl-dev gnuplot-nox graphviz
 # A server of the tests' own. Not where systemd would start Debian's: nobody wants to open his machine by testing.
 SSH_SERVER = $(if $(wildcard /run/systemd/system),,openssh-server)

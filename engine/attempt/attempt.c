@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/attempt/confine.h"
 #include "engine/attempt/environment.h"
 #include "engine/attempt/fetch.h"
 #include "engine/attempt/view.h"
@@ -112,6 +113,7 @@ struct attempt *attempt_create(struct attempts *all, const struct attempt_option
     attempt_result_init(&a->outcome.result);
     instance_hold_action(a->instance);
     inputs_init(&a->inputs, a->instance->action);
+    confine_choose(a);
     view_choose(a);
     if (!a->only_look) {
         a->account = attempt_record_head(a);
@@ -131,6 +133,7 @@ void attempt_free(struct attempt *a) {
         close(a->checkpoint_fd);
     inputs_close(&a->inputs);
     view_close(a);
+    confine_close(a);
     instance_release_action(a->instance);
     outcome_close(&a->outcome);
     events_close(&a->events);
@@ -306,6 +309,8 @@ static bool is_ready(struct attempt *a) {
         a->outcome.result.exit = ATTEMPT_LEFT_STATUS;
         a->code = error_set(&a->error, ERR_INTERRUPTED, "asked to leave before it began");
     }
+    if (a->code == 0)
+        a->code = confine_prepare(a, &a->error);
     if (a->code == 0 && a->checkpoint && !a->only_look)
         a->code = store_checkpoint_join(a->all->options.store, &a->instance->key, a->all->platform, a->id, &a->error);
     return a->code == 0;
@@ -335,7 +340,9 @@ static int begin(struct attempt *a, struct error *err) {
     /* With the checkpoint that an interrupted run left, a verification would not execute everything. */
     if (a->only_look && attempt_uses_checkpoint(a->instance))
         a->checkpoint = path_join(a->directory->root, "checkpoint");
-    int rc = acquire_gpus(a, err);
+    int rc = confine_check(a, err);
+    if (rc == 0)
+        rc = acquire_gpus(a, err);
     if (rc == 0)
         rc = fetch_check(a, err);
     return rc == 0 ? inputs_check_before(a, err) : rc;
@@ -344,7 +351,9 @@ static int begin(struct attempt *a, struct error *err) {
 int attempt_enter(struct attempt *a, struct error *err) {
     a->own_inputs = !a->isolation.covers;
     int rc = begin(a, err);
-    return rc < 0 ? rc : attempt_prepare(a, err);
+    if (rc == 0)
+        rc = attempt_prepare(a, err);
+    return rc < 0 ? rc : confine_prepare(a, err);
 }
 
 /* Whether the inputs are given faster than a worker is woken. */

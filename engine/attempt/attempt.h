@@ -48,7 +48,8 @@ struct attempts_options {
     const char *name;         /* names of directories begin with it; copied */
     size_t keep_failed;       /* directories of failed attempts that stay */
     uint64_t log_limit_bytes; /* of each of a stage's two logs; ATTEMPT_LOG_LIMIT where nobody sets another */
-    char **covers; /* folders that commands do not see, NULL-terminated; NULL: they see all. It outlives all */
+    char **covers;   /* folders that commands do not see, NULL-terminated; NULL: they see all. It outlives all */
+    bool no_sandbox; /* the user declines it */
 };
 
 struct attempts {
@@ -56,6 +57,11 @@ struct attempts {
     char *platform, *run, *name;
     char **covers; /* NULL: the machine allows no isolation, or nobody wants it */
     bool probed;   /* whether the machine was asked */
+    struct {
+        bool probed;
+        struct sandbox_means means;
+        struct error error; /* why the machine allows none */
+    } sandbox;
     struct executor *executor;
     int work_fd;                    /* the store's work/ */
     struct attempt *noting;         /* they hold a note */
@@ -145,7 +151,10 @@ struct attempt {
     bool only_look;
     bool object_lost;           /* an input from the store is damaged or gone, and must be made again */
     struct isolation isolation; /* of a command; without covers where it sees the project */
-    char **places;              /* targets of its binds */
+    bool sandboxed;
+    struct sandbox sandbox; /* complete once it is prepared */
+    size_t read_count, read_capacity;
+    char **places; /* targets of its binds */
     size_t keep_count, keep_capacity, bind_capacity, place_capacity, bound_count;
     atomic_bool cancelled; /* asked to leave, or killed, before it was submitted */
     bool own_inputs;       /* they are copies, which the user of a shell may change; not in an isolated directory */

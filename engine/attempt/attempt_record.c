@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/attempt/attempt.h"
+#include "engine/attempt/confine.h"
 #include "engine/attempt/environment.h"
 #include "engine/base/file.h"
 #include "engine/base/json.h"
@@ -142,6 +143,9 @@ static void add_provenance(cJSON *record, const struct attempt *a) {
     add_gpus(p, a);
     add_argv(p, a);
     cJSON_AddStringToObject(p, "isolation", a->isolation.covers ? "namespace" : "none");
+    cJSON *sandbox = confine_record(a);
+    if (sandbox)
+        cJSON_AddItemToObject(p, "sandbox", sandbox);
     add_environment(p, a);
     add_programs(p, a);
     add_inputs(p, a);

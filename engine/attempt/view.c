@@ -17,8 +17,15 @@ enum {
     LINKED_BYTES = (64 << 20) + 1 /* code is smaller: a link to it would make the live project its place */
 };
 
+/* A sandbox covers everything. */
+static char root[] = "/", *everything[] = {root, NULL};
+
 void view_choose(struct attempt *a) {
     struct attempts *all = a->all;
+    if (a->sandboxed) {
+        a->isolation.covers = a->sandbox.means.namespaces ? everything : NULL;
+        return;
+    }
     if (a->instance->action->kind || !a->instance->decl->isolation || !all->options.covers)
         return;
     if (!all->probed && isolation_probe(all->options.covers))
@@ -119,7 +126,7 @@ static void keep_program(struct attempt *a, const char *program) {
 
 void view_keep(struct attempt *a) {
     static const char path[] = "PATH=";
-    if (!a->isolation.covers)
+    if (!a->isolation.covers || a->sandboxed)
         return;
     a->isolation.keep = mem_array(1, sizeof *a->isolation.keep);
     a->keep_capacity = 1;

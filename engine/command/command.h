@@ -54,6 +54,8 @@ int command_find(const struct command **out, const char *name, struct error *err
     { "gpus", 0, "LIST", "The GPUs to share out among stages: 0,1 or none (default: those of the caller or machine)" }
 #define OPTION_NO_ISOLATION                                                                                            \
     { "no-isolation", 0, NULL, "Let commands see all of the project (also: RETORT_ISOLATION=off)" }
+#define OPTION_NO_SANDBOX                                                                                              \
+    { "no-sandbox", 0, NULL, "Run commands without the sandbox that the pipeline asks for" }
 #define OPTION_JSON                                                                                                    \
     { "json", 0, NULL, "Print JSON" }
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

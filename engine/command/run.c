@@ -35,6 +35,7 @@ static int run_it(struct project *p, const struct arguments *a, enum progress_st
     options->committed = p->committed;
     options->results = results;
     options->covers = project_covers(p, a);
+    options->no_sandbox = argument_given(a, "no-sandbox");
     if (!options->retry_failed) {
         options->targets = p->targets;
         options->target_count = p->target_count;
@@ -137,6 +138,7 @@ static const struct option options[] = {
     {"max-log", 0, "SIZE",
      "Keep so much of a stage's stdout, and of its stderr (default: 64MiB): the middle is left out"},
     OPTION_NO_ISOLATION,
+    OPTION_NO_SANDBOX,
     {"same-platform", 0, NULL, "Use only results of this code path and library versions"},
     {"base-power", 0, NULL,
      "Measure the machine at rest, half a minute before the first stage and after the last, if a counter can be read"},

@@ -77,20 +77,48 @@ static int isolate(const struct attempt *a, const char **what) {
     return unshare(isolation_flags()) < 0 ? errno : isolation_enter(&a->isolation, &identity, what);
 }
 
-static _Noreturn void become_shell(const struct attempt *a, const char *shell) {
+/* The caller becomes the first process of the namespaces; another one waits for it. */
+static int divide(int flags) {
+    int status = 0;
+    pid_t first = unshare(flags) == 0 ? fork() : -1;
+    if (first > 0) {
+        while (waitpid(first, &status, 0) < 0 && errno == EINTR)
+            ;
+        _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+    }
+    return first < 0 ? errno : 0;
+}
+
+/* Gives the sandbox's root. 0, or an errno, and what failed. */
+static int confine(const struct attempt *a, const char **what) {
+    const struct isolation_identity identity = isolation_identity();
+    if (!a->sandbox.means.namespaces)
+        return sandbox_drop(what);
+    int failure = divide(sandbox_flags(&a->sandbox));
+    return failure ? failure : sandbox_enter(&a->sandbox, &identity, a->directory->stage, what);
+}
+
+static bool restrict_rights(const struct attempt *a, const struct sandbox_filter *filter, const char **what) {
+    static const int terminals[] = {STDOUT_FILENO, STDERR_FILENO};
+    errno = a->sandboxed ? sandbox_restrict(&a->sandbox, filter, terminals, what) : 0;
+    return errno == 0;
+}
+
+static _Noreturn void become_shell(const struct attempt *a, const char *shell, const struct sandbox_filter *filter) {
     int events = open("/dev/null", O_WRONLY | O_CLOEXEC);
     umask(022);
     char *const words[] = {mem_strdup(shell), NULL};
     const char *what = shell;
-    errno = isolate(a, &what);
-    if (errno == 0 && events >= 0 && dup2(events, ATTEMPT_EVENTS_FD) >= 0 && chdir(a->directory->stage) == 0)
-        execve(shell, words, a->environment);
+    errno = a->sandboxed ? confine(a, &what) : isolate(a, &what);
+    if (errno == 0 && events >= 0 && dup2(events, ATTEMPT_EVENTS_FD) >= 0 && chdir(what = a->directory->stage) == 0 &&
+        restrict_rights(a, filter, &what))
+        execve(what = shell, words, a->environment);
     fprintf(stderr, "retort: %s: the shell cannot be started: %s\n", what, strerror(errno));
     _exit(NOT_FOUND_STATUS);
 }
 
 /* The user's signals are the shell's; this program waits. */
-static int run_shell(const struct attempt *a, struct error *err) {
+static int run_shell(const struct attempt *a, const struct sandbox_filter *filter, struct error *err) {
     const char *asked = getenv("SHELL");
     const char *shell = asked && *asked == '/' ? asked : "/bin/sh";
     int status = 0;
@@ -99,7 +127,7 @@ static int run_shell(const struct attempt *a, struct error *err) {
     if (child < 0)
         return error_errno(err, errno, "%s: cannot be started", shell);
     if (child == 0)
-        become_shell(a, shell);
+        become_shell(a, shell, filter);
     struct sigaction ignore = {.sa_handler = SIG_IGN}, interrupt, quit;
     sigaction(SIGINT, &ignore, &interrupt);
     sigaction(SIGQUIT, &ignore, &quit);
@@ -124,11 +152,15 @@ static int enter(struct attempts *attempts, struct instance *i, struct error *er
     char *id = mem_printf("%s-shell", attempts->name);
     struct attempt *a =
         attempt_create(attempts, &(struct attempt_options){.instance = i, .id = id, .number = 1, .only_look = true});
+    struct sandbox_filter filter = {0};
     int rc = attempt_enter(a, err);
+    if (rc == 0 && a->sandboxed)
+        rc = sandbox_filter_create(&filter, &a->sandbox, err);
     if (rc == 0) {
         introduce(a);
-        rc = run_shell(a, err);
+        rc = run_shell(a, &filter, err);
     }
+    free(filter.bytes);
     attempt_remove(a);
     attempt_free(a);
     free(id);
@@ -147,7 +179,8 @@ static int open_shell(struct project *p, const struct arguments *a, struct gpus 
                                              .pipeline = p->pipeline,
                                              .platform = "",
                                              .name = id,
-                                             .covers = project_covers(p, a)};
+                                             .covers = project_covers(p, a),
+                                             .no_sandbox = argument_given(a, "no-sandbox")};
     int rc = find_instance(&i, p, operand(a, 1), err);
     if (rc == 0)
         rc = event_loop_open(&loop, err);
@@ -186,7 +219,8 @@ static int run(const struct arguments *a, struct error *err) {
     return code;
 }
 
-static const struct option options[] = {OPTION_GPUS, OPTION_NO_ISOLATION, OPTIONS_PARAMS, OPTION_STORE};
+static const struct option options[] = {OPTION_GPUS, OPTION_NO_ISOLATION, OPTION_NO_SANDBOX, OPTIONS_PARAMS,
+                                        OPTION_STORE};
 
 const struct command command_shell = {
     .name = "shell",

@@ -222,6 +222,7 @@ static int run(const struct arguments *a, struct error *err) {
         code = project_plan(&p, err);
     }
     options.covers = code == 0 ? project_covers(&p, a) : NULL;
+    options.no_sandbox = argument_given(a, "no-sandbox");
     if (code == 0)
         code = verify(&p, &options, argument_given(a, "json"), err);
     gpus_free(options.gpus);
@@ -235,6 +236,7 @@ static const struct option options[] = {
     OPTION_JOBS,
     OPTION_GPUS,
     OPTION_NO_ISOLATION,
+    OPTION_NO_SANDBOX,
     OPTION_JSON,
     OPTIONS_PARAMS,
     OPTION_STORE,

@@ -145,6 +145,16 @@ struct toolchain {
     bool is_declared;      /* by the stage or by "defaults" */
 };
 
+enum sandbox_choice { SANDBOX_UNSAID, SANDBOX_OFF, SANDBOX_ON };
+
+/* Keeps a command to its inputs. No part of a key. */
+struct sandbox_decl {
+    enum sandbox_choice choice;
+    bool network;            /* it may use the network */
+    const char *const *read; /* absolute paths of files and folders that it may read beside its inputs */
+    size_t read_count;
+};
+
 enum stage_type { STAGE_KIND, STAGE_COMMAND, STAGE_SELECT };
 
 struct env_decl {
@@ -190,6 +200,7 @@ struct stage_decl {
     size_t pin_count;
     bool checkpoint; /* commands that ask for one; kinds say it themselves */
     bool isolation;  /* commands, where the machine allows it; default true */
+    struct sandbox_decl sandbox;
 
     struct resources resources;
     int retries;
@@ -280,6 +291,10 @@ const struct out_decl *stage_out(const struct stage_decl *stage, const char *nam
 const struct value *stage_env(const struct stage_decl *stage, const char *name);
 bool stage_passes(const struct stage_decl *stage, const char *name); /* "pass_env" names the variable */
 bool stage_sets(const struct stage_decl *stage, const char *name);   /* one of the two */
+
+/* Whether a command runs in a sandbox. `user_declines`: --no-sandbox. It turns off sandboxes of the user's own files. In
+   files from elsewhere a sandbox is the default, and "sandbox": false counts only if the user declines too. */
+bool stage_is_sandboxed(const struct stage_decl *stage, bool user_declines);
 
 /* Each parses "params.steps=500", of --set and --set-json. ERR_USAGE. Freed by override_close. */
 int override_parse(struct override *out, const char *argument, struct error *err);

@@ -360,6 +360,7 @@ void read_env(struct draft *d, const cJSON *node);
 void read_pass_env(struct draft *d, const cJSON *node);
 void read_pin(struct draft *d, const cJSON *node);
 void read_toolchain(struct draft *d, const cJSON *node);
+void read_sandbox(struct draft *d, const cJSON *node);
 /* env, pass_env and toolchain of "defaults"; a command adds the first two to its own, which win. */
 void read_default_environment(struct part *part, const cJSON *defaults);
 void add_default_environment(struct draft *d);

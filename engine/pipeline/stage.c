@@ -128,6 +128,7 @@ static const struct stage_field {
     {"pin", COMMAND, read_pin, "a kind has a version instead"},
     {"checkpoint", COMMAND, read_checkpoint, "a kind says itself whether it keeps checkpoints"},
     {"isolation", COMMAND, read_isolation, "a kind reads its inputs alone"},
+    {"sandbox", COMMAND, read_sandbox, "a kind runs no program of the pipeline"},
     {"resources", RUNS, read_stage_resources, NULL},
     {"retries", RUNS, read_retries, NULL},
     {"timeout", RUNS, read_timeout, NULL},

@@ -38,7 +38,8 @@ static int open_run(struct run *r, struct error *err) {
                                              .name = store_run_id(r->store),
                                              .keep_failed = r->options->keep_failed,
                                              .log_limit_bytes = r->options->log_limit_bytes,
-                                             .covers = r->options->covers};
+                                             .covers = r->options->covers,
+                                             .no_sandbox = r->options->no_sandbox};
     rc = attempts_open(&r->attempts, &options, err);
     if (rc < 0)
         return rc;

@@ -52,6 +52,7 @@ struct run_options {
     const char *stage_program;   /* path of retort-stage */
     struct committed *committed; /* reads files of commits; NULL: the pipeline has none */
     char **covers;               /* folders that commands do not see, NULL-terminated; NULL: they see all */
+    bool no_sandbox;             /* commands run without it */
     const char *results;         /* directory that results/<pipeline>/ stands in */
     const char *meter_root;      /* root of /sys and /proc for energy; NULL: "/" */
     double base_window_s;        /* of the windows of the base power, measured before and after; 0: it is not */

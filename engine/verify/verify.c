@@ -276,7 +276,8 @@ static int execute(struct verification *v, struct error *err) {
                                              .platform = v->platform,
                                              .name = v->id,
                                              .log_limit_bytes = ATTEMPT_LOG_LIMIT,
-                                             .covers = v->options->covers};
+                                             .covers = v->options->covers,
+                                             .no_sandbox = v->options->no_sandbox};
     int rc = event_loop_open(&v->loop, err);
     if (rc == 0)
         rc = attempts_open(&v->attempts, &options, err);

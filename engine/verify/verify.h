@@ -17,8 +17,9 @@
 
 struct verify_options {
     struct scheduler_limits limits;
-    struct gpus *gpus; /* this and the next as in struct run_options */
+    struct gpus *gpus; /* this and the next two as in struct run_options */
     char **covers;
+    bool no_sandbox;
     const char *stage_program;
     struct committed *committed;
     bool all;      /* also stages that the targets do not name */

@@ -9,6 +9,7 @@
 #include "engine/base/buffer.h"
 #include "engine/meter/cgroup.h"
 #include "engine/meter/meter.h"
+#include "stages/keeper/init.h"
 #include "stages/protocol/attempt.h"
 #include "stages/protocol/isolate_view.h"
 
@@ -36,8 +37,9 @@ struct kept_attempt {
 
 struct keeper {
     int signal_fd, null_fd;
-    int status_fd;       /* /proc/self/status; -1: there is none */
-    struct buffer inbox; /* bytes from the engine that are no whole frame yet */
+    int status_fd;              /* /proc/self/status; -1: there is none */
+    struct buffer inbox;        /* bytes from the engine that are no whole frame yet */
+    struct init_report *report; /* of the leader, where it is an init */
     bool engine_gone;
     bool stopped;   /* the engine stops the attempt */
     bool disturbed; /* it was stopped, or a process did not die: it takes no further attempt */

@@ -48,6 +48,7 @@ static int keeper_open(struct keeper *k, struct error *err) {
     if (fcntl(ATTEMPT_CONTROL_FD, F_SETFD, FD_CLOEXEC) < 0 || fcntl(ATTEMPT_EVENTS_FD, F_SETFD, FD_CLOEXEC) < 0)
         return error_errno(err, errno, "the engine's descriptors cannot be used");
     k->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    k->report = init_report_create();
     k->status_fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
     if (k->null_fd < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || sigprocmask(SIG_BLOCK, &handled, NULL) < 0)
         return error_errno(err, errno, "the keeper cannot be set up");
@@ -84,6 +85,19 @@ static void add_usage(struct keeper *k, const struct rusage *u) {
         k->attempt.usage.memory_bytes = memory;
 }
 
+/* An init ends some time after the stage's own first process. */
+static void note_end(struct keeper *k, int status) {
+    const struct init_report *report = k->report;
+    k->attempt.leader = 0;
+    k->attempt.status = status;
+    k->attempt.ended_ns = clock_working_ns();
+    if (!report || !report->ended)
+        return;
+    k->attempt.status = report->status;
+    k->attempt.ended_ns -= report->after_ns;
+    k->attempt.survivors += report->survivors;
+}
+
 /* Reaps the dead. Returns whether children are left. */
 static bool reap(struct keeper *k) {
     struct rusage usage;
@@ -92,9 +106,7 @@ static bool reap(struct keeper *k) {
     while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
         add_usage(k, &usage);
         if (pid == k->attempt.leader) {
-            k->attempt.leader = 0;
-            k->attempt.status = status;
-            k->attempt.ended_ns = clock_working_ns();
+            note_end(k, status);
         } else if (k->attempt.sweeping) {
             k->attempt.survivors++;
         }
@@ -186,11 +198,14 @@ static int start(struct keeper *k, struct error *err) {
     k->attempt.started_ns = clock_working_ns();
     k->attempt.started_s = clock_wall_s();
     keeper_begin_memory(k);
+    if (k->report)
+        *k->report = (struct init_report){0};
     const struct leader_options options = {
         .null_fd = k->null_fd,
         .log_fds = k->attempt.log_fds,
         .group_fd = k->attempt.memory_group ? memory_group_entry(k->attempt.memory_group) : -1,
-        .views = &k->views};
+        .views = &k->views,
+        .report = k->report};
     if (leader_start(&k->attempt.leader, k->attempt.request, &options, &cause) < 0)
         k->attempt.error = mem_strdup(cause.message);
     keeper_begin_meter(k);

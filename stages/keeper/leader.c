@@ -26,6 +26,8 @@ struct start {
     struct isolation_view *view;
     int failure;             /* an errno; 0: the program runs */
     const char *not_covered; /* the path at which isolation failed; NULL: it did not */
+    struct sandbox_filter filter;
+    const char *not_held; /* the part of the sandbox that could not be made; NULL: none */
 };
 
 static bool ignored[SIGNALS];
@@ -66,11 +68,29 @@ static bool enter_group(int fd) {
     return fd < 0 || write(fd, "0", 1) == 1;
 }
 
+/* The logs are open as stdout and stderr. */
+static bool restrict_rights(struct start *s) {
+    static const int logs[] = {STDOUT_FILENO, STDERR_FILENO};
+    const struct sandbox *sandbox = &s->request->sandbox;
+    if (!sandbox->read)
+        return true;
+    s->failure = sandbox->means.namespaces ? 0 : sandbox_drop(&s->not_held);
+    if (s->failure == 0)
+        s->failure = sandbox_restrict(sandbox, &s->filter, logs, &s->not_held);
+    if (s->failure == 0)
+        s->not_held = NULL;
+    errno = s->failure;
+    return s->failure == 0;
+}
+
 /* Only async-signal-safe calls. The sanitizers' bookkeeping of this stack would outlive the function, which never
    returns. */
 __attribute__((no_sanitize("address", "thread", "undefined"))) static int become_leader(void *context) {
     struct start *s = context;
-    setpgid(0, 0);
+    if (s->request->sandbox.read)
+        setsid(); /* no terminal */
+    else
+        setpgid(0, 0);
     umask(022);
     bool ready = prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == s->keeper;
     reset_signals();
@@ -81,7 +101,7 @@ __attribute__((no_sanitize("address", "thread", "undefined"))) static int become
             _exit(127);
         s->not_covered = NULL;
     }
-    if (ready && set_descriptors(s) && chdir(s->request->directory) == 0)
+    if (ready && set_descriptors(s) && chdir(s->request->directory) == 0 && restrict_rights(s))
         execve(s->program, s->request->argv, s->request->environment);
     s->failure = errno ? errno : ESRCH;
     _exit(127);
@@ -104,28 +124,72 @@ static char *find_program(const struct attempt_request *r) {
                                    : path_find_program(r->argv[0], stage_path(r), r->directory);
 }
 
-int leader_start(pid_t *pid, const struct attempt_request *r, const struct leader_options *options, struct error *err) {
+static pid_t clone_leader(struct start *s) {
     static _Alignas(16) char stack[STACK_SIZE];
+    return clone(become_leader, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, s);
+}
+
+/* A child that failed is a zombie, which the keeper reaps with the rest. */
+static int start_here(pid_t *pid, struct start *s, struct error *err) {
+    const struct isolation *isolation = &s->request->isolation;
+    const char *what = NULL;
+    if (isolation->covers)
+        s->failure = isolation_view_for(&s->view, s->options->views, isolation, &what);
+    s->not_covered = s->failure ? what : NULL;
+    pid_t child = s->failure ? 0 : clone_leader(s);
+    if (child < 0)
+        return error_errno(err, errno, "%s: cannot be started", s->request->argv[0]);
+    if (s->not_covered)
+        return error_errno(err, s->failure,
+                           "%s: cannot be isolated from the project (\"isolation\": false turns it off)",
+                           s->not_covered);
+    if (s->not_held)
+        return error_errno(err, s->failure, "%s: the sandbox cannot be made", s->not_held);
+    if (s->failure)
+        return error_errno(err, s->failure, "%s: cannot be executed", s->program);
+    *pid = child;
+    return 0;
+}
+
+static pid_t start_in_init(void *context, const char **what) {
+    struct start *s = context;
+    s->keeper = getpid();
+    pid_t child = clone_leader(s);
+    *what = s->not_held ? s->not_held : s->program;
+    errno = s->failure ? s->failure : errno;
+    return s->failure ? -1 : child;
+}
+
+static int start_init(pid_t *pid, struct start *s, struct error *err) {
+    const struct init_report *report = s->options->report;
+    const struct init_options options = {.sandbox = &s->request->sandbox,
+                                         .directory = s->request->directory,
+                                         .report = s->options->report,
+                                         .start = start_in_init,
+                                         .context = s};
+    pid_t child;
+    int rc = init_start(&child, &options, err);
+    if (rc < 0)
+        return rc;
+    if (report->failure)
+        return error_errno(err, report->failure,
+                           strcmp(report->what, s->program) == 0 ? "%s: cannot be executed in its sandbox"
+                                                                 : "%s: the sandbox cannot be made",
+                           report->what);
+    *pid = child;
+    return 0;
+}
+
+int leader_start(pid_t *pid, const struct attempt_request *r, const struct leader_options *options, struct error *err) {
     char *program = find_program(r);
     if (!program)
         return error_set(err, ERR_NOT_FOUND, "%s: no such program on the PATH of the stage (%s)", r->argv[0],
                          stage_path(r));
     struct start s = {.request = r, .program = program, .keeper = getpid(), .options = options};
-    const char *what = NULL;
-    if (r->isolation.covers)
-        s.failure = isolation_view_for(&s.view, options->views, &r->isolation, &what);
-    s.not_covered = s.failure ? what : NULL;
-    pid_t child = s.failure ? 0 : clone(become_leader, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, &s);
-    int rc = 0;
-    if (child < 0)
-        rc = error_errno(err, errno, "%s: cannot be started", r->argv[0]);
-    else if (s.not_covered)
-        rc = error_errno(err, s.failure, "%s: cannot be isolated from the project (\"isolation\": false turns it off)",
-                         s.not_covered);
-    else if (s.failure) /* the child is a zombie, which the keeper reaps with the rest */
-        rc = error_errno(err, s.failure, "%s: cannot be executed", program);
-    else
-        *pid = child;
+    int rc = r->sandbox.read ? sandbox_filter_create(&s.filter, &r->sandbox, err) : 0;
+    if (rc == 0)
+        rc = r->sandbox.read && r->sandbox.means.namespaces ? start_init(pid, &s, err) : start_here(pid, &s, err);
+    free(s.filter.bytes);
     free(program);
     return rc;
 }

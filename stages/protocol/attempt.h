@@ -25,6 +25,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/error.h"
 #include "stages/protocol/isolate.h"
+#include "stages/protocol/sandbox.h"
 
 /* Descriptors that a keeper inherits; a stage inherits the events alone. */
 enum { ATTEMPT_EVENTS_FD = 3, ATTEMPT_CONTROL_FD = 4 };
@@ -72,6 +73,7 @@ struct attempt_request {
     const char *directory;      /* absolute: where the stage works */
     const char *checkpoint;     /* absolute; NULL: the stage has none */
     struct isolation isolation; /* its view of the file system */
+    struct sandbox sandbox;     /* instead of that */
     struct attempt_log logs[2]; /* stdout, stderr */
     double log_limit_bytes;     /* of each: its middle is left out beyond; 0: no limit */
     double gpus;                /* that it holds, for the meter */

@@ -42,7 +42,7 @@ static bool write_text(const char *path, const char *text) {
     return wrote >= 0;
 }
 
-static bool map_identity(const struct isolation_identity *i) {
+bool isolation_map(const struct isolation_identity *i) {
     return !i->maps || (write_text("/proc/self/setgroups", "deny") && write_text("/proc/self/uid_map", i->users) &&
                         write_text("/proc/self/gid_map", i->groups));
 }
@@ -173,7 +173,7 @@ static bool is_small_enough(const struct isolation *x) {
 int isolation_enter(const struct isolation *x, const struct isolation_identity *identity, const char **what) {
     struct trees trees = {.count = 0};
     *what = *x->covers;
-    bool good = is_small_enough(x) && map_identity(identity) && part_mounts(identity) && take_trees(&trees, x, what) &&
+    bool good = is_small_enough(x) && isolation_map(identity) && part_mounts(identity) && take_trees(&trees, x, what) &&
                 cover_projects(x->covers, what) && attach_trees(&trees, x, what) && seal_covers(x->covers, what) &&
                 isolation_drop(identity);
     close_trees(&trees);

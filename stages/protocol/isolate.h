@@ -42,6 +42,9 @@ struct isolation_identity {
 };
 struct isolation_identity isolation_identity(void);
 
+/* Maps the user of the new process to itself. Only system calls. */
+bool isolation_map(const struct isolation_identity *identity);
+
 /* In the new process, which may share its parent's memory: only system calls. 0, or an errno, and what failed. */
 int isolation_enter(const struct isolation *x, const struct isolation_identity *identity, const char **what);
 

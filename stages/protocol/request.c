@@ -12,7 +12,9 @@ static const char argv[] = "argv", environment[] = "environment", program[] = "p
                   log_limit[] = "log_limit_bytes", account[] = "account", account_path[] = "path",
                   account_first[] = "first_ms", account_every[] = "every_ms", account_record[] = "record",
                   isolation[] = "isolation", isolation_covers[] = "covers", isolation_keep[] = "keep",
-                  isolation_binds[] = "binds";
+                  isolation_binds[] = "binds", sandbox[] = "sandbox", sandbox_read[] = "read",
+                  sandbox_write[] = "write", sandbox_binds[] = "binds", sandbox_home[] = "home",
+                  sandbox_network[] = "network", sandbox_namespaces[] = "namespaces", sandbox_rights[] = "rights";
 
 static void add_list(cJSON *json, const char *name, char *const *list) {
     cJSON *array = cJSON_AddArrayToObject(json, name);
@@ -52,18 +54,35 @@ static void add_account(cJSON *json, const struct attempt_account *a) {
     cJSON_AddItemReferenceToObject(object, account_record, a->record);
 }
 
-/* Binds are a list of sources and targets in turn. */
+/* A list of sources and targets in turn. */
+static void add_binds(cJSON *json, const char *name, const struct isolation_bind *binds, size_t count) {
+    cJSON *array = cJSON_AddArrayToObject(json, name);
+    for (size_t i = 0; i < count; i++) {
+        cJSON_AddItemToArray(array, cJSON_CreateStringReference(binds[i].source));
+        cJSON_AddItemToArray(array, cJSON_CreateStringReference(binds[i].target));
+    }
+}
+
+static void add_sandbox(cJSON *json, const struct sandbox *s) {
+    if (!s->read)
+        return;
+    cJSON *object = cJSON_AddObjectToObject(json, sandbox);
+    add_list(object, sandbox_read, s->read);
+    add_list(object, sandbox_write, s->write);
+    add_binds(object, sandbox_binds, s->binds, s->bind_count);
+    add_text(object, sandbox_home, s->home);
+    cJSON_AddBoolToObject(object, sandbox_network, s->network);
+    cJSON_AddBoolToObject(object, sandbox_namespaces, s->means.namespaces);
+    cJSON_AddNumberToObject(object, sandbox_rights, s->means.rights);
+}
+
 static void add_isolation(cJSON *json, const struct isolation *x) {
     if (!x->covers)
         return;
     cJSON *object = cJSON_AddObjectToObject(json, isolation);
     add_list(object, isolation_covers, x->covers);
     add_list(object, isolation_keep, x->keep);
-    cJSON *binds = cJSON_AddArrayToObject(object, isolation_binds);
-    for (size_t i = 0; i < x->bind_count; i++) {
-        cJSON_AddItemToArray(binds, cJSON_CreateStringReference(x->binds[i].source));
-        cJSON_AddItemToArray(binds, cJSON_CreateStringReference(x->binds[i].target));
-    }
+    add_binds(object, isolation_binds, x->binds, x->bind_count);
 }
 
 cJSON *attempt_request_json(const struct attempt_request *r) {
@@ -80,6 +99,7 @@ cJSON *attempt_request_json(const struct attempt_request *r) {
     cJSON_AddNumberToObject(json, log_limit, r->log_limit_bytes);
     add_account(json, &r->account);
     add_isolation(json, &r->isolation);
+    add_sandbox(json, &r->sandbox);
     return json;
 }
 
@@ -100,25 +120,44 @@ static char **read_list(const cJSON *json, const char *name) {
     return list;
 }
 
+/* False: it is no list of texts. The caller frees the pairs. */
+static bool read_binds(struct isolation_bind **out, size_t *count, const cJSON *json, const char *name) {
+    char **binds = read_list(json, name);
+    *count = 0;
+    while (binds && binds[*count])
+        ++*count;
+    *count /= 2;
+    *out = mem_array(*count + 1, sizeof **out);
+    for (size_t i = 0; i < *count; i++)
+        (*out)[i] = (struct isolation_bind){binds[2 * i], binds[2 * i + 1]};
+    bool whole = binds != NULL;
+    free(binds);
+    return whole;
+}
+
+/* False: it lacks a member. */
+static bool read_sandbox(struct sandbox *out, const cJSON *json) {
+    *out = (struct sandbox){0};
+    if (!json)
+        return true;
+    out->read = read_list(json, sandbox_read);
+    out->write = read_list(json, sandbox_write);
+    out->home = json_text(json, sandbox_home, NULL);
+    out->network = json_bool(json, sandbox_network, false);
+    out->means.namespaces = json_bool(json, sandbox_namespaces, false);
+    out->means.rights = (int)json_double(json, sandbox_rights, 0);
+    return read_binds(&out->binds, &out->bind_count, json, sandbox_binds) && out->read && out->write;
+}
+
 /* False: it lacks a member. */
 static bool read_isolation(struct isolation *out, const cJSON *json) {
     *out = (struct isolation){0};
     if (!json)
         return true;
-    char **binds = read_list(json, isolation_binds);
     out->covers = read_list(json, isolation_covers);
     out->keep = read_list(json, isolation_keep);
-    size_t count = 0;
-    while (binds && binds[count])
-        count++;
-    struct isolation_bind *pairs = mem_array(count / 2 + 1, sizeof *pairs);
-    for (size_t i = 0; i < count / 2; i++)
-        pairs[i] = (struct isolation_bind){binds[2 * i], binds[2 * i + 1]};
-    bool whole = out->covers && out->covers[0] && out->keep && binds;
-    free(binds);
-    out->binds = pairs;
-    out->bind_count = count / 2;
-    return whole;
+    return read_binds(&out->binds, &out->bind_count, json, isolation_binds) && out->covers && out->covers[0] &&
+           out->keep;
 }
 
 int attempt_request_read(struct attempt_request *out, const cJSON *json, struct error *err) {
@@ -137,8 +176,9 @@ int attempt_request_read(struct attempt_request *out, const cJSON *json, struct 
                                                 .every_ms = (int)json_double(a, account_every, 0),
                                                 .record = cJSON_GetObjectItemCaseSensitive(a, account_record)}};
     bool isolated = read_isolation(&out->isolation, cJSON_GetObjectItemCaseSensitive(json, isolation));
-    bool whole = isolated && out->argv && out->argv[0] && out->environment && out->directory && out->logs[0].path &&
-                 out->logs[0].kept && out->logs[1].path && out->logs[1].kept;
+    bool sandboxed = read_sandbox(&out->sandbox, cJSON_GetObjectItemCaseSensitive(json, sandbox));
+    bool whole = isolated && sandboxed && out->argv && out->argv[0] && out->environment && out->directory &&
+                 out->logs[0].path && out->logs[0].kept && out->logs[1].path && out->logs[1].kept;
     return whole ? 0 : error_set(err, ERR_INVALID, "the attempt's request lacks a member");
 }
 
@@ -148,5 +188,8 @@ void attempt_request_close(struct attempt_request *r) {
     free(r->isolation.covers);
     free(r->isolation.keep);
     free(r->isolation.binds);
+    free(r->sandbox.read);
+    free(r->sandbox.write);
+    free(r->sandbox.binds);
     *r = (struct attempt_request){0};
 }

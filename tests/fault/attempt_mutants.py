@@ -16,6 +16,7 @@ TESTS = {
     "keeper account": keeper("account"),
     "keeper end": keeper("end"),
     "keeper guard": keeper("guard"),
+    "keeper init": keeper("init"),
     "keeper leader": keeper("leader"),
     "keeper logs": keeper("logs"),
     "keeper memory": keeper("memory"),
@@ -37,6 +38,8 @@ TESTS = {
     "failed": (["all"], ["tests/integration/failed_directory.sh"]),
     "read only": (["all"], ["tests/integration/read_only.sh"]),
     "isolation": (["all"], ["tests/integration/isolation.sh"]),
+    "sandbox": (["all"], ["tests/integration/sandbox.sh"]),
+    "escape": (["all", "tests/fault/escape", "tests/fault/rightslib.so", "tests/fault/denied"], ["tests/integration/sandbox_escape.sh"]),
 }
 
 DIRECTORY = "engine/attempt/directory.c"
@@ -44,6 +47,7 @@ EXECUTOR = "engine/attempt/executor.c"
 PROCESS = "engine/attempt/keeper_process.c"
 KEEPER = "stages/keeper/keeper.c"
 LEADER = "stages/keeper/leader.c"
+INIT = "stages/keeper/init.c"
 GUARD = "stages/keeper/guard.c"
 WAIT = "stages/keeper/wait.c"
 FRAME = "stages/protocol/frame.c"
@@ -62,6 +66,7 @@ EXCEPTIONS = [
     ("engine/attempt/linked.c", "openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)",
      "the line before sees a folder: only a process between the two calls could put a link there"),
     (GUARD, '    prctl(PR_SET_NAME, "stage-guard");\n', "a name for people who list processes"),
+    (INIT, '    prctl(PR_SET_NAME, "sandbox-init");\n', "a name for people who list processes"),
 ]
 MUTANTS = [
     # ---- the view of a stage ----
@@ -137,6 +142,29 @@ MUTANTS = [
     ("the stage has no process group of its own", LEADER, "    setpgid(0, 0);\n", "", "keeper leader"),
     ("the stage outlives its keeper", LEADER, "prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ", "", "keeper end"),
     ("the stage starts in the keeper's directory", LEADER, " && chdir(s->request->directory) == 0", "", "keeper leader"),
+    # ---- the init of a sandbox ----
+    ("a request to leave does not reach a sandboxed leader", INIT, "    kill(-w->leader, SIGTERM);\n", "", "keeper init"),
+    ("a stopped leader in a sandbox is not woken to leave", INIT, "    kill(-w->leader, SIGCONT);\n", "", "keeper init"),
+    ("what a sandboxed leader leaves is not killed", INIT, "    kill(-1, SIGKILL);\n", "", "keeper init"),
+    ("what a sandboxed leader leaves gets no time", INIT, "(!w->ended_ns || has_time(w))", "!w->ended_ns", "keeper init"),
+    ("the leader can read the memory of its init", INIT, "    prctl(PR_SET_DUMPABLE, 0);", "    ;", "keeper init"),
+    ("an init keeps the keeper's descriptors", INIT, "    close_range(0, ~0U, 0);", "    ;", "keeper init"),
+    ("an init is in the keeper's group", INIT, "    setpgid(0, 0);\n", "", "keeper init"),
+    ("an init outlives its keeper", INIT, "prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || ", "", "keeper init"),
+    ("the end of an earlier init is the next stage's", KEEPER, "        *k->report = (struct init_report){0};\n", "        ;\n", "keeper init"),
+    # ---- the sandbox ----
+    ("a sandboxed root keeps its capabilities", "stages/protocol/sandbox.c",
+     "return syscall(SYS_capset, &head, none) < 0 ? errno : 0;", "return none == NULL || &head == NULL;", "escape"),
+    ("a folder of the sandbox's system can be written to", "stages/protocol/sandbox_view.c",
+     "seal(\"/proc\", what) && ", "", "escape"),
+    ("sockets of the user's programs are reached where the network is shared", "stages/protocol/sandbox_filter.c",
+     "(!s->network || s->means.rights >= SCOPED_SOCKETS)", "true", "escape"),
+    ("the kernel's view of a wide argument passes", "stages/protocol/sandbox_filter.c",
+     "all_bits, TIOCSTI", "~UINT64_C(0), TIOCSTI", "escape"),
+    ("a sandboxed stage runs where no sandbox can be had", "engine/attempt/confine.c",
+     "a->sandboxed && why->code < 0", "a->sandboxed && why->code > 0", "sandbox"),
+    ("an input in a sandbox can be written to", "stages/protocol/sandbox_view.c",
+     "attach(tree, *what, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)", "attach(tree, *what, MOUNT_ATTR_NOSUID)", "sandbox"),
     # ---- asked to leave, or killed ----
     ("SIGTERM goes to the leader alone", WAIT,
      "kill(-k->attempt.leader, number);", "kill(k->attempt.leader, number);", "keeper end"),
@@ -260,7 +288,7 @@ MUTANTS = [
      "    if (json_parse(&document, text, size, NULL, err) < 0)\n        return ERR_CORRUPT;",
      "    if (json_parse(&document, text, size, NULL, err) < 0)\n        return 0;", "keeper protocol"),
     ("a request without its logs is taken", "stages/protocol/request.c",
-     " && out->logs[0].path &&\n                 out->logs[0].kept && out->logs[1].path && out->logs[1].kept", "",
+     " &&\n                 out->logs[0].path && out->logs[0].kept && out->logs[1].path && out->logs[1].kept", "",
      "keeper protocol"),
     ("a request without a word is taken", "stages/protocol/request.c", "out->argv && out->argv[0] && ", "out->argv && ",
      "keeper protocol"),

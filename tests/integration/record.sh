@@ -25,6 +25,7 @@ cat >study.json <<'END'
   "binary": { "cmd": ["sh", "-c", "head -c 9999 /dev/urandom >o"], "outs": { "o": "o" } },
   "names": { "cmd": ["sh", "-c", "mkdir d; date +%N >d/text; head -c 9999 /dev/urandom >d/binary; echo >d/$(date +%N)"], "outs": { "d": { "path": "d", "type": "directory" } } },
   "python": { "toolchain": { "prefix": "venv" }, "cmd": ["python3", "-c", "open('o', 'w')"], "resources": { "gpus": 1 }, "outs": { "o": "o" } },
+  "confined": { "sandbox": { "read": ["/etc"] }, "cmd": ["true"] },
   "uncached": { "cmd": ["true"], "cache": false },
   "sweep": { "matrix": { "n": [1, 2] }, "cmd": ["sh", "-c", "[ $1 = 1 ] || exit 1; echo '{\"loss\": 1}' >m.json", "sh", "${matrix.n}"], "outs": { "m": { "path": "m.json", "type": "metrics" } } },
   "choice": { "select": { "from": "sweep", "group_by": ["n"], "minimize": "metrics.loss", "quorum": 1 } },

@@ -1,0 +1,114 @@
+/* The system calls that a sandboxed process may not make. libseccomp writes the filter. */
+#include <errno.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/base/memory.h"
+#include "stages/protocol/sandbox.h"
+
+enum { FAMILIES = 64, SCOPED_SOCKETS = 6 /* the version of Landlock that holds off abstract sockets */ };
+
+/* The kernel reads 32 bits of such an argument. */
+static const uint64_t all_bits = 0xffffffff;
+
+static const int never[] = {SCMP_SYS(io_uring_setup),
+                            SCMP_SYS(io_uring_enter),
+                            SCMP_SYS(io_uring_register),
+                            SCMP_SYS(add_key),
+                            SCMP_SYS(request_key),
+                            SCMP_SYS(keyctl),
+                            SCMP_SYS(ptrace),
+                            SCMP_SYS(process_vm_readv),
+                            SCMP_SYS(process_vm_writev),
+                            SCMP_SYS(process_madvise),
+                            SCMP_SYS(pidfd_getfd),
+                            SCMP_SYS(kcmp),
+                            SCMP_SYS(bpf),
+                            SCMP_SYS(userfaultfd),
+                            SCMP_SYS(setns)};
+
+static int refuse(scmp_filter_ctx filter, int call, unsigned argument, uint64_t mask, uint64_t value, int with) {
+    return seccomp_rule_add(filter, SCMP_ACT_ERRNO((uint16_t)with), call, 1,
+                            SCMP_CMP64(argument, SCMP_CMP_MASKED_EQ, mask, value));
+}
+
+static int refuse_calls(scmp_filter_ctx filter) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof never / sizeof *never; i++)
+        rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), never[i], 0);
+    return rc;
+}
+
+/* The flags of clone3 lie in memory, which a filter cannot read; the C library falls back on clone. */
+static int refuse_namespaces(scmp_filter_ctx filter) {
+    int rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    if (rc == 0)
+        rc = refuse(filter, SCMP_SYS(clone), 0, CLONE_NEWUSER, CLONE_NEWUSER, EPERM);
+    return rc == 0 ? refuse(filter, SCMP_SYS(unshare), 0, CLONE_NEWUSER, CLONE_NEWUSER, EPERM) : rc;
+}
+
+static int refuse_typing(scmp_filter_ctx filter) {
+    int rc = refuse(filter, SCMP_SYS(ioctl), 1, all_bits, TIOCSTI, EPERM);
+    return rc == 0 ? refuse(filter, SCMP_SYS(ioctl), 1, all_bits, TIOCLINUX, EPERM) : rc;
+}
+
+/* A socket of the file system reaches programs of the user if their path can be seen. A socket with an abstract name
+   reaches them if the network is shared. */
+static bool allows_family(const struct sandbox *s, int family) {
+    bool internet = family == AF_INET || family == AF_INET6 || family == AF_NETLINK;
+    if (family == AF_UNIX)
+        return s->means.namespaces && (!s->network || s->means.rights >= SCOPED_SOCKETS);
+    return internet && (s->means.namespaces || s->network);
+}
+
+static int refuse_sockets(scmp_filter_ctx filter, const struct sandbox *s) {
+    int rc = 0;
+    for (int family = 0; rc == 0 && family < FAMILIES; family++)
+        if (!allows_family(s, family))
+            rc = refuse(filter, SCMP_SYS(socket), 0, all_bits, (uint64_t)family, EAFNOSUPPORT);
+    return rc;
+}
+
+static int read_all(struct sandbox_filter *out, int fd) {
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    out->size = (size_t)st.st_size;
+    out->bytes = mem_alloc(out->size);
+    return pread(fd, out->bytes, out->size, 0) == st.st_size ? 0 : -EIO;
+}
+
+static int write_filter(struct sandbox_filter *out, const struct sandbox *s, scmp_filter_ctx filter) {
+    int rc = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    if (rc == 0)
+        rc = refuse_calls(filter);
+    if (rc == 0)
+        rc = refuse_namespaces(filter);
+    if (rc == 0)
+        rc = refuse_typing(filter);
+    if (rc == 0)
+        rc = refuse_sockets(filter, s);
+    int fd = rc == 0 ? memfd_create("filter", MFD_CLOEXEC) : -1;
+    if (fd >= 0) {
+        rc = seccomp_export_bpf(filter, fd);
+        rc = rc == 0 ? read_all(out, fd) : rc;
+        close(fd);
+    } else if (rc == 0) {
+        rc = -errno;
+    }
+    return rc;
+}
+
+int sandbox_filter_create(struct sandbox_filter *out, const struct sandbox *s, struct error *err) {
+    *out = (struct sandbox_filter){0};
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    int rc = filter ? write_filter(out, s, filter) : -ENOMEM;
+    seccomp_release(filter);
+    return rc < 0 ? error_errno(err, -rc, "the sandbox's system call filter cannot be made") : 0;
+}

@@ -1,0 +1,104 @@
+#!/bin/sh
+# A sandboxed command cannot leave its sandbox: every way that tests/fault/escape.c knows, under every guard.
+. tests/integration/lib.inc
+unshare -Urmpin --fork --mount-proc true 2>/dev/null || skip "this machine allows no namespaces"
+escape=$BUILD/tests/fault/escape
+mkdir -p "$work/home/.ssh" "$work/project" "$work/other/.git" "$work/write" && cd "$work/project" || exit 1
+mkdir .git && cp "$escape" escape && chmod 755 "$work"
+export HOME="$work/home"
+echo secret >"$work/home/.ssh/id" && echo secret >"$work/other/file" && echo secret >undeclared
+for name in append truncate mode time unlink link attribute; do echo secret >"$work/write/$name"; done
+exec 7<"$work/other/file"
+
+# Listeners of the user: a socket of the file system, an abstract name, a port, a piece of shared memory, a process.
+cat >"$work/listen.py" <<'EOF'
+import ctypes, socket, sys, time
+folder = sys.argv[1]
+def listen(family, address):
+    s = socket.socket(family, socket.SOCK_STREAM)
+    s.bind(address)
+    s.listen(100)
+    return s
+kept = [listen(socket.AF_UNIX, folder + "/bus"), listen(socket.AF_UNIX, "\0" + folder), listen(socket.AF_INET, ("127.0.0.1", 0))]
+open(folder + "/port.new", "w").write(str(kept[2].getsockname()[1]))
+import os
+os.rename(folder + "/port.new", folder + "/port")
+time.sleep(600)
+EOF
+python3 "$work/listen.py" "$work" &
+listener=$!
+key=$((0x52000000 + $$))
+shm=$(ipcmk -M 64 | sed 's/.*: //')
+key=$(ipcs -m | awk -v id="$shm" '$2 == id { print $1 }')
+trap 'kill $listener; ipcrm -m "$shm"; rm -rf "$work"' EXIT
+until [ -e "$work/port" ]; do sleep 0.05; done
+port=$(cat "$work/port")
+
+files="read=$work/home/.ssh/id read=$work/other/file read=$PWD/undeclared read=/etc/shadow list=$work/home list=$PWD
+    execute=$work/other/tool race=$work/other/file descriptor=7
+    create=$work/write/new mkdir=$work/write/folder write=$work/write/append truncate=$work/write/truncate
+    chmod=$work/write/mode utime=$work/write/time setxattr=$work/write/attribute unlink=$work/write/unlink
+    link=$work/write/link rename=$work/write/renamed"
+roots="mount=. umount=. chroot=."
+sockets="unix=$work/bus abstract=$work family=40 family=17 family=38"
+processes="kill=$listener pidfd=$listener tgkill=$listener ptrace=$listener readv=$listener writev=$listener prlimit=$listener
+    read=/proc/$listener/environ list=/proc/$listener/fd list=/proc/$listener/cwd/ shm=$key
+    kill=\$ENGINE pidfd=\$ENGINE read=/proc/\$ENGINE/environ read=/proc/1/environ read=/proc/1/maps write=/proc/sys/kernel/hostname"
+calls="traceme io_uring keyctl add_key request_key userfaultfd tiocsti tiocsti-wide unshare clone clone3 x32 i386"
+printf '#!/bin/sh\n' >"$work/other/tool" && chmod 755 "$work/other/tool"
+
+pipeline() { # FILE SANDBOX WAYS
+    cat >"$1.json" <<EOF
+{ "retort": 1, "name": "$1", "stages": { "a": { "in": ["escape"], "outs": ["o"], "pass_env": ["ENGINE"], "sandbox": $2,
+    "cmd": ["sh", "-c", "./escape $(echo $3 | tr -d '\n') >o; true"] } }, "results": { "o": "\${stages.a.outs.o}" } }
+EOF
+}
+# The engine has its own pid in ENGINE, which the stage gets.
+engine() { sh -c 'export ENGINE=$$; exec "$@"' sh "$@"; }
+run() { # NAME COMMAND-BEFORE...
+    name=$1; shift
+    engine "$@" "$retort" run "$name.json" --store "$work/store" --progress none >run.out 2>&1 || cat run.out
+}
+
+pipeline all true "$files $roots $sockets tcp=$port $processes $calls"
+pipeline open true "$files $sockets tcp=$port $processes $calls"
+pipeline net '{ "network": true }' "$roots $sockets $processes $calls"
+
+held() { # GUARD FILE
+    [ -s "$2" ] || echo "nothing was tried" >"$2"
+    while read -r way; do
+        check "$1: ${way%% held*} is held" same "$(case $way in *" held: "*) echo held ;; *) echo "$way" ;; esac)" held
+    done <"$2"
+}
+guards() { "$retort" show "$1.json" a --json --store "$work/store" | sed -n '/"guards"/,/]/p' | tr -d ' \n"' | sed 's/.*\[//; s/\].*//'; }
+forget() { rm -rf "$work/store" results; }
+
+# Without a sandbox nearly all of it goes: the test can fail.
+mkdir -p "$work/free" && cp -r "$work/write" "$work/free/"
+
+engine "$retort" run open.json --no-sandbox --store "$work/store" --progress none >run.out 2>&1
+for way in read list execute write truncate chmod utime unlink unix abstract kill ptrace traceme keyctl tiocsti; do
+    check "without a sandbox $way goes" grep -q "^$way .*ESCAPED" results/open/o
+done
+rm -r "$work/write" && mv "$work/free/write" "$work/write"
+
+forget
+run all
+check "the record says that namespaces held" grep -q "^namespaces,.*seccomp$" <<END
+$(guards all)
+END
+held "namespaces" results/all/o
+run net
+held "namespaces with the network" results/net/o
+for version in 2 0; do
+    forget
+    run all env LD_PRELOAD="$BUILD/tests/fault/rightslib.so" RETORT_RIGHTS=$version
+    check "Landlock $version: the record says which guards held" same "$(guards all)" "namespaces,$([ $version = 0 ] || echo landlock,)seccomp"
+    held "namespaces, Landlock $version" results/all/o
+    run net env LD_PRELOAD="$BUILD/tests/fault/rightslib.so" RETORT_RIGHTS=$version
+    held "namespaces with the network, Landlock $version" results/net/o
+done
+for name in append truncate mode time unlink link attribute; do
+    check "the file $name is as it was" same "$(cat "$work/write/$name")" secret
+done
+finish
