@@ -129,7 +129,7 @@ static void explain(void *context, const struct project *p, const struct instanc
         explain_select(out, p, i);
     } else if (i->state == INSTANCE_DONE) {
         explain_known(out, p, i);
-    } else if (plan_was_left_out(p->plan, i)) {
+    } else if (i->state == INSTANCE_FAILED && i->keyed) { /* a run remembers it */
         buffer_printf(out, "%s\n", buffer_text(&reason));
         explain_failure(out, p, i);
     } else {

@@ -20,7 +20,7 @@ static void fail(struct plan *plan, struct instance *i, const struct record_view
 
 bool recall_failure(struct plan *plan, struct store *store, enum recall which, struct instance *i) {
     cJSON *record = NULL;
-    if (which == RECALL_NONE || i->behind || !plan_has_quorum(plan) || !plan_is_left_out(plan, i))
+    if (which == RECALL_NONE || i->behind || !plan_serves_quorum(plan, i))
         return false;
     char *id = store_failure_id(&i->key);
     bool failed = store_attempt_read(store, id, &record, NULL) == 0;

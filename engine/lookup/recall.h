@@ -9,8 +9,8 @@
    what a run gave take all. */
 enum recall { RECALL_LEFT_OUT, RECALL_REMEMBERED, RECALL_NONE };
 
-/* Fails a KEYED instance that failed before and that a quorum goes on without; its reason says when and how. False: it
-   has to run. */
+/* Fails a KEYED instance that failed before and that nothing but selects with a quorum need; its reason says when and
+   how. False: it has to run. */
 bool recall_failure(struct plan *plan, struct store *store, enum recall which, struct instance *i);
 
 /* States of the record that store_failure_id names. No run repeats a remembered failure; the next run tries a left out

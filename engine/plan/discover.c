@@ -203,7 +203,7 @@ static void need_quorum(struct scope *s, const struct match *m) {
     s->node->stage->left_out_count = 0;
     for (size_t i = 0; i < m->count; i++) {
         enum instance_state state = m->rows[i]->pub.state;
-        if (state == INSTANCE_FAILED || state == INSTANCE_SKIPPED)
+        if ((state == INSTANCE_FAILED || state == INSTANCE_SKIPPED) && !m->rows[i]->pub.needed)
             quorum_lose(s->plan, s->node, m->rows[i]);
         else
             scope_need(s, m->rows[i]);

@@ -162,6 +162,7 @@ struct plan {
     uint32_t stamp;
     uint32_t value_count;
     bool has_quorum;                         /* of a select */
+    bool any_loss;                           /* the question for a quorum does not ask whether it is reached */
     size_t chain;                            /* how many instances the question for a quorum has passed */
     size_t losing;                           /* how many it is about */
     const struct metric_names *metric_names; /* those of the last instance that had metrics */

@@ -12,7 +12,7 @@ static bool tolerates(struct plan *p, struct node *waiter);
 
 static bool is_tolerated(struct plan *p, const struct node *n) {
     enum { LONGEST_CHAIN = 1000 };
-    if (n->waiters == 0 || p->chain == LONGEST_CHAIN)
+    if (n->waiters == 0 || n->pub.needed || p->chain == LONGEST_CHAIN)
         return false;
     p->chain++;
     bool tolerated = node_each_waiter(p, n, tolerates);
@@ -22,12 +22,20 @@ static bool is_tolerated(struct plan *p, const struct node *n) {
 
 /* A stage between an instance and the select is skipped, and so left out with it. */
 static bool tolerates(struct plan *p, struct node *waiter) {
-    return waiter->pub.decl->select ? has_quorum(waiter) && is_reachable(p, waiter) : is_tolerated(p, waiter);
+    return waiter->pub.decl->select ? has_quorum(waiter) && (p->any_loss || is_reachable(p, waiter))
+                                    : is_tolerated(p, waiter);
 }
 
 bool plan_is_left_out(struct plan *p, const struct instance *i) {
     p->losing = i->state != INSTANCE_FAILED && i->state != INSTANCE_SKIPPED; /* else it is counted */
     return is_tolerated(p, (const struct node *)i);
+}
+
+bool plan_serves_quorum(struct plan *p, const struct instance *i) {
+    p->any_loss = true;
+    bool serves = p->has_quorum && is_tolerated(p, (const struct node *)i);
+    p->any_loss = false;
+    return serves;
 }
 
 bool plan_was_left_out(struct plan *p, const struct instance *i) {

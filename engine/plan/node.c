@@ -203,13 +203,14 @@ struct spreading {
 static void spread_to(struct spreading *s, struct node *n, const struct node *from) {
     if (!is_held_back(n))
         return;
-    if (from && has_quorum(n)) {
+    if (from && has_quorum(n) && !from->pub.needed) {
         quorum_lose(s->plan, n, from);
         n->open_needs--;
         node_wake(s->plan, n);
         return;
     }
     skip(n, s->cause, s->reason);
+    n->pub.needed |= from && from->pub.needed;
     node_queue_push(&s->stack, n);
 }
 

@@ -26,6 +26,7 @@ struct instance {
     enum instance_state state;
     bool wanted; /* a target, or an instance that a target needs */
     bool named;  /* a target names it: by its stage, or by all or part of its name */
+    bool needed; /* no quorum goes on without it (run --force); the caller sets it */
     bool keyed;  /* `key` is known: from KEYED on, and when it failed after that; never for selects */
     bool behind; /* stages that it follows (`after`) are not done: its results may be known, but it may not run */
 
@@ -145,6 +146,8 @@ void plan_finish(struct plan *p, struct instance *i, const struct content *outs,
 int plan_finish_known(struct plan *p, struct instance *i, const struct content *outs, const char *metrics,
                       struct error *err);
 
+/* Whether nothing but selects with a quorum leads on from an instance, be the quorum reached or not. */
+bool plan_serves_quorum(struct plan *p, const struct instance *i);
 /* Whether a select with a quorum goes on without an instance, and nothing else needs it. After a failure: whether the
    select was decided without it, or may still be. */
 bool plan_is_left_out(struct plan *p, const struct instance *i);

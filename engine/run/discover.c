@@ -85,6 +85,7 @@ static int submit(struct run *r, struct instance *i, bool *known, struct error *
     int rc = 0;
     *known = false;
     bool forced = force_wants(r, i);
+    i->needed = forced && force_has_record(r, i);
     if (!forced && (!same || (i->decl->cache && !task_is_cached(same))))
         rc = known_lookup(known, r->plan, r->store, r->options->same_platform ? r->platform : NULL, r->drift, i, err);
     if (rc == 0 && *known)

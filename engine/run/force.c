@@ -11,6 +11,11 @@ bool force_wants(const struct run *r, const struct instance *i) {
     return !key_map_get(&r->tally->finished, &name);
 }
 
+bool force_has_record(const struct run *r, const struct instance *i) {
+    struct known_record known;
+    return store_known_find(r->store, &i->key, r->options->same_platform ? r->platform : NULL, &known, NULL) == 0;
+}
+
 static const struct object *find_out(const struct known_record *known, const char *name) {
     for (size_t i = 0; i < known->out_count; i++)
         if (strcmp(known->outs[i].name, name) == 0)

@@ -183,6 +183,8 @@ void task_free(struct task *t);
 
 /* Whether the instance has to run although its key may be known: a target names it, and no pass has done it yet. */
 bool force_wants(const struct run *r, const struct instance *i);
+/* Whether its key has a record. If it fails now, no quorum goes on without it: the next run would have it again. */
+bool force_has_record(const struct run *r, const struct instance *i);
 /* Queues the record of a forced task that has finished. The same outs as before keep the earlier record; else that is
    withdrawn. `*kept`: the earlier one stays, and nothing was queued. */
 int force_add_record(bool *kept, struct task *t, const cJSON *record, struct error *err);
@@ -191,6 +193,8 @@ int force_add_record(bool *kept, struct task *t, const cJSON *record, struct err
 
 /* Whether a quorum goes on without all instances of the task. */
 bool quorum_tolerates(const struct task *t);
+/* Whether nothing but selects with a quorum need its results. */
+bool quorum_is_served(const struct task *t);
 /* Keeps the failure of the task's attempt under its key; `remembered`: later runs do not repeat it. */
 void quorum_keep(struct task *t, bool remembered, const char *reason);
 void quorum_forget(struct task *t);

@@ -1,6 +1,6 @@
 /*
- * Failures that a quorum leaves out, kept under their keys as attempts/failed-<key>.json. One by exit status is
- * remembered: the same work would fail again. A signal or a timeout may be the machine's fault, so it is retried, and
+ * Failures of instances that only selects with a quorum need, kept under their keys as attempts/failed-<key>.json. One by
+ * exit status is remembered, whether the quorum was reached or not: the same work would fail again. A signal or a timeout may be the machine's fault, so it is retried, and
  * the next run tries it again.
  */
 #include <stdlib.h>
@@ -16,6 +16,13 @@ bool quorum_tolerates(const struct task *t) {
     for (size_t i = 0; tolerated && i < t->twin_count; i++)
         tolerated = plan_is_left_out(plan, t->twins[i]);
     return tolerated;
+}
+
+bool quorum_is_served(const struct task *t) {
+    bool served = plan_serves_quorum(t->run->plan, t->instance);
+    for (size_t i = 0; served && i < t->twin_count; i++)
+        served = plan_serves_quorum(t->run->plan, t->twins[i]);
+    return served;
 }
 
 void quorum_keep(struct task *t, bool remembered, const char *reason) {
@@ -39,10 +46,12 @@ void quorum_forget(struct task *t) {
 }
 
 bool quorum_recall(struct run *r, struct instance *i) {
-    bool failed = recall_failure(r->plan, r->store, r->options->retry_failed ? RECALL_NONE : RECALL_REMEMBERED, i);
-    if (failed)
-        run_report(r, i, STAGE_FAILED, i->reason);
-    return failed;
+    if (!recall_failure(r->plan, r->store, r->options->retry_failed ? RECALL_NONE : RECALL_REMEMBERED, i))
+        return false;
+    run_report(r, i, STAGE_FAILED, i->reason);
+    if (!quorum_leaves_out(r, i))
+        scheduler_fail(r->scheduler);
+    return true;
 }
 
 size_t quorum_left_out(const struct run *r) {

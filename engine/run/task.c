@@ -321,7 +321,7 @@ static void judge_failed(struct task *t) {
         if (store_checkpoint_remove(r->store, &t->instance->key, r->platform, &fault) < 0)
             run_note(r, t->instance, fault.message);
     }
-    if (t->job.tolerated && t->job.state == JOB_FAILED)
+    if (t->job.state == JOB_FAILED && quorum_is_served(t))
         quorum_keep(t, is_by_status(t), reason);
     task_release(t);
     if (t->job.state == JOB_BACKOFF)
