@@ -12,6 +12,11 @@ static const cJSON *member(const cJSON *object, const char *name) {
     return cJSON_GetObjectItemCaseSensitive(object, name);
 }
 
+struct record_source record_source_read(const cJSON *origin) {
+    return (struct record_source){json_text(origin, "url", ""), json_text(origin, "commit", ""),
+                                  json_text(origin, "path", "")};
+}
+
 struct record_view record_read(const cJSON *record) {
     const double unknown = (double)NAN;
     const cJSON *resources = member(record, "resources"), *memory = member(resources, "memory");
@@ -40,6 +45,7 @@ struct record_view record_read(const cJSON *record) {
         .energy = member(record, "energy"),
         .programs = member(member(record, "provenance"), "programs"),
         .gpus = member(member(record, "provenance"), "gpus"),
+        .source = record_source_read(member(member(record, "provenance"), "origin")),
         .python = member(member(record, "provenance"), "python"),
     };
 }

@@ -11,6 +11,12 @@
 
 #include "store/store.h"
 
+/* A file of a git commit. */
+struct record_source {
+    const char *url, *commit, *path;
+};
+struct record_source record_source_read(const cJSON *origin); /* NULL: all "" */
+
 struct record_view {
     const char *key;      /* 64 hex digits */
     const char *stage;    /* "scratch[size=7,seed=1]" */
@@ -32,6 +38,7 @@ struct record_view {
     const cJSON *energy;                          /* energy_view_read (engine/meter) */
     const cJSON *programs;                        /* an array: record_program_read */
     const cJSON *gpus;                            /* an array of texts; NULL: it held none */
+    struct record_source source;                  /* of a stage of another team's commit; "": it is the project's own */
     const cJSON *python;                          /* record_python_read; NULL: it ran on none that is known */
 };
 /* A view of the record, valid as long as its tree. */

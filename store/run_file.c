@@ -18,6 +18,7 @@ struct run_file run_file_read(const cJSON *run) {
         .id = json_text(run, "id", ""),
         .pipeline = json_text(run, "pipeline", ""),
         .overrides = member(run, "overrides"),
+        .origin = record_source_read(member(run, "origin")),
         .ended = member(run, "ended") != NULL,
         .exit = json_double(run, "exit", (double)NAN),
         .wall_s = json_double(run, "wall_s", (double)NAN),
@@ -95,6 +96,8 @@ cJSON *run_file_head(const char *id, const char *pipeline, const cJSON *override
 cJSON *run_file_end(const struct run_file_end *end) {
     cJSON *run = cJSON_CreateObject();
     json_add_text(run, "file", end->file);
+    if (end->origin)
+        cJSON_AddItemToObject(run, "origin", end->origin);
     add_time(run, "ended", end->ended_s);
     json_add_number(run, "wall_s", end->wall_s);
     json_add_number(run, "exit", end->exit);

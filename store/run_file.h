@@ -15,13 +15,15 @@
 #include <stdbool.h>
 
 #include "engine/base/buffer.h"
+#include "store/record_format.h"
 
 struct run_file {
     const char *id;
-    const char *pipeline;   /* its name */
-    const cJSON *overrides; /* of params, by name */
-    bool ended;             /* its end is recorded */
-    double exit;            /* status; NaN: none yet */
+    const char *pipeline;        /* its name */
+    struct record_source origin; /* of another team's study; "": a file of this machine */
+    const cJSON *overrides;      /* of params, by name */
+    bool ended;                  /* its end is recorded */
+    double exit;                 /* status; NaN: none yet */
     double wall_s;
     const cJSON *counts; /* stages by state: run_file_count */
     const cJSON *stages; /* an array: run_file_stage_read */
@@ -75,7 +77,8 @@ struct run_file_end {
     double wall_s;
     int exit;
     size_t known, finished, failed, interrupted, skipped;
-    cJSON *energy, *prediction; /* taken over */
+    cJSON *energy, *prediction; /* taken over, and the next too */
+    cJSON *origin;              /* of another team's study: {"url", "commit", "path"}; NULL: a file of this machine */
 };
 
 /* The members that are known when the run has ended, for store_run_write. The caller deletes. */

@@ -219,6 +219,8 @@ void attempt_remove(struct attempt *a);
 
 /* ---- provenance.c, for attempt.c; on a worker thread ---- */
 
+/* The git state of a pipeline, as provenance_git gives it; of another team's study that of its commit. */
+cJSON *attempts_git(const struct pipeline *p, struct git_files *files);
 void attempts_find_provenance(uv_work_t *work); /* of a struct attempts, `work->data` */
 
 /* ---- notes.c, for attempt.c ---- */

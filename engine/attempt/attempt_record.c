@@ -152,6 +152,8 @@ static void add_provenance(cJSON *record, const struct attempt *a) {
     cJSON *logs = cJSON_AddObjectToObject(p, "logs");
     add_log(logs, "stdout", &a->outcome.stdout_log, a->stdout_log);
     add_log(logs, "stderr", &a->outcome.stderr_log, a->stderr_log);
+    if (a->instance->decl->scope->origin)
+        cJSON_AddItemToObject(p, "origin", origin_json(a->instance->decl->scope->origin));
     cJSON_AddItemReferenceToObject(p, "git", a->all->git_text);
     cJSON_AddItemReferenceToObject(p, "host", a->all->host_text);
     cJSON_AddItemReferenceToObject(p, "versions", a->all->versions_text);

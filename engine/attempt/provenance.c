@@ -67,9 +67,23 @@ static void find_untracked(struct attempts *all) {
     }
 }
 
+cJSON *attempts_git(const struct pipeline *p, struct git_files *files) {
+    if (!p->origin)
+        return provenance_git(p->directory, files);
+    cJSON *git = cJSON_CreateObject();
+    json_add_text(git, "commit", p->origin->commit);
+    cJSON_AddNullToObject(git, "branch");
+    cJSON_AddNullToObject(git, "describe");
+    json_add_text(git, "describe_unavailable", "the commit alone was fetched");
+    json_add_text(git, "remote", p->origin->url);
+    cJSON_AddFalseToObject(git, "dirty");
+    cJSON_AddNullToObject(git, "diff_sha256");
+    return git;
+}
+
 void attempts_find_provenance(uv_work_t *work) {
     struct attempts *all = work->data;
-    all->git = provenance_git(all->options.pipeline->directory, &all->git_files);
+    all->git = attempts_git(all->options.pipeline, &all->git_files);
     find_diff(all);
     find_untracked(all);
     cJSON *host = provenance_host("/");

@@ -94,10 +94,15 @@ static int parse_letter(struct arguments *a, int argc, char **argv, int *index, 
     return add_option(a, option, word[2] ? word + 2 : NULL, argc, argv, index, err);
 }
 
+bool operand_is_url(const char *word) {
+    const char *at = word + strcspn(word, "@:/[");
+    return strstr(word, "://") || (*at == '@' && at[strcspn(at, ":/")] == ':');
+}
+
 /* Whether a word names a pipeline; any other word is a stage. */
 static bool names_pipeline(const char *word) {
     size_t length = strlen(word);
-    return strcmp(word, "-") == 0 || strstr(word, "://") || (length >= 5 && strcmp(word + length - 5, ".json") == 0) ||
+    return strcmp(word, "-") == 0 || operand_is_url(word) || (length >= 5 && strcmp(word + length - 5, ".json") == 0) ||
            file_exists(word);
 }
 

@@ -75,6 +75,9 @@ const char *argument_each(const struct arguments *a, const char *const *names, s
 int argument_count(const struct arguments *a, const char *option, long least, long fallback, long *out,
                    struct error *err);
 
+/* Whether an operand names a study in another repository, as URL#REV[:PATH] or git@host:path. */
+bool operand_is_url(const char *word);
+
 /* Operands are the words that are no options. They belong to `a`. */
 size_t operand_count(const struct arguments *a);
 const char *operand(const struct arguments *a, size_t index); /* NULL after the last */

@@ -4,11 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/base/file.h"
-#include "engine/base/folder.h"
 #include "engine/base/memory.h"
 #include "engine/base/printable.h"
 
@@ -149,61 +147,6 @@ int project_report(struct diagnostics *d, struct error *err) {
     return error_set(err, ERR_INVALID, "%zu error%s; nothing was run", d->errors, d->errors == 1 ? "" : "s");
 }
 
-enum file_is { FILE_OTHER, FILE_PIPELINE, FILE_BROKEN };
-
-static enum file_is judge_file(const char *path) {
-    struct json_document *doc = NULL;
-    if (json_read(&doc, path, NULL, NULL))
-        return FILE_BROKEN;
-    const cJSON *format = cJSON_GetObjectItemCaseSensitive(json_root(doc), "retort");
-    bool is = cJSON_IsNumber(format) && cJSON_GetObjectItemCaseSensitive(json_root(doc), "stages");
-    json_free(doc);
-    return is ? FILE_PIPELINE : FILE_OTHER;
-}
-
-struct candidates {
-    size_t count[FILE_BROKEN + 1];
-    char *first[FILE_BROKEN + 1];
-    struct buffer names; /* names of the pipelines */
-};
-
-static int list_candidates(struct candidates *c, struct error *err) {
-    struct folder here;
-    const char *name;
-    int code = folder_open(&here, ".", err);
-    while (code >= 0 && (code = folder_next(&here, &name, err)) > 0) {
-        size_t length = strlen(name);
-        if (length < 6 || strcmp(name + length - 5, ".json") != 0)
-            continue;
-        enum file_is is = judge_file(name);
-        if (c->count[is]++ == 0)
-            c->first[is] = mem_strdup(name);
-        if (is == FILE_PIPELINE)
-            buffer_printf(&c->names, "%s%s", c->count[is] > 1 ? ", " : "", name);
-    }
-    folder_close(&here);
-    return code;
-}
-
-/* Without a pipeline file it takes the only file that is no JSON: most likely the pipeline with a typing error, which
-   reading it reports. */
-int project_find_file(char **out, struct error *err) {
-    struct candidates c = {0};
-    int code = list_candidates(&c, err);
-    enum file_is is = c.count[FILE_PIPELINE] == 0 && c.count[FILE_BROKEN] == 1 ? FILE_BROKEN : FILE_PIPELINE;
-    if (code == 0 && c.count[is] == 0)
-        code = error_set(err, ERR_USAGE, "this folder holds no pipeline file; name one: retort COMMAND PIPELINE");
-    else if (code == 0 && c.count[is] > 1)
-        code = error_set(err, ERR_USAGE, "this folder holds several pipeline files; name one of %s",
-                         buffer_text(&c.names));
-    else if (code == 0)
-        *out = mem_strdup(c.first[is]);
-    for (size_t i = 0; i <= FILE_BROKEN; i++)
-        free(c.first[i]);
-    buffer_close(&c.names);
-    return code;
-}
-
 static int add_override(struct project *p, const char *which, const char *value, struct error *err) {
     struct override *o = &p->overrides[p->override_count];
     if (strcmp(which, "params") != 0) {
@@ -239,42 +182,64 @@ static int read_overrides(struct project *p, const struct arguments *a, struct e
     return 0;
 }
 
-char *project_root(const char *path) {
-    struct stat st;
-    char *real = stat(path, &st) == 0 && S_ISREG(st.st_mode) ? realpath(path, NULL) : NULL;
-    char *folder = real ? path_directory(real) : mem_strdup("."), *root = path_repository(folder);
-    free(real);
-    free(folder);
-    return root;
+/* Says what another team's study is run at. */
+static void say_commit(const struct project *p) {
+    const struct study *s = &p->study;
+    if (strcmp(s->rev, s->commit) != 0)
+        printable_printf(stderr, "%s is %s#%s:%s now\n", s->rev, s->url, s->commit, s->path);
+    else if (p->store_need == PROJECT_STORE_CREATE)
+        printable_printf(stderr, "reproducible: %s#%s:%s is the same at all times\n", s->url, s->commit, s->path);
+}
+
+static int read_source(struct project *p, const char *operand, struct error *err) {
+    struct origin origin;
+    bool is_url = operand_is_url(operand);
+    p->root = project_root(is_url ? "." : operand);
+    p->committed = committed_create(give_store, say, p);
+    p->commits = committed_reader(p->committed);
+    reads_open(&p->reads, &p->commits);
+    struct pipeline_source source = {
+        .path = operand, .commits = &p->reads.commits, .overrides = p->overrides, .override_count = p->override_count};
+    if (is_url) {
+        int code = study_open(&p->study, p->committed, operand, err);
+        if (code)
+            return code;
+        say_commit(p);
+        origin = (struct origin){p->study.url, p->study.commit, p->study.path};
+        source.origin = &origin;
+    }
+    return pipeline_read(&p->pipeline, &source, &p->diagnostics, err);
 }
 
 static int read_pipeline(struct project *p, const struct arguments *a, struct error *err) {
     char *found = NULL;
-    const char *path = operand(a, 0);
     int code = read_overrides(p, a, err);
-    if (code == 0 && !path) {
+    if (code == 0 && !operand(a, 0))
         code = project_find_file(&found, err);
-        path = found;
-    }
-    if (code == 0 && path) {
-        p->root = project_root(path);
-        p->committed = committed_create(give_store, say, p);
-        p->commits = committed_reader(p->committed);
-        reads_open(&p->reads, &p->commits);
-        code = pipeline_read(&p->pipeline,
-                             &(struct pipeline_source){.path = path,
-                                                       .commits = &p->reads.commits,
-                                                       .overrides = p->overrides,
-                                                       .override_count = p->override_count},
-                             &p->diagnostics, err);
-        if (p->diagnostics.count > 0) {
-            int reported = project_report(&p->diagnostics, err);
-            if (code == 0)
-                code = reported;
-        }
+    if (code == 0)
+        code = read_source(p, found ? found : operand(a, 0), err);
+    if (p->diagnostics.count > 0) {
+        int reported = project_report(&p->diagnostics, err);
+        if (code == 0)
+            code = reported;
     }
     free(found);
     return code;
+}
+
+/* The folder that results/ is, unless --results names another. */
+static int find_results(struct project *p, struct error *err) {
+    const char *named = argument_value(p->arguments, "results", NULL);
+    char *here = named ? realpath(".", NULL) : mem_strdup(p->root);
+    if (!here)
+        return error_errno(err, errno, "the working folder cannot be found");
+    char *joined = path_join(here, named ? named : "results");
+    p->results_folder = path_normal(joined);
+    if (p->pipeline->result_count > 0)
+        p->results = path_join(p->results_folder, p->pipeline->name);
+    free(here);
+    free(joined);
+    return 0;
 }
 
 int project_open(struct project *p, const struct arguments *a, enum project_store store, struct error *err) {
@@ -285,9 +250,9 @@ int project_open(struct project *p, const struct arguments *a, enum project_stor
     int code = read_pipeline(p, a, err);
     if (code)
         return code;
-    if (p->pipeline->result_count > 0)
-        p->results = mem_printf("%s/results/%s", p->root, p->pipeline->name);
-    code = project_stage_program(&p->stage_program, err);
+    code = find_results(p, err);
+    if (code == 0)
+        code = project_stage_program(&p->stage_program, err);
     if (code == 0)
         code = ignore_open(&p->ignore, p->root, err);
     if (code || store == PROJECT_NO_STORE)
@@ -354,6 +319,8 @@ void project_close(struct project *p) {
     free(p->covers);
     free(p->root);
     free(p->results);
+    free(p->results_folder);
+    study_close(&p->study);
     free(p->stage_program);
     *p = (struct project){0};
 }

@@ -5,6 +5,7 @@
 #define RETORT_ENGINE_COMMAND_PROJECT_H
 
 #include "engine/command/command.h"
+#include "engine/command/study.h"
 #include "engine/environment/gpus.h"
 #include "engine/lookup/facts.h"
 #include "engine/lookup/ignore.h"
@@ -29,6 +30,8 @@ struct project {
     struct reads reads;          /* the contents of those that were read */
     struct store *store;         /* NULL: not asked for, nor needed for commits */
     char *empty_store;           /* folder of an empty store that replaces a missing one */
+    struct study study;          /* another team's study; all zeros: a file of this machine */
+    char *results_folder;        /* absolute: holds a folder for each pipeline */
     char *results;               /* folder of the pipeline's own results; NULL: it has none */
     struct ignore *ignore;       /* rules of the project; NULL: none */
     struct facts *facts;
@@ -47,7 +50,7 @@ struct project {
     size_t override_file_count;
 };
 
-/* Reads the pipeline that operand 0 names; without operand 0 the only one of the folder. Prints faults to stderr;
+/* Reads the pipeline that operand 0 names, a file or URL#REV[:PATH]; without operand 0 the only one of the folder. Prints faults to stderr;
    ERR_INVALID counts them. The caller closes `*p` with project_close in any case. */
 int project_open(struct project *p, const struct arguments *a, enum project_store store, struct error *err);
 
@@ -55,6 +58,10 @@ int project_open(struct project *p, const struct arguments *a, enum project_stor
    has failed, and the others are there. */
 int project_plan(struct project *p, struct error *err);
 void project_close(struct project *p);
+
+/* Whether a text is a pipeline file. FILE_BROKEN: it is no JSON. */
+enum file_is { FILE_OTHER, FILE_PIPELINE, FILE_BROKEN };
+enum file_is project_judge(const char *text, size_t size);
 
 /* Finds the only pipeline file of the working directory. ERR_USAGE: there is none, or there are several. The caller
    frees. */

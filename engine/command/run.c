@@ -8,6 +8,7 @@
 #include "engine/command/retry.h"
 #include "engine/command/trusted.h"
 #include "engine/pipeline/quantity.h"
+#include "engine/publish/publish.h"
 #include "engine/report/progress.h"
 
 enum { KEEP_FAILED = 10 };
@@ -28,12 +29,11 @@ static int read_style(const struct arguments *a, enum progress_style *out, struc
 static int run_it(struct project *p, const struct arguments *a, enum progress_style style, struct run_options *options,
                   struct error *err) {
     struct run_summary summary = {0};
-    char *results = path_join(p->root, "results");
     struct progress *progress = progress_create(style, style == PROGRESS_JSON ? stdout : stderr);
     options->observer = progress_observer(progress);
     options->stage_program = p->stage_program;
     options->committed = p->committed;
-    options->results = results;
+    options->results = p->results_folder;
     options->covers = project_covers(p, a);
     options->no_sandbox = argument_given(a, "no-sandbox");
     if (!options->retry_failed) {
@@ -47,7 +47,6 @@ static int run_it(struct project *p, const struct arguments *a, enum progress_st
     progress_free(progress);
     free(summary.results.path);
     free(summary.run_id);
-    free(results);
     return code;
 }
 
@@ -111,6 +110,8 @@ static int run(const struct arguments *a, struct error *err) {
     if (options.force && operand_count(a) < 2)
         return error_set(err, ERR_USAGE, "run: --force needs a STAGE: retort run --force PIPELINE STAGE");
     code = project_open(&p, a, PROJECT_STORE_CREATE, err);
+    if (code == 0 && p.results)
+        code = publish_check_origin(p.results_folder, p.pipeline, err);
     if (code == 0 && options.force)
         code = refuse_selects(&p, a, err);
     if (code == 0)
@@ -137,6 +138,7 @@ static const struct option options[] = {
      "Keep the directories of the last N failed stages (default: 10), until gc or their success"},
     {"max-log", 0, "SIZE",
      "Keep so much of a stage's stdout, and of its stderr (default: 64MiB): the middle is left out"},
+    {"results", 0, "DIR", "Publish to DIR/NAME/ (default: results/NAME/ beside the store)"},
     OPTION_NO_ISOLATION,
     OPTION_NO_SANDBOX,
     {"same-platform", 0, NULL, "Use only results of this code path and library versions"},
@@ -153,6 +155,9 @@ const struct command command_run = {
     .doc = "Runs every stage whose result is not known yet: in the order that ends soonest, as many at once as fit.\n"
            "STAGE is a stage (scratch), an instance (scratch[size=7,seed=1]) or part of one (scratch[size=7]). The "
            "stages that it needs run first. Without STAGE all stages run.\n"
+           "PIPELINE may be another team's study, URL#REV or URL#REV:PATH: a file of a commit, branch or tag of a git "
+           "repository. Without PATH it is the only pipeline file at the top. It runs in the project where you stand, "
+           "after your yes (retort trust). check, plan, graph, why, show, metrics and log take it too.\n"
            "--force runs the named stages again. The same result changes nothing. After another one the earlier record "
            "counts no longer in this store, and the next run brings up to date what depends on it.\n"
            "Interrupting (Ctrl-C) lets stages write a checkpoint and keeps all finished results; a second Ctrl-C "

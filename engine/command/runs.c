@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/base/memory.h"
 #include "engine/base/printable.h"
 #include "engine/command/project.h"
 #include "engine/report/table.h"
@@ -15,6 +16,12 @@ static const char *status_text(double status) {
                            : "broken off";
 }
 
+static void put_origin(struct table *t, const struct record_source *o) {
+    char *name = mem_printf("%s#%s:%s", o->url, o->commit, o->path);
+    table_text(t, "origin", name);
+    free(name);
+}
+
 static void add_row(struct table *t, const char *id, const cJSON *tree) {
     const struct run_file run = run_file_read(tree);
     static const char *const states[] = {"known", "finished", "failed", "interrupted", "skipped"};
@@ -25,6 +32,8 @@ static void add_row(struct table *t, const char *id, const cJSON *tree) {
     for (size_t i = 0; i < COUNT(states); i++)
         table_number(t, states[i], run_file_count(&run, states[i]), 6);
     table_number(t, "wall_s", run.wall_s, 4);
+    if (*run.origin.url)
+        put_origin(t, &run.origin);
 }
 
 /* Adds a run. Reports a damaged one and goes on; skips one that gc has just removed. */

@@ -120,6 +120,8 @@ static void append_text(struct buffer *out, const struct shown_record *item) {
     append_seconds(out, ", system", r.system_s);
     append_memory(out, &r);
     buffer_puts(out, "\n");
+    if (*r.source.url)
+        buffer_printf(out, "  from %s#%s:%s\n", r.source.url, r.source.commit, r.source.path);
     append_programs(out, &r);
     append_gpus(out, r.gpus);
     append_energy(out, r.energy);

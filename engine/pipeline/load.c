@@ -85,7 +85,10 @@ static int read_committed(struct part *part, struct error *err) {
     const struct commits *commits = part->reader->commits;
     struct buffer text = {0};
     part->real = arena_printf(part->reader->arena, "%s#%s:%s", o->url, o->commit, o->path);
-    return keep_bytes(part, &text, commits->read(commits->context, o, o->path, MAX_FILE_BYTES, &text, err));
+    int rc = commits->read(commits->context, o, o->path, MAX_FILE_BYTES, &text, err);
+    if (rc == ERR_NOT_FOUND)
+        rc = err->code = ERR_USAGE; /* as of a file of this machine */
+    return keep_bytes(part, &text, rc);
 }
 
 /* Reads the bytes of the part's file. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/base/file.h"
+#include "engine/base/json.h"
 
 bool commit_is_full(const char *text) {
     return strlen(text) == COMMIT_DIGITS && strspn(text, "0123456789abcdef") == COMMIT_DIGITS;
@@ -11,6 +12,14 @@ bool commit_is_full(const char *text) {
 
 const char *origin_name(struct arena *arena, const struct origin *o, const char *path) {
     return arena_printf(arena, "%s#%.*s:%s", o->url, COMMIT_SHOWN, o->commit, path);
+}
+
+cJSON *origin_json(const struct origin *o) {
+    cJSON *json = cJSON_CreateObject();
+    json_add_text(json, "url", o->url);
+    json_add_text(json, "commit", o->commit);
+    json_add_text(json, "path", o->path);
+    return json;
 }
 
 const char *origin_beside(struct arena *arena, const struct origin *o, const char *path) {

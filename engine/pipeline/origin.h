@@ -5,6 +5,7 @@
 #ifndef RETORT_ENGINE_PIPELINE_ORIGIN_H
 #define RETORT_ENGINE_PIPELINE_ORIGIN_H
 
+#include <cJSON.h>
 #include <stdbool.h>
 
 #include "engine/base/arena.h"
@@ -41,6 +42,9 @@ bool commit_is_full(const char *text);
 
 /* "https://host/x.git#0123456:ber.json", in the arena. */
 const char *origin_name(struct arena *arena, const struct origin *o, const char *path);
+
+/* {"url", "commit", "path"} for records; the caller deletes it. */
+cJSON *origin_json(const struct origin *o);
 
 /* The path in the commit that `path` names beside the origin's file, in the arena. NULL: it leads out of the commit. */
 const char *origin_beside(struct arena *arena, const struct origin *o, const char *path);

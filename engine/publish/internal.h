@@ -48,8 +48,9 @@ void items_close(struct items *items);
  *   overrides        {"steps": 500}, of that run.
  *   commit           of the project; null if git knows none.
  *   dirty            true, if tracked files differed from the commit; else left out.
+ *   origin           {"url", "commit", "path"} of another team's study; else left out.
  *   files            {"figure.svg": "<sha256>"}; a folder has the digest of its listing.
- *   coming           {"run", "overrides", "commit", "dirty", "files"} of the next generation.
+ *   coming           {"run", "overrides", "commit", "dirty", "origin", "files"} of the next generation.
  *
  * "coming" is there while a generation is being published: the manifest is incomplete. Format 1, which is still read,
  * did not name the run. Its "coming" was an object like "files"; the listed files may not have been written.
@@ -73,8 +74,11 @@ void generation_close(struct generation *g); /* frees its trees */
 /* ERR_IO: it has a file of this name. */
 int generation_add(struct generation *g, const char *name, const struct digest *digest, struct error *err);
 
-/* Sets the run, the overrides and the state of git. `git` is as provenance_git gives it. */
-void generation_describe(struct generation *g, const char *run, const cJSON *overrides, const cJSON *git);
+/* Sets the run, overrides and origin of the pipeline, and the state of git. `git` is as provenance_git gives it. */
+void generation_describe(struct generation *g, const char *run, const struct pipeline *p, const cJSON *git);
+
+/* ERR_USAGE: the manifest of `folder` is of files of another repository, or of another file in it. */
+int manifest_check_origin(const struct manifest *m, const char *folder, const struct pipeline *p, struct error *err);
 
 /* The file of a name, or NULL; whether it has this content. */
 const cJSON *generation_find(const struct generation *g, const char *name);

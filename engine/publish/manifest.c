@@ -17,14 +17,17 @@ void generation_open(struct generation *g) {
     cJSON_AddObjectToObject(g->json, "files");
 }
 
-void generation_describe(struct generation *g, const char *run, const cJSON *overrides, const cJSON *git) {
+void generation_describe(struct generation *g, const char *run, const struct pipeline *p, const cJSON *git) {
     const char *commit = json_text(git, "commit", NULL);
     cJSON *files = cJSON_DetachItemFromObjectCaseSensitive(g->json, "files"); /* the last member, as it may be long */
     cJSON_AddStringToObject(g->json, "run", run);
-    cJSON_AddItemToObject(g->json, "overrides", overrides ? cJSON_Duplicate(overrides, true) : cJSON_CreateObject());
+    cJSON_AddItemToObject(g->json, "overrides",
+                          p->overrides ? cJSON_Duplicate(p->overrides, true) : cJSON_CreateObject());
     cJSON_AddItemToObject(g->json, "commit", commit ? cJSON_CreateString(commit) : cJSON_CreateNull());
     if (json_bool(git, "dirty", false))
         cJSON_AddTrueToObject(g->json, "dirty");
+    if (p->origin)
+        cJSON_AddItemToObject(g->json, "origin", origin_json(p->origin));
     cJSON_AddItemToObject(g->json, "files", files);
 }
 
@@ -141,6 +144,24 @@ int manifest_write(const struct manifest *m, const char *folder, const char *sta
     buffer_close(&text);
     free(path);
     return rc;
+}
+
+/* Another commit of the same file is the same study. */
+static int check_origin(const struct generation *g, const char *folder, const struct pipeline *p, struct error *err) {
+    const cJSON *origin = cJSON_GetObjectItemCaseSensitive(g->json, "origin");
+    const char *url = json_text(origin, "url", ""), *path = json_text(origin, "path", "");
+    if (!g->json || (!origin && !p->origin) ||
+        (origin && p->origin && strcmp(url, p->origin->url) == 0 && strcmp(path, p->origin->path) == 0))
+        return 0;
+    return error_set(err, ERR_USAGE,
+                     "%s holds results of %s%s%s, not of %s; publish elsewhere with --results DIR, or move that folder "
+                     "away",
+                     folder, origin ? url : "a file of this project", origin ? ":" : "", origin ? path : "", p->path);
+}
+
+int manifest_check_origin(const struct manifest *m, const char *folder, const struct pipeline *p, struct error *err) {
+    int rc = check_origin(&m->published, folder, p, err);
+    return rc == 0 ? check_origin(&m->coming, folder, p, err) : rc;
 }
 
 void manifest_close(struct manifest *m) {

@@ -234,7 +234,7 @@ static int publish_coming(struct publisher *p, struct error *err) {
         return rc;
     }
     cJSON *git = p->how->git(p->how->context);
-    generation_describe(&p->manifest.coming, store_run_id(p->how->store), p->how->pipeline->overrides, git);
+    generation_describe(&p->manifest.coming, store_run_id(p->how->store), p->how->pipeline, git);
     cJSON_Delete(git);
     rc = manifest_write(&p->manifest, p->folder, p->staging, err);
     return rc < 0 ? rc : commit(p, err);
@@ -254,15 +254,17 @@ static void write_page(const struct publisher *p, const struct items *items) {
         p->how->note(p->how->context, fault.message);
 }
 
-static char *folder_path(const struct publishing *how, bool whole) {
-    return mem_printf("%s/%s%s", how->directory, how->pipeline->name, whole ? "" : "@partial");
+static char *folder_path(const char *directory, const struct pipeline *p, bool whole) {
+    return mem_printf("%s/%s%s", directory, p->name, whole ? "" : "@partial");
 }
 
 /* Finishes a publishing that was cut off, then publishes the items, unless they are NULL. */
 static int publish_folder(const struct publishing *how, bool whole, struct items *items, struct error *err) {
-    struct publisher p = {.how = how, .folder = folder_path(how, whole)};
+    struct publisher p = {.how = how, .folder = folder_path(how->directory, how->pipeline, whole)};
     p.staging = mem_printf("%s/.%s.staging", how->directory, path_base(p.folder));
     int rc = manifest_read(&p.manifest, p.folder, err);
+    if (rc == 0)
+        rc = manifest_check_origin(&p.manifest, p.folder, how->pipeline, err);
     if (rc == 0 && p.manifest.coming.json)
         rc = examine_coming(&p, err);
     if (rc == 0 && p.manifest.coming.json)
@@ -307,15 +309,28 @@ static void note_absent(const struct publishing *how, const char *name) {
 int publish_results(struct published *out, const struct publishing *how, struct error *err) {
     struct items items;
     int rc = items_collect(&items, how->plan, how->pipeline, err);
-    char *folder = folder_path(how, true);
+    char *folder = folder_path(how->directory, how->pipeline, true);
     *out = (struct published){.known = items.known, .total = items.total};
     for (size_t i = 0; rc == 0 && i < items.absent.count; i++)
         note_absent(how, items.absent.list[i]);
     if (rc == 0 && items.total > 0 && (items.count > 0 || file_exists(folder)))
         rc = publish_items(how, &items, err);
     if (rc == 0 && items.count > 0)
-        out->path = folder_path(how, items.known == items.total);
+        out->path = folder_path(how->directory, how->pipeline, items.known == items.total);
     free(folder);
     items_close(&items);
+    return rc;
+}
+
+int publish_check_origin(const char *directory, const struct pipeline *p, struct error *err) {
+    int rc = 0;
+    for (int whole = 0; rc == 0 && whole < 2; whole++) {
+        struct manifest manifest;
+        char *folder = folder_path(directory, p, whole);
+        if (manifest_read(&manifest, folder, NULL) == 0)
+            rc = manifest_check_origin(&manifest, folder, p, err);
+        manifest_close(&manifest);
+        free(folder);
+    }
     return rc;
 }

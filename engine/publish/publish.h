@@ -52,4 +52,8 @@ struct published {
    ERR_INTERRUPTED: nothing was published. ERR_INVALID: the pipeline names no out. */
 int publish_results(struct published *out, const struct publishing *how, struct error *err);
 
+/* ERR_USAGE: the folder holds results of another team's study, or of a file of this project, under the pipeline's name.
+   A run asks before it begins. Publishing tells of a damaged manifest. */
+int publish_check_origin(const char *directory, const struct pipeline *p, struct error *err);
+
 #endif

@@ -68,6 +68,7 @@ static int write_run(struct run *r, int code, struct error *err) {
     struct instance *const *all = plan_instances(r->plan, &count);
     cJSON *run = run_file_end(&(struct run_file_end){
         .file = r->pipeline->path,
+        .origin = r->pipeline->origin ? origin_json(r->pipeline->origin) : NULL,
         .platform = r->platform,
         .results = s->results.path,
         .ended_s = store_run_began_s(r->store) + s->wall_s, /* never before it began, whoever sets the clock */

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "engine/lookup/known.h"
-#include "engine/provenance/provenance.h"
 #include "engine/run/internal.h"
 #include "store/record_format.h"
 
@@ -31,7 +30,7 @@ static cJSON *find_energy(void *context, const struct instance *i) {
 /* The git state of the attempts; asked now if no attempt ran. */
 static cJSON *find_git(void *context) {
     const struct run *r = context;
-    return r->attempts.git ? cJSON_Duplicate(r->attempts.git, true) : provenance_git(r->pipeline->directory, NULL);
+    return r->attempts.git ? cJSON_Duplicate(r->attempts.git, true) : attempts_git(r->pipeline, NULL);
 }
 
 /* Takes over what this run has made and the store does not know: stages that are never cached. False: there is
