@@ -234,6 +234,18 @@ static void on_collected(uv_work_t *work, int status) {
     end(work->data);
 }
 
+/* The keeper looks at the memory at times. A stage that ends between two looks is not killed. */
+static void note_memory(const struct attempt *a, const struct attempt_result *r) {
+    const double mib = 1 << 20;
+    const struct attempt_memory *m = &r->memory;
+    if (!a->observer.note || m->limit_bytes <= 0 || m->in_cgroup || m->exceeded || !(r->max_rss_bytes > m->limit_bytes))
+        return;
+    char *text = mem_printf("peak %.0f MiB of %.0f MiB declared; it held that too briefly to be killed for it",
+                            r->max_rss_bytes / mib, m->limit_bytes / mib);
+    a->observer.note(a->observer.context, text);
+    free(text);
+}
+
 static void on_ended(void *context, struct attempt_result *result, int status) {
     struct attempt *a = context;
     a->execution = NULL;
@@ -245,6 +257,8 @@ static void on_ended(void *context, struct attempt_result *result, int status) {
     return_gpus(a); /* the next stage may start now */
     if (result && result->exit == 0 && !result->error && a->observer.executed)
         a->observer.executed(a->observer.context);
+    if (result)
+        note_memory(a, &a->outcome.result);
     if (a->events.refused > 0 && a->observer.note) {
         char *text =
             mem_printf("%zu lines on its events pipe are no events; stages/README.md says what is", a->events.refused);

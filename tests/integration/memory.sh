@@ -8,6 +8,7 @@ cat >p.json <<EOT
          "cmd": ["python3", "-c", "import sys, time; open('$work/tries', 'a').write(sys.argv[1] + chr(10)); kept = bytearray(int(sys.argv[1]) << 20); time.sleep(1000 if len(kept) > 64 << 20 else 0); open('m.json', 'w').write('{\"loss\": %s}' % sys.argv[1])", "\${matrix.mib}"] },
   "free": { "cmd": ["sh", "-c", "ulimit -v >o"], "outs": { "o": "o" } },
   "capped": { "cmd": ["sh", "-c", "ulimit -v >o; exit"], "outs": { "o": "o" }, "resources": { "memory": "64MiB" } },
+  "brief": { "cmd": ["sh", "-c", "kill -STOP \$PPID; python3 -c 'bytearray(200 << 20)'; kill -CONT \$PPID; echo >o"], "outs": { "o": "o" }, "resources": { "memory": "64MiB" } },
   "best": { "select": { "from": "t", "group_by": ["mib"], "maximize": "metrics.loss", "quorum": 2 } } },
   "results": { "free": "\${stages.free.outs.o}", "capped": "\${stages.capped.outs.o}" } }
 EOT
@@ -36,4 +37,10 @@ check "has no limit of its address space" same "$(cat results/p/capped)" unlimit
 check "show prints its peak and what it declares" grep -q "peak memory [0-9.]* MiB of 64.0 MiB declared (\(watched\|cgroup\))" shown
 check "its record does not say that it took too much" same "$(field capped '["resources"]["memory"]["exceeded"]')" False
 check "a stage that declares no memory has none in its record" same "$(field free '["resources"].get("memory")')" None
+# The keeper is stopped while the stage holds too much.
+"$retort" run p.json brief --progress plain >brief 2>&1
+check "a stage that ends before the guard sees its memory finishes" same $? 0
+check "the run says that it took more than it declares" grep -qE "peak 2[0-9][0-9] MiB of 64 MiB declared" brief
+"$retort" show p.json brief >shown
+check "show says so too" grep -qE "peak memory 2[0-9][0-9].[0-9] MiB of 64.0 MiB declared" shown
 finish
