@@ -158,7 +158,7 @@ MUTANTS = [
     ("a folder of the sandbox's system can be written to", "stages/protocol/sandbox_view.c",
      "seal(\"/proc\", what) && ", "", "escape"),
     ("sockets of the user's programs are reached where the network is shared", "stages/protocol/sandbox_filter.c",
-     "(!s->network || s->means.rights >= SCOPED_SOCKETS)", "true", "escape"),
+     "(!s->network || s->means.rights >= SCOPES)", "true", "escape"),
     ("the kernel's view of a wide argument passes", "stages/protocol/sandbox_filter.c",
      "all_bits, TIOCSTI", "~UINT64_C(0), TIOCSTI", "escape"),
     ("a sandboxed stage runs where no sandbox can be had", "engine/attempt/confine.c",

@@ -7,10 +7,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/keyctl.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/shm.h>
@@ -90,6 +92,27 @@ static bool change_attribute(const char *path) {
     return setxattr(path, "user.escape", "x", 1, 0) == 0;
 }
 
+/* A descriptor that reads suffices. */
+static bool change_flags(const char *path) {
+    int flags = 0, fd = open(path, O_RDONLY);
+    bool good = fd >= 0 && ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 && ioctl(fd, FS_IOC_SETFLAGS, &flags) == 0;
+    int errnum = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = errnum;
+    return good;
+}
+
+static bool change_open_mode(const char *path) {
+    int fd = open(path, O_RDONLY);
+    bool good = fd >= 0 && fchmod(fd, 0640) == 0;
+    int errnum = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = errnum;
+    return good;
+}
+
 static bool remove_file(const char *path) {
     return unlink(path) == 0;
 }
@@ -122,10 +145,13 @@ static bool turn(const char *path) {
 static bool race_link(const char *path) {
     enum { ROUNDS = 2000 };
     bool got = false;
+    atomic_bool *ended = mmap(NULL, sizeof *ended, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t child = fork();
-    if (child == 0)
-        while (turn(path) && turn("/etc/passwd"))
+    if (child == 0) {
+        while (!*ended && turn(path) && turn("/etc/passwd"))
             ;
+        _exit(0);
+    }
     for (int i = 0; i < ROUNDS && !got; i++) {
         char line[7] = "";
         int fd = open("race", O_RDONLY);
@@ -133,8 +159,9 @@ static bool race_link(const char *path) {
         if (fd >= 0)
             close(fd);
     }
-    kill(child, SIGKILL);
+    *ended = true; /* it may be allowed no signal */
     waitpid(child, NULL, 0);
+    munmap(ended, sizeof *ended);
     errno = EACCES;
     return got;
 }
@@ -144,12 +171,13 @@ static bool use_descriptor(const char *number) {
     return fcntl((int)strtol(number, NULL, 10), F_GETFD) >= 0;
 }
 
+/* The C library's header of mounts and the kernel's of files exclude each other. */
 static bool mount_memory(const char *path) {
-    return mount("none", path, "tmpfs", 0, NULL) == 0;
+    return syscall(SYS_mount, "none", path, "tmpfs", 0L, NULL) == 0;
 }
 
 static bool unmount(const char *path) {
-    return umount2(path, MNT_DETACH) == 0;
+    return syscall(SYS_umount2, path, 0L) == 0;
 }
 
 static bool change_root(const char *path) {
@@ -258,7 +286,7 @@ static bool limit(const char *pid) {
 }
 
 static bool attach_memory(const char *key) {
-    int id = shmget((key_t)strtol(key, NULL, 10), 0, 0);
+    int id = shmget((key_t)strtol(key, NULL, 0), 0, 0);
     return id >= 0 && shmat(id, NULL, SHM_RDONLY) != (void *)-1; // NOLINT(performance-no-int-to-ptr)
 }
 
@@ -389,6 +417,8 @@ static const struct way {
             {"truncate", shorten},
             {"open-truncate", shorten_by_reading},
             {"chmod", change_mode},
+            {"fchmod", change_open_mode},
+            {"flags", change_flags},
             {"utime", change_time},
             {"setxattr", change_attribute},
             {"unlink", remove_file},

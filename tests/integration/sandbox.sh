@@ -114,6 +114,27 @@ check "verify runs it in a sandbox too" "$retort" verify plain.json a
 stage plain true 'cat in/x/given >o; echo said; echo named >/dev/stdout'
 check "a shell stands in the sandbox" same "$(echo 'ls -A /home /root 2>&1 | grep -c "No such file"; cat in/x/given' | SHELL=/bin/sh "$retort" shell plain.json a 2>/dev/null | tr '\n' ' ')" "2 given "
 
+# Without namespaces Landlock does it alone.
+head -c 70000000 /dev/zero >large
+sleep 2.1 # a file that changed just now is copied
+for version in 7 2 1; do
+    rm -rf .retort results
+    alone() { LD_PRELOAD="$BUILD/tests/fault/rightslib.so" RETORT_RIGHTS=$version "$BUILD/tests/fault/denied" "$retort" run "$@" --progress plain >run.out 2>&1; }
+    check "Landlock $version alone: a command reads its input and writes its out" alone plain.json
+    check "Landlock $version alone: the record says so" same "$(provenance plain a | grep -o '"guards":\[[^]]*\]')" '"guards":["landlock","seccomp"]'
+    check "Landlock $version alone: a program comes with its prefix" alone tool.json
+    check "Landlock $version alone: a venv is there" alone venv.json
+    check "Landlock $version alone: a declared folder is read" alone reads.json
+    check "Landlock $version alone: a file that is not declared fails it" exits 1 alone undeclared.json
+    stage large true 'wc -c <in/y/large >o' ', "in": { "y": "large" }'
+    sed -i 's/"in": { "x": "given" }, //' large.json
+    check "Landlock $version alone: a large input is read" alone large.json
+    check "Landlock $version alone: all of it" same "$(cat results/large/o)" 70000000
+    [ $version = 1 ] && move='mv a/b/f a/b/h' || move='mv a/b/f c/f && ln c/f g' # version 1 moves nothing between folders
+    stage folders true 'mkdir -p a/b c && echo x >a/b/f && '"$move"' && rm -r a && python3 -c \"import subprocess; subprocess.run([\\\"sh\\\", \\\"-c\\\", \\\"exit 0\\\"], check=True)\" && ls c >o'
+    check "Landlock $version alone: it works with files, folders and processes" alone folders.json
+done
+
 # Nothing runs if no sandbox can be had.
 stage never true 'echo >o; touch '"$work"'/ran'
 check "without namespaces and Landlock it fails" exits 1 env LD_PRELOAD="$BUILD/tests/fault/rightslib.so" RETORT_RIGHTS=0 "$BUILD/tests/fault/denied" \

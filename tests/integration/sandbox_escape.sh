@@ -3,11 +3,12 @@
 . tests/integration/lib.inc
 unshare -Urmpin --fork --mount-proc true 2>/dev/null || skip "this machine allows no namespaces"
 escape=$BUILD/tests/fault/escape
-mkdir -p "$work/home/.ssh" "$work/project" "$work/other/.git" "$work/write" && cd "$work/project" || exit 1
+mkdir -p "$work/home/.ssh" "$work/project" "$work/other/.git" "$work/write" "$work/shared" && cd "$work/project" || exit 1
 mkdir .git && cp "$escape" escape && chmod 755 "$work"
 export HOME="$work/home"
 echo secret >"$work/home/.ssh/id" && echo secret >"$work/other/file" && echo secret >undeclared
 for name in append truncate mode time unlink link attribute; do echo secret >"$work/write/$name"; done
+for name in append truncate open mode fmode time attribute flags unlink; do echo secret >"$work/shared/$name"; done
 exec 7<"$work/other/file"
 
 # Listeners of the user: a socket of the file system, an abstract name, a port, a piece of shared memory, a process.
@@ -27,7 +28,7 @@ time.sleep(600)
 EOF
 python3 "$work/listen.py" "$work" &
 listener=$!
-key=$((0x52000000 + $$))
+
 shm=$(ipcmk -M 64 | sed 's/.*: //')
 key=$(ipcs -m | awk -v id="$shm" '$2 == id { print $1 }')
 trap 'kill $listener; ipcrm -m "$shm"; rm -rf "$work"' EXIT
@@ -39,10 +40,14 @@ files="read=$work/home/.ssh/id read=$work/other/file read=$PWD/undeclared read=/
     create=$work/write/new mkdir=$work/write/folder write=$work/write/append truncate=$work/write/truncate
     chmod=$work/write/mode utime=$work/write/time setxattr=$work/write/attribute unlink=$work/write/unlink
     link=$work/write/link rename=$work/write/renamed"
+shared="write=$work/shared/append truncate=$work/shared/truncate open-truncate=$work/shared/open chmod=$work/shared/mode
+    fchmod=$work/shared/fmode utime=$work/shared/time setxattr=$work/shared/attribute flags=$work/shared/flags
+    unlink=$work/shared/unlink create=$work/shared/new link=$work/shared/open"
+inside="list=/proc/$listener/fd"
 roots="mount=. umount=. chroot=."
 sockets="unix=$work/bus abstract=$work family=40 family=17 family=38"
 processes="kill=$listener pidfd=$listener tgkill=$listener ptrace=$listener readv=$listener writev=$listener prlimit=$listener
-    read=/proc/$listener/environ list=/proc/$listener/fd list=/proc/$listener/cwd/ shm=$key
+    read=/proc/$listener/environ list=/proc/$listener/cwd/ shm=$key
     kill=\$ENGINE pidfd=\$ENGINE read=/proc/\$ENGINE/environ read=/proc/1/environ read=/proc/1/maps write=/proc/sys/kernel/hostname"
 calls="traceme io_uring keyctl add_key request_key userfaultfd tiocsti tiocsti-wide unshare clone clone3 x32 i386"
 printf '#!/bin/sh\n' >"$work/other/tool" && chmod 755 "$work/other/tool"
@@ -60,8 +65,10 @@ run() { # NAME COMMAND-BEFORE...
     engine "$@" "$retort" run "$name.json" --store "$work/store" --progress none >run.out 2>&1 || cat run.out
 }
 
-pipeline all true "$files $roots $sockets tcp=$port $processes $calls"
-pipeline open true "$files $sockets tcp=$port $processes $calls"
+read="{ \"read\": [\"$work/shared\"] }"
+pipeline all "$read" "$files $shared $inside $roots $sockets tcp=$port $processes $calls"
+pipeline alone "$read" "$files $shared $roots $sockets tcp=$port $processes $calls"
+pipeline open "$read" "$files $shared $sockets tcp=$port $processes $calls"
 pipeline net '{ "network": true }' "$roots $sockets $processes $calls"
 
 held() { # GUARD FILE
@@ -74,13 +81,14 @@ guards() { "$retort" show "$1.json" a --json --store "$work/store" | sed -n '/"g
 forget() { rm -rf "$work/store" results; }
 
 # Without a sandbox nearly all of it goes: the test can fail.
-mkdir -p "$work/free" && cp -r "$work/write" "$work/free/"
+mkdir -p "$work/free" && cp -r "$work/write" "$work/shared" "$work/free/"
 
 engine "$retort" run open.json --no-sandbox --store "$work/store" --progress none >run.out 2>&1
-for way in read list execute write truncate chmod utime unlink unix abstract kill ptrace traceme keyctl tiocsti; do
+for way in read list execute write create truncate open-truncate chmod fchmod utime unlink link unix abstract tcp kill pidfd \
+    tgkill ptrace traceme shm prlimit keyctl add_key io_uring tiocsti unshare i386; do
     check "without a sandbox $way goes" grep -q "^$way .*ESCAPED" results/open/o
 done
-rm -r "$work/write" && mv "$work/free/write" "$work/write"
+rm -r "$work/write" "$work/shared" && mv "$work/free/write" "$work/free/shared" "$work"
 
 forget
 run all
@@ -98,7 +106,18 @@ for version in 2 0; do
     run net env LD_PRELOAD="$BUILD/tests/fault/rightslib.so" RETORT_RIGHTS=$version
     held "namespaces with the network, Landlock $version" results/net/o
 done
+for version in 7 2 1; do
+    forget
+    run alone env LD_PRELOAD="$BUILD/tests/fault/rightslib.so" RETORT_RIGHTS=$version "$BUILD/tests/fault/denied"
+    check "without namespaces, Landlock $version: the record says which guards held" same "$(guards alone)" landlock,seccomp
+    held "without namespaces, Landlock $version" results/alone/o
+    run net env LD_PRELOAD="$BUILD/tests/fault/rightslib.so" RETORT_RIGHTS=$version "$BUILD/tests/fault/denied"
+    held "without namespaces, with the network, Landlock $version" results/net/o
+done
 for name in append truncate mode time unlink link attribute; do
     check "the file $name is as it was" same "$(cat "$work/write/$name")" secret
+done
+for name in append truncate open mode fmode time attribute flags unlink; do
+    check "the file $name that can be read is as it was" same "$(cat "$work/shared/$name")" secret
 done
 finish
