@@ -13,32 +13,30 @@
 
 /* ---- the stages that are wanted ---- */
 
-/* Whether a stage, or one that it needs, runs foreign content. `seen`: stages that were looked at. */
-static bool is_foreign(const struct stage_decl *stage, bool *seen) {
-    bool foreign = closure_concerns(stage);
-    if (seen[stage->index])
-        return false;
-    seen[stage->index] = true;
-    for (size_t i = 0; !foreign && i < stage->need_count; i++)
-        foreign = is_foreign(stage->needs[i], seen);
-    return foreign;
+static const struct stage_decl *find_stage(const struct project *p, const char *target) {
+    char *name = mem_strndup(target, strcspn(target, "["));
+    const struct stage_decl *stage = pipeline_stage(p->pipeline, name);
+    free(name);
+    return stage;
 }
 
-static bool is_target(const struct project *p, const struct stage_decl *stage) {
-    for (size_t i = 0; i < p->target_count; i++) {
-        size_t length = strcspn(p->targets[i], "[");
-        if (strncmp(p->targets[i], stage->full_name, length) == 0 && !stage->full_name[length])
-            return true;
+/* By their index: those that the targets name, and all that these need. A target that names no stage stands for all of
+   them. The caller frees. */
+static bool *wanted_stages(const struct project *p, bool all_targets) {
+    bool *wanted = mem_array(p->pipeline->stage_count + 1, sizeof *wanted), all = all_targets || p->target_count == 0;
+    for (size_t i = 0; !all && i < p->target_count; i++) {
+        const struct stage_decl *stage = find_stage(p, p->targets[i]);
+        all = !stage;
+        if (stage)
+            wanted[stage->index] = true;
     }
-    return p->target_count == 0;
-}
-
-static bool wants_foreign(const struct project *p, bool all_targets) {
-    bool *seen = mem_array(p->pipeline->stage_count + 1, sizeof *seen), foreign = false;
-    for (size_t i = 0; !foreign && i < p->pipeline->stage_count; i++)
-        foreign = (all_targets || is_target(p, p->pipeline->stages[i])) && is_foreign(p->pipeline->stages[i], seen);
-    free(seen);
-    return foreign;
+    for (size_t i = p->pipeline->stage_count; i-- > 0;) { /* stages follow those that they need */
+        const struct stage_decl *stage = p->pipeline->stages[i];
+        wanted[i] |= all;
+        for (size_t k = 0; wanted[i] && k < stage->need_count; k++)
+            wanted[stage->needs[k]->index] = true;
+    }
+    return wanted;
 }
 
 /* ---- the question ---- */
@@ -95,12 +93,32 @@ static int ask(const struct project *p, const struct digest *closure, struct err
     return rc;
 }
 
+/* Whether a wanted stage concerns foreign content. ERR_USAGE: one declines its sandbox, and the user does not. */
+static int check_stages(const struct project *p, bool all_targets, struct error *err) {
+    bool *wanted = wanted_stages(p, all_targets), declines = argument_given(p->arguments, "no-sandbox");
+    int rc = 0;
+    for (size_t i = 0; rc >= 0 && i < p->pipeline->stage_count; i++) {
+        const struct stage_decl *stage = p->pipeline->stages[i];
+        if (!wanted[stage->index] || !closure_concerns(stage))
+            continue;
+        rc = 1;
+        if (stage->scope->origin && stage->sandbox.choice == SANDBOX_OFF && !declines)
+            rc = error_set(err, ERR_USAGE,
+                           "%s of %s asks to run without a sandbox, and could then read and change all that you can; "
+                           "only --no-sandbox grants this",
+                           stage->full_name, stage->scope->path);
+    }
+    free(wanted);
+    return rc;
+}
+
 int trusted_require(const struct project *p, bool all_targets, struct error *err) {
     struct digest closure;
     bool allowed = false;
-    if (!wants_foreign(p, all_targets))
-        return 0;
-    int rc = closure_digest(&closure, p->pipeline, &p->reads, p->committed, err);
+    int rc = check_stages(p, all_targets, err);
+    if (rc <= 0)
+        return rc;
+    rc = closure_digest(&closure, p->pipeline, &p->reads, p->committed, err);
     if (rc == 0)
         rc = grant_find(&allowed, &closure, err);
     return rc == 0 && !allowed ? ask(p, &closure, err) : rc;

@@ -83,6 +83,15 @@ static void add_urls(cJSON *requests, const struct stage_decl *stage, const stru
         add_urls(requests, stage, &in->items[i]);
 }
 
+static void add_sandbox(cJSON *requests, const struct stage_decl *stage, const struct sandbox_decl *sandbox) {
+    if (sandbox->choice == SANDBOX_OFF)
+        ask_for(requests, stage, "unconfined", NULL);
+    if (sandbox->network)
+        ask_for(requests, stage, "network", NULL);
+    for (size_t i = 0; i < sandbox->read_count; i++)
+        ask_for(requests, stage, "read", sandbox->read[i]);
+}
+
 static void add_requests(cJSON *requests, const struct stage_decl *stage) {
     for (size_t i = 0; i < stage->in_count; i++)
         add_urls(requests, stage, &stage->in[i]);
@@ -92,6 +101,7 @@ static void add_requests(cJSON *requests, const struct stage_decl *stage) {
         ask_for(requests, stage, "toolchain", "caller");
     else if (stage->toolchain.type == TOOLCHAIN_PREFIX)
         ask_for(requests, stage, "toolchain", stage->toolchain.prefix);
+    add_sandbox(requests, stage, &stage->sandbox);
 }
 
 /* ---- all of it ---- */
@@ -169,9 +179,8 @@ static void put_stage(struct buffer *out, const cJSON *stage) {
 static void put_request(struct buffer *out, const cJSON *item) {
     static const char *const words[][2] = {
         {"network", "the network"},
-        {"read", "reading "},
-        {"unconfined",
-         "no sandbox: its commands could read and change all that you can; only --no-sandbox grants this"},
+        {"read", "your files in "},
+        {"unconfined", "no sandbox: it could read and change all that you can; only run --no-sandbox grants this"},
         {"variable", "the value of your environment variable "},
         {"toolchain", "programs of the environment in "},
         {"fetch", "a file that is fetched from "},
@@ -206,11 +215,9 @@ void description_words(struct buffer *out, const cJSON *description) {
             if (strcmp(json_text(stage, "from", ""), item->valuestring) == 0)
                 put_stage(out, stage);
     }
-    if (!cJSON_GetArraySize(requests)) {
-        buffer_puts(out, "Nothing more is asked for.\n");
-        return;
-    }
-    buffer_puts(out, "Besides its inputs it asks for:\n");
+    buffer_puts(out, "Its commands run in a sandbox, where they see their inputs and have no network.\n");
+    if (cJSON_GetArraySize(requests))
+        buffer_puts(out, "Beyond that it asks for:\n");
     cJSON_ArrayForEach(item, requests)
         put_request(out, item);
 }

@@ -61,6 +61,10 @@ check "a shell in such a stage is refused" exits 2 "$retort" shell t.json p/read
 check "the refusal of an overridden run shows the overrides" sh -c '! "$1" run t.json --set params.n=4 p/reads </dev/null 2>run.err; grep -qF "retort trust t.json --set params.n=4" run.err' sh "$retort"
 check "a stage of one's own that needs nothing foreign runs" run own
 
+sed -i 's|"stages": {|"stages": { "later": { "after": ["middle"], "cmd": ["true"] }, "middle": { "in": { "o": "${p.stages.reads.outs.o}" }, "cmd": ["true"] },|' t.json
+check "a stage of one's own that needs a foreign one through another is refused" exits 2 run later
+study "$first"
+
 check "trust succeeds" trust t.json
 check "it names the file with its full commit" has trust.txt "file://$work/a#$first:part.json"
 check "it shows a command as it is written" has trust.txt "sh '\${in.script}' 'it'\\''s 3' '\${in.folder}'"
@@ -113,6 +117,23 @@ END
 "$retort" plan t.json own >plan.txt 2>plan.err
 check "a stage can take the axes of a foreign stage" has plan.txt own
 check "it runs foreign files, and is refused" exits 2 run own
+
+# The sandbox.
+cat >"$work/a/free.json" <<'END'
+{ "retort": 1, "name": "free", "stages": {
+    "free": { "cmd": ["sh", "-c", "echo >o"], "outs": ["o"], "sandbox": false },
+    "asks": { "cmd": ["sh", "-c", "echo >o"], "outs": ["o"], "sandbox": { "network": true, "read": ["/opt/cuda"] } } } }
+END
+commit && study "$id" free.json
+check "a foreign stage that declines its sandbox is refused" exits 2 run p/free
+check "the refusal says who can grant it" has run.err "only --no-sandbox grants this"
+check "trust shows its requests" trust t.json
+check "it shows the sandbox that is declined" has trust.txt "no sandbox: it could read and change all that you can; only run --no-sandbox grants this (p/free)"
+check "it shows the network" has trust.txt "the network (p/asks)"
+check "it shows what is readable" has trust.txt "your files in /opt/cuda (p/asks)"
+check "it is refused all the same without the option" exits 2 run p/free
+check "another stage of the file is not refused for it" run p/asks
+check "it runs with the option" run p/free --no-sandbox
 
 # The terminal.
 study "$first"
