@@ -81,12 +81,13 @@ static bool is_prefix(const char *folder) {
 }
 
 /* A folder of programs, with what belongs to it: of PREFIX/bin all of PREFIX. */
-static void add_programs(struct attempt *a, const char *folder) {
-    char *prefix = path_directory(folder);
+static void add_programs(struct attempt *a, const char *named) {
+    char *folder = path_normal(named), *prefix = path_directory(folder);
     bool whole =
         (strcmp(path_base(folder), "bin") == 0 || strcmp(path_base(folder), "shims") == 0) && is_prefix(prefix);
     add_path(a, whole ? prefix : folder);
     free(prefix);
+    free(folder);
 }
 
 /* A program of another folder stands for itself: what lies beside it may be anything. */
@@ -152,20 +153,40 @@ static void add_python(struct attempt *a, const char *program, const char *searc
     free(inner);
 }
 
-/* A name with a slash is a file of its directory: an input. */
+/* The folder of an environment that the file names. Another team's file gets no folder that holds the user's home. */
+static void add_environment(struct attempt *a) {
+    const struct stage_decl *decl = a->instance->decl;
+    char *programs = decl->toolchain.prefix ? path_join(decl->toolchain.prefix, "bin") : NULL;
+    if (programs && decl->scope->origin)
+        add_programs(a, programs);
+    else if (programs)
+        add_path(a, decl->toolchain.prefix);
+    free(programs);
+}
+
+/* Whether the variable opens its folders. Another team's file could set it to any folder of the user. */
+static bool opens(const struct attempt *a, const char *variable) {
+    return !a->instance->decl->scope->origin || !stage_env(a->instance->decl, variable);
+}
+
+/* A name with a slash is a file of its directory, an input, or a path that another team's file chose. Neither that path
+   nor the "#!" line of another team's script opens a folder. */
 static void add_command(struct attempt *a) {
     const char *search = environment_value(a->environment, "PATH"), *first = a->argc > 0 ? a->argv[0] : "";
-    bool own = *first != '/' && strchr(first, '/');
+    bool foreign = a->instance->decl->scope->origin, open_path = opens(a, "PATH");
+    bool own = (foreign || *first != '/') && strchr(first, '/');
     char *program = own ? path_join(a->directory->stage, first) : facts_find_program(first, search);
-    if (program && !own)
+    if (program && !own && open_path)
         add_program(a, program);
-    if (program)
+    if (program && !(own && foreign) && open_path)
         add_interpreter(a, program);
-    if (a->instance->decl->toolchain.prefix)
-        add_path(a, a->instance->decl->toolchain.prefix);
-    add_python(a, own ? NULL : program, search);
-    add_search(a, search, add_programs);
-    add_search(a, environment_value(a->environment, "LD_LIBRARY_PATH"), add_path);
+    add_environment(a);
+    if (open_path) {
+        add_python(a, own ? NULL : program, search);
+        add_search(a, search, add_programs);
+    }
+    if (opens(a, "LD_LIBRARY_PATH"))
+        add_search(a, environment_value(a->environment, "LD_LIBRARY_PATH"), add_path);
     free(program);
 }
 
