@@ -32,26 +32,8 @@ END
 run() { "$retort" run t.json "$@" --progress none </dev/null >run.txt 2>run.err; }
 trust() { "$retort" trust "$@" </dev/null >trust.txt 2>trust.err; }
 grants() { ls "$HOME/.local/state/retort/trust" 2>/dev/null | wc -l; }
-# answer WORD COMMAND...: runs it on a terminal where the user answers; what it shows is in shown.txt
-answer() { python3 -c '
-import os, pty, sys
-pid, fd = pty.fork()
-if pid == 0:
-    os.execv(sys.argv[2], sys.argv[2:])
-shown, asked = b"", False
-while True:
-    try:
-        piece = os.read(fd, 4096)
-    except OSError:
-        break
-    if not piece:
-        break
-    shown += piece
-    if not asked and b"[y/N] " in shown:
-        asked = True
-        os.write(fd, sys.argv[1].encode() + b"\n")
-open("shown.txt", "wb").write(shown)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))' "$@"; }
+# answer WORD COMMAND...: runs it on a terminal where the user answers; its output is in shown.txt
+answer() { said=$1; shift; python3 "$repository/tests/integration/terminal.py" "$said" shown.txt "$@"; }
 
 study "$first"
 check "a run that nobody watches ends with status 2" exits 2 run p/reads
