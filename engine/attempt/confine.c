@@ -254,6 +254,13 @@ int confine_prepare(struct attempt *a, struct error *err) {
     return 0;
 }
 
+bool confine_shows(const struct attempt *a, const char *path) {
+    static const char *const others[] = {"/proc", "/dev", NULL};
+    bool private = strcmp(path, "/") == 0 || strcmp(path, "/tmp") == 0 || strcmp(path, "/run") == 0;
+    return private || is_listed(sandbox_system, path) || is_listed(others, path) ||
+           is_listed(constant(a->sandbox.read), path) || is_listed(constant(a->sandbox.write), path);
+}
+
 cJSON *confine_record(const struct attempt *a) {
     const struct sandbox *s = &a->sandbox;
     if (!s->read)

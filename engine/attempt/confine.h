@@ -13,6 +13,7 @@
 #define RETORT_ENGINE_ATTEMPT_CONFINE_H
 
 #include <cJSON.h>
+#include <stdbool.h>
 
 #include "engine/base/error.h"
 
@@ -26,6 +27,9 @@ int confine_check(const struct attempt *a, struct error *err);
 
 /* Completes the sandbox, if there is one, once argv, environment and inputs are known. Main thread. ERR_NOT_FOUND: a declared path is missing. */
 int confine_prepare(struct attempt *a, struct error *err);
+
+/* Whether a file of this machine is in sight, once the sandbox is complete. */
+bool confine_shows(const struct attempt *a, const char *path);
 
 /* The member "sandbox" of a record's provenance (store/RECORD.md); NULL: it has none. The caller deletes. */
 cJSON *confine_record(const struct attempt *a);

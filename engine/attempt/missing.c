@@ -2,8 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/attempt/attempt.h"
+#include "engine/attempt/confine.h"
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
 
@@ -16,9 +18,14 @@ static const char *const absent[] = {"No such file", "no such file",   "not foun
 /* Sentences about a file that cannot be changed. */
 static const char *const refused[] = {"Read-only file system", "Device or resource busy"};
 
+/* Sentences about a file that cannot be written. */
+static const char *const written[] = {"annot create", "an't create",          "annot touch", "annot remove",
+                                      "annot write",  "or writing",           "annot make",  "annot copy",
+                                      "annot move",   "Read-only file system"};
+
 struct search {
     struct attempt *a;
-    const char *directory; /* of the pipeline file */
+    const char *directory; /* of the pipeline file; NULL: it came from elsewhere, and no project is searched */
     char *root;            /* of its project */
     struct buffer *out;
     char *told[MOST];
@@ -136,8 +143,41 @@ static bool has_any(const char *line, const char *const *sentences, size_t count
 
 /* The kind of a line. */
 struct said {
-    bool absent, refused, module;
+    bool absent, refused, module, written;
 };
+
+static bool has_folder(const char *path) {
+    char *folder = path_directory(path);
+    bool has = strcmp(folder, "/") != 0 && file_is_directory(folder);
+    free(folder);
+    return has;
+}
+
+/* Tells of a file of this machine that the sandbox does not show. */
+static void check_confined(struct search *s, const char *path, const struct said *said) {
+    bool there = file_exists(path), program = there && access(path, X_OK) == 0 && !file_is_directory(path);
+    if (is_told(s, path) || confine_shows(s->a, path) || (!there && !(said->written && has_folder(path))))
+        return;
+    if (said->written)
+        buffer_printf(s->out, "; the sandbox keeps the stage from writing %s: it writes in its own directory alone",
+                      path);
+    else
+        buffer_printf(
+            s->out,
+            "; the sandbox keeps the stage from %s %s; add it to \"in\", or its folder to \"read\" of \"sandbox\"",
+            program ? "executing" : "reading", path);
+    s->told[s->count++] = mem_strdup(path);
+}
+
+/* Tells of a path of the project. */
+static void check_named(struct search *s, const char *path, const struct said *said) {
+    if (said->module)
+        search_module(s, path);
+    else if (said->refused)
+        check_refused(s, path);
+    else if (strcmp(path, ".") != 0 && (said->absent || strpbrk(path, "./")))
+        check_path(s, path);
+}
 
 static void search_word(struct search *s, const char *word, size_t length, const struct said *said) {
     char text[PATH_LIMIT];
@@ -146,17 +186,15 @@ static void search_word(struct search *s, const char *word, size_t length, const
     memcpy(text, word, length);
     text[length] = '\0';
     const char *name = path_below(text, s->a->directory->stage);
-    if (!name)
+    if (!name && s->directory)
         name = path_below(text, s->directory);
     if (!name)
         name = text;
     char *normal = path_normal(*name ? name : ".");
-    if (said->module)
-        search_module(s, normal);
-    else if (said->refused)
-        check_refused(s, normal);
-    else if (strcmp(normal, ".") != 0 && (said->absent || strpbrk(normal, "./")))
-        check_path(s, normal);
+    if (s->a->sandboxed && *normal == '/')
+        check_confined(s, normal, said);
+    else if (s->directory)
+        check_named(s, normal, said);
     free(normal);
 }
 
@@ -174,6 +212,7 @@ static void search_line(struct search *s, const char *line, size_t length) {
     const char *module = strstr(text, no_module), *at = module ? module + strlen(no_module) : text;
     const struct said said = {.absent = has_any(text, absent, sizeof absent / sizeof *absent),
                               .refused = has_any(text, refused, sizeof refused / sizeof *refused),
+                              .written = has_any(text, written, sizeof written / sizeof *written),
                               .module = module};
     while (*at && s->count < MOST) {
         size_t word = strcspn(at, " \t\"'`<>()[]{}|=,;\r");
@@ -190,9 +229,9 @@ static void search_line(struct search *s, const char *line, size_t length) {
 
 void missing_explain(struct buffer *out, struct attempt *a, const char *text) {
     struct search s = {.a = a, .directory = a->instance->decl->scope->directory, .out = out};
-    if (a->instance->decl->scope->origin)
+    if (!s.directory && !a->sandboxed)
         return;
-    s.root = path_repository(s.directory);
+    s.root = s.directory ? path_repository(s.directory) : NULL;
     for (const char *line = text; *line && s.count < MOST;) {
         size_t length = strcspn(line, "\n");
         search_line(&s, line, length);

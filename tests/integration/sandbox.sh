@@ -73,6 +73,18 @@ stage undeclared true 'cat undeclared.csv >o'
 check "a file that is not declared fails it" exits 1 run undeclared.json
 check "and is named" has run.out 'undeclared.csv exists and is no input of this stage; add it to "in"'
 
+says() { # TEXT SHELL-TEXT [MORE-MEMBERS]
+    stage says true "$2" "${3:-}"
+    run says.json
+    has run.out "$1"
+}
+check "a file elsewhere that it cannot read is named" says \
+    "; the sandbox keeps the stage from reading $work/data/file; add it to \"in\", or its folder to \"read\" of \"sandbox\"" "cat $work/data/file >o"
+check "a file elsewhere that it cannot write is named" says \
+    "; the sandbox keeps the stage from writing $work/data/new: it writes in its own directory alone" "echo x >$work/data/new && echo >o"
+check "a program elsewhere that it cannot execute is named" says "; the sandbox keeps the stage from executing $work/tool/bin/tool;" "$work/tool/bin/tool >o"
+check "a file that it can read is not named" sh -c "! grep -q 'keeps the stage' run.out" "$(says . 'cat /etc/passwd /usr >o')"
+
 stage tool true 'tool >o' ', "env": { "PATH": "'"$work"'/tool/bin:/usr/bin:/bin" }'
 check "a program outside the system comes with its prefix" run tool.json
 check "and finds its library" same "$(cat results/tool/o)" library
