@@ -6,8 +6,11 @@
 #include "engine/base/bytemap.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/lookup/committed_memory.h"
 #include "engine/lookup/committed_object.h"
 #include "engine/lookup/members.h"
+
+enum { SMALL_BYTES = 64 << 10 }; /* of a file that is read anew for each plan */
 
 struct committed {
     committed_store *ask;
@@ -178,21 +181,31 @@ static int member_content(struct committed *c, const struct origin *o, const cha
     return rc;
 }
 
+static int put_folder(struct content *out, struct committed *c, struct repository *r, const struct origin *o,
+                      const char *path, struct error *err) {
+    struct ignore *rules = NULL;
+    int rc = find_rules(&rules, c, o, err);
+    const struct folder_filter filter = ignore_filter(rules);
+    return rc == 0 ? committed_put_folder(out, c->store, r, &(struct committed_folder){o->commit, path, &filter}, err)
+                   : rc;
+}
+
 int committed_content(struct committed *c, const struct origin *o, const char *path, const char *const *only,
                       size_t only_count, struct content *out, struct error *err) {
     struct repository *r;
     struct git_entry entry = {0};
-    struct ignore *rules = NULL;
     if (only)
         return member_content(c, o, path, only, only_count, out, err);
     int rc = find_entry(&entry, &r, c, o, path, err);
-    if (rc == 0 && entry.type != GIT_FOLDER)
+    if (rc == 0 && entry.type != GIT_FOLDER && entry.size <= SMALL_BYTES)
         return committed_put_file(out, c->store, r, &entry, err);
+    if (rc < 0 || committed_recall(out, c->store, o, path))
+        return rc;
+    rc = entry.type == GIT_FOLDER ? put_folder(out, c, r, o, path, err)
+                                  : committed_put_file(out, c->store, r, &entry, err);
     if (rc == 0)
-        rc = find_rules(&rules, c, o, err);
-    const struct folder_filter filter = ignore_filter(rules);
-    return rc == 0 ? committed_put_folder(out, c->store, r, &(struct committed_folder){o->commit, path, &filter}, err)
-                   : rc;
+        committed_remember(c->store, o, path, out);
+    return rc;
 }
 
 int committed_tree(struct committed *c, const struct origin *o, char tree[COMMIT_DIGITS + 1], struct error *err) {

@@ -92,6 +92,7 @@ int committed_put_file(struct content *out, struct store *store, struct reposito
 struct writer {
     const struct committed_folder *folder;
     struct repository *repository;
+    struct store *store;
     struct place place;
     uint64_t written;
 };
@@ -114,6 +115,7 @@ static bool is_left_out(const struct writer *w, const char *path, bool directory
 
 static int write_entry(struct writer *w, const char *name, const struct git_entry *entry, struct error *err) {
     struct buffer bytes = {0};
+    store_read_tick(w->store);
     if (entry->type == GIT_FOLDER)
         return mkdirat(w->place.fd, name, 0777) < 0
                    ? error_errno(err, errno, "%s/%s: cannot be made", w->place.path, name)
@@ -140,7 +142,7 @@ static int visit_entry(void *context, const char *path, const struct git_entry *
 
 int committed_put_folder(struct content *out, struct store *store, struct repository *r,
                          const struct committed_folder *folder, struct error *err) {
-    struct writer w = {.folder = folder, .repository = r};
+    struct writer w = {.folder = folder, .repository = r, .store = store};
     const struct git_entry top = {.type = GIT_FOLDER};
     int rc = open_place(&w.place, store, err);
     if (rc == 0)
