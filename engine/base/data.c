@@ -78,16 +78,29 @@ bool data_number(double *out, const cJSON *value) {
     return isfinite(number);
 }
 
-void data_put(struct buffer *out, const cJSON *value) {
-    const char *text = data_integer(value);
-    if (!text)
-        text = data_nonfinite(value);
-    if (!text && cJSON_IsString(value))
-        text = value->valuestring;
-    if (text)
+/* Recursion ends: the parser limits the depth. */
+static void put_item(struct buffer *out, const cJSON *value) {
+    const char *text = data_integer(value) ? data_integer(value) : data_nonfinite(value);
+    const cJSON *item;
+    if (text) {
         buffer_puts(out, text);
-    else
+    } else if (cJSON_IsArray(value)) {
+        buffer_putc(out, '[');
+        cJSON_ArrayForEach(item, value) {
+            buffer_puts(out, item == value->child ? "" : ",");
+            put_item(out, item);
+        }
+        buffer_putc(out, ']');
+    } else {
         json_canonical(out, value);
+    }
+}
+
+void data_put(struct buffer *out, const cJSON *value) {
+    if (cJSON_IsString(value))
+        buffer_puts(out, value->valuestring);
+    else
+        put_item(out, value);
 }
 
 /* ---- nested names ---- */

@@ -40,7 +40,8 @@ cJSON *data_nonfinite_create(double number);
 /* The digits of an integer that a double would round; NULL for any other value. */
 const char *data_integer(const cJSON *value);
 
-/* Appends a value for people: a text as it is, a number with all its digits, anything else as canonical JSON. */
+/* Appends a value for people: a text as it is, a number with all its digits, also in an array, anything else as canonical
+   JSON. */
 void data_put(struct buffer *out, const cJSON *value);
 
 #endif

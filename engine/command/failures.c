@@ -3,9 +3,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "store/attempts.h"
 #include "store/record_format.h"
+
+void failure_put(struct buffer *out, const char *when, const char *reason) {
+    buffer_printf(out, "failed%s%s: %s", *when ? " at " : "", when, *reason ? reason : "no reason is known");
+}
+
+void failure_put_directory(struct buffer *out, const struct project *p, const struct instance *i) {
+    char *kept = store_failed_path(p->store, p->pipeline->name, instance_name(i));
+    if (file_is_directory(kept))
+        buffer_printf(out, "  the directory of its last failure: %s\n", kept);
+    free(kept);
+}
 
 /* Interrupted attempts and those of `verify` tell nothing about the stage. */
 static void note(struct failure *f, const struct record_view *r) {

@@ -11,6 +11,12 @@ struct failure {
     char *when;    /* UTC, ISO 8601; "": unknown */
 };
 
+/* Appends "failed at TIME: REASON". */
+void failure_put(struct buffer *out, const char *when, const char *reason);
+
+/* Appends a line that names the directory of the last failure; nothing where none is kept. */
+void failure_put_directory(struct buffer *out, const struct project *p, const struct instance *i);
+
 struct failures {
     struct failure *items;
     size_t count;

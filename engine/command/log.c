@@ -6,9 +6,11 @@
 
 #include "engine/base/memory.h"
 #include "engine/base/printable.h"
+#include "engine/command/failures.h"
 #include "engine/command/last_attempt.h"
 #include "engine/command/log_follow.h"
 #include "engine/command/states.h"
+#include "store/attempts.h"
 #include "store/record_format.h"
 
 struct logs {
@@ -64,12 +66,31 @@ static void add_log(void *context, const struct project *p, const struct instanc
 
 /* ---- all ---- */
 
-static void print_head(const struct last_attempt *log) {
+/* How the attempt failed, if it did, and where its directory is. */
+static void print_failure(const struct project *p, const struct last_attempt *log) {
+    struct buffer text = {0};
+    cJSON *record = NULL;
+    if (store_attempt_read(p->store, log->attempt, &record, NULL) == 0) {
+        const struct record_view r = record_read(record);
+        if (strcmp(r.state, "failed") == 0) {
+            buffer_puts(&text, "   ");
+            failure_put(&text, r.end, r.reason);
+            buffer_putc(&text, '\n');
+            failure_put_directory(&text, p, log->instance);
+        }
+    }
+    printable_print(stdout, buffer_text(&text));
+    buffer_close(&text);
+    cJSON_Delete(record);
+}
+
+static void print_head(const struct project *p, const struct last_attempt *log) {
     printable_printf(stdout, "== %s (attempt %s%s)\n", instance_name(log->instance), log->attempt,
                      !log->is_other ? ""
                      : log->instance->keyed
                          ? ", of an earlier key: the present one has no output yet"
                          : ", of a key that may be an earlier one: the present key is not known yet");
+    print_failure(p, log);
 }
 
 static int print_logs(const struct logs *logs, const struct project *p, const char *named, struct error *err) {
@@ -80,7 +101,7 @@ static int print_logs(const struct logs *logs, const struct project *p, const ch
         if (!attempt)
             continue;
         shown++;
-        print_head(&logs->items[k]);
+        print_head(p, &logs->items[k]);
         code = print_stream(p, attempt, "stdout", err);
         if (code == 0)
             code = print_stream(p, attempt, "stderr", err);

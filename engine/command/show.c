@@ -24,8 +24,8 @@ struct shown_record {
 struct shown {
     struct shown_record *items;
     size_t count, capacity;
-    bool select;                     /* one was named */
-    const struct instance *left_out; /* the last named that a quorum goes on without; NULL: none */
+    const struct instance **others; /* named, and selects, or without a record */
+    size_t other_count, other_capacity;
     int code;
     struct error *err;
 };
@@ -133,9 +133,10 @@ static void append_text(struct buffer *out, const struct shown_record *item) {
 static void add(void *context, const struct project *p, const struct instance *i) {
     struct shown *s = context;
     cJSON *record = NULL;
-    s->select |= i->decl->type == STAGE_SELECT;
-    if (plan_was_left_out(p->plan, i))
-        s->left_out = i;
+    if (i->state != INSTANCE_DONE || i->decl->type == STAGE_SELECT) {
+        mem_grow(s->others, &s->other_capacity, s->other_count + 1);
+        s->others[s->other_count++] = i;
+    }
     if (i->decl->type == STAGE_SELECT || s->code || (i->state != INSTANCE_DONE && i->decl->cache))
         return;
     if (i->state == INSTANCE_DONE)
@@ -211,13 +212,81 @@ static void print_shown(const struct shown *s, bool json) {
     buffer_close(&out);
 }
 
-static int explain_none(const struct shown *s, const char *named, struct error *err) {
-    if (s->left_out)
-        return error_set(err, ERR_NOT_FOUND, "%s has no record: a quorum goes on without it; it %s", named,
-                         s->left_out->reason);
-    return error_set(err, ERR_NOT_FOUND, "%s has no record%s", named,
-                     s->select ? ": a select makes none; retort why shows its candidates"
-                               : " yet; retort why says what it waits for");
+/* ---- what has no record ---- */
+
+static bool has_record(const struct shown *s, const struct instance *i) {
+    for (size_t k = 0; k < s->count; k++)
+        if (s->items[k].instance == i)
+            return true;
+    return false;
+}
+
+/* A select makes no record: its table is shown. */
+static size_t print_selects(const struct shown *s, const struct project *p, bool json) {
+    struct buffer out = {0};
+    size_t count = 0;
+    for (size_t k = 0; k < s->other_count; k++) {
+        const struct instance *i = s->others[k];
+        const cJSON *table = i->decl->type == STAGE_SELECT ? plan_select_table(p->plan, i) : NULL;
+        if (!table)
+            continue;
+        count++;
+        if (json) {
+            json_pretty(&out, table);
+        } else {
+            buffer_printf(&out, "%s: ", instance_name(i));
+            plan_select_choice(&out, p->plan, i);
+            buffer_putc(&out, '\n');
+            plan_select_text(&out, p->plan, i);
+        }
+        buffer_putc(&out, '\n');
+    }
+    printable_print(stdout, buffer_text(&out));
+    buffer_close(&out);
+    return count;
+}
+
+static void put_failure(struct buffer *out, const struct project *p, const struct failures *failures,
+                        const struct instance *i) {
+    const struct failure *f = failures_get(failures, i);
+    bool failed = i->state == INSTANCE_FAILED && !plan_select_table(p->plan, i);
+    if (!f && !failed)
+        return;
+    buffer_printf(out, "%s has no record: %sit ", instance_name(i),
+                  plan_was_left_out(p->plan, i) ? "a quorum goes on without it; " : "");
+    if (f)
+        failure_put(out, f->when, f->reason);
+    else
+        buffer_puts(out, i->reason);
+    buffer_putc(out, '\n');
+    failure_put_directory(out, p, i);
+}
+
+/* Says on stderr how those failed that have no record. Returns how many did. */
+static int print_failures(size_t *told, const struct shown *s, const struct project *p, struct error *err) {
+    struct failures failures;
+    struct buffer out = {0};
+    int code = failures_find(&failures, p, err);
+    for (size_t k = 0; code == 0 && k < s->other_count; k++) {
+        size_t before = out.size;
+        if (!has_record(s, s->others[k]))
+            put_failure(&out, p, &failures, s->others[k]);
+        *told += out.size > before;
+    }
+    printable_print(stderr, buffer_text(&out));
+    failures_close(&failures);
+    buffer_close(&out);
+    return code;
+}
+
+static int print_others(const struct shown *s, const struct project *p, const char *named, bool json,
+                        struct error *err) {
+    size_t tables = print_selects(s, p, json), failed = 0;
+    int code = print_failures(&failed, s, p, err);
+    if (code == 0 && s->count + tables == 0)
+        code = error_set(err, ERR_NOT_FOUND, "%s has no record%s", named,
+                         failed ? ": see above" : " yet; retort why says what it waits for");
+    return code;
 }
 
 static void shown_close(struct shown *s) {
@@ -226,6 +295,7 @@ static void shown_close(struct shown *s) {
         cJSON_Delete(s->items[i].record);
     }
     free(s->items);
+    free(s->others);
 }
 
 static int run(const struct arguments *a, struct error *err) {
@@ -241,10 +311,10 @@ static int run(const struct arguments *a, struct error *err) {
     if (code == 0)
         code = add_uncached(&shown, &p, err);
     keep_found(&shown);
-    if (code == 0 && shown.count == 0)
-        code = explain_none(&shown, operand(a, 1), err);
-    if (code == 0)
+    if (code == 0 && shown.count > 0)
         print_shown(&shown, argument_given(a, "json"));
+    if (code == 0 && shown.other_count > 0)
+        code = print_others(&shown, &p, operand(a, 1), argument_given(a, "json"), err);
     shown_close(&shown);
     project_close(&p);
     return code;
@@ -257,7 +327,8 @@ const struct command command_show = {
     .operands = "[PIPELINE] STAGE...",
     .summary = "a stage's record: outs, metrics, resources, energy, provenance",
     .doc = "Prints the action record of every named instance whose result is known. For a stage with \"cache\": false "
-           "it is the record of its last attempt. --json prints it whole.",
+           "it is the record of its last attempt. --json prints it whole. Of a select it prints the table of its "
+           "candidates. If a stage failed, it says when and how.",
     .options = options,
     .option_count = COUNT(options),
     .run = run,

@@ -94,15 +94,10 @@ const cJSON *earlier_nearest(struct earlier_records *e, const struct instance *i
 
 /* ---- reasons ---- */
 
-static void put_failure(struct buffer *out, const struct failure *f) {
-    buffer_printf(out, "failed%s%s: %s", *f->when ? " at " : "", f->when,
-                  *f->reason ? f->reason : "no reason is known");
-}
-
 static void reason_to_run(struct buffer *out, struct earlier_records *e, const struct instance *i) {
     const struct failure *failure = e->failures ? failures_get(e->failures, i) : NULL;
     if (failure) {
-        put_failure(out, failure);
+        failure_put(out, failure->when, failure->reason);
         return;
     }
     if (!earlier_exist(e, i)) {

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/base/file.h"
 #include "engine/base/printable.h"
 #include "engine/command/states.h"
 #include "engine/plan/why.h"
@@ -79,17 +78,10 @@ static void explain_known(struct buffer *out, const struct project *p, const str
     cJSON_Delete(record);
 }
 
-static void explain_failure(struct buffer *out, const struct project *p, const struct instance *i) {
-    char *kept = store_failed_path(p->store, p->pipeline->name, instance_name(i));
-    if (file_is_directory(kept))
-        buffer_printf(out, "  the directory of its last failure: %s\n", kept);
-    free(kept);
-}
-
 static void explain_run(struct explanation *x, const struct project *p, const struct instance *i) {
     struct buffer *out = &x->text, lines = {0};
     if (failures_get(&x->failures, i))
-        explain_failure(out, p, i);
+        failure_put_directory(out, p, i);
     cJSON *components = instance_components(i);
     const cJSON *nearest = earlier_nearest(&x->earlier, i, components);
     if (!nearest) {
@@ -131,7 +123,7 @@ static void explain(void *context, const struct project *p, const struct instanc
         explain_known(out, p, i);
     } else if (i->state == INSTANCE_FAILED && i->keyed) { /* a run remembers it */
         buffer_printf(out, "%s\n", buffer_text(&reason));
-        explain_failure(out, p, i);
+        failure_put_directory(out, p, i);
     } else {
         buffer_printf(out, "%s: %s\n", i->state == INSTANCE_KEYED ? "runs" : "waiting", buffer_text(&reason));
         if (i->state == INSTANCE_KEYED)

@@ -216,6 +216,9 @@ int plan_result(struct plan *p, const struct result_decl *result, const struct r
    "ties":[...]}; NULL before it is decided. Made at the first call, lives as long as the plan. */
 const cJSON *plan_select_table(struct plan *p, const struct instance *select);
 
+/* Appends the same table as lines of text: the groups, and the metrics that decide. */
+void plan_select_text(struct buffer *out, const struct plan *p, const struct instance *select);
+
 /* Appends which group a select chose, as "size=7,alpha=5 of 40", and a line for each tie; nothing when it has none. */
 void plan_select_choice(struct buffer *out, const struct plan *p, const struct instance *select);
 

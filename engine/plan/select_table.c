@@ -62,6 +62,10 @@ const cJSON *plan_select_table(struct plan *p, const struct instance *select) {
     return stage->table;
 }
 
+void plan_select_text(struct buffer *out, const struct plan *p, const struct instance *select) {
+    select_table_text(out, &p->stages[select->decl->index]);
+}
+
 /* "size=7,alpha=5" */
 static void put_group(struct buffer *out, const struct select_decl *select, const struct candidate *c) {
     for (size_t i = 0; i < select->group_by_count; i++)

@@ -127,6 +127,10 @@ static bool is_number_column(const struct table *t, size_t column) {
     return true;
 }
 
+static const char *raw_text(const struct table *t, size_t row, size_t column) {
+    return row == SIZE_MAX ? t->columns[column] : cell_text(t, row, column);
+}
+
 /* Counts characters, not bytes: continuation bytes of UTF-8 take no place. */
 static int text_width(const char *text) {
     int width = 0;
@@ -142,6 +146,16 @@ static char *shown_text(const char *text) {
     return buffer_detach(&shown);
 }
 
+/* The same for a table of aligned columns: a long array is cut. */
+static char *narrow_text(const struct table *t, size_t row, size_t column) {
+    enum { WIDEST = 40 };
+    const char *raw = raw_text(t, row, column);
+    bool cut = row != SIZE_MAX && cJSON_IsArray(cell_at(t, row, column)->value) && strlen(raw) > WIDEST;
+    char *head = cut ? mem_printf("%.*s...", WIDEST - 3, raw) : NULL, *shown = shown_text(head ? head : raw);
+    free(head);
+    return shown;
+}
+
 static void append_padded(struct buffer *out, const char *text, int width, bool right) {
     int pad = width - text_width(text);
     if (right)
@@ -151,16 +165,12 @@ static void append_padded(struct buffer *out, const char *text, int width, bool 
         buffer_printf(out, "%*s", pad > 0 ? pad : 0, "");
 }
 
-static const char *raw_text(const struct table *t, size_t row, size_t column) {
-    return row == SIZE_MAX ? t->columns[column] : cell_text(t, row, column);
-}
-
 static void print_line(struct buffer *out, const struct table *t, const int *widths, size_t row) {
     size_t start = out->size;
     for (size_t c = 0; c < t->column_count; c++) {
         if (c)
             buffer_puts(out, "  ");
-        char *text = shown_text(raw_text(t, row, c));
+        char *text = narrow_text(t, row, c);
         append_padded(out, text, widths[c], is_number_column(t, c));
         free(text);
     }
@@ -169,8 +179,8 @@ static void print_line(struct buffer *out, const struct table *t, const int *wid
     buffer_putc(out, '\n');
 }
 
-static void widen(int *width, const char *raw) {
-    char *text = shown_text(raw);
+static void widen(int *width, const struct table *t, size_t row, size_t column) {
+    char *text = narrow_text(t, row, column);
     *width = text_width(text) > *width ? text_width(text) : *width;
     free(text);
 }
@@ -178,9 +188,9 @@ static void widen(int *width, const char *raw) {
 static void print_text(struct buffer *out, const struct table *t) {
     int *widths = mem_array(t->column_count + 1, sizeof *widths);
     for (size_t c = 0; c < t->column_count; c++) {
-        widen(&widths[c], t->columns[c]);
+        widen(&widths[c], t, SIZE_MAX, c);
         for (size_t r = 0; r < t->row_count; r++)
-            widen(&widths[c], cell_text(t, r, c));
+            widen(&widths[c], t, r, c);
     }
     print_line(out, t, widths, SIZE_MAX);
     for (size_t r = 0; r < t->row_count; r++)

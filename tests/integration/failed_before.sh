@@ -33,6 +33,14 @@ why "s[x=1]"
 check "why says when and how the last attempt failed" grep -q "^s\[x=1\]: runs: failed $time: exit status 7$log\$" why.txt
 check "why names the file of its output" same "$(cat "$(sed -n 's/.*(log: \(.*\))$/\1/p' why.txt)")" "said 1"
 check "why names its directory" test -d "$(sed -n 's/^  the directory of its last failure: //p' why.txt)/dir"
+show() { "$retort" show p.json "$@" >show.txt 2>&1; }
+check "show of a failed stage has no record to print" exits 3 show "s[x=1]"
+check "it says when and how the stage failed" grep -q "^s\[x=1\] has no record: it failed $time: exit status 7$log\$" show.txt
+check "it names its directory" test -d "$(sed -n 's/^  the directory of its last failure: //p' show.txt)/dir"
+check "show of a sweep prints the others" exits 0 show s
+check "it says which failed" has show.txt "s[x=1] has no record: it failed"
+"$retort" log p.json "s[x=1]" >log.txt
+check "log says when and how the stage failed" grep -q "^   failed $time: exit status 7$log\$" log.txt
 why "s[x=2]"
 check "why says of a known stage that it is known" has why.txt "s[x=2]: known"
 why "s[x=1]" --set params.status=8

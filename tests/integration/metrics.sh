@@ -16,6 +16,11 @@ check "a run with a metric that is NaN succeeds" quiet run diverged.json
 check "the instance with a number wins over NaN" has told "lr=0.1 of 2"
 check "a record holds NaN, Infinity and null" same "$(metric diverged.json 't[lr=10]')" \
     '{"loss": {"nonfinite": "NaN"}, "none": null, "top": {"nonfinite": "Infinity"}}'
+"$retort" show diverged.json best >best.txt
+check "show of a select prints what it chose" grep -q "^best: lr=" best.txt
+check "and the reduced metrics that decided" grep -qE "^  lr +loss" best.txt
+"$retort" show diverged.json best --json >best.json
+check "show --json of a select prints its candidates" python3 -c 'import json; assert len(json.load(open("best.json"))["candidates"]) == 2'
 check "metrics shows NaN" sh -c '"$1" metrics diverged.json | grep -qE "^t +10 +NaN +null +Infinity$"' sh "$retort"
 check "show shows NaN" sh -c '"$1" show diverged.json "t[lr=10]" | grep -qE "metric loss +NaN$"' sh "$retort"
 check "the second run succeeds" quiet run diverged.json

@@ -53,8 +53,6 @@ for target in 'a[v=a b]' 'a[v="a b"]' 'a[v=1.0]' 'a[v=*]'; do
     check "why finds $target" sh -c '"$1" why good.json "$2" --store store | grep -q ": known: "' sh "$retort" "$target"
 done
 check "why of one instance prints one line" same "$("$retort" why good.json 'a[v=b]' --store store | wc -l)" 1
-check "show refuses a select" exits 3 sh -c '"$1" show good.json s --store store 2>said.err' sh "$retort"
-check "the message says that a select makes no record" has said.err "a select makes none"
 check "a run that cannot write its events ends with exit status 3" exits 3 sh -c '"$1" run good.json --store store --progress json >/dev/full' sh "$retort"
 mkdir by-hand && echo '{"mine": 1}' >by-hand/spec.json
 check "exec refuses to replace a file of the user's" says exec deeprx/profile --with '{"architecture": "deeprx"}' --out by-hand

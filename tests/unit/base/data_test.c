@@ -135,7 +135,8 @@ static void only_finite_numbers_are_compared(void **state) {
                   {"[\"0.1\"]", false, 0, "0.1"},
                   {"[true]", false, 0, "true"},
                   {"[null]", false, 0, "null"},
-                  {"[[1, 2]]", false, 0, "[1,2]"}};
+                  {"[[1, 2]]", false, 0, "[1,2]"},
+                  {"[[NaN, [12345678901234567890, \"a\"]]]", false, 0, "[NaN,[12345678901234567890,\"a\"]]"}};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         cJSON *tree = NULL;
         double number = -1;
