@@ -99,7 +99,7 @@ static int check_stages(const struct project *p, bool all_targets, struct error 
     int rc = 0;
     for (size_t i = 0; rc >= 0 && i < p->pipeline->stage_count; i++) {
         const struct stage_decl *stage = p->pipeline->stages[i];
-        if (!wanted[stage->index] || !closure_concerns(stage))
+        if (!wanted[stage->index] || !closure_concerns(p->pipeline, stage))
             continue;
         rc = 1;
         if (stage->scope->origin && stage->sandbox.choice == SANDBOX_OFF && !declines)

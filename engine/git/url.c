@@ -31,6 +31,12 @@ static bool is_option(const char *text) {
     return text[0] == '-' || strncasecmp(text, "%2d", 3) == 0;
 }
 
+/* ssh puts user and host into commands of the user's configuration (ProxyCommand, Match exec), which a shell reads. */
+static bool is_plain(const char *host, const char *end) {
+    size_t length = strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:@[]");
+    return length >= (size_t)(end - host);
+}
+
 /* `host`: the URL after "://", up to `end`. */
 static const char *host_fault(const char *host, const char *end, enum url_scheme scheme) {
     const char *at = memchr(host, '@', (size_t)(end - host));
@@ -43,7 +49,7 @@ static const char *host_fault(const char *host, const char *end, enum url_scheme
         return "it names no host";
     if (is_option(host) || is_option(name))
         return "its host begins with \"-\"";
-    return memchr(host, '%', (size_t)(end - host)) ? "its host holds \"%\"" : NULL;
+    return is_plain(host, end) ? NULL : "its host holds a character that no host has";
 }
 
 const char *git_url_fault(const char *url, bool foreign) {

@@ -116,6 +116,7 @@ static struct resolved resolve_params(const struct scope *scope, const struct sy
                     step->name, suggestion(r, step->name, part->param_names, part->param_count, "it declares none"));
         return faulty;
     }
+    r->root->pipeline->borrows_params |= part->pipeline->origin && !scope->part->pipeline->origin;
     const cJSON *value = param_value(slot, &site);
     if (!value || syntax->step_count == 1)
         return (struct resolved){value, NULL};

@@ -250,6 +250,10 @@ struct pipeline {
 
     const char *const *files; /* every file read: the pipeline and its parts */
     size_t file_count;
+
+    /* A file of this machine refers to params of a part from git: any of its stages may hold their values. Set in the
+       root alone. */
+    bool borrows_params;
 };
 
 enum override_type {

@@ -17,8 +17,8 @@ static const struct origin *origin_of_axes(const struct stage_decl *stage) {
     return NULL;
 }
 
-bool closure_concerns(const struct stage_decl *stage) {
-    return stage->type != STAGE_SELECT && (stage->scope->origin || origin_of_axes(stage));
+bool closure_concerns(const struct pipeline *p, const struct stage_decl *stage) {
+    return stage->type != STAGE_SELECT && (p->borrows_params || stage->scope->origin || origin_of_axes(stage));
 }
 
 /* ---- inputs ---- */

@@ -20,8 +20,9 @@
 #include "engine/pipeline/pipeline.h"
 #include "engine/trust/reads.h"
 
-/* Whether a stage runs foreign content: its file came from git, or it takes the axes of such a stage. */
-bool closure_concerns(const struct stage_decl *stage);
+/* Whether a stage of the pipeline runs foreign content: its file came from git, or it takes the axes of such a stage, or
+   its values may be params of such a file. */
+bool closure_concerns(const struct pipeline *p, const struct stage_decl *stage);
 
 /* Works out the digest. ERR_IO, ERR_CORRUPT: a commit cannot be read. */
 int closure_digest(struct digest *out, const struct pipeline *p, const struct reads *reads, struct committed *committed,

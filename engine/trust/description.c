@@ -6,6 +6,7 @@
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
 #include "engine/base/printable.h"
+#include "engine/trust/closure.h"
 
 /* ---- values as written ---- */
 
@@ -41,6 +42,12 @@ static void add_command(cJSON *stage, const struct value *cmd) {
             cJSON_AddItemToArray(words, cJSON_Duplicate(word, true));
     for (size_t i = 0; cmd->type == VALUE_LIST && i < cmd->as.list.count; i++)
         cJSON_AddItemToArray(words, value_json(cmd->as.list.items[i]));
+}
+
+static void add_env(cJSON *stage, const struct stage_decl *decl) {
+    cJSON *env = decl->env_count > 0 ? cJSON_AddObjectToObject(stage, "env") : NULL;
+    for (size_t i = 0; i < decl->env_count; i++)
+        cJSON_AddItemToObject(env, decl->env[i].name, value_json(decl->env[i].value));
 }
 
 /* ---- requests ---- */
@@ -129,10 +136,14 @@ static void add_part(cJSON *from, const struct pipeline *part) {
 }
 
 static cJSON *stage_json(const struct stage_decl *decl) {
+    const struct origin *o = decl->scope->origin;
     cJSON *stage = cJSON_CreateObject();
-    char *from = origin_text(decl->scope->origin);
+    char *from = o ? origin_text(o) : mem_strdup(decl->scope->path);
     cJSON_AddStringToObject(stage, "stage", decl->full_name);
     cJSON_AddStringToObject(stage, "from", from);
+    if (!o)
+        cJSON_AddTrueToObject(stage, "own");
+    add_env(stage, decl);
     if (decl->cmd) {
         add_command(stage, decl->cmd);
     } else {
@@ -147,14 +158,18 @@ static cJSON *stage_json(const struct stage_decl *decl) {
 cJSON *description_of(const struct pipeline *p) {
     cJSON *out = cJSON_CreateObject();
     cJSON_AddStringToObject(out, "pipeline", p->path);
-    add_part(cJSON_AddArrayToObject(out, "from"), p);
+    cJSON *from = cJSON_AddArrayToObject(out, "from");
+    add_part(from, p);
     cJSON *stages = cJSON_AddArrayToObject(out, "stages"), *requests = cJSON_AddArrayToObject(out, "requests");
     for (size_t i = 0; i < p->stage_count; i++) {
         const struct stage_decl *decl = p->stages[i];
-        if (!decl->scope->origin || decl->type == STAGE_SELECT)
+        if (!closure_concerns(p, decl))
             continue;
         cJSON_AddItemToArray(stages, stage_json(decl));
-        add_requests(requests, decl);
+        if (decl->scope->origin)
+            add_requests(requests, decl);
+        else
+            add_once(from, decl->scope->path);
     }
     return out;
 }
@@ -162,10 +177,14 @@ cJSON *description_of(const struct pipeline *p) {
 /* ---- words ---- */
 
 static void put_stage(struct buffer *out, const cJSON *stage) {
-    const cJSON *word;
+    const cJSON *word, *variable;
     buffer_puts(out, "    ");
     printable_append_line(out, json_text(stage, "stage", "?"));
     buffer_puts(out, ":\n       ");
+    cJSON_ArrayForEach(variable, cJSON_GetObjectItemCaseSensitive(stage, "env")) {
+        buffer_printf(out, " %s=", variable->string);
+        printable_append_word(out, variable->valuestring);
+    }
     const char *kind = json_text(stage, "kind", NULL);
     if (kind)
         buffer_printf(out, " %s, which is built into retort", kind);
@@ -174,6 +193,25 @@ static void put_stage(struct buffer *out, const cJSON *stage) {
         printable_append_word(out, word->valuestring);
     }
     buffer_putc(out, '\n');
+}
+
+/* A file with its stages. */
+static void put_file(struct buffer *out, const char *from, const cJSON *stages) {
+    const cJSON *stage;
+    struct buffer text = {0};
+    bool own = false;
+    cJSON_ArrayForEach(stage, stages) {
+        if (strcmp(json_text(stage, "from", ""), from) != 0)
+            continue;
+        own |= cJSON_HasObjectItem(stage, "own");
+        put_stage(&text, stage);
+    }
+    printable_append_line(out, from);
+    buffer_printf(out, "\n  %s:\n%s",
+                  own ? "is your file; these stages get content of theirs, and run without their sandbox"
+                      : "would run on this machine, as you",
+                  buffer_text(&text));
+    buffer_close(&text);
 }
 
 static void put_request(struct buffer *out, const cJSON *item) {
@@ -206,15 +244,9 @@ static void put_request(struct buffer *out, const cJSON *item) {
 }
 
 void description_words(struct buffer *out, const cJSON *description) {
-    const cJSON *stages = cJSON_GetObjectItemCaseSensitive(description, "stages"), *item, *stage;
-    const cJSON *requests = cJSON_GetObjectItemCaseSensitive(description, "requests");
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(description, "from")) {
-        printable_append_line(out, item->valuestring);
-        buffer_puts(out, "\n  would run on this machine, as you:\n");
-        cJSON_ArrayForEach(stage, stages)
-            if (strcmp(json_text(stage, "from", ""), item->valuestring) == 0)
-                put_stage(out, stage);
-    }
+    const cJSON *requests = cJSON_GetObjectItemCaseSensitive(description, "requests"), *item;
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(description, "from"))
+        put_file(out, item->valuestring, cJSON_GetObjectItemCaseSensitive(description, "stages"));
     buffer_puts(out, "Its commands run in a sandbox, where they see their inputs and have no network.\n");
     if (cJSON_GetArraySize(requests))
         buffer_puts(out, "Beyond that it asks for:\n");

@@ -8,10 +8,11 @@
 #include "engine/pipeline/pipeline.h"
 
 /*
- * The foreign stages and their requests:
+ * The foreign stages, the user's own stages that run foreign content, and their requests:
  *
- *   {"pipeline": as the user named it, "from": ["<url>#<commit>:<path>"],
- *    "stages": [{"stage", "from", "command": [words as written]} or {"stage", "from", "kind"}],
+ *   {"pipeline": as the user named it, "from": ["<url>#<commit>:<path>", or a file of this machine],
+ *    "stages": [{"stage", "from", "env": {name: text as written}, "command": [words as written]}
+ *               or {"stage", "from", "kind"}],            with "own": true in a file of this machine
  *    "requests": [{"request", "value", "stages": [names]}]}
  *
  *   request    value

@@ -35,4 +35,21 @@ kept_out "the first line of a script opens no folder" '"cmd": ["in/s/script"], "
 mkdir -p home/bin && echo private >home/key
 kept_out "an environment in the home does not open the home" "\"cmd\": [\"sh\", \"-c\", \"cat $work/home/key >o\"], \"outs\": [\"o\"], \"toolchain\": { \"prefix\": \"$work/home\" }"
 kept_out "nor by another way to it" "\"cmd\": [\"sh\", \"-c\", \"cat $work/home/key >o\"], \"outs\": [\"o\"], \"toolchain\": { \"prefix\": \"/usr/../$work/home\" }"
+
+# trust shows all that decides what a stage does.
+# shows NAME TEXT: trust.txt holds the text
+shows() { check "$1" has b/trust.txt "$2"; }
+study "\"s\": { \"cmd\": [\"cat\", \"\${in.f}\"], \"in\": { \"f\": \"script\" }, \"env\": { \"LD_PRELOAD\": \"in/f/script\", \"N\": \"it's\" },
+    \"sandbox\": { \"network\": true, \"read\": [\"$work/secret\"] } }, \"u\": { \"cmd\": [\"true\"], \"sandbox\": false }" && trust
+shows "trust shows the variables that a stage sets" "LD_PRELOAD=in/f/script N='it'\\''s' cat '\${in.f}'"
+shows "it shows a request for the network" "the network (p/s)"
+shows "it shows a request to read a folder" "your files in $work/secret (p/s)"
+shows "it shows a request for no sandbox" "only run --no-sandbox grants this (p/u)"
+
+# Params of another team's file are its content, wherever they are used.
+study '' '"own": { "cmd": ["sh", "-c", "${p.params.text}"], "in": { "f": "file" }, "outs": ["o"] }' && echo hello >b/file
+check "a stage of one's own with a param of another team's file is not allowed yet" exits 2 run own
+trust
+shows "trust shows the command with the value" "sh -c 'cat in/f/file >o'"
+check "it then runs" run own
 finish

@@ -147,6 +147,7 @@ static void test_the_urls_of_repositories_are_taken(void **state) {
     assert_null(git_url_fault("https://git.example.org/radio/plots.git", true));
     assert_null(git_url_fault("https://git.example.org:8443/~me/plots", true));
     assert_null(git_url_fault("ssh://git@git.example.org:2222/radio/plots.git", true));
+    assert_null(git_url_fault("ssh://git-1.b_c@[::1]:2222/radio/plots.git", true));
     assert_null(git_url_fault("file:///srv/plots.git", false));
 }
 
@@ -170,7 +171,11 @@ static void test_a_host_that_looks_like_an_option_is_refused(void **state) {
     expect_fault("ssh://git@-oProxyCommand=x/x.git", true, "begins with \"-\"");
     expect_fault("ssh://-l@h/x.git", true, "begins with \"-\"");
     expect_fault("ssh://%2doProxyCommand=x/x.git", true, "begins with \"-\"");
-    expect_fault("ssh://h%0ax/x.git", true, "holds \"%\"");
+    expect_fault("ssh://h%0ax/x.git", true, "no host has");
+    expect_fault("ssh://h;true/x.git", true, "no host has");
+    expect_fault("ssh://$(true)@h/x.git", false, "no host has");
+    expect_fault("ssh://h'h/x.git", true, "no host has");
+    expect_fault("https://h&h/x.git", true, "no host has");
 }
 
 static void test_a_path_that_looks_like_an_option_is_refused(void **state) {
