@@ -61,6 +61,14 @@ fresh
 RETORT_STORE="$store" "$retort" check study.json >check.txt 2>message
 check "a long fetch shows its progress" grep -q "^fetching $base/slow/x.git: [0-9]* of [0-9]* objects, " message
 
+echo '{ "retort": 1, "name": "own", "stages": { "s": { "cmd": ["true"] } } }' >own.json
+"$retort" run own.json --store "$store" >run.txt 2>&1
+kept() { (cd "$store/git" && find . -type f -exec sha256sum {} + | sort); }
+before=$(kept)
+check "fsck accepts the repositories of a store" "$retort" fsck --store "$store"
+check "gc does too" "$retort" gc --store "$store"
+check "both leave them as they are" same "$(kept)" "$before"
+
 fresh
 "$BUILD/tests/integration/git_read" "$store" "$base/once/x.git" "$(commit_of trunk)" f >read 2>&1 &
 while [ -z "$(find "$store" -name 'pack_*' -size +0)" ]; do sleep 0.02; done

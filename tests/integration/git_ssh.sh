@@ -54,6 +54,12 @@ check "a commit inside the history is read" same "$(read_commit "$base/x.git" "$
 commit four
 as_team push -q "$work/served/x.git" trunk
 check "a commit that came later is read" same "$(read_commit "$base/x.git" "$(commit_of trunk)")" four
+fresh
+check "a commit that no name leads to is read, though the server refuses its id" \
+    same "$(read_commit "$base/x.git" "$(commit_of trunk~1)")" three
+export GIT_DIR="$work/nowhere" GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=url.file:///nowhere.insteadOf GIT_CONFIG_VALUE_0="$base"
+check "variables of git change nothing" same "$(read_commit "$base/x.git" v2)" two
+unset GIT_DIR GIT_CONFIG_COUNT
 check "no temporary repository is left" same "$(find "$store/git" -mindepth 1 -maxdepth 1 | wc -l)" 1
 check "an unknown name is refused" refused 'has no branch and no tag "v9"' "$base/x.git" v9
 check "a repository that does not exist is refused" refused "does not appear to be a git repository" "$base/none.git" trunk

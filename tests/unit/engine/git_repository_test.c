@@ -1,4 +1,5 @@
 #include <git2.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -62,6 +63,12 @@ static int remove_source(void **state) {
 static git_oid blob(const char *text) {
     git_oid id;
     require_git(git_odb_write(&id, objects, text, strlen(text), GIT_OBJECT_BLOB));
+    return id;
+}
+
+static git_oid elsewhere(void) {
+    git_oid id;
+    git_oid_fromstr(&id, "1111111111111111111111111111111111111111");
     return id;
 }
 
@@ -278,6 +285,37 @@ static void test_a_fetch_without_its_mark_is_completed(void **state) {
     repository_close(r);
 }
 
+/* Writes a commit into the repository of the store, whose folder d names a file that is not there. */
+static const char *plant_incomplete(void) {
+    glob_t found;
+    char *pattern = mem_printf("%s/git/*.git", store);
+    git_repository *planted = NULL, *kept = source;
+    git_odb *planted_objects = NULL, *kept_objects = objects;
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    require_git(git_repository_open_bare(&planted, found.gl_pathv[0]));
+    require_git(git_repository_odb(&planted_objects, planted));
+    source = planted;
+    objects = planted_objects;
+    const char *id = commit(TREE({"40000", "d", TREE({"100644", "gone", elsewhere()})}));
+    source = kept;
+    objects = kept_objects;
+    git_odb_free(planted_objects);
+    git_repository_free(planted);
+    globfree(&found);
+    free(pattern);
+    return id;
+}
+
+static void test_a_commit_that_lacks_a_file_is_not_taken(void **state) {
+    (void)state;
+    struct repository *r = fetched(commit(TREE({"100644", "a", blob("one")})));
+    const char *id = plant_incomplete();
+    struct error err = {0};
+    assert_int_equal(repository_fetch(r, id, &err), ERR_CORRUPT);
+    assert_non_null(strstr(err.message, "did not send the whole commit"));
+    repository_close(r);
+}
+
 /* ---- names of commits ---- */
 
 static void tag(const char *name, const char *id, bool annotated) {
@@ -408,12 +446,6 @@ static void test_links_that_leave_the_tree_are_refused(void **state) {
     repository_close(r);
 }
 
-static git_oid elsewhere(void) {
-    git_oid id;
-    git_oid_fromstr(&id, "1111111111111111111111111111111111111111");
-    return id;
-}
-
 static void test_a_submodule_is_named(void **state) {
     (void)state;
     const char *id = commit(TREE({"160000", "sub", elsewhere()}));
@@ -535,6 +567,7 @@ int main(void) {
         WITH_SOURCE(test_a_commit_that_the_remote_lacks_is_not_found),
         WITH_SOURCE(test_a_missing_remote_is_named),
         WITH_SOURCE(test_a_fetch_without_its_mark_is_completed),
+        WITH_SOURCE(test_a_commit_that_lacks_a_file_is_not_taken),
         WITH_SOURCE(test_branches_and_tags_are_resolved),
         WITH_SOURCE(test_a_full_id_needs_no_remote),
         WITH_SOURCE(test_an_unknown_name_is_not_found),
