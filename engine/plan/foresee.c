@@ -68,7 +68,21 @@ static void foresee_pins(struct scope *s, const struct stage_decl *decl) {
         build_pins(&none, s);
 }
 
+static void visit_reference(void *context, const struct reference *r, const struct location *at) {
+    foresee_member(context, r, at);
+}
+
+static void foresee_members_of_others(struct plan *p) {
+    for (size_t i = 0; i < p->pipeline->stage_count; i++) {
+        const struct stage_plan *stage = &p->stages[i];
+        struct scope s = {.plan = p, .arena = p->scratch};
+        if (stage->needed && stage->state != STAGE_DEAD)
+            decl_references(stage->decl, visit_reference, &s);
+    }
+}
+
 void plan_foresee(struct plan *p, struct diagnostics *diagnostics) {
+    foresee_members_of_others(p);
     for (size_t i = 0; i < p->instance_count; i++) {
         struct node *n = (struct node *)p->instances[i];
         const struct stage_decl *decl = n->pub.decl;

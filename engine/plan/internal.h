@@ -250,6 +250,8 @@ struct matrix_member {
     const cJSON *json;
     const struct pipeline *beside;
 };
+/* A fault if the reference names a member that no value of another stage's axis has, whichever a select will choose. */
+void foresee_member(struct scope *s, const struct reference *r, const struct location *at);
 int resolve_matrix(struct matrix_member *out, struct scope *s, const struct reference *r, const struct location *at);
 
 /* inputs.c, outs.c, words.c, with.c, build.c */

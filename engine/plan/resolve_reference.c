@@ -180,6 +180,31 @@ static int resolve_metric(cJSON **out, struct scope *s, const struct reference *
     return rc;
 }
 
+static bool has_member(struct scope *s, const struct reference *r, const struct axis_value *value) {
+    struct matrix_member member = {value->source, value->json, value->beside};
+    bool found = true;
+    for (size_t i = 2; found && i < r->step_count; i++)
+        member = step_into(s->arena, member, &r->steps[i], &found);
+    return found;
+}
+
+void foresee_member(struct scope *s, const struct reference *r, const struct location *at) {
+    struct matrix_member ignored;
+    if (r->root != REFERENCE_STAGE || r->step_count < 3 || !r->steps[0].name || !r->steps[1].name ||
+        strcmp(r->steps[0].name, "matrix") != 0)
+        return;
+    const struct stage_decl *rows = r->stage->type == STAGE_SELECT ? r->stage->select->from->stage : r->stage;
+    const struct stage_plan *stage = &s->plan->stages[rows->index];
+    const struct axis_value *value = NULL;
+    for (size_t i = 0; stage->state == STAGE_OPEN && i < stage->node_count; i++) {
+        value = node_value(stage->nodes[i], r->steps[1].name);
+        if (!value || has_member(s, r, value))
+            return;
+    }
+    if (value)
+        walk(&ignored, s, r, at, value, 2);
+}
+
 /* The coordinate of another stage, or something inside it. */
 static int other_coordinate(cJSON **out, struct scope *s, const struct reference *r, const struct location *at,
                             const struct axis_value *value) {

@@ -88,6 +88,21 @@ check "a member of a number is found" foreseen \
 check "a missing file beside an out in a list is found" foreseen \
     '"a": { "in": { "l": ["${stages.w.outs.o}", "gone.txt"] }, "cmd": ["cat", "${in.l}"] }' \
     'gone.txt: does not exist (at /stages/a/in/l/1)'
+trials='"t": { "matrix": { "trial": { "sample": { "lr": { "log_uniform": [0.001, 1] } }, "count": 3, "seed": 1 } }, "cmd": ["echo", "${matrix.trial.lr}"], "outs": { "m": { "path": "m", "type": "metrics" } } },
+    "best": { "select": { "from": "t", "group_by": ["trial"], "minimize": "metrics.l" } },'
+check "a member that no draw of a select has is found" foreseen \
+    "$trials"' "a": { "cmd": ["echo", "${stages.best.matrix.trial.rate}"] }' \
+    '${stages.best.matrix.trial.rate}: there is no "rate" (at /stages/a/cmd/1)'
+check "so is one of the nearest name, in an axis" foreseen \
+    "$trials"' "a": { "matrix": { "r": ["${stages.best.matrix.trial.lrr}"] }, "cmd": ["echo", "${matrix.r}"] }' \
+    '${stages.best.matrix.trial.lrr}: there is no "lrr"; did you mean "lr"?'
+cat >some.json <<'EOT'
+{ "retort": 1, "name": "some", "stages": {
+  "t": { "matrix": { "v": [{ "label": "a", "x": 1 }, { "label": "b" }] }, "cmd": ["echo", "${matrix.v.label}"], "outs": { "m": { "path": "m", "type": "metrics" } } },
+  "best": { "select": { "from": "t", "group_by": ["v"], "minimize": "metrics.l" } },
+  "a": { "cmd": ["echo", "${stages.best.matrix.v.x}"] } } }
+EOT
+check "a member that one of the values has is no fault" "$retort" check some.json
 # This machine has too little: check warns, run refuses.
 cat >machine.json <<'EOT'
 { "retort": 1, "name": "machine", "stages": {
