@@ -229,7 +229,7 @@ static void add_devices(struct attempt *a, size_t *count, size_t *capacity) {
 static void add_places(struct attempt *a) {
     size_t count = 0, capacity = 0;
     const char *home = environment_value(a->environment, "HOME");
-    add_write(a, &count, &capacity, a->directory->root);
+    add_write(a, &count, &capacity, a->directory->stage); /* beside it lie copies of inputs of earlier attempts */
     if (a->checkpoint)
         add_write(a, &count, &capacity, a->checkpoint);
     if (a->gpus)
@@ -239,10 +239,12 @@ static void add_places(struct attempt *a) {
 }
 
 int confine_prepare(struct attempt *a, struct error *err) {
-    int rc = a->sandboxed ? add_declared(a, err) : 0;
-    if (rc < 0 || !a->sandboxed)
+    if (!a->sandboxed)
+        return 0;
+    add_root(a, a->directory->spec);
+    int rc = add_declared(a, err);
+    if (rc < 0)
         return rc;
-    a->sandbox.read = a->sandbox.read ? a->sandbox.read : mem_array(1, sizeof *a->sandbox.read);
     add_command(a);
     add_inputs(a);
     add_places(a);
@@ -272,8 +274,11 @@ cJSON *confine_record(const struct attempt *a) {
     if (s->means.rights > 0)
         cJSON_AddItemToArray(guards, cJSON_CreateString("landlock"));
     cJSON_AddItemToArray(guards, cJSON_CreateString("seccomp"));
+    char *own = path_directory(a->worked_in);
     for (char *const *path = s->read; *path; path++)
-        cJSON_AddItemToArray(read, cJSON_CreateString(*path));
+        if (!path_below(*path, own)) /* not its spec */
+            cJSON_AddItemToArray(read, cJSON_CreateString(*path));
+    free(own);
     cJSON_AddBoolToObject(out, "network", s->network);
     return out;
 }

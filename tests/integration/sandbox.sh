@@ -62,6 +62,15 @@ check "and they work" same "$(cat results/work/o)" 285
 
 stage writes true 'echo x >>in/x/given && echo >o'
 check "it cannot change an input" exits 1 run writes.json
+head -c 70000000 /dev/zero >large
+sleep 2.1 # a file that changed just now is copied
+cat >bound.json <<'EOF'
+{ "retort": 1, "name": "bound", "stages": { "a": { "cmd": ["sh", "-c", "stat -c %d:%i large >o; ! echo x >>large; ! rm -f large; ! chmod 777 large"],
+    "in": ["large"], "outs": ["o"], "sandbox": true } }, "results": { "o": "${stages.a.outs.o}" } }
+EOF
+check "it cannot change a large input" run bound.json
+check "it is the project's own file" same "$(cat results/bound/o)" "$(stat -c %d:%i large)"
+check "and is as it was" same "$(stat -c '%a %s' large)" "644 70000000"
 stage reads '{ "read": ["'"$work"'/data"] }' "cat $work/data/file >o; ! echo x >>$work/data/file"
 check "it reads a declared folder and cannot write there" run reads.json
 check "as it is" same "$(cat results/reads/o)" declared
@@ -93,6 +102,17 @@ python3 -m venv --without-pip "$work/venv" && echo 'text = "module"' >"$(echo "$
 stage venv true 'python3 -c \"import own_module; print(own_module.text)\" >o' ', "toolchain": { "prefix": "'"$work"'/venv" }'
 check "a venv is there" run venv.json
 check "with its packages" same "$(cat results/venv/o)" module
+
+# The directory held inputs of an earlier stage.
+cat >after.json <<'EOF'
+{ "retort": 1, "name": "after", "stages": {
+    "first": { "cmd": ["sh", "-c", "wc -c <in/x/given"], "in": { "x": "given" } },
+    "a": { "after": ["first"], "cmd": ["sh", "-c", "cat ../[0-9]* >o 2>/dev/null; ls -A .. >>o; cat $RETORT_SPEC >spec"], "outs": ["o", "spec"], "sandbox": true } },
+  "results": { "o": "${stages.a.outs.o}", "spec": "${stages.a.outs.spec}" } }
+EOF
+check "stages follow each other in a directory" run after.json -j 1
+check "a sandboxed one sees no input of an earlier one" same "$(tr '\n' ' ' <results/after/o)" "dir spec.json "
+check "and reads its own spec" has results/after/spec '"retort_spec":1'
 
 # How it ends.
 stage signal true 'kill -9 $$; sleep 60'
@@ -127,8 +147,6 @@ stage plain true 'cat in/x/given >o; echo said; echo named >/dev/stdout'
 check "a shell stands in the sandbox" same "$(echo 'ls -A /home /root 2>&1 | grep -c "No such file"; cat in/x/given' | SHELL=/bin/sh "$retort" shell plain.json a 2>/dev/null | tr '\n' ' ')" "2 given "
 
 # Without namespaces Landlock does it alone.
-head -c 70000000 /dev/zero >large
-sleep 2.1 # a file that changed just now is copied
 for version in 7 2 1; do
     rm -rf .retort results
     alone() { LD_PRELOAD="$BUILD/tests/fault/rightslib.so" RETORT_RIGHTS=$version "$BUILD/tests/fault/denied" "$retort" run "$@" --progress plain >run.out 2>&1; }
