@@ -101,6 +101,7 @@ struct action {
     size_t out_count;
     const struct action_pin *pins;
     size_t pin_count;
+    const char *prefix; /* the folder of the toolchain of another team's stage; else NULL */
     const struct action_pass *passes;
     size_t pass_count;
     const cJSON *machine; /* kinds that measure the machine: {"host","cpu","meter"}; else NULL */
@@ -122,7 +123,7 @@ const char *action_out_type(enum out_type type);
  *                 its place where it has one of its own)
  *   "pin.python3/numpy": "1.26.4" (where the stage declares a toolchain)
  *   "env.LANG": "C"              "pin.python3": "<sha256>"       "machine": {"cpu","host","meter"}
- *   "pass_env.TOKEN": "<sha256>" (of another team's stage)
+ *   "pass_env.TOKEN": "<sha256>" "toolchain": "/opt/conda" (of another team's stage, with the pin of its program)
  *
  * A word of argv or env is a string, or {"in": name}, {"out": name}, {"checkpoint": true}, {"cpus": true}, or an array
  * of such parts.

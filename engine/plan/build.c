@@ -42,19 +42,35 @@ static int ask_program(struct action_pin *pin, struct scope *s) {
     return 0;
 }
 
+/* The program of another team's stage that a folder of its choice gives: by its name alone, an own stage with another
+   program of that name would take the results. NULL: it is pinned already, or has a path, which is in the key. */
+static const char *program_of_prefix(const struct stage_decl *decl) {
+    const struct value *cmd = decl->cmd;
+    if (!decl->scope->origin || decl->toolchain.type != TOOLCHAIN_PREFIX || cmd->type != VALUE_LIST)
+        return NULL;
+    const char *program = cmd->as.list.count > 0 ? value_text(cmd->as.list.items[0]) : NULL;
+    for (size_t i = 0; program && i < decl->pin_count; i++)
+        if (strcmp(decl->pin[i], program) == 0)
+            return NULL;
+    return program && !strchr(program, '/') ? program : NULL;
+}
+
 int build_pins(struct action *a, struct scope *s) {
     const struct stage_decl *decl = s->node->pub.decl;
-    struct action_pin *pins = arena_array(s->arena, decl->pin_count, sizeof *pins);
-    const char *search = NULL;
+    const char *search = NULL, *own = decl->kind ? NULL : program_of_prefix(decl);
+    size_t count = decl->pin_count + (own != NULL);
+    struct action_pin *pins = arena_array(s->arena, count, sizeof *pins);
     int rc = 0;
-    if (decl->pin_count > 0)
+    if (count > 0)
         search = action_search(a, s->arena, s->plan->facts.stage_path(s->plan->facts.context, decl));
-    for (size_t i = 0; rc == 0 && i < decl->pin_count; i++) {
-        pins[i] = (struct action_pin){.program = decl->pin[i], .search = search};
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        pins[i] = (struct action_pin){.program = i < decl->pin_count ? decl->pin[i] : own, .search = search};
         rc = ask_program(&pins[i], s);
     }
+    if (decl->scope->origin && !decl->kind)
+        a->prefix = decl->toolchain.prefix;
     a->pins = pins;
-    a->pin_count = decl->pin_count;
+    a->pin_count = count;
     return rc;
 }
 

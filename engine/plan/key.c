@@ -240,6 +240,11 @@ static void collect(struct components *c, const struct action *a) {
         add_digest(c, "pass_env.", a->passes[i].name, &a->passes[i].digest);
     for (size_t i = 0; i < a->pin_count; i++)
         add_pin(c, &a->pins[i]);
+    if (a->prefix) {
+        begin(c, "toolchain", "");
+        json_string(&c->text, a->prefix);
+        end(c);
+    }
     const cJSON *member;
     cJSON_ArrayForEach(member, a->reduced) {
         add_json(c, "with.", member->string, member);

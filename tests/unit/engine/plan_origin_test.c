@@ -97,6 +97,25 @@ static void a_passed_variable_is_in_the_key_of_a_foreign_stage(void **state) {
     world_close(&w);
 }
 
+static void the_program_of_a_foreign_toolchain_is_in_the_key(void **state) {
+    (void)state;
+    const char *const part = PART("\"toolchain\":{\"prefix\":\"/opt/evil\"}");
+    struct world w = {0};
+    open_foreign(&w, part);
+    expect_component(&w, "p/s", "toolchain", "'/opt/evil'");
+    expect_component(&w, "p/s", "pin.x", "'2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881'");
+    world_close(&w);
+    struct digest foreign = key_of(part, NULL), local = local_key_of(part, NULL);
+    assert_false(digest_equal(&foreign, &local));
+}
+
+static void the_toolchain_of_an_own_stage_is_in_no_key(void **state) {
+    (void)state;
+    struct digest one = local_key_of(PART("\"toolchain\":{\"prefix\":\"/opt/one\"}"), NULL);
+    struct digest two = local_key_of(PART("\"toolchain\":{\"prefix\":\"/opt/two\"}"), NULL);
+    assert_true(digest_equal(&one, &two));
+}
+
 static void a_passed_variable_is_in_no_key_of_an_own_stage(void **state) {
     (void)state;
     const char *const part = PART("\"pass_env\":[\"TOKEN\"]");
@@ -109,6 +128,8 @@ int main(void) {
         cmocka_unit_test(an_input_of_a_commit_is_an_object),
         cmocka_unit_test(equal_files_give_the_key_of_a_local_stage),
         cmocka_unit_test(a_passed_variable_is_in_no_key_of_an_own_stage),
+        cmocka_unit_test(the_program_of_a_foreign_toolchain_is_in_the_key),
+        cmocka_unit_test(the_toolchain_of_an_own_stage_is_in_no_key),
         cmocka_unit_test(no_input_leads_out_of_the_commit),
         cmocka_unit_test(an_absolute_path_of_a_foreign_matrix_is_refused),
         cmocka_unit_test(a_passed_variable_is_in_the_key_of_a_foreign_stage),
