@@ -9,6 +9,7 @@
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/base/printable.h"
+#include "engine/git/index.h"
 
 int project_stage_program(char **out, struct error *err) {
     char self[4096];
@@ -72,11 +73,25 @@ static int find_store(const char *path, struct error *err) {
     return rc > 0 ? S_ISDIR(st.st_mode) : rc;
 }
 
+/* A store that git tracks came with the repository: its records are whoever's wrote them. One that the user names is
+   the user's choice. */
+static int refuse_tracked(const struct arguments *a, const char *root, const char *path, struct error *err) {
+    const char *named = argument_value(a, "store", getenv("RETORT_STORE"));
+    if ((named && *named) || !index_tracks_below(root, ".retort/"))
+        return 0;
+    return error_set(err, ERR_INVALID,
+                     "git tracks files in %s, so this store came with the repository and is not used; --store names "
+                     "another, and git rm -r --cached .retort untracks it",
+                     path);
+}
+
 /* Opens a store. `retort run` shows its notices among its own lines; every other command prints them at once. */
 static int open_store_at(struct store **out, const struct arguments *a, const char *root, bool create,
                          struct error *err) {
     char *path = project_store_path(a, root);
-    int code = create ? 1 : find_store(path, err);
+    int code = refuse_tracked(a, root, path, err);
+    if (code == 0)
+        code = create ? 1 : find_store(path, err);
     if (code > 0)
         code = store_open(out, path, create, err);
     else if (code == 0)

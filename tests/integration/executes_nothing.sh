@@ -5,6 +5,7 @@ cd "$work" || exit 1
 noexec=$BUILD/tests/fault/noexec.so
 [ -e "$noexec" ] || make -C "$repository" BUILD="$BUILD" "$noexec" >made.txt 2>&1
 kept() { RETORT_NOEXEC=1 LD_PRELOAD=$noexec "$@"; }
+export HOME="$work/home" XDG_STATE_HOME="$work/state" && mkdir home
 cat >tool <<'END'
 #!/bin/sh
 echo ran >>"${0%/*}/ran.txt"
@@ -21,6 +22,8 @@ END
 sed -i "s|HERE|$work|" evil.json
 mkdir -p env/bin && cp tool env/bin/python3 && cp tool env/bin/git && cp tool env/bin/dot
 echo '{ "retort": 1, "name": "part", "stages": { "p": { "cmd": ["true"] } } }' >part.json
+git init -q "$work/other" && cp evil.json part.json data.csv "$work/other" && git -C "$work/other" add . && git -C "$work/other" -c user.name=a -c user.email=a@example.org commit -q -m x
+echo "{ \"retort\": 1, \"name\": \"t\", \"include\": { \"p\": { \"git\": \"file://$work/other\", \"rev\": \"$(git -C "$work/other" rev-parse HEAD)\", \"path\": \"part.json\" } }, \"stages\": {} }" >foreign.json
 PATH=$work/env/bin:$PATH && export PATH
 
 for c in "check evil.json" "plan evil.json" "plan evil.json --json" "graph evil.json" "graph evil.json --format mermaid" "graph evil.json --unfold" "why evil.json s[n=1]"; do
@@ -31,8 +34,12 @@ check "the stages run outside of the filter" same $? 0
 for c in "check evil.json" "plan evil.json" "graph evil.json --unfold" "why evil.json s[n=1]" "show evil.json s[n=1]" "show evil.json s[n=1] --json" "metrics evil.json" "metrics evil.json --json" "log evil.json s[n=1]" "runs" "energy" "gc --dry-run" "fsck"; do
     check "$c starts no program after a run" kept "$retort" $c
 done
+# Another team's part, also while it is fetched.
+for c in "check foreign.json" "plan foreign.json" "graph foreign.json --unfold" "why foreign.json p/p" "trust foreign.json" "trust --list" "lock foreign.json" "plan file://$work/other#HEAD:part.json"; do
+    check "${c%%file*} starts no program, with another team's part" kept "$retort" $c </dev/null
+done
 check "the filter kills a run, which starts programs" same "$(kept "$retort" run evil.json s --set-json 'params.n=[3]' --progress none 2>said.txt; echo $?)" 159
-check "no program of the pipeline ran" test ! -e ran.txt
+check "no program of the pipeline ran" same "$(find . -name ran.txt)" ""
 if [ -x /usr/bin/dot ]; then
     check "a drawing succeeds" sh -c 'RETORT_SPAWNED=spawned.txt LD_PRELOAD="$1" "$2" graph evil.json --format svg >drawn.svg' sh "$noexec" "$retort"
     check "a drawing starts dot of the system alone" same "$(cat spawned.txt)" /usr/bin/dot

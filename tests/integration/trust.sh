@@ -154,5 +154,15 @@ check "a folder that others can write to is refused" exits 3 run p/reads
 check "the message says how to mend that" has run.err "chmod go-w $HOME/.local/state/retort/trust"
 chmod 700 "$HOME/.local/state/retort/trust"
 check "the run succeeds again" run p/reads
+# A store that comes with a repository.
+git init -q "$work/shipped" && cp t.json "$work/shipped" && cp -r .retort "$work/shipped/.retort" && git -C "$work/shipped" add -f .retort t.json
+for version in 2 4; do
+    git -C "$work/shipped" update-index --index-version $version
+    check "a store that git tracks is refused (index version $version)" sh -c 'cd "$1" && "$2" runs >out.txt 2>err.txt; [ $? = 2 ] && grep -q "came with the repository" err.txt' sh "$work/shipped" "$retort"
+done
+check "a run does not use its records" sh -c 'cd "$1" && "$2" run t.json own --progress none >out.txt 2>err.txt; [ $? = 2 ]' sh "$work/shipped" "$retort"
+check "one that the user names is used" sh -c 'cd "$1" && "$2" runs --store .retort >out.txt' sh "$work/shipped" "$retort"
+git -C "$work/shipped" rm -rqf --cached .retort
+check "one that git does not track is used" sh -c 'cd "$1" && "$2" runs >out.txt' sh "$work/shipped" "$retort"
 check "XDG_STATE_HOME moves the folder" sh -c 'export XDG_STATE_HOME="$PWD/state"; ! "$1" run t.json p/reads </dev/null 2>/dev/null && "$1" trust t.json </dev/null >trust.txt 2>&1 && [ -d state/retort/trust ]' sh "$retort"
 finish

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Two teams: A publishes a part and a study over https; B includes the one and runs the other by URL, is asked once, works
-# without the network afterwards, and follows A only when B says so.
+# Two teams. A publishes a part and a study over https; B includes the one and runs the other by URL. B is asked once,
+# works without the network afterwards, and follows A only by lock --update.
 . tests/integration/lib.inc
 . tests/integration/git.inc
 cd "$work" || exit 1

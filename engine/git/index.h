@@ -1,0 +1,15 @@
+/* Asks a repository's index without libgit2, which takes longer to load than a short command takes. */
+#ifndef RETORT_ENGINE_GIT_INDEX_H
+#define RETORT_ENGINE_GIT_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Whether git tracks a file below a folder ("results/") of the repository whose top folder is `root`. False also where
+   the index cannot be read. Only its first MiB counts: names are sorted, and dot-files come first. */
+bool index_tracks_below(const char *root, const char *folder);
+
+/* The same for the text of an index. */
+bool index_text_tracks_below(const void *index, size_t size, const char *folder);
+
+#endif
