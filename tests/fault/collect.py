@@ -22,7 +22,7 @@ import zlib
 from study import LIMIT_S, NO_FAULT, Place, Wrong, check_gone, sanitizer, undisturbed
 from sweep import CHANGED, FAULTS, Sweep, check_message, main
 
-KILLED_AT = 250  # of some 400 calls of the run that leaves something behind
+KILLED_AT = 150  # of some 300 calls of the run that leaves something behind
 GC = ("gc", "--grace", "0s", "--keep-runs", "1")
 
 
@@ -101,6 +101,9 @@ class Collection(Sweep):
                 raise Wrong("the store could not be made")
         if place.run("kill:%d" % KILLED_AT, ("--set", "params.lines=99"))[0] != -9:
             raise Wrong("the third run was not killed")
+        newest = max(glob.glob(place.store + "/runs/*.json"))
+        if "exit" in json.load(open(newest)):
+            raise Wrong("the third run had ended before it was killed")
         check_gone(place)
         os.remove(place.log)
         return place.store
