@@ -80,8 +80,8 @@ static int refuse_tracked(const struct arguments *a, const char *root, const cha
     if ((named && *named) || !index_tracks_below(root, ".retort/"))
         return 0;
     return error_set(err, ERR_INVALID,
-                     "git tracks files in %s, and a store that came with a repository is not used: --store names "
-                     "another; git rm -r --cached .retort untracks it",
+                     "%s came with the repository, for git tracks it, and is not used: name another by --store, or "
+                     "git rm -r --cached .retort",
                      path);
 }
 
