@@ -41,7 +41,7 @@ SRC_kinds = $(wildcard stages/kinds/*.c)
 SRC_protocol = $(wildcard stages/protocol/*.c)
 SRC_keeper = $(filter-out stages/keeper/main.c,$(wildcard stages/keeper/*.c))
 SRC_store = $(wildcard store/*.c)
-SRC_engine = $(wildcard $(foreach f,pipeline plan environment lookup git transfer attempt energy publish run verify provenance trust report dvc command,engine/$(f)/*.c))
+SRC_engine = $(wildcard $(foreach f,pipeline plan environment lookup git transfer attempt energy publish run verify provenance trust report dvc bundle command,engine/$(f)/*.c))
 SRC_kernels = $(wildcard kernels/*.c kernels/*/*.c)
 SRC_stages = $(filter-out stages/main.c,$(wildcard stages/*.c stages/run/*.c))
 ROOMS = base meter kinds protocol keeper store engine kernels stages
@@ -152,12 +152,16 @@ $(BUILD)/tests/fault/mutate $(BUILD)/tests/fault/powercut: %: %.o $(BUILD)/tests
 
 # ---- packages to install ----
 
-BUILD_PACKAGES = gcc libc6-dev make git pkg-config libuv1-dev libcjson-dev libyaml-dev libseccomp-dev libgit2-dev libcurl4-openssl-dev libsqlite3-dev \
+BUILD_PACKAGES = gcc libc6-dev make git pkg-config libuv1-dev libcjson-dev libyaml-dev libseccomp-dev libgit2-dev libcurl4-openssl-dev libarchive-dev libsqlite3-dev \
 	libopenblas-pthread-dev gfortran libsleef-dev librandom123-dev libssl-dev gnuplot-nox graphviz
 # A server of the tests' own. Not where systemd would start Debian's: nobody wants to open his machine by testing.
 SSH_SERVER = $(if $(wildcard /run/systemd/system),,openssh-server)
 TEST_PACKAGES = libcmocka-dev python3 python3-jsonschema python3-yaml procps openssl openssh-client $(SSH_SERVER)
 LINT_PACKAGES = clang-tidy clang clang-format cppcheck
+
+# For tests/integration/crate.sh, where there are shapes to check with.
+NPM_PACKAGES = shacl-engine@1.1.2 n3@2.13.12 jsonld@9.0.0 ro-crate@3.7.2
+ROCRATE = $(or $(RETORT_ROCRATE),../shared/rocrate)
 
 # Debian packages, as root or through sudo, after saying which; nothing when all are there.
 define install
@@ -175,6 +179,9 @@ deps:
 	$(call install,$(BUILD_PACKAGES))
 test-deps: deps
 	$(call install,$(TEST_PACKAGES))
+	@[ -z "$(wildcard $(ROCRATE))" ] || [ -d build/npm/node_modules/shacl-engine ] || ! command -v npm >/dev/null || \
+		npm install --silent --no-audit --no-fund --no-save --prefix build/npm $(NPM_PACKAGES) || \
+		echo "npm cannot install $(NPM_PACKAGES): the test that needs them will be skipped" >&2
 lint-deps: test-deps
 	$(call install,$(LINT_PACKAGES))
 

@@ -277,6 +277,28 @@ static int put_listing(const struct putting *t, struct listing *l, struct object
     return rc;
 }
 
+int store_listing_check(const struct digest *d, const char *text, size_t size, struct error *err) {
+    struct listing l = {0};
+    struct error why = {0};
+    struct digest found;
+    int rc = listing_parse(&l, text, size, &why);
+    listing_close(&l);
+    listing_digest(&found, text, size);
+    if (rc == 0 && digest_equal(&found, d))
+        return 0;
+    return error_set(err, ERR_INVALID, "%s", rc < 0 ? why.message : "the listing of a folder has another digest");
+}
+
+int store_listing_put(struct store *s, const struct digest *d, const char *text, size_t size, struct error *err) {
+    struct buffer copy = {0};
+    int rc = store_listing_check(d, text, size, err);
+    buffer_append(&copy, text, size);
+    if (rc == 0)
+        rc = write_listing(s, &copy, &(struct object){.digest = *d, .directory = true}, err);
+    buffer_close(&copy);
+    return rc;
+}
+
 static int put(struct store *s, int at, const char *path, enum how how, struct object *out, struct error *err) {
     struct putting t = {s, how, at};
     struct listing l = {0};

@@ -69,6 +69,11 @@ int store_record_add(struct store *s, const cJSON *record, struct error *err) {
     return add(s, record, false, err);
 }
 
+int store_record_check(const cJSON *record, struct error *err) {
+    struct record_row row;
+    return record_row_read(&row, record, err);
+}
+
 int store_record_import(struct store *s, const cJSON *record, struct error *err) {
     return add(s, record, true, err);
 }

@@ -60,6 +60,21 @@ const char *record_growing(const cJSON *record, int stream) {
     return cJSON_GetStringValue(cJSON_GetArrayItem(member(record, "growing"), stream));
 }
 
+struct record_attempt record_attempt_read(const cJSON *record) {
+    const cJSON *p = member(record, "provenance"), *logs = member(p, "logs");
+    return (struct record_attempt){
+        .start = json_text(p, "start", ""),
+        .end = json_text(p, "end", ""),
+        .argv = member(p, "argv"),
+        .inputs = member(p, "inputs"),
+        .logs = {json_text(member(logs, "stdout"), "path", NULL), json_text(member(logs, "stderr"), "path", NULL)}};
+}
+
+struct record_file record_file_read(const cJSON *item) {
+    return (struct record_file){json_text(item, "name", ""), json_text(item, "path", NULL),
+                                json_text(item, "sha256", ""), json_double(item, "size", 0)};
+}
+
 bool record_key(struct digest *out, const cJSON *record) {
     return digest_parse(out, json_text(record, "key", ""));
 }

@@ -79,6 +79,22 @@ struct record_origin {
 };
 struct record_origin record_origin_read(const cJSON *record);
 
+/* How the attempt ran that gave the result. */
+struct record_attempt {
+    const char *start, *end; /* as RECORD.md writes times; "": unknown */
+    const cJSON *argv;       /* an array of texts; NULL: unknown */
+    const cJSON *inputs;     /* arrays by name: record_file_read */
+    const char *logs[2];     /* files below logs/ of stdout and stderr; NULL: none */
+};
+struct record_attempt record_attempt_read(const cJSON *record);
+
+/* A file that an input held. */
+struct record_file {
+    const char *name, *path, *sha256; /* path: of a file of the project; NULL: an out of a stage */
+    double size;
+};
+struct record_file record_file_read(const cJSON *item);
+
 /* ---- writing; the caller deletes what is made, and trees that are handed over become the record's ---- */
 
 /* The members that are known before the attempt runs. */

@@ -84,6 +84,18 @@ int store_object_hash(int at, const char *path, struct object *out, struct error
 int store_object_part(struct store *s, const struct object *whole, const char *part, struct object *out,
                       struct error *err);
 
+/* Visits the files below objects/ that an object consists of: its own, or a directory's listing and files. One may come
+   several times. ERR_NOT_FOUND; ERR_CORRUPT. */
+typedef int store_file_visit(void *context, const struct digest *d, bool listing, struct error *err);
+int store_object_each_file(struct store *s, const struct object *o, store_file_visit *visit, void *context,
+                           struct error *err);
+
+/* Whether a text is the listing that makes a directory object with this digest. ERR_INVALID. */
+int store_listing_check(const struct digest *d, const char *text, size_t size, struct error *err);
+
+/* Puts such a listing. The files of the directory are put by themselves. */
+int store_listing_put(struct store *s, const struct digest *d, const char *text, size_t size, struct error *err);
+
 /* The path of an object that is a file. The caller frees. */
 char *store_object_path(const struct store *s, const struct digest *d);
 
@@ -189,8 +201,8 @@ void store_read_tick(struct store *s);
 int store_read_end(struct store *s, struct error *err);
 
 /* The newest records of an instance ("scratch[size=7]"), of a stage ("scratch") or of a built-in kind
-   ("deeprx/train@1"), at most `limit`: those of this store, newest first, then those from elsewhere. The caller deletes
-   each and frees the array. */
+   ("deeprx/train@1"), newest first, at most `limit`. Records from elsewhere come last. The caller deletes each and frees
+   the array. */
 enum record_group { RECORDS_OF_INSTANCE, RECORDS_OF_STAGE, RECORDS_OF_KIND };
 int store_record_newest(struct store *s, enum record_group group, const char *name, size_t limit, cJSON ***out,
                         size_t *count, struct error *err);
@@ -201,9 +213,12 @@ int store_record_newest(struct store *s, enum record_group group, const char *na
    text. ERR_NOT_FOUND for an out that is not in the store. */
 int store_record_add(struct store *s, const cJSON *record, struct error *err);
 
-/* The same for a record from elsewhere. Whatever its own times say, it counts after every record of this store, also a
-   later one; among foreign records the first that arrived counts. The first one raises the store's format, durably. */
+/* The same for a record from elsewhere. It counts after every record of this store, also after later ones. Among foreign
+   records the first that arrived counts; their own times do not matter. The first raises the store's format, durably. */
 int store_record_import(struct store *s, const cJSON *record, struct error *err);
+
+/* Whether a record has the members that store_record_add needs. ERR_INVALID. */
+int store_record_check(const cJSON *record, struct error *err);
 
 /* Queues withdrawals of all records that a key has now: they count no longer in this store. Queue the key's new record
    before them, so that the same group holds both. The first withdrawal raises the store's format, durably. */

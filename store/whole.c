@@ -75,6 +75,17 @@ int store_object_require(struct store *s, const struct object *o, struct error *
     return rc;
 }
 
+int store_object_each_file(struct store *s, const struct object *o, store_file_visit *visit, void *context,
+                           struct error *err) {
+    struct listing l = {0};
+    int rc = o->directory ? listing_load(&l, s, &o->digest, err) : 0;
+    for (size_t i = 0; rc == 0 && i < l.count; i++)
+        if (listing_is_file(&l.entries[i]))
+            rc = visit(context, &l.entries[i].digest, false, err);
+    listing_close(&l);
+    return rc < 0 ? rc : visit(context, &o->digest, o->directory, err);
+}
+
 /* ---- parts ---- */
 
 /* Leaves the entries below a folder, with their paths from there on. */

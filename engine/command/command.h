@@ -32,7 +32,8 @@ struct command {
 
 extern const struct command command_run, command_plan, command_why, command_check, command_graph, command_show,
     command_log, command_runs, command_metrics, command_energy, command_verify, command_kinds, command_exec, command_gc,
-    command_fsck, command_shell, command_import_dvc, command_diff, command_lock, command_trust;
+    command_fsck, command_shell, command_import_dvc, command_diff, command_lock, command_trust, command_export,
+    command_import;
 
 /* All commands, in the order of --help. */
 const struct command *const *commands_all(size_t *count);

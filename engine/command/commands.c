@@ -6,10 +6,10 @@
 #include "engine/command/command.h"
 
 static const struct command *const commands[] = {
-    &command_run,    &command_plan,   &command_why,   &command_check, &command_graph,
-    &command_show,   &command_log,    &command_runs,  &command_diff,  &command_metrics,
-    &command_energy, &command_verify, &command_shell, &command_lock,  &command_trust,
-    &command_kinds,  &command_exec,   &command_gc,    &command_fsck,  &command_import_dvc,
+    &command_run,   &command_plan, &command_why,   &command_check,      &command_graph,  &command_show,
+    &command_log,   &command_runs, &command_diff,  &command_metrics,    &command_energy, &command_verify,
+    &command_shell, &command_lock, &command_trust, &command_export,     &command_import, &command_kinds,
+    &command_exec,  &command_gc,   &command_fsck,  &command_import_dvc,
 };
 
 const struct command *const *commands_all(size_t *count) {

@@ -110,6 +110,10 @@ int project_open_store(struct store **out, const struct arguments *a, struct err
     return code;
 }
 
+int project_create_store(struct store **out, const struct arguments *a, const char *root, struct error *err) {
+    return open_store_at(out, a, root, true, err);
+}
+
 /* In memory, where that can be had: the syncs of a new store cost most of a short plan's time. */
 static const char *temporary_folder(void) {
     const char *base = getenv("TMPDIR");
@@ -157,9 +161,11 @@ int project_report(struct diagnostics *d, struct error *err) {
     diagnostics_print(&text, d);
     printable_print(stderr, buffer_text(&text));
     buffer_close(&text);
-    if (d->errors == 0)
+    size_t errors = d->errors;
+    diagnostics_close(d);
+    if (errors == 0)
         return 0;
-    return error_set(err, ERR_INVALID, "%zu error%s; nothing was run", d->errors, d->errors == 1 ? "" : "s");
+    return error_set(err, ERR_INVALID, "%zu error%s; nothing was run", errors, errors == 1 ? "" : "s");
 }
 
 static int add_override(struct project *p, const char *which, const char *value, struct error *err) {

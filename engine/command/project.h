@@ -73,6 +73,9 @@ char *project_root(const char *path);
 /* Opens the store for commands without a pipeline: --store, RETORT_STORE, or .retort of the git root around the
    working directory. */
 int project_open_store(struct store **out, const struct arguments *a, struct error *err);
+
+/* The same, and makes one where there is none; `root` is the folder that holds .retort. */
+int project_create_store(struct store **out, const struct arguments *a, const char *root, struct error *err);
 char *project_store_path(const struct arguments *a, const char *root); /* the caller frees */
 
 /* The folders that commands do not see, NULL-terminated: the roots of the project and of included files; `p` owns them.
@@ -91,7 +94,7 @@ int project_gpus(struct gpus **out, struct scheduler_limits *limits, const struc
 /* The path of retort-stage, beside this program; the caller frees. ERR_IO. */
 int project_stage_program(char **out, struct error *err);
 
-/* Prints diagnostics to stderr. ERR_INVALID with their number if there are errors, else 0. */
+/* Prints diagnostics to stderr and forgets them. ERR_INVALID with their number if there are errors, else 0. */
 int project_report(struct diagnostics *d, struct error *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* The fields of a command's environment, for a stage and for "defaults": env, pass_env, toolchain; and pin. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "engine/base/file.h"
 #include "engine/base/memory.h"
@@ -23,6 +24,18 @@ static const char *env_name_fault(const char *name) {
 
 /* ---- env ---- */
 
+/* A word of the name, between "_", that says that the value is nobody else's business. */
+static bool names_secret(const char *name) {
+    static const char *const words[] = {"TOKEN", "SECRET", "KEY", "APIKEY", "PASSWORD", "PASSWD", "CREDENTIALS"};
+    for (const char *word = name; *word; word += strcspn(word, "_"), word += *word == '_') {
+        size_t size = strcspn(word, "_");
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+            if (size == strlen(words[i]) && strncasecmp(word, words[i], size) == 0)
+                return true;
+    }
+    return false;
+}
+
 static void read_variables(struct stage_decl *out, const struct scope *scope, const cJSON *node) {
     struct part *part = scope->part;
     struct reader *r = part->reader;
@@ -35,6 +48,9 @@ static void read_variables(struct stage_decl *out, const struct scope *scope, co
         const char *fault = env_name_fault(member->string);
         if (fault)
             report_key(part, member, "\"%s\" cannot be set: %s", member->string, fault);
+        if (names_secret(member->string))
+            warn_value(part, member, "\"%s\" may be a secret, and its value is stored in records; use pass_env",
+                       member->string);
         const struct value *v = value_compile(scope, member);
         const cJSON *json = v->type == VALUE_LITERAL && !value_is_broken(v) ? v->as.literal : NULL;
         bool scalar = cJSON_IsString(json) || cJSON_IsNumber(json) || cJSON_IsBool(json);

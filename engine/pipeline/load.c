@@ -27,14 +27,6 @@ static const char *keep_text(struct reader *r, char *text) {
     return kept;
 }
 
-static void note_file(struct reader *r, const char *file) {
-    for (size_t i = 0; i < r->file_count; i++)
-        if (strcmp(r->files[i], file) == 0)
-            return;
-    mem_grow(r->files, &r->file_capacity, r->file_count + 1);
-    r->files[r->file_count++] = file;
-}
-
 /* `origin` NULL: a file of this machine. */
 static struct part *part_create(struct reader *r, struct part *includer, const char *name, const char *file,
                                 const struct origin *origin) {
@@ -129,8 +121,8 @@ static void parse(struct part *part) {
 }
 
 static void check_head(struct part *part) {
-    static const char *const keys[] = {"$schema", "retort",   "name",   "description", "include",
-                                       "params",  "defaults", "stages", "results",     "energy_budget"};
+    static const char *const keys[] = {"$schema", "retort", "name",     "description", "license", "authors",
+                                       "include", "params", "defaults", "stages",      "results", "energy_budget"};
     struct reader *r = part->reader;
     if (!cJSON_IsObject(part->root)) {
         report_value(part, part->root, "a pipeline is an object; found %s", describe(r, part->root));
@@ -215,12 +207,13 @@ static struct part *load_part(struct part *part, const cJSON *path) {
     }
     if (in_own_chain(part, path))
         return NULL;
-    note_file(r, part->file);
+    reader_note_file(r, part->file);
     parse(part);
     if (!part->broken)
         check_head(part);
     if (!part->broken) {
         read_names(part);
+        read_credits(part);
         load_includes(part);
     }
     return part->broken ? NULL : part;
@@ -405,12 +398,13 @@ int load_root(struct reader *r, const struct pipeline_source *source, struct err
     }
     if (rc < 0)
         return error_set(err, rc, "%s", local.message);
-    note_file(r, r->root->file);
+    reader_note_file(r, r->root->file);
     parse(r->root);
     if (!r->root->broken)
         check_head(r->root);
     if (!r->root->broken) {
         read_names(r->root);
+        read_credits(r->root);
         load_includes(r->root);
     }
     return 0;

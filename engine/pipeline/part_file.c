@@ -1,10 +1,20 @@
 /* Files that a part names beside its own: of this machine, or of the commit that holds the part. */
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "engine/base/file.h"
 #include "engine/base/folder.h"
+#include "engine/base/memory.h"
 #include "engine/pipeline/reader.h"
+
+void reader_note_file(struct reader *r, const char *file) {
+    for (size_t i = 0; i < r->file_count; i++)
+        if (strcmp(r->files[i], file) == 0)
+            return;
+    mem_grow(r->files, &r->file_capacity, r->file_count + 1);
+    r->files[r->file_count++] = file;
+}
 
 static const struct commits *commits_of(const struct part *part) {
     return part->reader->commits;
@@ -21,6 +31,8 @@ int part_file_read(struct buffer *out, const struct part *part, const char *path
     if (!origin) {
         char *full = path_join(part->pipeline->directory, path);
         int rc = file_read(out, full, limit, err);
+        if (rc == 0)
+            reader_note_file(part->reader, arena_strdup(part->reader->arena, full));
         free(full);
         return rc;
     }

@@ -227,10 +227,18 @@ struct result_decl {
     struct location at;
 };
 
+struct author {
+    const char *name;
+    const char *orcid, *affiliation; /* NULL: not said */
+};
+
 struct pipeline {
     struct arena *arena; /* shared by a pipeline and its includes; the root frees */
     const char *name;
     const char *description;
+    const char *license; /* an identifier of SPDX or a URL; NULL: none is stated */
+    const struct author *authors;
+    size_t author_count;
     const char *path;            /* the file as given; of an origin its name for people */
     const struct origin *origin; /* NULL: a file of this machine, the user's own */
     const char *directory;       /* its directory, absolute: where input paths resolve; NULL: it has an origin */
@@ -248,7 +256,7 @@ struct pipeline {
     const struct stage_decl *const *stages;
     size_t stage_count;
 
-    const char *const *files; /* every file read: the pipeline and its parts */
+    const char *const *files; /* every file read: the pipeline, its parts, params files and rows */
     size_t file_count;
 
     /* A file of this machine refers to params of a part from git: any of its stages may hold their values. Set in the

@@ -321,10 +321,16 @@ bool patch_check(struct reader *r, const cJSON *declared, const cJSON *patch, en
 /* A new tree: `base` with the members of `patch` over it, or `patch` where one of them is no object. */
 cJSON *patch_apply(const cJSON *base, const cJSON *patch);
 
+/* ---- credits.c ---- */
+
+/* Reads "license" and "authors". */
+void read_credits(struct part *part);
+
 /* ---- part_file.c ---- */
 
 /* Each takes a path beside the part's own file. In a commit it may not lead out of it: ERR_INVALID. */
 /* Appends a file; errors of file_read. */
+void reader_note_file(struct reader *r, const char *file); /* for the pipeline's `files` */
 int part_file_read(struct buffer *out, const struct part *part, const char *path, size_t limit, struct error *err);
 int part_file_find(enum origin_type *out, const struct part *part, const char *path, struct error *err);
 int part_file_list(const struct part *part, const char *path, origin_visit *visit, void *visitor, struct error *err);

@@ -139,6 +139,9 @@ void key_maker_free(struct key_maker *m); /* NULL is fine */
    names. sha256_field frames each by its length. */
 void action_key(struct digest *out, struct key_maker *m, const struct action *a);
 
+/* The same from the components as a record keeps them. Any tree has a key. */
+void components_key(struct digest *out, const cJSON *components);
+
 /* The paths and numbers that stand for symbols. `item_path(context, input, index, buffer)` appends the path of an
    item. */
 typedef void action_item_path(void *context, const struct action_input *input, size_t index, struct buffer *path);

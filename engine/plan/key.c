@@ -291,6 +291,8 @@ cJSON *action_components(const struct action *a) {
     return out;
 }
 
+static const char tag[] = "retort-key-1";
+
 struct key_maker {
     struct components components;
     struct buffer ordered;
@@ -324,7 +326,6 @@ static const struct buffer *order_text(struct key_maker *m) {
 }
 
 void action_key(struct digest *out, struct key_maker *m, const struct action *a) {
-    static const char tag[] = "retort-key-1";
     struct components *c = &m->components;
     c->count = 0;
     buffer_clear(&c->text);
@@ -333,4 +334,20 @@ void action_key(struct digest *out, struct key_maker *m, const struct action *a)
     sha256_field(m->hash, tag, sizeof tag - 1);
     sha256_update(m->hash, text->data, text->size);
     sha256_restart(m->hash, out);
+}
+
+void components_key(struct digest *out, const cJSON *components) {
+    struct components c = {0};
+    struct key_maker *m = key_maker_create();
+    const cJSON *item;
+    cJSON_ArrayForEach(item, components) {
+        add_json(&c, "", item->string ? item->string : "", item);
+    }
+    m->components = c;
+    sort(&m->components);
+    const struct buffer *text = order_text(m);
+    sha256_field(m->hash, tag, sizeof tag - 1);
+    sha256_update(m->hash, text->data, text->size);
+    sha256_restart(m->hash, out);
+    key_maker_free(m);
 }

@@ -1,4 +1,4 @@
-/* Which record counts, when some came from elsewhere: this store's first, then the foreign one that arrived first. */
+/* Of several records of a key one of this store counts, and without one the foreign record that arrived first. */
 #include <sqlite3.h>
 
 #include "store/segment.h"
