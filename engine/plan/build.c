@@ -42,8 +42,8 @@ static int ask_program(struct action_pin *pin, struct scope *s) {
     return 0;
 }
 
-/* The program of another team's stage that a folder of its choice gives: by its name alone, an own stage with another
-   program of that name would take the results. NULL: it is pinned already, or has a path, which is in the key. */
+/* The program that a toolchain's folder gives to another team's stage. An own stage with another program of that name
+   must not take its results. NULL: it is pinned already, or has a path, which is in the key. */
 static const char *program_of_prefix(const struct stage_decl *decl) {
     const struct value *cmd = decl->cmd;
     if (!decl->scope->origin || decl->toolchain.type != TOOLCHAIN_PREFIX || cmd->type != VALUE_LIST)

@@ -129,10 +129,13 @@ static struct known_file *known_file(const struct gathered *g, struct scope *s, 
     struct buffer *key = &p->text;
     const struct origin *o = beside ? beside->origin : NULL;
     const char *place = o ? origin_beside(s->arena, o, path) : path;
-    if (!place) {
+    bool is_top = o && place && strcmp(place, ".") == 0;
+    if (is_top)
+        scope_fault(s, at, "a whole repository is no input: name files and folders in it");
+    else if (!place)
         scope_fault(s, at, "the path \"%s\" " ORIGIN_LEAVES, path);
+    if (is_top || !place)
         return NULL;
-    }
     put_file_key(key, g, s, beside, place);
     struct known_file *file = bytemap_get(&p->files, key->data, key->size);
     if (file)

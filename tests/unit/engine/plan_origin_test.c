@@ -76,6 +76,15 @@ static void no_input_leads_out_of_the_commit(void **state) {
     }
 }
 
+static void the_top_folder_of_a_commit_is_no_input(void **state) {
+    (void)state;
+    struct world w = {0};
+    open_foreign(&w, PART("\"in\":{\"i\":\".\"}"));
+    expect_fault(&w, "a whole repository is no input");
+    assert_int_equal(w.file_questions, 0);
+    world_close(&w);
+}
+
 static void an_absolute_path_of_a_foreign_matrix_is_refused(void **state) {
     (void)state;
     struct world w = {0};
@@ -131,6 +140,7 @@ int main(void) {
         cmocka_unit_test(the_program_of_a_foreign_toolchain_is_in_the_key),
         cmocka_unit_test(the_toolchain_of_an_own_stage_is_in_no_key),
         cmocka_unit_test(no_input_leads_out_of_the_commit),
+        cmocka_unit_test(the_top_folder_of_a_commit_is_no_input),
         cmocka_unit_test(an_absolute_path_of_a_foreign_matrix_is_refused),
         cmocka_unit_test(a_passed_variable_is_in_the_key_of_a_foreign_stage),
     };
