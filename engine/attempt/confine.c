@@ -46,7 +46,7 @@ static const char *const *constant(char *const *list) {
 static void add_root(struct attempt *a, const char *path) {
     char *normal = path_normal(path);
     bool known = is_listed(sandbox_system, normal) || is_listed(constant(a->sandbox.read), normal);
-    if (*normal == '/' && !known && file_exists(normal)) {
+    if (*normal == '/' && normal[1] && !known && file_exists(normal)) {
         mem_grow(a->sandbox.read, &a->read_capacity, a->read_count + 2);
         a->sandbox.read[a->read_count++] = mem_strdup(normal);
         a->sandbox.read[a->read_count] = NULL;
@@ -71,13 +71,24 @@ static bool is_environment(const char *prefix) {
     return is;
 }
 
+static bool holds_home(const char *folder) {
+    const char *home = getenv("HOME");
+    char *real = realpath(home && *home ? home : "/", NULL), *place = realpath(folder, NULL);
+    bool holds = path_below(real ? real : "/", place ? place : folder) != NULL;
+    free(real);
+    free(place);
+    return holds;
+}
+
 /* A folder with the user's home holds secrets, and ~/.local or ~/.cargo may. */
 static bool is_prefix(const char *folder) {
-    const char *home = getenv("HOME");
-    char *real = realpath(home && *home ? home : "/", NULL);
-    bool private = path_below(real ? real : "/", folder) || path_base(folder)[0] == '.' || strcmp(folder, "/") == 0;
-    free(real);
-    return is_environment(folder) || !private;
+    return is_environment(folder) || (!holds_home(folder) && path_base(folder)[0] != '.');
+}
+
+/* A folder that nobody has named as one to read. */
+static void add_found(struct attempt *a, const char *folder) {
+    if (!holds_home(folder))
+        add_path(a, folder);
 }
 
 /* A folder of programs, with what belongs to it: of PREFIX/bin all of PREFIX. */
@@ -85,7 +96,7 @@ static void add_programs(struct attempt *a, const char *named) {
     char *folder = path_normal(named), *prefix = path_directory(folder);
     bool whole =
         (strcmp(path_base(folder), "bin") == 0 || strcmp(path_base(folder), "shims") == 0) && is_prefix(prefix);
-    add_path(a, whole ? prefix : folder);
+    add_found(a, whole ? prefix : folder);
     free(prefix);
     free(folder);
 }
@@ -143,12 +154,13 @@ static void add_python(struct attempt *a, const char *program, const char *searc
         return;
     char *inner = path_join(i->python->prefix, "bin/python3");
     char *project = decl->scope->directory ? path_repository(decl->scope->directory) : NULL;
-    add_path(a, i->python->prefix);
+    if (is_prefix(i->python->prefix))
+        add_found(a, i->python->prefix);
     add_program(a, inner);
     for (size_t k = 0; k < i->python->path_count; k++)
         if (!project ||
             (!path_below(project, i->python->paths[k].path) && !path_below(i->python->paths[k].path, project)))
-            add_path(a, i->python->paths[k].path);
+            add_found(a, i->python->paths[k].path);
     free(project);
     free(inner);
 }
@@ -186,7 +198,7 @@ static void add_command(struct attempt *a) {
         add_search(a, search, add_programs);
     }
     if (opens(a, "LD_LIBRARY_PATH"))
-        add_search(a, environment_value(a->environment, "LD_LIBRARY_PATH"), add_path);
+        add_search(a, environment_value(a->environment, "LD_LIBRARY_PATH"), add_found);
     free(program);
 }
 

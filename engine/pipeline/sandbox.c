@@ -5,10 +5,13 @@
 #include "engine/base/file.h"
 #include "engine/pipeline/reader.h"
 
-/* A folder that holds the whole system would leave nothing to hold off. */
+/* The whole system would leave nothing to hold off. Devices, other processes and sockets are no files to read. */
 static void check_root(struct part *part, const cJSON *item) {
     char *normal = path_normal(item->valuestring);
-    if (*normal != '/' || strcmp(normal, "/") == 0)
+    if (path_below(normal, "/proc") || path_below(normal, "/dev") || strcmp(normal, "/run") == 0)
+        report_value(part, item, "\"%s\" cannot be read: it holds processes, devices or sockets of this machine",
+                     item->valuestring);
+    else if (*normal != '/' || strcmp(normal, "/") == 0)
         report_value(part, item,
                      "\"%s\" cannot be read: name the absolute path of a file or folder, such as \"/opt/cuda\"",
                      item->valuestring);

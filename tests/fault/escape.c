@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/keyctl.h>
 #include <netinet/in.h>
@@ -296,6 +297,13 @@ static bool call(long number, long first, long second) {
     return syscall(number, first, second, 0L, 0L, 0L, 0L) >= 0 || (errno != EPERM && errno != ENOSYS);
 }
 
+static bool use_capabilities(const char *unused) {
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct held[_LINUX_CAPABILITY_U32S_3];
+    (void)unused;
+    return syscall(SYS_capget, &head, held) < 0 || held[0].permitted || held[1].permitted;
+}
+
 static bool use_ring(const char *unused) {
     char parameters[256] = {0};
     (void)unused;
@@ -444,6 +452,7 @@ static const struct way {
             {"writev", write_memory},
             {"prlimit", limit},
             {"shm", attach_memory},
+            {"capability", use_capabilities},
             {"io_uring", use_ring},
             {"keyctl", use_keys},
             {"add_key", add_key},

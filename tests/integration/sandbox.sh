@@ -103,6 +103,15 @@ stage venv true 'python3 -c \"import own_module; print(own_module.text)\" >o' ',
 check "a venv is there" run venv.json
 check "with its packages" same "$(cat results/venv/o)" module
 
+# Folders of programs in the user's home do not open it.
+mkdir "$work/home/bin" && cp "$(readlink -f /usr/bin/python3)" "$work/home/bin/python3"
+stage within true 'python3 -c pass; cat '"$work"'/home/file '"$work"'/home/bin/../file; ls -A / >o' ', "env": { "PATH": "'"$work/home/bin:$work/home:/:/usr/bin:/bin"'" }'
+run within.json
+check "a program in the user's home runs" same "$(tr '\n' ' ' <results/within/o | grep -c 'proc')" 1
+"$retort" log within.json a >log.out 2>&1
+check "and the home stays closed" same "$(grep -c "home/.*file: No such file or directory" log.out)" 2
+check "the record names its folder alone" same "$(provenance within a | grep -o '"read":\[.*\]')" "\"read\":[\"$work/home/bin\"]"
+
 # The directory held inputs of an earlier stage.
 cat >after.json <<'EOF'
 { "retort": 1, "name": "after", "stages": {

@@ -49,7 +49,7 @@ sockets="unix=$work/bus abstract=$work family=40 family=17 family=38"
 processes="kill=$listener pidfd=$listener tgkill=$listener ptrace=$listener readv=$listener writev=$listener prlimit=$listener
     read=/proc/$listener/environ list=/proc/$listener/cwd/ shm=$key
     kill=\$ENGINE pidfd=\$ENGINE read=/proc/\$ENGINE/environ read=/proc/1/environ read=/proc/1/maps write=/proc/sys/kernel/hostname"
-calls="traceme io_uring keyctl add_key request_key userfaultfd tiocsti tiocsti-wide unshare clone clone3 x32 i386"
+calls="capability traceme io_uring keyctl add_key request_key userfaultfd tiocsti tiocsti-wide unshare clone clone3 x32 i386"
 printf '#!/bin/sh\n' >"$work/other/tool" && chmod 755 "$work/other/tool"
 
 pipeline() { # FILE SANDBOX WAYS
