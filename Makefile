@@ -136,10 +136,6 @@ FUZZ_MAIN = $(if $(filter fuzz,$(CONFIG)),-fsanitize=fuzzer,$(BUILD)/tests/fuzz/
 $(FUZZ_TARGETS): %: %.o $(BUILD)/tests/fuzz/fuzz.o $(BUILD)/tests/fuzz/tree.o $(filter %.o,$(FUZZ_MAIN)) $(call lib,engine) $(call lib,store) $(LIBS_retort-stage)
 	$(CC) $(LDFLAGS_ALL) $(TEST_LD) $(filter -%,$(FUZZ_MAIN)) -o $@ $^ $(SYSLIBS_retort) $(TEST_SYSLIBS_stages)
 
-# Reads a file of a commit from a repository.
-$(BUILD)/tests/integration/git_read: %: %.o $(call lib,engine) $(call lib,base)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(TEST_SYSLIBS_base) -lpthread
-
 unit-programs: $(UNIT_TESTS) $(FAULT_TESTS) $(FUZZ_TARGETS)
 $(BUILD)/tests/%.so: tests/%.c
 	@mkdir -p $(@D)
@@ -219,7 +215,6 @@ $(SCRIPTS) $(PEER_SCRIPTS) $(PROGRAM_RUNNERS): | all
 # Goals, since make does not make a prerequisite by an implicit rule for a script that is there already.
 needs = $(if $(filter tests/integration/%,$(1)),$(FAULT_TESTS)) $(if $(filter %/fuzz.sh,$(1)),$(FUZZ_TARGETS)) \
 	$(if $(filter %/overlay.sh,$(1)),$(BUILD)/tests/unit/store/file_memory_test) \
-	$(if $(filter %/git_fetch.sh %/git_ssh.sh,$(1)),$(BUILD)/tests/integration/git_read) \
 	$(if $(filter tests/peers/%,$(1)),$(BUILD)/tests/peers/gradients)
 chosen = $(foreach test,$(1),$(if $(strip $(if $(TESTS),$(foreach word,$(TESTS),$(findstring $(word),$(test))),all)),$(test)))
 goals = $(call chosen,$(1)) $(call needs,$(call chosen,$(1)))

@@ -52,13 +52,7 @@ check "a server that sends no pack ends the fetch" refused "the server was silen
 unset RETORT_GIT_TIMEOUT
 
 fresh
-cat >study.json <<END_OF_STUDY
-{ "retort": 1, "name": "study", "stages": {},
-  "include": { "part": { "git": "$base/slow/x.git", "rev": "$(commit_of trunk)", "path": "part.json" } } }
-END_OF_STUDY
-check "a study includes a part by https" env RETORT_STORE="$store" "$retort" check study.json
-fresh
-RETORT_STORE="$store" "$retort" check study.json >check.txt 2>message
+check "a slow server is waited for" same "$(read_commit "$base/slow/x.git" trunk)" three
 check "a long fetch shows its progress" grep -q "^fetching $base/slow/x.git: [0-9]* of [0-9]* objects, " message
 
 echo '{ "retort": 1, "name": "own", "stages": { "s": { "cmd": ["true"] } } }' >own.json
@@ -70,7 +64,7 @@ check "gc does too" "$retort" gc --store "$store"
 check "both leave them as they are" same "$(kept)" "$before"
 
 fresh
-"$BUILD/tests/integration/git_read" "$store" "$base/once/x.git" "$(commit_of trunk)" f >read 2>&1 &
+"$retort" plan "$base/once/x.git#$(commit_of trunk):study.json" --store "$store" >read 2>&1 &
 while [ -z "$(find "$store" -name 'pack_*' -size +0)" ]; do sleep 0.02; done
 kill -9 $! && wait $! 2>/dev/null
 check "a killed fetch leaves no reference" same "$(find "$store" -path '*/refs/retort/*')" ""
@@ -81,7 +75,7 @@ check "it removes what the killed one left two days ago" same "$(find "$store" -
 
 fresh
 for n in 1 2 3 4; do
-    "$BUILD/tests/integration/git_read" "$store" "$base/x.git" "$(commit_of trunk)" f >read.$n 2>&1 &
+    "$retort" plan "$base/x.git#$(commit_of trunk):study.json" --store "$store" >read.$n 2>&1 &
     engines="$engines $!"
 done
 wait $engines
@@ -97,5 +91,5 @@ exec 9>&-
 wait
 check "without the server a fetched commit is read" same "$(read_commit "$base/x.git" "$(commit_of trunk)")" three
 check "without the server a name is not resolved" refused "Connection refused" "$base/x.git" trunk
-check "the remote's files are never checked out" same "$(find "$store" -name f)" ""
+check "the remote's files are never checked out" same "$(find "$store" -name study.json)" ""
 finish
