@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"
@@ -55,9 +56,12 @@ static const cJSON *text_member(const cJSON *object, const char *name) {
     return cJSON_IsString(member) ? member : NULL;
 }
 
-/* Lists the includes to resolve: those whose "rev" is no commit id, and with `all` those that have a "ref" too. */
+/* Lists the includes to resolve: those whose "rev" is no commit id, and with `all` those that have a "ref" too. Forms
+   that `check` reports are left alone. */
 static void list_includes(struct locked_file *f, bool all) {
     const cJSON *include = cJSON_GetObjectItemCaseSensitive(json_root(f->document), "include");
+    if (!cJSON_IsObject(include))
+        return;
     f->includes = mem_array((size_t)cJSON_GetArraySize(include) + 1, sizeof *f->includes);
     const cJSON *node;
     cJSON_ArrayForEach(node, include) {
@@ -65,7 +69,7 @@ static void list_includes(struct locked_file *f, bool all) {
                            .git = text_member(node, "git"),
                            .rev = text_member(node, "rev"),
                            .ref = text_member(node, "ref")};
-        if (!p.git || !p.rev)
+        if (!p.git || !p.rev || (!p.ref && cJSON_HasObjectItem(node, "ref")))
             continue;
         if (!git_is_commit(p.rev->valuestring))
             p.wanted = p.rev->valuestring;
@@ -146,6 +150,18 @@ static void put_edited(struct buffer *out, const struct locked_file *f, struct e
     buffer_append(out, f->text.data + at, f->text.size - at);
 }
 
+/* The remotes may have taken minutes, in which the user worked on. */
+static int check_unchanged(const struct locked_file *f, struct error *err) {
+    struct buffer now = {0};
+    int rc = file_read(&now, f->path, JSON_MAX_BYTES, err);
+    if (rc == 0 && (now.size != f->text.size || memcmp(now.data, f->text.data, now.size) != 0))
+        rc = error_set(err, ERR_FAILED, "%s: was changed meanwhile, and is left as it is; lock it again", f->path);
+    if (rc == 0 && access(f->path, W_OK) < 0)
+        rc = error_errno(err, errno, "%s: cannot be written", f->path);
+    buffer_close(&now);
+    return rc;
+}
+
 static int write_file(const struct locked_file *f, struct error *err) {
     struct json_places *places = json_places_create(json_root(f->document), f->text.data, f->text.size);
     struct edit *edits = mem_array(2 * f->count, sizeof *edits);
@@ -194,6 +210,8 @@ static int lock_file(struct locked_file *f, const struct arguments *a, const cha
         rc = resolve(&f->includes[i], store, err);
         any |= rc == 0 && changes(&f->includes[i]);
     }
+    if (rc == 0 && any && !argument_given(a, "dry-run"))
+        rc = check_unchanged(f, err);
     if (rc == 0 && any && !argument_given(a, "dry-run"))
         rc = write_file(f, err);
     if (rc == 0)

@@ -150,6 +150,10 @@ static void check_program(struct part *part, const cJSON *item) {
     if (item->valuestring[0] != '/' && strchr(item->valuestring, '/'))
         report_value(part, item, "\"%s\" is no program on PATH: a program of the project is an input (\"in\")",
                      item->valuestring);
+    else if (item->valuestring[0] == '/' && part->pipeline->origin)
+        report_value(part, item,
+                     "\"%s\" is a file of this machine: another team's file names programs by name, as on PATH",
+                     item->valuestring);
 }
 
 void read_pin(struct draft *d, const cJSON *node) {

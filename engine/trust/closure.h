@@ -20,7 +20,7 @@
 #include "engine/pipeline/pipeline.h"
 #include "engine/trust/reads.h"
 
-/* Whether a stage of the pipeline runs foreign content: its file came from git, or it takes the axes of such a stage, or
+/* Whether a stage of the pipeline runs foreign content. Its file came from git, or it takes the axes of such a stage, or
    its values may be params of such a file. */
 bool closure_concerns(const struct pipeline *p, const struct stage_decl *stage);
 

@@ -76,6 +76,17 @@ refused "a name of a branch and of a tag is refused" v2 'include .*v2'
 git -C "$work/a" branch -D v2 >branch.out
 echo '{ "retort": 1, ' >bad.json
 check "a file that is no JSON is refused" exits 2 "$retort" lock bad.json
+sed 's/"ref": "v1"/"ref": 1/' before.json >odd.json && cp odd.json odd.before && "$retort" lock odd.json >lock.out 2>&1
+check "an include whose ref is no text stays as it is" same "$(grep -c '"ref": 1, "path"' odd.json) $(grep -c '"rev": "v2"' odd.json)" "1 1"
+printf '{ "retort": 1, "name": "t", "include": [{ "git": "file://%s", "rev": "main", "path": "part.json" }], "stages": {} }' "$work/a" >list.json
+cp list.json list.before && "$retort" lock list.json >lock.out 2>&1
+check "a list of includes stays as it is" cmp list.json list.before
+
+# The user works on the file while lock waits for a server: his ssh is a script that adds a line.
+printf '#!/bin/sh\necho >>"%s/slow.json"\nexec git upload-pack "%s"\n' "$PWD" "$work/a" >"$work/ssh" && chmod +x "$work/ssh"
+printf '{ "retort": 1, "name": "t", "include": { "p": { "git": "ssh://host/x.git", "rev": "main", "path": "part.json" } }, "stages": {} }' >slow.json
+check "a file that changes meanwhile is not written over" sh -c '! GIT_SSH_VARIANT=simple GIT_SSH_COMMAND="$1" "$2" lock slow.json 2>lock.err && grep -q "was changed meanwhile" lock.err' sh "$work/ssh" "$retort"
+check "and keeps both" same "$(grep -c '"main"' slow.json) $(tail -c 1 slow.json | od -An -c | tr -d ' ')" '1 \n'
 mv "$work/a" "$work/away"
 cp before.json t.json
 check "a repository that is gone is an error" sh -c '! "$1" lock t.json' sh "$retort"

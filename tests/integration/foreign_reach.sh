@@ -35,6 +35,8 @@ kept_out "the first line of a script opens no folder" '"cmd": ["in/s/script"], "
 mkdir -p home/bin && echo private >home/key
 kept_out "an environment in the home does not open the home" "\"cmd\": [\"sh\", \"-c\", \"cat $work/home/key >o\"], \"outs\": [\"o\"], \"toolchain\": { \"prefix\": \"$work/home\" }"
 kept_out "nor by another way to it" "\"cmd\": [\"sh\", \"-c\", \"cat $work/home/key >o\"], \"outs\": [\"o\"], \"toolchain\": { \"prefix\": \"/usr/../$work/home\" }"
+study "\"s\": { \"cmd\": [\"true\"], \"pin\": [\"$work/secret/key\"] }"
+check "a file of this machine is no program of theirs" exits 2 "$retort" check b/t.json
 
 # trust shows all that decides what a stage does.
 # shows NAME TEXT: trust.txt holds the text
