@@ -13,16 +13,22 @@
 #include "engine/base/file.h"
 #include "engine/base/folder.h"
 
-enum { COPY_CHUNK = 1 << 30 };
+enum {
+    COPY_CHUNK = 1 << 30,
+    SHARED_BYTES = 64 << 10 /* a smaller file is copied as fast as it is shared */
+};
 
-static int copy_content(int from, int to) {
-    if (ioctl(to, FICLONE, from) == 0)
+/* Of a file that grows meanwhile the first `size` bytes. */
+static int copy_content(int from, int to, off_t size) {
+    if (size >= SHARED_BYTES && ioctl(to, FICLONE, from) == 0)
         return 0;
-    ssize_t copied;
-    do
+    ssize_t copied = 1;
+    for (off_t done = 0; done < size && copied != 0; done += copied > 0 ? copied : 0) {
         copied = sendfile(to, from, NULL, COPY_CHUNK);
-    while (copied > 0 || (copied < 0 && errno == EINTR));
-    return copied < 0 ? -1 : 0;
+        if (copied < 0 && errno != EINTR)
+            return -1;
+    }
+    return 0;
 }
 
 static int open_fault(int errnum, const char *path, struct error *err) {
@@ -51,7 +57,7 @@ static int copy_file(const char *from, const char *to, struct error *err) {
     int rc = open_source(&source, &st, from, err);
     if (rc == 0 && (target = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, st.st_mode & S_IXUSR ? 0755 : 0644)) < 0)
         rc = error_errno(err, errno, "%s: cannot be created", to);
-    if (rc == 0 && copy_content(source, target) < 0)
+    if (rc == 0 && copy_content(source, target, st.st_size) < 0)
         rc = error_errno(err, errno, "%s: cannot be copied to %s", from, to);
     if (source >= 0)
         close(source);
@@ -60,17 +66,12 @@ static int copy_file(const char *from, const char *to, struct error *err) {
     return rc;
 }
 
-/* Cuts off what a file holds beyond a size. */
-static int shorten(int fd, off_t size) {
-    struct stat st;
-    return fstat(fd, &st) == 0 && (st.st_size <= size || ftruncate(fd, size) == 0) ? 0 : -1;
-}
-
-int copy_over(const char *from, int target, const char *to, struct error *err) {
+int copy_over(const char *from, int target, off_t old_size, const char *to, struct error *err) {
     struct stat st = {0};
     int source;
     int rc = open_source(&source, &st, from, err);
-    if (rc == 0 && (shorten(target, st.st_size) < 0 || copy_content(source, target) < 0))
+    if (rc == 0 &&
+        ((old_size > st.st_size && ftruncate(target, st.st_size) < 0) || copy_content(source, target, st.st_size) < 0))
         rc = error_errno(err, errno, "%s: cannot be copied to %s", from, to);
     if (source >= 0)
         close(source);

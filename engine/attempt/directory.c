@@ -220,11 +220,12 @@ static struct copy_name copy_name(size_t index) {
 }
 
 /* Returns the descriptor of a copy that waits, moved to its new place; -1: a stage has changed it. */
-static int reuse_copy(const struct attempt_directory *d, size_t index, const char *path) {
+static int reuse_copy(const struct attempt_directory *d, size_t index, const char *path, off_t *old_size) {
     const struct attempt_copy *c = &d->copies[index];
     const struct copy_name name = copy_name(index);
-    struct stat st;
+    struct stat st = {0};
     int fd = reopen(d->root_fd, name.text, &st);
+    *old_size = st.st_size;
     if (fd >= 0 && st.st_ino == c->inode && (st.st_mode & 07777) == COPY_MODE &&
         flistxattr(fd, NULL, 0) == c->attributes && renameat(d->root_fd, name.text, d->stage_fd, path) == 0)
         return fd;
@@ -242,14 +243,16 @@ static int make_copy(const struct attempt_directory *d, struct attempt_copy *out
     return fd;
 }
 
-int directory_open_copy(struct attempt_directory *d, const char *path) {
+int directory_open_copy(struct attempt_directory *d, const char *path, off_t *old_size) {
     size_t i = 0;
     while (i < d->copy_count && d->copies[i].path)
         i++;
     struct attempt_copy *c = i < ATTEMPT_COPIES ? &d->copies[i] : NULL;
-    int fd = i < d->copy_count ? reuse_copy(d, i, path) : -1;
-    if (fd < 0)
+    int fd = i < d->copy_count ? reuse_copy(d, i, path, old_size) : -1;
+    if (fd < 0) {
+        *old_size = 0;
         fd = make_copy(d, c, path);
+    }
     if (fd >= 0 && c) {
         c->path = mem_strdup(path);
         d->copy_count += i == d->copy_count;

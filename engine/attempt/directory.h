@@ -64,10 +64,10 @@ void directory_free(struct attempt_directory *d);
    (relative, with their parents). Removes folders that only the last attempt needed. ERR_IO. */
 int directory_prepare(struct attempt_directory *d, const char *const *paths, size_t count, struct error *err);
 
-/* Opens a file for the copy of an input, with mode 0644; `path` is relative to the stage's directory. It may hold the
-   bytes of an earlier attempt: the caller writes over them and cuts off the rest. Returns the descriptor, or -1 with
-   errno. */
-int directory_open_copy(struct attempt_directory *d, const char *path);
+/* Opens a file for the copy of an input, with mode 0644; `path` is relative to the stage's directory. It may hold
+   `*old_size` bytes of an earlier attempt: the caller writes over them and cuts off the rest. Returns the descriptor, or
+   -1 with errno. */
+int directory_open_copy(struct attempt_directory *d, const char *path, off_t *old_size);
 
 /* Writes the spec. ERR_IO. */
 int directory_write_spec(const struct attempt_directory *d, const void *bytes, size_t size, struct error *err);

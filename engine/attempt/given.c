@@ -71,30 +71,39 @@ static int copy_plain(const struct action_item *item, struct attempt_directory *
                       const struct folder_filter *filter, struct error *err) {
     if (item->content.directory || item->content.executable || item->content.size > SMALL_BYTES)
         return copy_tree(item->path, path, filter, err);
-    int fd = directory_open_copy(d, to);
+    off_t old_size;
+    int fd = directory_open_copy(d, to, &old_size);
     if (fd < 0)
         return error_errno(err, errno, "%s: cannot be created", path);
-    int rc = copy_over(item->path, fd, path, err);
+    int rc = copy_over(item->path, fd, old_size, path, err);
     if (close(fd) < 0 && rc == 0)
         rc = error_errno(err, errno, "%s: cannot be written", path);
     return rc;
 }
 
+static int copied(const struct given_file *g, int rc, struct error *err) {
+    return rc == 0 || rc == ERR_IO ? rc : changed(g->item->path, "changed", BEFORE, err);
+}
+
 int given_copy(const struct given_file *g, struct attempt_directory *d, const char *to,
                const struct folder_filter *filter, struct error *err) {
-    struct object copy;
-    struct way way = {0}; /* looked at after the copy, for each anew */
     char *path = path_join(d->stage, to);
     int rc = g->item->only ? copy_members(g->item, path, err) : copy_plain(g->item, d, to, path, filter, err);
-    bool untouched = rc == 0 && !g->item->only && g->sight.at_rest && is_untouched(g, &way);
-    way_close(&way);
-    if (rc == 0 && !untouched) {
-        rc = store_object_hash(AT_FDCWD, path, &copy, err);
-        if (rc == 0 && !is_as_keyed(g, &copy.digest, copy.executable))
-            rc = ERR_FAILED;
-    }
     free(path);
-    return rc == 0 || rc == ERR_IO ? rc : changed(g->item->path, "changed", BEFORE, err);
+    return copied(g, rc, err);
+}
+
+int given_check_copy(const struct given_file *g, const struct attempt_directory *d, const char *to, struct way *way,
+                     struct error *err) {
+    struct object copy;
+    if (!g->item->only && g->sight.at_rest && is_untouched(g, way))
+        return 0;
+    char *path = path_join(d->stage, to);
+    int rc = store_object_hash(AT_FDCWD, path, &copy, err);
+    if (rc == 0 && !is_as_keyed(g, &copy.digest, copy.executable))
+        rc = ERR_FAILED;
+    free(path);
+    return copied(g, rc, err);
 }
 
 int given_check(const struct given_file *g, bool in_place, struct facts *facts, struct way *way, const char *when,

@@ -2,9 +2,10 @@
  * A file or directory of the project that a stage gets, or a pinned program. Anybody may write to it at any time. The
  * stage must read the bytes that its key names, also if these were there before and after it, and others in between.
  *
- *   given_inspect  --main thread, before--> its stamp; a file at rest holds the bytes of the key
- *   given_copy     --worker--> a copy: the stamp is unchanged, or the copy is hashed
- *   given_check    --main thread, after--> read in place: the stamp is unchanged; copied: the bytes are unchanged
+ *   given_inspect    --main thread, before--> its stamp; a file at rest holds the bytes of the key
+ *   given_copy       --worker--> a copy
+ *   given_check_copy --worker--> the stamp is unchanged since it was inspected, or the copy is hashed
+ *   given_check      --main thread, after--> read in place: the stamp is unchanged; copied: the bytes are unchanged
  */
 #ifndef RETORT_ENGINE_ATTEMPT_GIVEN_H
 #define RETORT_ENGINE_ATTEMPT_GIVEN_H
@@ -28,9 +29,14 @@ int given_inspect(struct given_file *out, const struct action_item *item, struct
                   struct error *err);
 
 /* Copies the file into the attempt's directory, to a path relative to the stage's, where nothing is yet; of a folder
-   what `filter` leaves. Any thread. ERR_FAILED: the copy is not the file that the key names; ERR_IO. */
+   what `filter` leaves. Any thread. ERR_FAILED: it cannot be copied as the key names it; ERR_IO. */
 int given_copy(const struct given_file *g, struct attempt_directory *d, const char *to,
                const struct folder_filter *filter, struct error *err);
+
+/* Call after the copy, before the stage. A `way` that came to its folder after all copies serves all of them. Any thread.
+   ERR_FAILED: the copy is not the file that the key names; ERR_IO. */
+int given_check_copy(const struct given_file *g, const struct attempt_directory *d, const char *to, struct way *way,
+                     struct error *err);
 
 /* Call after the stage; `when` is for the message. ERR_FAILED: a file read `in_place` was written to, or a copied
    one is not the file that the key names any more; ERR_IO. */

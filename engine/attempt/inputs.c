@@ -246,6 +246,31 @@ static void seal_list(struct attempt *a, const struct action_input *input) {
     free(folder);
 }
 
+static int check_copy(struct attempt *a, const struct action_input *input, size_t index, struct way *way,
+                      struct error *err) {
+    const struct given_file *g = given_item(a, input, index);
+    if (!input->items[index].path || g->in_place || file_is_in_place(a, g))
+        return 0;
+    struct buffer relative = {0};
+    inputs_item_path(a, input, index, &relative);
+    int rc = given_check_copy(g, a->directory, buffer_text(&relative), way, err);
+    buffer_close(&relative);
+    return rc;
+}
+
+/* After all copies: the folders on the way to the files are examined once. */
+static int check_copies(struct attempt *a, struct error *err) {
+    const struct action *action = a->instance->action;
+    struct way way = {0};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < action->input_count; i++)
+        for (size_t k = 0; rc == 0 && k < action->inputs[i].count; k++)
+            if ((rc = check_copy(a, &action->inputs[i], k, &way, err)) < 0 && rc != ERR_FAILED)
+                error_prefix(err, "in.%s", action->inputs[i].name);
+    way_close(&way);
+    return rc;
+}
+
 int inputs_give(struct attempt *a, struct error *err) {
     const struct action *action = a->instance->action;
     for (size_t i = 0; i < action->input_count; i++) {
@@ -257,16 +282,21 @@ int inputs_give(struct attempt *a, struct error *err) {
         }
         seal_list(a, input);
     }
-    return 0;
+    return check_copies(a, err);
 }
 
 int inputs_give_again(struct attempt *a, const struct action_input *input, size_t index, const char *relative,
                       struct error *err) {
     const struct action_item *item = &input->items[index];
     struct object o;
-    if (item->path)
-        return given_copy(given_item(a, input, index), a->directory, relative,
-                          store_input_filter(a->all->options.store), err);
+    if (item->path) {
+        const struct given_file *g = given_item(a, input, index);
+        struct way way = {0};
+        int rc = given_copy(g, a->directory, relative, store_input_filter(a->all->options.store), err);
+        rc = rc == 0 ? given_check_copy(g, a->directory, relative, &way, err) : rc;
+        way_close(&way);
+        return rc;
+    }
     char *path = path_join(a->directory->stage, relative);
     int rc = materialise(&o, a, item, path, err);
     free(path);

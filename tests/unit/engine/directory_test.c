@@ -285,7 +285,8 @@ static void a_spec_that_was_closed_to_its_owner_is_made_anew(void **state) {
 
 /* Writes a copy over what the file held, as the engine does. */
 static void copy(struct trial *t, const char *name, const char *text) {
-    int fd = directory_open_copy(t->directory, name);
+    off_t old_size;
+    int fd = directory_open_copy(t->directory, name, &old_size);
     assert_true(fd >= 0);
     assert_int_equal(file_write_all(fd, text, strlen(text), name, NULL), 0);
     assert_int_equal(ftruncate(fd, (off_t)strlen(text)), 0);

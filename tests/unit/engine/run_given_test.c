@@ -96,10 +96,15 @@ int ioctl(int fd, unsigned long request, ...) {
     return (int)syscall(SYS_ioctl, fd, request, argument);
 }
 
+static bool is_at_end(int fd) {
+    struct stat st;
+    return fstat(fd, &st) == 0 && lseek(fd, 0, SEEK_CUR) >= st.st_size;
+}
+
 ssize_t sendfile(int out, int in, off_t *offset, size_t count) {
     begin_writing(COPYING);
     ssize_t sent = syscall(SYS_sendfile, out, in, offset, count);
-    if (sent <= 0)
+    if (sent <= 0 || is_at_end(in))
         end_writing(COPYING);
     return sent;
 }
