@@ -33,7 +33,11 @@ struct locked_file {
 
 static int read_file(struct locked_file *f, const char *path, struct error *err) {
     struct stat st;
+    if (operand_is_url(path))
+        return error_set(err, ERR_USAGE, "%s is another team's study: lock writes into a file of yours", path);
     f->path = realpath(path, NULL);
+    if (!f->path && errno == ENOENT)
+        return error_set(err, ERR_USAGE, "there is no file %s", path);
     if (!f->path)
         return error_errno(err, errno, "%s", path);
     int rc = file_read(&f->text, f->path, JSON_MAX_BYTES, err);

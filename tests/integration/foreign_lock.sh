@@ -87,6 +87,8 @@ printf '#!/bin/sh\necho >>"%s/slow.json"\nexec git upload-pack "%s"\n' "$PWD" "$
 printf '{ "retort": 1, "name": "t", "include": { "p": { "git": "ssh://host/x.git", "rev": "main", "path": "part.json" } }, "stages": {} }' >slow.json
 check "a file that changes meanwhile is not written over" sh -c '! GIT_SSH_VARIANT=simple GIT_SSH_COMMAND="$1" "$2" lock slow.json 2>lock.err && grep -q "was changed meanwhile" lock.err' sh "$work/ssh" "$retort"
 check "and keeps both" same "$(grep -c '"main"' slow.json) $(tail -c 1 slow.json | od -An -c | tr -d ' ')" '1 \n'
+check "a missing file is refused" exits 2 "$retort" lock none.json
+check "another team's study is refused" exits 2 "$retort" lock "file://$work/a#main"
 mv "$work/a" "$work/away"
 cp before.json t.json
 check "a repository that is gone is an error" sh -c '! "$1" lock t.json' sh "$retort"
