@@ -212,7 +212,7 @@ static void print_shown(const struct shown *s, bool json) {
     buffer_close(&out);
 }
 
-/* ---- what has no record ---- */
+/* ---- instances without a record ---- */
 
 static bool has_record(const struct shown *s, const struct instance *i) {
     for (size_t k = 0; k < s->count; k++)

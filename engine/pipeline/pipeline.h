@@ -123,7 +123,7 @@ struct select_decl {
     size_t where_count;
     const struct where *where_each;
     size_t where_each_count;
-    const char *metric; /* minimized or maximized */
+    const char *metric; /* minimized or maximized; NULL: all instances are one group, which is taken */
     bool maximize;
     enum pick_type pick;
     double quorum;       /* how many instances must have succeeded; 0: all */

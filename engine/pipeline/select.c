@@ -108,6 +108,16 @@ static const struct where *read_where(struct draft *d, const cJSON *node, size_t
 static void read_goal(struct draft *d, const cJSON *node, struct select_decl *select) {
     const cJSON *minimize = cJSON_GetObjectItemCaseSensitive(node, "minimize");
     const cJSON *maximize = cJSON_GetObjectItemCaseSensitive(node, "maximize");
+    const cJSON *group_by = cJSON_GetObjectItemCaseSensitive(node, "group_by");
+    const cJSON *pick = cJSON_GetObjectItemCaseSensitive(node, "pick");
+    if (cJSON_IsArray(group_by) && !group_by->child) {
+        const cJSON *needless = minimize ? minimize : maximize ? maximize : pick;
+        if (needless)
+            report_value(d->part, needless,
+                         "\"group_by\": [] takes all instances, so \"%s\" has nothing to choose from",
+                         needless->string);
+        return;
+    }
     if (!minimize == !maximize) {
         report_value(d->part, node, "a select needs exactly one of \"minimize\" and \"maximize\"; found %s",
                      minimize ? "both" : "none");
@@ -179,8 +189,9 @@ void read_select(struct draft *d, const cJSON *node) {
     const cJSON *quorum = cJSON_GetObjectItemCaseSensitive(node, "quorum");
     if (group_by)
         select->group_by = read_texts(part, group_by, &select->group_by_count, NULL);
-    if (!group_by || (cJSON_IsArray(group_by) && !group_by->child))
-        report_value(part, group_by ? group_by : node, "a select needs \"group_by\", the axes whose values it chooses");
+    else
+        report_value(part, node,
+                     "a select needs \"group_by\", the axes whose values it chooses; [] takes all instances");
     int choice = reduce ? read_choice(part, reduce, reduce_names, 4) : REDUCE_MEAN;
     select->reduce = choice < 0 ? REDUCE_MEAN : (enum reduce_type)choice;
     choice = pick ? read_choice(part, pick, pick_names, 3) : -1;

@@ -68,7 +68,7 @@ bool candidate_passes(const struct select_decl *select, const struct candidate *
     }
     if (!keeps_all(why, select->where, select->where_count, c->metrics))
         return false;
-    if (metrics_find(c->metrics, select->metric, &objective))
+    if (!select->metric || metrics_find(c->metrics, select->metric, &objective))
         return true;
     put_missing(why, c->metrics, select->metric);
     return false;

@@ -182,8 +182,21 @@ static bool is_held_back(const struct node *n) {
     return n->pub.state == INSTANCE_WAITING || (n->pub.state == INSTANCE_KEYED && n->pub.behind);
 }
 
+/* A select that goes on without the failed instance does not help a stage that takes all instances. */
+static bool has_select_with_quorum(const struct plan *p, const struct stage_decl *stage) {
+    for (size_t i = 0; i < p->pipeline->stage_count; i++) {
+        const struct select_decl *select = p->pipeline->stages[i]->select;
+        if (select && select->quorum > 0 && select->from->stage == stage)
+            return true;
+    }
+    return false;
+}
+
 static const char *skip_reason(struct plan *p, const struct node *cause) {
-    return arena_printf(p->arena, "needs %s, which failed", instance_name(&cause->pub));
+    return arena_printf(p->arena, "needs %s, which failed%s", instance_name(&cause->pub),
+                        has_select_with_quorum(p, cause->pub.decl)
+                            ? "; a select with \"group_by\": [] and a \"quorum\" takes all that succeeded"
+                            : "");
 }
 
 static void skip(struct node *n, const struct node *cause, const char *reason) {

@@ -10,7 +10,8 @@ static bool better(const struct select_decl *select, double a, double b) {
 
 static double objective(const struct select_decl *select, const struct candidate *c) {
     double value = 0;
-    metrics_find(c->metrics, select->metric, &value);
+    if (select->metric)
+        metrics_find(c->metrics, select->metric, &value);
     return value;
 }
 

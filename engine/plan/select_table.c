@@ -83,10 +83,13 @@ void plan_select_left_out(struct buffer *out, const struct plan *p, const struct
 
 void plan_select_choice(struct buffer *out, const struct plan *p, const struct instance *select) {
     const struct stage_plan *stage = &p->stages[select->decl->index];
-    if (!stage->winner || stage->decl->select->group_by_count == 0)
+    if (!stage->winner)
         return;
     put_group(out, stage->decl->select, stage->winner);
-    buffer_printf(out, " of %zu", stage->candidate_count);
+    if (stage->decl->select->group_by_count > 0)
+        buffer_printf(out, " of %zu", stage->candidate_count);
+    else
+        buffer_printf(out, "%zu instances", stage->winner->count);
     buffer_puts(out, stage->left_out_count ? "\n" : "");
     plan_select_left_out(out, p, select);
     for (size_t i = 0; i < stage->candidate_count; i++) {
@@ -100,7 +103,8 @@ void plan_select_choice(struct buffer *out, const struct plan *p, const struct i
 /* The metrics that decide: the one that is minimized or maximized, and those of `where`. */
 static size_t deciding_metrics(const struct select_decl *select, const char **names) {
     size_t count = 0;
-    names[count++] = select->metric;
+    if (select->metric)
+        names[count++] = select->metric;
     for (size_t i = 0; i < select->where_count; i++) {
         bool known = false;
         for (size_t k = 0; k < count; k++)

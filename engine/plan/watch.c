@@ -49,7 +49,8 @@ void watch_names(struct plan *p, struct stage_plan *stage, const struct metrics 
         const struct stage_decl *decl = p->pipeline->stages[i];
         if (decl->type != STAGE_SELECT || decl->source != stage->decl)
             continue;
-        check_name(p, decl, metrics, decl->select->metric);
+        if (decl->select->metric)
+            check_name(p, decl, metrics, decl->select->metric);
         check_where(p, decl, metrics, decl->select->where, decl->select->where_count);
         check_where(p, decl, metrics, decl->select->where_each, decl->select->where_each_count);
     }

@@ -66,6 +66,8 @@ static void edge(struct graph *g, size_t from, size_t to) {
 static void describe(struct buffer *out, const struct stage_decl *s) {
     if (s->kind)
         buffer_printf(out, "%s@%d", s->kind->name, s->kind->version);
+    else if (s->type == STAGE_SELECT && !s->select->metric)
+        buffer_puts(out, "all");
     else if (s->type == STAGE_SELECT)
         buffer_printf(out, "%s %s", s->select->maximize ? "max" : "min", s->select->metric);
     else

@@ -89,6 +89,22 @@ check "a signal is not remembered" repeats 2 2
 # A failure that something else needs too is a failure.
 sed 's/"use": {/"all": { "cmd": ["true"], "in": { "m": "${stages.t[*].outs.m}" } }, "use": {/; s/"cmd": \["true"\]/"cmd": ["ls", "${in.m}"]/' q.json >both.json
 check "an instance that another stage needs is no loss that a quorum takes" exits 1 "$retort" run both.json --set 'params.how=exit 8' --keep-going --progress none
+# All that succeeded.
+{
+    grep -v '"best"\|"use"\|"results"' q.json
+    cat <<'EOT'
+  "done": { "select": { "from": "t", "group_by": [], "quorum": 3 } },
+  "use": { "in": { "m": "${stages.done[*].outs.m}" }, "cmd": ["sh", "-c", "cat \"$@\" >\"$0\"", "${outs.o}", "${in.m}"], "outs": { "o": "o" } } },
+  "results": { "o": "${stages.use.outs.o}" } }
+EOT
+} >done.json
+check "a select of all that succeeded goes on without the failed one" exits 0 "$retort" run done.json --set 'params.how=exit 9' --progress none
+check "the stage behind it gets the others" same "$(sort results/q/o | tr '\n' ' ')" '{"loss": 1} {"loss": 3} {"loss": 4} {"loss": 5} '
+"$retort" run both.json --set 'params.how=exit 8' --keep-going >told 2>&1
+check "a stage that takes all instances is told of that select" has told 'which failed; a select with "group_by": [] and a "quorum" takes all that succeeded'
+sed 's/"group_by": \[\],/& "minimize": "metrics.loss",/' done.json >bad.json
+check "there is nothing to minimize among all" exits 2 "$retort" check bad.json
+
 # A stage between the instance and the select is skipped with it.
 cat >chain.json <<'EOT'
 { "retort": 1, "name": "chain", "stages": {
