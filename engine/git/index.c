@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/base/file.h"
@@ -12,17 +14,18 @@
 
 enum {
     HEADER_BYTES = 12,
-    FLAGS_AT = 60,
-    FIXED_BYTES = 62,
+    STAT_BYTES = 40, /* an id follows, then the flags */
+    FLAGS_BYTES = 2,
     EXTENDED = 0x4000,
     PADDED_TO = 8,
-    READ_BYTES = 1 << 20,
+    CUT_MOST = 1 << 20,
     PATH_BYTES = 8192
 };
 
 struct entries {
     const unsigned char *at, *end;
     uint32_t version;
+    size_t id_bytes;
     struct buffer name; /* of the last one */
 };
 
@@ -33,7 +36,7 @@ static uint32_t number(const unsigned char *bytes) {
 /* How many bytes of the last name do not belong to this one (version 4). False: the text ends within the number. */
 static bool read_cut(struct entries *e, size_t *cut) {
     size_t value = 0;
-    for (bool first = true; e->at < e->end && value < READ_BYTES; first = false) {
+    for (bool first = true; e->at < e->end && value < CUT_MOST; first = false) {
         unsigned char byte = *e->at++;
         value = (first ? 0 : value + 1) << 7 | (byte & 0x7F);
         if (!(byte & 0x80)) {
@@ -48,10 +51,11 @@ static bool read_cut(struct entries *e, size_t *cut) {
 static bool next(struct entries *e) {
     const unsigned char *begin = e->at;
     size_t cut = e->name.size;
-    if (e->end - begin < FIXED_BYTES + 2)
+    size_t fixed = STAT_BYTES + e->id_bytes;
+    if ((size_t)(e->end - begin) < fixed + 2 * FLAGS_BYTES)
         return false;
-    bool extended = e->version > 2 && (begin[FLAGS_AT] << 8 & EXTENDED);
-    e->at += FIXED_BYTES + (extended ? 2 : 0);
+    bool extended = e->version > 2 && (begin[fixed] << 8 & EXTENDED);
+    e->at += fixed + (extended ? 2 : 1) * FLAGS_BYTES;
     if (e->version == 4 && (!read_cut(e, &cut) || cut > e->name.size))
         return false;
     const unsigned char *nul = memchr(e->at, '\0', (size_t)(e->end - e->at));
@@ -67,21 +71,36 @@ static bool next(struct entries *e) {
     return true;
 }
 
-bool index_text_tracks_below(const void *index, size_t size, const char *folder) {
-    struct entries e = {.at = index, .end = (const unsigned char *)index + size};
+/* Whether the name is the folder's, as of a link or a submodule, or lies in it; else how it compares with those. */
+static bool is_below(const char *name, const char *folder, int *order) {
+    size_t length = strlen(folder) - 1; /* without its "/" */
+    *order = strncmp(name, folder, length);
+    if (*order == 0)
+        *order = name[length] > '/' ? 1 : name[length] && name[length] < '/' ? -1 : 0;
+    return *order == 0;
+}
+
+static bool tracks_below(const void *index, size_t size, size_t id_bytes, const char *folder) {
+    struct entries e = {.at = index, .end = (const unsigned char *)index + size, .id_bytes = id_bytes};
     bool found = false;
     if (size < HEADER_BYTES || memcmp(index, "DIRC", 4) != 0 || (e.version = number(e.at + 4)) < 2 || e.version > 4)
         return false;
     uint32_t count = number(e.at + 8);
     e.at += HEADER_BYTES;
     for (uint32_t i = 0; i < count && !found && next(&e); i++) {
-        int order = strncmp(buffer_text(&e.name), folder, strlen(folder));
+        int order;
+        found = is_below(buffer_text(&e.name), folder, &order);
         if (order > 0)
             break;
-        found = order == 0;
     }
     buffer_close(&e.name);
     return found;
+}
+
+/* An index does not say which ids it holds. */
+bool index_text_tracks_below(const void *index, size_t size, const char *folder) {
+    enum { SHA1_BYTES = 20, SHA256_BYTES = 32 };
+    return tracks_below(index, size, SHA1_BYTES, folder) || tracks_below(index, size, SHA256_BYTES, folder);
 }
 
 /* The path of the index: in .git, or where the file .git of a worktree or submodule leads. The caller frees. */
@@ -103,13 +122,17 @@ static char *index_path(const char *root) {
 }
 
 bool index_tracks_below(const char *root, const char *folder) {
-    char *path = index_path(root), *text = mem_scratch(READ_BYTES);
+    char *path = index_path(root);
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
-    ssize_t size = fd < 0 ? -1 : read(fd, text, READ_BYTES);
-    bool tracks = size > 0 && index_text_tracks_below(text, (size_t)size, folder);
+    struct stat st = {0};
+    void *text = MAP_FAILED;
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0)
+        text = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0); /* git replaces an index by another */
+    bool tracks = text != MAP_FAILED && index_text_tracks_below(text, (size_t)st.st_size, folder);
+    if (text != MAP_FAILED)
+        munmap(text, (size_t)st.st_size);
     if (fd >= 0)
         close(fd);
-    free(text);
     free(path);
     return tracks;
 }

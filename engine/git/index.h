@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Whether git tracks a file below a folder ("results/") of the repository whose top folder is `root`. False also where
-   the index cannot be read. Only its first MiB counts: names are sorted, and dot-files come first. */
+/* Whether git tracks a file below a folder ("results/") of the repository whose top folder is `root`, or a link or
+   submodule in its place. False also where the index cannot be read. Names are sorted, so that little is read. */
 bool index_tracks_below(const char *root, const char *folder);
 
 /* The same for the text of an index. */

@@ -162,6 +162,16 @@ for version in 2 4; do
 done
 check "a run does not use its records" sh -c 'cd "$1" && "$2" run t.json own --progress none >out.txt 2>err.txt; [ $? = 2 ]' sh "$work/shipped" "$retort"
 check "one that the user names is used" sh -c 'cd "$1" && "$2" runs --store .retort >out.txt' sh "$work/shipped" "$retort"
+# ships NAME COMMAND...: a repository in which the commands put a store at .retort
+ships() {
+    rm -rf "$work/ships" && git init -q $2 "$work/ships" && cp t.json "$work/ships"
+    sh -c 'cd "$1" && store=$2 && eval "$3"' sh "$work/ships" "$PWD/.retort" "$3" >ships.out 2>&1 || cat ships.out
+    check "$1" sh -c 'cd "$1" && "$2" runs >out.txt 2>err.txt; [ $? = 2 ] && grep -q "came with the repository" err.txt' sh "$work/ships" "$retort"
+}
+ships "a link in the place of a store is refused" '' 'cp -r "$store" away && ln -s away .retort && git add -f away .retort'
+ships "a submodule in the place of a store is refused" '' 'cp -r "$store" .retort && git update-index --add --cacheinfo 160000,0123456789abcdef0123456789abcdef01234567,.retort'
+ships "a store behind many other names is refused" '' 'cp -r "$store" .retort && mkdir .a && for i in $(seq 9000); do : >.a/a-name-that-is-so-long-that-the-index-becomes-larger-than-a-mebibyte-$i; done && git add -f .'
+ships "a store in a repository of SHA-256 ids is refused" --object-format=sha256 'cp -r "$store" .retort && git add -f .'
 git -C "$work/shipped" rm -rqf --cached .retort
 check "one that git does not track is used" sh -c 'cd "$1" && "$2" runs >out.txt' sh "$work/shipped" "$retort"
 check "XDG_STATE_HOME moves the folder" sh -c 'export XDG_STATE_HOME="$PWD/state"; ! "$1" run t.json p/reads </dev/null 2>/dev/null && "$1" trust t.json </dev/null >trust.txt 2>&1 && [ -d state/retort/trust ]' sh "$retort"
