@@ -9,6 +9,7 @@ from report import seconds
 from timing import Contender, Wrong, alternate, median
 
 BLOCK = 1 << 20
+MOST_CALLS = 10
 
 
 def write_pipeline(folder, stages, results=None):
@@ -107,8 +108,10 @@ def measure_files(bench, title, name, names, source, command):
         return bench.report.say("  system calls: not counted, strace is not installed")
     calls = count_calls(bench, folder)
     often = sorted(calls, key=calls.get, reverse=True)[:12]
-    bench.report.say("  system calls: %.1f; %s" % (calls.pop("total") / len(names), ", ".join(
+    total = calls.pop("total") / len(names)
+    bench.report.say("  system calls: %.1f; %s" % (total, ", ".join(
         "%s %.1f" % (call, calls[call] / len(names)) for call in often if call in calls)))
+    bench.report.goal("%s: system calls a file" % title.lower(), total, MOST_CALLS)
 
 
 def run(bench):

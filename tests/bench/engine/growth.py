@@ -9,6 +9,7 @@ from timing import Contender, TooLong, alternate, median
 
 LINEAR = 1.1  # the largest exponent that is called linear: time ~ count ** exponent
 SMALL = 10000  # below it start-up counts
+WORK = 300000  # instances that the rounds of one command work on together
 MEASURED = ("plan", "run", "gc", "fsck")
 
 
@@ -34,13 +35,14 @@ def commands(count):
 
 
 def measure_count(bench, count):
-    """{name: CPU seconds, bytes, files} for one number of instances."""
+    """{name: CPU seconds, bytes, files} for one number of instances. Long commands vary less: fewer rounds serve them."""
     folder = bench.folder("growth", str(count))
     filled.make(bench, folder, count, bench.limit_s)
     found = dict(zip(("bytes", "files"), disk_use(os.path.join(folder, ".retort"))))
     for name, (command, expect) in commands(count).items():
         contender = Contender(name, folder, [bench.tools["retort"], *command], expect, limit_s=bench.limit_s)
-        found[name] = median(alternate(bench.timer, [contender], bench.rounds)[name], "cpu_s")
+        rounds = max(1, min(bench.rounds, WORK // count))
+        found[name] = median(alternate(bench.timer, [contender], rounds)[name], "cpu_s")
     return found
 
 

@@ -1,6 +1,7 @@
 """Prints tables of times and ratios, and whether each goal is met."""
 import time
 
+from bounds import bound_of
 from timing import median, ratio
 
 
@@ -42,9 +43,11 @@ class Report:
             self.say(line)
 
     def goal(self, text, value, limit, why=""):
-        """At most `limit` is asked for. `value` None: it could not be measured, for which `why` may give the reason."""
+        """At most `limit` is asked for. `value` None: it could not be measured, for which `why` may give the reason. A
+        missed goal names its bound."""
         verdict = ("MISSED" if why else "not measured") if value is None else "met" if value <= limit else "MISSED"
         line = "%-58s %10s, at most %8.2f: %s" % (text, "-" if value is None else "%.2f" % value, limit, verdict)
+        why = why or (bound_of(text) if verdict == "MISSED" else "")
         self.goals.append(line + (" (%s)" % why if why else ""))
         self.say("  goal: " + self.goals[-1])
 
