@@ -6,7 +6,9 @@
 
 static int remote_error(struct error *err, const struct repository *r, int code) {
     const char *broken = stream_fault(), *reason = broken ? broken : libgit_reason();
-    const char *hint = code == GIT_ECERTIFICATE ? "; SSL_CERT_FILE may name the certificate of another authority" : "";
+    const char *hint = code == GIT_ECERTIFICATE ? "; SSL_CERT_FILE may name the certificate of another authority"
+                       : code == GIT_EAUTH      ? "; ssh reaches a private repository"
+                                                : "";
     return error_set(err, ERR_FAILED, "%s: cannot be fetched: %s%s", r->url, reason, hint);
 }
 

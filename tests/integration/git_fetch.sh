@@ -42,6 +42,7 @@ check "it came alone" same "$(asked POST)" $((before + 1))
 check "a redirect to another path is followed" same "$(read_commit "$base/moved/x.git" trunk)" three
 check "one to another host is not" refused "cannot redirect from 'localhost' to '127.0.0.1'" "$base/elsewhere/x.git" trunk
 check "one to http is not" refused "cannot redirect from 'https' to 'http'" "$base/plain/x.git" trunk
+check "a private repository is refused, and the message names ssh" refused "; ssh reaches a private repository" "$base/private/x.git" trunk
 check "another commit than the one asked for is refused" refused "did not send the commit $(commit_of trunk)" \
     "$base/other/$(commit_of v1)/x.git" "$(commit_of trunk)"
 check "a pack that ends early is refused" refused "cannot be fetched" "$base/cut/x.git" "$(commit_of trunk)"

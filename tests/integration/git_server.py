@@ -7,6 +7,7 @@ git_server.py FOLDER CERTIFICATE-AND-KEY PORT-FILE LOG: writes the port to PORT-
 /moved/x.git           redirects to the same path without /moved.
 /elsewhere/x.git       redirects to https://127.0.0.1, another name of this host.
 /plain/x.git           redirects to http://.
+/private/x.git         asks for a password.
 /silent/x.git          sends nothing.
 /stuck/x.git           lists the names, and sends nothing as a pack is asked for.
 /cut/x.git             ends the pack after half of it.
@@ -23,7 +24,7 @@ import sys
 import threading
 
 folder, certificate, port_file, log = sys.argv[1:5]
-faults = ("moved", "elsewhere", "plain", "silent", "stuck", "cut", "once", "slow", "other")
+faults = ("moved", "elsewhere", "plain", "private", "silent", "stuck", "cut", "once", "slow", "other")
 ended = threading.Event()
 once = threading.Lock()
 
@@ -71,6 +72,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         hosts = {"moved": "", "elsewhere": f"https://127.0.0.1:{port}", "plain": f"http://localhost:{port}"}
         if fault in hosts:
             return self.redirect(hosts[fault] + target)
+        if fault == "private":
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="team"')
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         pack = path.endswith("/git-upload-pack")
         if fault == "silent" or (fault == "stuck" and pack):
             return ended.wait()
