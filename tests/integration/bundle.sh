@@ -92,6 +92,13 @@ check "and is named" has told "left out: $work/a/study/sub/untracked: git does n
 "$retort" export study/p.json -o ../tracked.zip --untracked 2>/dev/null; names ../tracked.zip >../names
 check "--untracked takes it along" grep -q study/sub/untracked ../names
 
+echo other >>study/data.txt
+"$retort" run study/p.json --progress none
+"$retort" export study/p.json -o ../dirty.zip --diff 2>/dev/null
+unpack() { python3 -c "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); [sys.stdout.buffer.write(z.read(n)) for n in z.namelist() if n.startswith(sys.argv[2])]" "$@"; }
+unpack ../dirty.zip diff/ >../patch
+check "--diff takes along the changes since the commit" has ../patch "+other"
+
 # Names of persons and machines
 mkdir -p "$work/home/jdoe/secret-place" && cd "$work/home/jdoe/secret-place" || exit 1
 echo '{ "retort": 1, "name": "h", "stages": { "s": { "cmd": ["sh", "-c", "cat a >o"], "in": ["a"], "outs": { "o": "o" } } } }' >h.json
@@ -99,7 +106,6 @@ echo a >a
 HOME=$work/home/jdoe "$retort" run h.json --progress none
 HOME=$work/home/jdoe "$retort" export h.json -o h.zip 2>/dev/null
 HOME=$work/home/jdoe "$retort" export h.json -o full.zip --full 2>/dev/null
-unpack() { python3 -c "import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]))" "$@"; }
 unpack h.zip records.jsonl >records; unpack full.zip records.jsonl >full
 check "records hold no path of the project" sh -c '! grep -q secret-place records'
 check "nor the home's" sh -c '! grep -q jdoe records'

@@ -119,16 +119,20 @@ put_zip("case-folder", "are one name where upper and lower case are the same", p
 put_zip("file-and-folder", "are one name where upper and lower case are the same", plain(whole({PIPELINE + "/a": b"x"})))
 put_tar("umlaut-collision", "are one name where upper and lower case are the same", whole({"pipeline/\u00c4": b"x", "pipeline/\u00e4": b"x"}))
 
-# Types
-escape = {"pipeline/link": b""}
-put_zip("zip-symlink", "no regular file", plain(whole({})) + [("pipeline/link", b"/etc", stat.S_IFLNK | 0o777)])
-put_tar("symlink", "no regular file", whole(escape) | {}, [(entry("pipeline/link", tarfile.SYMTYPE, "/etc"), None)])
-put_tar("symlink-then-file", "no regular file", whole({}), [(entry("pipeline/l", tarfile.SYMTYPE, "/tmp"), None), (entry("pipeline/l/x", tarfile.REGTYPE), b"")])
-put_tar("hardlink", "no regular file", whole({}), [(entry("pipeline/link", tarfile.LNKTYPE, "/etc/passwd"), None)])
-put_tar("hardlink-inside", "no regular file", whole({}), [(entry("pipeline/link", tarfile.LNKTYPE, PIPELINE), None)])
-put_tar("device", "no regular file", whole({}), [(entry("pipeline/null", tarfile.CHRTYPE), None)])
-put_tar("block-device", "no regular file", whole({}), [(entry("pipeline/disk", tarfile.BLKTYPE), None)])
-put_tar("fifo", "no regular file", whole({}), [(entry("pipeline/pipe", tarfile.FIFOTYPE), None)])
+# Types. The manifest lists the entry, as an empty file.
+def listed(name):
+    files = whole({name: b""})
+    del files[name]
+    return files
+
+
+put_zip("zip-symlink", "no regular file", plain(listed("pipeline/link")) + [("pipeline/link", b"/etc", stat.S_IFLNK | 0o777)])
+for case, kind, link in (
+        ("symlink", tarfile.SYMTYPE, "/etc"), ("symlink-inside", tarfile.SYMTYPE, "study"),
+        ("hardlink", tarfile.LNKTYPE, "/etc/passwd"), ("hardlink-inside", tarfile.LNKTYPE, PIPELINE),
+        ("device", tarfile.CHRTYPE, ""), ("block-device", tarfile.BLKTYPE, ""), ("fifo", tarfile.FIFOTYPE, "")):
+    put_tar(case, "no regular file", listed("pipeline/entry"), [(entry("pipeline/entry", kind, link), None)])
+put_tar("symlink-then-file", "no regular file", listed("pipeline/l/x"), [(entry("pipeline/l", tarfile.SYMTYPE, "/tmp"), None), (entry("pipeline/l/x", tarfile.REGTYPE), b"")])
 put_tar("folder", "an empty part", whole({}), [(entry("pipeline/folder", tarfile.DIRTYPE), None)])
 
 # Duplicates, and what the manifest does not say
@@ -176,11 +180,19 @@ def canonical(value):
 def records(name, says, change):
     record = json.loads(lines[0])
     change(record)
-    put_zip(name, says, plain(whole({RECORDS: (canonical(record) + "\n" + "\n".join(lines[1:]) + "\n").encode()})))
+    replaced(name, says, canonical(record))
 
 
-records("record-other-key", "its key is not the digest of its own components", lambda r: r.update(key="0" * 64))
-records("record-other-component", "its key is not the digest of its own components", lambda r: r["components"].update({"argv.0": "bash"}))
+def replaced(name, says, line):
+    put_zip(name, says, plain(whole({RECORDS: "\n".join([line, *lines[1:], ""]).encode()})))
+
+
+# The text stays in canonical form.
+key = json.loads(lines[0])["key"]
+for case, old, new in (("key", f'"key":"{key}"', f'"key":"{"0" * 64}"'), ("component", '"argv.0":"sh"', '"argv.0":"zz"'),
+                       ("components", '"components":{', '"components":{"a":1,')):
+    assert old in lines[0]
+    replaced("record-other-" + case, "its key is not the digest of its own components", lines[0].replace(old, new))
 records("record-no-components", "its key is not the digest of its own components", lambda r: r.pop("components"))
 records("record-no-key", "\"key\" must be", lambda r: r.pop("key"))
 records("record-out-digest", "\"sha256\" must be", lambda r: [o.update(sha256="../../x") for o in r["outs"].values()])
