@@ -16,6 +16,8 @@ const char *words_program(const struct stage_decl *stage) {
 
 bool words_program_found(const struct stage_decl *stage) {
     const char *program = words_program(stage);
+    if (program && *program == '/')
+        return access(program, X_OK) == 0;
     if (!program || strchr(program, '/') || stage_sets(stage, "PATH"))
         return true;
     char *search = toolchain_path(&stage->toolchain);

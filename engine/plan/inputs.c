@@ -65,7 +65,7 @@ static int ask_content(struct plan *p, const struct gathered *g, const struct wa
 /* Why a path that users of other tools write names no file; "" for any other. */
 static const char *missing_hint(const char *path) {
     if (strstr(path, ":/"))
-        return "; an input is a file of the project: fetch the URL first";
+        return "; a file to fetch is {\"url\": ..., \"sha256\": ..., \"as\": its place}";
     if (strpbrk(path, "*?["))
         return "; a path is no pattern: name the files in a list, or their folder";
     if (strstr(path, "/~/") || strncmp(path, "~/", 2) == 0)

@@ -36,6 +36,8 @@ int put_scalar(struct buffer *out, struct scope *s, const cJSON *json, const str
         return scope_fault(s, at, "a list cannot stand inside a text");
     if (cJSON_IsObject(json))
         return scope_fault(s, at, "an object cannot stand inside a text; name one of its members");
+    if (cJSON_IsNull(json))
+        return scope_fault(s, at, "null cannot be written into text; only text, numbers, true and false can");
     if (cJSON_IsString(json))
         buffer_puts(out, json->valuestring);
     else
@@ -88,7 +90,8 @@ const char *coordinate_text(const struct scope *s, const struct reference *r) {
     if (r->root != REFERENCE_MATRIX || r->step_count != 1 || !r->steps[0].name || !s->node)
         return NULL;
     const struct axis_value *value = node_value(s->node, r->steps[0].name);
-    if (!value || value->source || cJSON_IsArray(value->json) || cJSON_IsObject(value->json))
+    if (!value || value->source || cJSON_IsArray(value->json) || cJSON_IsObject(value->json) ||
+        cJSON_IsNull(value->json))
         return NULL;
     return cJSON_IsString(value->json) ? value->json->valuestring : value->label;
 }

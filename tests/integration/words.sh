@@ -13,6 +13,9 @@ refused() { "$retort" run p.json --progress json >run.json 2>/dev/null; same "ex
 check "run refuses it" refused
 check "nothing was started" sh -c '! grep -q started run.json'
 check "the other stage runs with --keep-going" sh -c '"$1" run p.json -k --progress json 2>/dev/null | grep -q "\"finished\":1,\"failed\":1"' sh "$retort"
+pipeline '{"cmd": ["/no/such/program"]}'
+check "check warns of a program that is named by its whole path" warned 'there is no program "/no/such/program"'
+check "run refuses it too" refused
 pipeline '{"cmd": ["no-such-program"], "env": {"PATH": "/opt/x"}}'
 check "check leaves a PATH of the stage's own to the attempt" quiet
 pipeline '{"cmd": ["./train.sh"]}'
@@ -28,4 +31,12 @@ pipeline '{"cmd": ["sh", "b.py"], "in": {"s": {"path": "src/a.py", "as": "b.py"}
 check "a script with a place of its own is no warning" quiet
 pipeline '{"cmd": ["sh", "-c", "src/a.py"], "outs": {"o": "src/a.py"}}'
 check "a word that names an out is no warning" quiet
+# Values that make no word.
+pipeline '{"matrix": {"v": [null, 1]}, "cmd": ["echo", "${matrix.v}"]}'
+fault() { "$retort" check p.json 2>said.err; same "exit status $?" "exit status 2" && has said.err "$1"; }
+check "null in a matrix is no word, as in params" fault "null cannot be written into text; only text, numbers, true and false can (at /stages/a/cmd/1, in a[v=null])"
+pipeline '{"matrix": {"v": [null, 1]}, "cmd": ["env"], "env": {"V": "v${matrix.v}"}}'
+check "nor a variable" fault "null cannot be written into text"
+pipeline '{"cmd": ["ls"], "in": ["https://example.org/x"]}'
+check "a URL as a path is told how to write it" fault 'a file to fetch is {"url": ..., "sha256": ..., "as": its place}'
 finish
