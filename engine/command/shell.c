@@ -152,15 +152,14 @@ static int enter(struct attempts *attempts, struct instance *i, struct error *er
     char *id = mem_printf("%s-shell", attempts->name);
     struct attempt *a =
         attempt_create(attempts, &(struct attempt_options){.instance = i, .id = id, .number = 1, .only_look = true});
-    struct sandbox_filter filter = {0};
+    const struct sandbox_filter *filter = NULL;
     int rc = attempt_enter(a, err);
     if (rc == 0 && a->sandboxed)
-        rc = sandbox_filter_create(&filter, &a->sandbox, err);
+        rc = sandbox_filter(&filter, &a->sandbox, err);
     if (rc == 0) {
         introduce(a);
-        rc = run_shell(a, &filter, err);
+        rc = run_shell(a, filter, err);
     }
-    free(filter.bytes);
     attempt_remove(a);
     attempt_free(a);
     free(id);

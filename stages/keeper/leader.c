@@ -26,7 +26,7 @@ struct start {
     struct isolation_view *view;
     int failure;             /* an errno; 0: the program runs */
     const char *not_covered; /* the path at which isolation failed; NULL: it did not */
-    struct sandbox_filter filter;
+    const struct sandbox_filter *filter;
     const char *not_held; /* the part of the sandbox that could not be made; NULL: none */
 };
 
@@ -76,7 +76,7 @@ static bool restrict_rights(struct start *s) {
         return true;
     s->failure = sandbox->means.namespaces ? 0 : sandbox_drop(&s->not_held);
     if (s->failure == 0)
-        s->failure = sandbox_restrict(sandbox, &s->filter, logs, &s->not_held);
+        s->failure = sandbox_restrict(sandbox, s->filter, logs, &s->not_held);
     if (s->failure == 0)
         s->not_held = NULL;
     errno = s->failure;
@@ -186,10 +186,9 @@ int leader_start(pid_t *pid, const struct attempt_request *r, const struct leade
         return error_set(err, ERR_NOT_FOUND, "%s: no such program on the PATH of the stage (%s)", r->argv[0],
                          stage_path(r));
     struct start s = {.request = r, .program = program, .keeper = getpid(), .options = options};
-    int rc = r->sandbox.read ? sandbox_filter_create(&s.filter, &r->sandbox, err) : 0;
+    int rc = r->sandbox.read ? sandbox_filter(&s.filter, &r->sandbox, err) : 0;
     if (rc == 0)
         rc = r->sandbox.read && r->sandbox.means.namespaces ? start_init(pid, &s, err) : start_here(pid, &s, err);
-    free(s.filter.bytes);
     free(program);
     return rc;
 }

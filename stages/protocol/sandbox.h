@@ -55,8 +55,8 @@ struct sandbox_filter {
     size_t size;
 };
 
-/* Before the process is made. ERR_IO. The caller frees the bytes. */
-int sandbox_filter_create(struct sandbox_filter *out, const struct sandbox *s, struct error *err);
+/* Before the process is made; by one thread. The filter lives until the next call. ERR_IO. */
+int sandbox_filter(const struct sandbox_filter **out, const struct sandbox *s, struct error *err);
 
 /* The flags of clone(2) for a process that calls sandbox_enter. 0 without namespaces. */
 int sandbox_flags(const struct sandbox *s);

@@ -131,9 +131,13 @@ static int read_all(struct sandbox_filter *out, int fd) {
     struct stat st;
     if (fstat(fd, &st) < 0)
         return -errno;
-    out->size = (size_t)st.st_size;
-    out->bytes = mem_alloc(out->size);
-    return pread(fd, out->bytes, out->size, 0) == st.st_size ? 0 : -EIO;
+    void *bytes = mem_alloc((size_t)st.st_size);
+    if (pread(fd, bytes, (size_t)st.st_size, 0) != st.st_size) {
+        free(bytes);
+        return -EIO;
+    }
+    *out = (struct sandbox_filter){bytes, (size_t)st.st_size};
+    return 0;
 }
 
 static int write_filter(struct sandbox_filter *out, const struct sandbox *s, scmp_filter_ctx filter) {
@@ -159,10 +163,24 @@ static int write_filter(struct sandbox_filter *out, const struct sandbox *s, scm
     return rc;
 }
 
-int sandbox_filter_create(struct sandbox_filter *out, const struct sandbox *s, struct error *err) {
-    *out = (struct sandbox_filter){0};
+int sandbox_filter(const struct sandbox_filter **out, const struct sandbox *s, struct error *err) {
+    static struct sandbox_filter last;
+    static struct {
+        bool namespaces, network;
+        int rights;
+    } of;
+    *out = &last;
+    if (last.bytes && of.namespaces == s->means.namespaces && of.network == s->network && of.rights == s->means.rights)
+        return 0;
+    free(last.bytes);
+    last = (struct sandbox_filter){0};
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-    int rc = filter ? write_filter(out, s, filter) : -ENOMEM;
+    int rc = filter ? write_filter(&last, s, filter) : -ENOMEM;
     seccomp_release(filter);
-    return rc < 0 ? error_errno(err, -rc, "the sandbox's system call filter cannot be made") : 0;
+    if (rc < 0)
+        return error_errno(err, -rc, "the sandbox's system call filter cannot be made");
+    of.namespaces = s->means.namespaces;
+    of.network = s->network;
+    of.rights = s->means.rights;
+    return 0;
 }

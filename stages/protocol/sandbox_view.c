@@ -49,8 +49,10 @@ const char *const sandbox_system[] = {"/usr",
 
 const char *const sandbox_devices[] = {"/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero", NULL};
 
+enum { ABSENT = -1, USR_LINK = -2 /* "/bin" is a link to "usr/bin" */ };
+
 struct trees {
-    int fds[TREES_MOST]; /* -1: the path is missing, and may be */
+    int fds[TREES_MOST]; /* or one of these two */
     size_t count, next;
 };
 
@@ -60,14 +62,22 @@ static bool is_absent(int errnum) {
     return errnum == ENOENT || errnum == ENOTDIR;
 }
 
+static bool is_usr_link(const char *path) {
+    char target[64];
+    ssize_t length = readlink(path, target, sizeof target - 1);
+    target[length > 0 ? length : 0] = '\0';
+    return strncmp(target, "usr", 3) == 0 && strcmp(target + 3, path) == 0;
+}
+
 static bool take(struct trees *t, const char *path, bool may_be_absent, const char **what) {
     *what = path;
     errno = E2BIG;
     if (t->count == TREES_MOST)
         return false;
-    int fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    bool link = may_be_absent && is_usr_link(path);
+    int fd = link ? USR_LINK : open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
     t->fds[t->count++] = fd;
-    return fd >= 0 || (may_be_absent && is_absent(errno));
+    return fd >= 0 || link || (may_be_absent && is_absent(errno));
 }
 
 static bool take_list(struct trees *t, const char *const *paths, bool may_be_absent, const char **what) {
@@ -136,12 +146,20 @@ static bool attach(int tree, const char *path, unsigned long long attributes) {
            move_mount(tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) == 0;
 }
 
+static bool make_usr_link(const char *path) {
+    char target[64] = "usr";
+    strncat(target, path, sizeof target - 4);
+    return symlink(target, path) == 0;
+}
+
 static bool attach_next(struct trees *t, const char *path, unsigned long long attributes, const char **what) {
     struct stat st;
     int tree = t->fds[t->next++];
     *what = path;
-    return tree < 0 || (fstat(tree, &st) == 0 && make_place(path, S_ISDIR(st.st_mode)) &&
-                        attach(tree, path, attributes) && close(tree) == 0);
+    if (tree == USR_LINK)
+        return make_usr_link(path);
+    return tree == ABSENT || (fstat(tree, &st) == 0 && make_place(path, S_ISDIR(st.st_mode)) &&
+                              attach(tree, path, attributes) && close(tree) == 0);
 }
 
 static bool attach_list(struct trees *t, const char *const *paths, unsigned long long attributes, const char **what) {
