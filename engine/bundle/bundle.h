@@ -68,12 +68,17 @@ struct bundle {
 int bundle_add_text(struct bundle *b, const char *name, struct buffer *text, struct error *err);
 int bundle_add_file(struct bundle *b, const char *name, const char *path, struct error *err);
 
+/* The same for a file whose digest is known. */
+int bundle_add_known(struct bundle *b, const char *name, const char *path, const struct digest *digest,
+                     struct error *err);
+
 /* NULL: there is none. */
 struct bundle_file *bundle_find(const struct bundle *b, const char *name);
 uint64_t bundle_size(const struct bundle *b); /* of all files together */
 void bundle_close(struct bundle *b);
 
-/* Why a name may not stand in a bundle; NULL: it may. Names are relative, without "..", "\" and control characters. */
+/* Why a name may not stand in a bundle; NULL: it may. Names are relative, without "..", ".git", ".retort", "\" and
+   control characters. */
 const char *bundle_name_fault(const char *name);
 
 /* The manifest as text. The caller closes the buffer. */

@@ -1,6 +1,9 @@
 /* The files of a bundle and its manifest. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/base/json.h"
@@ -17,6 +20,9 @@ static const char *part_fault(const char *part, size_t length) {
         return "it has an empty part";
     if (length <= 2 && part[0] == '.' && part[length - 1] == '.')
         return "it has a part \".\" or \"..\"";
+    if ((length == 4 && strncasecmp(part, ".git", length) == 0) ||
+        (length == 7 && strncasecmp(part, ".retort", length) == 0))
+        return "it leads into a repository or a store, where files change what programs do";
     return NULL;
 }
 
@@ -129,22 +135,36 @@ int bundle_add_text(struct bundle *b, const char *name, struct buffer *text, str
     return rc;
 }
 
-int bundle_add_file(struct bundle *b, const char *name, const char *path, struct error *err) {
+/* `known` NULL: the file is hashed. */
+static int add_file(struct bundle *b, const char *name, const char *path, const struct digest *known,
+                    struct error *err) {
     struct bundle_file *f = NULL;
-    struct digest digest;
+    struct digest digest = known ? *known : (struct digest){0};
+    struct stat st = {0};
     uint64_t size;
     if (bundle_find(b, name))
         return 0;
-    int rc = sha256_file(&digest, &size, path, err);
+    int rc = known ? 0 : sha256_file(&digest, &size, path, err);
+    if (rc == 0 && known && stat(path, &st) < 0)
+        rc = error_errno(err, errno, "%s: cannot be examined", path);
     if (rc == 0)
         rc = add(&f, b, name, err);
     if (!f)
         return rc;
     f->path = mem_strdup(path);
     f->executable = access(path, X_OK) == 0;
-    f->size = size;
+    f->size = known ? (uint64_t)st.st_size : size;
     f->digest = digest;
     return 0;
+}
+
+int bundle_add_file(struct bundle *b, const char *name, const char *path, struct error *err) {
+    return add_file(b, name, path, NULL, err);
+}
+
+int bundle_add_known(struct bundle *b, const char *name, const char *path, const struct digest *digest,
+                     struct error *err) {
+    return add_file(b, name, path, digest, err);
 }
 
 uint64_t bundle_size(const struct bundle *b) {

@@ -104,10 +104,11 @@ static bool leaves(const struct collecting *c, const cJSON *out, const struct ob
 static int add_object(void *context, const struct digest *d, bool listing, struct error *err) {
     const struct collecting *c = context;
     char hex[DIGEST_HEX_SIZE];
-    (void)listing;
     digest_hex(hex, d);
     char *name = mem_printf(BUNDLE_OBJECTS "%.2s/%s", hex, hex + 2), *path = store_object_path(c->source->store, d);
-    int rc = bundle_add_file(&c->out->bundle, name, path, err);
+    /* The digest of a listing is of another kind. */
+    int rc = listing ? bundle_add_file(&c->out->bundle, name, path, err)
+                     : bundle_add_known(&c->out->bundle, name, path, d, err);
     if (rc == 0 && c->watch->stop && atomic_load(c->watch->stop))
         rc = error_set(err, ERR_INTERRUPTED, "interrupted; nothing was written");
     free(path);

@@ -110,6 +110,9 @@ for case, name, says in (
         ("folder-entry", "pipeline/b/", "an empty part"),
         ("control", "pipeline/a\nb", "a control character"),
         ("long", "pipeline/" + "n" * 1100, "longer than 1024 bytes"),
+        ("repository", "pipeline/.git/config", "leads into a repository or a store"),
+        ("repository-inside", "pipeline/a/.Git/hooks/post-checkout", "leads into a repository or a store"),
+        ("store", "pipeline/.retort/format", "leads into a repository or a store"),
         ("elsewhere", "etc/passwd", "has no place in a bundle"),
         ("no-object", "objects/ab/not-a-digest", "has no place in a bundle")):
     put_zip("zip-" + case, says, plain(named(name)))

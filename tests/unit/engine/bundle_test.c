@@ -27,9 +27,15 @@ static size_t count_files(const struct place *p) {
 }
 
 static void only_plain_relative_names_may_stand_in_a_bundle(void **state) {
-    static const char *const bad[] = {"",     "/a",   "a/",   "a//b",  ".",    "..",        "a/..",        "./a",
-                                      "a/./", "a\\b", "a\nb", "a\x7f", "\xff", "a\xc2\x85", "\xed\xa0\x80"};
-    static const char *const good[] = {"a", "a/b", "...", "a..b/.c",
+    static const char *const bad[] = {"",          "/a",        "a/",          "a//b", ".",     "..",   "a/..",
+                                      "./a",       "a/./",      "a\\b",        "a\nb", "a\x7f", "\xff", "a/.git/config",
+                                      ".RETORT/x", "a\xc2\x85", "\xed\xa0\x80"};
+    static const char *const good[] = {".gitignore",
+                                       ".retortignore",
+                                       "a",
+                                       "a/b",
+                                       "...",
+                                       "a..b/.c",
                                        "gr\xc3\xb6\xc3\x9f"
                                        "e/x y"};
     (void)state;
