@@ -206,6 +206,8 @@ static void keep_directory(struct attempt *a) {
     struct error fault = {0};
     int folder = store_failed_open(o->store, o->pipeline->name, true);
     int rc = folder < 0 ? error_set(&fault, ERR_IO, "its place %s cannot be opened, or is a link", a->kept) : 0;
+    if (rc == 0 && attempt_leaves_repository(a, a->directory->stage_fd, "."))
+        rc = error_set(&fault, ERR_FAILED, "it holds a git repository of another team");
     if (rc == 0)
         rc = inputs_leave(a, &fault);
     if (rc == 0)

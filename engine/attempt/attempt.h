@@ -250,6 +250,10 @@ int attempt_store_outs(struct attempt *a, struct error *err);
 /* Whether it is a metrics out inside a directory out, with which its file is stored. */
 bool attempt_out_is_inside(const struct action *action, const struct out_decl *out);
 
+/* Whether another team's stage left a git repository at a path of its directory. git runs programs that a repository's
+   configuration names, for whoever enters the folder. */
+bool attempt_leaves_repository(const struct attempt *a, int folder, const char *name);
+
 /* attempt_record.c: the members of the record that are known before the attempt runs. The caller deletes it. */
 cJSON *attempt_record_head(const struct attempt *a);
 

@@ -4,6 +4,7 @@
 #include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,6 +57,34 @@ static int add_metrics(const struct attempt *a, cJSON *all, int folder, const st
     cJSON_Delete(tree);
     buffer_close(&text);
     return rc < 0 ? ERR_FAILED : 0;
+}
+
+/* ---- repositories ---- */
+
+/* A folder .git, or one that is a repository without that name. */
+static int is_repository(const char *path, const struct stat *st, int type, struct FTW *level) {
+    const char *name = path + level->base;
+    (void)st;
+    (void)type;
+    if (strcasecmp(name, ".git") == 0)
+        return 1;
+    if (strcmp(name, "HEAD") != 0)
+        return 0;
+    char *folder = path_directory(path), *objects = path_join(folder, "objects"), *refs = path_join(folder, "refs");
+    bool is = file_exists(objects) && file_exists(refs);
+    free(folder);
+    free(objects);
+    free(refs);
+    return is;
+}
+
+bool attempt_leaves_repository(const struct attempt *a, int folder, const char *name) {
+    if (!a->instance->decl->scope->origin)
+        return false;
+    char *path = mem_printf("/proc/self/fd/%d/%s", folder, name);
+    bool leaves = nftw(path, is_repository, 16, FTW_PHYS) > 0;
+    free(path);
+    return leaves;
 }
 
 /* ---- one out ---- */
@@ -111,6 +140,11 @@ static int check_out(const struct attempt *a, cJSON *metrics, int folder, const 
                          any         ? "file or directory"
                          : directory ? "directory"
                                      : "regular file");
+    if (S_ISDIR(st.st_mode) && attempt_leaves_repository(a, folder, path_base(out->path)))
+        return error_set(err, ERR_FAILED,
+                         "its out \"%s\" (%s) holds a git repository, which another team's stage cannot give: git "
+                         "could run programs that it names",
+                         out->name, out->path);
     return out->type == OUT_METRICS ? add_metrics(a, metrics, folder, out, err) : 0;
 }
 

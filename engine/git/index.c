@@ -52,10 +52,10 @@ static bool next(struct entries *e) {
     const unsigned char *begin = e->at;
     size_t cut = e->name.size;
     size_t fixed = STAT_BYTES + e->id_bytes;
-    if ((size_t)(e->end - begin) < fixed + 2 * FLAGS_BYTES)
+    if ((size_t)(e->end - begin) < fixed + (size_t)2 * FLAGS_BYTES)
         return false;
     bool extended = e->version > 2 && (begin[fixed] << 8 & EXTENDED);
-    e->at += fixed + (extended ? 2 : 1) * FLAGS_BYTES;
+    e->at += fixed + (extended ? (size_t)2 : 1) * FLAGS_BYTES;
     if (e->version == 4 && (!read_cut(e, &cut) || cut > e->name.size))
         return false;
     const unsigned char *nul = memchr(e->at, '\0', (size_t)(e->end - e->at));

@@ -1,12 +1,26 @@
 /* Reads and checks "results", the files to publish. */
 #include <string.h>
+#include <strings.h>
 
 #include "engine/pipeline/reader.h"
+
+/* Whether git could take the folder of the name for a repository, and run programs that its configuration names. */
+static bool is_of_repository(const char *name) {
+    for (const char *part = name; *part; part += strspn(part, "/")) {
+        size_t length = strcspn(part, "/");
+        if ((length == 4 && strncasecmp(part, ".git", length) == 0) || (length == 4 && strcmp(part, "HEAD") == 0))
+            return true;
+        part += length;
+    }
+    return false;
+}
 
 static bool check_name(struct part *part, const cJSON *node) {
     const char *fault = path_fault(node->string);
     if (!fault && strcmp(node->string, ".retort-results.json") == 0)
         fault = "is where Retort lists what it has published: choose another";
+    if (!fault && part->pipeline->origin && is_of_repository(node->string))
+        fault = "is one of a git repository, which another team's study cannot give: choose another";
     if (fault)
         report_key(part, node, "the name \"%s\" of a result %s", node->string, fault);
     return !fault;

@@ -38,6 +38,26 @@ kept_out "nor by another way to it" "\"cmd\": [\"sh\", \"-c\", \"cat $work/home/
 study "\"s\": { \"cmd\": [\"true\"], \"pin\": [\"$work/secret/key\"] }"
 check "a file of this machine is no program of theirs" exits 2 "$retort" check b/t.json
 
+# git runs what the configuration of a repository names, so none comes out of a sandbox.
+gives() { # NAME SHELL-TEXT
+    study "\"s\": { \"cmd\": [\"sh\", \"-c\", \"mkdir d; $2\"], \"outs\": { \"d\": { \"path\": \"d\", \"type\": \"directory\" } } }" && trust
+    check "$1" exits 1 run p/s
+}
+gives "an out with a repository is refused" 'mkdir -p d/x/.git && echo >d/x/.git/config'
+check "with a message" has b/run.err "holds a git repository"
+gives "and one of another case" 'mkdir d/.Git'
+gives "and one without that name" 'mkdir -p d/x/objects d/x/refs; echo >d/x/HEAD; echo >d/x/config'
+gives "a stage that fails with a repository is not kept" 'mkdir .git; exit 1'
+check "and says why" has b/run.err "is not kept: it holds a git repository of another team"
+check "its directory is gone" test ! -e b/.retort/failed/t/p%2Fs/dir/.git
+printf '{ "retort": 1, "name": "r", "stages": { "s": { "cmd": ["sh", "-c", "echo >o"], "outs": ["o"] } }, "results": { "%s": "${stages.s.outs.o}" } }' .git/config >a/git.json
+sed 's,.git/config,x/HEAD,' a/git.json >a/head.json && sed 's,.git/config,x/HEADS,' a/git.json >a/good.json
+git -C a add -A && git -C a commit -q -m results
+at() { (cd b && "$retort" check "file://$work/a#$(git -C "$work/a" rev-parse HEAD):$1"); }
+check "a result of another team's study is no file of a repository" exits 2 at git.json
+check "nor one of a repository without that name" exits 2 at head.json
+check "another name is" at good.json
+
 # trust shows all that decides what a stage does.
 # shows NAME TEXT: trust.txt holds the text
 shows() { check "$1" has b/trust.txt "$2"; }
