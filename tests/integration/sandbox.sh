@@ -156,7 +156,8 @@ stage plain true 'cat in/x/given >o; echo said; echo named >/dev/stdout'
 check "a shell stands in the sandbox" same "$(echo 'ls -A /home /root 2>&1 | grep -c "No such file"; cat in/x/given' | SHELL=/bin/sh "$retort" shell plain.json a 2>/dev/null | tr '\n' ' ')" "2 given "
 
 # Without namespaces Landlock does it alone.
-for version in 7 2 1; do
+landlock=$(python3 -c 'import ctypes; print(max(0, ctypes.CDLL(None).syscall(444, None, 0, 1)))') # its version
+for version in $([ "$landlock" = 0 ] || echo 7 2 1); do
     rm -rf .retort results
     alone() { LD_PRELOAD="$BUILD/tests/fault/rightslib.so" RETORT_RIGHTS=$version "$BUILD/tests/fault/denied" "$retort" run "$@" --progress plain >run.out 2>&1; }
     check "Landlock $version alone: a command reads its input and writes its out" alone plain.json
