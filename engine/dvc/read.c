@@ -71,11 +71,17 @@ static int read_vars(struct dvc *d, const cJSON *vars, struct error *err) {
 
 /* ---- stages ---- */
 
-static const char *as_name(struct dvc *d, const char *text) {
-    char *name = arena_printf(d->arena, "%s%s", isalpha((unsigned char)*text) ? "" : "s-", text);
+/* A name that a pipeline takes. `first` begins one of a text that begins with no letter. */
+static const char *make_name(struct dvc *d, const char *first, const char *text) {
+    char *name = arena_printf(d->arena, "%s%s", isalpha((unsigned char)*text) ? "" : first, text);
     for (char *c = name; *c; c++)
         if (!isalnum((unsigned char)*c) && *c != '_' && *c != '-')
             *c = '-';
+    return name;
+}
+
+static const char *stage_name(struct dvc *d, const char *text) {
+    const char *name = make_name(d, "s-", text);
     if (strcmp(name, text) != 0)
         dvc_note_left(d, "%s: the pipeline calls it %s: a name holds letters, digits, \"_\" and \"-\"", text, name);
     return name;
@@ -213,7 +219,7 @@ static void read_body(struct dvc *d, struct dvc_stage *s, const cJSON *body) {
 }
 
 static void read_stage(struct dvc *d, struct dvc_stage *s, const cJSON *node) {
-    s->name = as_name(d, node->string);
+    s->name = stage_name(d, node->string);
     read_axes(d, s, node);
     const cJSON *body = cJSON_GetObjectItemCaseSensitive(node, "do");
     read_body(d, s, body ? body : node);
@@ -259,13 +265,9 @@ static void note_rest(struct dvc *d, const cJSON *file) {
 
 static const char *project_name(struct dvc *d) {
     char *real = realpath(d->root, NULL);
-    const char *name = real && *path_base(real) ? path_base(real) : "imported";
-    char *copy = arena_printf(d->arena, "%s%s", isalpha((unsigned char)*name) ? "" : "p-", name);
-    for (char *c = copy; *c; c++)
-        if (!isalnum((unsigned char)*c) && *c != '_' && *c != '-')
-            *c = '-';
+    const char *name = make_name(d, "p-", real && *path_base(real) ? path_base(real) : "imported");
     free(real);
-    return copy;
+    return name;
 }
 
 int dvc_read(struct dvc *d, const char *path, struct error *err) {

@@ -96,7 +96,10 @@ static cJSON *write_stage(struct dvc *d, const struct dvc_stage *s) {
         dvc_add_inputs(d, s, s->deps.list[i], inputs);
     for (size_t i = 0; i < s->added.count; i++)
         dvc_add_inputs(d, s, s->added.list[i], inputs);
-    cJSON_AddItemToObject(stage, "in", in_one_line(inputs));
+    if (inputs->child)
+        cJSON_AddItemToObject(stage, "in", in_one_line(inputs));
+    else
+        cJSON_Delete(inputs);
     cJSON_AddItemToObject(stage, "outs", in_one_line(write_outs(s)));
     if (s->always)
         cJSON_AddFalseToObject(stage, "cache");
@@ -113,13 +116,47 @@ static bool is_read(const struct dvc *d, const char *path) {
     return false;
 }
 
+static void trim_end(struct buffer *text, const char *signs) {
+    while (text->size > 0 && strchr(signs, text->data[text->size - 1]))
+        text->data[--text->size] = '\0';
+}
+
+/* "model.txt" for "out/${matrix.n}/model-${matrix.a}.txt": the last part of an out's path that is not of references
+   alone, without them and the signs before them. */
+static const char *plain_part(struct dvc *d, const char *path) {
+    struct buffer plain = {0};
+    for (const char *c = path; *c;) {
+        const char *end = strncmp(c, "${", 2) == 0 ? strchr(c, '}') : NULL;
+        if (end)
+            trim_end(&plain, "-_.");
+        if (!end)
+            buffer_putc(&plain, *c);
+        c = end ? end + 1 : c + 1;
+    }
+    trim_end(&plain, "/");
+    const char *part = arena_strdup(d->arena, path_base(buffer_text(&plain)));
+    buffer_close(&plain);
+    return part;
+}
+
+/* Whether another out of the stage has the same. */
+static bool is_shared(struct dvc *d, const struct dvc_stage *s, const struct dvc_out *out, const char *part) {
+    bool shared = *part == '\0';
+    for (size_t i = 0; i < s->out_count; i++)
+        shared |= &s->outs[i] != out && strcmp(plain_part(d, s->outs[i].path), part) == 0;
+    return shared;
+}
+
 /* The outs of a matrix stage become files of a folder. */
 static const char *result_name(struct dvc *d, const struct dvc_stage *s, const struct dvc_out *out) {
     if (!s->axes)
         return out->path;
     if (s->out_count == 1)
         return arena_printf(d->arena, "%s/", s->name);
-    return arena_printf(d->arena, "%s/out-%zu/", s->name, (size_t)(out - s->outs) + 1);
+    const char *part = plain_part(d, out->path);
+    if (is_shared(d, s, out, part))
+        return arena_printf(d->arena, "%s/out-%zu/", s->name, (size_t)(out - s->outs) + 1);
+    return arena_printf(d->arena, "%s/%s/", s->name, part);
 }
 
 static bool overlaps(const cJSON *results, const char *name) {

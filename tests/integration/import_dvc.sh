@@ -72,9 +72,20 @@ check "always_changed runs every time" has p.json '"cache": false'
 check "a file that the command names is added" has import.err "train: configs/train.txt, which the command names"
 check "and is marked in the pipeline" has p.json '"learn (added: configs/train.txt)"'
 check "a stage whose name does not fit is told" has import.err "count@x: the pipeline calls it count-x"
+check "a stage without dependencies has no list of them" exits 1 grep -q '"in": \[\]' p.json
 cp p.json before.json
 check "a file that exists is not overwritten" exits 2 "$retort" import-dvc -o p.json
 check "it is unchanged" cmp p.json before.json
+mkdir two
+cat >two/dvc.yaml <<'EOF'
+stages:
+  two:
+    matrix: {a: [1, 2]}
+    cmd: mkdir -p out/${item.a} && echo > out/${item.a}/model-${item.a}.txt && echo > plot_${item.a}.csv && echo > ${item.a} && echo > x/${item.a}
+    outs: ["out/${item.a}/model-${item.a}.txt", "plot_${item.a}.csv", "${item.a}", "x/${item.a}"]
+EOF
+names() { (cd two && "$retort" import-dvc 2>/dev/null) | python3 -c 'import json, sys; print(*sorted(json.load(sys.stdin)["results"]))'; }
+check "results of a matrix are named by the outs" same "$(names)" "two/model.txt/ two/out-3/ two/plot.csv/ two/x/"
 mkdir elsewhere
 check "a file in another folder is refused" exits 2 "$retort" import-dvc -o elsewhere/p.json
 "$retort" import-dvc >printed.json 2>/dev/null
