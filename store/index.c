@@ -107,6 +107,9 @@ static const char *const texts[STATEMENT_COUNT] = {
     [SQL_RECORD_BY_STAGE] = NEWEST_FIRST("stage"),
     [SQL_RECORD_BY_DECLARED] = NEWEST_FIRST("declared"),
     [SQL_RECORD_BY_KIND] = NEWEST_FIRST("kind"),
+    [SQL_RECORD_OF_STAGE] = "SELECT 1 FROM record WHERE stage = ?1 LIMIT 1",
+    [SQL_RECORD_OF_DECLARED] = "SELECT 1 FROM record WHERE declared = ?1 LIMIT 1",
+    [SQL_RECORD_OF_KIND] = "SELECT 1 FROM record WHERE kind = ?1 LIMIT 1",
     [SQL_RECORD_ROWS] =
         "SELECT s.name, r.start, r.id FROM record r JOIN segment s ON s.id = r.segment WHERE r.key = ?1",
     [SQL_RECORD_DROP] = "DELETE FROM record WHERE id = ?1",
