@@ -1,8 +1,10 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "engine/base/memory.h"
 #include "engine/git/internal.h"
+#include "engine/git/irregular.h"
 
 static int remote_error(struct error *err, const struct repository *r, int code) {
     const char *broken = stream_fault(), *reason = broken ? broken : libgit_reason();
@@ -42,12 +44,23 @@ static int connect_remote(git_remote **out, git_repository *repo, struct reposit
     return rc == 0 ? libgit.remote_connect_ext(*out, GIT_DIRECTION_FETCH, &options) : rc;
 }
 
+static int check_files(const struct repository *r, struct error *err) {
+    static const char scheme[] = "file://";
+    bool local = strncmp(r->url, scheme, strlen(scheme)) == 0;
+    char *file = local ? git_irregular_file(r->url + strlen(scheme)) : NULL;
+    int rc = file ? error_set(err, ERR_FAILED, "%s: cannot be fetched: %s is no regular file", r->url, file) : 0;
+    free(file);
+    return rc;
+}
+
 /* Needs no repository in the store: a name may be asked for before anything is fetched. */
 int remote_list(struct repository *r, ref_visit *visit, void *context, struct error *err) {
     git_repository *none = NULL;
     git_remote *remote = NULL;
     const git_remote_head **heads = NULL;
     size_t count = 0;
+    if (check_files(r, err) < 0)
+        return ERR_FAILED;
     int rc = libgit.repository_new(&none);
     if (rc == 0)
         rc = repository_isolate(none);
@@ -89,8 +102,10 @@ static int download(struct repository *r, char **refspecs, size_t count, bool *r
 /* Many servers refuse a commit by its id: then all branches and tags are fetched. Their names are not kept. */
 int remote_download(struct repository *r, const char *commit, struct error *err) {
     char *id = mem_strdup(commit), heads[] = "refs/heads/*:refs/heads/*", tags[] = "refs/tags/*:refs/tags/*";
-    bool refused;
-    int rc = download(r, &id, 1, &refused, err);
+    bool refused = false;
+    int rc = check_files(r, err);
+    if (rc == 0)
+        rc = download(r, &id, 1, &refused, err);
     if (refused)
         rc = download(r, (char *[]){heads, tags}, 2, &refused, err);
     free(id);

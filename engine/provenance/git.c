@@ -4,6 +4,7 @@
 #include "engine/base/file.h"
 #include "engine/base/json.h"
 #include "engine/base/memory.h"
+#include "engine/git/irregular.h"
 #include "engine/provenance/internal.h"
 
 /* Whether the repository was refused since somebody else owns it. libgit2 1.5 says GIT_ENOTFOUND when no safe.directory
@@ -67,6 +68,18 @@ static bool may_be_in_repository(const char *path) {
     return may;
 }
 
+/* Whether a file of the repository around `path` is none that libgit2 can read; says so. */
+static bool is_irregular(cJSON *out, const char *path) {
+    char *folder = path_repository(path), *file = git_irregular_file(folder);
+    char *why = file ? mem_printf("%s is no regular file", file) : NULL;
+    if (why)
+        json_add_text(out, "unavailable", why);
+    free(why);
+    free(file);
+    free(folder);
+    return why != NULL;
+}
+
 cJSON *provenance_git(const char *path, struct git_files *files) {
     cJSON *out = cJSON_CreateObject();
     git_repository *repo = NULL;
@@ -75,6 +88,8 @@ cJSON *provenance_git(const char *path, struct git_files *files) {
         json_add_text(out, "unavailable", no_repository);
         return out;
     }
+    if (is_irregular(out, path))
+        return out;
     if (libgit_load(&err) < 0 || libgit.libgit2_init() < 0) {
         json_add_text(out, "unavailable", err.code ? err.message : libgit_reason());
         return out;

@@ -75,5 +75,16 @@ sed -i 's/"x": "x"/"x": "fifo"/' t.json
 check "an input that is a named pipe is refused" meet "2" run t.json --progress none
 echo '{ "retort": 1, "name": "t", "include": { "p": { "path": "fifo" } }, "stages": {} }' >t.json
 check "a part that is a named pipe is refused" meet "2" check t.json
+# A named pipe in the place of a file of git, which nobody ever writes to.
+rm fifo && echo '{ "retort": 1, "name": "t", "stages": { "s": { "cmd": ["true"] } } }' >t.json
+mv .git/index index && mkfifo .git/index
+check "a run ends beside an index that is a named pipe" meet "0" run t.json --progress none
+check "the record says why git is not known" sh -c '"$1" show t.json s --json | grep -q "index is no regular file"' sh "$retort"
+rm .git/index && mv index .git/index
+for file in config packed-refs objects/info/alternates; do
+    git init -q --bare ../pipe && rm -f ../pipe/$file && mkfifo ../pipe/$file
+    check "a repository with a named pipe as $file is refused" meet "3" check "file://$work/pipe#main"
+    rm -r ../pipe
+done
 check "no program of theirs was started" test ! -e ../outside/ran
 finish
