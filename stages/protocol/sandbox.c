@@ -4,7 +4,6 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <linux/securebits.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
@@ -35,15 +34,11 @@ static bool raise_loopback(void) {
     return good;
 }
 
-/* Root would get its capabilities back from every program that it executes. */
+/* Root gets none back from a program that it executes: sandbox_restrict takes the right to new privileges. */
 int sandbox_drop(const char **what) {
-    static const unsigned long bits =
-        SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
     *what = "its capabilities";
-    if (prctl(PR_SET_SECUREBITS, bits) < 0 && geteuid() == 0)
-        return errno;
     return syscall(SYS_capset, &head, none) < 0 ? errno : 0;
 }
 

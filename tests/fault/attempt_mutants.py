@@ -154,7 +154,7 @@ MUTANTS = [
     ("the end of an earlier init is the next stage's", KEEPER, "        *k->report = (struct init_report){0};\n", "        ;\n", "keeper init"),
     # ---- the sandbox ----
     ("a sandboxed root keeps its capabilities", "stages/protocol/sandbox.c",
-     "prctl(PR_SET_SECUREBITS, bits) < 0", "bits == 0", "escape"),
+     "syscall(SYS_capset, &head, none)", "syscall(SYS_capget, &head, &(struct __user_cap_data_struct[2]){none[0]})", "escape"),
     ("a folder of the sandbox's system can be written to", "stages/protocol/sandbox_view.c",
      "seal(\"/proc\", what) && ", "", "escape"),
     ("sockets of the user's programs are reached where the network is shared", "stages/protocol/sandbox_filter.c",
