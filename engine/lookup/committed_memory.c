@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine/base/file.h"
 #include "engine/base/json.h"
@@ -10,6 +12,20 @@
 
 static char *folder_path(const struct store *store) {
     return path_join(store_directory(store), "git/contents");
+}
+
+static bool is_private(const char *folder) {
+    struct stat st;
+    return stat(folder, &st) == 0 && st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+/* Whether this user alone writes to the folder: nobody else can say what a commit holds. */
+static bool is_own(const struct store *store) {
+    char *folder = folder_path(store), *above = path_directory(folder);
+    bool own = is_private(store_directory(store)) && is_private(above) && is_private(folder);
+    free(folder);
+    free(above);
+    return own;
 }
 
 static char *file_path(const struct store *store, const struct origin *o, const char *path) {
@@ -27,7 +43,7 @@ bool committed_recall(struct content *out, struct store *store, const struct ori
     struct json_document *document = NULL;
     struct object found;
     char *from = file_path(store, o, path);
-    bool known = json_read(&document, from, NULL, NULL) == 0 &&
+    bool known = is_own(store) && json_read(&document, from, NULL, NULL) == 0 &&
                  record_out_read(&found, json_root(document), NULL) == 0 &&
                  store_object_require(store, &found, NULL) == 0;
     if (known)

@@ -9,7 +9,8 @@
 #include "engine/plan/action.h"
 #include "store/store.h"
 
-/* False: it is not known, or the store does not have the object any more. */
+/* False: it is not known, the store does not have the object any more, or others can write to the store. They could name
+   any object as what a commit holds. */
 bool committed_recall(struct content *out, struct store *store, const struct origin *o, const char *path);
 
 /* A fault is no error: the next plan reads the content again. */

@@ -58,6 +58,20 @@ check "a result of another team's study is no file of a repository" exits 2 at g
 check "nor one of a repository without that name" exits 2 at head.json
 check "another name is" at good.json
 
+# Others who write to the store do not decide what a commit holds.
+{ echo 'echo theirs >o; exit' && head -c 3000000 /dev/zero | tr '\0' '#'; } >a/swept.sh
+study '"s": { "matrix": { "f": ["swept.sh"] }, "cmd": ["sh", "${in.f}"], "in": { "f": "${matrix.f}" }, "outs": ["o"] }' && trust
+rm -rf b/.retort/git/contents && (cd b && "$retort" plan t.json >plan.txt)
+sed 's/theirs/evil42/' a/swept.sh >evil && evil=$(sha256sum <evil | cut -c 1-64) && mkdir -p "b/.retort/objects/$(echo "$evil" | cut -c 1-2)"
+cp evil "b/.retort/objects/$(echo "$evil" | cut -c 1-2)/$(echo "$evil" | cut -c 3-)"
+real=$(sha256sum <a/swept.sh | cut -c 1-64)
+check "the store remembers what the commit holds" grep -rq "$real" b/.retort/git/contents
+for memory in $(grep -rl "$real" b/.retort/git/contents); do sed -i "s/$real/$evil/" "$memory"; done
+chmod g+w b/.retort
+check "a stage runs" run p/s
+check "of the commit, and not of what others wrote" same "$(find b/.retort/objects -type f -exec grep -l '^evil42$' {} + | wc -l)" 0
+check "its out is that of the commit" same "$(find b/.retort/objects -type f -exec grep -l '^theirs$' {} + | wc -l)" 1
+
 # trust shows all that decides what a stage does.
 # shows NAME TEXT: trust.txt holds the text
 shows() { check "$1" has b/trust.txt "$2"; }
