@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/base/file.h"
 #include "engine/base/memory.h"
 #include "engine/base/suggest.h"
 #include "engine/plan/internal.h"
@@ -9,7 +10,8 @@ static int unknown_stage(const struct plan *p, const char *target, const char *n
     const char **names = mem_array(p->stage_count + 1, sizeof *names);
     for (size_t i = 0; i < p->stage_count; i++)
         names[i] = p->stages[i].decl->full_name;
-    char *suggestion = suggest_text(name, names, p->stage_count, "");
+    names[p->stage_count] = path_base(p->pipeline->path); /* the only one of its folder, with a slip in its name */
+    char *suggestion = suggest_text(name, names, p->stage_count + 1, "");
     int rc = error_set(err, ERR_USAGE, "%s: there is no stage \"%s\"%s", target, name, suggestion);
     free(suggestion);
     free(names);

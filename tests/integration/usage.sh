@@ -41,6 +41,12 @@ EOT
 "$retort" run good.json --store store >run.txt 2>&1
 check "the run reports a tie" has run.txt 'a tie, the earlier one counts: v=1'
 check "a stage may be named without the only pipeline" sh -c 'rm bad.json; "$1" why "a[v=1]" --store store' sh "$retort"
+check "a slip in the name of the only pipeline is refused" exits 2 sh -c '"$1" run good.jsn --store store 2>said.err' sh "$retort"
+check "the message names the file" has said.err 'did you mean "good.json"?'
+if [ "$BUILD" = "$repository/build/release" ] && command -v readelf >/dev/null; then
+    hardened() { for program in retort retort-stage retort-keeper; do readelf -dlW "$BUILD/$program" >elf && grep -q GNU_RELRO elf && grep -q BIND_NOW elf && readelf -sW "$BUILD/$program" | grep -q __stack_chk_fail || return 1; done; }
+    check "the programs are hardened: relro, immediate binding, stack protector" hardened
+fi
 piped() { "$retort" plan - --store store <good.json >piped.txt 2>said.err || { cat said.err; return 1; }; has piped.txt "3 known"; }
 check "a pipeline is read from standard input" piped
 mkfifo pipe
