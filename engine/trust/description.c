@@ -217,7 +217,7 @@ static void put_file(struct buffer *out, const char *from, const cJSON *stages) 
 static void put_request(struct buffer *out, const cJSON *item) {
     static const char *const words[][2] = {
         {"network", "the network"},
-        {"read", "your files in "},
+        {"read", "your files, and programs that listen at sockets, in "},
         {"unconfined", "no sandbox: it could read and change all that you can; only run --no-sandbox grants this"},
         {"variable", "the value of your environment variable "},
         {"toolchain", "programs of the environment in "},

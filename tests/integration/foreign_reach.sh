@@ -79,7 +79,7 @@ study "\"s\": { \"cmd\": [\"cat\", \"\${in.f}\"], \"in\": { \"f\": \"script\" },
     \"sandbox\": { \"network\": true, \"read\": [\"$work/secret\"] } }, \"u\": { \"cmd\": [\"true\"], \"sandbox\": false }" && trust
 shows "trust shows the variables that a stage sets" "LD_PRELOAD=in/f/script N='it'\\''s' cat '\${in.f}'"
 shows "it shows a request for the network" "the network (p/s)"
-shows "it shows a request to read a folder" "your files in $work/secret (p/s)"
+shows "it shows a request to read a folder" "your files, and programs that listen at sockets, in $work/secret (p/s)"
 shows "it shows a request for no sandbox" "only run --no-sandbox grants this (p/u)"
 
 # Params of another team's file are its content, wherever they are used.

@@ -112,7 +112,7 @@ check "the refusal says who can grant it" has run.err "only --no-sandbox grants 
 check "trust shows its requests" trust t.json
 check "it shows the sandbox that is declined" has trust.txt "no sandbox: it could read and change all that you can; only run --no-sandbox grants this (p/free)"
 check "it shows the network" has trust.txt "the network (p/asks)"
-check "it shows what is readable" has trust.txt "your files in /opt/cuda (p/asks)"
+check "it shows what is readable" has trust.txt "your files, and programs that listen at sockets, in /opt/cuda (p/asks)"
 check "it is refused all the same without the option" exits 2 run p/free
 check "another stage of the file is not refused for it" run p/asks
 check "it runs with the option" run p/free --no-sandbox
