@@ -81,6 +81,7 @@ cat >twice.json <<'EOT'
 EOT
 check "names that are given twice fail the stage" exits 1 quiet run twice.json
 check "the message names all of them" has told 'm.json: the name "a.b" is given twice; the name "c" is given twice'
+check "the file whose metrics were refused is kept" grep -q '"a.b": 1' .retort/failed/twice/t/dir/m.json
 
 # A misspelt metric is told when the first record shows the names. The second instance waits for that.
 gate=$(mktemp -d)
