@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -20,7 +21,7 @@
 
 static int left = -1; /* names that can still be read before the disk fails; -1: it does not */
 
-/* Stands before the C library's. */
+/* These two stand before the C library's. */
 struct dirent *readdir(DIR *entries) {
     struct dirent *(*real)(DIR *) = NULL;
     *(void **)&real = dlsym(RTLD_NEXT, "readdir");
@@ -30,6 +31,14 @@ struct dirent *readdir(DIR *entries) {
     }
     left -= left > 0;
     return real(entries);
+}
+
+ssize_t getdents64(int fd, void *entries, size_t size) {
+    if (left == 0) {
+        errno = EIO;
+        return -1;
+    }
+    return syscall(SYS_getdents64, fd, entries, size);
 }
 
 /* Each test has a fresh directory with two files and a folder, *state. */
