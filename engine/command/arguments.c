@@ -177,6 +177,10 @@ void arguments_free(struct arguments *a) {
     free(a);
 }
 
+const struct command *arguments_command(const struct arguments *a) {
+    return a->command;
+}
+
 bool argument_given(const struct arguments *a, const char *option) {
     for (size_t i = 0; i < a->given_count; i++)
         if (strcmp(a->given[i].option->name, option) == 0)

@@ -27,6 +27,7 @@ struct command {
     const char *doc;      /* paragraphs of --help and the man page, wrapped */
     const struct option *options;
     size_t option_count;
+    bool starts_programs; /* those that another team's file asks for: ssh for its parts, and after a yes its stages */
     int (*run)(const struct arguments *a, struct error *err); /* 0 or a negative code */
 };
 
@@ -64,6 +65,9 @@ int command_find(const struct command **out, const char *name, struct error *err
 /* Parses the words after the command's name. ERR_USAGE with the nearest option for an unknown one. */
 int arguments_parse(struct arguments **out, const struct command *c, int argc, char **argv, struct error *err);
 void arguments_free(struct arguments *a);
+
+/* The command that they were given to. */
+const struct command *arguments_command(const struct arguments *a);
 
 /* Whether the option was given. */
 bool argument_given(const struct arguments *a, const char *option);

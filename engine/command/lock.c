@@ -255,5 +255,6 @@ const struct command command_lock = {
         "Until then a branch that moves changes no result.",
     .options = options,
     .option_count = COUNT(options),
+    .starts_programs = true,
     .run = run,
 };

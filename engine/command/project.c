@@ -216,7 +216,7 @@ static int read_source(struct project *p, const char *operand, struct error *err
     struct origin origin;
     bool is_url = operand_is_url(operand);
     p->root = project_root(is_url ? "." : operand);
-    p->committed = committed_create(give_store, say, p);
+    p->committed = committed_create(give_store, arguments_command(p->arguments)->starts_programs, say, p);
     p->commits = committed_reader(p->committed);
     reads_open(&p->reads, &p->commits);
     struct pipeline_source source = {

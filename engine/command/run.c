@@ -167,5 +167,6 @@ const struct command command_run = {
            "results/NAME@partial/.",
     .options = options,
     .option_count = COUNT(options),
+    .starts_programs = true,
     .run = run,
 };

@@ -232,5 +232,6 @@ const struct command command_shell = {
            "directory is removed when the shell ends.",
     .options = options,
     .option_count = COUNT(options),
+    .starts_programs = true,
     .run = run,
 };

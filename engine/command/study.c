@@ -68,12 +68,24 @@ static int find_path(struct study *s, const struct commits *commits, struct erro
     return rc;
 }
 
+/* The remote is asked for a branch or tag each time, but not for a commit that was fetched. */
+static int say_offline(const struct study *s, struct error *err) {
+    char *why = mem_strdup(err->message);
+    int rc = error_set(err, ERR_FAILED,
+                       "%s; a commit that was fetched once needs no network: %s#ID, with an ID from retort runs", why,
+                       s->url);
+    free(why);
+    return rc;
+}
+
 int study_open(struct study *out, struct committed *c, const char *operand, struct error *err) {
     const struct commits commits = committed_reader(c);
     *out = (struct study){0};
     int rc = split(out, operand, err);
     if (rc == 0)
         rc = committed_resolve(c, out->url, out->rev, out->commit, err);
+    if (rc == ERR_FAILED)
+        rc = say_offline(out, err);
     if (rc == 0)
         rc = commits.open(commits.context, &(struct origin){out->url, out->commit, ""}, false, err);
     if (rc == 0 && !out->path)

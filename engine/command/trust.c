@@ -67,10 +67,11 @@ static int grant(const struct digest *closure, const cJSON *description, bool al
     return rc;
 }
 
-static int show_and_grant(const struct project *p, const struct digest *closure, bool json, struct error *err) {
-    cJSON *description = description_of(p->pipeline);
+static int show_and_grant(const struct arguments *a, const struct digest *closure, cJSON *description,
+                          struct error *err) {
     struct buffer words = {0};
-    bool allowed = false, asks = trusted_can_ask() && !json;
+    bool json = argument_given(a, "json"), only_shows = argument_given(a, "dry-run");
+    bool allowed = false, asks = trusted_can_ask() && !json && !only_shows;
     int rc = grant_find(&allowed, closure, err);
     description_words(&words, description);
     if (rc == 0 && json) {
@@ -81,23 +82,26 @@ static int show_and_grant(const struct project *p, const struct digest *closure,
     }
     if (rc == 0 && asks && !allowed && !trusted_ask(description))
         fputs("nothing is allowed\n", stderr);
+    else if (rc == 0 && only_shows)
+        fputs(allowed ? "you have allowed this\n" : "nothing is allowed by this\n", stderr);
     else if (rc == 0)
         rc = grant(closure, description, allowed, err);
     buffer_close(&words);
-    cJSON_Delete(description);
     return rc;
 }
 
 static int allow(const struct arguments *a, struct error *err) {
     struct project p;
     struct digest closure;
+    cJSON *description = NULL;
     int rc = project_open(&p, a, PROJECT_STORE_OR_EMPTY, err);
     if (rc == 0 && p.reads.notes.count == 0)
         rc = error_set(err, ERR_USAGE, "%s has nothing of another team: it runs as it is", p.pipeline->path);
     if (rc == 0)
-        rc = closure_digest(&closure, p.pipeline, &p.reads, p.committed, err);
+        rc = trusted_describe(&description, &closure, &p, err);
     if (rc == 0)
-        rc = show_and_grant(&p, &closure, argument_given(a, "json"), err);
+        rc = show_and_grant(a, &closure, description, err);
+    cJSON_Delete(description);
     project_close(&p);
     return rc;
 }
@@ -110,6 +114,7 @@ static int run(const struct arguments *a, struct error *err) {
 }
 
 static const struct option options[] = {
+    {"dry-run", 'n', NULL, "Show what would be allowed, and allow nothing"},
     {"list", 0, NULL, "List what you have allowed, newest first"},
     {"revoke", 0, "DIGITS", "Take back what --list shows with these first digits; may be repeated"},
     OPTION_JSON,
@@ -124,7 +129,8 @@ const struct command command_trust = {
     .doc =
         "Parts that a pipeline includes from git are another team's, and so is a whole pipeline that is named by URL. "
         "Their stages run only after you have allowed them, exactly as they are.\n"
-        "Prints the commands and what they ask for beside their inputs, and then keeps your yes. On a terminal it asks "
+        "Prints the commands, their files, and what they ask for beside these, and then keeps your yes. It marks files "
+        "that are new or changed since your last yes to the same pipeline. On a terminal it asks "
         "first; elsewhere calling it is the yes. run, shell and verify ask the same question on a terminal.\n"
         "The yes is for one content: pipeline files, params, and every file and folder of the commit that a stage "
         "gets. "
@@ -132,5 +138,6 @@ const struct command command_trust = {
         "Your yes is kept in $XDG_STATE_HOME/retort/trust, or ~/.local/state/retort/trust, and nowhere else.",
     .options = options,
     .option_count = COUNT(options),
+    .starts_programs = true,
     .run = run,
 };

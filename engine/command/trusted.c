@@ -76,8 +76,17 @@ bool trusted_can_ask(void) {
     return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
 }
 
-static int ask(const struct project *p, const struct digest *closure, struct error *err) {
-    cJSON *description = description_of(p->pipeline);
+int trusted_describe(cJSON **out, struct digest *closure, const struct project *p, struct error *err) {
+    cJSON *files = cJSON_CreateArray(), *grants = NULL;
+    int rc = closure_digest(closure, files, p->pipeline, &p->reads, p->committed, err);
+    if (rc == 0)
+        rc = grant_list(&grants, err);
+    *out = description_of(p->pipeline, files, grants);
+    cJSON_Delete(grants);
+    return rc;
+}
+
+static int ask(const struct project *p, const struct digest *closure, const cJSON *description, struct error *err) {
     bool asked = trusted_can_ask();
     int rc = 0;
     if (asked && trusted_ask(description)) {
@@ -85,11 +94,12 @@ static int ask(const struct project *p, const struct digest *closure, struct err
     } else {
         char *command = trust_command(p);
         rc =
-            error_set(err, ERR_USAGE, "%s: another team's content runs only if you allow it, and you have not; %s: %s",
-                      p->pipeline->path, asked ? "to allow it later" : "to see what it does, and to allow it", command);
+            error_set(err, ERR_USAGE,
+                      "%s: another team's content runs only if you allow it, and you have not; to see what it does: %s "
+                      "--dry-run; to allow it: %s",
+                      p->pipeline->path, command, command);
         free(command);
     }
-    cJSON_Delete(description);
     return rc;
 }
 
@@ -114,12 +124,16 @@ static int check_stages(const struct project *p, bool all_targets, struct error 
 
 int trusted_require(const struct project *p, bool all_targets, struct error *err) {
     struct digest closure;
+    cJSON *description = NULL;
     bool allowed = false;
     int rc = check_stages(p, all_targets, err);
     if (rc <= 0)
         return rc;
-    rc = closure_digest(&closure, p->pipeline, &p->reads, p->committed, err);
+    rc = trusted_describe(&description, &closure, p, err);
     if (rc == 0)
         rc = grant_find(&allowed, &closure, err);
-    return rc == 0 && !allowed ? ask(p, &closure, err) : rc;
+    if (rc == 0 && !allowed)
+        rc = ask(p, &closure, description, err);
+    cJSON_Delete(description);
+    return rc;
 }

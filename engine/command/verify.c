@@ -255,5 +255,6 @@ const struct command command_verify = {
            "the store's attempts. Exit status 1 means that a stage differs, or failed.",
     .options = options,
     .option_count = COUNT(options),
+    .starts_programs = true,
     .run = run,
 };

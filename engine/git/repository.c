@@ -125,6 +125,10 @@ bool repository_has(const struct repository *r, const char *commit) {
     return has;
 }
 
+bool repository_fetch_starts_program(const struct repository *r, const char *commit) {
+    return url_scheme(r->url) == URL_SSH && !repository_has(r, commit);
+}
+
 /* A reference of git. Not written by libgit2: a killed engine would leave a lock that keeps all others away. */
 static int mark(struct repository *r, const char *commit, struct error *err) {
     char *path = mark_path(r, commit), *folder = path_directory(path), *line = mem_printf("%s\n", commit);

@@ -49,6 +49,9 @@ int repository_resolve(struct repository *r, const char *rev, char commit[COMMIT
    reached, refuses, or sends something else. ERR_IO: the repository cannot be written. */
 int repository_fetch(struct repository *r, const char *commit, struct error *err);
 
+/* Whether a fetch of the commit would start a program: ssh does, and a commit that is there needs no fetch. */
+bool repository_fetch_starts_program(const struct repository *r, const char *commit);
+
 enum git_entry_type { GIT_FILE, GIT_EXECUTABLE, GIT_FOLDER };
 
 struct git_entry {

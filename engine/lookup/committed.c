@@ -14,6 +14,7 @@ enum { SMALL_BYTES = 64 << 10 }; /* of a file that is read anew for each plan */
 
 struct committed {
     committed_store *ask;
+    bool starts_programs;
     git_progress *progress;
     void *context;
     struct store *store;         /* NULL until it is asked for */
@@ -22,9 +23,10 @@ struct committed {
     struct texts names;          /* keys of both */
 };
 
-struct committed *committed_create(committed_store *store, git_progress *progress, void *context) {
+struct committed *committed_create(committed_store *store, bool starts_programs, git_progress *progress,
+                                   void *context) {
     struct committed *c = mem_alloc(sizeof *c);
-    *c = (struct committed){.ask = store, .progress = progress, .context = context};
+    *c = (struct committed){.ask = store, .starts_programs = starts_programs, .progress = progress, .context = context};
     return c;
 }
 
@@ -69,12 +71,19 @@ int committed_resolve(struct committed *c, const char *url, const char *rev, cha
 
 /* ---- for readers of pipelines ---- */
 
+/* A foreign file's URL is a host of its author's choice: looking at the file must not lead the user's ssh there. */
 static int open_commit(void *context, const struct origin *o, bool foreign, struct error *err) {
+    const struct committed *c = context;
     const char *fault = foreign ? git_url_fault(o->url, true) : NULL;
     struct repository *r;
     if (fault)
         return error_set(err, ERR_INVALID, "%s: %s", o->url, fault);
     int rc = find_repository(&r, context, o->url, err);
+    if (rc == 0 && foreign && !c->starts_programs && repository_fetch_starts_program(r, o->commit))
+        rc = error_set(err, ERR_FAILED,
+                       "%s: is fetched by ssh, which only run, trust, lock, verify and shell start for "
+                       "another team's file: retort trust --dry-run shows it",
+                       o->url);
     return rc == 0 ? repository_fetch(r, o->commit, err) : rc;
 }
 

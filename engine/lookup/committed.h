@@ -19,8 +19,8 @@ struct committed;
 /* Gives the store that holds the repositories; asked for with the first commit. */
 typedef int committed_store(void *context, struct store **out, struct error *err);
 
-/* `progress` is called about once a second while a commit is fetched, with a line of text. */
-struct committed *committed_create(committed_store *store, git_progress *progress, void *context);
+/* `starts_programs`: commits that a foreign file names are fetched by ssh too. `progress` is called about once a second while a commit is fetched, with a line of text. */
+struct committed *committed_create(committed_store *store, bool starts_programs, git_progress *progress, void *context);
 void committed_free(struct committed *c); /* NULL is fine */
 
 /* The callbacks for pipeline_read, as long as `c`. Messages name the URL. */

@@ -109,9 +109,11 @@ static void read_prefix(struct part *part, const cJSON *node, struct toolchain *
         return;
     }
     if (part->pipeline->origin && *prefix->valuestring != '/') {
-        report_value(part, prefix,
-                     "the environment of another team's file is no folder of its repository: give the stage the folder "
-                     "by \"in\", and name its programs in \"env\": {\"PATH\": \"tools/bin:/usr/bin:/bin\"}");
+        report_value(
+            part, prefix,
+            "a file from git cannot take its environment from a folder beside it. \"toolchain\": \"caller\" takes "
+            "that of whoever runs the stage, an absolute path one of that machine. Programs of the repository "
+            "come by \"in\", with \"env\": {\"PATH\": \"tools/bin:/usr/bin:/bin\"}");
         return;
     }
     const char *beside = part->pipeline->origin ? "/" : part->pipeline->directory;

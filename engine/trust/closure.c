@@ -97,8 +97,8 @@ static int add_input(struct gathering *g, const struct stage_decl *stage, const 
     return rc;
 }
 
-int closure_digest(struct digest *out, const struct pipeline *p, const struct reads *reads, struct committed *committed,
-                   struct error *err) {
+int closure_digest(struct digest *out, cJSON *files, const struct pipeline *p, const struct reads *reads,
+                   struct committed *committed, struct error *err) {
     struct gathering g = {.committed = committed, .arena = arena_create()};
     int rc = 0;
     for (size_t i = 0; i < p->stage_count; i++)
@@ -106,6 +106,7 @@ int closure_digest(struct digest *out, const struct pipeline *p, const struct re
             rc = add_input(&g, p->stages[i], &p->stages[i]->in[k], err);
     notes_add_all(&g.notes, &reads->notes);
     notes_digest(out, &g.notes);
+    notes_files(files, &g.notes);
     notes_close(&g.notes);
     bytemap_close(&g.asked);
     arena_free(g.arena);

@@ -155,7 +155,53 @@ static cJSON *stage_json(const struct stage_decl *decl) {
     return stage;
 }
 
-cJSON *description_of(const struct pipeline *p) {
+/* ---- files ---- */
+
+/* Of "<url>#<commit>:<path>" the URL and the path stay the same when the other team goes on. */
+static bool is_same_pipeline(const char *a, const char *b) {
+    size_t before = strcspn(a, "#");
+    const char *x = strchr(a + before, ':'), *y = strchr(b + strcspn(b, "#"), ':');
+    return strcspn(b, "#") == before && strncmp(a, b, before) == 0 && strcmp(x ? x : "", y ? y : "") == 0;
+}
+
+/* The grants come newest first. */
+static const cJSON *last_grant(const cJSON *grants, const char *pipeline) {
+    const cJSON *grant;
+    cJSON_ArrayForEach(grant, grants)
+        if (cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(grant, "files")) &&
+            is_same_pipeline(json_text(grant, "pipeline", ""), pipeline))
+            return grant;
+    return NULL;
+}
+
+static const char *change_of(const cJSON *file, const cJSON *earlier) {
+    const cJSON *other;
+    const char *change = "new";
+    cJSON_ArrayForEach(other, earlier) {
+        if (strcmp(json_text(other, "path", ""), json_text(file, "path", "")) != 0)
+            continue;
+        if (strcmp(json_text(other, "sha256", ""), json_text(file, "sha256", "")) == 0)
+            return NULL;
+        change = "changed";
+    }
+    return change;
+}
+
+static void add_files(cJSON *out, cJSON *files, const cJSON *grants) {
+    const cJSON *grant = last_grant(grants, json_text(out, "pipeline", ""));
+    cJSON *file;
+    cJSON_AddItemToObject(out, "files", files);
+    if (!grant)
+        return;
+    cJSON_AddStringToObject(out, "since", json_text(grant, "allowed", "?"));
+    cJSON_ArrayForEach(file, files) {
+        const char *change = change_of(file, cJSON_GetObjectItemCaseSensitive(grant, "files"));
+        if (change)
+            cJSON_AddStringToObject(file, "change", change);
+    }
+}
+
+cJSON *description_of(const struct pipeline *p, cJSON *files, const cJSON *grants) {
     cJSON *out = cJSON_CreateObject();
     cJSON_AddStringToObject(out, "pipeline", p->path);
     cJSON *from = cJSON_AddArrayToObject(out, "from");
@@ -171,6 +217,7 @@ cJSON *description_of(const struct pipeline *p) {
         else
             add_once(from, decl->scope->path);
     }
+    add_files(out, files, grants);
     return out;
 }
 
@@ -243,10 +290,36 @@ static void put_request(struct buffer *out, const cJSON *item) {
     buffer_puts(out, ")\n");
 }
 
+enum { SHOWN_FILES = 20, SHORT_DIGEST = 12 };
+
+/* The changed ones first, since they are what a second question is about. */
+static void put_files(struct buffer *out, const cJSON *files, const char *since) {
+    int count = cJSON_GetArraySize(files), shown = 0;
+    buffer_puts(out, "It is made of");
+    if (since)
+        buffer_printf(out, ", beside your yes of %s", since);
+    buffer_puts(out, ":\n");
+    for (int round = 0; round < 2; round++) {
+        const cJSON *file;
+        cJSON_ArrayForEach(file, files) {
+            const char *change = json_text(file, "change", NULL);
+            if ((change == NULL) != (round == 1) || shown == SHOWN_FILES)
+                continue;
+            shown++;
+            buffer_printf(out, "    %.*s  ", SHORT_DIGEST, json_text(file, "sha256", ""));
+            printable_append_line(out, json_text(file, "path", "?"));
+            buffer_printf(out, "%s%s\n", change ? ", " : "", change ? change : "");
+        }
+    }
+    if (count > shown)
+        buffer_printf(out, "    and %d more, which retort trust --dry-run --json lists\n", count - shown);
+}
+
 void description_words(struct buffer *out, const cJSON *description) {
     const cJSON *requests = cJSON_GetObjectItemCaseSensitive(description, "requests"), *item;
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(description, "from"))
         put_file(out, item->valuestring, cJSON_GetObjectItemCaseSensitive(description, "stages"));
+    put_files(out, cJSON_GetObjectItemCaseSensitive(description, "files"), json_text(description, "since", NULL));
     buffer_puts(out, "Its commands run in a sandbox, where they see their inputs and have no network.\n");
     if (cJSON_GetArraySize(requests))
         buffer_puts(out, "Beyond that it asks for:\n");

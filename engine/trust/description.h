@@ -13,7 +13,9 @@
  *   {"pipeline": as the user named it, "from": ["<url>#<commit>:<path>", or a file of this machine],
  *    "stages": [{"stage", "from", "env": {name: text as written}, "command": [words as written]}
  *               or {"stage", "from", "kind"}],            with "own": true in a file of this machine
- *    "requests": [{"request", "value", "stages": [names]}]}
+ *    "requests": [{"request", "value", "stages": [names]}],
+ *    "files": those that the digest covers, [{"path", "sha256", "change"}],
+ *    "since": time of the last yes to another content of the same pipeline, if there is one}
  *
  *   request    value
  *   network    null
@@ -23,9 +25,11 @@
  *   toolchain  "caller", or the folder of an environment
  *   fetch      a URL, as written
  *
- * The caller deletes.
+ *   change     "new" or "changed" since then; else it is absent
+ *
+ * Takes `files` over, which lack their changes. `grants` are those of grant_list. The caller deletes.
  */
-cJSON *description_of(const struct pipeline *p);
+cJSON *description_of(const struct pipeline *p, cJSON *files, const cJSON *grants);
 
 /* Appends it in words, without control characters. */
 void description_words(struct buffer *out, const cJSON *description);

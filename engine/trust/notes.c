@@ -37,6 +37,36 @@ void notes_add_all(struct notes *n, const struct notes *others) {
         add(n, mem_strdup(others->list[i].commit), mem_strdup(others->list[i].text));
 }
 
+static bool is_listed(const cJSON *files, const char *path, const char *digest) {
+    const cJSON *file;
+    cJSON_ArrayForEach(file, files)
+        if (strcmp(json_text(file, "path", ""), path) == 0 && strcmp(json_text(file, "sha256", ""), digest) == 0)
+            return true;
+    return false;
+}
+
+static void add_file(cJSON *files, const cJSON *note) {
+    const char *what = cJSON_GetStringValue(cJSON_GetArrayItem(note, 0));
+    const char *path = cJSON_GetStringValue(cJSON_GetArrayItem(note, 1));
+    const char *value = cJSON_GetStringValue(cJSON_GetArrayItem(note, 2));
+    struct digest digest;
+    if (!what || !path || !value || strcmp(what, "names") == 0 || !digest_parse(&digest, value) ||
+        is_listed(files, path, value))
+        return;
+    cJSON *file = cJSON_CreateObject();
+    cJSON_AddStringToObject(file, "path", path);
+    cJSON_AddStringToObject(file, "sha256", value);
+    cJSON_AddItemToArray(files, file);
+}
+
+void notes_files(cJSON *out, const struct notes *n) {
+    for (size_t i = 0; i < n->count; i++) {
+        cJSON *note = cJSON_Parse(n->list[i].text);
+        add_file(out, note);
+        cJSON_Delete(note);
+    }
+}
+
 static int compare_notes(const void *a, const void *b) {
     const struct note *x = a, *y = b;
     int order = strcmp(x->commit, y->commit);

@@ -7,6 +7,8 @@
 #ifndef RETORT_ENGINE_TRUST_NOTES_H
 #define RETORT_ENGINE_TRUST_NOTES_H
 
+#include <cJSON.h>
+
 #include "engine/base/sha256.h"
 #include "engine/pipeline/origin.h"
 
@@ -25,6 +27,9 @@ void notes_add(struct notes *n, const struct origin *o, const char *what, const 
 void notes_add_bytes(struct notes *n, const struct origin *o, const char *what, const char *path, const void *bytes,
                      size_t size);
 void notes_add_all(struct notes *n, const struct notes *others); /* copies them */
+
+/* Adds the files and folders with a digest, each once, to an array: {"path", "sha256"}. */
+void notes_files(cJSON *out, const struct notes *n);
 
 /* Sorts the notes. Domain tag: "retort-trust-1". */
 void notes_digest(struct digest *out, struct notes *n);

@@ -22,7 +22,9 @@ END
 sed -i "s|HERE|$work|" evil.json
 mkdir -p env/bin && cp tool env/bin/python3 && cp tool env/bin/git && cp tool env/bin/dot
 echo '{ "retort": 1, "name": "part", "stages": { "p": { "cmd": ["true"] } } }' >part.json
-git init -q "$work/other" && cp evil.json part.json data.csv "$work/other" && git -C "$work/other" add . && git -C "$work/other" -c user.name=a -c user.email=a@example.org commit -q -m x
+git init -q "$work/other"
+echo "{ \"retort\": 1, \"name\": \"nest\", \"include\": { \"p\": { \"git\": \"ssh://127.0.0.1:1/x\", \"rev\": \"$(printf %040d 1)\", \"path\": \"p.json\" } }, \"stages\": {} }" >"$work/other/nest.json"
+cp evil.json part.json data.csv "$work/other" && git -C "$work/other" add . && git -C "$work/other" -c user.name=a -c user.email=a@example.org commit -q -m x
 echo "{ \"retort\": 1, \"name\": \"t\", \"include\": { \"p\": { \"git\": \"file://$work/other\", \"rev\": \"$(git -C "$work/other" rev-parse HEAD)\", \"path\": \"part.json\" } }, \"stages\": {} }" >foreign.json
 PATH=$work/env/bin:$PATH && export PATH
 
@@ -38,6 +40,13 @@ done
 for c in "check foreign.json" "plan foreign.json" "graph foreign.json --unfold" "why foreign.json p/p" "trust foreign.json" "trust --list" "lock foreign.json" "plan file://$work/other#HEAD:part.json"; do
     check "${c%%file*} starts no program, with another team's part" kept "$retort" $c </dev/null
 done
+# A part that another team's file names by ssh: its host is of their choice, and ssh is a program.
+nest=file://$work/other#HEAD:nest.json
+for c in check plan graph "show x" metrics; do
+    check "${c%% *} starts no ssh for another team's file" same "$(kept "$retort" ${c%% *} "$nest" ${c#${c%% *}} </dev/null 2>said.txt; echo $?)" 2
+    check "${c%% *} says which commands do" has said.txt "retort trust --dry-run shows it"
+done
+check "the filter kills trust, which starts git for ssh" same "$(kept "$retort" trust --dry-run "$nest" 2>said.txt; echo $?)" 159
 check "the filter kills a run, which starts programs" same "$(kept "$retort" run evil.json s --set-json 'params.n=[3]' --progress none 2>said.txt; echo $?)" 159
 check "no program of the pipeline ran" same "$(find . -name ran.txt)" ""
 if [ -x /usr/bin/dot ]; then

@@ -97,6 +97,8 @@ git -C "$work/a" rm -q study.json second.json && (cd "$work" && commit four)
 refused "a top without a pipeline file is refused" "$url#main" 'holds no pipeline file at its top'
 
 mv "$work/a" "$work/away"
+"$retort" plan "$url#main" 2>plan.err
+check "the message says that a commit needs no network" has plan.err "a commit that was fetched once needs no network: $url#ID"
 plan "$url#$(cd "$work" && git -C away rev-parse v1)"
 check "without the repository the commit is as before" cmp plan.json tag.json
 check "without the repository a branch is an error of the environment" exits 3 "$retort" plan "$url#main"

@@ -47,6 +47,14 @@ sed -i 's|"stages": {|"stages": { "later": { "after": ["middle"], "cmd": ["true"
 check "a stage of one's own that needs a foreign one through another is refused" exits 2 run later
 study "$first"
 
+check "a dry run succeeds" trust t.json --dry-run
+check "it allows nothing" same "$(grants)" 0
+check "it says so" has trust.err "nothing is allowed by this"
+check "it shows a command" has trust.txt "sh '\${in.script}'"
+check "it shows a script with its digest" has trust.txt "$(sha256sum <"$work/a/tool.sh" | cut -c1-12)  tool.sh"
+check "it shows a folder" grep -q "^    [0-9a-f]\{12\}  data$" trust.txt
+check "it marks no file, since there was no yes" sh -c '! grep -q "changed\|, new" trust.txt'
+check "the run after it is refused" exits 2 run p/reads
 check "trust succeeds" trust t.json
 check "it names the file with its full commit" has trust.txt "file://$work/a#$first:part.json"
 check "it shows a command as it is written" has trust.txt "sh '\${in.script}' 'it'\\''s 3' '\${in.folder}'"
@@ -76,6 +84,10 @@ changed() {
     check "$1 needs another yes" exits 2 run p/reads
     git -C "$work/a" reset -q --hard HEAD~1
 }
+echo 'echo evil' >>"$work/a/tool.sh" && commit && study "$id" && trust t.json --dry-run
+check "a dry run marks the file that is another since the last yes" grep -q "^    [0-9a-f]\{12\}  tool.sh, changed$" trust.txt
+check "it marks that file alone" same "$(grep -c ", changed$\|, new$" trust.txt)" 1
+git -C "$work/a" reset -q --hard HEAD~1 && study "$(git -C "$work/a" rev-parse HEAD)"
 echo 'echo evil' >>"$work/a/tool.sh" && changed "another script"
 chmod +x "$work/a/tool.sh" && changed "an executable bit"
 echo >"$work/a/data/more" && changed "a file more in a folder that a stage gets"
