@@ -94,9 +94,17 @@ static int parse_letter(struct arguments *a, int argc, char **argv, int *index, 
     return add_option(a, option, word[2] ? word + 2 : NULL, argc, argv, index, err);
 }
 
+/* "../study#v1" */
+static bool is_folder_with_rev(const char *word) {
+    char *folder = mem_strndup(word, strcspn(word, "#"));
+    bool is = strchr(word, '#') && strchr(folder, '/') && file_is_directory(folder);
+    free(folder);
+    return is;
+}
+
 bool operand_is_url(const char *word) {
     const char *at = word + strcspn(word, "@:/[");
-    return strstr(word, "://") || (*at == '@' && at[strcspn(at, ":/")] == ':');
+    return strstr(word, "://") || (*at == '@' && at[strcspn(at, ":/")] == ':') || is_folder_with_rev(word);
 }
 
 /* Whether a word names a pipeline; any other word is a stage. */

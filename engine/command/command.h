@@ -80,7 +80,8 @@ const char *argument_each(const struct arguments *a, const char *const *names, s
 int argument_count(const struct arguments *a, const char *option, long least, long fallback, long *out,
                    struct error *err);
 
-/* Whether an operand names a study in another repository, as URL#REV[:PATH] or git@host:path. */
+/* Whether an operand names a study in another repository, as URL#REV[:PATH], or in a form that is refused with the URL
+   to write: git@host:path, ../folder#REV. */
 bool operand_is_url(const char *word);
 
 /* Operands are the words that are no options. They belong to `a`. */

@@ -7,13 +7,24 @@
 #include "engine/base/memory.h"
 #include "engine/command/project.h"
 
+static int refuse_form(const char *operand, struct error *err) {
+    char *path = mem_strndup(operand, strcspn(operand, "#")), *folder = realpath(path, NULL);
+    int rc =
+        folder
+            ? error_set(err, ERR_USAGE, "%s: write it as a URL: file://%s%s", operand, folder, operand + strlen(path))
+            : error_set(err, ERR_USAGE, "%s: write it as a URL, with the path behind the host: ssh://git@host/path#REV",
+                        operand);
+    free(folder);
+    free(path);
+    return rc;
+}
+
 /* Splits "URL#REV[:PATH]"; no name of a branch or tag holds a colon. */
 static int split(struct study *s, const char *operand, struct error *err) {
     const char *hash = strchr(operand, '#');
     const char *colon = hash ? strchr(hash, ':') : NULL;
     if (!strstr(operand, "://"))
-        return error_set(err, ERR_USAGE,
-                         "%s: write it as a URL, with the path behind the host: ssh://git@host/path#REV", operand);
+        return refuse_form(operand, err);
     if (!hash || hash[1] == '\0' || colon == hash + 1)
         return error_set(err, ERR_USAGE, "%s: say which commit, branch or tag: %.*s#REV or #REV:PATH", operand,
                          (int)strcspn(operand, "#"), operand);

@@ -91,6 +91,8 @@ refused "a file that is not there is refused" "$url#v1:none.json" 'none.json'
 refused "a path that leads out is refused" "$url#v1:../study.json" '../study.json'
 refused "a folder is refused" "$url#v1:more" 'more'
 refused "a path of git's own form is refused with the URL to write" "git@example.org:team/a.git#main" 'ssh://git@host/path'
+refused "a folder with a revision is refused with the URL to write" "$work/a#v1" "write it as a URL: file://$work/a#v1"
+refused "a relative one, too" "$(realpath --relative-to=. "$work/a")#v1:study.json" "file://$work/a#v1:study.json"
 refused "a short id is refused" "$url#$(id v1 | cut -c 1-10)" "$(id v1 | cut -c 1-10)"
 refused "an unknown scheme is refused" "ext://sh#main" 'must begin with https://'
 git -C "$work/a" rm -q study.json second.json && (cd "$work" && commit four)
