@@ -54,7 +54,7 @@ for _ in $(seq 400); do grep -qs '"state": *"cut"' .retort/attempts/*.json && br
 check "the keeper of a killed engine leaves an account" grep -qs '"state": *"cut"' .retort/attempts/*.json
 # A study of another team.
 export XDG_STATE_HOME="$work/state"
-git init -q ../team && echo '{ "retort": 1, "name": "theirs", "stages": { "s": { "cmd": ["true"] } } }' >../team/theirs.json
+git init -q ../team && echo '{ "retort": 1, "name": "theirs", "stages": { "s": { "cmd": ["echo", "theirs"] } } }' >../team/theirs.json
 git -C ../team add . && git -C ../team -c user.name=t -c user.email=t@example.org commit -q -m begin && git -C ../team tag v1
 "$retort" trust "file://$work/team#v1" >trust.out 2>&1
 check "another team's study runs" "$retort" run "file://$work/team#v1" --progress none
