@@ -155,7 +155,8 @@ check "verify runs it in a sandbox too" "$retort" verify plain.json a
 stage plain true 'cat in/x/given >o; echo said; echo named >/dev/stdout'
 check "a shell stands in the sandbox" same "$(echo 'ls -A /home /root 2>&1 | grep -c "No such file"; cat in/x/given' | SHELL=/bin/sh "$retort" shell plain.json a 2>/dev/null | tr '\n' ' ')" "2 given "
 
-# Without namespaces Landlock does it alone.
+# Without namespaces Landlock does it alone. A sanitizer must be loaded before the library that lowers rights.
+case $BUILD in *san) finish; exit ;; esac
 landlock=$(python3 -c 'import ctypes; print(max(0, ctypes.CDLL(None).syscall(444, None, 0, 1)))') # its version
 for version in $([ "$landlock" = 0 ] || echo 7 2 1); do
     rm -rf .retort results
