@@ -29,7 +29,7 @@ some=$(printf '%s' "$some" | sed "$sed_word")
 run "$some" --keep-going
 echo second >word
 "$retort" run t.json "bad[i=1]" --store "store.$store" >run.json 2>run.err
-# What the attempts printed, without the heads and the lines on their ends.
+# The output of the attempts, without the heads and the lines on their ends.
 said() { "$retort" log t.json "$@" --store "store.$store" | grep -v '^=\|^-\|^ *failed at \|^ *the directory of ' | tr '\n' ' '; }
 check "log shows the last attempt at an instance" same "$(said 'bad[i=1]')" "second 1 "
 check "log finds an attempt that an earlier run made" same "$(said 'bad[i=12]')" "first 12 "
