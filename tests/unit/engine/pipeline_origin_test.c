@@ -149,7 +149,7 @@ static void an_environment_of_the_commit_is_given_as_an_input(void **state) {
         {"ber.json", "{\"retort\":1,\"name\":\"part\",\"stages\":{\"s\":{\"cmd\":[\"x\"],\"toolchain\":{\"prefix\":"
                      "\"evil\"}}}}"},
         {0}};
-    expect_refused(files, INCLUDE(GIT "\"path\":\"ber.json\""), "give the stage the folder by \"in\"");
+    expect_refused(files, INCLUDE(GIT "\"path\":\"ber.json\""), "Programs of the repository come by \"in\"");
 }
 
 int main(void) {
