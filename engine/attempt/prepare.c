@@ -143,13 +143,14 @@ int attempt_prepare(struct attempt *a, struct error *err) {
 }
 
 struct attempt_request attempt_request(const struct attempt *a) {
+    static const struct isolation none; /* a sandbox has a view of its own */
     return (struct attempt_request){
         .program = a->instance->action->kind ? facts_stage_program(a->all->options.facts) : NULL,
         .argv = a->argv,
         .environment = a->environment,
         .directory = a->directory->stage,
         .checkpoint = a->checkpoint,
-        .isolation = a->sandboxed ? (struct isolation){0} : a->isolation,
+        .isolation = a->sandboxed ? none : a->isolation,
         .sandbox = a->sandbox,
         .logs = {{.path = a->directory->stdout_log, .kept = a->stdout_log},
                  {.path = a->directory->stderr_log, .kept = a->stderr_log}},
