@@ -129,10 +129,13 @@ int trusted_require(const struct project *p, bool all_targets, struct error *err
     int rc = check_stages(p, all_targets, err);
     if (rc <= 0)
         return rc;
-    rc = trusted_describe(&description, &closure, p, err);
+    rc = closure_digest(&closure, NULL, p->pipeline, &p->reads, p->committed, err);
     if (rc == 0)
         rc = grant_find(&allowed, &closure, err);
-    if (rc == 0 && !allowed)
+    if (rc < 0 || allowed)
+        return rc;
+    rc = trusted_describe(&description, &closure, p, err);
+    if (rc == 0)
         rc = ask(p, &closure, description, err);
     cJSON_Delete(description);
     return rc;

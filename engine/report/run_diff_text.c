@@ -15,7 +15,6 @@ enum { DIGITS = 6, SHORT_DIGEST = 12 };
 struct page {
     struct buffer *out;
     enum run_diff_format format;
-    const char *before, *after; /* ids of the runs */
 };
 
 static const cJSON *member(const cJSON *object, const char *name) {
@@ -26,12 +25,20 @@ static void put_heading(const struct page *p, const char *text) {
     buffer_printf(p->out, p->format == RUN_DIFF_MARKDOWN ? "\n## %s\n\n" : "\n%s\n", text);
 }
 
-/* A table under its heading; without a row neither. Frees the table. */
-static void put_table(const struct page *p, const char *heading, struct table *t, size_t rows) {
-    if (rows > 0) {
-        put_heading(p, heading);
-        table_print(p->out, t, p->format == RUN_DIFF_MARKDOWN ? TABLE_MARKDOWN : TABLE_TEXT);
+typedef void fill_row(struct table *t, const cJSON *item);
+
+/* A table under its heading, a row for each item; without an item neither. */
+static void put_table(const struct page *p, const char *heading, const cJSON *items, fill_row *fill) {
+    if (cJSON_GetArraySize(items) == 0)
+        return;
+    struct table *t = table_create();
+    const cJSON *item;
+    cJSON_ArrayForEach(item, items) {
+        table_row(t);
+        fill(t, item);
     }
+    put_heading(p, heading);
+    table_print(p->out, t, p->format == RUN_DIFF_MARKDOWN ? TABLE_MARKDOWN : TABLE_TEXT);
     table_free(t);
 }
 
@@ -44,20 +51,15 @@ static void add_side(struct table *t, const char *side, const cJSON *change) {
         table_value(t, side, value);
 }
 
-static void put_changes(const struct page *p, const char *heading, const cJSON *changes, const char *count) {
-    struct table *t = table_create();
-    size_t rows = 0;
-    const cJSON *item;
-    cJSON_ArrayForEach(item, changes) {
-        rows++;
-        table_row(t);
-        table_text(t, "name", json_text(item, "name", ""));
-        add_side(t, "before", item);
-        add_side(t, "after", item);
-        if (count)
-            table_number(t, count, json_double(item, count, (double)NAN), DIGITS);
-    }
-    put_table(p, heading, t, rows);
+static void fill_change(struct table *t, const cJSON *item) {
+    table_text(t, "name", json_text(item, "name", ""));
+    add_side(t, "before", item);
+    add_side(t, "after", item);
+}
+
+static void fill_made(struct table *t, const cJSON *item) {
+    fill_change(t, item);
+    table_number(t, "stages", json_double(item, "stages", (double)NAN), DIGITS);
 }
 
 /* ---- stages ---- */
@@ -200,36 +202,20 @@ static void add_series(struct table *t, const char *column, const cJSON *series)
     buffer_close(&text);
 }
 
-static void put_spreads(const struct page *p, const cJSON *metrics) {
-    struct table *t = table_create();
-    size_t rows = 0;
-    const cJSON *item;
-    cJSON_ArrayForEach(item, metrics) {
-        rows++;
-        table_row(t);
-        table_text(t, "stage", json_text(item, "stage", ""));
-        table_text(t, "metric", json_text(item, "metric", ""));
-        table_number(t, "instances", json_double(item, "count", (double)NAN), DIGITS);
-        add_series(t, "before", member(item, "before"));
-        add_series(t, "after", member(item, "after"));
-        add_series(t, "difference", member(item, "difference"));
-    }
-    put_table(p, "Metrics (mean ± standard deviation over the instances of both runs)", t, rows);
+static void fill_spread(struct table *t, const cJSON *item) {
+    table_text(t, "stage", json_text(item, "stage", ""));
+    table_text(t, "metric", json_text(item, "metric", ""));
+    table_number(t, "instances", json_double(item, "count", (double)NAN), DIGITS);
+    add_series(t, "before", member(item, "before"));
+    add_series(t, "after", member(item, "after"));
+    add_series(t, "difference", member(item, "difference"));
 }
 
-static void put_energy(const struct page *p, const cJSON *energy) {
-    struct table *t = table_create();
-    size_t rows = 0;
-    const cJSON *item;
-    cJSON_ArrayForEach(item, energy) {
-        rows++;
-        table_row(t);
-        table_text(t, "label", json_text(item, "label", ""));
-        table_number(t, "before", json_double(item, "before", (double)NAN), DIGITS);
-        table_number(t, "after", json_double(item, "after", (double)NAN), DIGITS);
-        table_number(t, "difference", json_double(item, "difference", (double)NAN), DIGITS);
-    }
-    put_table(p, "Energy of the stages (J)", t, rows);
+static void fill_energy(struct table *t, const cJSON *item) {
+    static const char *const columns[] = {"before", "after", "difference"};
+    table_text(t, "label", json_text(item, "label", ""));
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+        table_number(t, columns[i], json_double(item, columns[i], (double)NAN), DIGITS);
 }
 
 static const char *text_at(const cJSON *list, int index) {
@@ -238,18 +224,20 @@ static const char *text_at(const cJSON *list, int index) {
 }
 
 void run_diff_put(struct buffer *out, const cJSON *diff, enum run_diff_format format) {
-    const struct page p = {out, format, text_at(member(diff, "runs"), 0), text_at(member(diff, "runs"), 1)};
+    const struct page p = {out, format};
+    const cJSON *runs = member(diff, "runs"), *pipelines = member(diff, "pipelines");
     const cJSON *stages = member(diff, "stages");
     int differ = cJSON_GetArraySize(stages);
     double same = json_double(diff, "same", 0);
-    buffer_printf(out, "%s%s of %s -> %s of %s\n", format == RUN_DIFF_MARKDOWN ? "# " : "", p.before,
-                  text_at(member(diff, "pipelines"), 0), p.after, text_at(member(diff, "pipelines"), 1));
+    buffer_printf(out, "%s%s of %s -> %s of %s\n", format == RUN_DIFF_MARKDOWN ? "# " : "", text_at(runs, 0),
+                  text_at(pipelines, 0), text_at(runs, 1), text_at(pipelines, 1));
     buffer_printf(out, "%s%d stages differ, %.0f are the same.\n", format == RUN_DIFF_MARKDOWN ? "\n" : "", differ,
                   same);
-    put_changes(&p, "Overrides", member(diff, "overrides"), NULL);
-    put_changes(&p, "Where they were made", member(diff, "made"), "stages");
+    put_table(&p, "Overrides", member(diff, "overrides"), fill_change);
+    put_table(&p, "Where they were made", member(diff, "made"), fill_made);
     put_stages(&p, "What changed", stages, false);
     put_stages(&p, "What follows from it", stages, true);
-    put_spreads(&p, member(diff, "metrics"));
-    put_energy(&p, member(diff, "energy"));
+    put_table(&p, "Metrics (mean ± standard deviation over the instances of both runs)", member(diff, "metrics"),
+              fill_spread);
+    put_table(&p, "Energy of the stages (J)", member(diff, "energy"), fill_energy);
 }

@@ -106,7 +106,8 @@ int closure_digest(struct digest *out, cJSON *files, const struct pipeline *p, c
             rc = add_input(&g, p->stages[i], &p->stages[i]->in[k], err);
     notes_add_all(&g.notes, &reads->notes);
     notes_digest(out, &g.notes);
-    notes_files(files, &g.notes);
+    if (files)
+        notes_files(files, &g.notes);
     notes_close(&g.notes);
     bytemap_close(&g.asked);
     arena_free(g.arena);

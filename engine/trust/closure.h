@@ -24,7 +24,7 @@
    its values may be params of such a file. */
 bool closure_concerns(const struct pipeline *p, const struct stage_decl *stage);
 
-/* Works out the digest. Adds the files that it covers to the array `files` (notes_files). ERR_IO, ERR_CORRUPT: a commit cannot be read. */
+/* Works out the digest. Adds the files that it covers to the array `files` (notes_files), unless NULL. ERR_IO, ERR_CORRUPT: a commit cannot be read. */
 int closure_digest(struct digest *out, cJSON *files, const struct pipeline *p, const struct reads *reads,
                    struct committed *committed, struct error *err);
 
